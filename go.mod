@@ -1,0 +1,3 @@
+module github.com/factstr/factstr-go
+
+go 1.26

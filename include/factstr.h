@@ -1,0 +1,293 @@
+/*
+ * FACTSTR: an embeddable event store of immutable facts. The C API.
+ *
+ * This header is the authority for the C ABI of libfactstr. It compiles as C99, C11 and C++17.
+ *
+ * Conventions
+ * - Every function that can fail returns a factstr_status. FACTSTR_OK is 0, notices are 1 to 9, errors are 10 and above.
+ * - A `factstr_buffer *` parameter is the one place where a call puts what it answers: the result as JSON when the status is FACTSTR_OK, an
+ *   InteropError as JSON when it is an error. It is set to {NULL, 0} before anything else happens. The text is UTF-8, not NUL-terminated
+ *   within `len` (one NUL follows it). The caller owns it and releases it with factstr_buffer_free and nothing else. The pointer itself may be
+ *   NULL when the caller does not want the text.
+ * - Text goes in as pointer and length in bytes. Input is copied before the call returns.
+ * - Handles are integers, unique within the process, never reused. 0 is never a handle. A handle that is unknown, closed or of another
+ *   kind answers FACTSTR_INVALID_HANDLE.
+ * - All functions may be called from any thread, also from inside callbacks, unless said otherwise.
+ * - Times are milliseconds: 0 does not wait, a negative value waits without limit.
+ * - After fork() the child must not use the library: every function answers FACTSTR_FORKED there. exec() after fork() is fine.
+ *
+ * JSON shapes (field names exact, unknown fields refused; null in an optional field means absent; sequence numbers are integers of up to 63 bits)
+ *   InteropNewEvent                    {"event_type": string, "payload": any JSON value}
+ *   InteropEventRecord                 {"sequence_number": n, "occurred_at": string, "event_type": string, "payload": any}
+ *   InteropEventFilter                 {"event_types"?: [string], "payload_predicates"?: [any]}
+ *   InteropEventQuery                  {"filters"?: [InteropEventFilter], "min_sequence_number"?: n, "limit"?: n}
+ *   InteropQueryResult                 {"event_records": [InteropEventRecord], "last_returned_sequence_number": n|null,
+ *                                       "current_context_version": n|null}
+ *   InteropAppendResult                {"first_sequence_number": n, "last_sequence_number": n, "committed_count": n}
+ *   InteropConditionalAppendConflict   {"expected_context_version": n|null, "actual_context_version": n|null}
+ *   InteropError                       {"code": string, "message": string, "reason"?: string, "store"?: string, "operation"?: string,
+ *                                       "conflict"?: InteropConditionalAppendConflict}
+ * `code` is the text of factstr_status_name. Act on the status or the code, never on the message.
+ */
+#ifndef FACTSTR_H
+#define FACTSTR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(_WIN32)
+#define FACTSTR_API
+#else
+#define FACTSTR_API __attribute__((visibility("default")))
+#endif
+
+#define FACTSTR_VERSION "0.6.0"
+/* Rises when a binding built against another header could misread this library. Compare with factstr_abi_version(). */
+#define FACTSTR_ABI_VERSION 1
+
+typedef int32_t factstr_status;
+typedef uint64_t factstr_store;
+typedef uint64_t factstr_stream;
+typedef uint64_t factstr_request;
+
+enum {
+  FACTSTR_OK = 0,
+
+  /* Notices: no error, and nothing in the buffer. */
+  FACTSTR_CLOSING = 1, /* the close was begun, but waits for the callback that the calling thread is in */
+  FACTSTR_ENDED = 2,   /* the stream has ended without error; no batch will come */
+
+  /* Errors: a closed set. */
+  FACTSTR_EMPTY_APPEND = 10,
+  FACTSTR_CONDITIONAL_APPEND_CONFLICT = 11,
+  FACTSTR_NOT_IMPLEMENTED = 12,
+  FACTSTR_BACKEND_FAILURE = 13, /* certainly not committed; "reason" is missing_path, permission, disk_full, connection, io or other */
+  FACTSTR_INVALID_ARGUMENT = 14,
+  FACTSTR_INVALID_HANDLE = 15,
+  FACTSTR_INVALID_STATE = 16,
+  FACTSTR_READ_ONLY = 17,
+  FACTSTR_STORE_CLOSED = 18,
+  FACTSTR_BUSY = 19,           /* queue full or lock timeout: certainly not committed, try again */
+  FACTSTR_TIMEOUT = 20,        /* certainly not committed */
+  FACTSTR_CANCELLED = 21,      /* certainly not committed */
+  FACTSTR_COMMIT_UNKNOWN = 22, /* it may or may not be committed: look before appending it again */
+  FACTSTR_UNSUPPORTED_FORMAT = 23,
+  FACTSTR_CORRUPT = 24,
+  FACTSTR_LOG_TRUNCATED = 25,
+  FACTSTR_DURABLE_STREAM_ACTIVE = 26,
+  FACTSTR_DURABLE_STREAM_QUERY_MISMATCH = 27,
+  FACTSTR_DURABLE_STREAM_LOST = 28,
+  FACTSTR_HANDLER_FAILED = 29,
+  FACTSTR_FORKED = 30,
+  FACTSTR_INTERNAL = 31
+};
+
+/* Text that the library gives to the caller; see the conventions above. */
+typedef struct factstr_buffer {
+  char *data;
+  size_t len;
+} factstr_buffer;
+
+/* Releases what a call put into `buffer` and sets it to {NULL, 0}. An empty buffer and NULL are fine. */
+FACTSTR_API void factstr_buffer_free(factstr_buffer *buffer);
+
+/* ---- The library ---- */
+
+/* The version of the library that runs, such as "0.6.0". Static text. */
+FACTSTR_API const char *factstr_version(void);
+/* FACTSTR_ABI_VERSION of the library that runs. */
+FACTSTR_API uint32_t factstr_abi_version(void);
+/* The code of a status, such as "EmptyAppend", "Ok", "Closing" or "Ended"; "Unknown" for any other number. Static text. */
+FACTSTR_API const char *factstr_status_name(factstr_status status);
+
+/*
+ * Settings of the whole process, to be made before the first store is opened (later: FACTSTR_INVALID_STATE).
+ * options_json: {"memory_limit_bytes"?: n, "processors_max"?: n}. Environment variables such as GOMEMLIMIT that are set after the process
+ * started are not seen by the library, so set limits here.
+ */
+FACTSTR_API factstr_status factstr_configure(const char *options_json, size_t options_len, factstr_buffer *error);
+
+/* ---- Stores ---- */
+
+/*
+ * Opens a store. `options_json` may be NULL (with length 0) for the defaults. Options that every store takes:
+ *   "close_timeout_ms": n       how long factstr_store_close waits at most; default 5000
+ *   "queue_timeout_ms": n       how long an append waits for room in a full queue before it answers FACTSTR_BUSY; default 5000
+ *   "sequence_numbers": "number" | "string"   how the results and deliveries of this store spell sequence numbers and counts; "string" is for
+ *                               JSON parsers that cannot hold 64-bit integers; default "number"
+ *   "payload_bytes_max", "batch_events_max", "batch_bytes_max", "result_bytes_max": n   limits; defaults 16 MiB, 10000, 64 MiB, 256 MiB
+ * On success *store is the handle, on failure 0.
+ */
+FACTSTR_API factstr_status factstr_memory_open(const char *options_json, size_t options_len, factstr_store *store, factstr_buffer *error);
+
+/*
+ * Opens the SQLite database at `path`, a NUL-terminated file system path in UTF-8, and creates it (and missing parent directories) when it
+ * does not exist. "" and ":memory:" are refused. Further options:
+ *   "busy_timeout_ms": n        how long a write waits for other processes before it answers FACTSTR_BUSY; default 5000
+ */
+FACTSTR_API factstr_status factstr_sqlite_open(const char *path, const char *options_json, size_t options_len, factstr_store *store,
+                                               factstr_buffer *error);
+
+/*
+ * Closes a store and all its streams. New calls and queued requests get FACTSTR_STORE_CLOSED, the running group of appends finishes and is
+ * answered, streams store their cursors and end (their on_end is called), unread completions are dropped. Waits at most close_timeout_ms; never for
+ * a callback that the calling thread is in (then FACTSTR_CLOSING, and the rest happens when the callback has returned).
+ * FACTSTR_TIMEOUT: a handler is still running; the store is closed all the same and its on_end follows.
+ */
+FACTSTR_API factstr_status factstr_store_close(factstr_store store, factstr_buffer *error);
+
+/* ---- Append and query, blocking ---- */
+
+/* events: JSON array of InteropNewEvent. out: InteropAppendResult. Returns after the batch is as durable as the store promises. */
+FACTSTR_API factstr_status factstr_append(factstr_store store, const char *events, size_t events_len, factstr_buffer *out);
+
+/*
+ * Appends only if the context version of `query` (InteropEventQuery; its min_sequence_number and limit are ignored) equals *expected;
+ * expected == NULL expects that no event matches. On FACTSTR_CONDITIONAL_APPEND_CONFLICT nothing happened and out holds an InteropError with
+ * "conflict".
+ */
+FACTSTR_API factstr_status factstr_append_if(factstr_store store, const char *events, size_t events_len, const char *query, size_t query_len,
+                                             const uint64_t *expected, factstr_buffer *out);
+
+/* query: InteropEventQuery; NULL (with length 0) asks for all events. out: InteropQueryResult. */
+FACTSTR_API factstr_status factstr_query(factstr_store store, const char *query, size_t query_len, factstr_buffer *out);
+
+/* ---- The same, asynchronous ---- */
+
+/*
+ * Called once, from a thread of the library, when a submitted request is answered. `result` is what the blocking call would have put into its
+ * buffer; it is valid during the call only. The callback must not block for long: other completions may wait behind it.
+ */
+typedef void (*factstr_completion_callback)(void *user_data, uint64_t tag, factstr_status status, const char *result, size_t result_len);
+
+/*
+ * Submits a request and returns at once. An error status means that nothing was submitted and no completion follows (bad input is reported
+ * here). Where the answer goes:
+ *   callback != NULL                     to the callback
+ *   callback == NULL, request != NULL    *request is a handle for factstr_request_wait
+ *   both NULL                            into the store's completion queue, for factstr_completions_next
+ * `tag` is the caller's and comes back with the answer; it also names the request for factstr_cancel.
+ */
+FACTSTR_API factstr_status factstr_append_submit(factstr_store store, const char *events, size_t events_len, uint64_t tag,
+                                                 factstr_completion_callback callback, void *user_data, factstr_request *request,
+                                                 factstr_buffer *error);
+FACTSTR_API factstr_status factstr_append_if_submit(factstr_store store, const char *events, size_t events_len, const char *query,
+                                                    size_t query_len, const uint64_t *expected, uint64_t tag,
+                                                    factstr_completion_callback callback, void *user_data, factstr_request *request,
+                                                    factstr_buffer *error);
+FACTSTR_API factstr_status factstr_query_submit(factstr_store store, const char *query, size_t query_len, uint64_t tag,
+                                                factstr_completion_callback callback, void *user_data, factstr_request *request,
+                                                factstr_buffer *error);
+
+/*
+ * Waits for the answer of one request: the status and the text of the blocking call. FACTSTR_TIMEOUT with an empty buffer means not answered yet: wait again.
+ * (A request that itself timed out answers FACTSTR_TIMEOUT with an InteropError in the buffer.) Any answer releases the request.
+ */
+FACTSTR_API factstr_status factstr_request_wait(factstr_request request, int64_t timeout_ms, factstr_buffer *out);
+
+typedef struct factstr_completion {
+  uint64_t tag;
+  factstr_status status;
+  factstr_buffer result; /* release each with factstr_buffer_free */
+} factstr_completion;
+
+/*
+ * Takes up to out_max answered requests from the store's completion queue, waiting until there is at least one. FACTSTR_OK: *out_len of them;
+ * FACTSTR_TIMEOUT: none came in time. Wakes with FACTSTR_STORE_CLOSED when the store is closed.
+ */
+FACTSTR_API factstr_status factstr_completions_next(factstr_store store, factstr_completion *out, size_t out_max, size_t *out_len,
+                                                    int64_t timeout_ms);
+
+/*
+ * Asks that the submitted requests with this tag be given up. One that still waits is answered FACTSTR_CANCELLED (nothing was written); one
+ * that its group has taken goes on and answers as it ends. Always FACTSTR_OK for a known store.
+ */
+FACTSTR_API factstr_status factstr_cancel(factstr_store store, uint64_t tag);
+
+/* ---- Streams ---- */
+
+/*
+ * A stream delivers committed batches in commit order, one delivery per batch that has a matching event. A batch is a JSON array of the matching
+ * InteropEventRecords in ascending order. One delivery of a stream is open at a time; it stays open until it is answered.
+ */
+typedef uint64_t factstr_delivery; /* rises within a stream, from 1 */
+
+enum { FACTSTR_HANDLED = 0, FACTSTR_FAILED = 1, FACTSTR_PENDING = 2 };
+
+typedef struct factstr_stream_callbacks {
+  size_t size; /* sizeof(factstr_stream_callbacks) */
+  /*
+   * A batch. Answer FACTSTR_HANDLED, FACTSTR_FAILED, or FACTSTR_PENDING to answer later by factstr_stream_acknowledge or
+   * factstr_stream_refuse. `batch` is valid during the call only. Callbacks of one stream come one at a time, each after the one before
+   * has returned, never on the thread that opened the stream, possibly on a different thread each time. Appends and queries may be made inside.
+   */
+  int32_t (*on_batch)(void *user_data, factstr_stream stream, factstr_delivery delivery, const char *batch, size_t batch_len);
+  /* Replay is done (FACTSTR_OK). A registration that fails is reported by on_end alone. May be NULL. */
+  void (*on_ready)(void *user_data, factstr_stream stream);
+  /*
+   * The stream has ended: the last callback, exactly once; user data may be freed in it. FACTSTR_OK: unsubscribed or closed; else an error with
+   * `reason`, an InteropError. May be NULL.
+   */
+  void (*on_end)(void *user_data, factstr_stream stream, factstr_status status, const char *reason, size_t reason_len);
+} factstr_stream_callbacks;
+
+/*
+ * Registers a stream and returns its handle at once; replay of a durable stream starts by itself. registration: JSON
+ *   {"query"?: InteropEventQuery,      absent: all events; min_sequence_number and limit are ignored
+ *    "durable"?: {"name": string},     absent: a live stream, which sees what is committed from now on
+ *    "retry"?: {"max_attempts": n, "delay_ms": n, "delay_max_ms": n},   redelivery of a failed batch of a durable stream; default none
+ *    "cursor_every"?: {"batches": n, "ms": n}}                          how often the cursor of a durable stream is stored at least; 1000 and 100
+ * callbacks == NULL: batches are taken by factstr_stream_next. Errors here: FACTSTR_INVALID_ARGUMENT, FACTSTR_DURABLE_STREAM_ACTIVE,
+ * FACTSTR_DURABLE_STREAM_QUERY_MISMATCH, FACTSTR_LOG_TRUNCATED, ...: then no stream exists and no callback is made.
+ */
+FACTSTR_API factstr_status factstr_stream_open(factstr_store store, const char *registration, size_t registration_len,
+                                               const factstr_stream_callbacks *callbacks, void *user_data, factstr_stream *stream,
+                                               factstr_buffer *error);
+
+/*
+ * Waits until replay has reached the head that the registration saw (at once for a live stream). FACTSTR_TIMEOUT: not yet. When the stream
+ * ended before: its end status (FACTSTR_ENDED or the error, with the InteropError in `error`).
+ * With pull delivery somebody must take the replayed batches meanwhile.
+ */
+FACTSTR_API factstr_status factstr_stream_wait_ready(factstr_stream stream, int64_t timeout_ms, factstr_buffer *error);
+
+/* Where a stream stands: {"state": "replaying"|"live"|"ended", "position": n, "replay_target": n, "stored_cursor": n}. */
+FACTSTR_API factstr_status factstr_stream_progress(factstr_stream stream, factstr_buffer *out);
+
+/*
+ * Pull delivery: the next batch, for a stream opened without callbacks. FACTSTR_OK: *delivery and the batch; answer it by acknowledge or
+ * refuse. FACTSTR_TIMEOUT: none yet. After the end: FACTSTR_ENDED or the error of the end. While a delivery is open: FACTSTR_INVALID_STATE.
+ */
+FACTSTR_API factstr_status factstr_stream_next(factstr_stream stream, int64_t timeout_ms, factstr_delivery *delivery, factstr_buffer *batch);
+
+/* Answers a pulled or pending delivery as handled. FACTSTR_INVALID_HANDLE: that delivery is not open (any more). */
+FACTSTR_API factstr_status factstr_stream_acknowledge(factstr_stream stream, factstr_delivery delivery);
+/* Answers it as failed; `message` (may be NULL) becomes part of the end's reason. */
+FACTSTR_API factstr_status factstr_stream_refuse(factstr_stream stream, factstr_delivery delivery, const char *message, size_t message_len);
+
+/*
+ * No further delivery starts after this returned; a durable name is free at once. Never waits; may be called again. A callback that is running
+ * goes on and on_end follows it. The handle stays valid until it is closed.
+ */
+FACTSTR_API factstr_status factstr_stream_unsubscribe(factstr_stream stream);
+
+/*
+ * Unsubscribes, waits for a running callback and on_end, and releases the handle. On a thread that is inside a callback of this stream it
+ * does not wait: FACTSTR_CLOSING, and on_end follows.
+ */
+FACTSTR_API factstr_status factstr_stream_close(factstr_stream stream);
+
+/* ---- For tests ---- */
+
+/* How many handles of stores, streams and requests are open in this process. */
+FACTSTR_API uint64_t factstr_open_handles(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

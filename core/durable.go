@@ -1,0 +1,68 @@
+package factstr
+
+import (
+	"github.com/factstr/factstr-go/core/jsonvalue"
+)
+
+// DurableStream names a durable stream. Its cursor belongs to the name.
+type DurableStream struct {
+	Name string
+}
+
+// durableQuery spells a validated query as cursors store it; min_sequence_number and limit are no part of it.
+func durableQuery(query EventQuery) DurableQuery {
+	return DurableQuery{
+		Text:  spellQuery(query, jsonvalue.AppendCanonical),
+		Exact: spellQuery(query, jsonvalue.AppendCompact),
+	}
+}
+
+func spellQuery(query EventQuery, appendPredicate func(dst, text []byte) []byte) string {
+	text := append([]byte{}, `{"filters":`...)
+	if query.Filters == nil {
+		text = append(text, "null"...)
+	} else {
+		text = append(text, '[')
+		for i, filter := range query.Filters {
+			if i > 0 {
+				text = append(text, ',')
+			}
+			text = append(text, `{"event_types":`...)
+			text = spellList(text, filter.EventTypes, jsonvalue.AppendString)
+			text = append(text, `,"payload_predicates":`...)
+			text = spellList(text, filter.PayloadPredicates, func(dst []byte, predicate []byte) []byte {
+				return appendPredicate(dst, predicate)
+			})
+			text = append(text, '}')
+		}
+		text = append(text, ']')
+	}
+	return string(append(text, `,"min_sequence_number":null}`...))
+}
+
+func spellList[L ~[]E, E any](text []byte, list L, spell func([]byte, E) []byte) []byte {
+	if list == nil {
+		return append(text, "null"...)
+	}
+	text = append(text, '[')
+	for i, element := range list {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = spell(text, element)
+	}
+	return append(text, ']')
+}
+
+// Same tells whether a stored query is this one: by text first, else by structure, since the Rust stores have spelled the same number
+// in different ways. exact is the exact spelling stored beside it, "" if another program stored the cursor.
+func (q DurableQuery) Same(text, exact string) bool {
+	if exact != "" {
+		return exact == q.Exact || sameJSON(exact, q.Exact)
+	}
+	return text == q.Text || sameJSON(text, q.Text)
+}
+
+func sameJSON(a, b string) bool {
+	return jsonvalue.Valid([]byte(a)) && jsonvalue.Equal([]byte(a), []byte(b))
+}

@@ -1,0 +1,318 @@
+// Package commit groups requests that must be carried out one group at a time.
+//
+// The first goroutine that finds the queue idle carries a group out itself: there is no timer and no goroutine of the queue's own, so a single caller
+// pays nothing for grouping. While a group runs, others queue; whoever is first in line leads the next group.
+package commit
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Outcome tells how waiting for a ticket ended.
+type Outcome int
+
+const (
+	Answered    Outcome = iota // its group ran
+	Removed                    // it was taken out of the queue before a group took it
+	Abandoned                  // the caller stopped waiting after a group had taken it
+	NoRoom                     // the queue stayed full
+	QueueClosed                // the queue is closed
+)
+
+// Ticket is a request in the queue.
+type Ticket[T any] struct {
+	Request T
+	size    int
+	state   state // guarded by Queue.mu
+	turn    chan bool
+	// done is set for tickets that nobody waits for. It is called once, after the group's leadership was handed on.
+	done func(Outcome)
+}
+
+type state int
+
+const (
+	waiting state = iota
+	leading       // first in line, told to lead the next group
+	taken
+	gone
+)
+
+// Queue hands groups of tickets to run, one group at a time, in the order they came.
+type Queue[T any] struct {
+	run func(group []*Ticket[T])
+
+	countMax, sizeMax           int // of the queue
+	groupCountMax, groupSizeMax int // of one group; a single ticket may exceed the size
+
+	mu      sync.Mutex
+	line    []*Ticket[T] // waiting or leading; also gone ones, which are skipped
+	count   int          // live tickets in line
+	size    int
+	running bool // a group runs or a leader was told
+	closed  bool
+	room    chan struct{} // closed when tickets leave a full queue; nil if nobody waits for room
+	idle    chan struct{} // closed when nothing runs any more; nil if nobody waits for that
+}
+
+// Bounds of a queue and of one group.
+type Bounds struct {
+	CountMax, SizeMax           int
+	GroupCountMax, GroupSizeMax int
+}
+
+// New makes a queue. run carries a group out and puts the answers into the requests; it must not panic.
+func New[T any](bounds Bounds, run func(group []*Ticket[T])) *Queue[T] {
+	return &Queue[T]{run: run, countMax: bounds.CountMax, sizeMax: bounds.SizeMax, groupCountMax: bounds.GroupCountMax, groupSizeMax: bounds.GroupSizeMax}
+}
+
+// Do queues a request and waits for its answer. It waits for room in a full queue for at most roomTimeout.
+func (q *Queue[T]) Do(ctx context.Context, request T, size int, roomTimeout time.Duration) (*Ticket[T], Outcome) {
+	ticket := &Ticket[T]{Request: request, size: size}
+	lead, outcome := q.enter(ctx, ticket, roomTimeout)
+	if outcome != Answered {
+		return ticket, outcome
+	}
+	if lead {
+		q.lead()
+		return ticket, Answered
+	}
+	select {
+	case mustLead := <-ticket.turn:
+		return q.awake(ticket, mustLead)
+	case <-ctx.Done():
+	}
+	q.mu.Lock()
+	switch ticket.state {
+	case waiting:
+		q.remove(ticket)
+		q.mu.Unlock()
+		return ticket, Removed
+	case leading:
+		// It is this goroutine's turn: leave the line and let the next one lead.
+		<-ticket.turn
+		q.remove(ticket)
+		q.handOn()
+		q.mu.Unlock()
+		return ticket, Removed
+	case gone:
+		q.mu.Unlock()
+		return q.awake(ticket, <-ticket.turn)
+	}
+	q.mu.Unlock()
+	select {
+	case <-ticket.turn: // answered in the meantime
+		return ticket, Answered
+	default:
+		return ticket, Abandoned
+	}
+}
+
+func (q *Queue[T]) awake(ticket *Ticket[T], mustLead bool) (*Ticket[T], Outcome) {
+	if mustLead {
+		q.lead()
+		return ticket, Answered
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if ticket.state == gone {
+		return ticket, QueueClosed
+	}
+	return ticket, Answered
+}
+
+// Submit queues a request that nobody waits for and returns at once. done is called once, unless the outcome is NoRoom or QueueClosed. cancel
+// removes the ticket if no group has taken it, and calls done with Removed.
+func (q *Queue[T]) Submit(request T, size int, done func(*Ticket[T], Outcome)) (cancel func(), outcome Outcome) {
+	ticket := &Ticket[T]{Request: request, size: size}
+	ticket.done = func(o Outcome) { done(ticket, o) }
+	q.mu.Lock()
+	if q.closed {
+		q.mu.Unlock()
+		return nil, QueueClosed
+	}
+	if q.full(size) {
+		q.mu.Unlock()
+		return nil, NoRoom
+	}
+	q.push(ticket)
+	lead := !q.running
+	q.running = true
+	q.mu.Unlock()
+	if lead {
+		go q.lead()
+	}
+	return func() {
+		q.mu.Lock()
+		removed := ticket.state == waiting
+		if removed {
+			q.remove(ticket)
+		}
+		q.mu.Unlock()
+		if removed {
+			ticket.done(Removed)
+		}
+	}, Answered
+}
+
+// Close removes everything that waits, answering QueueClosed, and lets nothing in. idle is closed when the running group is done.
+func (q *Queue[T]) Close() (idle <-chan struct{}) {
+	q.mu.Lock()
+	q.closed = true
+	var dropped []*Ticket[T]
+	for _, ticket := range q.line {
+		if ticket.state == waiting {
+			q.remove(ticket)
+			dropped = append(dropped, ticket)
+		}
+	}
+	if q.idle == nil {
+		q.idle = make(chan struct{})
+		if !q.running {
+			close(q.idle)
+		}
+	}
+	result := q.idle
+	q.mu.Unlock()
+	for _, ticket := range dropped {
+		if ticket.done != nil {
+			ticket.done(QueueClosed)
+		} else {
+			ticket.turn <- false
+		}
+	}
+	return result
+}
+
+func (q *Queue[T]) enter(ctx context.Context, ticket *Ticket[T], roomTimeout time.Duration) (lead bool, outcome Outcome) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.full(ticket.size) && !q.closed {
+		timer := time.NewTimer(roomTimeout)
+		defer timer.Stop()
+		for q.full(ticket.size) && !q.closed {
+			if q.room == nil {
+				q.room = make(chan struct{})
+			}
+			room := q.room
+			q.mu.Unlock()
+			select {
+			case <-room:
+				q.mu.Lock()
+			case <-timer.C:
+				q.mu.Lock()
+				return false, NoRoom
+			case <-ctx.Done():
+				q.mu.Lock()
+				return false, NoRoom
+			}
+		}
+	}
+	switch {
+	case q.closed:
+		return false, QueueClosed
+	case ctx.Err() != nil:
+		return false, Removed
+	}
+	q.push(ticket)
+	if q.running {
+		ticket.turn = make(chan bool, 1)
+		return false, Answered
+	}
+	q.running = true
+	return true, Answered
+}
+
+// lead carries out the next group, hands leadership on and then answers.
+func (q *Queue[T]) lead() {
+	q.mu.Lock()
+	group := q.take()
+	q.mu.Unlock()
+	if len(group) > 0 {
+		q.run(group)
+	}
+	q.mu.Lock()
+	q.handOn()
+	q.mu.Unlock()
+	for _, ticket := range group {
+		if ticket.done != nil {
+			ticket.done(Answered)
+		} else if ticket.turn != nil {
+			select {
+			case ticket.turn <- false:
+			default: // the leader itself
+			}
+		}
+	}
+}
+
+func (q *Queue[T]) full(size int) bool {
+	return q.count > 0 && (q.count >= q.countMax || q.size+size > q.sizeMax)
+}
+
+func (q *Queue[T]) push(ticket *Ticket[T]) {
+	q.line = append(q.line, ticket)
+	q.count++
+	q.size += ticket.size
+}
+
+func (q *Queue[T]) remove(ticket *Ticket[T]) {
+	ticket.state = gone
+	q.left(ticket)
+}
+
+func (q *Queue[T]) left(ticket *Ticket[T]) {
+	q.count--
+	q.size -= ticket.size
+	if q.room != nil {
+		close(q.room)
+		q.room = nil
+	}
+}
+
+func (q *Queue[T]) take() []*Ticket[T] {
+	var group []*Ticket[T]
+	size, n := 0, 0
+	for _, ticket := range q.line {
+		if ticket.state != gone {
+			if len(group) > 0 && (len(group) >= q.groupCountMax || size+ticket.size > q.groupSizeMax) {
+				break
+			}
+			ticket.state = taken
+			q.left(ticket)
+			size += ticket.size
+			group = append(group, ticket)
+		}
+		n++
+	}
+	rest := copy(q.line, q.line[n:])
+	clear(q.line[rest:])
+	q.line = q.line[:rest]
+	return group
+}
+
+// handOn tells the first in line to lead, or leaves the queue idle. The caller holds mu and is the leader.
+func (q *Queue[T]) handOn() {
+	for _, ticket := range q.line {
+		if ticket.state != waiting {
+			continue
+		}
+		if ticket.done != nil {
+			go q.lead()
+			return
+		}
+		ticket.state = leading
+		ticket.turn <- true
+		return
+	}
+	q.running = false
+	if q.idle != nil {
+		select {
+		case <-q.idle:
+		default:
+			close(q.idle)
+		}
+	}
+}

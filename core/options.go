@@ -1,0 +1,101 @@
+package factstr
+
+import "time"
+
+// Limits bind what is appended and asked. Reading accepts whatever is stored.
+type Limits struct {
+	PayloadBytesMax int // of one payload
+	BatchEventsMax  int
+	BatchBytesMax   int // of all payloads and types of a batch
+	ResultBytesMax  int // of a query's result
+}
+
+// Limits that are part of the contract and no options.
+const (
+	NestingMax      = 127
+	NameBytesMax    = 1000 // of an event type and of a durable name
+	FiltersMax      = 1000
+	TypesMax        = 10_000 // of all filters of a query
+	PredicatesMax   = 10_000 // of all filters of a query
+	SequenceMax     = 1<<63 - 1
+	requestsPending = 10_000 // queued appends
+	bytesPending    = 256 << 20
+)
+
+// DefaultLimits are the limits that a zero field stands for.
+var DefaultLimits = Limits{PayloadBytesMax: 16 << 20, BatchEventsMax: 10_000, BatchBytesMax: 64 << 20, ResultBytesMax: 256 << 20}
+
+// Options are those that every store takes. Zero fields stand for the defaults.
+type Options struct {
+	Limits Limits
+	// CloseTimeout is how long Close waits at most; default 5 s.
+	CloseTimeout time.Duration
+	// QueueTimeout is how long an append waits for room in a full queue before it answers CodeBusy; default 5 s.
+	QueueTimeout time.Duration
+	// TailEvents and TailBytes bound the newest facts that are kept in memory; defaults 65,536 and 64 MiB. A negative TailEvents keeps none, which
+	// suits a backend that is in memory itself.
+	TailEvents int
+	TailBytes  int
+}
+
+func (o Options) withDefaults() Options {
+	setDefault(&o.Limits.PayloadBytesMax, DefaultLimits.PayloadBytesMax)
+	setDefault(&o.Limits.BatchEventsMax, DefaultLimits.BatchEventsMax)
+	setDefault(&o.Limits.BatchBytesMax, DefaultLimits.BatchBytesMax)
+	setDefault(&o.Limits.ResultBytesMax, DefaultLimits.ResultBytesMax)
+	setDefault(&o.CloseTimeout, 5*time.Second)
+	setDefault(&o.QueueTimeout, 5*time.Second)
+	setDefault(&o.TailEvents, 65_536)
+	setDefault(&o.TailBytes, 64<<20)
+	return o
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// RetryPolicy redelivers a failed batch of a durable stream before the stream ends. The zero value does not.
+type RetryPolicy struct {
+	MaxAttempts int           // redeliveries of one batch
+	Delay       time.Duration // before the first, doubled before each next; default 100 ms
+	DelayMax    time.Duration // default 10 s
+}
+
+// CursorEvery says how soon at least a durable stream's cursor is stored after a batch was handled.
+type CursorEvery struct {
+	Batches int           // default 1,000
+	Time    time.Duration // default 100 ms
+}
+
+// StreamOption is an option of a stream registration.
+type StreamOption func(*streamOptions)
+
+type streamOptions struct {
+	retry       RetryPolicy
+	cursorEvery CursorEvery
+	onEnd       func(error)
+	onReady     func()
+}
+
+// WithRetry sets the redelivery of failed batches of a durable stream.
+func WithRetry(policy RetryPolicy) StreamOption {
+	return func(o *streamOptions) { o.retry = policy }
+}
+
+// WithCursorEvery sets how soon a durable stream's cursor is stored.
+func WithCursorEvery(every CursorEvery) StreamOption {
+	return func(o *streamOptions) { o.cursorEvery = every }
+}
+
+// WithOnReady sets a function that the stream's own goroutine calls once, when replay has reached the head that the registration saw.
+func WithOnReady(ready func()) StreamOption {
+	return func(o *streamOptions) { o.onReady = ready }
+}
+
+// WithOnEnd sets a function that the stream's own goroutine calls once, last of all, with nil when the stream was unsubscribed or closed.
+func WithOnEnd(end func(error)) StreamOption {
+	return func(o *streamOptions) { o.onEnd = end }
+}

@@ -41,7 +41,7 @@ type Backend interface {
 	Commit(ctx context.Context, group *Group) error
 
 	// ClaimStream makes a durable name active for this store: it takes the name across all processes, creates or checks the cursor row
-	// (CodeDurableStreamQueryMismatch, then CodeDurableStreamActive, then CodeLogTruncated) and raises the name's generation. A failed claim leaves the name free.
+	// (ErrQueryMismatch, then ErrStreamActive) and raises the name's generation. A failed claim leaves the name as it was.
 	ClaimStream(ctx context.Context, name string, query DurableQuery) (StreamClaim, error)
 
 	// WriteCursors moves cursors forward, each by compare-and-set on (name, generation). A write whose generation is no longer the name's

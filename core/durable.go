@@ -1,6 +1,8 @@
 package factstr
 
 import (
+	"encoding/json"
+
 	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
@@ -30,7 +32,7 @@ func spellQuery(query EventQuery, appendPredicate func(dst, text []byte) []byte)
 			text = append(text, `{"event_types":`...)
 			text = spellList(text, filter.EventTypes, jsonvalue.AppendString)
 			text = append(text, `,"payload_predicates":`...)
-			text = spellList(text, filter.PayloadPredicates, func(dst []byte, predicate []byte) []byte {
+			text = spellList(text, filter.PayloadPredicates, func(dst []byte, predicate json.RawMessage) []byte {
 				return appendPredicate(dst, predicate)
 			})
 			text = append(text, '}')
@@ -65,4 +67,14 @@ func (q DurableQuery) Same(text, exact string) bool {
 
 func sameJSON(a, b string) bool {
 	return jsonvalue.Valid([]byte(a)) && jsonvalue.Equal([]byte(a), []byte(b))
+}
+
+// ErrStreamActive is the answer of ClaimStream when the name is active.
+func ErrStreamActive(name string) *Error {
+	return NewError(CodeDurableStreamActive, "durable stream %q is already active; unsubscribe it there first, or use another name", name)
+}
+
+// ErrQueryMismatch is the answer of ClaimStream when the name's cursor belongs to another query.
+func ErrQueryMismatch(name string) *Error {
+	return NewError(CodeDurableStreamQueryMismatch, "durable stream %q was resumed with a different query; use the query it was registered with, or another name", name)
 }

@@ -1,0 +1,224 @@
+package factstr
+
+import (
+	"context"
+
+	"github.com/factstr/factstr-go/core/internal/commit"
+)
+
+// Append appends a batch and returns when it is as durable as the store promises.
+func (s *Store) Append(ctx context.Context, events []NewEvent) (AppendResult, error) {
+	request, err := s.appendRequest(events, nil)
+	if err != nil {
+		return AppendResult{}, err
+	}
+	return s.append(ctx, request)
+}
+
+// AppendIf appends a batch only if the context version of the query equals expected; nil expects that no fact matches. Otherwise the error is
+// CodeConditionalAppendConflict with both versions, and nothing happened.
+func (s *Store) AppendIf(ctx context.Context, events []NewEvent, query EventQuery, expected *uint64) (AppendResult, error) {
+	request, err := s.appendIfRequest(events, query, expected)
+	if err != nil {
+		return AppendResult{}, err
+	}
+	if s.outsideTail(request.condition) {
+		if err := s.lookAhead(ctx, request.condition); err != nil {
+			return AppendResult{}, err
+		}
+	}
+	return s.append(ctx, request)
+}
+
+// AppendAsync queues a batch and returns at once. done is called once, on a goroutine of the store that it must not block. An error
+// means that nothing was queued and done is not called. Ending ctx gives the batch up if no group has taken it yet.
+func (s *Store) AppendAsync(ctx context.Context, events []NewEvent, done func(AppendResult, error)) error {
+	request, err := s.appendRequest(events, nil)
+	if err != nil {
+		return err
+	}
+	return s.submit(ctx, request, done)
+}
+
+// AppendIfAsync is AppendIf in the manner of AppendAsync.
+func (s *Store) AppendIfAsync(ctx context.Context, events []NewEvent, query EventQuery, expected *uint64, done func(AppendResult, error)) error {
+	request, err := s.appendIfRequest(events, query, expected)
+	if err != nil {
+		return err
+	}
+	if !s.outsideTail(request.condition) {
+		return s.submit(ctx, request, done)
+	}
+	leave, err := s.enterAppend()
+	if err != nil {
+		return err
+	}
+	go func() {
+		defer leave()
+		defer func() {
+			if reason := recover(); reason != nil {
+				done(AppendResult{}, panicError("append_if", reason))
+			}
+		}()
+		err := s.lookAhead(ctx, request.condition)
+		if err == nil {
+			err = s.submit(ctx, request, done)
+		}
+		if err != nil {
+			done(AppendResult{}, err)
+		}
+	}()
+	return nil
+}
+
+// appendRequest is one batch on its way through the queue. The group that takes it owns it until it is answered.
+type appendRequest struct {
+	events    []NewEvent
+	size      int
+	condition *condition
+
+	result   AppendResult
+	err      error
+	accepted bool // its facts are part of what the group writes
+	onGroup  bool // its conflict rests on facts of the group
+}
+
+// condition is what an appendRequest expects of its context.
+type condition struct {
+	plan     *Plan
+	expected *uint64
+	// What the caller's goroutine found out before queueing: version is the context version at upTo in that epoch of the log. Facts never
+	// change, so only newer ones are left to check while other writers are kept out.
+	checked bool
+	epoch   uint64
+	upTo    uint64
+	version uint64
+}
+
+func (s *Store) appendRequest(events []NewEvent, condition *condition) (*appendRequest, error) {
+	size, err := validateEvents(events, s.options.Limits)
+	if err != nil {
+		return nil, err
+	}
+	return &appendRequest{events: events, size: size, condition: condition}, nil
+}
+
+func (s *Store) appendIfRequest(events []NewEvent, query EventQuery, expected *uint64) (*appendRequest, error) {
+	request, err := s.appendRequest(events, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := validateExpected(expected); err != nil {
+		return nil, err
+	}
+	plan, err := validateQuery("query", query)
+	if err != nil {
+		return nil, err
+	}
+	request.condition = &condition{plan: plan, expected: expected}
+	return request, nil
+}
+
+// outsideTail tells that facts below the tail decide whether a condition holds.
+func (s *Store) outsideTail(c *condition) bool {
+	known := s.log.current()
+	floor := known.floor()
+	if floor == 0 || s.options.TailEvents < 0 || c.plan.Nothing() || c.plan.Everything() || c.expected != nil && *c.expected > floor {
+		return false
+	}
+	return known.latestMatch(c.plan, floor, known.head.SequenceNumber) == 0
+}
+
+// lookAhead reads what the tail cannot answer before the request queues, so that a long read holds up nobody else.
+func (s *Store) lookAhead(ctx context.Context, c *condition) error {
+	done, err := s.enter()
+	if err != nil {
+		return err
+	}
+	defer done()
+	ctx, stop := s.bound(ctx)
+	defer stop()
+	known := s.log.current()
+	version, err := latestMatch(ctx, &known, s.backend, c.plan, 0, known.head.SequenceNumber)
+	if err != nil {
+		if ctx.Err() != nil {
+			return s.interruptedRead(ctx)
+		}
+		return err
+	}
+	c.checked, c.epoch, c.upTo, c.version = true, known.epoch, known.head.SequenceNumber, version
+	return nil
+}
+
+func (s *Store) append(ctx context.Context, request *appendRequest) (AppendResult, error) {
+	done, err := s.enterAppend()
+	if err != nil {
+		return AppendResult{}, err
+	}
+	defer done()
+	_, outcome := s.queue.Do(ctx, request, request.size, s.options.QueueTimeout)
+	switch outcome {
+	case commit.Answered:
+		return request.result, request.err
+	case commit.Removed:
+		return AppendResult{}, interrupted(ctx, "append")
+	case commit.Abandoned:
+		return AppendResult{}, NewError(CodeCommitUnknown, "the caller stopped waiting while the batch was being committed; query for it before appending it again")
+	case commit.NoRoom:
+		return AppendResult{}, errQueueFull()
+	default:
+		return AppendResult{}, errStoreClosed()
+	}
+}
+
+func (s *Store) submit(ctx context.Context, request *appendRequest, done func(AppendResult, error)) error {
+	leave, err := s.enterAppend()
+	if err != nil {
+		return err
+	}
+	stopWatching := func() bool { return true }
+	ready := make(chan struct{})
+	cancel, outcome := s.queue.Submit(request, request.size, func(ticket *commit.Ticket[*appendRequest], outcome commit.Outcome) {
+		<-ready
+		stopWatching()
+		leave()
+		switch outcome {
+		case commit.Answered:
+			done(ticket.Request.result, ticket.Request.err)
+		case commit.Removed:
+			done(AppendResult{}, interrupted(ctx, "append"))
+		default:
+			done(AppendResult{}, errStoreClosed())
+		}
+	})
+	defer close(ready)
+	switch outcome {
+	case commit.Answered:
+		if ctx.Done() != nil {
+			stopWatching = context.AfterFunc(ctx, cancel)
+		}
+		return nil
+	case commit.NoRoom:
+		leave()
+		return errQueueFull()
+	default:
+		leave()
+		return errStoreClosed()
+	}
+}
+
+func errQueueFull() *Error {
+	return NewError(CodeBusy, "the queue of appends is full; nothing was written: try again later")
+}
+
+func errStoreClosed() *Error {
+	return NewError(CodeStoreClosed, "the store is closed; open it again")
+}
+
+// newQueue bounds what may wait and how much one transaction holds.
+func newQueue(run func([]*commit.Ticket[*appendRequest])) *commit.Queue[*appendRequest] {
+	return commit.New(commit.Bounds{
+		CountMax: requestsPending, SizeMax: bytesPending,
+		GroupCountMax: 2048, GroupSizeMax: 8 << 20,
+	}, run)
+}

@@ -1,0 +1,146 @@
+package factstr
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// cursors lets the stored cursors of a store's durable streams follow their positions. Many streams are written in one call.
+//
+// mu guards the fields for moments; writing is held during a write, so that an older position is never written after a newer one.
+type cursors struct {
+	store   *Store
+	writing sync.Mutex
+
+	mu    sync.Mutex
+	dirty map[*EventStream]int // batches handled since the last write
+	timer *time.Timer          // runs while something is dirty
+}
+
+func (c *cursors) init(s *Store) {
+	c.store = s
+	c.dirty = map[*EventStream]int{}
+}
+
+// follow notes that a stream's position moved.
+func (c *cursors) follow(st *EventStream) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dirty[st]++
+	switch {
+	case c.dirty[st] == st.options.cursorEvery.Batches:
+		go c.flushAll()
+	case c.timer == nil:
+		c.timer = time.AfterFunc(st.options.cursorEvery.Time, c.flushAll)
+	}
+}
+
+// flushAll writes what is dirty. What could not be written stays dirty and is tried again.
+func (c *cursors) flushAll() {
+	defer func() {
+		// A panicking backend must not take the process down from a timer; the cursor stays where it is, which repeats deliveries.
+		_ = recover()
+	}()
+	c.mu.Lock()
+	if c.timer != nil {
+		c.timer.Stop()
+		c.timer = nil
+	}
+	streams := make([]*EventStream, 0, len(c.dirty))
+	for st := range c.dirty {
+		streams = append(streams, st)
+	}
+	c.mu.Unlock()
+	if len(streams) == 0 {
+		return
+	}
+	if err := c.write(c.store.context, streams); err != nil && c.store.context.Err() == nil {
+		c.mu.Lock()
+		if c.timer == nil {
+			c.timer = time.AfterFunc(time.Second, c.flushAll)
+		}
+		c.mu.Unlock()
+	}
+}
+
+// flush writes one stream's cursor now.
+func (c *cursors) flush(ctx context.Context, st *EventStream) error {
+	return c.write(ctx, []*EventStream{st})
+}
+
+// flushName writes the cursors of ended streams of a name that are still to be written, so that a new registration starts behind them.
+func (c *cursors) flushName(ctx context.Context, name string) {
+	c.mu.Lock()
+	var streams []*EventStream
+	for st := range c.dirty {
+		if st.durable.name == name {
+			streams = append(streams, st)
+		}
+	}
+	c.mu.Unlock()
+	if len(streams) > 0 {
+		// Failing only repeats deliveries.
+		_ = c.write(ctx, streams)
+	}
+}
+
+// flushLast writes the cursor of a stream that ends. It gives up after a while: a cursor that lags only repeats deliveries.
+func (c *cursors) flushLast(st *EventStream) {
+	ctx, cancel := context.WithTimeout(c.store.context, c.store.options.CloseTimeout/2)
+	defer cancel()
+	for pause := readPause; ; pause = min(2*pause, readPauseMax) {
+		if err := c.flush(ctx, st); err == nil || !passing(err) {
+			break
+		}
+		select {
+		case <-time.After(pause):
+			continue
+		case <-ctx.Done():
+		}
+		break
+	}
+	c.mu.Lock()
+	delete(c.dirty, st)
+	c.mu.Unlock()
+}
+
+func (c *cursors) write(ctx context.Context, streams []*EventStream) (err error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	var writes []CursorWrite
+	var moved []*EventStream
+	counts := make([]int, len(streams))
+	c.mu.Lock()
+	for i, st := range streams {
+		counts[i] = c.dirty[st]
+	}
+	c.mu.Unlock()
+	for _, st := range streams {
+		if position := st.position.Load(); position > st.stored.Load() {
+			moved = append(moved, st)
+			writes = append(writes, CursorWrite{Name: st.durable.name, Generation: st.durable.generation, SequenceNumber: position})
+		}
+	}
+	if len(writes) > 0 {
+		if err := c.store.backend.WriteCursors(ctx, writes); err != nil {
+			return err
+		}
+	}
+	for i, st := range moved {
+		st.stored.Store(writes[i].SequenceNumber)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, st := range streams {
+		if c.dirty[st] <= counts[i] {
+			delete(c.dirty, st)
+		} else if counts[i] > 0 {
+			c.dirty[st] -= counts[i]
+			if c.timer == nil {
+				c.timer = time.AfterFunc(st.options.cursorEvery.Time, c.flushAll)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,219 @@
+package factstr
+
+import (
+	"context"
+	"errors"
+
+	"github.com/factstr/factstr-go/core/internal/commit"
+)
+
+// Group is a set of appends that a backend commits in one transaction.
+type Group struct {
+	store      *Store
+	requests   []*appendRequest
+	write      Write
+	committing bool
+}
+
+// Write is what a backend writes for a group: consecutive facts right after the head that Decide was given, and the ranges of its batches of two
+// or more. The slices are valid until Commit returns and must not be changed.
+type Write struct {
+	Records    []EventRecord
+	Boundaries []Boundary
+}
+
+// Decide evaluates the conditions of the group against the log that ends at head, and numbers the facts of the appends that it accepts. reader
+// must see exactly the log up to head, and nobody else may append until the transaction ends.
+func (g *Group) Decide(ctx context.Context, head Head, reader Reader) (Write, error) {
+	s := g.store
+	known, err := s.log.refreshTo(ctx, head, reader)
+	if err != nil {
+		return Write{}, err
+	}
+	g.write = Write{Records: make([]EventRecord, 0, g.eventCount())}
+	for _, request := range g.requests {
+		request.result, request.err, request.accepted, request.onGroup = AppendResult{}, nil, false, false
+		if request.condition != nil {
+			if err := g.check(ctx, &known, reader, request); err != nil {
+				return Write{}, err
+			}
+			if request.err != nil {
+				continue
+			}
+		}
+		g.accept(head, request)
+	}
+	return g.write, nil
+}
+
+// EnterCommit is called right before the transaction commits: from here on the outcome may be unknown.
+func (g *Group) EnterCommit() { g.committing = true }
+
+func (g *Group) eventCount() (count int) {
+	for _, request := range g.requests {
+		count += len(request.events)
+	}
+	return count
+}
+
+// check puts the conflict into the request if its condition does not hold.
+func (g *Group) check(ctx context.Context, known *tail, reader Reader, request *appendRequest) error {
+	c := request.condition
+	for i := len(g.write.Records) - 1; i >= 0; i-- {
+		if record := &g.write.Records[i]; c.plan.Matches(record) {
+			if c.expected == nil || *c.expected != record.SequenceNumber {
+				request.err, request.onGroup = conflictError(c.expected, Version(record.SequenceNumber)), true
+			}
+			return nil
+		}
+	}
+	var floor, version uint64
+	lookedAhead := c.checked && c.epoch == known.epoch && c.upTo <= known.head.SequenceNumber
+	if lookedAhead {
+		floor, version = c.upTo, c.version
+	} else if c.expected != nil && *c.expected > 0 {
+		floor = *c.expected - 1
+	}
+	newest, err := latestMatch(ctx, known, reader, c.plan, floor, known.head.SequenceNumber)
+	if err != nil {
+		return err
+	}
+	if newest > 0 {
+		version = newest
+	}
+	switch {
+	case c.expected == nil && version == 0, c.expected != nil && version == *c.expected && version > 0:
+		return nil
+	case version == 0 && floor > 0 && !lookedAhead:
+		// Expected itself does not match; the answer names what does.
+		if version, err = latestMatch(ctx, known, reader, c.plan, 0, min(floor, known.head.SequenceNumber)); err != nil {
+			return err
+		}
+	}
+	var actual *uint64
+	if version > 0 {
+		actual = Version(version)
+	}
+	request.err = conflictError(c.expected, actual)
+	return nil
+}
+
+func (g *Group) accept(head Head, request *appendRequest) {
+	last := head.SequenceNumber
+	if n := len(g.write.Records); n > 0 {
+		last = g.write.Records[n-1].SequenceNumber
+	}
+	count := uint64(len(request.events))
+	if count > SequenceMax-last {
+		request.err = BackendFailure(ReasonOther, "the log has used up its sequence numbers")
+		return
+	}
+	occurredAt := g.store.clock.next()
+	for i, event := range request.events {
+		g.write.Records = append(g.write.Records, EventRecord{
+			SequenceNumber: last + uint64(i) + 1, OccurredAt: occurredAt, EventType: event.EventType, Payload: event.Payload,
+		})
+	}
+	if count > 1 {
+		g.write.Boundaries = append(g.write.Boundaries, Boundary{First: last + 1, Last: last + count})
+	}
+	request.accepted = true
+	request.result = AppendResult{FirstSequenceNumber: last + 1, LastSequenceNumber: last + count, CommittedCount: count}
+}
+
+// runGroup commits a group and puts the answers into its requests.
+func (s *Store) runGroup(tickets []*commit.Ticket[*appendRequest]) {
+	requests := make([]*appendRequest, len(tickets))
+	for i, ticket := range tickets {
+		requests[i] = ticket.Request
+	}
+	err := s.commitGroup(requests)
+	if err == nil || len(requests) == 1 || s.poison.Load() != nil || !mayBeOneRequests(err) {
+		return
+	}
+	// The group was rolled back. One request may be the reason, or the group's size: each gets its own transaction and its own answer.
+	for _, request := range requests {
+		_ = s.commitGroup([]*appendRequest{request})
+	}
+}
+
+// mayBeOneRequests tells that a group's failure may be due to one of its requests. A lock that could not be had or a lost connection is everybody's.
+func mayBeOneRequests(err *Error) bool {
+	return err.Code != CodeBusy && err.Code != CodeStoreClosed && err.Reason != ReasonConnection
+}
+
+// commitGroup returns an error if the group failed as a whole with nothing written; the requests then hold it as their answer.
+func (s *Store) commitGroup(requests []*appendRequest) *Error {
+	if poison := s.poison.Load(); poison != nil {
+		answerAll(requests, *poison)
+		return *poison
+	}
+	group := &Group{store: s, requests: requests}
+	err := s.commitGuarded(group)
+	if err == nil {
+		if len(group.write.Records) > 0 {
+			s.log.publish(group.write.Records, group.write.Boundaries)
+		}
+		return nil
+	}
+	if group.committing && certainlyNotCommitted(err) == nil {
+		s.commitUnknown(group, err)
+		return nil
+	}
+	answer := certainlyNotCommitted(err)
+	if answer == nil {
+		answer = NewError(CodeInternal, "%s store: %w", s.backend.Kind(), err)
+	}
+	for _, request := range requests {
+		// Conflicts with committed facts stand; they rest on nothing that was undone.
+		if request.err == nil || request.onGroup {
+			request.result, request.err = AppendResult{}, answer
+		}
+	}
+	return answer
+}
+
+// commitUnknown answers a group whose commit may or may not have happened. What was read of the log is no longer sure, so appends stop until the store is
+// opened again.
+func (s *Store) commitUnknown(group *Group, cause error) {
+	poison := NewError(CodeInvalidState, "an earlier commit ended in an unknown state (%v); close the store and open it again", cause)
+	s.poison.CompareAndSwap(nil, &poison)
+	for _, request := range group.requests {
+		switch {
+		case request.accepted:
+			request.result = AppendResult{}
+			request.err = NewError(CodeCommitUnknown, "the commit ended in an unknown state (%w); open the store again and query before appending the batch again", cause)
+		case request.onGroup:
+			request.err = poison
+		}
+	}
+}
+
+// commitGuarded turns a panic into an error: before EnterCommit nothing was written, after it the outcome is unknown.
+func (s *Store) commitGuarded(group *Group) (err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			failure := panicError("commit", reason)
+			if group.committing {
+				failure.Code = CodeCommitUnknown
+			}
+			err = failure
+		}
+	}()
+	return s.backend.Commit(s.context, group)
+}
+
+// certainlyNotCommitted returns the error as one of this package if its code says that nothing was committed.
+func certainlyNotCommitted(err error) *Error {
+	var known *Error
+	if errors.As(err, &known) && known.Code != CodeCommitUnknown {
+		return known
+	}
+	return nil
+}
+
+func answerAll(requests []*appendRequest, answer *Error) {
+	for _, request := range requests {
+		request.result, request.err = AppendResult{}, answer
+	}
+}

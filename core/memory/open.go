@@ -1,0 +1,19 @@
+// Package memory is the store that keeps its log in memory, for tests, local development and facts that need not outlive the process.
+package memory
+
+import (
+	"context"
+
+	factstr "github.com/factstr/factstr-go/core"
+)
+
+// Options of a memory store. The zero value is fine.
+type Options struct {
+	factstr.Options
+}
+
+// Open makes an empty store. Its facts and durable cursors live as long as it does.
+func Open(options Options) (*factstr.Store, error) {
+	options.TailEvents = -1 // the log itself is in memory
+	return factstr.OpenStore(context.Background(), newBackend(), options.Options)
+}

@@ -1,0 +1,83 @@
+package factstr
+
+import (
+	"context"
+	"iter"
+	"sync"
+)
+
+// Batch is a delivery of a pull stream. Until it is answered by Ack or Fail the stream waits.
+type Batch struct {
+	Records []EventRecord
+	answer  func(error)
+}
+
+// Ack answers that the batch was handled. Only the first answer counts.
+func (b *Batch) Ack() { b.answer(nil) }
+
+// Fail answers that the batch could not be handled.
+func (b *Batch) Fail(reason error) { b.answer(reason) }
+
+// pull hands batches from the stream's goroutine to whoever takes them.
+type pull struct {
+	batches chan *Batch
+	ended   chan struct{}
+}
+
+func newPull() *pull {
+	return &pull{batches: make(chan *Batch), ended: make(chan struct{})}
+}
+
+func (p *pull) close() { close(p.ended) }
+
+// offer is the handler of a pull stream.
+func (p *pull) offer(ctx context.Context, records []EventRecord) error {
+	answers := make(chan error, 1)
+	var once sync.Once
+	batch := &Batch{Records: records, answer: func(err error) { once.Do(func() { answers <- err }) }}
+	select {
+	case p.batches <- batch:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-answers:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Next takes the next batch of a stream without handler. It returns nil without error after the stream was unsubscribed or closed, and the reason after
+// another end. One batch is open at a time: the next one comes after the last was answered.
+func (st *EventStream) Next(ctx context.Context) (*Batch, error) {
+	if st.pull == nil {
+		return nil, NewError(CodeInvalidState, "the stream delivers to a handler; register it without one to take batches")
+	}
+	select {
+	case batch := <-st.pull.batches:
+		return batch, nil
+	case <-st.done:
+		return nil, st.Err()
+	case <-ctx.Done():
+		return nil, NewError(CodeTimeout, "no batch came in time; ask again")
+	}
+}
+
+// Batches ranges over the batches of a stream without handler. Going on to the next one answers that the batch was handled; leaving the loop does not, unless Ack
+// was called. The loop ends with the stream, or with an error when ctx ends.
+func (st *EventStream) Batches(ctx context.Context) iter.Seq2[*Batch, error] {
+	return func(yield func(*Batch, error) bool) {
+		for {
+			batch, err := st.Next(ctx)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if batch == nil || !yield(batch, nil) {
+				return
+			}
+			batch.Ack()
+		}
+	}
+}

@@ -1,0 +1,96 @@
+package factstr
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// streams are the open streams of a store.
+type streams struct {
+	mu      sync.Mutex
+	open    map[*EventStream]struct{}
+	closed  bool
+	empty   chan struct{}      // closed when closed and open is empty
+	unwatch context.CancelFunc // stops watching for other processes' commits; nil without open streams
+}
+
+func (r *streams) init() {
+	r.open = map[*EventStream]struct{}{}
+	r.empty = make(chan struct{})
+}
+
+// add starts a stream.
+func (r *streams) add(s *Store, stream *EventStream) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return errStoreClosed()
+	}
+	r.open[stream] = struct{}{}
+	if watcher, ok := s.backend.(Watcher); ok && r.unwatch == nil {
+		var ctx context.Context
+		ctx, r.unwatch = context.WithCancel(s.context)
+		go s.watch(ctx, watcher)
+	}
+	go stream.run()
+	return nil
+}
+
+func (r *streams) remove(stream *EventStream) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.open, stream)
+	if len(r.open) > 0 {
+		return
+	}
+	if r.unwatch != nil {
+		r.unwatch()
+		r.unwatch = nil
+	}
+	if r.closed {
+		close(r.empty)
+	}
+}
+
+// endAll stops every stream and lets no other start.
+func (r *streams) endAll(reason error) {
+	r.mu.Lock()
+	first := !r.closed
+	r.closed = true
+	if first && len(r.open) == 0 {
+		close(r.empty)
+	}
+	stopping := make([]*EventStream, 0, len(r.open))
+	for stream := range r.open {
+		stopping = append(stopping, stream)
+	}
+	r.mu.Unlock()
+	for _, stream := range stopping {
+		stream.halt(reason)
+	}
+}
+
+// wait waits until every stream has stored its cursor and freed its name.
+func (r *streams) wait() { <-r.empty }
+
+// watch keeps the log up with commits of other processes.
+func (s *Store) watch(ctx context.Context, watcher Watcher) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			s.streams.endAll(panicError("watch", reason))
+		}
+	}()
+	watcher.Watch(ctx, func() {
+		for pause := readPause; ; pause = min(2*pause, readPauseMax) {
+			if _, err := s.log.refresh(ctx, s.backend); err == nil || !passing(err) {
+				return
+			}
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+}

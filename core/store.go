@@ -1,0 +1,157 @@
+// Package factstr is an event store of immutable facts in one global log with command-context consistency. A command queries the facts that
+// matter to it, decides, and appends only if that context is unchanged. Streams deliver committed batches, live or durably from a stored cursor.
+//
+// The packages memory and sqlite open stores. All methods of a Store may be called concurrently.
+package factstr
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/factstr/factstr-go/core/internal/commit"
+)
+
+// Store is an open event store.
+type Store struct {
+	backend Backend
+	options Options
+	// context is the life of the store. Commits and streams run on it, so that no caller's cancellation can break another's work.
+	context context.Context
+	cancel  context.CancelFunc
+
+	queue  *commit.Queue[*appendRequest]
+	clock  clock // owned by the goroutine that leads the queue
+	log    log
+	poison atomic.Pointer[*Error] // set once, when a commit's outcome is unknown; appends are refused from then on
+
+	streams streams
+	cursors cursors
+
+	life sync.Mutex
+	// calls counts the calls that are inside, so that the backend is closed after the last one. Guarded by life, as are the fields below.
+	calls    int
+	closing  bool
+	lastCall chan struct{} // closed when closing and calls is 0
+	closed   chan struct{} // closed when everything is released
+	closeErr error
+}
+
+// OpenStore makes a store of a backend, which it owns from then on. Programs use the Open function of a store package instead.
+func OpenStore(ctx context.Context, backend Backend, options Options) (*Store, error) {
+	s := &Store{backend: backend, options: options.withDefaults(), lastCall: make(chan struct{}), closed: make(chan struct{})}
+	s.context, s.cancel = context.WithCancel(context.Background())
+	s.clock.read = time.Now
+	s.log.eventsMax, s.log.bytesMax = s.options.TailEvents, s.options.TailBytes
+	s.queue = newQueue(s.runGroup)
+	s.streams.init()
+	s.cursors.init(s)
+	if _, err := s.log.refresh(ctx, backend); err != nil {
+		s.cancel()
+		_ = backend.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// enter lets a call in unless the store is closing. done must be called when it is over.
+func (s *Store) enter() (done func(), err error) {
+	s.life.Lock()
+	defer s.life.Unlock()
+	if s.closing {
+		return nil, errStoreClosed()
+	}
+	s.calls++
+	return s.leave, nil
+}
+
+// enterAppend is enter for calls that write.
+func (s *Store) enterAppend() (done func(), err error) {
+	if poison := s.poison.Load(); poison != nil {
+		return nil, *poison
+	}
+	return s.enter()
+}
+
+func (s *Store) leave() {
+	s.life.Lock()
+	defer s.life.Unlock()
+	s.calls--
+	if s.closing && s.calls == 0 {
+		close(s.lastCall)
+	}
+}
+
+// bound makes a caller's context end with the store.
+func (s *Store) bound(ctx context.Context) (bounded context.Context, stop func()) {
+	if ctx.Done() == nil {
+		return s.context, func() {}
+	}
+	bounded, cancel := context.WithCancelCause(ctx)
+	unhook := context.AfterFunc(s.context, func() { cancel(errStoreClosed()) })
+	return bounded, func() { unhook(); cancel(nil) }
+}
+
+// interruptedRead is the answer to a read whose context ended.
+func (s *Store) interruptedRead(ctx context.Context) *Error {
+	if s.context.Err() != nil {
+		return errStoreClosed()
+	}
+	return interrupted(ctx, "the read")
+}
+
+// Close ends the store: new calls and queued appends get CodeStoreClosed, the running group finishes and is answered, streams store their
+// cursors and end. It waits at most the close timeout, or until ctx ends, and then answers CodeTimeout while the rest goes on. Inside a stream's handler, called with
+// the handler's context, it does not wait for that handler. A second call waits for the first.
+func (s *Store) Close(ctx context.Context) error {
+	s.life.Lock()
+	if !s.closing {
+		s.closing = true
+		if s.calls == 0 {
+			close(s.lastCall)
+		}
+		go s.shutDown()
+	}
+	s.life.Unlock()
+	if insideHandlerOf(ctx, s) {
+		return nil
+	}
+	timer := time.NewTimer(s.options.CloseTimeout)
+	defer timer.Stop()
+	select {
+	case <-s.closed:
+		return s.closeErr
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return NewError(CodeTimeout, "the store is closed, but a stream's handler or a call is still running; it is released when they return")
+}
+
+// Closed is closed when the store has released everything.
+func (s *Store) Closed() <-chan struct{} { return s.closed }
+
+func (s *Store) shutDown() {
+	defer close(s.closed)
+	defer func() {
+		if reason := recover(); reason != nil {
+			s.closeErr = panicError("close", reason)
+		}
+	}()
+	s.streams.endAll(errStoreClosed())
+	<-s.queue.Close()
+	s.streams.wait()
+	s.cancel()
+	<-s.lastCall
+	s.closeErr = s.backend.Close()
+}
+
+// panicError is what a recovered panic becomes.
+func panicError(where string, reason any) *Error {
+	return NewError(CodeInternal, "panic in %s: %v\n%s", where, reason, debug.Stack())
+}
+
+// String names the store in messages.
+func (s *Store) String() string { return fmt.Sprintf("%s store", s.backend.Kind()) }

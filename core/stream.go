@@ -1,0 +1,275 @@
+package factstr
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// HandleStream handles one committed batch: the matching facts, in ascending order. A returned error, or a panic, is a failure. Calls of one stream come
+// one at a time, never on the goroutine that registered it. ctx ends when the stream is unsubscribed or closed; what the handler does in
+// spite of that still counts. The store may be used inside.
+type HandleStream interface {
+	HandleStream(ctx context.Context, batch []EventRecord) error
+}
+
+// HandleFunc makes a HandleStream of a function.
+type HandleFunc func(ctx context.Context, batch []EventRecord) error
+
+func (f HandleFunc) HandleStream(ctx context.Context, batch []EventRecord) error {
+	return f(ctx, batch)
+}
+
+// StreamHandlerError is the failure of a handler, the cause of a CodeHandlerFailed error.
+type StreamHandlerError struct {
+	Message string
+	Cause   error
+}
+
+func (e *StreamHandlerError) Error() string { return "stream handler failed: " + e.Message }
+
+func (e *StreamHandlerError) Unwrap() error { return e.Cause }
+
+// EventStream is a registered stream. It is a cursor over the log: it reads from its position up to the newest committed batch, whether it
+// replays, catches up or is live.
+type EventStream struct {
+	store   *Store
+	plan    *Plan
+	handler HandleStream
+	options streamOptions
+	durable *durableClaim // nil for a live stream
+	pull    *pull         // nil with a handler
+
+	context context.Context // ends when the stream stops
+	stop    context.CancelFunc
+
+	epoch  uint64
+	target uint64 // the head that the registration saw
+
+	position atomic.Uint64 // everything up to here was delivered or does not match
+	stored   atomic.Uint64 // the durable cursor as last written
+
+	ready chan struct{} // closed when replay is done
+	done  chan struct{} // closed after the end was reported
+
+	mu      sync.Mutex
+	stopped bool  // no delivery starts any more
+	reason  error // why, nil for unsubscribe
+}
+
+// durableClaim is the durable name that a stream holds.
+type durableClaim struct {
+	name       string
+	generation uint64
+	release    func() // frees the name; a second call does nothing
+}
+
+// StreamAll registers a live stream of all batches that are committed after the call. A nil handler makes it a pull stream, see Next and Batches.
+func (s *Store) StreamAll(ctx context.Context, handler HandleStream, options ...StreamOption) (*EventStream, error) {
+	return s.StreamTo(ctx, AllEvents(), handler, options...)
+}
+
+// StreamTo registers a live stream of the batches that hold a matching fact. The query's MinSequenceNumber and Limit are ignored.
+func (s *Store) StreamTo(ctx context.Context, query EventQuery, handler HandleStream, options ...StreamOption) (*EventStream, error) {
+	return s.register(ctx, nil, query, handler, options)
+}
+
+// StreamAllDurable registers a durable stream of all batches; see StreamToDurable.
+func (s *Store) StreamAllDurable(ctx context.Context, stream DurableStream, handler HandleStream, options ...StreamOption) (*EventStream, error) {
+	return s.StreamToDurable(ctx, stream, AllEvents(), handler, options...)
+}
+
+// StreamToDurable registers a durable stream: it replays what was committed after its stored cursor and goes on live. It returns when
+// the name is taken; WaitReady waits for the replay. The errors of a registration that fails later come from WaitReady and Err.
+func (s *Store) StreamToDurable(ctx context.Context, stream DurableStream, query EventQuery, handler HandleStream, options ...StreamOption) (*EventStream, error) {
+	if err := validateDurableName(stream.Name); err != nil {
+		return nil, err
+	}
+	return s.register(ctx, &stream, query, handler, options)
+}
+
+func (s *Store) register(ctx context.Context, durable *DurableStream, query EventQuery, handler HandleStream, options []StreamOption) (*EventStream, error) {
+	plan, err := validateQuery("query", query)
+	if err != nil {
+		return nil, err
+	}
+	leave, err := s.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	bounded, unbind := s.bound(ctx)
+	defer unbind()
+
+	stream := &EventStream{store: s, plan: plan, handler: handler, ready: make(chan struct{}), done: make(chan struct{})}
+	stream.context, stream.stop = context.WithCancel(context.WithValue(context.Background(), handlerKey{}, stream))
+	for _, option := range options {
+		option(&stream.options)
+	}
+	stream.options.withDefaults()
+	if handler == nil {
+		stream.pull = newPull()
+		stream.handler = HandleFunc(stream.pull.offer)
+	}
+	if err := stream.open(bounded, durable, query); err != nil {
+		stream.stop()
+		if bounded.Err() != nil {
+			return nil, s.interruptedRead(bounded)
+		}
+		return nil, err
+	}
+	return stream, nil
+}
+
+// open finds the stream's position and starts it.
+func (st *EventStream) open(ctx context.Context, durable *DurableStream, query EventQuery) error {
+	s := st.store
+	var cursor uint64
+	if durable != nil {
+		s.cursors.flushName(ctx, durable.Name)
+		claim, err := s.backend.ClaimStream(ctx, durable.Name, durableQuery(query))
+		if err != nil {
+			return err
+		}
+		st.durable = &durableClaim{name: durable.Name, generation: claim.Generation, release: sync.OnceFunc(claim.Release)}
+		cursor = claim.Cursor
+	}
+	known, err := s.log.refresh(ctx, s.backend)
+	if err == nil && cursor > known.head.SequenceNumber {
+		err = NewError(CodeLogTruncated, "the cursor of durable stream %q is at %d, but the log ends at %d: facts that it handled are gone; restore the log, or use a new name",
+			durable.Name, cursor, known.head.SequenceNumber)
+	}
+	if err == nil {
+		st.epoch, st.target = known.epoch, known.head.SequenceNumber
+		if durable == nil {
+			cursor = st.target
+		}
+		st.position.Store(cursor)
+		st.stored.Store(cursor)
+		err = s.streams.add(s, st)
+	}
+	if err != nil && st.durable != nil {
+		st.durable.release()
+	}
+	return err
+}
+
+func (o *streamOptions) withDefaults() {
+	setDefault(&o.retry.Delay, 100*time.Millisecond)
+	setDefault(&o.retry.DelayMax, 10*time.Second)
+	setDefault(&o.cursorEvery.Batches, 1000)
+	setDefault(&o.cursorEvery.Time, 100*time.Millisecond)
+}
+
+// Unsubscribe lets no further delivery start and frees a durable name at once. It never waits; a delivery in flight goes on, and the end is reported after
+// it. It may be called again.
+func (st *EventStream) Unsubscribe() { st.halt(nil) }
+
+// halt stops the stream for a reason; only the first call counts.
+func (st *EventStream) halt(reason error) {
+	st.mu.Lock()
+	first := !st.stopped
+	if first {
+		st.stopped, st.reason = true, reason
+	}
+	st.mu.Unlock()
+	if !first {
+		return
+	}
+	if st.durable != nil && reason == nil {
+		st.durable.release()
+	}
+	st.stop()
+}
+
+// Close unsubscribes and waits for the end. Inside the stream's own handler, called with the handler's context, it does not wait.
+func (st *EventStream) Close(ctx context.Context) error {
+	st.Unsubscribe()
+	if inside, ok := ctx.Value(handlerKey{}).(*EventStream); ok && inside == st {
+		return nil
+	}
+	select {
+	case <-st.done:
+		return nil
+	case <-ctx.Done():
+		return NewError(CodeTimeout, "the stream's handler is still running; the stream ends when it returns")
+	}
+}
+
+// WaitReady waits until replay has reached the head that the registration saw; a live stream is ready at once. If the stream ends before, it returns the
+// reason, CodeCancelled if that is an unsubscribe.
+func (st *EventStream) WaitReady(ctx context.Context) error {
+	select {
+	case <-st.ready:
+		return nil
+	default:
+	}
+	select {
+	case <-st.ready:
+		return nil
+	case <-st.done:
+		select {
+		case <-st.ready:
+			return nil
+		default:
+		}
+		if err := st.Err(); err != nil {
+			return err
+		}
+		return NewError(CodeCancelled, "the stream was unsubscribed before its replay was done")
+	case <-ctx.Done():
+		return NewError(CodeTimeout, "the replay is not done yet; it goes on, wait again or unsubscribe")
+	}
+}
+
+// Ready is closed when replay is done.
+func (st *EventStream) Ready() <-chan struct{} { return st.ready }
+
+// Done is closed when the stream has ended and everything about it was reported.
+func (st *EventStream) Done() <-chan struct{} { return st.done }
+
+// Err returns why the stream ended: nil while it has not, and after Unsubscribe and Close.
+func (st *EventStream) Err() error {
+	select {
+	case <-st.done:
+		st.mu.Lock()
+		defer st.mu.Unlock()
+		return st.reason
+	default:
+		return nil
+	}
+}
+
+// StreamProgress tells where a stream stands.
+type StreamProgress struct {
+	Ready        bool
+	Ended        bool
+	Position     uint64 // everything up to here was handled or does not match
+	ReplayTarget uint64 // the head that the registration saw
+	StoredCursor uint64 // the durable cursor as last written; for a live stream its start
+}
+
+// Progress may be called at any time.
+func (st *EventStream) Progress() StreamProgress {
+	progress := StreamProgress{Position: st.position.Load(), ReplayTarget: st.target, StoredCursor: st.stored.Load()}
+	select {
+	case <-st.ready:
+		progress.Ready = true
+	default:
+	}
+	select {
+	case <-st.done:
+		progress.Ended = true
+	default:
+	}
+	return progress
+}
+
+type handlerKey struct{}
+
+// insideHandlerOf tells that ctx is that of a handler of one of the store's streams.
+func insideHandlerOf(ctx context.Context, s *Store) bool {
+	stream, ok := ctx.Value(handlerKey{}).(*EventStream)
+	return ok && stream.store == s
+}

@@ -1,0 +1,86 @@
+'use strict';
+
+const { FactstrError } = require('./errors.js');
+
+// The stores are opened with "sequence_numbers": "string", so no sequence number ever passes through a double.
+function sequenceNumber(value) {
+  if (typeof value !== 'string') {
+    throw new FactstrError(
+      'Internal',
+      `libfactstr answered a sequence number as ${typeof value}`,
+    );
+  }
+  return BigInt(value);
+}
+
+// Absent fields stay absent: `'current_context_version' in result` tells as much as comparing with undefined.
+function withVersions(target, source, fields) {
+  for (const field of fields) {
+    if (source[field] !== null && source[field] !== undefined) {
+      target[field] = sequenceNumber(source[field]);
+    }
+  }
+  return target;
+}
+
+function records(parsed) {
+  for (const record of parsed) {
+    record.sequence_number = sequenceNumber(record.sequence_number);
+  }
+  return parsed;
+}
+
+/** A delivered batch: EventRecord[]. */
+function batch(text) {
+  return records(JSON.parse(text));
+}
+
+function queryResult(text) {
+  const parsed = JSON.parse(text);
+  return withVersions({ event_records: records(parsed.event_records) }, parsed, [
+    'last_returned_sequence_number',
+    'current_context_version',
+  ]);
+}
+
+const appendResultFields = [
+  'first_sequence_number',
+  'last_sequence_number',
+  'committed_count',
+];
+
+function appendResult(text) {
+  return withVersions({}, JSON.parse(text), appendResultFields);
+}
+
+function conflict(parsed) {
+  return withVersions({}, parsed, [
+    'expected_context_version',
+    'actual_context_version',
+  ]);
+}
+
+/** The answer of a conditional append: an InteropAppendResult, or the InteropError that holds the conflict. */
+function appendIfResult(text) {
+  const parsed = JSON.parse(text);
+  return parsed.conflict
+    ? { conflict: conflict(parsed.conflict) }
+    : { append_result: withVersions({}, parsed, appendResultFields) };
+}
+
+/** An InteropError. `text` may be empty; then the code alone speaks. */
+function error(code, text, cause) {
+  const parsed = text === '' ? { code, message: `libfactstr answered ${code}` } : JSON.parse(text);
+  const details = {
+    reason: parsed.reason ?? undefined,
+    store: parsed.store ?? undefined,
+    operation: parsed.operation ?? undefined,
+    conflict: parsed.conflict ? conflict(parsed.conflict) : undefined,
+  };
+  if (cause !== undefined) {
+    details.cause = cause;
+  }
+  return new FactstrError(parsed.code, parsed.message, details);
+}
+
+module.exports = { batch, queryResult, appendResult, appendIfResult, error };

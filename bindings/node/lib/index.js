@@ -1,0 +1,19 @@
+'use strict';
+
+const encode = require('./encode.js');
+const { FactstrError } = require('./errors.js');
+const { native } = require('./native.js');
+const { FactstrMemoryStore, FactstrSqliteStore } = require('./store.js');
+const { EventStreamSubscription } = require('./streams.js');
+
+function configure(settings) {
+  native.configure(encode.configuration(settings));
+}
+
+module.exports = {
+  EventStreamSubscription,
+  FactstrError,
+  FactstrMemoryStore,
+  FactstrSqliteStore,
+  configure,
+};

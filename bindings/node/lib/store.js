@@ -1,0 +1,131 @@
+'use strict';
+
+const decode = require('./decode.js');
+const encode = require('./encode.js');
+const { FactstrError, invalidArgument } = require('./errors.js');
+const { native } = require('./native.js');
+const { abortSignal, submit } = require('./requests.js');
+const { allClosed, openDurable, openLive } = require('./streams.js');
+
+// 0.5.2 had no close(): a store that is dropped without it is closed when it is collected. Open streams and requests keep it from that.
+const dropped = new FinalizationRegistry((handle) => {
+  try {
+    native.closeStore(handle);
+  } catch {
+    // Nobody is left who could act on it.
+  }
+});
+
+/** What every store can do. The stores differ only in how they are opened. */
+class Store {
+  #handle;
+
+  constructor(handle) {
+    this.#handle = handle;
+    dropped.register(this, handle, this);
+  }
+
+  get #open() {
+    if (this.#handle === undefined) {
+      throw new FactstrError('StoreClosed', 'this store was closed; open a new one');
+    }
+    return this.#handle;
+  }
+
+  append(events) {
+    return decode.appendResult(native.append(this.#open, encode.events(events)));
+  }
+
+  query(query) {
+    return decode.queryResult(native.query(this.#open, encode.query(query)));
+  }
+
+  appendIf(events, query, expected) {
+    return decode.appendIfResult(
+      native.appendIf(this.#open, encode.events(events), encode.query(query), encode.expected(expected)),
+    );
+  }
+
+  // The asynchronous forms are async functions, so that bad input rejects as everything else does.
+
+  async appendAsync(events, options) {
+    const handle = this.#open;
+    const text = encode.events(events);
+    return submit(this, handle, abortSignal(options), (tag) => native.appendSubmit(handle, text, tag), decode.appendResult);
+  }
+
+  async queryAsync(query, options) {
+    const handle = this.#open;
+    const text = encode.query(query);
+    return submit(this, handle, abortSignal(options), (tag) => native.querySubmit(handle, text, tag), decode.queryResult);
+  }
+
+  async appendIfAsync(events, query, expected, options) {
+    const handle = this.#open;
+    const eventsText = encode.events(events);
+    const queryText = encode.query(query);
+    const version = encode.expected(expected);
+    return submit(
+      this,
+      handle,
+      abortSignal(options),
+      (tag) => native.appendIfSubmit(handle, eventsText, queryText, version, tag),
+      decode.appendIfResult,
+    );
+  }
+
+  streamAll(handle, options) {
+    return openLive(this, this.#open, undefined, handle, options);
+  }
+
+  streamTo(query, handle, options) {
+    return openLive(this, this.#open, query, handle, options);
+  }
+
+  async streamAllDurable(durableStream, handle, options) {
+    return openDurable(this, this.#open, durableStream, undefined, handle, options);
+  }
+
+  async streamToDurable(durableStream, query, handle, options) {
+    return openDurable(this, this.#open, durableStream, query, handle, options);
+  }
+
+  close() {
+    const handle = this.#handle;
+    if (handle !== undefined) {
+      this.#handle = undefined;
+      dropped.unregister(this);
+      native.closeStore(handle);
+    }
+  }
+}
+
+if (Symbol.dispose !== undefined) {
+  Store.prototype[Symbol.dispose] = function dispose() {
+    this.close();
+  };
+}
+if (Symbol.asyncDispose !== undefined) {
+  Store.prototype[Symbol.asyncDispose] = async function asyncDispose() {
+    const ended = allClosed(this);
+    this.close();
+    await ended;
+  };
+}
+
+class FactstrMemoryStore extends Store {
+  constructor(options) {
+    super(native.openMemory(encode.storeOptions(options, encode.storeOptionNames)));
+  }
+}
+
+class FactstrSqliteStore extends Store {
+  constructor(path, options) {
+    if (typeof path !== 'string') {
+      throw invalidArgument('path must be a string: the file system path of the database');
+    }
+    super(native.openSqlite(path, encode.storeOptions(options, encode.sqliteOptionNames)));
+  }
+}
+
+module.exports = { FactstrMemoryStore, FactstrSqliteStore };

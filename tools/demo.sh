@@ -1,0 +1,173 @@
+#!/usr/bin/env bash
+# Shows the history of a git repository going through Node, Python and C, and checks every figure against git's own. Called by build.sh, which has
+# built the library and its packages by then. Everything that it makes is below build/demo.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root=$PWD
+example=examples/git-history
+export PYTHONPATH=$root/bindings/python/src PYTHONDONTWRITEBYTECODE=1
+COMMITS_MIN=40
+
+title() { printf '\n== %s\n' "$*"; }
+fail() { echo "demo: $*" >&2 && exit 1; }
+
+# ---- Which repository ----
+
+# A checkout without git data may lie inside another repository, which is not meant then.
+is_own_repository() {
+  [ "$(git -C "$root" rev-parse --show-toplevel)" = "$(pwd -P)" ]
+}
+
+choose_repository() { # sets $repository and $reason, which is empty when the wanted one will do
+  local wanted=$1 answer commits
+  repository=$wanted
+  reason=
+  if ! answer=$(git -C "$wanted" rev-parse --git-dir 2>&1); then
+    reason="git does not read $wanted as a repository (${answer%%$'\n'*})"
+  elif [ "$wanted" = "$root" ] && ! is_own_repository; then
+    reason="$wanted has no git data of its own"
+  elif ! git -C "$wanted" rev-parse --quiet --verify 'HEAD^{commit}' >/dev/null; then
+    reason="$wanted has no commits"
+  elif commits=$(git -C "$wanted" rev-list --count HEAD) && [ "$commits" -lt "$COMMITS_MIN" ]; then
+    reason="$wanted has $commits commits, fewer than $COMMITS_MIN"
+  fi
+}
+
+# ---- What was recorded before ----
+
+# Facts are not taken back, so a store fits a repository only while the repository just grows. Line 1: the commit that is imported; line 2: what else
+# git's figures depend on; then the tags.
+describe_repository() {
+  git -C "$repository" rev-parse HEAD
+  {
+    git --version
+    git -C "$repository" rev-parse --is-shallow-repository
+    git -C "$repository" config --get-regexp '^(diff|core\.attributesfile)' || [ $? = 1 ]
+    git -C "$repository" ls-files -s ':(top,glob)**/.gitattributes'
+    find "$(git -C "$repository" rev-parse --absolute-git-dir)/info" -name attributes -exec cat {} +
+  } | cksum
+  git -C "$repository" for-each-ref --format='%(refname) %(objectname)' refs/tags | LC_ALL=C sort
+}
+
+only_grew_since() { # only_grew_since OLD NEW, both files of describe_repository
+  git -C "$repository" merge-base --is-ancestor "$(sed -n 1p "$1")" "$(sed -n 1p "$2")" 2>/dev/null &&
+    [ "$(sed -n 2p "$1")" = "$(sed -n 2p "$2")" ] &&
+    [ -z "$(LC_ALL=C comm -23 <(sed 1,2d "$1") <(sed 1,2d "$2"))" ]
+}
+
+# ---- The steps ----
+
+import() {
+  node "$example/node/import.mjs" "$store" "$repository" "$revision"
+}
+
+follow() {
+  python3 "$example/python/read_model.py" "$store" "$model"
+}
+
+rebuild_model_through_a_crash() {
+  local commits batch deliveries kill_at status=0
+  commits=$(git -C "$repository" rev-list --count "$revision")
+  batch=$((commits / 20 > 100 ? 100 : commits / 20))
+  deliveries=$(((commits + batch - 1) / batch))
+  kill_at=$((deliveries / 2))
+  # The file is thrown away, so this is a rebuild from the first fact on.
+  rm -f "$model" "$model-wal" "$model-shm"
+  echo "The model dies by SIGKILL in batch $kill_at of about $deliveries: it has stored the batch, but the stream has not heard of it yet."
+  MODEL_KILL_AT=after-commit:$kill_at follow || status=$?
+  [ "$status" = 137 ] || fail "the model was to be killed, but ended with status $status"
+  echo "It is started again:"
+  follow
+  echo "And once more:"
+  follow
+}
+
+list_commits() { # list_commits PATH FILE
+  printf 'Commits that touch %q, the first and last of them:\n' "$1"
+  "$demo/commits_of_path" "$store" "$1" >"$2"
+  awk '{ line[NR] = $0 } END { for (n = 1; n <= NR; n++) if (n <= 3 || n > NR - 3) print "  " line[n]; else if (n == 4) print "  ..." }' "$2"
+}
+
+race() {
+  local pipes=$demo/pipes racer pids=()
+  rm -rf "$pipes" && mkdir "$pipes"
+  mkfifo "$pipes"/{node,python}.{in,out}
+  node "$example/node/race.mjs" "$store" "$revision" <"$pipes/node.in" >"$pipes/node.out" &
+  pids+=($!)
+  python3 "$example/python/race.py" "$store" "$revision" <"$pipes/python.in" >"$pipes/python.out" &
+  pids+=($!)
+  exec 3>"$pipes/node.in" 4>"$pipes/python.in" 5<"$pipes/node.out" 6<"$pipes/python.out"
+  read -r racer <&5 && read -r racer <&6 || fail "a racer did not get ready"
+  # Both have seen the context by now; both are told to go.
+  echo go >&3 && echo go >&4
+  cat <&5 >"$pipes/result"
+  cat <&6 >>"$pipes/result"
+  exec 3>&- 4>&- 5<&- 6<&-
+  wait "${pids[0]}" && wait "${pids[1]}" || fail "a racer failed"
+  sed 's/^/  /' "$pipes/result"
+  [ "$(grep -c ' won: ' "$pipes/result")" = 1 ] && [ "$(grep -c ' got the conflict: ' "$pipes/result")" = 1 ] ||
+    fail "exactly one was to win"
+}
+
+# ---- The demo ----
+
+mkdir -p build/demo
+exec 9>build/demo/lock
+flock -n 9 || fail "another demo is running in this checkout"
+
+if [ $# -gt 0 ]; then
+  [ -d "$1" ] || { echo "demo: there is no folder $1: name a git repository" >&2 && exit 2; }
+  choose_repository "$(cd "$1" && pwd -P)"
+else
+  choose_repository "$(pwd -P)"
+fi
+if [ -n "$reason" ]; then
+  repository=$root/build/demo/generated.git
+  echo "$reason: using a generated repository with the nasty cases instead, $repository"
+  if [ ! -f build/demo/generated.ok ]; then
+    rm -rf "$repository"
+    python3 "$example/generate/generate.py" "$repository" --commits 400
+    touch build/demo/generated.ok
+  fi
+fi
+
+demo=$root/build/demo/$(basename "$repository")-$(printf '%s' "$repository" | cksum | cut -d ' ' -f 1)
+mkdir -p "$demo"
+describe_repository >"$demo/now"
+if [ -f "$demo/recorded" ] && ! only_grew_since "$demo/recorded" "$demo/now"; then
+  echo "Since the last demo the history was rewritten, a tag moved, the branch changed or git counts otherwise: beginning with an empty store."
+  rm -rf "$demo"
+  mkdir "$demo"
+  describe_repository >"$demo/now"
+fi
+mv "$demo/now" "$demo/recorded"
+revision=$(sed -n 1p "$demo/recorded")
+store=$demo/facts.db
+model=$demo/lines-by-author.db
+
+examples/link-node-package.sh
+"${CC:-gcc}" -std=c11 -O2 -Wall -Wextra -Iinclude -o "$demo/commits_of_path" "$example"/c/*.c \
+  -Lbuild/lib -lfactstr -Wl,-rpath,"$root/build/lib"
+
+title "Node imports $repository at ${revision:0:12}"
+import
+
+title "Python builds a query model from a durable stream"
+rebuild_model_through_a_crash
+
+title "C lists the commits that touch a path"
+listings=()
+paths=("$(python3 "$example/check/busiest_path.py" "$repository" "$revision")")
+[ -z "$reason" ] || paths+=("with \"double\" and 'single' quotes")
+for path in "${paths[@]}"; do
+  listing=$demo/listing-$((${#listings[@]} / 2)).txt
+  list_commits "$path" "$listing"
+  listings+=("$path" "$listing")
+done
+
+title "Node and Python race to take the review of ${revision:0:12}"
+race
+
+title "What the facts say, and what git says"
+python3 "$example/check/compare.py" "$store" "$model" "$repository" "$revision" "${listings[@]}"
+echo "The facts are in ${store#"$root"/}, the query model in ${model#"$root"/}."

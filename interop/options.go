@@ -1,0 +1,149 @@
+package interop
+
+import (
+	"math"
+	"time"
+
+	"github.com/goccy/go-json"
+
+	factstr "github.com/factstr/factstr-go/core"
+)
+
+// StoreOptions are the options with which a store is opened.
+type StoreOptions struct {
+	Store factstr.Options
+	Codec Codec
+	// BusyTimeout and MaxPageCount are of the SQLite store. Only tests set MaxPageCount, to fill the disk.
+	BusyTimeout  time.Duration
+	MaxPageCount int
+}
+
+// ProcessSettings are those of the whole process; 0 leaves one as it is.
+type ProcessSettings struct {
+	MemoryLimitBytes int64
+	ProcessorsMax    int
+}
+
+var (
+	commonOptions = []field{
+		{name: "close_timeout_ms", shape: signedShape},
+		{name: "queue_timeout_ms", shape: signedShape},
+		{name: "sequence_numbers", shape: &shape{kind: text, choices: []string{"number", "string"}}},
+		{name: "payload_bytes_max", shape: unsignedShape},
+		{name: "batch_events_max", shape: unsignedShape},
+		{name: "batch_bytes_max", shape: unsignedShape},
+		{name: "result_bytes_max", shape: unsignedShape},
+	}
+	memoryOptionsShape = &shape{kind: object, fields: commonOptions}
+	sqliteOptionsShape = &shape{kind: object, fields: append(commonOptions[:len(commonOptions):len(commonOptions)],
+		field{name: "busy_timeout_ms", shape: signedShape},
+		field{name: "testing_max_page_count", shape: unsignedShape},
+	)}
+	settingsShape = &shape{kind: object, fields: []field{
+		{name: "memory_limit_bytes", shape: unsignedShape},
+		{name: "processors_max", shape: unsignedShape},
+	}}
+)
+
+// DecodeMemoryOptions reads the options of a memory store; nil asks for the defaults.
+func DecodeMemoryOptions(request []byte) (StoreOptions, error) {
+	return decodeOptions(request, memoryOptionsShape)
+}
+
+// DecodeSQLiteOptions reads the options of a SQLite store; nil asks for the defaults.
+func DecodeSQLiteOptions(request []byte) (StoreOptions, error) {
+	return decodeOptions(request, sqliteOptionsShape)
+}
+
+func decodeOptions(request []byte, want *shape) (StoreOptions, error) {
+	if request == nil {
+		return StoreOptions{}, nil
+	}
+	if err := scan("options", request, optionsDepth, want); err != nil {
+		return StoreOptions{}, err
+	}
+	var dto struct {
+		CloseTimeoutMS  *int64  `json:"close_timeout_ms"`
+		QueueTimeoutMS  *int64  `json:"queue_timeout_ms"`
+		SequenceNumbers *string `json:"sequence_numbers"`
+		PayloadBytesMax *uint64 `json:"payload_bytes_max"`
+		BatchEventsMax  *uint64 `json:"batch_events_max"`
+		BatchBytesMax   *uint64 `json:"batch_bytes_max"`
+		ResultBytesMax  *uint64 `json:"result_bytes_max"`
+		BusyTimeoutMS   *int64  `json:"busy_timeout_ms"`
+		MaxPageCount    *uint64 `json:"testing_max_page_count"`
+	}
+	if err := json.Unmarshal(request, &dto); err != nil {
+		return StoreOptions{}, unfilled("options", err)
+	}
+	var options StoreOptions
+	options.Codec.NumbersAsStrings = dto.SequenceNumbers != nil && *dto.SequenceNumbers == "string"
+	options.Store.CloseTimeout = timeLimit(dto.CloseTimeoutMS)
+	options.Store.QueueTimeout = timeLimit(dto.QueueTimeoutMS)
+	options.BusyTimeout = timeLimit(dto.BusyTimeoutMS)
+	for _, limit := range []struct {
+		name  string
+		given *uint64
+		into  *int
+	}{
+		{"payload_bytes_max", dto.PayloadBytesMax, &options.Store.Limits.PayloadBytesMax},
+		{"batch_events_max", dto.BatchEventsMax, &options.Store.Limits.BatchEventsMax},
+		{"batch_bytes_max", dto.BatchBytesMax, &options.Store.Limits.BatchBytesMax},
+		{"result_bytes_max", dto.ResultBytesMax, &options.Store.Limits.ResultBytesMax},
+		{"testing_max_page_count", dto.MaxPageCount, &options.MaxPageCount},
+	} {
+		if limit.given == nil {
+			continue
+		}
+		if *limit.given == 0 {
+			return StoreOptions{}, factstr.NewError(factstr.CodeInvalidArgument, "options.%s must be at least 1; leave it out for the default", limit.name)
+		}
+		*limit.into = int(min(*limit.given, math.MaxInt))
+	}
+	return options, nil
+}
+
+// DecodeSettings reads the settings of the process; nil changes nothing.
+func DecodeSettings(request []byte) (ProcessSettings, error) {
+	if request == nil {
+		return ProcessSettings{}, nil
+	}
+	if err := scan("options", request, optionsDepth, settingsShape); err != nil {
+		return ProcessSettings{}, err
+	}
+	var dto struct {
+		MemoryLimitBytes *uint64 `json:"memory_limit_bytes"`
+		ProcessorsMax    *uint64 `json:"processors_max"`
+	}
+	if err := json.Unmarshal(request, &dto); err != nil {
+		return ProcessSettings{}, unfilled("options", err)
+	}
+	var settings ProcessSettings
+	if dto.MemoryLimitBytes != nil {
+		if *dto.MemoryLimitBytes == 0 {
+			return settings, factstr.NewError(factstr.CodeInvalidArgument, "options.memory_limit_bytes must be at least 1; leave it out for no limit")
+		}
+		settings.MemoryLimitBytes = int64(min(*dto.MemoryLimitBytes, math.MaxInt64))
+	}
+	if dto.ProcessorsMax != nil {
+		if *dto.ProcessorsMax == 0 {
+			return settings, factstr.NewError(factstr.CodeInvalidArgument, "options.processors_max must be at least 1; leave it out for all processors")
+		}
+		settings.ProcessorsMax = int(min(*dto.ProcessorsMax, math.MaxInt32))
+	}
+	return settings, nil
+}
+
+// timeLimit makes a duration of milliseconds: 0 does not wait, negative waits without limit.
+func timeLimit(ms *int64) time.Duration {
+	switch {
+	case ms == nil:
+		return 0
+	case *ms == 0:
+		return 1
+	case *ms < 0 || *ms > math.MaxInt64/int64(time.Millisecond):
+		return math.MaxInt64
+	default:
+		return time.Duration(*ms) * time.Millisecond
+	}
+}

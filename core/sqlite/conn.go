@@ -1,0 +1,166 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"net/url"
+	"strings"
+	"time"
+	"unsafe"
+
+	"modernc.org/sqlite"
+)
+
+// conn is one connection with its prepared statements. One goroutine at a time uses it. database/sql is left out on purpose: it would tie a
+// group's transaction to one caller's context, and costs more than the statements themselves.
+type conn struct {
+	driver     driver.Conn
+	statements map[statementKey]*statement
+}
+
+// statementKey tells statements apart; slot allows for the same text to be read several times at once.
+type statementKey struct {
+	text string
+	slot int
+}
+
+type statement struct {
+	driver.Stmt
+	query driver.StmtQueryContext
+	exec  driver.StmtExecContext
+}
+
+// openConn opens the file at an absolute path. The path is percent-encoded into a file: URI, since in a plain path a '?' would start options.
+func openConn(path string, busyTimeout time.Duration, pragmas ...string) (*conn, error) {
+	uri := "file:" + (&url.URL{Path: path}).EscapedPath()
+	connector, err := sqlite.NewConnector(strings.ReplaceAll(uri, "?", "%3F"))
+	if err != nil {
+		return nil, err
+	}
+	opened, err := connector.Connect(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	c := &conn{driver: opened, statements: map[statementKey]*statement{}}
+	for _, pragma := range append([]string{"busy_timeout = " + milliseconds(busyTimeout), "foreign_keys = ON", "synchronous = FULL", "wal_autocheckpoint = 0"}, pragmas...) {
+		if err := c.run("PRAGMA " + pragma); err != nil {
+			c.close()
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+func (c *conn) close() {
+	for _, s := range c.statements {
+		_ = s.Close()
+	}
+	_ = c.driver.Close()
+}
+
+func (c *conn) prepare(text string, slot int) (*statement, error) {
+	key := statementKey{text, slot}
+	if s := c.statements[key]; s != nil {
+		return s, nil
+	}
+	prepared, err := c.driver.Prepare(text)
+	if err != nil {
+		return nil, err
+	}
+	s := &statement{Stmt: prepared}
+	s.query, _ = prepared.(driver.StmtQueryContext)
+	s.exec, _ = prepared.(driver.StmtExecContext)
+	if s.query == nil || s.exec == nil {
+		return nil, errors.New("the SQLite driver lacks the statement interfaces")
+	}
+	c.statements[key] = s
+	return s, nil
+}
+
+// run executes a prepared statement.
+func (c *conn) run(text string, args ...any) error {
+	s, err := c.prepare(text, 0)
+	if err != nil {
+		return err
+	}
+	_, err = s.exec.ExecContext(context.Background(), named(args))
+	return err
+}
+
+// script executes statements that are used once.
+func (c *conn) script(text string) error {
+	prepared, err := c.driver.Prepare(text)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = prepared.Close() }()
+	_, err = prepared.(driver.StmtExecContext).ExecContext(context.Background(), nil)
+	return err
+}
+
+// each visits the rows of a prepared statement until visit returns false.
+func (c *conn) each(text string, visit func(row []driver.Value) (more bool), args ...any) error {
+	rows, err := c.rows(text, 0, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.close()
+	for {
+		switch err := rows.next(); {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		case !visit(rows.row):
+			return nil
+		}
+	}
+}
+
+// one returns the first column of the first row, nil if there is no row.
+func (c *conn) one(text string, args ...any) (value driver.Value, err error) {
+	err = c.each(text, func(row []driver.Value) bool {
+		value = row[0]
+		return false
+	}, args...)
+	return value, err
+}
+
+// cursor is a statement that is being read.
+type cursor struct {
+	rows driver.Rows
+	row  []driver.Value
+}
+
+func (c *conn) rows(text string, slot int, args ...any) (*cursor, error) {
+	s, err := c.prepare(text, slot)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.query.QueryContext(context.Background(), named(args))
+	if err != nil {
+		return nil, err
+	}
+	return &cursor{rows: rows, row: make([]driver.Value, len(rows.Columns()))}, nil
+}
+
+func (c *cursor) next() error { return c.rows.Next(c.row) }
+
+func (c *cursor) close() { _ = c.rows.Close() }
+
+func named(args []any) []driver.NamedValue {
+	values := make([]driver.NamedValue, len(args))
+	for i, arg := range args {
+		values[i] = driver.NamedValue{Ordinal: i + 1, Value: arg}
+	}
+	return values
+}
+
+// textFrom is the bytes as a string without copying; they must not change while the string is used. Text is bound as a string, since bytes would be
+// stored as a BLOB, which the Rust store cannot read.
+func textFrom(bytes []byte) string { return unsafe.String(unsafe.SliceData(bytes), len(bytes)) }
+
+// bytesFrom is the string as bytes without copying; they must not be changed.
+func bytesFrom(text string) []byte { return unsafe.Slice(unsafe.StringData(text), len(text)) }

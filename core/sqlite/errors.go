@@ -1,0 +1,64 @@
+package sqlite
+
+import (
+	"errors"
+	"io/fs"
+	"strconv"
+	"syscall"
+	"time"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
+)
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
+// resultCode returns SQLite's primary result code, 0 if the error is not SQLite's.
+func resultCode(err error) int {
+	var failure *sqlite.Error
+	if errors.As(err, &failure) {
+		return failure.Code() & 0xff
+	}
+	return 0
+}
+
+// failure makes an error of this module of one that SQLite answered to what was being done.
+func failure(doing string, err error) error {
+	var known *factstr.Error
+	if err == nil || errors.As(err, &known) {
+		return err
+	}
+	switch resultCode(err) {
+	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_PROTOCOL:
+		return factstr.NewError(factstr.CodeBusy, "sqlite: %s: another process holds the database's lock; nothing was written, try again: %w", doing, err)
+	case lib.SQLITE_READONLY:
+		return factstr.NewError(factstr.CodeReadOnly, "sqlite: %s: the database or its directory cannot be written; check their permissions: %w", doing, err)
+	case lib.SQLITE_FULL:
+		return factstr.BackendFailure(factstr.ReasonDiskFull, "sqlite: %s: the disk is full; make room and try again: %w", doing, err)
+	case lib.SQLITE_IOERR:
+		return factstr.BackendFailure(factstr.ReasonIO, "sqlite: %s: %w", doing, err)
+	case lib.SQLITE_NOTADB:
+		return factstr.NewError(factstr.CodeUnsupportedFormat, "sqlite: %s: the file is not a SQLite database; give another path: %w", doing, err)
+	case lib.SQLITE_CORRUPT:
+		return factstr.NewError(factstr.CodeCorrupt, "sqlite: %s: the database is damaged; restore a backup: %w", doing, err)
+	case lib.SQLITE_PERM, lib.SQLITE_AUTH:
+		return factstr.BackendFailure(factstr.ReasonPermission, "sqlite: %s: %w", doing, err)
+	case lib.SQLITE_CANTOPEN:
+		return factstr.BackendFailure(factstr.ReasonPermission, "sqlite: %s: a file of the database cannot be opened; check the permissions of it and its directory: %w", doing, err)
+	}
+	return factstr.BackendFailure(factstr.ReasonOther, "sqlite: %s: %w", doing, err)
+}
+
+// pathFailure makes an error of one that the operating system answered for a path.
+func pathFailure(path string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return factstr.BackendFailure(factstr.ReasonPermission, "sqlite: %q cannot be opened for writing; check the permissions of it and its directory: %w", path, err)
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ENAMETOOLONG):
+		return factstr.BackendFailure(factstr.ReasonMissingPath, "sqlite: %q cannot be made; check that its directory can exist: %w", path, err)
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return factstr.BackendFailure(factstr.ReasonDiskFull, "sqlite: %q cannot be made, the disk is full: %w", path, err)
+	}
+	return factstr.BackendFailure(factstr.ReasonIO, "sqlite: %q: %w", path, err)
+}

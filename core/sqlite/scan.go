@@ -1,0 +1,234 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"io"
+	"time"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/jsonvalue"
+)
+
+const (
+	// mergeMax is how many types are read through the index on types; a scan for more goes through the whole range.
+	mergeMax = 8
+	// pageTime bounds a read transaction, since the log file of write-ahead logging cannot be reused past one. A scan goes on in the next; as facts
+	// never change, that makes no difference to what it sees.
+	pageTime  = 40 * time.Millisecond
+	pageCheck = 256 // rows between looks at the clock
+)
+
+// reader reads on one connection.
+type reader struct {
+	conn    *conn
+	inWrite bool // inside a write transaction, which ends no page early
+}
+
+func (r *reader) Head(context.Context) (factstr.Head, error) { return readHead(r.conn) }
+
+func readHead(c *conn) (head factstr.Head, err error) {
+	err = c.each("SELECT sequence_number, occurred_at FROM events WHERE sequence_number > 0 ORDER BY sequence_number DESC LIMIT 1", func(row []driver.Value) bool {
+		number, _ := row[0].(int64)
+		head = factstr.Head{SequenceNumber: uint64(number), OccurredAt: textOf(row[1])}
+		return false
+	})
+	return head, failure("reading the head", err)
+}
+
+const (
+	recordColumns  = "SELECT sequence_number, occurred_at, event_type, payload FROM events "
+	inRange        = "sequence_number > ?1 AND sequence_number <= ?2 "
+	scanAll        = recordColumns + "WHERE " + inRange + "ORDER BY sequence_number"
+	scanAllDown    = scanAll + " DESC"
+	scanOfType     = recordColumns + "INDEXED BY idx_events_type WHERE event_type = ?3 AND " + inRange + "ORDER BY sequence_number"
+	scanOfTypeDown = scanOfType + " DESC"
+)
+
+// Scan reads the range in pages, each a short read transaction.
+func (r *reader) Scan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) error {
+	if scan.UpTo > factstr.SequenceMax {
+		scan.UpTo = factstr.SequenceMax
+	}
+	for scan.After < scan.UpTo {
+		last, done, err := r.page(ctx, scan, visit)
+		if err != nil {
+			return failure("reading", err)
+		}
+		if done {
+			return nil
+		}
+		if scan.Descending {
+			scan.UpTo = last - 1
+		} else {
+			scan.After = last
+		}
+	}
+	return nil
+}
+
+// page visits candidates until there are no more, visit says so, or the page's time is over; then last is the last one visited.
+func (r *reader) page(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) (last uint64, done bool, err error) {
+	source, err := r.open(scan)
+	if err != nil {
+		return 0, false, err
+	}
+	defer source.close()
+	started := time.Now()
+	for n := 1; ; n++ {
+		record, err := source.next()
+		if err == io.EOF {
+			return 0, true, nil
+		}
+		if err != nil {
+			return 0, false, err
+		}
+		if source.admits(record.EventType) {
+			if !jsonvalue.Valid(record.Payload) {
+				return 0, false, factstr.NewError(factstr.CodeCorrupt, "sqlite: the payload of event %d is not JSON; repair that row or restore a backup", record.SequenceNumber)
+			}
+			if !visit(record) {
+				return 0, true, nil
+			}
+		}
+		if n%pageCheck == 0 {
+			if ctx.Err() != nil {
+				return 0, false, factstr.NewError(factstr.CodeCancelled, "the read was cancelled")
+			}
+			if !r.inWrite && time.Since(started) > pageTime {
+				return record.SequenceNumber, false, nil
+			}
+		}
+	}
+}
+
+// source merges one statement a type, or reads one statement for all.
+type source struct {
+	cursors    []*cursor
+	states     []rowState
+	descending bool
+	types      map[string]struct{} // nil: any
+}
+
+// rowState tells of a cursor's row.
+type rowState int
+
+const (
+	taken rowState = iota // the next one must be read
+	ready
+	finished
+)
+
+func (r *reader) open(scan factstr.Scan) (*source, error) {
+	types, constrained := scan.Plan.Types()
+	s := &source{descending: scan.Descending}
+	if !constrained || len(types) > mergeMax {
+		if constrained {
+			s.types = make(map[string]struct{}, len(types))
+			for _, eventType := range types {
+				s.types[eventType] = struct{}{}
+			}
+		}
+		text := scanAll
+		if scan.Descending {
+			text = scanAllDown
+		}
+		return s, s.add(r.conn, text, 0, int64(scan.After), int64(scan.UpTo))
+	}
+	text := scanOfType
+	if scan.Descending {
+		text = scanOfTypeDown
+	}
+	for slot, eventType := range types {
+		if err := s.add(r.conn, text, slot, int64(scan.After), int64(scan.UpTo), eventType); err != nil {
+			s.close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (s *source) add(c *conn, text string, slot int, args ...any) error {
+	opened, err := c.rows(text, slot, args...)
+	if err != nil {
+		return err
+	}
+	s.cursors = append(s.cursors, opened)
+	s.states = append(s.states, taken)
+	return nil
+}
+
+// next returns the next record in order.
+func (s *source) next() (factstr.EventRecord, error) {
+	best := -1
+	for i, opened := range s.cursors {
+		if s.states[i] == taken {
+			switch err := opened.next(); {
+			case err == io.EOF:
+				s.states[i] = finished
+			case err != nil:
+				return factstr.EventRecord{}, err
+			default:
+				s.states[i] = ready
+			}
+		}
+		if s.states[i] == ready && (best < 0 || s.before(i, best)) {
+			best = i
+		}
+	}
+	if best < 0 {
+		return factstr.EventRecord{}, io.EOF
+	}
+	s.states[best] = taken
+	row := s.cursors[best].row
+	number, _ := row[0].(int64)
+	return factstr.EventRecord{SequenceNumber: uint64(number), OccurredAt: textOf(row[1]), EventType: textOf(row[2]), Payload: bytesFrom(textOf(row[3]))}, nil
+}
+
+func (s *source) before(i, j int) bool {
+	a, _ := s.cursors[i].row[0].(int64)
+	b, _ := s.cursors[j].row[0].(int64)
+	return a < b != s.descending
+}
+
+func (s *source) admits(eventType string) bool {
+	if s.types == nil {
+		return true
+	}
+	_, ok := s.types[eventType]
+	return ok
+}
+
+func (s *source) close() {
+	for _, opened := range s.cursors {
+		opened.close()
+	}
+}
+
+// textOf reads text that another program may have stored as a BLOB.
+func textOf(value driver.Value) string {
+	switch value := value.(type) {
+	case string:
+		return value
+	case []byte:
+		return string(value)
+	}
+	return ""
+}
+
+// A batch that overlaps (after, upTo] starts at the last one that starts up to after, or later.
+const scanBoundaries = `SELECT first_sequence_number, last_sequence_number FROM append_batches
+	WHERE first_sequence_number >= (SELECT coalesce(max(first_sequence_number), 0) FROM append_batches WHERE first_sequence_number <= ?1)
+	AND first_sequence_number <= ?2 ORDER BY first_sequence_number`
+
+func (r *reader) Boundaries(_ context.Context, after, upTo uint64, visit func(factstr.Boundary)) error {
+	err := r.conn.each(scanBoundaries, func(row []driver.Value) bool {
+		first, _ := row[0].(int64)
+		last, _ := row[1].(int64)
+		if first > 0 && last >= first && uint64(last) > after {
+			visit(factstr.Boundary{First: uint64(first), Last: uint64(last)})
+		}
+		return true
+	}, int64(after), int64(min(upTo, factstr.SequenceMax)))
+	return failure("reading the batches", err)
+}

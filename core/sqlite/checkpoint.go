@@ -9,6 +9,9 @@ import (
 const (
 	checkpointPages = 1024                  // of 4 KiB in the log file until it is checkpointed
 	checkpointEvery = 20 * time.Millisecond // between looks at how much there is
+	// From so many pages in the log file on, writers are kept out for the moment that the last few pages take: only when all are copied can the file be
+	// written from its start again, and beside a writer that never pauses that moment would not come.
+	checkpointPagesMax = 4 * checkpointPages
 )
 
 // checkpointer copies the write-ahead log into the database on a connection of its own, so that no commit pays for it. The log file is then written again from its
@@ -61,9 +64,8 @@ func (k *checkpointer) run() {
 		if c == nil {
 			c, _ = openConn(k.backend.path, k.backend.busyTimeout)
 		}
-		if c != nil && pagesToCheckpoint(c) >= checkpointPages {
-			// Whatever it cannot copy now is copied by the next one.
-			_, _ = c.one("PRAGMA wal_checkpoint(PASSIVE)")
+		if c != nil {
+			k.checkpoint(c)
 		}
 		select {
 		case <-k.stop:
@@ -73,13 +75,25 @@ func (k *checkpointer) run() {
 	}
 }
 
-// pagesToCheckpoint asks how many pages of the log file are not in the database yet.
-func pagesToCheckpoint(c *conn) (pages int64) {
-	_ = c.each("PRAGMA wal_checkpoint(NOOP)", func(row []driver.Value) bool {
-		logged, _ := row[1].(int64)
-		copied, _ := row[2].(int64)
-		pages = logged - copied
+func (k *checkpointer) checkpoint(c *conn) {
+	if logged, copied := walPages(c, "NOOP"); logged-copied < checkpointPages {
+		return
+	}
+	// Whatever cannot be copied now, since a reader still needs the old page, is copied by the next one.
+	logged, copied := walPages(c, "PASSIVE")
+	if copied < logged && logged >= checkpointPagesMax {
+		k.backend.writing.Lock()
+		defer k.backend.writing.Unlock()
+		walPages(c, "PASSIVE")
+	}
+}
+
+// walPages runs a checkpoint and returns how many pages the log file holds, and how many of them are in the database. NOOP only asks.
+func walPages(c *conn, mode string) (logged, copied int64) {
+	_ = c.each("PRAGMA wal_checkpoint("+mode+")", func(row []driver.Value) bool {
+		logged, _ = row[1].(int64)
+		copied, _ = row[2].(int64)
 		return false
 	})
-	return pages
+	return logged, copied
 }

@@ -1,0 +1,152 @@
+"""Values to JSON text and back, exactly: integers of any size and Decimals go as they are, and nothing is converted silently.
+
+The standard encoder cannot do this: it turns the keys 1 and True into strings, and has no place for a Decimal. A walk that looks for both
+and the standard encoder after it take together as long as this one (measured).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from json.encoder import encode_basestring_ascii as _quoted  # lone surrogates become escapes, which the library refuses by name
+from typing import Any
+
+from ._types import (
+    AppendResult,
+    CursorEvery,
+    EventFilter,
+    EventQuery,
+    EventRecord,
+    NewEvent,
+    QueryInput,
+    QueryResult,
+    Retry,
+)
+from .errors import InvalidArgument
+
+ParseFloat = Callable[[str], Any]
+
+
+def encode_events(events: Iterable[Any]) -> bytes:
+    # A mapping or a string would be taken apart silently, and is surely one event without its list.
+    if isinstance(events, (Mapping, str, bytes, NewEvent)) or not isinstance(events, Iterable):
+        raise InvalidArgument(f"events must be a list of events, not {type(events).__name__}")
+    texts = [_encode(_event(event), f"events[{index}]") for index, event in enumerate(events)]
+    return f"[{','.join(texts)}]".encode("ascii")
+
+
+def encode_query(query: QueryInput | None) -> bytes | None:
+    """None means all facts, as the C API has it."""
+    return None if query is None else _encode(_query(query), "query").encode("ascii")
+
+
+def encode_registration(query: QueryInput | None, durable: str | None, retry: Any, cursor_every: Any) -> bytes:
+    registration: dict[str, Any] = {}
+    if query is not None:
+        registration["query"] = _query(query)
+    if durable is not None:
+        registration["durable"] = {"name": durable}
+    if retry is not None:
+        registration["retry"] = _present(retry) if isinstance(retry, Retry) else retry
+    if cursor_every is not None:
+        registration["cursor_every"] = _present(cursor_every) if isinstance(cursor_every, CursorEvery) else cursor_every
+    return _encode(registration, "registration").encode("ascii")
+
+
+def encode_options(options: Mapping[str, Any]) -> bytes | None:
+    present = {name: value for name, value in options.items() if value is not None}
+    return _encode(present, "options").encode("ascii") if present else None
+
+
+def _event(event: Any) -> Any:
+    return {"event_type": event.event_type, "payload": event.payload} if isinstance(event, NewEvent) else event
+
+
+def _query(query: QueryInput) -> Any:
+    fields: Any = _present(query) if isinstance(query, EventQuery) else query
+    filters = fields.get("filters") if isinstance(fields, Mapping) else None
+    if isinstance(filters, (list, tuple)):
+        return {**fields, "filters": [_present(each) if isinstance(each, EventFilter) else each for each in filters]}
+    return fields
+
+
+def _present(value: EventQuery | EventFilter | Retry | CursorEvery) -> dict[str, Any]:
+    return {name: field for name in value.__slots__ if (field := getattr(value, name)) is not None}
+
+
+def _encode(value: Any, name: str) -> str:
+    parts: list[str] = []
+    try:
+        _write(value, parts.append)
+    except ValueError as error:
+        raise InvalidArgument(f"{name}: {error}") from None
+    except RecursionError:
+        raise InvalidArgument(f"{name}: nested too deeply; 127 levels are the limit") from None
+    return "".join(parts)
+
+
+def _write(value: Any, out: Callable[[str], None]) -> None:
+    if isinstance(value, str):
+        out(_quoted(value))
+    elif value is None:
+        out("null")
+    elif value is True:
+        out("true")
+    elif value is False:
+        out("false")
+    elif isinstance(value, int):
+        out(int.__repr__(value))
+    elif isinstance(value, float):
+        out(_finite(math.isfinite(value), float.__repr__(value)))
+    elif isinstance(value, Mapping):
+        separator = "{"
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise ValueError(f"the key {key!r} is {type(key).__name__}, and keys of JSON objects are strings")
+            out(separator)
+            out(_quoted(key))
+            out(":")
+            _write(item, out)
+            separator = ","
+        out("}" if separator == "," else "{}")
+    elif isinstance(value, (list, tuple)):
+        separator = "["
+        for item in value:
+            out(separator)
+            _write(item, out)
+            separator = ","
+        out("]" if separator == "," else "[]")
+    elif isinstance(value, Decimal):
+        out(_finite(value.is_finite(), str(value)))
+    else:
+        raise ValueError(f"{type(value).__name__} is no JSON value; convert it to a string, number, list or dict first")
+
+
+def _finite(is_finite: bool, text: str) -> str:
+    if not is_finite:
+        raise ValueError(f"{text} is no JSON number")
+    return text
+
+
+class Decoder:
+    """Reads the library's answers. Fractions become what `parse_float` makes of their text: float, or Decimal for the exact value."""
+
+    def __init__(self, parse_float: ParseFloat) -> None:
+        self._decode = json.JSONDecoder(parse_float=parse_float).decode
+
+    def append_result(self, text: bytes) -> AppendResult:
+        fields = self._decode(text.decode())
+        return AppendResult(fields["first_sequence_number"], fields["last_sequence_number"], fields["committed_count"])
+
+    def query_result(self, text: bytes) -> QueryResult:
+        fields = self._decode(text.decode())
+        return QueryResult(_records(fields["event_records"]), fields["last_returned_sequence_number"], fields["current_context_version"])
+
+    def batch(self, text: bytes) -> tuple[EventRecord, ...]:
+        return _records(self._decode(text.decode()))
+
+
+def _records(records: list[dict[str, Any]]) -> tuple[EventRecord, ...]:
+    return tuple(EventRecord(each["sequence_number"], each["occurred_at"], each["event_type"], each["payload"]) for each in records)

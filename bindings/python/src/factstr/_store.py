@@ -1,0 +1,311 @@
+"""The stores: append, append_if and query. Their streams are in _subscription.py."""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import itertools
+import os
+import threading
+import time
+import warnings
+import weakref
+from collections.abc import Callable, Iterable
+from ctypes import byref, c_uint64
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from . import _capi
+from ._capi import OK, TIMEOUT, Buffer, in_forked_child, take
+from ._handle import WAIT_MS, HandleOwner, interruptible
+from ._json import Decoder, ParseFloat, encode_events, encode_options, encode_query
+from ._subscription import Subscription, open_subscription
+from ._types import AppendResult, CursorEveryInput, EventInput, Handler, QueryInput, QueryResult, RetryInput
+from .errors import FactstrError, InvalidArgument, StoreClosed, Timeout, error_from
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+_tags = itertools.count(1)
+_open_stores: weakref.WeakSet[Store] = weakref.WeakSet()
+_CLOSE_TIMEOUT_MS = 5000  # the library's own default
+
+
+class StoreOptions(TypedDict, total=False):
+    """Options of every store; the library checks them and has the defaults.
+
+    close_timeout_ms    how long close() waits for running handlers at most; 5000, negative: without limit
+    queue_timeout_ms    how long an append waits for room in a full queue before it raises Busy; 5000
+    payload_bytes_max, batch_events_max, batch_bytes_max, result_bytes_max    limits; 16 MiB, 10000, 64 MiB, 256 MiB
+    """
+
+    close_timeout_ms: int
+    queue_timeout_ms: int
+    payload_bytes_max: int
+    batch_events_max: int
+    batch_bytes_max: int
+    result_bytes_max: int
+
+
+class SqliteOptions(StoreOptions, total=False):
+    """Options of a SqliteStore: those of every store, and
+
+    busy_timeout_ms     how long a write waits for other processes before it raises Busy; 5000
+    """
+
+    busy_timeout_ms: int
+
+
+class Store(HandleOwner):
+    """What every store can do. Open one of its subclasses. All methods may be called from any thread, also inside handlers."""
+
+    def __init__(self, open_: Callable[..., int], before: tuple[Any, ...], options: dict[str, Any], parse_float: ParseFloat) -> None:
+        library = _capi.load()
+        if "sequence_numbers" in options:
+            raise InvalidArgument("sequence_numbers: leave it out; integers of Python hold every sequence number")
+        super().__init__(library, _open(library, open_, before, options))
+        self._decoder = Decoder(parse_float)
+        close_timeout_ms: int = options.get("close_timeout_ms", _CLOSE_TIMEOUT_MS)
+        self._close_timeout = close_timeout_ms / 1000 if close_timeout_ms >= 0 else threading.TIMEOUT_MAX
+        self._close_done = threading.Event()
+        self._subscriptions: set[Subscription] = set()
+        self._given_up: list[int] = []
+        _open_stores.add(self)
+
+    def append(self, events: Iterable[EventInput]) -> AppendResult:
+        """Appends one batch. Returns after it is as durable as the store promises."""
+        text = encode_events(events)
+        return self._decoder.append_result(self._answer(self._library.factstr_append_submit, text, len(text)))
+
+    def append_if(
+        self, events: Iterable[EventInput], context_query: QueryInput | None, expected_context_version: int | None
+    ) -> AppendResult:
+        """Appends only if the context version of the query is the expected one; None expects that no event matches.
+
+        Raises ConditionalAppendConflict with both versions otherwise: then nothing happened.
+        """
+        text = encode_events(events)
+        # An empty append is told before anything else is looked at.
+        query = encode_query(context_query) if text != b"[]" else None
+        expected = _expected(expected_context_version) if text != b"[]" else None
+        submit = self._library.factstr_append_if_submit
+        return self._decoder.append_result(self._answer(submit, text, len(text), query, len(query or b""), expected))
+
+    def query(self, query: QueryInput | None = None) -> QueryResult:
+        """The matching records in ascending order, and the version of their context. None or {} asks for all."""
+        text = encode_query(query)
+        return self._decoder.query_result(self._answer(self._library.factstr_query_submit, text, len(text or b"")))
+
+    def stream_all(self, handle: Handler) -> Subscription:
+        """Delivers every batch that is committed from now on, on a thread of the subscription."""
+        return open_subscription(self, None, handle)
+
+    def stream_to(self, query: QueryInput | None, handle: Handler) -> Subscription:
+        """As stream_all, with the matching records of each batch that has any."""
+        return open_subscription(self, query, handle)
+
+    def stream_all_durable(
+        self, name: str, handle: Handler, *, retry: RetryInput | None = None, cursor_every: CursorEveryInput | None = None
+    ) -> Subscription:
+        """Replays what the named stream has not handled yet, returns, and goes on with what is committed.
+
+        The store remembers under the name how far the handler came. A handler that raises or returns False ends the stream, and the
+        registration when it is still replaying, with HandlerFailed; that batch comes again at the next registration.
+        """
+        return open_subscription(self, None, handle, _name(name), retry, cursor_every)
+
+    def stream_to_durable(
+        self,
+        name: str,
+        query: QueryInput | None,
+        handle: Handler,
+        *,
+        retry: RetryInput | None = None,
+        cursor_every: CursorEveryInput | None = None,
+    ) -> Subscription:
+        """As stream_all_durable, with the matching records of each batch that has any. A name stays with its query."""
+        return open_subscription(self, query, handle, _name(name), retry, cursor_every)
+
+    @property
+    def closed(self) -> bool:
+        return not self._handle
+
+    def close(self) -> None:
+        """Ends the store's streams, waits for their running handlers, and closes the store. May be called again.
+
+        Waits close_timeout_ms at most, then raises Timeout though the store is closed; never for the handler that it is called in.
+        """
+        if in_forked_child():
+            return  # nothing here is the child's
+        deadline = time.monotonic() + self._close_timeout
+        handle = self._disown()
+        if not handle:
+            with self._handle_lock:
+                inside_handler = any(each.is_current_thread() for each in self._subscriptions)
+            if not inside_handler:
+                self._close_done.wait(self._close_timeout)
+            return
+        try:
+            self._close(handle, deadline)
+        finally:
+            self._close_done.set()
+
+    def _close(self, handle: int, deadline: float) -> None:
+        with self._handle_lock:
+            subscriptions = list(self._subscriptions)
+        for each in subscriptions:
+            each.unsubscribe()
+        # To the library a pulled delivery is no running callback, so the handlers are waited for here: what they handle moves the cursors.
+        running = [each for each in subscriptions if not each.is_current_thread()]
+        finished = all(each.wait(min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX)) for each in running)
+        status, text = interruptible(lambda: _close_handle(self._library, handle), lambda _: None)
+        self._collect_given_up(WAIT_MS)
+        if status == TIMEOUT or not finished:
+            raise Timeout("a handler is still running; the store is closed all the same")
+        if status >= _capi.EMPTY_APPEND:
+            self._check(status, text)
+
+    def _answer(self, submit: Callable[..., int], *arguments: Any) -> bytes:
+        """Submits a request and waits for its answer, in steps, so that Ctrl-C works."""
+        if self._given_up:
+            self._collect_given_up(0)
+        library, handle, tag = self._library, self._use(), next(_tags)
+        request, buffer = c_uint64(), Buffer()
+        try:
+            status = submit(handle, *arguments, tag, None, None, byref(request), byref(buffer))
+            if status == OK:
+                status = library.factstr_request_wait(request, WAIT_MS, byref(buffer))
+                while status == TIMEOUT and not buffer.data:
+                    status = library.factstr_request_wait(request, WAIT_MS, byref(buffer))
+            text = take(library, buffer)
+        except BaseException:
+            # Ctrl-C: nothing is written if no group has taken the request yet. Its answer is fetched by a later call.
+            library.factstr_cancel(handle, tag)
+            if request.value:
+                self._given_up.append(request.value)
+            raise
+        self._check(status, text)
+        return text
+
+    def _collect_given_up(self, timeout_ms: int) -> None:
+        """Releases the requests that nobody waits for any more, once they are answered."""
+        with self._handle_lock:
+            requests, self._given_up = self._given_up, []
+        for request in requests:
+            buffer = Buffer()
+            status = self._library.factstr_request_wait(request, timeout_ms, byref(buffer))
+            if not take(self._library, buffer) and status == TIMEOUT:
+                self._given_up.append(request)
+
+    def _remember(self, subscription: Subscription) -> None:
+        """From now on close() ends and awaits the subscription."""
+        with self._handle_lock:
+            self._use()
+            self._subscriptions.add(subscription)
+
+    def _forget(self, subscription: Subscription) -> None:
+        with self._handle_lock:
+            self._subscriptions.discard(subscription)
+
+    def _error_after_close(self) -> FactstrError:
+        return StoreClosed("this store is closed; open it again")
+
+    def __del__(self) -> None:
+        # A running subscription keeps its store alive, so there is no handler to wait for here.
+        handle = getattr(self, "_handle", 0)
+        if handle and not in_forked_child():
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
+            self._handle = 0
+            _close_handle(self._library, handle)
+
+
+class MemoryStore(Store):
+    """A store in memory; it and its durable cursors live as long as the instance."""
+
+    def __init__(self, *, parse_float: ParseFloat = float, **options: Unpack[StoreOptions]) -> None:
+        """`parse_float` makes the fractions in payloads from their text, as in the json module: decimal.Decimal keeps them exact."""
+        library = _capi.load()
+        super().__init__(library.factstr_memory_open, (), dict(options), parse_float)
+
+    def __repr__(self) -> str:
+        return "MemoryStore()"
+
+
+class SqliteStore(Store):
+    """A store in a SQLite database, which is created when it does not exist. Several processes may have it open."""
+
+    def __init__(self, path: str | os.PathLike[str], *, parse_float: ParseFloat = float, **options: Unpack[SqliteOptions]) -> None:
+        """`parse_float` makes the fractions in payloads from their text, as in the json module: decimal.Decimal keeps them exact."""
+        library = _capi.load()
+        self._path = path
+        super().__init__(library.factstr_sqlite_open, (_path_bytes(path),), dict(options), parse_float)
+
+    @property
+    def path(self) -> str | os.PathLike[str]:
+        return self._path
+
+    def __repr__(self) -> str:
+        return f"SqliteStore({os.fspath(self._path)!r})"
+
+
+def _open(library: ctypes.CDLL, open_: Callable[..., int], before: tuple[Any, ...], options: dict[str, Any]) -> int:
+    text = encode_options(options)
+
+    def call() -> tuple[int, int, bytes]:
+        handle, buffer = c_uint64(), Buffer()
+        status = open_(*before, text, len(text or b""), byref(handle), byref(buffer))
+        return status, handle.value, take(library, buffer)
+
+    def undo(opened: tuple[int, int, bytes]) -> None:
+        if opened[1]:
+            _close_handle(library, opened[1])
+
+    status, handle, error = interruptible(call, undo)
+    if status != OK:
+        raise error_from(_capi.status_name(library, status), error)
+    return handle
+
+
+def _close_handle(library: ctypes.CDLL, handle: int) -> tuple[int, bytes]:
+    buffer = Buffer()
+    status = library.factstr_store_close(handle, byref(buffer))
+    return status, take(library, buffer)
+
+
+def _path_bytes(path: Any) -> bytes:
+    """A path in UTF-8. Bytes that os.listdir could not decode go as they were; the library judges them."""
+    try:
+        text = os.fspath(path)
+        encoded = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
+    except (TypeError, UnicodeEncodeError) as error:
+        raise InvalidArgument(f"path: {error}") from None
+    if b"\0" in encoded:
+        raise InvalidArgument("path: it contains U+0000, which ends a path")
+    return encoded
+
+
+def _name(name: Any) -> str:
+    # None would mean a live stream to the library.
+    if not isinstance(name, str):
+        raise InvalidArgument(f"name must be a str, not {type(name).__name__}")
+    return name
+
+
+def _expected(version: Any) -> Any:
+    """A pointer for the C API. ctypes would cut numbers off silently."""
+    if version is None:
+        return None
+    if not isinstance(version, int) or isinstance(version, bool):
+        raise InvalidArgument(f"expected_context_version must be an int or None, not {type(version).__name__}")
+    if not 0 <= version < 1 << 64:
+        raise InvalidArgument(f"expected_context_version is {version}, and a sequence number has 63 bits")
+    return byref(c_uint64(version))
+
+
+@atexit.register
+def _close_all() -> None:
+    # Before the interpreter goes: afterwards the threads of subscriptions could not finish what they handle.
+    for store in list(_open_stores):
+        try:
+            store.close()
+        except FactstrError:
+            continue

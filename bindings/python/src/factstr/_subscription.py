@@ -1,0 +1,186 @@
+"""A stream that is being delivered: one thread pulls its batches and calls the handler."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import threading
+import traceback
+from ctypes import byref, c_uint64
+from typing import TYPE_CHECKING
+
+from ._capi import INVALID_HANDLE, OK, STORE_CLOSED, TIMEOUT, Buffer, in_forked_child, status_name, take
+from ._handle import WAIT_MS, HandleOwner
+from ._json import encode_registration
+from .errors import FactstrError, HandlerFailed, InternalError, InvalidArgument, InvalidHandle, StoreClosed, error_from, forked
+
+if TYPE_CHECKING:
+    from ._store import Store
+    from ._types import CursorEveryInput, Handler, QueryInput, RetryInput
+
+_log = logging.getLogger("factstr")
+_ASYNC = "the handler is async, and nothing would await it: give a plain function"
+
+
+class Subscription(HandleOwner):
+    """A running stream. It runs until it is unsubscribed or closed, its store is closed, or it ends with an error.
+
+    It goes on when the object is dropped.
+    What a handler raises is logged by the logger "factstr". A live stream goes on with its next batch, a durable one ends.
+    """
+
+    def __init__(self, store: Store, handle: int, handler: Handler) -> None:
+        super().__init__(store._library, handle)
+        self._store = store
+        self._decode = store._decoder.batch
+        self._handler = handler
+        self._unsubscribed = False
+        self._failure: BaseException | None = None
+        self._error: FactstrError | None = None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"factstr-stream-{handle}", daemon=True)
+
+    def unsubscribe(self) -> None:
+        """No delivery starts after this returned, and a durable name is free. Never waits for a running handler; may be called again."""
+        if in_forked_child():
+            return  # nothing here is the child's
+        with self._handle_lock:
+            self._unsubscribed = True
+            handle = self._handle
+        if handle:
+            self._library.factstr_stream_unsubscribe(handle)
+
+    def close(self) -> None:
+        """Unsubscribes and waits for the running handler, except when called inside it."""
+        self.unsubscribe()
+        if not in_forked_child() and not self.is_current_thread():
+            self._ended.wait()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits until the subscription has ended; False when that took longer than `timeout` seconds."""
+        if in_forked_child():
+            raise forked()
+        return self._ended.wait(timeout)
+
+    @property
+    def closed(self) -> bool:
+        """True once the subscription has ended and no handler of it is running."""
+        return self._ended.is_set()
+
+    @property
+    def error(self) -> FactstrError | None:
+        """Why the subscription has ended: None when it was unsubscribed or closed, and while it runs."""
+        return self._error
+
+    def is_current_thread(self) -> bool:
+        """True inside the handler."""
+        return threading.current_thread() is self._thread
+
+    def _run(self) -> None:
+        error: FactstrError | None = None
+        try:
+            error = self._deliver()
+        except Exception as defect:
+            error = InternalError(f"the subscription's thread failed: {defect}")
+            error.__cause__ = defect
+        finally:
+            self._library.factstr_stream_close(self._disown())
+            self._error = error
+            self._store._forget(self)
+            self._ended.set()
+
+    def _deliver(self) -> FactstrError | None:
+        stream, next_ = self._handle, self._library.factstr_stream_next
+        delivery, buffer = c_uint64(), Buffer()
+        while True:
+            status = next_(stream, WAIT_MS, byref(delivery), byref(buffer))
+            text = take(self._library, buffer)
+            if status == OK:
+                with self._handle_lock:
+                    if self._unsubscribed:
+                        return None  # the batch stays unanswered: a durable stream gets it again
+                self._answer(stream, delivery.value, self._failed(text))
+            elif status != TIMEOUT or text:
+                return self._end(status, text)
+
+    def _failed(self, text: bytes) -> str | None:
+        """Hands one batch to the handler. None when it was handled, else why not."""
+        try:
+            result = self._handler(self._decode(text))
+        except BaseException as error:
+            self._failure = error
+            _log.error("a handler of a stream failed", exc_info=error)
+            return "".join(traceback.format_exception_only(type(error), error)).strip()
+        self._failure = None
+        if inspect.iscoroutine(result):
+            result.close()
+            _log.error(_ASYNC)
+            return _ASYNC
+        return "the handler returned False" if result is False else None
+
+    def _answer(self, stream: int, delivery: int, failed: str | None) -> None:
+        # A delivery that is not open any more needs no answer: how the stream ended is told by the next pull.
+        if failed is None:
+            self._library.factstr_stream_acknowledge(stream, delivery)
+        else:
+            message = failed[:1000].replace("\0", "\\0").encode("utf-8", "backslashreplace")
+            self._library.factstr_stream_refuse(stream, delivery, message, len(message))
+
+    def _end(self, status: int, text: bytes) -> FactstrError | None:
+        if status < 10 or ((self._unsubscribed or self._store.closed) and status in (INVALID_HANDLE, STORE_CLOSED)):
+            return None
+        error = error_from(status_name(self._library, status), text)
+        if isinstance(error, HandlerFailed):
+            error.__cause__ = self._failure
+        return error
+
+    def _wait_ready(self) -> None:
+        """Waits for the end of the replay. A stream that ended before raises why."""
+        status = TIMEOUT
+        try:
+            while status == TIMEOUT:
+                # The thread releases the handle at the end, so an error here only says: ask the thread.
+                status = self._library.factstr_stream_wait_ready(self._handle, WAIT_MS, None)
+            if status == OK:
+                return
+            self._ended.wait()
+        except BaseException:
+            self.unsubscribe()
+            raise
+        raise self._error or StoreClosed("the store was closed while the stream replayed")
+
+    def _error_after_close(self) -> FactstrError:
+        return InvalidHandle("this subscription has ended")
+
+
+def open_subscription(
+    store: Store,
+    query: QueryInput | None,
+    handler: Handler,
+    durable: str | None = None,
+    retry: RetryInput | None = None,
+    cursor_every: CursorEveryInput | None = None,
+) -> Subscription:
+    """Registers a stream and starts its thread; a durable one is replayed before this returns."""
+    if not callable(handler):
+        raise InvalidArgument(f"handle must be a function that takes a batch, not {type(handler).__name__}")
+    if inspect.iscoroutinefunction(handler):
+        raise InvalidArgument(_ASYNC)
+    registration = encode_registration(query, durable, retry, cursor_every)
+    library, stream, buffer = store._library, c_uint64(), Buffer()
+    subscription: Subscription | None = None
+    try:
+        status = library.factstr_stream_open(store._use(), registration, len(registration), None, None, byref(stream), byref(buffer))
+        store._check(status, take(library, buffer))
+        subscription = Subscription(store, stream.value, handler)
+        store._remember(subscription)
+        subscription._thread.start()
+    except BaseException:
+        if subscription is not None:
+            store._forget(subscription)
+        if stream.value:
+            library.factstr_stream_close(stream.value)
+        raise
+    if durable is not None:
+        subscription._wait_ready()
+    return subscription

@@ -1,0 +1,119 @@
+"""What goes in and what comes out: the DTOs of the library as frozen dataclasses, and as typed dicts to write input with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """A fact to be appended. The payload is any JSON value: None, bool, int, float, Decimal, str, list, tuple, dict with str keys."""
+
+    event_type: str
+    payload: Any
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Matches a fact whose type is one of `event_types` and whose payload contains one of `payload_predicates`.
+
+    None leaves that side unconstrained; an empty sequence matches nothing.
+    """
+
+    event_types: Sequence[str] | None = None
+    payload_predicates: Sequence[Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventQuery:
+    """The facts that match one of the filters; all facts when there is none.
+
+    `min_sequence_number` is an exclusive read cursor and `limit` a maximum: both change the returned rows only, never the context version.
+    """
+
+    filters: Sequence[EventFilter | EventFilterDict] | None = None
+    min_sequence_number: int | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How a durable stream redelivers a batch whose handler failed, before it ends. The delay doubles up to `delay_max_ms`."""
+
+    max_attempts: int
+    delay_ms: int | None = None
+    delay_max_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CursorEvery:
+    """How soon at least the cursor of a durable stream is stored after a batch was handled. Lower: fewer repeated batches after a crash."""
+
+    batches: int | None = None
+    ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """A committed fact. `occurred_at` is UTC as YYYY-MM-DDTHH:MM:SS.ffffffZ, and no ordering key."""
+
+    sequence_number: int
+    occurred_at: str
+    event_type: str
+    payload: Any
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """Records in ascending order. `last_returned_sequence_number` speaks of them, `current_context_version` of every matching fact."""
+
+    event_records: tuple[EventRecord, ...]
+    last_returned_sequence_number: int | None
+    current_context_version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AppendResult:
+    """The consecutive range of a committed batch."""
+
+    first_sequence_number: int
+    last_sequence_number: int
+    committed_count: int
+
+
+class NewEventDict(TypedDict):
+    event_type: str
+    payload: Any
+
+
+class EventFilterDict(TypedDict, total=False):
+    event_types: Sequence[str] | None
+    payload_predicates: Sequence[Any] | None
+
+
+class EventQueryDict(TypedDict, total=False):
+    filters: Sequence[EventFilter | EventFilterDict] | None
+    min_sequence_number: int | None
+    limit: int | None
+
+
+class RetryDict(TypedDict, total=False):
+    max_attempts: int
+    delay_ms: int
+    delay_max_ms: int
+
+
+class CursorEveryDict(TypedDict, total=False):
+    batches: int
+    ms: int
+
+
+# Mapping stands beside the typed dicts for input whose fields are known at run time only; the library checks every field in any case.
+EventInput = NewEvent | NewEventDict | Mapping[str, Any]
+QueryInput = EventQuery | EventQueryDict | Mapping[str, Any]
+RetryInput = Retry | RetryDict | Mapping[str, Any]
+CursorEveryInput = CursorEvery | CursorEveryDict | Mapping[str, Any]
+Handler = Callable[[tuple[EventRecord, ...]], object]
+"""Gets one committed batch. It has failed when it raises or returns False."""

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql/driver"
 	"sync"
 	"time"
@@ -12,6 +13,7 @@ const (
 	// From so many pages in the log file on, writers are kept out for the moment that the last few pages take: only when all are copied can the file be
 	// written from its start again, and beside a writer that never pauses that moment would not come.
 	checkpointPagesMax = 4 * checkpointPages
+	checkpointWait     = 100 * time.Millisecond // for other processes' writers
 )
 
 // checkpointer copies the write-ahead log into the database on a connection of its own, so that no commit pays for it. The log file is then written again from its
@@ -80,11 +82,21 @@ func (k *checkpointer) checkpoint(c *conn) {
 		return
 	}
 	// Whatever cannot be copied now, since a reader still needs the old page, is copied by the next one.
-	logged, copied := walPages(c, "PASSIVE")
-	if copied < logged && logged >= checkpointPagesMax {
-		k.backend.writing.Lock()
-		defer k.backend.writing.Unlock()
+	if logged, _ := walPages(c, "PASSIVE"); logged >= checkpointPagesMax {
+		k.finish(c)
+	}
+}
+
+// finish copies the rest while nobody writes, so that the next writer starts the file again.
+func (k *checkpointer) finish(c *conn) {
+	b := k.backend
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	waiting, cancel := context.WithTimeout(context.Background(), checkpointWait)
+	defer cancel()
+	if b.turnstile.Enter(waiting) == nil {
 		walPages(c, "PASSIVE")
+		_ = b.turnstile.Leave()
 	}
 }
 

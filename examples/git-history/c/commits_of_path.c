@@ -25,9 +25,8 @@ static int fail(const char *doing, factstr_status status, factstr_buffer *error)
  * with this path, whatever else is in the list and in the element.
  */
 static factstr_status query_page(factstr_store store, const char *quoted_path, uint64_t after, factstr_buffer *result) {
-  static const char form[] =
-      "{\"filters\":[{\"event_types\":[\"CommitRecorded\"],\"payload_predicates\":[{\"files\":[{\"path\":%s}]}]}],"
-      "\"min_sequence_number\":%" PRIu64 ",\"limit\":%d}";
+  static const char form[] = "{\"filters\":[{\"event_types\":[\"CommitRecorded\"],\"payload_predicates\":[{\"files\":[{\"path\":%s}]}]}],"
+                             "\"min_sequence_number\":%" PRIu64 ",\"limit\":%d}";
   const size_t size = sizeof form + strlen(quoted_path) + 64;
   char *query = malloc(size);
   factstr_status status = FACTSTR_INTERNAL;
@@ -52,7 +51,8 @@ static int list(factstr_store store, const char *quoted_path) {
   for (;;) {
     factstr_buffer result;
     const factstr_status status = query_page(store, quoted_path, after, &result);
-    if (status != FACTSTR_OK) return fail("cannot query", status, &result);
+    if (status != FACTSTR_OK)
+      return fail("cannot query", status, &result);
 
     const json_value whole = {result.data, result.len};
     const json_value records = json_field(whole, "event_records");
@@ -86,11 +86,13 @@ int main(int argc, char **argv) {
     return 2;
   }
   const factstr_status opened = factstr_sqlite_open(argv[1], NULL, 0, &store, &error);
-  if (opened != FACTSTR_OK) return fail("cannot open the store", opened, &error);
+  if (opened != FACTSTR_OK)
+    return fail("cannot open the store", opened, &error);
   quoted_path = json_quote(argv[2]);
   outcome = quoted_path != NULL ? list(store, quoted_path) : EXIT_FAILURE;
   free(quoted_path);
   const factstr_status closed = factstr_store_close(store, &error);
-  if (closed != FACTSTR_OK) return fail("cannot close the store", closed, &error);
+  if (closed != FACTSTR_OK)
+    return fail("cannot close the store", closed, &error);
   return outcome;
 }

@@ -7,7 +7,8 @@
 /* The end of the string that begins at `at`: behind its closing quote. */
 static const char *string_end(const char *at) {
   for (at++; *at != '"'; at++) {
-    if (*at == '\\') at++;
+    if (*at == '\\')
+      at++;
   }
   return at + 1;
 }
@@ -18,13 +19,16 @@ static const char *value_end(const char *at, const char *end) {
   for (; at < end; at++) {
     if (*at == '"') {
       at = string_end(at);
-      if (depth == 0) return at;
+      if (depth == 0)
+        return at;
       at--;
     } else if (*at == '{' || *at == '[') {
       depth++;
     } else if (*at == '}' || *at == ']') {
-      if (depth == 0) return at; /* the end of what holds this number or word */
-      if (--depth == 0) return at + 1;
+      if (depth == 0)
+        return at; /* the end of what holds this number or word */
+      if (--depth == 0)
+        return at + 1;
     } else if (depth == 0 && (*at == ',' || *at == ':')) {
       return at;
     }
@@ -33,7 +37,8 @@ static const char *value_end(const char *at, const char *end) {
 }
 
 static const char *skip_space(const char *at, const char *end) {
-  while (at < end && (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r' || *at == ',' || *at == ':')) at++;
+  while (at < end && (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r' || *at == ',' || *at == ':'))
+    at++;
   return at;
 }
 
@@ -52,10 +57,12 @@ json_value json_field(json_value object, const char *name) {
   const char *end = object.text + object.len;
   const size_t name_len = strlen(name);
   json_value key = {NULL, 0}, value = {NULL, 0};
-  if (object.len == 0 || *object.text != '{') return value;
+  if (object.len == 0 || *object.text != '{')
+    return value;
   for (key = value_at(object.text + 1, end); key.len > 0; key = value_at(value.text + value.len, end)) {
     value = value_at(key.text + key.len, end);
-    if (key.len == name_len + 2 && memcmp(key.text + 1, name, name_len) == 0) return value;
+    if (key.len == name_len + 2 && memcmp(key.text + 1, name, name_len) == 0)
+      return value;
   }
   return key;
 }
@@ -68,14 +75,16 @@ json_value json_next(json_value array, json_value element) {
 char *json_quote(const char *bytes) {
   char *quoted = malloc(6 * strlen(bytes) + 3); /* at most six characters a byte, as in \u001b */
   char *out = quoted;
-  if (quoted == NULL) return NULL;
+  if (quoted == NULL)
+    return NULL;
   *out++ = '"';
   for (; *bytes != '\0'; bytes++) {
     const unsigned char byte = (unsigned char)*bytes;
     if (byte < 0x20) {
       out += sprintf(out, "\\u%04x", byte);
     } else {
-      if (byte == '"' || byte == '\\') *out++ = '\\';
+      if (byte == '"' || byte == '\\')
+        *out++ = '\\';
       *out++ = (char)byte;
     }
   }

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import factstr
 import git_log
@@ -72,7 +73,7 @@ def main(store_path: str, model_path: str, repository: str, revision: str, *list
     table.row("  tags", len(recorded_tags), len(gits_tags))
     table.row("  tags equal in name and commit", len(recorded_tags & gits_tags), len(gits_tags))
 
-    for path, listed in zip(listings[::2], listings[1::2]):
+    for path, listed in zip(listings[::2], listings[1::2], strict=True):
         # A line is a hash and a subject; the summary at the end is set off by spaces.
         hashes = [line.split(b" ")[0].decode() for line in Path(listed).read_bytes().splitlines() if not line.startswith(b" ")]
         gits_hashes = git_log.commits_that_touch(repository, revision, path)

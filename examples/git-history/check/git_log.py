@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Iterator
 
 LOG = ["log", "--numstat", "--no-renames", "--reverse", "--topo-order", "--encoding=UTF-8", "--no-show-signature", "--no-ext-diff"]
 ESCAPES = {b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r", b'"': b'"', b"\\": b"\\"}
@@ -87,7 +87,7 @@ def tags(repository: str) -> set[tuple[str, str]]:
             end, _, name = line.partition(b" refs/tags/")
             ends[name.removesuffix(b"^{}")] = end
     types = git(repository, "cat-file", "--batch-check=%(objecttype)", stdin=b"".join(end + b"\n" for end in ends.values())).split()
-    return {(text(name), end.decode()) for (name, end), kind in zip(ends.items(), types) if kind == b"commit"}
+    return {(text(name), end.decode()) for (name, end), kind in zip(ends.items(), types, strict=True) if kind == b"commit"}
 
 
 def fields(repository: str, revision: str) -> Iterator[tuple[str, ...]]:

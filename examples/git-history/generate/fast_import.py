@@ -1,12 +1,12 @@
-"""A small writer of the stream that `git fast-import` reads. Names and paths are bytes: git does not ask for UTF-8, and neither does this."""
+"""A small writer of the stream that `git fast-import` reads. Names and paths are bytes, as they are to git."""
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Optional, Type
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Repository:
         self.commits = 0
         self._marks = 0
 
-    def __enter__(self) -> "Repository":
+    def __enter__(self) -> Repository:
         self._process = subprocess.Popen(
             ["git", "-C", str(self.folder), "fast-import", "--quiet", "--date-format=raw"], stdin=subprocess.PIPE
         )
@@ -51,11 +51,10 @@ class Repository:
         self._out = self._process.stdin
         return self
 
-    def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]) -> None:
-        try:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        # Broken when git has ended early: it says why, and its status is looked at next.
+        with contextlib.suppress(BrokenPipeError):
             self._out.close()
-        except BrokenPipeError:
-            pass  # git has ended early; it says why, and its status is looked at next
         if self._process.wait() != 0:
             raise SystemExit(f"git fast-import ended with status {self._process.returncode}")
 
@@ -68,8 +67,8 @@ class Repository:
         parents: tuple[int, ...] = (),
         branch: bytes = b"refs/heads/main",
         zone: bytes = b"+0000",
-        clock: Optional[int] = None,
-        encoding: Optional[bytes] = None,
+        clock: int | None = None,
+        encoding: bytes | None = None,
     ) -> int:
         """Writes one commit and answers its mark. Without parents it follows the newest commit of the branch."""
         self.clock += 600

@@ -25,7 +25,7 @@ class Project:
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
-        self.files: dict[bytes, list[int]] = {}
+        self.files: dict[bytes, list[bytes]] = {}
 
     def change(self) -> bytes:
         changes = []
@@ -36,11 +36,11 @@ class Project:
             changes.append(modify(path, self._edit(self.files.setdefault(path, []))))
         return b"".join(changes)
 
-    def _edit(self, lines: list[int]) -> bytes:
+    def _edit(self, lines: list[bytes]) -> bytes:
         place = self.chance.randrange(len(lines) + 1)
         removed = self.chance.randrange(4) + (40 if len(lines) > 120 else 0)
-        lines[place : place + removed] = [self.chance.getrandbits(40) for _ in range(self.chance.randrange(8))]
-        return b"".join(b"line %d\n" % line for line in lines)
+        lines[place : place + removed] = [b"line %d\n" % self.chance.getrandbits(40) for _ in range(self.chance.randrange(8))]
+        return b"".join(lines)
 
 
 def write_ordinary_history(repository: Repository, commits: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fast_import import Author, Repository, delete, modify, submodule
 
-ADA = Author("Ada Lovelace".encode(), b"ada@example.org")
+ADA = Author(b"Ada Lovelace", b"ada@example.org")
 
 # Git keeps names and paths as bytes. Those that are not UTF-8 become U+FFFD in the facts; the README of this example says how.
 AUTHORS = [
@@ -25,7 +25,7 @@ AUTHORS = [
 PATHS = [
     b"with space",
     b" leading and trailing ",
-    b'with "double" and \'single\' quotes',
+    b"with \"double\" and 'single' quotes",
     b"tab\there",
     b"new\nline",
     b"\nstarts with a newline",
@@ -65,7 +65,7 @@ SUBJECTS = [
     b"before a NUL\x00 after it",
     "subject in latin-1: naïve café".encode("latin-1"),
     "emoji 🎉, \ufeff mark, \u2028 separator".encode(),
-    b'quotes " and \' and \\ and %s %x00',
+    b"quotes \" and ' and \\ and %s %x00",
     b"tab\tand return\r\n",
     b"4b825dc642cb6eb9a060e54bf8d69288fbee4904",
     b"1\t2\tlooks like an entry",
@@ -126,10 +126,14 @@ def _merges(repository: Repository, first: int) -> None:
         branch = b"refs/heads/side-%d" % number
         change = modify(b"side/%d" % number, b"side\n")
         repository.commit(AUTHORS[number], b"on a side branch", change, parents=(main,), branch=branch)
-        sides.append(repository.commit(AUTHORS[number], b"once more on it", change + modify(b"shared", b"by side\n" * number), branch=branch))
+        sides.append(
+            repository.commit(AUTHORS[number], b"once more on it", change + modify(b"shared", b"by side\n" * number), branch=branch)
+        )
     bring = b"".join(modify(b"side/%d" % number, b"side\n") for number in range(4))
     main = repository.commit(ADA, b"", bring, parents=(main, sides[0]))
-    main = repository.commit(ADA, b"a merge of four, with a change of its own", bring + modify(b"trunk", b"evil\n"), parents=(main, *sides[1:], first))
+    main = repository.commit(
+        ADA, b"a merge of four, with a change of its own", bring + modify(b"trunk", b"evil\n"), parents=(main, *sides[1:], first)
+    )
     repository.root(b"refs/heads/unrelated")
     unrelated = repository.commit(AUTHORS[2], b"a second root", modify(b"unrelated/README.md", b"hello\n"), branch=b"refs/heads/unrelated")
     main = repository.commit(ADA, b"a merge of unrelated histories", modify(b"unrelated/README.md", b"hello\n"), parents=(main, unrelated))
@@ -145,7 +149,7 @@ def _clocks(repository: Repository) -> None:
 
 def _tags(repository: Repository, first: int) -> None:
     repository.tag(b"v1", first)
-    repository.tag("größe/\"quoted\"/🙂".encode(), first)
+    repository.tag('größe/"quoted"/🙂'.encode(), first)
     repository.tag(b"latin1-\xe9", first)
     repository.annotated_tag(b"annotated", first, AUTHORS[1])
     inner = repository.annotated_tag(b"inner", first, ADA)

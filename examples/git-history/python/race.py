@@ -9,23 +9,24 @@ same at the same time.
 from __future__ import annotations
 
 import sys
-from typing import Optional
 
 import factstr
 
 
-def shown(version: Optional[int]) -> str:
+def shown(version: int | None) -> str:
     return "no such fact" if version is None else f"version {version}"
 
 
 def main(store_path: str, commit: str) -> None:
     with factstr.SqliteStore(store_path) as store:
-        reviews_of_commit = {"filters": [{"event_types": ["ReviewTaken"], "payload_predicates": [{"commit": commit}]}]}
+        reviews_of_commit: factstr.EventQueryDict = {
+            "filters": [{"event_types": ["ReviewTaken"], "payload_predicates": [{"commit": commit}]}]
+        }
         seen = store.query(reviews_of_commit).current_context_version
         print("ready", flush=True)
         sys.stdin.readline()
 
-        fact = {"event_type": "ReviewTaken", "payload": {"commit": commit, "by": "Python"}}
+        fact: factstr.NewEventDict = {"event_type": "ReviewTaken", "payload": {"commit": commit, "by": "Python"}}
         try:
             appended = store.append_if([fact], reviews_of_commit, seen)
             print(f"Python won: it expected {shown(seen)} and appended fact {appended.first_sequence_number}")

@@ -13,8 +13,9 @@ import secrets
 import signal
 import sqlite3
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any
 
 import factstr
 
@@ -99,7 +100,7 @@ def kill_point(place: str, batch: int) -> None:
 def main(store_path: str, model_path: str) -> None:
     model = LinesByAuthor(Path(model_path))
     began_after = model.position
-    commits = {"filters": [{"event_types": ["CommitRecorded"]}]}
+    commits: factstr.EventQueryDict = {"filters": [{"event_types": ["CommitRecorded"]}]}
     with factstr.SqliteStore(store_path) as store:
         # Returns when everything that was recorded before has been handled. A program that serves the model would stay subscribed.
         with store.stream_to_durable(model.stream, commits, model.handle):

@@ -10,12 +10,12 @@
 #include <string.h>
 
 /* Whether seat A2 is reserved: the facts that match are the context of that decision. */
-static const char seat_a2[] =
-    "{\"filters\":[{\"event_types\":[\"SeatReserved\"],\"payload_predicates\":[{\"concert\":\"c-7\",\"seat\":\"A2\"}]}]}";
+static const char seat_a2[] = "{\"filters\":[{\"event_types\":[\"SeatReserved\"],\"payload_predicates\":[{\"concert\":\"c-7\",\"seat\":\"A2\"}]}]}";
 
 /* Ends the program unless the call went well. `text` is what the call put into its buffer: on failure the error as JSON. */
 static void check(factstr_status status, const factstr_buffer *text) {
-  if (status == FACTSTR_OK) return;
+  if (status == FACTSTR_OK)
+    return;
   fprintf(stderr, "%s %.*s\n", factstr_status_name(status), (int)text->len, text->data != NULL ? text->data : "");
   exit(EXIT_FAILURE);
 }
@@ -41,9 +41,7 @@ static void show(const char *batch) {
   }
 }
 
-static void append(factstr_store store, const char *events, factstr_buffer *out) {
-  check(factstr_append(store, events, strlen(events), out), out);
-}
+static void append(factstr_store store, const char *events, factstr_buffer *out) { check(factstr_append(store, events, strlen(events), out), out); }
 
 /* The decision is appended only if the context is still what was read: here, if still no fact matches. */
 static void reserve_a2(factstr_store store, const char *by) {
@@ -75,7 +73,8 @@ static void read_seat_plan(factstr_store store) {
   while ((ready = factstr_stream_wait_ready(stream, 0, &out)) == FACTSTR_TIMEOUT) {
     factstr_delivery delivery;
     const factstr_status next = factstr_stream_next(stream, 100, &delivery, &out);
-    if (next == FACTSTR_TIMEOUT) continue;
+    if (next == FACTSTR_TIMEOUT)
+      continue;
     check(next, &out);
     show(out.data);
     factstr_buffer_free(&out);
@@ -101,7 +100,8 @@ int main(int argc, char **argv) {
   /* Before a decision, read the facts that matter to it. */
   check(factstr_query(store, seat_a2, strlen(seat_a2), &out), &out);
   const char *version = field(out.data, "current_context_version");
-  if (strncmp(version, "null", 4) == 0) printf("seat A2: 0 facts, version none\n");
+  if (strncmp(version, "null", 4) == 0)
+    printf("seat A2: 0 facts, version none\n");
   factstr_buffer_free(&out);
   reserve_a2(store, "Ben");
   reserve_a2(store, "Cleo"); /* decided on the same view, and is too late */

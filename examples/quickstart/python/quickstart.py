@@ -1,7 +1,7 @@
 """The first steps with FACTSTR in Python: python3 quickstart.py [DATABASE]"""
 
 import sys
-from typing import Sequence
+from collections.abc import Sequence
 
 import factstr
 
@@ -16,13 +16,15 @@ with factstr.SqliteStore(sys.argv[1] if len(sys.argv) > 1 else "quickstart.db") 
     print(f"appended facts {appended.first_sequence_number} to {appended.last_sequence_number}")
 
     # Before a decision, read the facts that matter to it: its context. Here, whether seat A2 is reserved.
-    seat_a2 = {"filters": [{"event_types": ["SeatReserved"], "payload_predicates": [{"concert": "c-7", "seat": "A2"}]}]}
+    seat_a2: factstr.EventQueryDict = {
+        "filters": [{"event_types": ["SeatReserved"], "payload_predicates": [{"concert": "c-7", "seat": "A2"}]}]
+    }
     before = store.query(seat_a2)
     print(f"seat A2: {len(before.event_records)} facts, version {str(before.current_context_version).lower()}")
 
     # The decision is appended only if the context is still what was read. Ben is first, Cleo decided on the same view and is too late.
     for by in ("Ben", "Cleo"):
-        fact = {"event_type": "SeatReserved", "payload": {"concert": "c-7", "seat": "A2", "by": by}}
+        fact: factstr.NewEventDict = {"event_type": "SeatReserved", "payload": {"concert": "c-7", "seat": "A2", "by": by}}
         try:
             result = store.append_if([fact], seat_a2, before.current_context_version)
             print(f"{by} has seat A2: fact {result.first_sequence_number}")
@@ -36,7 +38,7 @@ with factstr.SqliteStore(sys.argv[1] if len(sys.argv) > 1 else "quickstart.db") 
             print(f"seat plan: {record.payload['seat']} is {record.payload['by']}'s")
 
     def read_seat_plan() -> None:
-        reservations = {"filters": [{"event_types": ["SeatReserved"]}]}
+        reservations: factstr.EventQueryDict = {"filters": [{"event_types": ["SeatReserved"]}]}
         # It returns when the replay is done; `with` ends it.
         with store.stream_to_durable("seat-plan", reservations, show):
             pass

@@ -153,6 +153,7 @@ func (s *Store) commitGroup(requests []*appendRequest) *Error {
 	if err == nil {
 		if len(group.write.Records) > 0 {
 			s.log.publish(group.write.Records, group.write.Boundaries)
+			s.counters.committed(requests)
 		}
 		return nil
 	}

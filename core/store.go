@@ -28,8 +28,9 @@ type Store struct {
 	log    log
 	poison atomic.Pointer[*Error] // set once, when a commit's outcome is unknown; appends are refused from then on
 
-	streams streams
-	cursors cursors
+	streams  streams
+	cursors  cursors
+	counters counters
 
 	life sync.Mutex
 	// calls counts the calls that are inside, so that the backend is closed after the last one. Guarded by life, as are the fields below.

@@ -1,0 +1,30 @@
+package factstr
+
+import "sync/atomic"
+
+// Statistics are counts since the store was opened.
+type Statistics struct {
+	Appends uint64 // batches committed
+	Commits uint64 // transactions that committed them, each with one sync: Appends/Commits is the size of a group
+	// TailEvents is how many of the newest facts are in memory.
+	TailEvents int
+}
+
+type counters struct {
+	appends, commits atomic.Uint64
+}
+
+// Statistics may be called at any time.
+func (s *Store) Statistics() Statistics {
+	known := s.log.current()
+	return Statistics{Appends: s.counters.appends.Load(), Commits: s.counters.commits.Load(), TailEvents: len(known.records)}
+}
+
+func (c *counters) committed(requests []*appendRequest) {
+	c.commits.Add(1)
+	for _, request := range requests {
+		if request.accepted {
+			c.appends.Add(1)
+		}
+	}
+}

@@ -89,7 +89,7 @@ list_commits() { # list_commits PATH FILE
 }
 
 race() {
-  local pipes=$demo/pipes racer pids=()
+  local pipes=$demo/pipes pids=()
   rm -rf "$pipes" && mkdir "$pipes"
   mkfifo "$pipes"/{node,python}.{in,out}
   node "$example/node/race.mjs" "$store" "$revision" <"$pipes/node.in" >"$pipes/node.out" &
@@ -97,7 +97,7 @@ race() {
   python3 "$example/python/race.py" "$store" "$revision" <"$pipes/python.in" >"$pipes/python.out" &
   pids+=($!)
   exec 3>"$pipes/node.in" 4>"$pipes/python.in" 5<"$pipes/node.out" 6<"$pipes/python.out"
-  read -r racer <&5 && read -r racer <&6 || fail "a racer did not get ready"
+  read -r <&5 && read -r <&6 || fail "a racer did not get ready"
   # Both have seen the context by now; both are told to go.
   echo go >&3 && echo go >&4
   cat <&5 >"$pipes/result"

@@ -2,8 +2,8 @@
 
     python3 race.py STORE COMMIT
 
-It looks at the context, says "ready", waits for a line on standard input, and then decides on what it saw. The Node program beside it does the
-same at the same time.
+It looks at the context, says "ready", waits for a line on standard input, and then decides on what it saw. The Node program beside it
+does the same at the same time.
 """
 
 from __future__ import annotations

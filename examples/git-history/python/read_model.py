@@ -103,8 +103,7 @@ def main(store_path: str, model_path: str) -> None:
     commits: factstr.EventQueryDict = {"filters": [{"event_types": ["CommitRecorded"]}]}
     with factstr.SqliteStore(store_path) as store:
         # Returns when everything that was recorded before has been handled. A program that serves the model would stay subscribed.
-        with store.stream_to_durable(model.stream, commits, model.handle):
-            pass
+        store.stream_to_durable(model.stream, commits, model.handle).close()
     print(
         f"began after fact {began_after}, got {model.batches} batches, {model.repeated} of them a second time, "
         f"counted {model.facts} commits, stands at fact {model.position}"

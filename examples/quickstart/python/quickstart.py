@@ -39,9 +39,8 @@ with factstr.SqliteStore(sys.argv[1] if len(sys.argv) > 1 else "quickstart.db") 
 
     def read_seat_plan() -> None:
         reservations: factstr.EventQueryDict = {"filters": [{"event_types": ["SeatReserved"]}]}
-        # It returns when the replay is done; `with` ends it.
-        with store.stream_to_durable("seat-plan", reservations, show):
-            pass
+        # It returns when the replay is done; without the close it would stay subscribed.
+        store.stream_to_durable("seat-plan", reservations, show).close()
 
     read_seat_plan()
 

@@ -20,7 +20,7 @@ with factstr.SqliteStore(sys.argv[1] if len(sys.argv) > 1 else "quickstart.db") 
         "filters": [{"event_types": ["SeatReserved"], "payload_predicates": [{"concert": "c-7", "seat": "A2"}]}]
     }
     before = store.query(seat_a2)
-    print(f"seat A2: {len(before.event_records)} facts, version {str(before.current_context_version).lower()}")
+    print(f"seat A2: {len(before.event_records)} facts, version {before.current_context_version or 'none'}")
 
     # The decision is appended only if the context is still what was read. Ben is first, Cleo decided on the same view and is too late.
     for by in ("Ben", "Cleo"):
@@ -30,7 +30,7 @@ with factstr.SqliteStore(sys.argv[1] if len(sys.argv) > 1 else "quickstart.db") 
             print(f"{by} has seat A2: fact {result.first_sequence_number}")
         except factstr.ConditionalAppendConflict as conflict:
             expected, actual = conflict.expected_context_version, conflict.actual_context_version
-            print(f"{by} is too late: expected version {str(expected).lower()}, found version {actual}")
+            print(f"{by} is too late: expected version {expected or 'none'}, found version {actual}")
 
     # A durable stream delivers what was committed after its stored cursor and then goes on live.
     def show(batch: Sequence[factstr.EventRecord]) -> None:

@@ -67,6 +67,15 @@ func BenchmarkCompareNumbers(b *testing.B) {
 	}
 }
 
+func BenchmarkEqualNumbers(b *testing.B) {
+	x, y := []byte("12.50"), []byte("1250e-2")
+	for b.Loop() {
+		if !EqualNumbers(x, y) {
+			b.Fatal("differ")
+		}
+	}
+}
+
 func BenchmarkFields256(b *testing.B) {
 	payload := payload256()
 	b.ReportAllocs()

@@ -170,7 +170,17 @@ func CompareNumbers(a, b []byte) int {
 }
 
 // EqualNumbers reports whether two JSON number texts have the same exact decimal value.
-func EqualNumbers(a, b []byte) bool { return string(a) == string(b) || CompareNumbers(a, b) == 0 }
+func EqualNumbers(a, b []byte) bool {
+	if string(a) == string(b) {
+		return true
+	}
+	x, xSmall := splitSmall(a)
+	y, ySmall := splitSmall(b)
+	if xSmall && ySmall {
+		return x == y
+	}
+	return CompareNumbers(a, b) == 0
+}
 
 func (m *mantissa) sign() int {
 	switch {

@@ -1,9 +1,6 @@
 package jsonvalue
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "math/bits"
 
 // The functions below move over text that was checked before. On other text they answer nonsense, but always an index in
 // [i, len(text)], so a loop over them ends and never leaves the text.
@@ -13,7 +10,13 @@ const (
 	highBits = 0x8080808080808080
 )
 
-func loadWord(text []byte, i int) uint64 { return binary.LittleEndian.Uint64(text[i:]) }
+// loadWord reads the eight bytes from i on. Written so, it compiles to one load; encoding/binary would need a slice first,
+// whose making costs more.
+func loadWord(text []byte, i int) uint64 {
+	_ = text[i+7]
+	return uint64(text[i]) | uint64(text[i+1])<<8 | uint64(text[i+2])<<16 | uint64(text[i+3])<<24 |
+		uint64(text[i+4])<<32 | uint64(text[i+5])<<40 | uint64(text[i+6])<<48 | uint64(text[i+7])<<56
+}
 
 // stringStops marks, in the high bit of each byte, what ends a run of plain characters: quote, backslash, control character,
 // anything that is not ASCII. Marks above the lowest one may be wrong (borrows move upwards), so only the lowest counts.
@@ -26,9 +29,9 @@ func stringStops(w uint64) uint64 {
 
 // quoteStops marks quotes and backslashes only; the lowest mark counts.
 func quoteStops(w uint64) uint64 {
-	quote := w ^ '"'*lowBits
-	backslash := w ^ '\\'*lowBits
-	return ((quote-lowBits)&^quote | (backslash-lowBits)&^backslash) & highBits
+	quote := (w ^ '"'*lowBits) - lowBits
+	backslash := (w ^ '\\'*lowBits) - lowBits
+	return (quote | backslash) &^ w & highBits
 }
 
 // SkipSpace answers the first index from i on that holds no JSON white space.
@@ -44,8 +47,7 @@ func SkipSpace(text []byte, i int) int {
 func SkipString(text []byte, i int) (end int, escaped bool) {
 	for {
 		for i+8 <= len(text) {
-			stops := quoteStops(loadWord(text, i))
-			if stops != 0 {
+			if stops := quoteStops(loadWord(text, i)); stops != 0 {
 				i += bits.TrailingZeros64(stops) >> 3
 				break
 			}
@@ -67,19 +69,48 @@ func SkipString(text []byte, i int) (end int, escaped bool) {
 	}
 }
 
+// structural maps the bytes that matter when a container is passed over.
+var structural = [256]int8{'"': 2, '[': 1, '{': 1, ']': -1, '}': -1}
+
 // SkipValue takes the index at which a value starts and answers the index behind it.
 func SkipValue(text []byte, i int) int {
 	if i >= len(text) {
 		return len(text)
 	}
-	switch text[i] {
-	case '"':
-		end, _ := SkipString(text, i+1)
-		return min(end+1, len(text))
-	case '{', '[':
-		return skipContainer(text, i)
+	if structural[text[i]] <= 0 {
+		return skipScalar(text, i)
 	}
-	return skipScalar(text, i)
+	depth := 0
+	for i < len(text) {
+		switch structural[text[i]] {
+		case 0:
+			i++
+			continue
+		case 1:
+			depth++
+			i++
+			continue
+		case -1:
+			depth--
+		default:
+			// The loop of SkipString stands here again: most of a text is strings, and a call for each would cost a third more.
+			i++
+			for i+8 <= len(text) {
+				if stops := quoteStops(loadWord(text, i)); stops != 0 {
+					i += bits.TrailingZeros64(stops) >> 3
+					break
+				}
+				i += 8
+			}
+			if i >= len(text) || text[i] != '"' {
+				i, _ = SkipString(text, i)
+			}
+		}
+		if i++; depth <= 0 {
+			break
+		}
+	}
+	return min(i, len(text))
 }
 
 // skipScalar moves over a number or literal, at least one byte so that callers always advance.
@@ -93,28 +124,51 @@ func skipScalar(text []byte, i int) int {
 	return i
 }
 
-// structural maps the bytes that matter when a container is passed over.
-var structural = [256]int8{'"': 2, '[': 1, '{': 1, ']': -1, '}': -1}
+// FirstItem takes the index of a container's opening bracket and answers where its first member or element starts, or its
+// closing bracket stands.
+func FirstItem(text []byte, i int) int {
+	if i++; i < len(text) && text[i] <= ' ' {
+		i = SkipSpace(text, i)
+	}
+	return min(i, len(text))
+}
 
-func skipContainer(text []byte, i int) int {
-	depth := 0
-	for i < len(text) {
-		switch structural[text[i]] {
-		case 0:
-			i++
-		case 1:
-			depth++
-			i++
-		case -1:
-			depth--
-			i++
-			if depth <= 0 {
-				return i
-			}
-		default:
-			end, _ := SkipString(text, i+1)
-			i = end + 1
+// SkipKey takes the index of a key's opening quote. It answers the key without its quotes, whether that holds an escape, and
+// where the value starts.
+func SkipKey(text []byte, i int) (key []byte, escaped bool, value int) {
+	start := min(i+1, len(text))
+	end := start
+	for end+8 <= len(text) {
+		if stops := quoteStops(loadWord(text, end)); stops != 0 {
+			end += bits.TrailingZeros64(stops) >> 3
+			break
+		}
+		end += 8
+	}
+	if end >= len(text) || text[end] != '"' {
+		end, escaped = SkipString(text, end)
+	}
+	value = end + 1
+	if value < len(text) && text[value] != ':' {
+		value = SkipSpace(text, value)
+	}
+	if value++; value < len(text) && text[value] <= ' ' {
+		value = SkipSpace(text, value)
+	}
+	return text[start:end], escaped, min(value, len(text))
+}
+
+// NextItem takes the index at which a member's value or an element starts, and answers where the next member or element starts,
+// or the closing bracket stands.
+func NextItem(text []byte, i int) int {
+	i = SkipValue(text, i)
+	if i < len(text) && text[i] <= ' ' {
+		i = SkipSpace(text, i)
+	}
+	if i < len(text) && text[i] == ',' {
+		if i++; i < len(text) && text[i] <= ' ' {
+			i = SkipSpace(text, i)
 		}
 	}
-	return len(text)
+	return i
 }

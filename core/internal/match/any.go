@@ -44,6 +44,9 @@ func (a *Any) Match(payload []byte) bool {
 	if a.root == nil {
 		return false
 	}
+	if !a.root.holdsScalars && a.root.elements == nil && a.root.keys.absentFrom(payload) {
+		return false
+	}
 	s := search{any: a, text: payload, start: start}
 	return s.walk(a.root, start)
 }
@@ -72,26 +75,31 @@ func (s *search) walk(b *branch, i int) bool {
 
 // walkObject follows every member. A member that a later one replaces may lead to a predicate in vain, never past one.
 func (s *search) walkObject(b *branch, i int) bool {
-	i = jsonvalue.SkipSpace(s.text, i+1)
+	tries := searchTries
+	i = jsonvalue.FirstItem(s.text, i)
 	for i < len(s.text) && s.text[i] == '"' {
-		keyStart := i + 1
-		keyEnd, escaped := jsonvalue.SkipString(s.text, keyStart)
-		i = valueStart(s.text, keyEnd)
-		if next := b.field(s.text[keyStart:keyEnd], escaped); next != nil && s.walk(next, i) {
-			return true
+		key, escaped, value := jsonvalue.SkipKey(s.text, i)
+		if at := b.keys.find(key, escaped); at >= 0 {
+			if s.walk(b.fields[at], value) {
+				return true
+			}
+			if tries > 0 && b.keys.absentFrom(s.text[value:]) {
+				return false
+			}
+			tries--
 		}
-		i = nextItem(s.text, jsonvalue.SkipValue(s.text, i))
+		i = jsonvalue.NextItem(s.text, value)
 	}
 	return false
 }
 
 func (s *search) walkArray(b *branch, i int) bool {
-	i = jsonvalue.SkipSpace(s.text, i+1)
+	i = jsonvalue.FirstItem(s.text, i)
 	for i < len(s.text) && s.text[i] != ']' {
 		if s.walk(b, i) {
 			return true
 		}
-		i = nextItem(s.text, jsonvalue.SkipValue(s.text, i))
+		i = jsonvalue.NextItem(s.text, i)
 	}
 	return false
 }

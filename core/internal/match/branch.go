@@ -8,35 +8,14 @@ import (
 
 // branch is a path in payloads at which predicates were filed, or which leads to such.
 type branch struct {
-	fields   []branchField
-	byKey    map[string]*branch // of fields, once there are many
-	elements *branch            // of any element, if the value is an array
+	keys     keySet
+	fields   []*branch // by the index of their key
+	elements *branch   // of any element, if the value is an array
 
 	holdsScalars bool
 	strings      map[string][]int32 // by unescaped text
 	numbers      map[string][]int32 // by jsonvalue.AppendNumberKey
 	literals     [3][]int32         // null, true, false
-}
-
-type branchField struct {
-	key    string
-	branch *branch
-}
-
-func (b *branch) field(key []byte, escaped bool) *branch {
-	if escaped {
-		var room [64]byte
-		key = jsonvalue.AppendUnescaped(room[:0], key)
-	}
-	if b.byKey != nil {
-		return b.byKey[string(key)]
-	}
-	for at := range b.fields {
-		if string(key) == b.fields[at].key {
-			return b.fields[at].branch
-		}
-	}
-	return nil
 }
 
 // lookUp answers the predicates that are filed under the scalar at text[i].
@@ -90,7 +69,7 @@ func (p *pattern) terms(steps []step, visit func(steps []step, scalar *pattern) 
 	switch p.kind {
 	case jsonvalue.KindObject:
 		for i := range p.fields {
-			if !p.fields[i].pattern.terms(append(steps, step{key: p.fields[i].key}), visit) {
+			if !p.fields[i].terms(append(steps, step{key: p.keys.keys[i]}), visit) {
 				return false
 			}
 		}
@@ -140,6 +119,9 @@ func (a *Any) file() {
 		}
 		a.root.grow(terms[i][best].steps).insert(terms[i][best].scalar, int32(i))
 	}
+	if a.root != nil {
+		a.root.keys.prepareSearch()
+	}
 }
 
 // grow answers the branch that the steps lead to, which it makes if needed.
@@ -152,20 +134,13 @@ func (b *branch) grow(steps []step) *branch {
 			b = b.elements
 			continue
 		}
-		next := b.field([]byte(s.key), false)
-		if next == nil {
-			next = new(branch)
-			b.fields = append(b.fields, branchField{s.key, next})
-			if b.byKey != nil {
-				b.byKey[s.key] = next
-			} else if len(b.fields) >= manyFields {
-				b.byKey = make(map[string]*branch)
-				for _, f := range b.fields {
-					b.byKey[f.key] = f.branch
-				}
-			}
+		at := b.keys.find([]byte(s.key), false)
+		if at < 0 {
+			at = len(b.fields)
+			b.keys.add(s.key)
+			b.fields = append(b.fields, new(branch))
 		}
-		b = next
+		b = b.fields[at]
 	}
 	return b
 }

@@ -7,6 +7,9 @@ import (
 // Match reports whether the stored text satisfies the predicate. It recurses only as deep as the predicate is nested. For text
 // that is not JSON the answer means nothing.
 func (p *Predicate) Match(payload []byte) bool {
+	if p.needle.text != "" && p.needle.absentFrom(payload) && !hasEscapes(payload) {
+		return false
+	}
 	return p.root.matches(payload, jsonvalue.SkipSpace(payload, 0))
 }
 
@@ -47,64 +50,49 @@ func (p *pattern) matchesNumber(text []byte) bool {
 	if jsonvalue.Kind(text) != jsonvalue.KindNumber {
 		return false
 	}
-	return jsonvalue.CompareNumbers(text, p.number) == 0
+	return jsonvalue.EqualNumbers(text, p.number)
 }
 
-// matchesObject walks the whole object before it compares anything, since a later member may replace an earlier one.
+// matchesObject walks the object before it compares anything, since a later member may replace an earlier one. The walk ends
+// early only where no wanted key occurs again.
 func (p *pattern) matchesObject(text []byte, i int) bool {
-	var few [manyFields]int
+	var few [manyKeys]int
 	starts := few[:]
 	if len(p.fields) > len(few) {
 		starts = make([]int, len(p.fields))
 	}
-	missing := len(p.fields)
-	i = jsonvalue.SkipSpace(text, i+1)
+	missing, tries := len(p.fields), searchTries
+	i = jsonvalue.FirstItem(text, i)
 	for i < len(text) && text[i] == '"' {
-		keyStart := i + 1
-		keyEnd, escaped := jsonvalue.SkipString(text, keyStart)
-		i = valueStart(text, keyEnd)
-		if at := p.field(text[keyStart:keyEnd], escaped); at >= 0 {
+		key, escaped, value := jsonvalue.SkipKey(text, i)
+		if at := p.keys.find(key, escaped); at >= 0 {
 			if starts[at] == 0 {
 				missing--
 			}
-			starts[at] = i
+			starts[at] = value
+			if missing == 0 && tries > 0 {
+				if p.keys.absentFrom(text[value:]) {
+					break
+				}
+				tries--
+			}
 		}
-		i = nextItem(text, jsonvalue.SkipValue(text, i))
+		i = jsonvalue.NextItem(text, value)
 	}
 	if missing > 0 {
 		return false
 	}
 	for at := range p.fields {
-		if !p.fields[at].pattern.matches(text, starts[at]) {
+		if !p.fields[at].matches(text, starts[at]) {
 			return false
 		}
 	}
 	return true
 }
 
-// field answers which member of the predicate a key names, or -1.
-func (p *pattern) field(key []byte, escaped bool) int {
-	if escaped {
-		var room [64]byte
-		key = jsonvalue.AppendUnescaped(room[:0], key)
-	}
-	if p.byKey != nil {
-		if at, found := p.byKey[string(key)]; found {
-			return at
-		}
-		return -1
-	}
-	for at := range p.fields {
-		if string(key) == p.fields[at].key {
-			return at
-		}
-	}
-	return -1
-}
-
 // matchesArray walks the payload's array once for each 64 elements of the predicate.
 func (p *pattern) matchesArray(text []byte, i int) bool {
-	first := jsonvalue.SkipSpace(text, i+1)
+	first := jsonvalue.FirstItem(text, i)
 	for from := 0; from < len(p.elements); from += 64 {
 		wanted := p.elements[from:min(from+64, len(p.elements))]
 		pending := ^uint64(0) >> (64 - len(wanted))
@@ -117,34 +105,8 @@ func (p *pattern) matchesArray(text []byte, i int) bool {
 					pending &^= 1 << at
 				}
 			}
-			i = nextItem(text, jsonvalue.SkipValue(text, i))
+			i = jsonvalue.NextItem(text, i)
 		}
 	}
 	return true
-}
-
-// valueStart answers where the value begins whose key ends with the quote at keyEnd.
-func valueStart(text []byte, keyEnd int) int {
-	i := keyEnd + 1
-	if i < len(text) && text[i] != ':' {
-		i = jsonvalue.SkipSpace(text, i)
-	}
-	i++
-	if i < len(text) && text[i] <= ' ' {
-		i = jsonvalue.SkipSpace(text, i)
-	}
-	return min(i, len(text))
-}
-
-// nextItem takes the index behind a member or element, and answers where the next one begins, or the container's end stands.
-func nextItem(text []byte, i int) int {
-	if i < len(text) && text[i] <= ' ' {
-		i = jsonvalue.SkipSpace(text, i)
-	}
-	if i < len(text) && text[i] == ',' {
-		if i++; i < len(text) && text[i] <= ' ' {
-			i = jsonvalue.SkipSpace(text, i)
-		}
-	}
-	return i
 }

@@ -19,6 +19,8 @@ const nestingLimit = 200
 // Predicate is a compiled predicate. It is immutable and safe for concurrent use.
 type Predicate struct {
 	root pattern
+	// needle rules most payloads out; its text is empty if the predicate requires no string.
+	needle needle
 }
 
 // pattern is one value of a predicate.
@@ -30,21 +32,12 @@ type pattern struct {
 	plain bool
 	// number is text again, for numbers.
 	number []byte
-	// fields are the members of an object, each key once.
-	fields []field
-	// byKey finds a member of an object that has many.
-	byKey map[string]int
+	// keys are those of an object, each once, and fields the values in the same order.
+	keys   keySet
+	fields []pattern
 	// elements are the elements of an array.
 	elements []pattern
 }
-
-type field struct {
-	key     string
-	pattern pattern
-}
-
-// manyFields is the number of members from which on a hash table finds one faster than a loop.
-const manyFields = 8
 
 // Compile prepares a predicate from checked JSON text. It refuses text that is no JSON value, or is nested deeper than 200
 // levels; what it answers keeps no reference to the text.
@@ -60,7 +53,14 @@ func (p *Predicate) compile(predicate []byte) error {
 	if !jsonvalue.Valid(predicate) {
 		return fmt.Errorf("the predicate is not JSON")
 	}
-	return p.root.compile(jsonvalue.Trim(predicate), 0)
+	if err := p.root.compile(jsonvalue.Trim(predicate), 0); err != nil {
+		return err
+	}
+	if longest, found := p.root.longestString(); found {
+		p.needle = newNeedle(longest)
+	}
+	p.root.keys.prepareSearch()
+	return nil
 }
 
 func (p *pattern) compile(text []byte, depth int) error {
@@ -90,22 +90,17 @@ func (p *pattern) compile(text []byte, depth int) error {
 }
 
 func (p *pattern) compileFields(text []byte, depth int) error {
-	positions := make(map[string]int)
-	err := jsonvalue.Fields(text, func(key string, value []byte) error {
-		compiled := field{key: key}
-		if err := compiled.pattern.compile(value, depth); err != nil {
+	return jsonvalue.Fields(text, func(key string, value []byte) error {
+		var compiled pattern
+		if err := compiled.compile(value, depth); err != nil {
 			return err
 		}
-		if earlier, exists := positions[key]; exists {
-			p.fields[earlier] = compiled
+		if at := p.keys.find([]byte(key), false); at >= 0 {
+			p.fields[at] = compiled
 			return nil
 		}
-		positions[key] = len(p.fields)
+		p.keys.add(key)
 		p.fields = append(p.fields, compiled)
 		return nil
 	})
-	if len(p.fields) >= manyFields {
-		p.byKey = positions
-	}
-	return err
 }

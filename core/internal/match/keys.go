@@ -1,0 +1,87 @@
+package match
+
+import "github.com/factstr/factstr-go/core/jsonvalue"
+
+// keySet answers which of the wanted keys a payload's key is.
+type keySet struct {
+	keys []string
+	// lengths has a bit for the length, modulo 64, of each key. It tells most other keys apart.
+	lengths uint64
+	// byKey is used once there are many.
+	byKey map[string]int
+	// needles find the keys in a stretch of payload; prepared only where that is cheaper than walking it.
+	needles []needle
+}
+
+const (
+	// manyKeys is the number of keys from which on a hash table finds one faster than a loop.
+	manyKeys = 8
+	// searchedKeys is the number of keys up to which searching a payload's rest for all of them is cheaper than walking it.
+	searchedKeys = 3
+	// searchTries bounds how often one walk searches the rest of the payload: a key may recur a million times.
+	searchTries = 4
+)
+
+// add puts in a key that is not there yet. Its index is the number of keys before.
+func (k *keySet) add(key string) {
+	k.lengths |= 1 << (len(key) & 63)
+	k.keys = append(k.keys, key)
+	if k.byKey != nil {
+		k.byKey[key] = len(k.keys) - 1
+	} else if len(k.keys) >= manyKeys {
+		k.byKey = make(map[string]int)
+		for at, key := range k.keys {
+			k.byKey[key] = at
+		}
+	}
+}
+
+// find answers the index of a payload's key, or -1.
+func (k *keySet) find(key []byte, escaped bool) int {
+	if !escaped && k.lengths&(1<<(len(key)&63)) == 0 {
+		return -1
+	}
+	return k.search(key, escaped)
+}
+
+func (k *keySet) search(key []byte, escaped bool) int {
+	if escaped {
+		var room [64]byte
+		key = jsonvalue.AppendUnescaped(room[:0], key)
+	}
+	if k.byKey != nil {
+		if at, found := k.byKey[string(key)]; found {
+			return at
+		}
+		return -1
+	}
+	for at := range k.keys {
+		if string(key) == k.keys[at] {
+			return at
+		}
+	}
+	return -1
+}
+
+// prepareSearch lets absentFrom work, if the keys are few enough for it to pay.
+func (k *keySet) prepareSearch() {
+	if len(k.keys) > searchedKeys {
+		return
+	}
+	for _, key := range k.keys {
+		k.needles = append(k.needles, newNeedle(key))
+	}
+}
+
+// absentFrom reports whether none of the keys occurs in the text, for certain. Without prepareSearch it never does.
+func (k *keySet) absentFrom(text []byte) bool {
+	if k.needles == nil {
+		return false
+	}
+	for at := range k.needles {
+		if !k.needles[at].absentFrom(text) {
+			return false
+		}
+	}
+	return !hasEscapes(text)
+}

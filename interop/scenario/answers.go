@@ -1,0 +1,129 @@
+package scenario
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/jsonvalue"
+	"github.com/factstr/factstr-go/interop"
+)
+
+// record is a fact as files spell it: without occurred_at, which nobody can foretell.
+type record struct {
+	SequenceNumber uint64          `json:"sequence_number"`
+	EventType      string          `json:"event_type"`
+	Payload        json.RawMessage `json:"payload"`
+}
+
+type queryResult struct {
+	EventRecords               []record `json:"event_records"`
+	LastReturnedSequenceNumber *uint64  `json:"last_returned_sequence_number"`
+	CurrentContextVersion      *uint64  `json:"current_context_version"`
+}
+
+// failure is what a file says of an error; fields that it leaves out are not compared.
+type failure struct {
+	Code     string          `json:"code"`
+	Reason   string          `json:"reason"`
+	Conflict json.RawMessage `json:"conflict"`
+}
+
+// normalEnd is the code of a stream's end that is no failure.
+const normalEnd = "Ok"
+
+func (f *failure) check(err error) error {
+	if err == nil {
+		if f.Code == normalEnd {
+			return nil
+		}
+		return fmt.Errorf("no error, want %s", f.Code)
+	}
+	if got := string(factstr.CodeOf(err)); got != f.Code {
+		return fmt.Errorf("code %s, want %s: %w", got, f.Code, err)
+	}
+	var known *factstr.Error
+	if !errors.As(err, &known) || known.Message == "" {
+		return fmt.Errorf("the error has no message: %w", err)
+	}
+	if f.Reason != "" && f.Reason != string(known.Reason) {
+		return fmt.Errorf("reason %q, want %q: %w", known.Reason, f.Reason, err)
+	}
+	if f.Conflict == nil {
+		return nil
+	}
+	var dto interop.InteropError
+	if err := json.Unmarshal(interop.Codec{}.AppendError(nil, err), &dto); err != nil {
+		return err
+	}
+	var want interop.InteropConditionalAppendConflict
+	if err := decodeStrictly(f.Conflict, &want); err != nil {
+		return err
+	}
+	if dto.Conflict == nil || !same(dto.Conflict.ExpectedContextVersion, want.ExpectedContextVersion) || !same(dto.Conflict.ActualContextVersion, want.ActualContextVersion) {
+		return fmt.Errorf("another conflict than %s: %w", f.Conflict, err)
+	}
+	return nil
+}
+
+func checkAppendResult(answer, gives []byte) error {
+	var got, want interop.InteropAppendResult
+	if err := decodeBoth(answer, &got, gives, &want); err != nil {
+		return err
+	}
+	if got != want {
+		return fmt.Errorf("answered %s, want %s", answer, gives)
+	}
+	return nil
+}
+
+func checkQueryResult(answer, gives []byte) error {
+	var got interop.InteropQueryResult
+	var want queryResult
+	if err := decodeBoth(answer, &got, gives, &want); err != nil {
+		return err
+	}
+	if !same(got.LastReturnedSequenceNumber, want.LastReturnedSequenceNumber) || !same(got.CurrentContextVersion, want.CurrentContextVersion) {
+		return fmt.Errorf("answered %s, want %s", answer, gives)
+	}
+	return checkRecords(got.EventRecords, want.EventRecords)
+}
+
+func checkBatch(batch []byte, want []record) error {
+	var got []interop.InteropEventRecord
+	if err := decodeStrictly(batch, &got); err != nil {
+		return fmt.Errorf("%s: %w", batch, err)
+	}
+	return checkRecords(got, want)
+}
+
+func checkRecords(got []interop.InteropEventRecord, want []record) error {
+	if len(got) != len(want) {
+		return fmt.Errorf("%d records, want %d: %v", len(got), len(want), got)
+	}
+	for i := range want {
+		g, w := got[i], want[i]
+		if g.SequenceNumber != w.SequenceNumber || g.EventType != w.EventType || !jsonvalue.Equal(g.Payload, w.Payload) {
+			return fmt.Errorf("record %d is %d %q %s, want %d %q %s", i, g.SequenceNumber, g.EventType, g.Payload, w.SequenceNumber, w.EventType, w.Payload)
+		}
+		if g.OccurredAt == "" {
+			return fmt.Errorf("record %d has no occurred_at", i)
+		}
+	}
+	return nil
+}
+
+func decodeBoth(answer []byte, got any, gives []byte, want any) error {
+	if err := decodeStrictly(answer, got); err != nil {
+		return fmt.Errorf("the answer %s: %w", answer, err)
+	}
+	if err := decodeStrictly(gives, want); err != nil {
+		return fmt.Errorf("gives %s: %w", gives, err)
+	}
+	return nil
+}
+
+func same(a, b *uint64) bool {
+	return a == b || a != nil && b != nil && *a == *b
+}

@@ -1,0 +1,131 @@
+package scenario
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// waitMax is how long a delivery or an end may take.
+const waitMax = 10 * time.Second
+
+// deliveriesMax is how many deliveries of a stream may wait for the script to receive them.
+const deliveriesMax = 1000
+
+// Play plays a scenario on a surface that open opens, again on the same log at each reopen. The error tells what did not hold.
+func Play(s *Scenario, open func() (Surface, error)) (err error) {
+	p := &player{open: open, streams: map[string]*stream{}}
+	if p.surface, err = open(); err != nil {
+		return fmt.Errorf("opening: %w", err)
+	}
+	defer func() { err = errors.Join(err, p.surface.Close()) }()
+	for i := range s.Steps {
+		if err := p.play(&s.Steps[i]); err != nil {
+			return fmt.Errorf("step %d: %w\n%s", i+1, err, s.Steps[i].text)
+		}
+	}
+	return nil
+}
+
+type player struct {
+	open    func() (Surface, error)
+	surface Surface
+	streams map[string]*stream
+}
+
+// stream is an opened stream and what came from it.
+type stream struct {
+	deliveries  chan []byte
+	ended       chan error
+	unsubscribe func()
+}
+
+func (p *player) play(step *Step) error {
+	switch {
+	case step.Append != nil:
+		answer, err := p.surface.Append(step.Append)
+		return step.check(answer, err, checkAppendResult)
+	case step.AppendIf != nil:
+		answer, err := p.surface.AppendIf(step.AppendIf.Events, orEmpty(step.AppendIf.Query), step.AppendIf.Expected)
+		return step.check(answer, err, checkAppendResult)
+	case step.Query != nil:
+		answer, err := p.surface.Query(step.Query)
+		return step.check(answer, err, checkQueryResult)
+	case step.Reopen:
+		return p.reopen()
+	case step.Open != nil:
+		return p.openStream(step)
+	}
+	opened := p.streams[step.Stream]
+	switch {
+	case opened == nil:
+		return fmt.Errorf("no stream %q was opened", step.Stream)
+	case step.Unsubscribe:
+		opened.unsubscribe()
+		return nil
+	case step.Ends != nil:
+		return opened.awaitEnd(step.Ends)
+	}
+	for _, want := range step.Receives {
+		if err := opened.receive(want); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (step *Step) check(answer []byte, err error, check func(answer, gives []byte) error) error {
+	if step.Fails != nil {
+		return step.Fails.check(err)
+	}
+	if err != nil {
+		return err
+	}
+	return check(answer, step.Gives)
+}
+
+func (p *player) reopen() (err error) {
+	if err := p.surface.Close(); err != nil {
+		return err
+	}
+	p.surface, err = p.open()
+	return err
+}
+
+func (p *player) openStream(step *Step) (err error) {
+	opened := &stream{deliveries: make(chan []byte, deliveriesMax), ended: make(chan error, 1)}
+	p.streams[step.Stream] = opened
+	ordinal := 0
+	handle := func(batch []byte) error {
+		ordinal++
+		opened.deliveries <- batch
+		if slices.Contains(step.FailDeliveries, ordinal) {
+			return errors.New("the scenario says that this delivery fails")
+		}
+		return nil
+	}
+	opened.unsubscribe, err = p.surface.OpenStream(step.Open, handle, func(reason error) { opened.ended <- reason })
+	if step.Fails != nil {
+		return step.Fails.check(err)
+	}
+	return err
+}
+
+func (s *stream) receive(want []record) error {
+	select {
+	case batch := <-s.deliveries:
+		return checkBatch(batch, want)
+	case <-time.After(waitMax):
+		return fmt.Errorf("nothing was delivered within %v", waitMax)
+	}
+}
+
+func (s *stream) awaitEnd(want *failure) error {
+	select {
+	case reason := <-s.ended:
+		return want.check(reason)
+	case <-time.After(waitMax):
+		return fmt.Errorf("the stream did not end within %v", waitMax)
+	}
+}

@@ -1,0 +1,105 @@
+// Package scenario plays scripts of operations with the exact answers and deliveries that they must give. testdata/scenarios/README.md
+// describes the files; every language has a player of its own, and this one is for Go.
+package scenario
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// Scenario is one file.
+type Scenario struct {
+	Name       string   `json:"name"`
+	About      string   `json:"about"`
+	Guarantees []string `json:"guarantees"`
+	// Stores are the kinds of stores that it is for; nil: all.
+	Stores []string `json:"stores"`
+	Steps  []Step   `json:"steps"`
+}
+
+// Step is one operation, and what must come of it. Texts of requests go to the surface as they are in the file.
+type Step struct {
+	Append   json.RawMessage `json:"append"`
+	AppendIf *struct {
+		Events   json.RawMessage `json:"events"`
+		Query    json.RawMessage `json:"query"`
+		Expected *uint64         `json:"expected"`
+	} `json:"append_if"`
+	Query json.RawMessage `json:"query"`
+
+	Stream         string          `json:"stream"`
+	Open           json.RawMessage `json:"open"`
+	FailDeliveries []int           `json:"fail_deliveries"`
+	Receives       [][]record      `json:"receives"`
+	Unsubscribe    bool            `json:"unsubscribe"`
+	Ends           *failure        `json:"ends"`
+
+	Reopen bool `json:"reopen"`
+
+	Gives json.RawMessage `json:"gives"`
+	Fails *failure        `json:"fails"`
+
+	text string
+}
+
+// UnmarshalJSON reads a step strictly: an unknown field would be an expectation that nobody checks.
+func (s *Step) UnmarshalJSON(text []byte) error {
+	type plain Step
+	if err := decodeStrictly(text, (*plain)(s)); err != nil {
+		return err
+	}
+	s.text = string(text)
+	kinds := 0
+	for _, is := range []bool{s.Append != nil, s.AppendIf != nil, s.Query != nil, s.Open != nil, s.Receives != nil, s.Unsubscribe, s.Ends != nil, s.Reopen} {
+		if is {
+			kinds++
+		}
+	}
+	if kinds != 1 {
+		return fmt.Errorf("a step must be exactly one operation: %s", text)
+	}
+	if asks := s.Append != nil || s.AppendIf != nil || s.Query != nil; asks && (s.Gives == nil) == (s.Fails == nil) {
+		return fmt.Errorf("a step must say what it gives or how it fails: %s", text)
+	}
+	return nil
+}
+
+// On tells whether the scenario is for a kind of stores.
+func (s *Scenario) On(kind string) bool {
+	return s.Stores == nil || slices.Contains(s.Stores, kind)
+}
+
+// ReadAll reads the files of a folder, in the order of their names.
+func ReadAll(folder string) ([]Scenario, error) {
+	paths, err := filepath.Glob(filepath.Join(folder, "*.json"))
+	if err != nil {
+		return nil, err
+	}
+	if len(paths) == 0 {
+		return nil, fmt.Errorf("no scenarios in %s", folder)
+	}
+	scenarios := make([]Scenario, len(paths))
+	for i, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		if err := decodeStrictly(text, &scenarios[i]); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		if scenarios[i].Name == "" || len(scenarios[i].Guarantees) == 0 || len(scenarios[i].Steps) == 0 {
+			return nil, fmt.Errorf("%s: name, guarantees and steps must be given", path)
+		}
+	}
+	return scenarios, nil
+}
+
+func decodeStrictly(text []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(into)
+}

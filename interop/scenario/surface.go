@@ -1,0 +1,123 @@
+package scenario
+
+import (
+	"context"
+	"encoding/json"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/interop"
+)
+
+// Surface is what a scenario is played on: requests and answers are JSON texts, as they travel between languages.
+type Surface interface {
+	Append(events []byte) (result []byte, err error)
+	AppendIf(events, query []byte, expected *uint64) (result []byte, err error)
+	Query(query []byte) (result []byte, err error)
+	// OpenStream returns when a durable stream's replay is done. After an error of it ended is not called.
+	OpenStream(registration []byte, handle func(batch []byte) error, ended func(error)) (unsubscribe func(), err error)
+	Close() error
+}
+
+// OnStore is the Go surface: the codec of interop over a store.
+func OnStore(store *factstr.Store) Surface {
+	return onStore{store}
+}
+
+type onStore struct {
+	store *factstr.Store
+}
+
+func (s onStore) Append(events []byte) ([]byte, error) {
+	batch, err := interop.DecodeEvents(events, factstr.DefaultLimits)
+	if err != nil {
+		return nil, err
+	}
+	result, err := s.store.Append(context.Background(), batch)
+	if err != nil {
+		return nil, err
+	}
+	return interop.Codec{}.AppendAppendResult(nil, result), nil
+}
+
+func (s onStore) AppendIf(events, query []byte, expected *uint64) ([]byte, error) {
+	batch, err := interop.DecodeEvents(events, factstr.DefaultLimits)
+	if err != nil {
+		return nil, err
+	}
+	contextQuery, err := interop.DecodeQuery(query)
+	if err != nil {
+		return nil, err
+	}
+	result, err := s.store.AppendIf(context.Background(), batch, contextQuery, expected)
+	if err != nil {
+		return nil, err
+	}
+	return interop.Codec{}.AppendAppendResult(nil, result), nil
+}
+
+func (s onStore) Query(query []byte) ([]byte, error) {
+	decoded, err := interop.DecodeQuery(query)
+	if err != nil {
+		return nil, err
+	}
+	result, err := s.store.Query(context.Background(), decoded)
+	if err != nil {
+		return nil, err
+	}
+	return interop.Codec{}.AppendQueryResult(nil, result), nil
+}
+
+func (s onStore) OpenStream(registration []byte, handle func([]byte) error, ended func(error)) (unsubscribe func(), err error) {
+	asked, err := interop.DecodeRegistration(registration)
+	if err != nil {
+		return nil, err
+	}
+	ctx := context.Background()
+	handler := factstr.HandleFunc(func(_ context.Context, batch []factstr.EventRecord) error {
+		return handle(interop.Codec{}.AppendBatch(nil, batch))
+	})
+	opened := make(chan struct{})
+	failed := false
+	options := []factstr.StreamOption{
+		factstr.WithRetry(asked.Retry), factstr.WithCursorEvery(asked.Cursor),
+		factstr.WithOnEnd(func(reason error) {
+			go func() {
+				// Not before it is known whether the registration failed.
+				if <-opened; !failed {
+					ended(reason)
+				}
+			}()
+		}),
+	}
+	defer close(opened)
+	if asked.Durable == nil {
+		stream, err := s.store.StreamTo(ctx, asked.Query, handler, options...)
+		if err != nil {
+			return nil, err
+		}
+		return stream.Unsubscribe, nil
+	}
+	stream, err := s.store.StreamToDurable(ctx, *asked.Durable, asked.Query, handler, options...)
+	if err != nil {
+		return nil, err
+	}
+	if err := stream.WaitReady(ctx); err != nil {
+		failed = true
+		return nil, err
+	}
+	return stream.Unsubscribe, nil
+}
+
+func (s onStore) Close() error {
+	return s.store.Close(context.Background())
+}
+
+var _ Surface = onStore{}
+
+// orEmpty makes the query of a step that leaves it out.
+func orEmpty(query json.RawMessage) []byte {
+	if query == nil {
+		return []byte("{}")
+	}
+	return query
+}

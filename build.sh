@@ -67,7 +67,6 @@ case ${1:-help} in
   lint)
     need_base
     need_python_tools
-    build_all
     step lint
     ;;
   bench)

@@ -12,7 +12,6 @@ ROOT = Path(__file__).resolve().parent.parent
 # The place beside the pattern whose group is the version.
 PLACES = {
     "include/factstr.h": r'^#define FACTSTR_VERSION "(.*)"$',
-    "bindings/python/pyproject.toml": r'^version = "(.*)"$',
     "bindings/python/src/factstr/_version.py": r'^__version__ = "(.*)"$',
     "CHANGELOG.md": r"^## \[(\d.*?)\]",
 }

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Every test of the project: Go, C, Node, Python and the quick starts. All of them run; one that fails, or that runs no test, fails the whole. The
+# last line counts over all of them. Logs are in build/test/.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+passed=0 failed=0 skipped=0
+mkdir -p build/test
+
+number() { # number PATTERN LOG: the last number that stands where the pattern has its group, else 0
+  local found
+  found=$(sed -nE "s/.*$1.*/\1/p" "$2" | tail -n 1)
+  echo "${found:-0}"
+}
+
+# Each runner closes in words of its own.
+counts() { # counts RUNNER LOG -> PASSED FAILED SKIPPED
+  case $1 in
+    node) echo "$(number '^ℹ pass ([0-9]+)' "$2") $(number '^ℹ fail ([0-9]+)' "$2") $(number '^ℹ skipped ([0-9]+)' "$2")" ;;
+    python) echo "$(number '([0-9]+) passed' "$2") $(($(number '([0-9]+) failed' "$2") + $(number '([0-9]+) errors?' "$2"))) $(number '([0-9]+) skipped' "$2")" ;;
+    *) echo "$(number '^([0-9]+) passed, [0-9]+ failed' "$2") $(number '^[0-9]+ passed, ([0-9]+) failed' "$2") $(number ', ([0-9]+) skipped$' "$2")" ;;
+  esac
+}
+
+run() { # run NAME RUNNER COMMAND...
+  local log=build/test/$1.log status=0 start=$SECONDS p f s
+  printf '\n==> %s\n' "$1"
+  "${@:3}" 2>&1 | tee "$log" || status=$?
+  read -r p f s <<<"$(counts "$2" "$log")"
+  if [ "$status" -eq 0 ] && [ "$f" -eq 0 ] && [ "$p" -eq 0 ]; then
+    echo "$1 ran no test" && status=1
+  fi
+  [ "$status" -eq 0 ] || [ "$f" -gt 0 ] || f=1
+  passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+  summary+=("$(printf '%-22s %5d passed %4d failed %4d skipped %6d s' "$1" "$p" "$f" "$s" $((SECONDS - start)))")
+}
+
+one() { # one COMMAND...: a check that counts as one test
+  if "$@"; then echo "1 passed, 0 failed"; else echo "0 passed, 1 failed" && return 1; fi
+}
+
+go_tests() {
+  go test -race -timeout 30m -json ./... | python3 tools/go_test_summary.py
+}
+
+summary=()
+run go lines go_tests
+run symbols lines one tools/check-symbols.sh
+run c lines tools/test-c.sh
+run c-sanitized lines tools/test-c.sh -fsanitize=address,undefined
+run node node node --test --test-reporter=spec bindings/node/test/*.test.*js
+run python python python3 -m pytest -q bindings/python/tests
+run quickstart lines one examples/quickstart/run.sh
+
+printf '\n'
+printf '%s\n' "${summary[@]}"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]

@@ -43,11 +43,8 @@ func (b *backend) write(ctx context.Context, doing string, transaction func(*con
 	}
 	waiting, cancel := context.WithTimeout(ctx, b.busyTimeout)
 	defer cancel()
-	if err := b.turnstile.Enter(waiting); err != nil {
-		if waiting.Err() != nil && ctx.Err() == nil {
-			return factstr.NewError(factstr.CodeBusy, "sqlite: %s: other processes kept the database's lock for %v; nothing was written, try again", doing, b.busyTimeout)
-		}
-		return factstr.BackendFailure(factstr.ReasonIO, "sqlite: %s: the lock file: %w", doing, err)
+	if err := b.enter(ctx, waiting, doing); err != nil {
+		return err
 	}
 	defer func() { _ = b.turnstile.Leave() }()
 	c := b.writer
@@ -71,6 +68,20 @@ func (b *backend) write(ctx context.Context, doing string, transaction func(*con
 	committed = true
 	b.checkpointer.committed()
 	return nil
+}
+
+// enter takes the turnstile; waiting is ctx with the time limit.
+func (b *backend) enter(ctx, waiting context.Context, doing string) error {
+	err := b.turnstile.Enter(waiting)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return factstr.NewError(factstr.CodeCancelled, "sqlite: %s was cancelled while it waited for other processes; nothing was written", doing)
+	case waiting.Err() != nil:
+		return factstr.NewError(factstr.CodeBusy, "sqlite: %s: other processes kept the database's lock for %v; nothing was written, try again", doing, b.busyTimeout)
+	}
+	return factstr.BackendFailure(factstr.ReasonIO, "sqlite: %s: the lock file: %w", doing, err)
 }
 
 // undo ends a transaction without writing. If even that fails the connection is of no use any more.

@@ -86,7 +86,7 @@ func (b *backend) ClaimStream(ctx context.Context, name string, query factstr.Du
 		generation = max(generation+1, time.Now().UnixMicro())
 		claim.Cursor, claim.Generation = uint64(cursor), uint64(generation)
 		return true, c.run(`INSERT INTO factstr_durable_streams (name, generation, exact_query) VALUES (?1, ?2, ?3)
-			ON CONFLICT (name) DO UPDATE SET generation = excluded.generation`, name, generation, query.Exact)
+			ON CONFLICT (name) DO UPDATE SET generation = excluded.generation, exact_query = excluded.exact_query`, name, generation, query.Exact)
 	})
 	if err != nil {
 		if taken {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -67,20 +68,39 @@ func preparePath(path string) (string, error) {
 	if err != nil {
 		return "", pathFailure(path, err)
 	}
-	if info, err := os.Stat(absolute); err == nil && info.IsDir() {
-		return "", factstr.NewError(factstr.CodeInvalidArgument, "path %q is a directory; give the path of a file in it", path)
+	if info, err := os.Stat(absolute); err == nil && !info.Mode().IsRegular() {
+		if info.IsDir() {
+			return "", factstr.NewError(factstr.CodeInvalidArgument, "path %q is a directory; give the path of a file in it", path)
+		}
+		return "", factstr.NewError(factstr.CodeInvalidArgument, "path %q is not a regular file; give the path of one", path)
+	}
+	if absolute, err = followLinks(absolute); err != nil {
+		return "", pathFailure(path, err)
 	}
 	directory, name := filepath.Split(absolute)
 	if err := os.MkdirAll(directory, 0o777); err != nil {
 		return "", pathFailure(path, err)
 	}
-	if real, err := filepath.EvalSymlinks(absolute); err == nil {
-		return real, nil
-	}
 	if real, err := filepath.EvalSymlinks(directory); err == nil {
-		return filepath.Join(real, name), nil
+		directory = real
 	}
-	return absolute, nil
+	return filepath.Join(directory, name), nil
+}
+
+// followLinks follows links of the file itself, also to a file that does not exist yet: the side file belongs beside the database, not beside a link to it.
+func followLinks(path string) (string, error) {
+	const linksMax = 40
+	for range linksMax {
+		target, err := os.Readlink(path)
+		if err != nil {
+			return path, nil // no link, or nothing there
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(path), target)
+		}
+		path = target
+	}
+	return "", syscall.ELOOP
 }
 
 // checkHeader refuses a file of something else before anything is created beside it.
@@ -167,8 +187,8 @@ func openBackend(ctx context.Context, path string, options Options) (_ *backend,
 func (b *backend) prepare(ctx context.Context) error {
 	waiting, cancel := context.WithTimeout(ctx, b.busyTimeout)
 	defer cancel()
-	if err := b.turnstile.Enter(waiting); err != nil {
-		return factstr.NewError(factstr.CodeBusy, "sqlite: opening %s: other processes kept the database's lock for %v; try again", b.path, b.busyTimeout)
+	if err := b.enter(ctx, waiting, "opening "+b.path); err != nil {
+		return err
 	}
 	defer func() { _ = b.turnstile.Leave() }()
 	// Refusing comes before anything is written, also before the journal mode of somebody else's database is changed.
@@ -190,9 +210,6 @@ func (b *backend) Close() error {
 	defer b.writing.Unlock()
 	if b.writer != nil {
 		b.writer.close()
-	}
-	if b.turnstile != nil {
-		b.turnstile.Abandon()
 	}
 	if b.instance != nil {
 		b.instance.leave()

@@ -19,11 +19,14 @@ var storeSchema string
 //go:embed migrations/0002_durable_streams.sql
 var durableStreamsSchema string
 
-var tableColumns = map[string][]string{
-	"events":             {"sequence_number", "occurred_at", "event_type", "payload"},
-	"append_batches":     {"first_sequence_number", "last_sequence_number"},
-	"store_metadata":     {"key", "value"},
-	"subscriber_cursors": {"subscriber_id", "event_query", "last_processed_sequence_number"},
+var tables = []struct {
+	name    string
+	columns []string
+}{
+	{"events", []string{"sequence_number", "occurred_at", "event_type", "payload"}},
+	{"append_batches", []string{"first_sequence_number", "last_sequence_number"}},
+	{"subscriber_cursors", []string{"subscriber_id", "event_query", "last_processed_sequence_number"}},
+	{"store_metadata", []string{"key", "value"}},
 }
 
 const schemaObjects = `SELECT count(*) FROM sqlite_master WHERE name IN
@@ -58,18 +61,15 @@ func checkFormat(c *conn, path string) (complete bool, err error) {
 	if err != nil {
 		return false, failure("reading the format of "+path, err)
 	}
-	for table, want := range tableColumns {
-		have, err := columns(c, table)
+	for _, table := range tables {
+		have, err := columns(c, table.name)
 		if err != nil {
 			return false, failure("reading the format of "+path, err)
 		}
-		for _, column := range want {
+		for _, column := range table.columns {
 			if len(have) > 0 && !slices.Contains(have, column) {
-				return false, factstr.NewError(factstr.CodeUnsupportedFormat, "sqlite: %s is not a factstr store: its table %s has no column %s; give another path", path, table, column)
+				return false, factstr.NewError(factstr.CodeUnsupportedFormat, "sqlite: %s is not a factstr store: its table %s has no column %s; give another path", path, table.name, column)
 			}
-		}
-		if len(have) == 0 && table == "store_metadata" {
-			return false, checkDense(c, path)
 		}
 	}
 	version, err := metadata(c, "store_format_version")

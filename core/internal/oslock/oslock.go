@@ -62,8 +62,16 @@ type Turnstile struct {
 	file     *File
 	entrance int64
 	room     int64
-	// pending is the attempt of a caller that gave up waiting. A blocking lock cannot be recalled, so the next caller inherits it.
-	pending chan error
+	last     *attempt // the last one that had to wait, nil if it was answered
+}
+
+// attempt is a blocking lock in flight. It cannot be recalled: one whose caller gave up is taken over by the next caller, else it lets go of the room as soon as
+// it has it, so that a caller who never comes back keeps nobody out.
+type attempt struct {
+	mu     sync.Mutex
+	wanted bool
+	over   bool
+	result chan error // one answer, if it was wanted when it was over
 }
 
 // NewTurnstile makes a turnstile of the bytes at offset and offset+1.
@@ -73,24 +81,29 @@ func NewTurnstile(file *File, offset int64) *Turnstile {
 
 // Enter takes the room. It returns ctx's error if that ends first.
 func (t *Turnstile) Enter(ctx context.Context) error {
-	if t.pending == nil {
+	if t.last == nil || !t.last.takeOver() {
+		t.last = nil
 		if err := t.tryBoth(); err != ErrHeld {
 			return err
 		}
-		t.pending = make(chan error, 1)
-		t.file.mu.Lock()
-		t.file.uses++
-		t.file.mu.Unlock()
-		go t.wait(t.pending)
+		t.last = t.start()
 	}
 	select {
-	case err := <-t.pending:
-		t.pending = nil
+	case err := <-t.last.result:
+		t.last = nil
 		return err
 	case <-ctx.Done():
+	}
+	if t.last.giveUp() {
 		return ctx.Err()
 	}
+	err := <-t.last.result // it got the room in the last moment
+	t.last = nil
+	return err
 }
+
+// Leave frees the room.
+func (t *Turnstile) Leave() error { return t.file.Free(t.room) }
 
 func (t *Turnstile) tryBoth() error {
 	if err := t.file.Try(t.entrance); err != nil {
@@ -103,33 +116,54 @@ func (t *Turnstile) tryBoth() error {
 	return err
 }
 
-func (t *Turnstile) wait(result chan<- error) {
-	defer t.file.leave()
-	err := lockByte(t.file.file, t.entrance, true)
-	if err == nil {
-		err = lockByte(t.file.file, t.room, true)
-		if freeErr := t.file.Free(t.entrance); err == nil {
-			err = freeErr
-		}
-	}
-	result <- err
+func (t *Turnstile) start() *attempt {
+	a := &attempt{wanted: true, result: make(chan error, 1)}
+	t.file.mu.Lock()
+	t.file.uses++
+	t.file.mu.Unlock()
+	go func() {
+		defer t.file.leave()
+		a.end(t.wait(), t.Leave)
+	}()
+	return a
 }
 
-// Leave frees the room.
-func (t *Turnstile) Leave() error { return t.file.Free(t.room) }
-
-// Abandon frees the room as soon as an attempt that is still in flight gets it. It is called before the file is closed.
-func (t *Turnstile) Abandon() {
-	if pending := t.pending; pending != nil {
-		t.pending = nil
-		t.file.mu.Lock()
-		t.file.uses++
-		t.file.mu.Unlock()
-		go func() {
-			defer t.file.leave()
-			if <-pending == nil {
-				_ = t.Leave()
-			}
-		}()
+func (t *Turnstile) wait() error {
+	if err := lockByte(t.file.file, t.entrance, true); err != nil {
+		return err
 	}
+	err := lockByte(t.file.file, t.room, true)
+	if freeErr := t.file.Free(t.entrance); err == nil {
+		err = freeErr
+	}
+	return err
+}
+
+// end answers, or frees the room that nobody wants any more. That is done before the attempt is over: the lock is of the open file, so a new
+// attempt would find its own room free to take, and lose it.
+func (a *attempt) end(err error, leave func() error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.over = true
+	switch {
+	case a.wanted:
+		a.result <- err
+	case err == nil:
+		_ = leave()
+	}
+}
+
+func (a *attempt) takeOver() (joined bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.wanted = !a.over
+	return a.wanted
+}
+
+// giveUp tells false if the answer is already there.
+func (a *attempt) giveUp() (unwanted bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.wanted = a.over
+	return !a.wanted
 }

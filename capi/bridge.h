@@ -1,0 +1,39 @@
+/*
+ * What the Go side and the C side of the library know of each other. Names here begin with go_ (Go, called from public.c) or fs_ (C, called
+ * from Go), so that the version script keeps them inside.
+ */
+#ifndef FACTSTR_BRIDGE_H
+#define FACTSTR_BRIDGE_H
+
+#include "../include/factstr.h"
+
+/*
+ * Memory that goes to the caller, with room for one NUL behind `len`. NULL if there is none.
+ */
+char *fs_allocate(size_t len);
+void fs_release(char *memory);
+
+/*
+ * A callback of the caller. While it runs, the thread knows whose callback it is in. user_data travels as a number, since callers put in
+ * what is no pointer, which Go's collector would not bear.
+ */
+int32_t fs_call_on_batch(const factstr_stream_callbacks *callbacks, uintptr_t user_data, factstr_store store, factstr_stream stream,
+                         factstr_delivery delivery, const char *batch, size_t batch_len);
+void fs_call_on_ready(const factstr_stream_callbacks *callbacks, uintptr_t user_data, factstr_store store, factstr_stream stream);
+void fs_call_on_end(const factstr_stream_callbacks *callbacks, uintptr_t user_data, factstr_store store, factstr_stream stream,
+                    factstr_status status, const char *reason, size_t reason_len);
+void fs_call_completion(factstr_completion_callback callback, uintptr_t user_data, factstr_store store, uint64_t tag, factstr_status status,
+                        const char *result, size_t result_len);
+
+/* Whether the calling thread is inside a callback of that store or of one of its streams, or of that stream. */
+int fs_inside_store(factstr_store store);
+int fs_inside_stream(factstr_stream stream);
+
+/*
+ * Descriptors of lock files: a child after fork() must close its copies, or they would hold the parent's locks when the parent is gone.
+ */
+void fs_lock_file_opened(int descriptor);
+void fs_lock_file_closed(int descriptor);
+void fs_close_lock_files(void);
+
+#endif

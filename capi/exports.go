@@ -1,0 +1,200 @@
+package main
+
+// #include "bridge.h"
+import "C"
+
+import (
+	"context"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"unicode/utf8"
+	"unsafe"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/memory"
+	"github.com/factstr/factstr-go/core/sqlite"
+	"github.com/factstr/factstr-go/interop"
+
+	"github.com/factstr/factstr-go/capi/internal/guard"
+	"github.com/factstr/factstr-go/capi/internal/session"
+)
+
+var process = session.NewProcess()
+
+// settings are of the whole process, so they are made before there is a store that they could surprise.
+var settings struct {
+	sync.Mutex
+	storeOpened bool
+}
+
+func init() {
+	sqlite.OnLockFile(func(descriptor int, opened bool) {
+		if opened {
+			C.fs_lock_file_opened(C.int(descriptor))
+		} else {
+			C.fs_lock_file_closed(C.int(descriptor))
+		}
+	})
+}
+
+// call carries out an export that has no store or stream yet, and writes its error.
+func call(buffer *C.factstr_buffer, do func() error) C.factstr_status {
+	return putError(buffer, interop.Codec{}, guard.Call(nil, do))
+}
+
+// onStore carries out an export on a store. Every export on one goes through it or through answerOf.
+func onStore(number C.factstr_store, buffer *C.factstr_buffer, do func(*session.Store) error) C.factstr_status {
+	store, err := process.Store(uint64(number))
+	if err != nil {
+		return putError(buffer, interop.Codec{}, err)
+	}
+	return putError(buffer, store.Codec(), guard.Call(&store.Poison, func() error {
+		if err := store.Err(); err != nil {
+			return err
+		}
+		return do(store)
+	}))
+}
+
+// answerOf is onStore for exports that answer a result.
+func answerOf(number C.factstr_store, buffer *C.factstr_buffer, do func(*session.Store) session.Answer) (status C.factstr_status) {
+	failure := onStore(number, buffer, func(store *session.Store) error {
+		answer := do(store)
+		status = putAnswer(buffer, &answer)
+		return nil
+	})
+	if failure != C.FACTSTR_OK {
+		return failure
+	}
+	return status
+}
+
+// onStream is onStore for streams.
+func onStream(number C.factstr_stream, buffer *C.factstr_buffer, do func(*session.Stream) error) C.factstr_status {
+	stream, err := process.Stream(uint64(number))
+	if err != nil {
+		return putError(buffer, interop.Codec{}, err)
+	}
+	return putError(buffer, stream.Store().Codec(), guard.Call(&stream.Poison, func() error {
+		if err := stream.Err(); err != nil {
+			return err
+		}
+		return do(stream)
+	}))
+}
+
+//export go_factstr_configure
+func go_factstr_configure(options *C.char, length C.size_t, failure *C.factstr_buffer) C.factstr_status {
+	return call(failure, func() error {
+		wanted, err := interop.DecodeSettings(bytesOf(options, length))
+		if err != nil {
+			return err
+		}
+		settings.Lock()
+		defer settings.Unlock()
+		if settings.storeOpened {
+			return factstr.NewError(factstr.CodeInvalidState, "a store was opened before; make the settings of the process before the first one")
+		}
+		if wanted.MemoryLimitBytes > 0 {
+			debug.SetMemoryLimit(wanted.MemoryLimitBytes)
+		}
+		if wanted.ProcessorsMax > 0 {
+			runtime.GOMAXPROCS(min(wanted.ProcessorsMax, runtime.NumCPU()))
+		}
+		return nil
+	})
+}
+
+// addStore gives a store that open made a handle.
+func addStore(into *C.factstr_store, options interop.StoreOptions, open func() (*factstr.Store, error)) error {
+	core, err := open()
+	if err != nil {
+		return err
+	}
+	settings.Lock()
+	settings.storeOpened = true
+	settings.Unlock()
+	*into = C.factstr_store(process.Add(core, options).Handle())
+	return nil
+}
+
+//export go_factstr_memory_open
+func go_factstr_memory_open(options *C.char, length C.size_t, store *C.factstr_store, failure *C.factstr_buffer) C.factstr_status {
+	return call(failure, func() error {
+		decoded, err := interop.DecodeMemoryOptions(bytesOf(options, length))
+		if err != nil {
+			return err
+		}
+		return addStore(store, decoded, func() (*factstr.Store, error) {
+			return memory.Open(memory.Options{Options: decoded.Store})
+		})
+	})
+}
+
+//export go_factstr_sqlite_open
+func go_factstr_sqlite_open(path *C.char, options *C.char, length C.size_t, store *C.factstr_store, failure *C.factstr_buffer) C.factstr_status {
+	return call(failure, func() error {
+		where := C.GoString(path)
+		if !utf8.ValidString(where) {
+			return factstr.NewError(factstr.CodeInvalidArgument, "path is not valid UTF-8")
+		}
+		decoded, err := interop.DecodeSQLiteOptions(bytesOf(options, length))
+		if err != nil {
+			return err
+		}
+		return addStore(store, decoded, func() (*factstr.Store, error) {
+			return sqlite.Open(context.Background(), where, sqlite.Options{
+				Options: decoded.Store, BusyTimeout: decoded.BusyTimeout, MaxPageCount: decoded.MaxPageCount,
+			})
+		})
+	})
+}
+
+//export go_factstr_store_close
+func go_factstr_store_close(number C.factstr_store, inside C.int, failure *C.factstr_buffer) C.factstr_status {
+	// Not by onStore: a poisoned store can be closed.
+	store, err := process.Store(uint64(number))
+	if err != nil {
+		return putError(failure, interop.Codec{}, err)
+	}
+	return call(failure, func() error { return store.Close(inside != 0) })
+}
+
+//export go_factstr_append
+func go_factstr_append(number C.factstr_store, events *C.char, length C.size_t, out *C.factstr_buffer) C.factstr_status {
+	return answerOf(number, out, func(store *session.Store) session.Answer {
+		return store.Append(bytesOf(events, length))
+	})
+}
+
+//export go_factstr_append_if
+func go_factstr_append_if(number C.factstr_store, events *C.char, eventsLength C.size_t, query *C.char, queryLength C.size_t, expected *C.uint64_t, out *C.factstr_buffer) C.factstr_status {
+	return answerOf(number, out, func(store *session.Store) session.Answer {
+		return store.AppendIf(bytesOf(events, eventsLength), bytesOf(query, queryLength), version(expected))
+	})
+}
+
+//export go_factstr_query
+func go_factstr_query(number C.factstr_store, query *C.char, length C.size_t, out *C.factstr_buffer) C.factstr_status {
+	return answerOf(number, out, func(store *session.Store) session.Answer {
+		return store.Query(bytesOf(query, length))
+	})
+}
+
+func version(expected *C.uint64_t) *uint64 {
+	if expected == nil {
+		return nil
+	}
+	return factstr.Version(uint64(*expected))
+}
+
+//export go_factstr_open_handles
+func go_factstr_open_handles() C.uint64_t {
+	return C.uint64_t(process.OpenHandles())
+}
+
+// cText views bytes that are passed to a callback of the caller's. They end with a NUL that is not counted.
+func cText(text []byte) (*C.char, C.size_t) {
+	return (*C.char)(unsafe.Pointer(unsafe.SliceData(text))), C.size_t(len(text) - 1)
+}

@@ -1,0 +1,36 @@
+// Package guard keeps panics inside the library: one that left it would end the process of the host.
+package guard
+
+import (
+	"runtime/debug"
+	"sync/atomic"
+
+	factstr "github.com/factstr/factstr-go/core"
+)
+
+// Poison remembers that a call on an object panicked. What the panic left behind is not known, so the object takes no further calls but its close.
+type Poison struct {
+	cause atomic.Pointer[factstr.Error]
+}
+
+// Err is the error that a poisoned object answers, nil for a sound one.
+func (p *Poison) Err() error {
+	if cause := p.cause.Load(); cause != nil {
+		return factstr.NewError(factstr.CodeInternal, "an earlier call on this handle failed inside the library; close it and open it again. The failure: %s", cause.Message)
+	}
+	return nil
+}
+
+// Call runs f. A panic becomes CodeInternal and poisons the object, which may be nil for calls without one.
+func Call(poison *Poison, f func() error) (err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			failure := factstr.NewError(factstr.CodeInternal, "panic: %v\n%s", reason, debug.Stack())
+			if poison != nil {
+				poison.cause.CompareAndSwap(nil, failure)
+			}
+			err = failure
+		}
+	}()
+	return f()
+}

@@ -1,0 +1,41 @@
+package session
+
+import (
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/interop"
+)
+
+// Answer is what a request came to. It is spelled only when somebody takes it.
+type Answer struct {
+	Err    error                // nil: one of the others
+	Query  *factstr.QueryResult // of a query
+	Append factstr.AppendResult // of an append
+	codec  interop.Codec
+}
+
+// errorSize is room for an error without long texts.
+const errorSize = 400
+
+// Size is about the length of the text; room that most answers fit.
+func (a *Answer) Size() int {
+	switch {
+	case a.Err != nil:
+		return errorSize
+	case a.Query != nil:
+		return interop.QueryResultSize(a.Query)
+	default:
+		return len(`{"first_sequence_number":"18446744073709551615","last_sequence_number":"18446744073709551615","committed_count":"18446744073709551615"}`)
+	}
+}
+
+// AppendText appends the text: the result, or the error.
+func (a *Answer) AppendText(dst []byte) []byte {
+	switch {
+	case a.Err != nil:
+		return a.codec.AppendError(dst, a.Err)
+	case a.Query != nil:
+		return a.codec.AppendQueryResult(dst, a.Query)
+	default:
+		return a.codec.AppendAppendResult(dst, a.Append)
+	}
+}

@@ -1,0 +1,98 @@
+package session
+
+import (
+	"sync"
+
+	factstr "github.com/factstr/factstr-go/core"
+
+	"github.com/factstr/factstr-go/capi/internal/guard"
+)
+
+// queriesAtOnce is how many submitted queries of one store are read at a time; the others wait in line.
+const queriesAtOnce = 16
+
+// queries carries out submitted queries.
+type queries struct {
+	mu      sync.Mutex
+	line    []*submission
+	readers int
+	closed  bool
+}
+
+func (q *queries) add(sub *submission) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return errStoreClosed()
+	}
+	q.line = append(q.line, sub)
+	if q.readers < queriesAtOnce {
+		q.readers++
+		go q.read()
+	}
+	return nil
+}
+
+func (q *queries) read() {
+	for {
+		sub := q.next()
+		if sub == nil {
+			return
+		}
+		answer := Answer{codec: sub.store.codec}
+		answer.Err = guard.Call(&sub.store.Poison, func() error {
+			if sub.context.Err() != nil {
+				return cancelled()
+			}
+			answer = sub.store.read(sub.context, sub.query)
+			return answer.Err
+		})
+		sub.finish(answer)
+	}
+}
+
+func (q *queries) next() *submission {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.line) == 0 {
+		q.readers--
+		q.line = nil
+		return nil
+	}
+	sub := q.line[0]
+	q.line[0] = nil
+	q.line = q.line[1:]
+	return sub
+}
+
+// drop answers a query that nobody has begun to read.
+func (q *queries) drop(sub *submission) {
+	q.mu.Lock()
+	waiting := false
+	for i := range q.line {
+		if waiting = q.line[i] == sub; waiting {
+			q.line = append(q.line[:i:i], q.line[i+1:]...)
+			break
+		}
+	}
+	q.mu.Unlock()
+	if waiting {
+		sub.finish(sub.store.failed(cancelled()))
+	}
+}
+
+// close answers what waits, and lets nothing in.
+func (q *queries) close() {
+	q.mu.Lock()
+	q.closed = true
+	line := q.line
+	q.line = nil
+	q.mu.Unlock()
+	for _, sub := range line {
+		sub.finish(sub.store.failed(errStoreClosed()))
+	}
+}
+
+func cancelled() error {
+	return factstr.NewError(factstr.CodeCancelled, "the query was cancelled before it was read")
+}

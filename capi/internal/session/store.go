@@ -1,0 +1,178 @@
+package session
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/interop"
+
+	"github.com/factstr/factstr-go/capi/internal/guard"
+)
+
+// Store is an open store with what a foreign caller needs around it.
+type Store struct {
+	guard.Poison
+	handle       uint64
+	process      *Process
+	core         *factstr.Store
+	codec        interop.Codec
+	limits       factstr.Limits
+	closeTimeout time.Duration
+
+	submissions submissions
+	completions completions
+	dispatcher  dispatcher
+	queries     queries
+
+	mu      sync.Mutex
+	closing bool
+	streams map[*Stream]struct{} // that have an open handle
+	// active counts open streams, until their end was reported. Guarded by mu up to closing.
+	active   sync.WaitGroup
+	closed   chan struct{} // closed when everything is over
+	closeErr error
+}
+
+// Add gives an opened store a handle.
+func (p *Process) Add(core *factstr.Store, options interop.StoreOptions) *Store {
+	s := &Store{process: p, core: core, codec: options.Codec, limits: options.Store.Limits, closeTimeout: options.Store.CloseTimeout,
+		streams: map[*Stream]struct{}{}, closed: make(chan struct{})}
+	if s.limits.BatchEventsMax == 0 {
+		s.limits.BatchEventsMax = factstr.DefaultLimits.BatchEventsMax
+	}
+	if s.closeTimeout == 0 {
+		s.closeTimeout = 5 * time.Second
+	}
+	s.submissions.init()
+	s.dispatcher.init()
+	s.handle = p.stores.Reserve()
+	p.stores.Put(s.handle, s)
+	return s
+}
+
+// Handle is the store's handle.
+func (s *Store) Handle() uint64 { return s.handle }
+
+// Codec spells this store's results.
+func (s *Store) Codec() interop.Codec { return s.codec }
+
+// Append appends a batch and waits for the answer.
+func (s *Store) Append(events []byte) Answer {
+	batch, err := interop.DecodeEvents(events, s.limits)
+	if err != nil {
+		return s.failed(err)
+	}
+	result, err := s.core.Append(context.Background(), batch)
+	return Answer{Append: result, Err: err, codec: s.codec}
+}
+
+// AppendIf appends a batch if its context is unchanged and waits for the answer. The events come first, so that an empty batch is CodeEmptyAppend whatever the
+// query is (G4).
+func (s *Store) AppendIf(events, query []byte, expected *uint64) Answer {
+	batch, contextQuery, err := s.decodeAppendIf(events, query)
+	if err != nil {
+		return s.failed(err)
+	}
+	result, err := s.core.AppendIf(context.Background(), batch, contextQuery, expected)
+	return Answer{Append: result, Err: err, codec: s.codec}
+}
+
+func (s *Store) decodeAppendIf(events, query []byte) ([]factstr.NewEvent, factstr.EventQuery, error) {
+	batch, err := interop.DecodeEvents(events, s.limits)
+	if err != nil {
+		return nil, factstr.EventQuery{}, err
+	}
+	if query == nil {
+		return nil, factstr.EventQuery{}, factstr.NewError(factstr.CodeInvalidArgument, "query is NULL; pass {} to make all events the context")
+	}
+	contextQuery, err := interop.DecodeQuery(query)
+	return batch, contextQuery, err
+}
+
+// Query reads facts; a nil query asks for all of them.
+func (s *Store) Query(query []byte) Answer {
+	decoded, err := decodeQuery(query)
+	if err != nil {
+		return s.failed(err)
+	}
+	return s.read(context.Background(), decoded)
+}
+
+func decodeQuery(query []byte) (factstr.EventQuery, error) {
+	if query == nil {
+		return factstr.AllEvents(), nil
+	}
+	return interop.DecodeQuery(query)
+}
+
+func (s *Store) read(ctx context.Context, query factstr.EventQuery) Answer {
+	result, err := s.core.Query(ctx, query)
+	if err != nil {
+		return s.failed(err)
+	}
+	return Answer{Query: result, codec: s.codec}
+}
+
+func (s *Store) failed(err error) Answer { return Answer{Err: err, codec: s.codec} }
+
+// Close closes the store and releases its handle and those of its streams and requests. On a thread that is inside a callback of the store it does not
+// wait and answers ErrClosing. A second call that comes before the first one returned waits like it.
+func (s *Store) Close(inside bool) error {
+	s.beginClose()
+	defer s.release()
+	if inside {
+		return ErrClosing
+	}
+	timer := time.NewTimer(s.closeTimeout)
+	defer timer.Stop()
+	select {
+	case <-s.closed:
+		return s.closeErr
+	case <-timer.C:
+		return factstr.NewError(factstr.CodeTimeout, "the store is closed, but a callback or a call is still running; what it holds is released when it returns")
+	}
+}
+
+func (s *Store) beginClose() {
+	s.mu.Lock()
+	first := !s.closing
+	s.closing = true
+	s.mu.Unlock()
+	if !first {
+		return
+	}
+	s.completions.close()
+	s.queries.close()
+	go s.shutDown()
+}
+
+// shutDown finishes what is under way, however long that takes.
+func (s *Store) shutDown() {
+	defer close(s.closed)
+	s.closeErr = guard.Call(nil, func() error {
+		_ = s.core.Close(context.Background()) // begins it; its waiting may end too early
+		<-s.core.Closed()
+		s.active.Wait()
+		s.submissions.wait()
+		s.dispatcher.close()
+		return s.core.Close(context.Background())
+	})
+}
+
+// release lets go of the handles. Objects behind them live on while they are needed.
+func (s *Store) release() {
+	s.process.stores.Remove(s.handle)
+	s.mu.Lock()
+	for stream := range s.streams {
+		s.process.streams.Remove(stream.handle)
+		delete(s.streams, stream)
+	}
+	s.mu.Unlock()
+	s.submissions.releaseRequests(s.process)
+}
+
+func errStoreClosed() error {
+	return factstr.NewError(factstr.CodeStoreClosed, "the store is closed; open it again")
+}

@@ -1,0 +1,301 @@
+package session
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/interop"
+
+	"github.com/factstr/factstr-go/capi/internal/guard"
+)
+
+// outstandingMax bounds the requests of one store that were submitted and whose answers were not taken yet.
+const outstandingMax = 65_536
+
+// Target says where the answer of a submitted request goes: to Callback, to a handle if WantHandle, else to the completion queue.
+type Target struct {
+	Tag        uint64
+	Callback   func(tag uint64, answer *Answer)
+	WantHandle bool
+}
+
+// submission is a request that was submitted and is not answered yet.
+type submission struct {
+	store    *Store
+	target   Target
+	request  *Request // with WantHandle
+	context  context.Context
+	cancel   context.CancelFunc
+	answered atomic.Bool
+	query    factstr.EventQuery // of a query
+	isQuery  bool
+}
+
+// Request is a submitted request that has a handle.
+type Request struct {
+	handle uint64
+	store  *Store
+	answer Answer
+	done   chan struct{} // closed when answer is set
+	taken  atomic.Bool
+}
+
+// submissions are the submitted requests of a store.
+type submissions struct {
+	mu          sync.Mutex
+	byTag       map[uint64][]*submission
+	requests    map[uint64]*Request // with open handles
+	outstanding int
+	unanswered  int
+	quiet       chan struct{} // closed when nothing is unanswered; nil if nobody waits for that
+}
+
+func (s *submissions) init() {
+	s.byTag = map[uint64][]*submission{}
+	s.requests = map[uint64]*Request{}
+}
+
+// SubmitAppend is Append that returns at once, with the handle of the request if the target wants one.
+func (s *Store) SubmitAppend(events []byte, target Target) (request uint64, err error) {
+	batch, err := interop.DecodeEvents(events, s.limits)
+	if err != nil {
+		return 0, err
+	}
+	return s.submit(target, func(sub *submission) error {
+		return s.core.AppendAsync(sub.context, batch, sub.appended)
+	})
+}
+
+// SubmitAppendIf is AppendIf that returns at once.
+func (s *Store) SubmitAppendIf(events, query []byte, expected *uint64, target Target) (request uint64, err error) {
+	batch, contextQuery, err := s.decodeAppendIf(events, query)
+	if err != nil {
+		return 0, err
+	}
+	return s.submit(target, func(sub *submission) error {
+		return s.core.AppendIfAsync(sub.context, batch, contextQuery, expected, sub.appended)
+	})
+}
+
+// SubmitQuery is Query that returns at once.
+func (s *Store) SubmitQuery(query []byte, target Target) (request uint64, err error) {
+	decoded, err := decodeQuery(query)
+	if err != nil {
+		return 0, err
+	}
+	return s.submit(target, func(sub *submission) error {
+		sub.query, sub.isQuery = decoded, true
+		return s.queries.add(sub)
+	})
+}
+
+func (s *Store) submit(target Target, start func(*submission) error) (request uint64, err error) {
+	sub := &submission{store: s, target: target}
+	sub.context, sub.cancel = context.WithCancel(context.Background())
+	if err := s.enter(sub); err != nil {
+		sub.cancel()
+		return 0, err
+	}
+	if err := start(sub); err != nil {
+		s.leave(sub)
+		return 0, err
+	}
+	if sub.request != nil {
+		return sub.request.handle, nil
+	}
+	return 0, nil
+}
+
+// enter lists a submission. Whether the store is closing is asked under the lock that the close takes first, so none slips in after it.
+func (s *Store) enter(sub *submission) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return errStoreClosed()
+	}
+	all := &s.submissions
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if all.outstanding >= outstandingMax {
+		return factstr.NewError(factstr.CodeBusy, "%d submitted requests wait for their answers to be taken; take some, then submit again", outstandingMax)
+	}
+	all.outstanding++
+	all.unanswered++
+	all.byTag[sub.target.Tag] = append(all.byTag[sub.target.Tag], sub)
+	if sub.target.WantHandle {
+		sub.request = &Request{handle: s.process.requests.Reserve(), store: s, done: make(chan struct{})}
+		all.requests[sub.request.handle] = sub.request
+		s.process.requests.Put(sub.request.handle, sub.request)
+	}
+	return nil
+}
+
+// leave takes a submission back that could not be started.
+func (s *Store) leave(sub *submission) {
+	sub.cancel()
+	all := &s.submissions
+	all.mu.Lock()
+	all.unlist(sub)
+	all.outstanding--
+	all.answeredOne()
+	if sub.request != nil {
+		delete(all.requests, sub.request.handle)
+	}
+	all.mu.Unlock()
+	if sub.request != nil {
+		s.process.requests.Remove(sub.request.handle)
+	}
+}
+
+func (s *submissions) unlist(sub *submission) {
+	tag := sub.target.Tag
+	list := s.byTag[tag]
+	for i := range list {
+		if list[i] == sub {
+			list[i] = list[len(list)-1]
+			list = list[:len(list)-1]
+			break
+		}
+	}
+	if len(list) == 0 {
+		delete(s.byTag, tag)
+	} else {
+		s.byTag[tag] = list
+	}
+}
+
+func (s *submissions) answeredOne() {
+	if s.unanswered--; s.unanswered == 0 && s.quiet != nil {
+		close(s.quiet)
+		s.quiet = nil
+	}
+}
+
+// taken notes that somebody took an answer.
+func (s *submissions) taken(count int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.outstanding -= count
+}
+
+// wait waits until every submission is answered.
+func (s *submissions) wait() {
+	s.mu.Lock()
+	if s.unanswered == 0 {
+		s.mu.Unlock()
+		return
+	}
+	if s.quiet == nil {
+		s.quiet = make(chan struct{})
+	}
+	quiet := s.quiet
+	s.mu.Unlock()
+	<-quiet
+}
+
+func (s *submissions) releaseRequests(process *Process) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for number := range s.requests {
+		process.requests.Remove(number)
+		delete(s.requests, number)
+	}
+}
+
+// appended is called on the goroutine that committed, so it only hands the answer on.
+func (sub *submission) appended(result factstr.AppendResult, err error) {
+	_ = guard.Call(&sub.store.Poison, func() error {
+		sub.finish(Answer{Append: result, Err: err, codec: sub.store.codec})
+		return nil
+	})
+}
+
+// finish hands the answer on. Only the first call counts.
+func (sub *submission) finish(answer Answer) {
+	if !sub.answered.CompareAndSwap(false, true) {
+		return
+	}
+	sub.cancel()
+	s := sub.store
+	switch {
+	case sub.request != nil:
+		sub.request.answer = answer
+		close(sub.request.done)
+	case sub.target.Callback != nil:
+		s.dispatcher.push(func() {
+			defer s.submissions.taken(1)
+			_ = guard.Call(&s.Poison, func() error {
+				sub.target.Callback(sub.target.Tag, &answer)
+				return nil
+			})
+		})
+	default:
+		if !s.completions.push(Completion{Tag: sub.target.Tag, Answer: answer}) {
+			s.submissions.taken(1)
+		}
+	}
+	all := &s.submissions
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	all.unlist(sub)
+	all.answeredOne()
+}
+
+// Cancel gives up the submitted requests of a tag as far as nothing was done for them yet.
+func (s *Store) Cancel(tag uint64) {
+	s.submissions.mu.Lock()
+	list := append([]*submission{}, s.submissions.byTag[tag]...)
+	s.submissions.mu.Unlock()
+	for _, sub := range list {
+		sub.cancel()
+		if sub.isQuery {
+			s.queries.drop(sub)
+		}
+	}
+}
+
+// Wait waits for the answer. Whoever gets it releases the request; ErrNotYet means that it is not answered.
+func (r *Request) Wait(timeout time.Duration) (*Answer, error) {
+	if !waitFor(r.done, timeout) {
+		return nil, ErrNotYet
+	}
+	if !r.taken.CompareAndSwap(false, true) {
+		return nil, invalidHandle("request", r.handle)
+	}
+	r.store.process.requests.Remove(r.handle)
+	all := &r.store.submissions
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	delete(all.requests, r.handle)
+	all.outstanding--
+	return &r.answer, nil
+}
+
+// waitFor waits for a channel to be closed: 0 does not wait, a negative time waits without limit.
+func waitFor(done <-chan struct{}, timeout time.Duration) bool {
+	select {
+	case <-done:
+		return true
+	default:
+	}
+	expired, stop := timer(timeout)
+	defer stop()
+	select {
+	case <-done:
+		return true
+	case <-expired:
+		return false
+	}
+}
+
+// timer answers a channel that tells when a time is over; nil, which never does, for a negative time.
+func timer(timeout time.Duration) (expired <-chan time.Time, stop func()) {
+	if timeout < 0 {
+		return nil, func() {}
+	}
+	t := time.NewTimer(timeout)
+	return t.C, func() { t.Stop() }
+}

@@ -1,0 +1,102 @@
+package main
+
+// #include "bridge.h"
+import "C"
+
+import (
+	"unsafe"
+
+	"github.com/factstr/factstr-go/capi/internal/session"
+	"github.com/factstr/factstr-go/interop"
+)
+
+// target is where the answer of a submitted request goes.
+func target(store C.factstr_store, tag C.uint64_t, callback C.factstr_completion_callback, userData C.uintptr_t, request *C.factstr_request) session.Target {
+	wanted := session.Target{Tag: uint64(tag), WantHandle: callback == nil && request != nil}
+	if callback != nil {
+		wanted.Callback = func(tag uint64, answer *session.Answer) {
+			text, length := cText(append(answer.AppendText(make([]byte, 0, answer.Size()+1)), 0))
+			C.fs_call_completion(callback, userData, store, C.uint64_t(tag), statusOf(answer.Err), text, length)
+		}
+	}
+	return wanted
+}
+
+// submit carries out a submission and hands the request's handle on.
+func submit(store C.factstr_store, request *C.factstr_request, failure *C.factstr_buffer, do func(*session.Store) (uint64, error)) C.factstr_status {
+	return onStore(store, failure, func(store *session.Store) error {
+		number, err := do(store)
+		if request != nil {
+			*request = C.factstr_request(number)
+		}
+		return err
+	})
+}
+
+//export go_factstr_append_submit
+func go_factstr_append_submit(store C.factstr_store, events *C.char, length C.size_t, tag C.uint64_t, callback C.factstr_completion_callback, userData C.uintptr_t, request *C.factstr_request, failure *C.factstr_buffer) C.factstr_status {
+	return submit(store, request, failure, func(s *session.Store) (uint64, error) {
+		return s.SubmitAppend(bytesOf(events, length), target(store, tag, callback, userData, request))
+	})
+}
+
+//export go_factstr_append_if_submit
+func go_factstr_append_if_submit(store C.factstr_store, events *C.char, eventsLength C.size_t, query *C.char, queryLength C.size_t, expected *C.uint64_t, tag C.uint64_t, callback C.factstr_completion_callback, userData C.uintptr_t, request *C.factstr_request, failure *C.factstr_buffer) C.factstr_status {
+	return submit(store, request, failure, func(s *session.Store) (uint64, error) {
+		return s.SubmitAppendIf(bytesOf(events, eventsLength), bytesOf(query, queryLength), version(expected), target(store, tag, callback, userData, request))
+	})
+}
+
+//export go_factstr_query_submit
+func go_factstr_query_submit(store C.factstr_store, query *C.char, length C.size_t, tag C.uint64_t, callback C.factstr_completion_callback, userData C.uintptr_t, request *C.factstr_request, failure *C.factstr_buffer) C.factstr_status {
+	return submit(store, request, failure, func(s *session.Store) (uint64, error) {
+		return s.SubmitQuery(bytesOf(query, length), target(store, tag, callback, userData, request))
+	})
+}
+
+//export go_factstr_request_wait
+func go_factstr_request_wait(number C.factstr_request, timeout C.int64_t, out *C.factstr_buffer) C.factstr_status {
+	request, err := process.Request(uint64(number))
+	if err != nil {
+		return putError(out, interop.Codec{}, err)
+	}
+	var status C.factstr_status
+	failure := call(out, func() error {
+		answer, err := request.Wait(duration(timeout))
+		if err != nil {
+			return err
+		}
+		status = putAnswer(out, answer)
+		return nil
+	})
+	if failure != C.FACTSTR_OK {
+		return failure
+	}
+	return status
+}
+
+//export go_factstr_completions_next
+func go_factstr_completions_next(number C.factstr_store, out *C.factstr_completion, outMax C.size_t, outLength *C.size_t, timeout C.int64_t) C.factstr_status {
+	return onStore(number, nil, func(store *session.Store) error {
+		const most = 4096 // at a time; the caller comes again for more
+		taken, err := store.Completions(int(min(uint64(outMax), most)), duration(timeout))
+		if err != nil {
+			return err
+		}
+		answers := unsafe.Slice(out, len(taken))
+		for i := range taken {
+			answers[i] = C.factstr_completion{tag: C.uint64_t(taken[i].Tag)}
+			answers[i].status = putAnswer(&answers[i].result, &taken[i].Answer)
+		}
+		*outLength = C.size_t(len(taken))
+		return nil
+	})
+}
+
+//export go_factstr_cancel
+func go_factstr_cancel(number C.factstr_store, tag C.uint64_t) C.factstr_status {
+	return onStore(number, nil, func(store *session.Store) error {
+		store.Cancel(uint64(tag))
+		return nil
+	})
+}

@@ -1,0 +1,138 @@
+package main
+
+// #include "bridge.h"
+import "C"
+
+import (
+	factstr "github.com/factstr/factstr-go/core"
+
+	"github.com/factstr/factstr-go/capi/internal/session"
+	"github.com/factstr/factstr-go/interop"
+)
+
+// streamCallbacks makes the caller's functions callable. The struct is copied; user data travels as a number.
+func streamCallbacks(store C.factstr_store, given *C.factstr_stream_callbacks, userData C.uintptr_t) session.Callbacks {
+	if given == nil {
+		return session.Callbacks{}
+	}
+	functions := new(C.factstr_stream_callbacks)
+	*functions = *given
+	var text []byte // of the batch; callbacks of one stream come one at a time
+	callbacks := session.Callbacks{
+		Batch: func(stream *session.Stream, delivery uint64, records []factstr.EventRecord) session.Outcome {
+			const kept = 1 << 20 // a larger text is not kept for the next batch
+			text = append(stream.Store().Codec().AppendBatch(text[:0], records), 0)
+			pointer, length := cText(text)
+			if cap(text) > kept {
+				text = nil
+			}
+			outcome := C.fs_call_on_batch(functions, userData, store, C.factstr_stream(stream.Handle()), C.factstr_delivery(delivery), pointer, length)
+			switch outcome {
+			case C.FACTSTR_HANDLED:
+				return session.Handled
+			case C.FACTSTR_FAILED:
+				return session.Failed
+			case C.FACTSTR_PENDING:
+				return session.Pending
+			default:
+				return session.Unknown
+			}
+		},
+	}
+	if functions.on_ready != nil {
+		callbacks.Ready = func(stream *session.Stream) {
+			C.fs_call_on_ready(functions, userData, store, C.factstr_stream(stream.Handle()))
+		}
+	}
+	if functions.on_end != nil {
+		callbacks.End = func(stream *session.Stream, err error) {
+			handle := C.factstr_stream(stream.Handle())
+			if err == nil {
+				C.fs_call_on_end(functions, userData, store, handle, C.FACTSTR_OK, nil, 0)
+				return
+			}
+			reason, length := cText(append(stream.Store().Codec().AppendError(nil, err), 0))
+			C.fs_call_on_end(functions, userData, store, handle, statusOf(err), reason, length)
+		}
+	}
+	return callbacks
+}
+
+//export go_factstr_stream_open
+func go_factstr_stream_open(number C.factstr_store, registration *C.char, length C.size_t, callbacks *C.factstr_stream_callbacks, userData C.uintptr_t, into *C.factstr_stream, failure *C.factstr_buffer) C.factstr_status {
+	return onStore(number, failure, func(store *session.Store) error {
+		stream, err := store.OpenStream(bytesOf(registration, length), streamCallbacks(number, callbacks, userData))
+		if err != nil {
+			return err
+		}
+		*into = C.factstr_stream(stream.Handle())
+		stream.Opened()
+		return nil
+	})
+}
+
+//export go_factstr_stream_wait_ready
+func go_factstr_stream_wait_ready(number C.factstr_stream, timeout C.int64_t, inside C.int, failure *C.factstr_buffer) C.factstr_status {
+	return onStream(number, failure, func(stream *session.Stream) error {
+		return stream.WaitReady(duration(timeout), inside != 0)
+	})
+}
+
+//export go_factstr_stream_progress
+func go_factstr_stream_progress(number C.factstr_stream, out *C.factstr_buffer) C.factstr_status {
+	return onStream(number, out, func(stream *session.Stream) error {
+		text := stream.Store().Codec().AppendProgress(nil, stream.Progress())
+		if !put(out, len(text), func(dst []byte) []byte { return append(dst, text...) }) {
+			return noMemory()
+		}
+		return nil
+	})
+}
+
+//export go_factstr_stream_next
+func go_factstr_stream_next(number C.factstr_stream, timeout C.int64_t, delivery *C.factstr_delivery, batch *C.factstr_buffer) C.factstr_status {
+	return onStream(number, batch, func(stream *session.Stream) error {
+		taken, records, err := stream.Next(duration(timeout))
+		if err != nil {
+			return err
+		}
+		*delivery = C.factstr_delivery(taken)
+		if !put(batch, interop.BatchSize(records), func(dst []byte) []byte { return stream.Store().Codec().AppendBatch(dst, records) }) {
+			_ = stream.Refuse(taken, "there is no memory for the batch")
+			return noMemory()
+		}
+		return nil
+	})
+}
+
+//export go_factstr_stream_acknowledge
+func go_factstr_stream_acknowledge(number C.factstr_stream, delivery C.factstr_delivery) C.factstr_status {
+	return onStream(number, nil, func(stream *session.Stream) error {
+		return stream.Acknowledge(uint64(delivery))
+	})
+}
+
+//export go_factstr_stream_refuse
+func go_factstr_stream_refuse(number C.factstr_stream, delivery C.factstr_delivery, message *C.char, length C.size_t) C.factstr_status {
+	return onStream(number, nil, func(stream *session.Stream) error {
+		return stream.Refuse(uint64(delivery), string(bytesOf(message, length)))
+	})
+}
+
+//export go_factstr_stream_unsubscribe
+func go_factstr_stream_unsubscribe(number C.factstr_stream) C.factstr_status {
+	return onStream(number, nil, func(stream *session.Stream) error {
+		stream.Unsubscribe()
+		return nil
+	})
+}
+
+//export go_factstr_stream_close
+func go_factstr_stream_close(number C.factstr_stream, inside C.int) C.factstr_status {
+	// Not by onStream: a poisoned stream can be closed.
+	stream, err := process.Stream(uint64(number))
+	if err != nil {
+		return statusOf(err)
+	}
+	return call(nil, func() error { return stream.Close(inside != 0) })
+}

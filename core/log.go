@@ -71,13 +71,14 @@ func (l *log) refresh(ctx context.Context, reader Reader) (tail, error) {
 	if known := l.current(); known.head == head {
 		return known, nil
 	}
-	// What was read may be older than what is known by now; under the lock nothing else moves the log.
 	l.catchUp.Lock()
 	defer l.catchUp.Unlock()
+	// The tail is looked at first: this store's own commits are published only when they can be read, so a head that is read later is not older.
+	known := l.current()
 	if head, err = reader.Head(ctx); err != nil {
 		return tail{}, err
 	}
-	return l.advance(ctx, head, reader)
+	return l.advance(ctx, known, head, reader)
 }
 
 // refreshTo brings the log up to a head that is known to be the real one, since its reader keeps other writers out.
@@ -87,27 +88,15 @@ func (l *log) refreshTo(ctx context.Context, head Head, reader Reader) (tail, er
 	}
 	l.catchUp.Lock()
 	defer l.catchUp.Unlock()
-	return l.advance(ctx, head, reader)
+	return l.advance(ctx, l.current(), head, reader)
 }
 
 // advance reads what is between the known head and head. The caller holds catchUp.
-func (l *log) advance(ctx context.Context, head Head, reader Reader) (tail, error) {
-	known := l.current()
-	behind := head.SequenceNumber < known.head.SequenceNumber
-	if behind {
-		// This store's own commit may have been published since head was read.
-		again, err := reader.Head(ctx)
-		if err != nil {
-			return tail{}, err
-		}
-		head = again
-		known = l.current()
-		behind = head.SequenceNumber < known.head.SequenceNumber
-	}
+func (l *log) advance(ctx context.Context, known tail, head Head, reader Reader) (tail, error) {
 	if head == known.head {
-		return known, nil
+		return l.current(), nil
 	}
-	if behind || head.SequenceNumber == known.head.SequenceNumber {
+	if head.SequenceNumber <= known.head.SequenceNumber {
 		return l.restart(head), nil
 	}
 	far := head.SequenceNumber-known.head.SequenceNumber > uint64(max(l.eventsMax, 0))

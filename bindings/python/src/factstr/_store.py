@@ -64,8 +64,9 @@ class Store(HandleOwner):
             raise InvalidArgument("sequence_numbers: leave it out; integers of Python hold every sequence number")
         super().__init__(library, _open(library, open_, before, options))
         self._decoder = Decoder(parse_float)
-        close_timeout_ms: int = options.get("close_timeout_ms", _CLOSE_TIMEOUT_MS)
-        self._close_timeout = close_timeout_ms / 1000 if close_timeout_ms >= 0 else threading.TIMEOUT_MAX
+        given = options.get("close_timeout_ms")
+        seconds: float = (_CLOSE_TIMEOUT_MS if given is None else given) / 1000
+        self._close_timeout = min(seconds, threading.TIMEOUT_MAX) if seconds >= 0 else threading.TIMEOUT_MAX
         self._close_done = threading.Event()
         self._subscriptions: set[Subscription] = set()
         self._given_up: list[int] = []
@@ -153,10 +154,10 @@ class Store(HandleOwner):
         with self._handle_lock:
             subscriptions = list(self._subscriptions)
         for each in subscriptions:
-            each.unsubscribe()
+            each.finish()
         # To the library a pulled delivery is no running callback, so the handlers are waited for here: what they handle moves the cursors.
         running = [each for each in subscriptions if not each.is_current_thread()]
-        finished = all(each.wait(min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX)) for each in running)
+        finished = all(each.wait(min(max(0.0, deadline - time.monotonic()), self._close_timeout)) for each in running)
         status, text = interruptible(lambda: _close_handle(self._library, handle), lambda _: None)
         self._collect_given_up(WAIT_MS)
         if status == TIMEOUT or not finished:

@@ -34,7 +34,8 @@ class Subscription(HandleOwner):
         self._store = store
         self._decode = store._decoder.batch
         self._handler = handler
-        self._unsubscribed = False
+        self._stopping = False  # no delivery starts any more
+        self._handling = False
         self._failure: BaseException | None = None
         self._error: FactstrError | None = None
         self._ended = threading.Event()
@@ -45,16 +46,26 @@ class Subscription(HandleOwner):
         if in_forked_child():
             return  # nothing here is the child's
         with self._handle_lock:
-            self._unsubscribed = True
+            self._stopping = True
             handle = self._handle
         if handle:
             self._library.factstr_stream_unsubscribe(handle)
 
     def close(self) -> None:
-        """Unsubscribes and waits for the running handler, except when called inside it."""
-        self.unsubscribe()
-        if not in_forked_child() and not self.is_current_thread():
+        """Unsubscribes and waits for the running handler; called inside it, does not wait."""
+        if in_forked_child():
+            return
+        self.finish()
+        if not self.is_current_thread():
             self._ended.wait()
+
+    def finish(self) -> None:
+        """As unsubscribe, but a running handler still ends its delivery, so that a durable stream does not get that batch again."""
+        with self._handle_lock:
+            self._stopping = True
+            if self._handling:
+                return  # the thread stops after it
+        self.unsubscribe()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Waits until the subscription has ended; False when that took longer than `timeout` seconds."""
@@ -97,9 +108,14 @@ class Subscription(HandleOwner):
             text = take(self._library, buffer)
             if status == OK:
                 with self._handle_lock:
-                    if self._unsubscribed:
+                    if self._stopping:
                         return None  # the batch stays unanswered: a durable stream gets it again
+                    self._handling = True
                 self._answer(stream, delivery.value, self._failed(text))
+                with self._handle_lock:
+                    self._handling = False
+                    if self._stopping:
+                        return None
             elif status != TIMEOUT or text:
                 return self._end(status, text)
 
@@ -127,7 +143,7 @@ class Subscription(HandleOwner):
             self._library.factstr_stream_refuse(stream, delivery, message, len(message))
 
     def _end(self, status: int, text: bytes) -> FactstrError | None:
-        if status < 10 or ((self._unsubscribed or self._store.closed) and status in (INVALID_HANDLE, STORE_CLOSED)):
+        if status < 10 or ((self._stopping or self._store.closed) and status in (INVALID_HANDLE, STORE_CLOSED)):
             return None
         error = error_from(status_name(self._library, status), text)
         if isinstance(error, HandlerFailed):

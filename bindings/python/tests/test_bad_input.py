@@ -1,0 +1,255 @@
+"""Bad input gives its code and changes nothing; the store goes on."""
+
+from __future__ import annotations
+
+import unittest
+from ctypes import byref, c_uint64
+from decimal import Decimal
+from enum import IntEnum
+from typing import Any
+
+import factstr
+from factstr import InvalidArgument, _capi
+from support import Batch, Deliveries, StoreCase, fact, numbers, on_every_store
+
+
+def nested(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@on_every_store
+class BadEvents(StoreCase):
+    def test_malformed_json_is_refused(self) -> None:
+        for text in (b"", b"[", b"[{]", b'[{"event_type":"a","payload":1}', b'[{"event_type":"a","payload":01}]', b"[] []", b"nul"):
+            with self.subTest(text), self.refused(InvalidArgument):
+                self.raw_append(text)
+
+    def test_text_that_is_no_utf8_is_refused(self) -> None:
+        for text in (b"\xff", b"\xe2\x82", b"\xed\xa0\x80", b"\xc0\xaf"):
+            with self.subTest(text), self.refused(InvalidArgument):
+                self.raw_append(b'[{"event_type":"a","payload":"' + text + b'"}]')
+
+    def test_a_lone_surrogate_is_refused(self) -> None:
+        for event in (fact("\ud800"), fact("a", "\udfff"), fact("a", {"\ud800": 1}), fact("a", ["x\ud83d"])):
+            with self.subTest(event=repr(event)), self.refused(InvalidArgument, "surrogate"):
+                self.store.append([event])
+
+    def test_the_character_zero_is_refused(self) -> None:
+        for event in (fact("a\0"), fact("a", "\0"), fact("a", {"\0": 1})):
+            with self.subTest(event=repr(event)), self.refused(InvalidArgument, r"U\+0000"):
+                self.store.append([event])
+
+    def test_127_levels_are_stored_and_128_refused(self) -> None:
+        self.store.append([factstr.NewEvent("deep", nested(127))])
+        for depth in (128, 500, 100_000):
+            with self.subTest(depth=depth), self.refused(InvalidArgument, "127"):
+                self.store.append([factstr.NewEvent("deep", nested(depth))])
+
+    def test_a_value_that_holds_itself_is_refused(self) -> None:
+        circle: list[Any] = []
+        circle.append(circle)
+        with self.refused(InvalidArgument, "contains itself|too deep"):
+            self.store.append([fact("a", circle)])
+
+    def test_16_mib_are_stored_and_one_byte_more_refused(self) -> None:
+        most = 16 * 1024 * 1024
+        self.store.append([fact("big", "x" * (most - 2))])
+        self.assertEqual(len(self.store.query().event_records[0].payload), most - 2)
+        with self.refused(InvalidArgument, "payload"):
+            self.store.append([fact("big", "x" * (most - 1))])
+
+    def test_10_000_events_are_a_batch_and_10_001_are_refused(self) -> None:
+        self.assertEqual(self.store.append([fact("a")] * 10_000).committed_count, 10_000)
+        with self.refused(InvalidArgument, "10000"):
+            self.store.append([fact("a")] * 10_001)
+
+    def test_an_unknown_field_is_refused_by_name(self) -> None:
+        with self.refused(InvalidArgument, "occured"):
+            self.store.append([{"event_type": "a", "payload": 1, "occured": 2}])
+
+    def test_a_missing_field_is_refused_by_name(self) -> None:
+        with self.refused(InvalidArgument, "payload"):
+            self.store.append([{"event_type": "a"}])
+        with self.refused(InvalidArgument, "event_type"):
+            self.store.append([{"payload": 1}])
+
+    def test_a_number_where_a_string_belongs_is_refused(self) -> None:
+        events: list[Any] = [{"event_type": 7, "payload": 1}, {"event_type": None, "payload": 1}, 7, None, ["a", 1]]
+        for event in events:
+            with self.subTest(event=event), self.refused(InvalidArgument):
+                self.store.append([event])
+
+    def test_an_event_type_has_1_to_1000_bytes(self) -> None:
+        self.store.append([fact("é" * 500)])
+        for name in ("", "é" * 500 + "x"):
+            with self.subTest(len(name)), self.refused(InvalidArgument, "event_type"):
+                self.store.append([fact(name)])
+
+    def test_what_is_no_list_of_events_is_refused(self) -> None:
+        for events in ({"event_type": "a", "payload": 1}, fact("a"), "events", b"[]", 7, None):
+            with self.subTest(events=events), self.refused(InvalidArgument, "list of events"):
+                self.store.append(events)  # type: ignore[arg-type]
+
+    def test_values_that_json_does_not_have_are_refused(self) -> None:
+        infinite = float("inf")
+        for payload in (b"bytes", {1, 2}, object(), 1j, infinite, -infinite, float("nan"), Decimal("NaN"), Decimal("-Infinity"), 10**5000):
+            with self.subTest(payload=type(payload)), self.refused(InvalidArgument, r"events\[1\]"):
+                self.store.append([fact("good"), fact("a", [payload])])
+
+    def test_keys_that_are_no_strings_are_refused(self) -> None:
+        for payload in ({1: "a"}, {None: 1}, {True: 1}, {1.5: 1}, {("a",): 1}):
+            with self.subTest(payload), self.refused(InvalidArgument, "key"):
+                self.store.append([fact("a", payload)])
+
+    def test_numbers_out_of_range_are_refused(self) -> None:
+        for number in (10**400, Decimal("1e400"), Decimal("-1e309"), Decimal("1." + "1" * 1001)):
+            with self.subTest(str(number)[:20]), self.refused(InvalidArgument):
+                self.store.append([fact("a", number)])
+
+    def test_subclasses_of_numbers_and_strings_go_as_their_value(self) -> None:
+        class Level(IntEnum):
+            high = 3
+
+        class Name(str):
+            __slots__ = ()
+
+        self.store.append([fact(Name("a"), {Name("k"): [Level.high, Name("v")]})])
+        self.assertEqual(self.store.query().event_records[0].payload, {"k": [3, "v"]})
+
+
+@on_every_store
+class BadQueries(StoreCase):
+    def test_a_bad_query_is_refused_wherever_a_query_is_taken(self) -> None:
+        queries: list[Any] = [
+            {"filter": []},
+            {"filters": [{"event_type": ["a"]}]},
+            {"filters": {}},
+            {"filters": [7]},
+            {"filters": [{"event_types": "a"}]},
+            {"filters": [{"event_types": [7]}]},
+            {"filters": [{"event_types": ["\ud800"]}]},
+            {"filters": [{"payload_predicates": [{"a": "\0"}]}]},
+            {"filters": [{"payload_predicates": [float("nan")]}]},
+            {"filters": [{"payload_predicates": [nested(128)]}]},
+            {"filters": [{"payload_predicates": [{1: 2}]}]},
+            {"min_sequence_number": -1},
+            {"min_sequence_number": 1.5},
+            {"min_sequence_number": "1"},
+            {"min_sequence_number": True},
+            {"min_sequence_number": 2**64},
+            {"limit": -1},
+            {"limit": 0.5},
+            {"filters": [{}] * 1001},
+            [],
+            "query",
+            7,
+        ]
+        for query in queries:
+            with self.subTest(query=repr(query)[:80]):
+                with self.refused(InvalidArgument):
+                    self.store.query(query)
+                with self.refused(InvalidArgument):
+                    self.store.append_if([fact("a")], query, None)
+                with self.refused(InvalidArgument):
+                    self.store.stream_to(query, Deliveries())
+                with self.refused(InvalidArgument):
+                    self.store.stream_to_durable("model", query, Deliveries())
+
+    def test_an_expected_version_is_none_or_a_number_of_63_bits(self) -> None:
+        for expected in (-1, 2**63, 2**64, 2**64 + 1, 1.0, "1", True, [1]):
+            with self.subTest(expected), self.refused(InvalidArgument, "expected"):
+                self.store.append_if([fact("a")], None, expected)  # type: ignore[arg-type]
+
+
+@on_every_store
+class BadRegistrations(StoreCase):
+    def test_a_durable_name_is_a_string_of_1_to_1000_bytes(self) -> None:
+        for name in ("", "x" * 1001, "\ud800", "a\0", None, 7, {"name": "a"}):
+            with self.subTest(name), self.refused(InvalidArgument, "name"):
+                self.store.stream_all_durable(name, Deliveries())  # type: ignore[arg-type]
+
+    def test_bad_options_are_refused(self) -> None:
+        for options in ({"retry": {"max_attempts": -1}}, {"retry": {"attempts": 1}}, {"retry": 3}, {"cursor_every": {"batches": 1.5}}):
+            with self.subTest(options), self.refused(InvalidArgument):
+                self.store.stream_all_durable("model", Deliveries(), **options)
+
+    def test_a_handler_is_a_function(self) -> None:
+        for handler in (None, "handler", 7):
+            with self.subTest(handler), self.refused(InvalidArgument, "function"):
+                self.store.stream_all(handler)  # type: ignore[arg-type]
+
+
+@on_every_store
+class BadHandles(StoreCase):
+    def test_use_after_close_raises_store_closed(self) -> None:
+        self.store.append([fact("a")])
+        self.store.close()
+        self.store.close()
+        self.assertTrue(self.store.closed)
+        uses = (
+            lambda: self.store.append([fact("a")]),
+            lambda: self.store.append_if([fact("a")], None, None),
+            lambda: self.store.query(),
+            lambda: self.store.stream_all(Deliveries()),
+            lambda: self.store.stream_all_durable("model", Deliveries()),
+        )
+        for use in uses:
+            with self.assertRaisesRegex(factstr.StoreClosed, "open it again"):
+                use()
+
+    def test_leaving_a_with_block_closes_the_store(self) -> None:
+        with self.open() as store:
+            pass
+        self.assertTrue(store.closed)
+        with self.assertRaisesRegex(RuntimeError, "mine"), self.open():
+            raise RuntimeError("mine")
+
+    def test_a_subscription_may_be_ended_twice_and_after_its_store(self) -> None:
+        def handle(batch: Batch) -> None: ...
+
+        first, second = self.store.stream_all(handle), self.store.stream_all(handle)
+        for _ in range(2):
+            first.close()
+            first.unsubscribe()
+        self.store.close()
+        for _ in range(2):
+            second.unsubscribe()
+            second.close()
+        self.assertTrue(first.closed and second.closed)
+
+    def test_the_library_refuses_unknown_and_released_handles(self) -> None:
+        library, buffer, out = self.library(), _capi.Buffer(), c_uint64()
+        unknown = 2**40
+        self.assertEqual(library.factstr_append(unknown, b"[]", 2, None), _capi.INVALID_HANDLE)
+        self.assertEqual(library.factstr_query(0, None, 0, byref(buffer)), _capi.INVALID_HANDLE)
+        self.assertIn(b"InvalidHandle", _capi.take(library, buffer))
+        self.assertEqual(library.factstr_stream_unsubscribe(unknown), _capi.INVALID_HANDLE)
+        self.assertEqual(library.factstr_request_wait(unknown, 0, None), _capi.INVALID_HANDLE)
+        self.assertEqual(library.factstr_memory_open(None, 0, byref(out), None), _capi.OK)
+        self.assertEqual(library.factstr_store_close(out, None), _capi.OK)
+        self.assertEqual(library.factstr_store_close(out, None), _capi.INVALID_HANDLE)
+
+    def test_null_pointers_are_refused(self) -> None:
+        library, store = self.library(), self.store._use()
+        self.assertEqual(library.factstr_append(store, None, 0, None), _capi.INVALID_ARGUMENT)
+        self.assertEqual(library.factstr_append(store, None, 5, None), _capi.INVALID_ARGUMENT)
+        self.assertEqual(library.factstr_query(store, None, 5, None), _capi.INVALID_ARGUMENT)
+        self.assertEqual(library.factstr_stream_open(store, None, 0, None, None, None, None), _capi.INVALID_ARGUMENT)
+        self.assertEqual(library.factstr_stream_next(store, 0, None, None), _capi.INVALID_HANDLE)
+        self.assertEqual(library.factstr_memory_open(None, 0, None, None), _capi.INVALID_ARGUMENT)
+        self.assertEqual(library.factstr_sqlite_open(None, None, 0, byref(c_uint64()), None), _capi.INVALID_ARGUMENT)
+        self.assertEqual(numbers(self.store.query()), [])
+
+    def test_bad_options_of_a_store_are_refused(self) -> None:
+        for options in ({"colour": 1}, {"batch_events_max": "many"}, {"batch_events_max": 0}, {"close_timeout_ms": 1.5}):
+            with self.subTest(options), self.assertRaisesRegex(InvalidArgument, next(iter(options))):
+                self.open(**options)
+        with self.assertRaisesRegex(InvalidArgument, "leave it out"):
+            self.open(sequence_numbers="string")
+
+
+if __name__ == "__main__":
+    unittest.main()

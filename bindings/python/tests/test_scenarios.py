@@ -1,0 +1,114 @@
+"""Plays interop/testdata/scenarios; the README there says what each step means."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import unittest
+from decimal import Decimal
+from typing import Any
+
+import factstr
+from support import ROOT, WAIT_S, Deliveries, StoreCase, on_every_store, same_json
+
+SCENARIOS = sorted((ROOT / "interop" / "testdata" / "scenarios").glob("*.json"))
+
+
+@on_every_store
+class Scenarios(StoreCase):
+    def test_every_scenario_gives_what_it_says(self) -> None:
+        self.store.close()
+        played = 0
+        for path in SCENARIOS:
+            scenario = json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+            if self.kind not in scenario.get("stores", ["memory", "sqlite"]):
+                continue
+            with self.subTest(scenario["name"], file=path.name):
+                self.database = f"{path.stem}.db"
+                self.play(scenario)
+            played += 1
+        self.assertGreater(played, 0, "no scenario was found")
+
+    def play(self, scenario: dict[str, Any]) -> None:
+        self.store = self.open(parse_float=Decimal)
+        self.deliveries: dict[str, Deliveries] = {}
+        self.subscriptions: dict[str, factstr.Subscription] = {}
+        try:
+            for number, step in enumerate(scenario["steps"], start=1):
+                with self.subTest(step=number):
+                    self.step(step)
+        finally:
+            self.store.close()
+
+    def step(self, step: dict[str, Any]) -> None:
+        if "fails" in step:
+            with self.assertRaises(factstr.FactstrError) as raised:
+                self.act(step)
+            self.assert_contains(shown(raised.exception), step["fails"])
+            return
+        result = self.act(step)
+        if "gives" in step:
+            expected = {**dict.fromkeys(result), **step["gives"]}
+            self.assertTrue(same_json(result, expected), f"{result} is not {expected}")
+
+    def act(self, step: dict[str, Any]) -> dict[str, Any]:
+        if "append" in step:
+            return dataclasses.asdict(self.store.append(step["append"]))
+        if "append_if" in step:
+            request = step["append_if"]
+            return dataclasses.asdict(self.store.append_if(request["events"], request.get("query"), request.get("expected")))
+        if "query" in step:
+            result = dataclasses.asdict(self.store.query(step["query"]))
+            result["event_records"] = [self.without_time(record) for record in result["event_records"]]
+            return result
+        if "reopen" in step:
+            self.store.close()
+            self.store = self.open(parse_float=Decimal)
+        elif "open" in step:
+            self.register(step["stream"], step["open"], tuple(step.get("fail_deliveries", ())))
+        elif "receives" in step:
+            for expected in step["receives"]:
+                batch = [self.without_time(dataclasses.asdict(record)) for record in self.deliveries[step["stream"]].next()]
+                self.assertTrue(same_json(batch, expected), f"{batch} is not {expected}")
+        elif "unsubscribe" in step:
+            self.subscriptions[step["stream"]].unsubscribe()
+        else:
+            subscription = self.subscriptions[step["stream"]]
+            self.assertTrue(subscription.wait(WAIT_S), "the stream has not ended")
+            self.assert_contains(shown(subscription.error), step["ends"])
+        return {}
+
+    def register(self, name: str, how: dict[str, Any], failing: tuple[int, ...]) -> None:
+        self.assertLessEqual(how.keys(), {"query", "durable", "retry"})
+        handler = self.deliveries[name] = Deliveries(failing)
+        if "durable" in how:
+            durable = how["durable"]["name"]
+            subscription = self.store.stream_to_durable(durable, how.get("query"), handler, retry=how.get("retry"))
+        else:
+            subscription = self.store.stream_to(how.get("query"), handler)
+        self.subscriptions[name] = subscription
+
+    def without_time(self, record: dict[str, Any]) -> dict[str, Any]:
+        self.assertRegex(record.pop("occurred_at"), ".")
+        return record
+
+    def assert_contains(self, fields: dict[str, Any], expected: dict[str, Any]) -> None:
+        named = {name: fields.get(name) for name in expected}
+        self.assertTrue(same_json(named, expected), f"{named} is not {expected}")
+
+
+def shown(error: factstr.FactstrError | None) -> dict[str, Any]:
+    """The error as its InteropError."""
+    if error is None:
+        return {"code": "Ok"}
+    fields = {"code": error.code, **{name: value for name, value in vars(error).items() if value is not None}}
+    if isinstance(error, factstr.ConditionalAppendConflict):
+        fields["conflict"] = {
+            "expected_context_version": error.expected_context_version,
+            "actual_context_version": error.actual_context_version,
+        }
+    return fields
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -74,9 +74,11 @@ rebuild_model_through_a_crash() {
   # The file is thrown away, so this is a rebuild from the first fact on.
   rm -f "$model" "$model-wal" "$model-shm"
   echo "The model dies by SIGKILL in batch $kill_at of about $deliveries: it has stored the batch, but the stream has not heard of it yet."
-  MODEL_KILL_AT=after-commit:$kill_at follow || status=$?
+  MODEL_KILL_AT=after-commit:$kill_at python3 "$example/python/read_model.py" "$store" "$model" &
+  # The shell's own note about the death of the process is left out.
+  { wait $! || status=$?; } 2>/dev/null
   [ "$status" = 137 ] || fail "the model was to be killed, but ended with status $status"
-  echo "It is started again:"
+  echo "Killed (status $status). It is started again:"
   follow
   echo "And once more:"
   follow

@@ -2,8 +2,8 @@
 //
 //   node import.mjs STORE REPOSITORY [REVISION]
 //
-// Importing again adds only what is new. An import that was killed goes on where it stopped, and two at the same time do not record a commit
-// twice: each batch is appended on the condition that none of its commits is recorded.
+// Importing again adds only what is new. An import that was killed goes on where it stopped, and two at the same time do not record a
+// commit twice: each batch is appended on the condition that none of its commits is recorded.
 import { FactstrSqliteStore } from '@factstr/factstr-node';
 import { commitFacts, countCommits, tagFacts } from './git.mjs';
 import { Progress } from './progress.mjs';
@@ -14,76 +14,85 @@ if (repository === undefined) {
   process.exit(2);
 }
 
-// What makes a fact the same fact: its identity is the part of its payload that no other fact of its type has.
+// The identity of a fact is the part of its payload by which it is known: no two facts of a type are recorded with the same one.
 const COMMIT = { type: 'CommitRecorded', identity: ({ hash }) => ({ hash }) };
 const TAG = { type: 'TagCreated', identity: ({ name, commit }) => ({ name, commit }) };
 
-// A batch is also cut at this many characters, since a store takes 64 MiB at once.
-const BATCH_CHARACTERS_MAX = 16 << 20;
+// So much is read ahead of the appends at most: facts, and characters of them.
+const WINDOW_FACTS = 1_000;
+const WINDOW_CHARACTERS = 16 << 20;
 
-/** Appends those facts of a batch that are not recorded yet and tells how many they were. */
-function appendMissing(store, batch, kind) {
-  let missing = batch;
+// For tests: the process ends as if the power had gone, right after it appended so many batches.
+const killAfterBatches = Number(process.env.IMPORT_KILL_AFTER_BATCHES ?? Infinity);
+let batchesAppended = 0;
+
+/** Appends, in batches, those facts that are not recorded yet. Returns how many they were; reports how many are done. */
+function appendMissing(store, facts, batchSize, kind, report = () => {}) {
+  let missing = facts;
+  let added = 0;
   while (missing.length > 0) {
-    const context = {
-      filters: [{ event_types: [kind.type], payload_predicates: missing.map((fact) => kind.identity(fact.payload)) }],
-    };
+    const batch = missing.slice(0, batchSize);
     // Without an expected version the append succeeds only if no fact matches the context.
-    const { conflict } = store.appendIf(missing, context);
-    if (conflict === undefined) return missing.length;
-    const recorded = new Set(store.query(context).event_records.map((record) => key(record, kind)));
-    missing = missing.filter((fact) => !recorded.has(key(fact, kind)));
+    const { conflict } = store.appendIf(batch, recordedAs(batch, kind));
+    if (conflict === undefined) {
+      added += batch.length;
+      missing = missing.slice(batch.length);
+      batchesAppended += 1;
+      if (batchesAppended === killAfterBatches) process.kill(process.pid, 'SIGKILL');
+    } else {
+      // Somebody recorded a part of the batch. Ask which ones, for all that was read ahead, and go on with the others.
+      const records = store.query(recordedAs(missing, kind)).event_records;
+      const recorded = new Set(records.map((record) => key(record, kind)));
+      missing = missing.filter((fact) => !recorded.has(key(fact, kind)));
+    }
+    report(facts.length - missing.length);
   }
-  return 0;
+  return added;
+}
+
+/** The context of a decision to record these facts: the facts with the identity of any of them. */
+function recordedAs(facts, kind) {
+  return { filters: [{ event_types: [kind.type], payload_predicates: facts.map((fact) => kind.identity(fact.payload)) }] };
 }
 
 function key(fact, kind) {
   return JSON.stringify(kind.identity(fact.payload));
 }
 
-async function* inBatches(facts, size) {
-  let batch = [];
+async function* inWindows(facts) {
+  let window = [];
   let characters = 0;
   for await (const fact of facts) {
-    batch.push(fact);
+    window.push(fact);
     characters += JSON.stringify(fact.payload).length;
-    if (batch.length === size || characters >= BATCH_CHARACTERS_MAX) {
-      yield batch;
-      batch = [];
+    if (window.length === WINDOW_FACTS || characters >= WINDOW_CHARACTERS) {
+      yield window;
+      window = [];
       characters = 0;
     }
   }
-  if (batch.length > 0) yield batch;
+  if (window.length > 0) yield window;
 }
-
-// For tests: the process ends as if the power had gone, right after it appended so many batches.
-const killAfterBatches = Number(process.env.IMPORT_KILL_AFTER_BATCHES ?? Infinity);
 
 const store = new FactstrSqliteStore(storePath);
 const total = await countCommits(repository, revision);
 const batchSize = Math.min(Math.max(Math.floor(total / 20), 1), 100);
 const progress = new Progress(total, 'commits');
 
-let read = 0;
-let imported = 0;
-let appended = 0;
-for await (const batch of inBatches(commitFacts(repository, revision), batchSize)) {
-  const added = appendMissing(store, batch, COMMIT);
-  read += batch.length;
-  imported += added;
-  appended += added > 0 ? 1 : 0;
-  if (appended === killAfterBatches) process.kill(process.pid, 'SIGKILL');
-  progress.show(read);
+const commits = { read: 0, imported: 0 };
+for await (const window of inWindows(commitFacts(repository, revision))) {
+  commits.imported += appendMissing(store, window, batchSize, COMMIT, (done) => progress.show(commits.read + done));
+  commits.read += window.length;
 }
 
-let tagsRead = 0;
-let tagsImported = 0;
-for await (const batch of inBatches(tagFacts(repository), 100)) {
-  tagsRead += batch.length;
-  tagsImported += appendMissing(store, batch, TAG);
+const tags = { read: 0, imported: 0 };
+for await (const window of inWindows(tagFacts(repository))) {
+  tags.imported += appendMissing(store, window, 100, TAG);
+  tags.read += window.length;
 }
 store.close();
 
 console.log(
-  `imported ${imported} commits and ${tagsImported} tags; ${read - imported} and ${tagsRead - tagsImported} were recorded before`,
+  `imported ${commits.imported} commits and ${tags.imported} tags; ` +
+    `${commits.read - commits.imported} and ${tags.read - tags.imported} were recorded before`,
 );

@@ -22,7 +22,7 @@ func (s *Store) AppendIf(ctx context.Context, events []NewEvent, query EventQuer
 	if err != nil {
 		return AppendResult{}, err
 	}
-	if s.outsideTail(request.condition) {
+	if !s.lookAheadInTail(request.condition) {
 		if err := s.lookAhead(ctx, request.condition); err != nil {
 			return AppendResult{}, err
 		}
@@ -46,7 +46,8 @@ func (s *Store) AppendIfAsync(ctx context.Context, events []NewEvent, query Even
 	if err != nil {
 		return err
 	}
-	if !s.outsideTail(request.condition) {
+	// A log that is in memory itself is read quickly under the lock as well.
+	if s.lookAheadInTail(request.condition) || s.options.TailEvents < 0 {
 		return s.submit(ctx, request, done)
 	}
 	leave, err := s.enterAppend()
@@ -119,17 +120,23 @@ func (s *Store) appendIfRequest(events []NewEvent, query EventQuery, expected *u
 	return request, nil
 }
 
-// outsideTail tells that facts below the tail decide whether a condition holds.
-func (s *Store) outsideTail(c *condition) bool {
+// lookAheadInTail checks a condition before the request queues, against the facts that are in memory: fewer are left to check while other writers are kept out. It
+// returns false if older facts must be read for that.
+func (s *Store) lookAheadInTail(c *condition) (done bool) {
 	known := s.log.current()
-	floor := known.floor()
-	if floor == 0 || s.options.TailEvents < 0 || c.plan.Nothing() || c.plan.Everything() || c.expected != nil && *c.expected > floor {
+	floor := c.floor()
+	if c.plan.Nothing() || c.plan.Everything() || floor >= known.head.SequenceNumber {
+		return true
+	}
+	version := known.latestMatch(c.plan, floor, known.head.SequenceNumber)
+	if version == 0 && known.floor() > floor {
 		return false
 	}
-	return known.latestMatch(c.plan, floor, known.head.SequenceNumber) == 0
+	c.note(&known, version)
+	return true
 }
 
-// lookAhead reads what the tail cannot answer before the request queues, so that a long read holds up nobody else.
+// lookAhead does the same with facts that the tail does not hold, so that a long read holds up nobody else.
 func (s *Store) lookAhead(ctx context.Context, c *condition) error {
 	done, err := s.enter()
 	if err != nil {
@@ -139,15 +146,30 @@ func (s *Store) lookAhead(ctx context.Context, c *condition) error {
 	ctx, stop := s.bound(ctx)
 	defer stop()
 	known := s.log.current()
-	version, err := latestMatch(ctx, &known, s.backend, c.plan, 0, known.head.SequenceNumber)
+	version, err := latestMatch(ctx, &known, s.backend, c.plan, c.floor(), known.head.SequenceNumber)
 	if err != nil {
 		if ctx.Err() != nil {
 			return s.interruptedRead(ctx)
 		}
 		return err
 	}
-	c.checked, c.epoch, c.upTo, c.version = true, known.epoch, known.head.SequenceNumber, version
+	c.note(&known, version)
 	return nil
+}
+
+// floor is the sequence number above which facts decide whether the condition holds: expected itself must match, and nothing newer.
+func (c *condition) floor() uint64 {
+	if c.expected == nil || *c.expected == 0 {
+		return 0
+	}
+	return *c.expected - 1
+}
+
+// note keeps the newest match above floor as the context's version. If there is none above a floor, the version is not known.
+func (c *condition) note(known *tail, version uint64) {
+	if version > 0 || c.floor() == 0 {
+		c.checked, c.epoch, c.upTo, c.version = true, known.epoch, known.head.SequenceNumber, version
+	}
 }
 
 func (s *Store) append(ctx context.Context, request *appendRequest) (AppendResult, error) {

@@ -67,12 +67,10 @@ func (g *Group) check(ctx context.Context, known *tail, reader Reader, request *
 			return nil
 		}
 	}
-	var floor, version uint64
+	floor, version := c.floor(), uint64(0)
 	lookedAhead := c.checked && c.epoch == known.epoch && c.upTo <= known.head.SequenceNumber
 	if lookedAhead {
 		floor, version = c.upTo, c.version
-	} else if c.expected != nil && *c.expected > 0 {
-		floor = *c.expected - 1
 	}
 	newest, err := latestMatch(ctx, known, reader, c.plan, floor, known.head.SequenceNumber)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"io"
 	"time"
+	"unicode/utf8"
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/jsonvalue"
@@ -84,8 +85,8 @@ func (r *reader) page(ctx context.Context, scan factstr.Scan, visit func(factstr
 			return 0, false, err
 		}
 		if source.admits(record.EventType) {
-			if !jsonvalue.Valid(record.Payload) {
-				return 0, false, factstr.NewError(factstr.CodeCorrupt, "sqlite: the payload of event %d is not JSON; repair that row or restore a backup", record.SequenceNumber)
+			if problem := damage(&record); problem != "" {
+				return 0, false, factstr.NewError(factstr.CodeCorrupt, "sqlite: event %[2]d: its %[1]s; repair that row or restore a backup", problem, record.SequenceNumber)
 			}
 			if !visit(record) {
 				return 0, true, nil
@@ -100,6 +101,19 @@ func (r *reader) page(ctx context.Context, scan factstr.Scan, visit func(factstr
 			}
 		}
 	}
+}
+
+// damage tells why a row cannot be handed out. Only other programs store such rows.
+func damage(record *factstr.EventRecord) string {
+	switch {
+	case !jsonvalue.Valid(record.Payload):
+		return "payload is not JSON"
+	case !utf8.ValidString(record.EventType):
+		return "event_type is not valid UTF-8"
+	case !utf8.ValidString(record.OccurredAt):
+		return "occurred_at is not valid UTF-8"
+	}
+	return ""
 }
 
 // source merges one statement a type, or reads one statement for all.

@@ -5,10 +5,7 @@ const { FactstrError } = require('./errors.js');
 // The stores are opened with "sequence_numbers": "string", so no sequence number ever passes through a double.
 function sequenceNumber(value) {
   if (typeof value !== 'string') {
-    throw new FactstrError(
-      'Internal',
-      `libfactstr answered a sequence number as ${typeof value}`,
-    );
+    throw new FactstrError('Internal', `libfactstr answered a sequence number as ${typeof value}`);
   }
   return BigInt(value);
 }
@@ -43,29 +40,20 @@ function queryResult(text) {
   ]);
 }
 
-const appendResultFields = [
-  'first_sequence_number',
-  'last_sequence_number',
-  'committed_count',
-];
+const appendResultFields = ['first_sequence_number', 'last_sequence_number', 'committed_count'];
 
 function appendResult(text) {
   return withVersions({}, JSON.parse(text), appendResultFields);
 }
 
 function conflict(parsed) {
-  return withVersions({}, parsed, [
-    'expected_context_version',
-    'actual_context_version',
-  ]);
+  return withVersions({}, parsed, ['expected_context_version', 'actual_context_version']);
 }
 
 /** The answer of a conditional append: an InteropAppendResult, or the InteropError that holds the conflict. */
 function appendIfResult(text) {
   const parsed = JSON.parse(text);
-  return parsed.conflict
-    ? { conflict: conflict(parsed.conflict) }
-    : { append_result: withVersions({}, parsed, appendResultFields) };
+  return parsed.conflict ? { conflict: conflict(parsed.conflict) } : { append_result: withVersions({}, parsed, appendResultFields) };
 }
 
 /** An InteropError. `text` may be empty; then the code alone speaks. */

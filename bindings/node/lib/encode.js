@@ -17,10 +17,7 @@ function stringify(value, what) {
   try {
     return JSON.stringify(value);
   } catch (cause) {
-    throw invalidArgument(
-      `${what} cannot be written as JSON: ${cause?.message ?? cause}`,
-      cause,
-    );
+    throw invalidArgument(`${what} cannot be written as JSON: ${cause?.message ?? cause}`, cause);
   }
 }
 
@@ -88,15 +85,11 @@ function filter(value, what) {
   const { event_types, payload_predicates } = object(value, what);
   const fields = [];
   if (!isAbsent(event_types)) {
-    fields.push(
-      `"event_types":${stringify(array(event_types, `${what}.event_types`), `${what}.event_types`)}`,
-    );
+    fields.push(`"event_types":${stringify(array(event_types, `${what}.event_types`), `${what}.event_types`)}`);
   }
   if (!isAbsent(payload_predicates)) {
     const name = `${what}.payload_predicates`;
-    const texts = array(payload_predicates, name).map((predicate, i) =>
-      json(predicate, `${name}[${i}]`),
-    );
+    const texts = array(payload_predicates, name).map((predicate, i) => json(predicate, `${name}[${i}]`));
     fields.push(`"payload_predicates":[${texts.join(',')}]`);
   }
   return `{${fields.join(',')}}`;
@@ -116,16 +109,12 @@ function query(value) {
   const { filters, min_sequence_number, limit: rows } = object(value, 'query');
   const fields = [];
   if (!isAbsent(filters)) {
-    const texts = array(filters, 'query.filters').map((entry, i) =>
-      filter(entry, `query.filters[${i}]`),
-    );
+    const texts = array(filters, 'query.filters').map((entry, i) => filter(entry, `query.filters[${i}]`));
     fields.push(`"filters":[${texts.join(',')}]`);
   }
   if (!isAbsent(min_sequence_number)) {
     if (typeof min_sequence_number !== 'bigint') {
-      throw invalidArgument(
-        'query.min_sequence_number must be a BigInt such as 5n: a Number cannot hold every sequence number',
-      );
+      throw invalidArgument('query.min_sequence_number must be a BigInt such as 5n: a Number cannot hold every sequence number');
     }
     fields.push(`"min_sequence_number":${min_sequence_number}`);
   }
@@ -141,9 +130,7 @@ function expected(value) {
     return undefined;
   }
   if (typeof value !== 'bigint') {
-    throw invalidArgument(
-      'expected must be a BigInt such as 5n, or null: a Number cannot hold every sequence number',
-    );
+    throw invalidArgument('expected must be a BigInt such as 5n, or null: a Number cannot hold every sequence number');
   }
   return value;
 }
@@ -160,9 +147,7 @@ function numbers(value, what, known) {
   const fields = {};
   for (const [name, setting] of Object.entries(object(value, what))) {
     if (!Object.hasOwn(known, name)) {
-      throw invalidArgument(
-        `${what}.${name} is unknown; there are ${Object.keys(known).join(', ')}`,
-      );
+      throw invalidArgument(`${what}.${name} is unknown; there are ${Object.keys(known).join(', ')}`);
     }
     if (!isAbsent(setting)) {
       fields[known[name]] = wholeNumber(setting, `${what}.${name}`);

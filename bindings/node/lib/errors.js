@@ -21,11 +21,7 @@ Object.defineProperty(FactstrError.prototype, 'name', {
 });
 
 function invalidArgument(message, cause) {
-  return new FactstrError(
-    'InvalidArgument',
-    message,
-    cause === undefined ? {} : { cause },
-  );
+  return new FactstrError('InvalidArgument', message, cause === undefined ? {} : { cause });
 }
 
 module.exports = { FactstrError, invalidArgument };

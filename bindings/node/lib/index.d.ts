@@ -187,12 +187,7 @@ interface Store {
 
   appendAsync(events: NewEvent[], options?: RequestOptions | null): Promise<AppendResult>;
   queryAsync(query?: EventQuery | null, options?: RequestOptions | null): Promise<QueryResult>;
-  appendIfAsync(
-    events: NewEvent[],
-    query: EventQuery,
-    expected?: bigint | null,
-    options?: RequestOptions | null,
-  ): Promise<AppendIfResult>;
+  appendIfAsync(events: NewEvent[], query: EventQuery, expected?: bigint | null, options?: RequestOptions | null): Promise<AppendIfResult>;
 
   /** Sees every batch committed after it returned. */
   streamAll(handle: StreamHandler, options?: StreamOptions | null): EventStreamSubscription;

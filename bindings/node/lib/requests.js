@@ -1,30 +1,11 @@
 'use strict';
 
-const encode = require('./encode.js');
-const { FactstrError, invalidArgument } = require('./errors.js');
+const { cancelled, onAbort } = require('./abort.js');
 const { OK, holdLoop, makeError, native, receivers, releaseLoop } = require('./native.js');
 
 // Submitted and not yet answered, by tag. An entry keeps its store from being collected.
 const pending = new Map();
 let lastTag = 0;
-
-function abortSignal(options) {
-  if (encode.isAbsent(options)) {
-    return undefined;
-  }
-  const { signal } = encode.object(options, 'options');
-  if (encode.isAbsent(signal)) {
-    return undefined;
-  }
-  if (typeof signal.aborted !== 'boolean' || typeof signal.addEventListener !== 'function') {
-    throw invalidArgument('options.signal must be an AbortSignal');
-  }
-  return signal;
-}
-
-function cancelled(signal, message) {
-  return new FactstrError('Cancelled', message, { cause: signal.reason });
-}
 
 /**
  * Submits a request and promises its decoded answer. When the signal aborts, a request that still waits in the queue is rejected with `Cancelled`
@@ -37,24 +18,19 @@ function submit(store, handle, signal, send, decodeAnswer) {
     }
     const tag = ++lastTag;
     send(tag);
-    const entry = { store, resolve, reject, decodeAnswer, signal, onAbort: undefined };
-    if (signal !== undefined) {
-      entry.onAbort = () => native.cancel(handle, tag);
-      signal.addEventListener('abort', entry.onAbort, { once: true });
-    }
-    pending.set(tag, entry);
+    const ignoreAbort = signal && onAbort(signal, () => native.cancel(handle, tag));
+    pending.set(tag, { store, resolve, reject, decodeAnswer, signal, ignoreAbort });
     holdLoop();
   });
 }
 
-const CONFLICT = 'ConditionalAppendConflict';
-
 function settle(entry, status, text) {
+  const code = status === OK ? 'Ok' : native.statusName(status);
   // A conflict is an answer to the caller of a conditional append, as it is in the blocking call.
-  if (status === OK || native.statusName(status) === CONFLICT) {
+  if (code === 'Ok' || code === 'ConditionalAppendConflict') {
     entry.resolve(entry.decodeAnswer(text));
   } else {
-    entry.reject(makeError(status, text, entry.signal?.aborted ? entry.signal.reason : undefined));
+    entry.reject(makeError(status, text, code === 'Cancelled' ? entry.signal?.reason : undefined));
   }
 }
 
@@ -62,7 +38,7 @@ receivers.completion = (tag, status, text) => {
   const entry = pending.get(tag);
   pending.delete(tag);
   releaseLoop();
-  entry.signal?.removeEventListener('abort', entry.onAbort);
+  entry.ignoreAbort?.();
   try {
     settle(entry, status, text);
   } catch (error) {
@@ -70,4 +46,4 @@ receivers.completion = (tag, status, text) => {
   }
 };
 
-module.exports = { abortSignal, cancelled, submit };
+module.exports = { submit };

@@ -1,10 +1,11 @@
 'use strict';
 
+const { signalOf } = require('./abort.js');
 const decode = require('./decode.js');
 const encode = require('./encode.js');
 const { FactstrError, invalidArgument } = require('./errors.js');
 const { native } = require('./native.js');
-const { abortSignal, submit } = require('./requests.js');
+const { submit } = require('./requests.js');
 const { allClosed, openDurable, openLive } = require('./streams.js');
 
 // 0.5.2 had no close(): a store that is dropped without it is closed when it is collected. Open streams and requests keep it from that.
@@ -41,9 +42,7 @@ class Store {
   }
 
   appendIf(events, query, expected) {
-    return decode.appendIfResult(
-      native.appendIf(this.#open, encode.events(events), encode.query(query), encode.expected(expected)),
-    );
+    return decode.appendIfResult(native.appendIf(this.#open, encode.events(events), encode.query(query), encode.expected(expected)));
   }
 
   // The asynchronous forms are async functions, so that bad input rejects as everything else does.
@@ -51,13 +50,13 @@ class Store {
   async appendAsync(events, options) {
     const handle = this.#open;
     const text = encode.events(events);
-    return submit(this, handle, abortSignal(options), (tag) => native.appendSubmit(handle, text, tag), decode.appendResult);
+    return submit(this, handle, signalOf(options), (tag) => native.appendSubmit(handle, text, tag), decode.appendResult);
   }
 
   async queryAsync(query, options) {
     const handle = this.#open;
     const text = encode.query(query);
-    return submit(this, handle, abortSignal(options), (tag) => native.querySubmit(handle, text, tag), decode.queryResult);
+    return submit(this, handle, signalOf(options), (tag) => native.querySubmit(handle, text, tag), decode.queryResult);
   }
 
   async appendIfAsync(events, query, expected, options) {
@@ -68,7 +67,7 @@ class Store {
     return submit(
       this,
       handle,
-      abortSignal(options),
+      signalOf(options),
       (tag) => native.appendIfSubmit(handle, eventsText, queryText, version, tag),
       decode.appendIfResult,
     );

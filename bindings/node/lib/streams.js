@@ -1,10 +1,10 @@
 'use strict';
 
+const { cancelled, onAbort, signalOf } = require('./abort.js');
 const decode = require('./decode.js');
 const encode = require('./encode.js');
 const { FactstrError, invalidArgument } = require('./errors.js');
 const { OK, holdLoop, makeError, native, receivers, releaseLoop } = require('./native.js');
-const { abortSignal, cancelled } = require('./requests.js');
 
 // Open streams by id. An entry keeps its store and its handler from being collected until the stream has ended.
 const streams = new Map();
@@ -37,7 +37,7 @@ class Stream {
   #handler;
   #onError;
   #signal;
-  #onAbort;
+  #ignoreAbort;
   #id = ++lastId;
   #ready = settlement();
   #closed = settlement();
@@ -59,7 +59,7 @@ class Stream {
     this.store = store;
     this.#handler = handler;
     this.#onError = onError;
-    this.#signal = abortSignal(options);
+    this.#signal = signalOf(options);
   }
 
   get ready() {
@@ -78,8 +78,7 @@ class Stream {
     streams.set(this.#id, this);
     this.ref();
     if (this.#signal !== undefined) {
-      this.#onAbort = () => this.unsubscribe();
-      this.#signal.addEventListener('abort', this.#onAbort, { once: true });
+      this.#ignoreAbort = onAbort(this.#signal, () => this.unsubscribe());
     }
   }
 
@@ -141,7 +140,7 @@ class Stream {
   onEnd(status, text) {
     this.#end = { status, text };
     streams.delete(this.#id);
-    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#ignoreAbort?.();
     this.unref();
     if (!this.#running) {
       this.#finish();

@@ -103,13 +103,13 @@ napi_value undefined(napi_env env);
 /* The session and the arguments of a call; false with an exception pending. */
 bool call_info(napi_env env, napi_callback_info info, size_t argc, napi_value *argv, session **s);
 
-#define CHECK(env, call, failed)                          \
-  do {                                                    \
-    napi_status check_status = (call);                    \
-    if (check_status != napi_ok) {                        \
-      throw_unexpected((env), check_status, #call);       \
-      return failed;                                      \
-    }                                                     \
+#define CHECK(env, call, failed)                                                                                                                     \
+  do {                                                                                                                                               \
+    napi_status check_status = (call);                                                                                                               \
+    if (check_status != napi_ok) {                                                                                                                   \
+      throw_unexpected((env), check_status, #call);                                                                                                  \
+      return failed;                                                                                                                                 \
+    }                                                                                                                                                \
   } while (0)
 
 /* ---- library.c, stores.c, requests.c, streams.c: the functions that JavaScript sees ---- */

@@ -52,6 +52,6 @@ static napi_value unref_loop(napi_env env, napi_callback_info info) {
 }
 
 const function_entry library_functions[] = {
-    {"statusName", status_name}, {"configure", configure},    {"openHandles", open_handles},
+    {"statusName", status_name}, {"configure", configure},  {"openHandles", open_handles},
     {"refLoop", ref_loop},       {"unrefLoop", unref_loop}, {NULL, NULL},
 };

@@ -45,8 +45,8 @@ static napi_value append_submit(napi_env env, napi_callback_info info) {
   factstr_store store;
   double tag;
   text events;
-  if (!call_info(env, info, 3, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) ||
-      !read_double(s, env, argv[2], "tag", &tag) || !text_read(s, env, argv[1], "events", &events)) {
+  if (!call_info(env, info, 3, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) || !read_double(s, env, argv[2], "tag", &tag) ||
+      !text_read(s, env, argv[1], "events", &events)) {
     return NULL;
   }
   item *it = request_create(s, env, tag);
@@ -70,8 +70,7 @@ static napi_value append_if_submit(napi_env env, napi_callback_info info) {
   text events;
   text query;
   napi_valuetype type;
-  if (!call_info(env, info, 5, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) ||
-      !read_double(s, env, argv[4], "tag", &tag)) {
+  if (!call_info(env, info, 5, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) || !read_double(s, env, argv[4], "tag", &tag)) {
     return NULL;
   }
   CHECK(env, napi_typeof(env, argv[3], &type), NULL);
@@ -90,8 +89,8 @@ static napi_value append_if_submit(napi_env env, napi_callback_info info) {
   item *it = request_create(s, env, tag);
   if (it != NULL) {
     factstr_buffer error = {NULL, 0};
-    factstr_status status = factstr_append_if_submit(store, events.data, events.len, query.data, query.len, none ? NULL : &expected,
-                                                     (uint64_t)tag, on_completion, it, NULL, &error);
+    factstr_status status = factstr_append_if_submit(store, events.data, events.len, query.data, query.len, none ? NULL : &expected, (uint64_t)tag,
+                                                     on_completion, it, NULL, &error);
     answer = submitted(s, env, status, it, &error);
   }
   text_free(&events);
@@ -106,8 +105,8 @@ static napi_value query_submit(napi_env env, napi_callback_info info) {
   factstr_store store;
   double tag;
   text query;
-  if (!call_info(env, info, 3, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) ||
-      !read_double(s, env, argv[2], "tag", &tag) || !text_read(s, env, argv[1], "query", &query)) {
+  if (!call_info(env, info, 3, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) || !read_double(s, env, argv[2], "tag", &tag) ||
+      !text_read(s, env, argv[1], "query", &query)) {
     return NULL;
   }
   item *it = request_create(s, env, tag);
@@ -127,8 +126,7 @@ static napi_value cancel(napi_env env, napi_callback_info info) {
   napi_value argv[2];
   factstr_store store;
   double tag;
-  if (!call_info(env, info, 2, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) ||
-      !read_double(s, env, argv[1], "tag", &tag)) {
+  if (!call_info(env, info, 2, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) || !read_double(s, env, argv[1], "tag", &tag)) {
     return NULL;
   }
   /* An unknown store has been closed and has answered its requests: nothing is left to cancel. */
@@ -137,6 +135,5 @@ static napi_value cancel(napi_env env, napi_callback_info info) {
 }
 
 const function_entry request_functions[] = {
-    {"appendSubmit", append_submit}, {"appendIfSubmit", append_if_submit}, {"querySubmit", query_submit},
-    {"cancel", cancel},              {NULL, NULL},
+    {"appendSubmit", append_submit}, {"appendIfSubmit", append_if_submit}, {"querySubmit", query_submit}, {"cancel", cancel}, {NULL, NULL},
 };

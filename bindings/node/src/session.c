@@ -123,8 +123,7 @@ static item *take_all(session *s) {
 static napi_status dispatch_item(napi_env env, napi_value receiver, napi_value dispatch, const item *it) {
   napi_value argv[5];
   napi_status status;
-  if ((status = napi_create_int32(env, it->kind, &argv[0])) != napi_ok ||
-      (status = napi_create_double(env, it->id, &argv[1])) != napi_ok ||
+  if ((status = napi_create_int32(env, it->kind, &argv[0])) != napi_ok || (status = napi_create_double(env, it->id, &argv[1])) != napi_ok ||
       (status = napi_create_int32(env, it->status, &argv[2])) != napi_ok ||
       (status = napi_create_bigint_uint64(env, it->delivery, &argv[3])) != napi_ok ||
       (status = napi_create_string_utf8(env, it->text == NULL ? "" : it->text, it->text_len, &argv[4])) != napi_ok) {

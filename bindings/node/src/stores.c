@@ -82,8 +82,7 @@ static napi_value append(napi_env env, napi_callback_info info) {
   napi_value argv[2];
   factstr_store store;
   text events;
-  if (!call_info(env, info, 2, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) ||
-      !text_read(s, env, argv[1], "events", &events)) {
+  if (!call_info(env, info, 2, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) || !text_read(s, env, argv[1], "events", &events)) {
     return NULL;
   }
   factstr_buffer out = {NULL, 0};
@@ -130,8 +129,7 @@ static napi_value query(napi_env env, napi_callback_info info) {
   napi_value argv[2];
   factstr_store store;
   text query_text;
-  if (!call_info(env, info, 2, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) ||
-      !text_read(s, env, argv[1], "query", &query_text)) {
+  if (!call_info(env, info, 2, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) || !text_read(s, env, argv[1], "query", &query_text)) {
     return NULL;
   }
   factstr_buffer out = {NULL, 0};
@@ -141,6 +139,11 @@ static napi_value query(napi_env env, napi_callback_info info) {
 }
 
 const function_entry store_functions[] = {
-    {"openMemory", open_memory}, {"openSqlite", open_sqlite}, {"closeStore", close_store}, {"append", append},
-    {"appendIf", append_if},     {"query", query},            {NULL, NULL},
+    {"openMemory", open_memory},
+    {"openSqlite", open_sqlite},
+    {"closeStore", close_store},
+    {"append", append},
+    {"appendIf", append_if},
+    {"query", query},
+    {NULL, NULL},
 };

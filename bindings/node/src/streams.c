@@ -87,8 +87,8 @@ static napi_value open_stream(napi_env env, napi_callback_info info) {
   factstr_store store;
   double id;
   text registration;
-  if (!call_info(env, info, 3, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) ||
-      !read_double(s, env, argv[2], "id", &id) || !text_read(s, env, argv[1], "registration", &registration)) {
+  if (!call_info(env, info, 3, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) || !read_double(s, env, argv[2], "id", &id) ||
+      !text_read(s, env, argv[1], "registration", &registration)) {
     return NULL;
   }
   stream_data *data = NULL;
@@ -182,6 +182,6 @@ static napi_value close_stream(napi_env env, napi_callback_info info) {
 }
 
 const function_entry stream_functions[] = {
-    {"openStream", open_stream}, {"acknowledge", acknowledge},  {"refuse", refuse},
+    {"openStream", open_stream},  {"acknowledge", acknowledge},  {"refuse", refuse},
     {"unsubscribe", unsubscribe}, {"closeStream", close_stream}, {NULL, NULL},
 };

@@ -1,0 +1,52 @@
+'use strict';
+
+const encode = require('./encode.js');
+const { FactstrError, invalidArgument } = require('./errors.js');
+
+// One listener a signal, however many calls share it: Node warns of a leak at the eleventh.
+const callbacks = new WeakMap();
+
+/** The signal of an options argument, or undefined. */
+function signalOf(options) {
+  if (encode.isAbsent(options)) {
+    return undefined;
+  }
+  const { signal } = encode.object(options, 'options');
+  if (encode.isAbsent(signal)) {
+    return undefined;
+  }
+  if (typeof signal.aborted !== 'boolean' || typeof signal.addEventListener !== 'function') {
+    throw invalidArgument('options.signal must be an AbortSignal');
+  }
+  return signal;
+}
+
+/** Calls `callback` when the signal aborts. Answers the function that takes this back. */
+function onAbort(signal, callback) {
+  let waiting = callbacks.get(signal);
+  if (waiting === undefined) {
+    waiting = { set: new Set() };
+    waiting.listener = () => {
+      callbacks.delete(signal);
+      for (const waiter of waiting.set) {
+        waiter();
+      }
+    };
+    callbacks.set(signal, waiting);
+    signal.addEventListener('abort', waiting.listener, { once: true });
+  }
+  waiting.set.add(callback);
+  return () => {
+    waiting.set.delete(callback);
+    if (waiting.set.size === 0 && callbacks.get(signal) === waiting) {
+      callbacks.delete(signal);
+      signal.removeEventListener('abort', waiting.listener);
+    }
+  };
+}
+
+function cancelled(signal, message) {
+  return new FactstrError('Cancelled', message, { cause: signal.reason });
+}
+
+module.exports = { cancelled, onAbort, signalOf };

@@ -1,0 +1,120 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { spawn } = require('node:child_process');
+const { once } = require('node:events');
+const fs = require('node:fs');
+const path = require('node:path');
+const { test } = require('node:test');
+
+const { FactstrSqliteStore } = require('../lib/index.js');
+const { facts, folder, noHandleIsLeftOpen, openSqlite, withCode } = require('./stores.js');
+
+noHandleIsLeftOpen();
+
+function refusesToOpen(file, code, more) {
+  assert.throws(() => new FactstrSqliteStore(file), withCode(code, more));
+}
+
+test('a path must be text that can name a file', () => {
+  for (const bad of [undefined, null, 5, {}, '', ':memory:', 'with \u0000 inside', 'half \ud83d of a pair']) {
+    refusesToOpen(bad, 'InvalidArgument', (error) => error.message.includes('path'));
+  }
+});
+
+test('missing folders of the path are created', (t) => {
+  const file = path.join(folder(t), 'not', 'there', 'facts.sqlite');
+  openSqlite(t, undefined, file).append(facts('a'));
+  assert.ok(fs.existsSync(file));
+});
+
+test('a path below a file cannot be opened', (t) => {
+  const file = path.join(folder(t), 'file');
+  fs.writeFileSync(file, 'text');
+  refusesToOpen(path.join(file, 'facts.sqlite'), 'BackendFailure', (error) => typeof error.reason === 'string');
+});
+
+test('a folder that nothing can be written to is a BackendFailure', () => {
+  // The file system of processes: read-only for every user, root too.
+  refusesToOpen('/proc/self/facts.sqlite', 'BackendFailure', (error) => typeof error.reason === 'string');
+});
+
+test('a path that is a folder is refused', (t) => {
+  const made = folder(t);
+  assert.throws(
+    () => new FactstrSqliteStore(made),
+    (error) => ['BackendFailure', 'InvalidArgument', 'UnsupportedFormat'].includes(error.code) && withCode(error.code)(error),
+  );
+});
+
+test('a file that is not a database is UnsupportedFormat and stays as it is', (t) => {
+  const file = path.join(folder(t), 'letter.txt');
+  fs.writeFileSync(file, 'Dear database,\n'.repeat(100));
+  refusesToOpen(file, 'UnsupportedFormat');
+  assert.equal(fs.readFileSync(file, 'utf8'), 'Dear database,\n'.repeat(100));
+});
+
+const lockingProgram = `
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("BEGIN IMMEDIATE")
+print("locked", flush=True)
+sys.stdin.readline()
+`;
+
+test('a database that another program keeps locked answers Busy, and works when it is free', async (t) => {
+  // G5
+  const file = path.join(folder(t), 'facts.sqlite');
+  const store = openSqlite(t, { busyTimeoutMs: 50 }, file);
+  const locking = spawn('python3', ['-c', lockingProgram, file], { stdio: ['pipe', 'pipe', 'inherit'] });
+  t.after(() => locking.kill());
+  await once(locking.stdout, 'data');
+  assert.throws(() => store.append(facts('a')), withCode('Busy'));
+  await assert.rejects(store.appendAsync(facts('a')), withCode('Busy'));
+  locking.stdin.end('\n');
+  await once(locking, 'close');
+  assert.equal(store.append(facts('b')).first_sequence_number, 1n);
+});
+
+// The dynamic linker shares a library by its soname, so a true second copy needs another one.
+function secondCopy(into) {
+  const native = path.join(__dirname, '../native/linux-x64-gnu');
+  for (const [from, to] of [
+    ['libfactstr.so.0', 'libfactstr.so.9'],
+    ['factstr_node.node', 'factstr_node.node'],
+  ]) {
+    const bytes = fs.readFileSync(path.join(native, from));
+    let at = -1;
+    while ((at = bytes.indexOf('libfactstr.so.0', at + 1)) >= 0) {
+      bytes.write('libfactstr.so.9', at);
+    }
+    fs.writeFileSync(path.join(into, to), bytes);
+  }
+  return path.join(into, 'factstr_node.node');
+}
+
+const secondCopyProgram = `
+const { FactstrSqliteStore } = require(process.argv[1]);
+const [, , addon, file] = process.argv;
+const store = new FactstrSqliteStore(file);
+const makeError = (status, text) => new Error(text);
+const second = require(addon).attach(() => {}, makeError);
+try {
+  second.openSqlite(file, '{}');
+} catch (error) {
+  console.log(error.message);
+}
+store.append([{ event_type: 'a', payload: 1 }]);
+console.log(store.query().event_records.length);
+`;
+
+test('a second copy of the library in one process may not open the same file', async (t) => {
+  const made = folder(t);
+  const child = spawn(process.execPath, ['-e', secondCopyProgram, require.resolve('../lib/index.js'), secondCopy(made), path.join(made, 'facts.sqlite')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const output = (await child.stdout.toArray()).join('');
+  const [error, count] = output.trim().split('\n');
+  assert.equal(JSON.parse(error).code, 'InvalidState', output);
+  assert.equal(count, '1');
+});

@@ -1,0 +1,181 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+
+const { Deliveries } = require('./deliveries.js');
+const { FactstrError } = require('../lib/index.js');
+
+/** The two forms of every call; a scenario must come out the same in both. */
+const calls = {
+  blocking: {
+    append: async (store, events) => store.append(events),
+    appendIf: async (store, events, query, expected) => store.appendIf(events, query, expected),
+    query: async (store, query) => store.query(query),
+  },
+  promises: {
+    append: (store, events) => store.appendAsync(events),
+    appendIf: (store, events, query, expected) => store.appendIfAsync(events, query, expected),
+    query: (store, query) => store.queryAsync(query),
+  },
+};
+
+function version(number) {
+  return number === null || number === undefined ? number : BigInt(number);
+}
+
+/** A query of a scenario as a JavaScript program writes it. */
+function asked(query) {
+  return query && { ...query, min_sequence_number: version(query.min_sequence_number) };
+}
+
+/** What JavaScript got, spelled as the scenario spells it: numbers for BigInt, absent fields left out, no occurred_at. */
+function spelled(value) {
+  return JSON.parse(
+    JSON.stringify(value, (key, member) => {
+      if (typeof member === 'bigint') {
+        return Number(member);
+      }
+      return key !== 'payload' && member === null ? undefined : member;
+    }),
+  );
+}
+
+function records(given) {
+  return given.map(({ occurred_at, payload, ...rest }) => {
+    assert.ok(typeof occurred_at === 'string' && occurred_at !== '', 'occurred_at must be a non-empty string');
+    return { ...spelled(rest), payload };
+  });
+}
+
+function answer(result) {
+  if (result.conflict) {
+    return { code: 'ConditionalAppendConflict', conflict: result.conflict };
+  }
+  const value = result.append_result ?? result;
+  const { event_records, ...versions } = value;
+  return event_records === undefined ? spelled(value) : { ...spelled(versions), event_records: records(event_records) };
+}
+
+/** The answer of a call, or its failure as an object with a code. */
+async function outcome(call) {
+  try {
+    return answer(await call());
+  } catch (error) {
+    return failure(error);
+  }
+}
+
+function failure(error) {
+  if (!(error instanceof FactstrError)) {
+    throw error;
+  }
+  return { code: error.code, message: error.message, reason: error.reason, conflict: error.conflict };
+}
+
+function camelCase(retry) {
+  return retry && { maxAttempts: retry.max_attempts, delayMs: retry.delay_ms, delayMaxMs: retry.delay_max_ms };
+}
+
+/** Plays the steps of a scenario; the format is described beside the scenarios. */
+class ScenarioPlayer {
+  #open;
+  #store;
+  #calls;
+  #streams = new Map();
+
+  constructor(open, form) {
+    this.#open = open;
+    this.#store = open();
+    this.#calls = calls[form];
+  }
+
+  static forms = Object.keys(calls);
+
+  async play(steps) {
+    const kinds = {
+      append: (step) => this.#append(step),
+      append_if: (step) => this.#appendIf(step),
+      query: (step) => this.#query(step),
+      open: (step) => this.#openStream(step),
+      receives: (step) => this.#receives(step),
+      unsubscribe: (step) => this.#streams.get(step.stream).subscription.unsubscribe(),
+      ends: (step) => this.#ends(step),
+      reopen: () => this.#reopen(),
+    };
+    for (const [i, step] of steps.entries()) {
+      const kind = Object.keys(kinds).find((name) => name in step);
+      assert.ok(kind, `step ${i + 1} is of no known kind: ${JSON.stringify(step)}`);
+      try {
+        await kinds[kind](step);
+      } catch (error) {
+        error.message = `step ${i + 1}: ${error.message}`;
+        throw error;
+      }
+    }
+  }
+
+  async #append({ append, gives, fails }) {
+    this.#compare(await outcome(() => this.#calls.append(this.#store, append)), gives, fails);
+  }
+
+  async #appendIf({ append_if: { events, query, expected }, gives, fails }) {
+    this.#compare(await outcome(() => this.#calls.appendIf(this.#store, events, asked(query), version(expected))), gives, fails);
+  }
+
+  async #query({ query, gives, fails }) {
+    this.#compare(await outcome(() => this.#calls.query(this.#store, asked(query))), gives, fails);
+  }
+
+  async #openStream({ stream, open: { query, durable, retry }, fail_deliveries = [], fails }) {
+    let delivery = 0;
+    const seen = new Deliveries(() => !fail_deliveries.includes(++delivery));
+    this.#streams.set(stream, { seen });
+    try {
+      this.#streams.get(stream).subscription = await this.#register(seen.handler, asked(query), durable, { retry: camelCase(retry) });
+    } catch (error) {
+      assert.ok(fails, `${stream} failed: ${error.stack}`);
+      this.#compare(failure(error), undefined, fails);
+      return;
+    }
+    assert.equal(fails, undefined, `${stream} must fail with ${JSON.stringify(fails)}`);
+  }
+
+  #register(handler, query, durable, options) {
+    if (durable === undefined) {
+      return query === undefined ? this.#store.streamAll(handler) : this.#store.streamTo(query, handler);
+    }
+    return query === undefined
+      ? this.#store.streamAllDurable(durable, handler, options)
+      : this.#store.streamToDurable(durable, query, handler, options);
+  }
+
+  async #receives({ stream, receives }) {
+    for (const expected of receives) {
+      assert.deepEqual(records(await this.#streams.get(stream).seen.next()), expected);
+    }
+  }
+
+  async #ends({ stream, ends }) {
+    const ended = await this.#streams.get(stream).subscription.closed.then(() => ({ code: 'Ok' }), failure);
+    this.#compare(ended, undefined, ends);
+  }
+
+  #reopen() {
+    this.#store.close();
+    this.#store = this.#open();
+  }
+
+  /** `gives` exactly, or of `fails` the fields that it names. */
+  #compare(actual, gives, fails) {
+    if (gives !== undefined) {
+      const { event_records, ...rest } = gives;
+      assert.deepEqual(actual, event_records === undefined ? spelled(rest) : { ...spelled(rest), event_records });
+      return;
+    }
+    for (const [field, value] of Object.entries(fails)) {
+      assert.deepEqual(spelled({ is: actual[field] }), spelled({ is: value }), `${field} of ${actual.code}: ${actual.message}`);
+    }
+  }
+}
+
+module.exports = { ScenarioPlayer };

@@ -1,0 +1,228 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { test } = require('node:test');
+
+const { Deliveries, signal } = require('./deliveries.js');
+const { eachStore, facts, noHandleIsLeftOpen, ofType, openMemory, withCode } = require('./stores.js');
+const { EventStreamSubscription } = require('../lib/index.js');
+
+noHandleIsLeftOpen();
+
+eachStore('live streams', (open) => {
+  test('a stream sees what is committed after it was opened, one delivery per batch, in order', async (t) => {
+    // G15 G16
+    const store = open(t);
+    store.append(facts('before'));
+    const seen = new Deliveries();
+    assert.ok(store.streamAll(seen.handler) instanceof EventStreamSubscription);
+    store.append(facts('a', 'b'));
+    store.append(facts('c'));
+    const batch = await seen.next();
+    assert.deepEqual(
+      batch.map((event) => [event.sequence_number, event.event_type, event.payload]),
+      [
+        [2n, 'a', { type: 'a' }],
+        [3n, 'b', { type: 'b' }],
+      ],
+    );
+    assert.deepEqual(await seen.types(1), ['c']);
+  });
+
+  test('a filtered stream gets the matching events of a batch, and nothing for conflicts', async (t) => {
+    // G15
+    const store = open(t);
+    const seen = new Deliveries();
+    store.streamTo(ofType('a'), seen.handler);
+    store.append(facts('b', 'a', 'b', 'a'));
+    store.append(facts('b'));
+    assert.ok(store.appendIf(facts('a'), ofType('a'), null).conflict);
+    store.append(facts('a', 'marker'));
+    assert.deepEqual(await seen.types(2), ['a a', 'a']);
+  });
+
+  test('the handler never runs inside the call that commits', async (t) => {
+    // G17 G18
+    const store = open(t);
+    const seen = new Deliveries();
+    let inside = false;
+    store.streamAll((events) => {
+      assert.equal(inside, false);
+      return seen.handler(events);
+    });
+    inside = true;
+    store.append(facts('a'));
+    inside = false;
+    await seen.next();
+  });
+
+  test('the next batch waits for the promise of the one before', async (t) => {
+    // G17
+    const store = open(t);
+    const gates = [signal(), signal()];
+    let running = 0;
+    const seen = new Deliveries(async (events) => {
+      assert.equal(++running, 1);
+      await gates[Number(events[0].sequence_number) - 1]?.promise;
+      running--;
+    });
+    store.streamAll(seen.handler);
+    store.append(facts('a'));
+    store.append(facts('b'));
+    store.append(facts('c'));
+    assert.deepEqual(await seen.types(1), ['a']);
+    gates[0].resolve();
+    assert.deepEqual(await seen.types(1), ['b']);
+    gates[1].resolve();
+    assert.deepEqual(await seen.types(1), ['c']);
+  });
+
+  test('a failing handler affects neither the append, nor other streams, nor its own later batches', async (t) => {
+    // G16
+    const store = open(t);
+    const failures = [];
+    const outcomes = [
+      () => {
+        throw new Error('thrown');
+      },
+      () => Promise.reject(new Error('rejected')),
+      () => false,
+      async () => false,
+      () => {
+        throw null;
+      },
+      () => ({
+        get then() {
+          throw new Error('no thenable');
+        },
+      }),
+    ];
+    const failing = new Deliveries((events) => outcomes[Number(events[0].sequence_number) - 1]?.());
+    const other = new Deliveries();
+    store.streamAll(failing.handler, { onError: (failure) => failures.push(failure?.message ?? failure) });
+    store.streamAll(other.handler);
+    const types = [...outcomes.keys(), 'last'].map((name) => `t${name}`);
+    for (const type of types) {
+      store.append(facts(type));
+    }
+    assert.deepEqual(await failing.types(types.length), types);
+    assert.deepEqual(await other.types(types.length), types);
+    assert.deepEqual(failures, ['thrown', 'rejected', 'the handler answered false', 'the handler answered false', null, 'no thenable']);
+  });
+
+  test('every call of the store works inside a handler', async (t) => {
+    const store = open(t);
+    const done = signal();
+    const nested = new Deliveries();
+    const subscription = store.streamTo(ofType('start'), (events) => {
+      try {
+        const { current_context_version } = store.query(ofType('start'));
+        assert.equal(current_context_version, events[0].sequence_number);
+        store.append(facts('appended'));
+        assert.ok(store.appendIf(facts('conditional'), ofType('conditional'), null).append_result);
+        store.streamTo(ofType('nested'), nested.handler);
+        store.append(facts('nested'));
+        subscription.unsubscribe();
+        done.resolve(store.appendAsync(facts('awaited')));
+      } catch (error) {
+        done.reject(error);
+      }
+    });
+    store.append(facts('start'));
+    assert.ok(await done.promise);
+    assert.deepEqual(await nested.types(1), ['nested']);
+    await subscription.closed;
+    assert.equal(store.query().event_records.length, 5);
+  });
+
+  test('after unsubscribe() no delivery starts, not even one that was on its way', async (t) => {
+    // G17
+    const store = open(t);
+    const marker = new Deliveries();
+    let deliveries = 0;
+    const subscription = store.streamAll(() => void deliveries++);
+    store.streamAll(marker.handler);
+    store.append(facts('a'));
+    // The batch has been committed and may be queued for this thread, which has not yielded since.
+    subscription.unsubscribe();
+    subscription.unsubscribe();
+    store.append(facts('b'));
+    assert.deepEqual(await marker.types(2), ['a', 'b']);
+    await subscription.closed;
+    assert.equal(deliveries, 0);
+  });
+
+  test('closed waits for the handler that is running', async (t) => {
+    // G17
+    const store = open(t);
+    const gate = signal();
+    let finished = false;
+    const seen = new Deliveries(async () => {
+      await gate.promise;
+      finished = true;
+    });
+    const subscription = store.streamAll(seen.handler);
+    store.append(facts('a'));
+    await seen.next();
+    subscription.unsubscribe();
+    const other = new Deliveries();
+    store.streamAll(other.handler);
+    store.append(facts('marker'));
+    await other.next();
+    gate.resolve();
+    await subscription.closed;
+    assert.equal(finished, true);
+  });
+
+  test('closing the store inside a handler ends its streams normally', async (t) => {
+    const store = open(t);
+    const subscription = store.streamAll(() => store.close());
+    const other = store.streamAll(() => {});
+    store.append(facts('a'));
+    assert.equal(await subscription.closed, undefined);
+    assert.equal(await other.closed, undefined);
+    assert.throws(() => store.append(facts('b')), withCode('StoreClosed'));
+  });
+
+  test('a signal ends the stream', async (t) => {
+    const store = open(t);
+    const controller = new AbortController();
+    const subscription = store.streamAll(() => {}, { signal: controller.signal });
+    controller.abort();
+    await subscription.closed;
+    assert.throws(() => store.streamAll(() => {}, { signal: controller.signal }), withCode('Cancelled'));
+  });
+});
+
+test('a handler that is slow does not hold up appends, and gets every batch', async (t) => {
+  // G15 G18
+  const store = openMemory(t);
+  const gate = signal();
+  const seen = new Deliveries(() => gate.promise);
+  store.streamAll(seen.handler);
+  for (let i = 0; i < 5000; i++) {
+    store.append([{ event_type: 'n', payload: i }]);
+  }
+  gate.resolve();
+  for (let i = 0; i < 5000; i++) {
+    assert.equal((await seen.next())[0].payload, i);
+  }
+});
+
+test('using and await using end subscriptions and stores', { skip: Symbol.asyncDispose === undefined }, async (t) => {
+  const store = openMemory(t);
+  const first = store.streamAll(() => {});
+  first[Symbol.dispose]();
+  await first.closed;
+  const second = store.streamAll(() => {});
+  await second[Symbol.asyncDispose]();
+  const third = store.streamAll(() => {});
+  await store[Symbol.asyncDispose]();
+  await third.closed;
+  store[Symbol.dispose]();
+  assert.throws(() => store.query(), withCode('StoreClosed'));
+});
+
+test('a subscription cannot be made by hand', () => {
+  assert.throws(() => new EventStreamSubscription(), TypeError);
+});

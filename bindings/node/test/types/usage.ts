@@ -1,0 +1,61 @@
+// Compiled by tsc --strict, never run: what a program writes against the types must compile, and what is wrong must not.
+import {
+  type AppendIfResult,
+  type EventQuery,
+  type EventRecord,
+  EventStreamSubscription,
+  FactstrError,
+  FactstrMemoryStore,
+  FactstrSqliteStore,
+  configure,
+} from '@factstr/factstr-node';
+
+configure({ memoryLimitBytes: 1 << 30 });
+
+// What a program for 0.5.2 writes.
+const memory = new FactstrMemoryStore();
+const query: EventQuery = {
+  filters: [{ event_types: ['account-opened'], payload_predicates: [{ owner: 'rico' }] }],
+  min_sequence_number: null,
+};
+const appended = memory.append([{ event_type: 'account-opened', payload: { owner: 'rico' } }]);
+const last: bigint = appended.last_sequence_number + appended.committed_count;
+const version: bigint | undefined = memory.query(query).current_context_version;
+const answer: AppendIfResult = memory.appendIf([{ event_type: 'renamed', payload: {} }], query, version);
+const actual: bigint | undefined = answer.conflict?.actual_context_version ?? answer.append_result?.first_sequence_number;
+const live: EventStreamSubscription = memory.streamTo(query, (events) => events.every((event) => event.payload.owner !== last && actual));
+live.unsubscribe();
+const durable: Promise<EventStreamSubscription> = memory.streamAllDurable({ name: 'model' }, async (events: EventRecord[]) => {
+  await memory.appendAsync([{ event_type: 'seen', payload: String(events[0]?.sequence_number) }]);
+});
+
+// What 0.6 adds.
+async function added(): Promise<void> {
+  await using store = new FactstrSqliteStore('facts.sqlite', { busyTimeoutMs: 100 });
+  const signal = new AbortController().signal;
+  await store.appendIfAsync([{ event_type: 'a', payload: null }], {}, 5n, { signal });
+  await store.queryAsync({ limit: 10 }, { signal });
+  const options = { retry: { maxAttempts: 3 }, cursorEvery: { batches: 1 }, signal, onError: (failure: unknown) => void failure };
+  using subscription = await store.streamToDurable({ name: 'model' }, query, () => false, options);
+  subscription.unref().ref();
+  try {
+    await subscription.closed;
+  } catch (error) {
+    if (error instanceof FactstrError && error.code === 'HandlerFailed') {
+      const reason: string | undefined = error.reason;
+      void [reason, error.cause, error.conflict?.actual_context_version];
+    }
+  }
+}
+void [durable, added];
+
+// @ts-expect-error a Number cannot hold every sequence number
+memory.appendIf([], {}, 5);
+// @ts-expect-error nor here
+memory.query({ min_sequence_number: 5 });
+// @ts-expect-error subscriptions come from a store
+new EventStreamSubscription();
+// @ts-expect-error there is no such code
+void ((error: FactstrError) => error.code === 'Nonsense');
+// @ts-expect-error a query is no string
+memory.query('all');

@@ -3,7 +3,7 @@
 const { cancelled, onAbort, signalOf } = require('./abort.js');
 const decode = require('./decode.js');
 const encode = require('./encode.js');
-const { FactstrError, invalidArgument } = require('./errors.js');
+const { invalidArgument } = require('./errors.js');
 const { OK, holdLoop, makeError, native, receivers, releaseLoop } = require('./native.js');
 
 // Open streams by id. An entry keeps its store and its handler from being collected until the stream has ended.
@@ -41,7 +41,6 @@ class Stream {
   #id = ++lastId;
   #ready = settlement();
   #closed = settlement();
-  #live = false; // replay is done
   #unsubscribed = false;
   #end; // { status, text } once the library reported it
   #running = false; // an asynchronous handler has not settled yet
@@ -133,7 +132,6 @@ class Stream {
   }
 
   onReady() {
-    this.#live = true;
     this.#ready.resolve();
   }
 
@@ -179,24 +177,26 @@ class Stream {
   #finish() {
     native.closeStream(this.#handle);
     this.#handle = undefined;
-    const { status, text } = this.#end;
-    if (status !== OK) {
-      const error = makeError(status, text);
-      if (error.code === 'HandlerFailed' && this.#failure !== undefined) {
-        Object.defineProperty(error, 'cause', { value: this.#failure.value, configurable: true, writable: true });
-      }
-      this.#ready.reject(error);
+    const error = this.#endError();
+    this.#ready.reject(error ?? cancelled(this.#signal ?? {}, 'unsubscribed before the replay was done'));
+    // Closing the store is a normal end for who watches the stream, though not for who waits for its replay.
+    if (error === undefined || error.code === 'StoreClosed') {
+      this.#closed.resolve();
+    } else {
       this.#closed.reject(error);
-      return;
     }
-    if (!this.#live) {
-      this.#ready.reject(
-        this.#signal?.aborted
-          ? cancelled(this.#signal, 'aborted before the replay was done')
-          : new FactstrError('StoreClosed', 'the store was closed before the replay was done'),
-      );
+  }
+
+  #endError() {
+    const { status, text } = this.#end;
+    if (status === OK) {
+      return undefined;
     }
-    this.#closed.resolve();
+    const error = makeError(status, text);
+    if (error.code === 'HandlerFailed' && this.#failure !== undefined) {
+      Object.defineProperty(error, 'cause', { value: this.#failure.value, configurable: true, writable: true });
+    }
+    return error;
   }
 }
 

@@ -110,9 +110,13 @@ console.log(store.query().event_records.length);
 
 test('a second copy of the library in one process may not open the same file', async (t) => {
   const made = folder(t);
-  const child = spawn(process.execPath, ['-e', secondCopyProgram, require.resolve('../lib/index.js'), secondCopy(made), path.join(made, 'facts.sqlite')], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    ['-e', secondCopyProgram, require.resolve('../lib/index.js'), secondCopy(made), path.join(made, 'facts.sqlite')],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   const output = (await child.stdout.toArray()).join('');
   const [error, count] = output.trim().split('\n');
   assert.equal(JSON.parse(error).code, 'InvalidState', output);

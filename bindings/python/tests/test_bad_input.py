@@ -82,11 +82,10 @@ class BadEvents(StoreCase):
             with self.subTest(event=event), self.refused(InvalidArgument):
                 self.store.append([event])
 
-    def test_an_event_type_has_1_to_1000_bytes(self) -> None:
-        self.store.append([fact("é" * 500)])
-        for name in ("", "é" * 500 + "x"):
-            with self.subTest(len(name)), self.refused(InvalidArgument, "event_type"):
-                self.store.append([fact(name)])
+    def test_an_event_type_has_1000_bytes_at_most(self) -> None:
+        self.store.append([fact("é" * 500), fact("")])
+        with self.refused(InvalidArgument, "event_type"):
+            self.store.append([fact("é" * 500 + "x")])
 
     def test_what_is_no_list_of_events_is_refused(self) -> None:
         for events in ({"event_type": "a", "payload": 1}, fact("a"), "events", b"[]", 7, None):
@@ -238,7 +237,7 @@ class BadHandles(StoreCase):
         self.assertEqual(library.factstr_append(store, None, 5, None), _capi.INVALID_ARGUMENT)
         self.assertEqual(library.factstr_query(store, None, 5, None), _capi.INVALID_ARGUMENT)
         self.assertEqual(library.factstr_stream_open(store, None, 0, None, None, None, None), _capi.INVALID_ARGUMENT)
-        self.assertEqual(library.factstr_stream_next(store, 0, None, None), _capi.INVALID_HANDLE)
+        self.assertEqual(library.factstr_stream_next(store, 0, None, None), _capi.INVALID_ARGUMENT)
         self.assertEqual(library.factstr_memory_open(None, 0, None, None), _capi.INVALID_ARGUMENT)
         self.assertEqual(library.factstr_sqlite_open(None, None, 0, byref(c_uint64()), None), _capi.INVALID_ARGUMENT)
         self.assertEqual(numbers(self.store.query()), [])

@@ -28,7 +28,7 @@ class Paths(StoreCase):
 
     def test_a_path_that_cannot_exist_is_a_missing_path(self) -> None:
         (self.folder / "file").write_text("")
-        for path in ("/proc/nowhere/facts.db", self.folder / "file" / "facts.db"):
+        for path in ("/proc/nowhere/facts.db", self.folder / "file" / "folder" / "facts.db"):
             with self.subTest(path):
                 error = self.open_fails(path, factstr.BackendFailure)
                 self.assertEqual(getattr(error, "reason", None), "missing_path")

@@ -60,11 +60,12 @@ class Loading(ProgramCase):
         self.prints(
             "False True",
             """
+from pathlib import Path
 import factstr
-loaded = lambda: "libfactstr" in open("/proc/self/maps").read()
-before = loaded()
+maps = Path("/proc/self/maps")
+before = maps.read_text()
 factstr.MemoryStore().close()
-print(before, loaded())
+print("libfactstr" in before, "libfactstr" in maps.read_text())
 """,
         )
 

@@ -85,11 +85,11 @@ class Store(HandleOwner):
         Raises ConditionalAppendConflict with both versions otherwise: then nothing happened.
         """
         text = encode_events(events)
-        # An empty append is told before anything else is looked at.
-        query = encode_query(context_query) if text != b"[]" else None
-        expected = _expected(expected_context_version) if text != b"[]" else None
+        query, expected = b"{}", None
+        if text != b"[]":  # an empty append is told before anything else is looked at
+            query, expected = encode_query(context_query) or query, _expected(expected_context_version)
         submit = self._library.factstr_append_if_submit
-        return self._decoder.append_result(self._answer(submit, text, len(text), query, len(query or b""), expected))
+        return self._decoder.append_result(self._answer(submit, text, len(text), query, len(query), expected))
 
     def query(self, query: QueryInput | None = None) -> QueryResult:
         """The matching records in ascending order, and the version of their context. None or {} asks for all."""
@@ -215,8 +215,8 @@ class Store(HandleOwner):
         handle = getattr(self, "_handle", 0)
         if handle and not in_forked_child():
             warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
-            self._handle = 0
-            _close_handle(self._library, handle)
+            _close_handle(self._library, self._disown())
+            self._close_done.set()
 
 
 class MemoryStore(Store):

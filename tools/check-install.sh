@@ -62,6 +62,22 @@ CMAKE
   says_what_is_expected out/quickstart
 }
 
+ships_its_licences() { # ships_its_licences LISTING: names what is missing
+  for file in LICENSE-MIT LICENSE-APACHE; do
+    grep -qE "(^|/)$file$" <<<"$1" || { echo "$file is missing" && return 1; }
+  done
+  if grep -q libfactstr <<<"$1" && ! grep -qE '(^|/)THIRD_PARTY_LICENSES$' <<<"$1"; then
+    echo "THIRD_PARTY_LICENSES is missing, which must go with the library" && return 1
+  fi
+}
+
+for package in dist/npm/*.tgz dist/c/*.tar.gz; do
+  ships_its_licences "$(tar -tzf "$package")" || { echo "$package is not complete" >&2 && exit 1; }
+done
+for package in dist/python/*.whl; do
+  ships_its_licences "$(python3 -m zipfile --list "$package" | awk '{ print $1 }')" || { echo "$package is not complete" >&2 && exit 1; }
+done
+
 try npm node_package
 try wheel python_package
 try c-pkg-config c_package_with_pkg_config

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PLACES = {
     "include/factstr.h": r'^#define FACTSTR_VERSION "(.*)"$',
     "bindings/python/src/factstr/_version.py": r'^__version__ = "(.*)"$',
-    "CHANGELOG.md": r"^## \[(\d.*?)\]",
+    "CHANGELOG.md": r"^## \[?(\d[^] ]*)",
 }
 
 

@@ -15,8 +15,13 @@ number() { # number PATTERN LOG: the last number that stands where the pattern h
 # Each runner closes in words of its own.
 counts() { # counts RUNNER LOG -> PASSED FAILED SKIPPED
   case $1 in
-    node) echo "$(number '^ℹ pass ([0-9]+)' "$2") $(number '^ℹ fail ([0-9]+)' "$2") $(number '^ℹ skipped ([0-9]+)' "$2")" ;;
-    python) echo "$(number '([0-9]+) passed' "$2") $(($(number '([0-9]+) failed' "$2") + $(number '([0-9]+) errors?' "$2"))) $(number '([0-9]+) skipped' "$2")" ;;
+    node) echo "$(number '^ℹ pass ([0-9]+)' "$2") $(($(number '^ℹ fail ([0-9]+)' "$2") + $(number '^ℹ cancelled ([0-9]+)' "$2"))) $(number '^ℹ skipped ([0-9]+)' "$2")" ;;
+    python)
+      local failures skips
+      failures=$(($(number 'failures=([0-9]+)' "$2") + $(number 'errors=([0-9]+)' "$2")))
+      skips=$(number 'skipped=([0-9]+)' "$2")
+      echo "$(($(number '^Ran ([0-9]+) tests?' "$2") - failures - skips)) $failures $skips"
+      ;;
     *) echo "$(number '^([0-9]+) passed, [0-9]+ failed' "$2") $(number '^[0-9]+ passed, ([0-9]+) failed' "$2") $(number ', ([0-9]+) skipped$' "$2")" ;;
   esac
 }
@@ -48,7 +53,7 @@ run symbols lines one tools/check-symbols.sh
 run c lines tools/test-c.sh
 run c-sanitized lines tools/test-c.sh -fsanitize=address,undefined
 run node node node --test --test-reporter=spec bindings/node/test/*.test.*js
-run python python python3 -m pytest -q bindings/python/tests
+run python python env PYTHONPATH=bindings/python/src python3 -m unittest discover -s bindings/python/tests
 run quickstart lines one examples/quickstart/run.sh
 
 printf '\n'

@@ -1,0 +1,108 @@
+package interop
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"testing"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/jsonvalue"
+)
+
+var someRecords = []factstr.EventRecord{
+	{SequenceNumber: 1, OccurredAt: "2026-11-23T18:53:40.000001Z", EventType: "opened", Payload: json.RawMessage(`{"a":1}`)},
+	{SequenceNumber: math.MaxInt64, OccurredAt: "odd \"time\"", EventType: "\x01é\"\\\n😀", Payload: json.RawMessage(`null`)},
+}
+
+func TestTheHandmadeTextsAreWhatTheDTOsMarshalTo(t *testing.T) {
+	result := &factstr.QueryResult{EventRecords: someRecords, LastReturnedSequenceNumber: factstr.Version(math.MaxInt64)}
+	dto := InteropQueryResult{LastReturnedSequenceNumber: result.LastReturnedSequenceNumber}
+	for _, r := range someRecords {
+		dto.EventRecords = append(dto.EventRecords, InteropEventRecord(r))
+	}
+	conflict := &factstr.ConditionalAppendConflict{ExpectedContextVersion: factstr.Version(7)}
+	failure := &factstr.Error{Code: factstr.CodeConditionalAppendConflict, Message: "m\"", Conflict: conflict}
+	missing := &factstr.Error{Code: factstr.CodeNotImplemented, Message: "m", Store: "memory", Operation: "backup"}
+	full := factstr.BackendFailure(factstr.ReasonDiskFull, "full")
+	for name, c := range map[string]struct {
+		text []byte
+		dto  any
+	}{
+		"query result":       {Codec{}.AppendQueryResult(nil, result), dto},
+		"empty query result": {Codec{}.AppendQueryResult(nil, &factstr.QueryResult{}), InteropQueryResult{EventRecords: []InteropEventRecord{}}},
+		"append result": {Codec{}.AppendAppendResult(nil, factstr.AppendResult{FirstSequenceNumber: 1, LastSequenceNumber: 3, CommittedCount: 3}),
+			InteropAppendResult{FirstSequenceNumber: 1, LastSequenceNumber: 3, CommittedCount: 3}},
+		"conflict":        {Codec{}.AppendError(nil, failure), errorDTO(failure)},
+		"not implemented": {Codec{}.AppendError(nil, fmt.Errorf("wrapped: %w", missing)), errorDTO(missing)},
+		"backend failure": {Codec{}.AppendError(nil, full), errorDTO(full)},
+	} {
+		want, err := json.Marshal(c.dto)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := jsonvalue.Check(c.text, 127); err != nil {
+			t.Errorf("%s: %s: %v", name, c.text, err)
+		}
+		if !jsonvalue.Equal(c.text, want) {
+			t.Errorf("%s:\n got %s\nwant %s", name, c.text, want)
+		}
+	}
+}
+
+func TestNumbersAreStringsWhenThatWasAskedFor(t *testing.T) {
+	codec := Codec{NumbersAsStrings: true}
+	for _, c := range []struct {
+		got  []byte
+		want string
+	}{
+		{codec.AppendAppendResult(nil, factstr.AppendResult{FirstSequenceNumber: 1, LastSequenceNumber: 3, CommittedCount: 3}),
+			`{"first_sequence_number":"1","last_sequence_number":"3","committed_count":"3"}`},
+		{codec.AppendQueryResult(nil, &factstr.QueryResult{EventRecords: someRecords[:1], CurrentContextVersion: factstr.Version(math.MaxInt64)}),
+			`{"event_records":[{"sequence_number":"1","occurred_at":"2026-11-23T18:53:40.000001Z","event_type":"opened","payload":{"a":1}}],"last_returned_sequence_number":null,"current_context_version":"9223372036854775807"}`},
+		{codec.AppendError(nil, &factstr.Error{Code: factstr.CodeConditionalAppendConflict, Conflict: &factstr.ConditionalAppendConflict{ActualContextVersion: factstr.Version(5)}}),
+			`{"code":"ConditionalAppendConflict","message":"","conflict":{"expected_context_version":null,"actual_context_version":"5"}}`},
+		{codec.AppendProgress(nil, factstr.StreamProgress{Ready: true, Position: 4, ReplayTarget: 3, StoredCursor: 2}),
+			`{"state":"live","position":"4","replay_target":"3","stored_cursor":"2"}`},
+	} {
+		if string(c.got) != c.want {
+			t.Errorf("got  %s\nwant %s", c.got, c.want)
+		}
+	}
+}
+
+func TestSizesAreNeverTooSmall(t *testing.T) {
+	result := &factstr.QueryResult{EventRecords: someRecords, LastReturnedSequenceNumber: factstr.Version(math.MaxInt64), CurrentContextVersion: factstr.Version(math.MaxInt64)}
+	for i := byte(0); i < 128; i++ {
+		result.EventRecords = append(result.EventRecords, factstr.EventRecord{SequenceNumber: math.MaxUint64, EventType: string(rune(i)), Payload: json.RawMessage("1")})
+	}
+	codec := Codec{NumbersAsStrings: true}
+	if size, text := QueryResultSize(result), codec.AppendQueryResult(nil, result); len(text) > size {
+		t.Errorf("%d bytes do not fit the size %d", len(text), size)
+	}
+	if size, text := BatchSize(result.EventRecords), codec.AppendBatch(nil, result.EventRecords); len(text) > size {
+		t.Errorf("%d bytes do not fit the size %d", len(text), size)
+	}
+}
+
+func TestProgressNamesTheState(t *testing.T) {
+	for want, progress := range map[string]factstr.StreamProgress{
+		"replaying": {}, "live": {Ready: true}, "ended": {Ready: true, Ended: true},
+	} {
+		var got struct{ State string }
+		if err := json.Unmarshal(Codec{}.AppendProgress(nil, progress), &got); err != nil || got.State != want {
+			t.Errorf("got %q, %v, want %q", got.State, err, want)
+		}
+	}
+}
+
+func TestErrorsOfOthersAreInternalAndStayUTF8(t *testing.T) {
+	text := Codec{}.AppendError(nil, errors.New("broken \xff"))
+	if want := `{"code":"Internal","message":"broken ` + "\uFFFD" + `"}`; string(text) != want {
+		t.Errorf("got %s, want %s", text, want)
+	}
+	if text := (Codec{}).AppendError(nil, factstr.CodeBusy); string(text) != `{"code":"Busy","message":"Busy"}` {
+		t.Errorf("got %s", text)
+	}
+}

@@ -1,13 +1,14 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const { spawn } = require('node:child_process');
+const { spawn, spawnSync } = require('node:child_process');
 const { once } = require('node:events');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
 
 const { FactstrSqliteStore } = require('../lib/index.js');
+const { native } = require('../lib/native.js');
 const { facts, folder, noHandleIsLeftOpen, openSqlite, withCode } = require('./stores.js');
 
 noHandleIsLeftOpen();
@@ -40,11 +41,7 @@ test('a folder that nothing can be written to is a BackendFailure', () => {
 });
 
 test('a path that is a folder is refused', (t) => {
-  const made = folder(t);
-  assert.throws(
-    () => new FactstrSqliteStore(made),
-    (error) => ['BackendFailure', 'InvalidArgument', 'UnsupportedFormat'].includes(error.code) && withCode(error.code)(error),
-  );
+  refusesToOpen(folder(t), 'InvalidArgument', (error) => error.message.includes('directory'));
 });
 
 test('a file that is not a database is UnsupportedFormat and stays as it is', (t) => {
@@ -52,6 +49,28 @@ test('a file that is not a database is UnsupportedFormat and stays as it is', (t
   fs.writeFileSync(file, 'Dear database,\n'.repeat(100));
   refusesToOpen(file, 'UnsupportedFormat');
   assert.equal(fs.readFileSync(file, 'utf8'), 'Dear database,\n'.repeat(100));
+});
+
+test('a database of a newer format is UnsupportedFormat', (t) => {
+  const file = path.join(folder(t), 'facts.sqlite');
+  openSqlite(t, undefined, file).close();
+  const update = 'import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit(); c.close()';
+  const sql = "UPDATE store_metadata SET value = '2' WHERE key = 'store_format_version'";
+  assert.equal(spawnSync('python3', ['-c', update, file, sql], { stdio: 'inherit' }).status, 0);
+  refusesToOpen(file, 'UnsupportedFormat', (error) => error.message.includes('newer'));
+});
+
+test('a full disk is a BackendFailure that wrote nothing, and smaller batches still fit', (t) => {
+  // G2 G5
+  const options = JSON.stringify({ sequence_numbers: 'string', testing_max_page_count: 40 });
+  const handle = native.openSqlite(path.join(folder(t), 'facts.sqlite'), options);
+  t.after(() => native.closeStore(handle));
+  const batch = (bytes) => JSON.stringify([{ event_type: 'a', payload: 'x'.repeat(bytes) }]);
+  assert.throws(
+    () => native.append(handle, batch(1 << 20)),
+    withCode('BackendFailure', (error) => error.reason === 'disk_full'),
+  );
+  assert.equal(JSON.parse(native.append(handle, batch(1))).first_sequence_number, '1');
 });
 
 const lockingProgram = `

@@ -1,0 +1,121 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { test } = require('node:test');
+const { setImmediate: turn } = require('node:timers/promises');
+const v8 = require('node:v8');
+const vm = require('node:vm');
+
+const { Deliveries } = require('./deliveries.js');
+const { FactstrMemoryStore } = require('../lib/index.js');
+const { native } = require('../lib/native.js');
+const { eachStore, facts, noHandleIsLeftOpen, openMemory } = require('./stores.js');
+
+v8.setFlagsFromString('--expose-gc');
+const collectGarbage = vm.runInNewContext('gc');
+
+noHandleIsLeftOpen();
+
+/** Collects and lets finalizers run until `done`; fails after 10 seconds. */
+async function collectUntil(done, what) {
+  const deadline = Date.now() + 10_000;
+  while (!done()) {
+    assert.ok(Date.now() < deadline, what);
+    collectGarbage();
+    await turn();
+  }
+}
+
+test('stores that are dropped without close() are closed when they are collected', async () => {
+  for (let i = 0; i < 50; i++) {
+    new FactstrMemoryStore().append(facts('a'));
+  }
+  await collectUntil(() => native.openHandles() === 0, 'dropped stores stay open');
+});
+
+test('a store that is dropped while a stream of it is open stays, and goes when the stream has ended', async () => {
+  const seen = new Deliveries();
+  let subscription;
+  (() => {
+    const store = new FactstrMemoryStore();
+    subscription = store.streamAll((events) => {
+      if (events[0].event_type === 'first') {
+        store.append(facts('second'));
+      }
+      return seen.handler(events);
+    });
+    store.append(facts('first'));
+  })();
+  collectGarbage();
+  assert.deepEqual(await seen.types(2), ['first', 'second']);
+  subscription.unsubscribe();
+  await subscription.closed;
+  await collectUntil(() => native.openHandles() === 0, 'the dropped store stays open');
+});
+
+test('a store that is dropped while a request is under way answers it', async () => {
+  const answer = new FactstrMemoryStore().appendAsync(facts('a'));
+  collectGarbage();
+  assert.equal((await answer).committed_count, 1n);
+  await collectUntil(() => native.openHandles() === 0, 'the dropped store stays open');
+});
+
+eachStore('handles', (open) => {
+  test('a stream that ended leaves no handle, however it ended', async (t) => {
+    const store = open(t);
+    const before = native.openHandles();
+    store.append(facts('a'));
+    for (let i = 0; i < 20; i++) {
+      const live = store.streamAll(() => {});
+      live.unsubscribe();
+      const durable = await store.streamAllDurable({ name: 'model' }, () => {});
+      durable.unsubscribe();
+      await assert.rejects(store.streamAllDurable({ name: 'failing' }, () => false));
+      await assert.rejects(store.streamAllDurable({ name: '' }, () => {}));
+      await Promise.all([live.closed, durable.closed]);
+    }
+    assert.equal(native.openHandles(), before);
+  });
+});
+
+test('a delivery that is never answered holds nothing once the store is closed', async (t) => {
+  const store = openMemory(t);
+  const seen = new Deliveries(() => new Promise(() => {}));
+  store.streamAll(seen.handler);
+  store.append(facts('a'));
+  await seen.next();
+  store.close();
+  await collectUntil(() => native.openHandles() <= 1, 'the store stays open');
+});
+
+test('100,000 calls and deliveries do not grow the memory of the process without bound', { timeout: 120_000 }, async (t) => {
+  const payload = 'x'.repeat(1000);
+  const round = async () => {
+    const store = new FactstrMemoryStore();
+    const seen = new Deliveries();
+    const subscription = store.streamAll(seen.handler);
+    for (let i = 0; i < 100; i++) {
+      store.append([{ event_type: 'a', payload }]);
+      await store.queryAsync({ min_sequence_number: BigInt(i) });
+      await seen.next();
+    }
+    subscription.unsubscribe();
+    await subscription.closed;
+    store.close();
+  };
+  const used = () => {
+    collectGarbage();
+    return process.memoryUsage.rss();
+  };
+  for (let i = 0; i < 100; i++) {
+    await round();
+  }
+  const before = used();
+  for (let i = 0; i < 400; i++) {
+    await round();
+  }
+  const grown = (used() - before) / (1 << 20);
+  t.diagnostic(`grew by ${grown.toFixed(1)} MiB`);
+  // Everything that went through the addon meanwhile is more than 100 MiB; a leak of one copy of it shows.
+  assert.ok(grown < 60, `grew by ${grown} MiB`);
+});

@@ -1,0 +1,9 @@
+// An open stream keeps the process running until it is unsubscribed. It waits for a line so that nothing but the stream decides.
+const { FactstrSqliteStore } = require('../../lib/index.js');
+
+const store = new FactstrSqliteStore(process.argv[2]);
+const subscription = store.streamAll((events) => {
+  console.log(events[0].event_type);
+  subscription.unsubscribe();
+});
+console.log('open');

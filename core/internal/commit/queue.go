@@ -6,6 +6,7 @@ package commit
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -68,7 +69,7 @@ func New[T any](bounds Bounds, run func(group []*Ticket[T])) *Queue[T] {
 	return &Queue[T]{run: run, countMax: bounds.CountMax, sizeMax: bounds.SizeMax, groupCountMax: bounds.GroupCountMax, groupSizeMax: bounds.GroupSizeMax}
 }
 
-// Do queues a request and waits for its answer. It waits for room in a full queue for at most roomTimeout.
+// Do queues a request and waits for its answer. It waits for room in a full queue for at most roomTimeout, or until ctx's deadline: both are NoRoom.
 func (q *Queue[T]) Do(ctx context.Context, request T, size int, roomTimeout time.Duration) (*Ticket[T], Outcome) {
 	ticket := &Ticket[T]{Request: request, size: size}
 	lead, outcome := q.enter(ctx, ticket, roomTimeout)
@@ -206,6 +207,9 @@ func (q *Queue[T]) enter(ctx context.Context, ticket *Ticket[T], roomTimeout tim
 				return false, NoRoom
 			case <-ctx.Done():
 				q.mu.Lock()
+				if errors.Is(ctx.Err(), context.Canceled) {
+					return false, Removed
+				}
 				return false, NoRoom
 			}
 		}

@@ -58,6 +58,7 @@ check "npm ci of the tools" node_tools
 check "prettier" javascript_format
 check "tsc --strict" tools/node/node_modules/.bin/tsc --project tools/node/tsconfig.json
 check "shellcheck" shell_scripts
+check "docs" python3 tools/check_docs.py
 check "versions" python3 tools/check_version.py
 check "build.sh under 150 lines" dispatcher_is_short
 

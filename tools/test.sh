@@ -54,6 +54,8 @@ run c lines tools/test-c.sh
 run c-sanitized lines tools/test-c.sh -fsanitize=address,undefined
 run node node node --test --test-reporter=spec bindings/node/test/*.test.*js
 run python python env PYTHONPATH=bindings/python/src python3 -m unittest discover -s bindings/python/tests
+run git-history node node --test --test-reporter=spec examples/git-history/test/*.test.mjs
+run readme-examples lines one examples/hello/run.sh
 run quickstart lines one examples/quickstart/run.sh
 
 printf '\n'

@@ -1,0 +1,179 @@
+package oslock
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const childOf = "FACTSTR_TEST_LOCK_FILE"
+
+// The test program starts itself as another process.
+func TestMain(m *testing.M) {
+	if path := os.Getenv(childOf); path != "" {
+		child(path)
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// child obeys commands from its standard input and answers each with a line.
+func child(path string) {
+	file, err := Open(path)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	turnstile := NewTurnstile(file, 1<<60)
+	input := bufio.NewScanner(os.Stdin)
+	for input.Scan() {
+		switch input.Text() {
+		case "enter":
+			err = turnstile.Enter(context.Background())
+		case "leave":
+			err = turnstile.Leave()
+		case "take":
+			err = file.Try(1 << 61)
+		}
+		fmt.Println(err)
+	}
+}
+
+type process struct {
+	*exec.Cmd
+	t      *testing.T
+	input  *os.File
+	output *bufio.Reader
+}
+
+func start(t *testing.T, path string) *process {
+	t.Helper()
+	command := exec.Command(os.Args[0])
+	command.Env = append(os.Environ(), childOf+"="+path)
+	reading, writing, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	command.Stdin = reading
+	output, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = reading.Close()
+	p := &process{Cmd: command, t: t, input: writing, output: bufio.NewReader(output)}
+	t.Cleanup(func() {
+		_ = writing.Close()
+		_ = command.Process.Kill()
+		_ = command.Wait()
+	})
+	return p
+}
+
+func (p *process) order(command string) {
+	p.t.Helper()
+	if _, err := fmt.Fprintln(p.input, command); err != nil {
+		p.t.Fatal(err)
+	}
+	if answer, err := p.output.ReadString('\n'); err != nil || strings.TrimSpace(answer) != "<nil>" {
+		p.t.Fatalf("%s: %q, %v", command, answer, err)
+	}
+}
+
+func TestLocksOfAKilledProcessAreFreeAtOnce(t *testing.T) { // G22
+	path := filepath.Join(t.TempDir(), "lock")
+	file := openFile(t, path)
+	defer func() { _ = file.Close() }()
+	turnstile := NewTurnstile(file, 1<<60)
+	other := start(t, path)
+	other.order("enter")
+	other.order("take")
+	giveUp(t, turnstile)
+	if err := file.Try(1 << 61); err != ErrHeld {
+		t.Fatalf("a byte of another process: %v", err)
+	}
+	if err := other.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = other.Wait()
+	if err := file.Try(1 << 61); err != nil {
+		t.Fatalf("a byte of a dead process: %v", err)
+	}
+	enter(t, turnstile)
+	leave(t, turnstile)
+}
+
+func TestAStoppedHolderKeepsOthersOutUntilItGoesOn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	file := openFile(t, path)
+	defer func() { _ = file.Close() }()
+	turnstile := NewTurnstile(file, 1<<60)
+	holder, third := start(t, path), start(t, path)
+	holder.order("enter")
+	if err := holder.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	giveUp(t, turnstile)
+	if err := holder.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	holder.order("leave")
+	// Neither the one that gave up nor anybody else is kept out.
+	for range 20 {
+		third.order("enter")
+		third.order("leave")
+		enter(t, turnstile)
+		leave(t, turnstile)
+		holder.order("enter")
+		holder.order("leave")
+	}
+}
+
+func TestAWaitingProcessDoesNotLoseItsPlaceToOneThatNeverPauses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	busyFile := openFile(t, path)
+	busy := NewTurnstile(busyFile, 1<<60)
+	polite := start(t, path)
+	ctx, cancel := context.WithCancel(context.Background())
+	rounds := make(chan int)
+	go func() {
+		count := 0
+		defer func() { rounds <- count }()
+		for ctx.Err() == nil {
+			if err := busy.Enter(ctx); err != nil {
+				if !errors.Is(err, context.Canceled) {
+					t.Error(err)
+				}
+				return
+			}
+			// As long as a short commit.
+			for until := time.Now().Add(200 * time.Microsecond); time.Now().Before(until); {
+			}
+			_ = busy.Leave()
+			count++
+		}
+	}()
+	var longest time.Duration
+	for range 200 {
+		started := time.Now()
+		polite.order("enter")
+		longest = max(longest, time.Since(started))
+		polite.order("leave")
+	}
+	cancel()
+	t.Logf("the busy process came %d times, the polite one 200 times and waited %v at most", <-rounds, longest)
+	if longest > time.Second {
+		t.Fatalf("the polite process waited %v", longest)
+	}
+	_ = busyFile.Close()
+}

@@ -110,7 +110,7 @@ func commitFailure(doing string, err error) error {
 }
 
 // rowsPerInsert are the sizes of multi-row inserts, largest first.
-var rowsPerInsert = []int{64, 8, 1}
+var rowsPerInsert = []int{64, 32, 16, 8, 4, 2, 1}
 
 var insertTexts = func() map[int]string {
 	texts := map[int]string{}

@@ -7,6 +7,7 @@ package commit
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -28,7 +29,7 @@ type Ticket[T any] struct {
 	size    int
 	state   state // guarded by Queue.mu
 	turn    chan bool
-	// done is set for tickets that nobody waits for. It is called once, after the group's leadership was handed on.
+	// done is set for tickets that nobody waits for. It is called once, after leadership was handed on.
 	done func(Outcome)
 }
 
@@ -229,7 +230,7 @@ func (q *Queue[T]) enter(ctx context.Context, ticket *Ticket[T], roomTimeout tim
 	return true, Answered
 }
 
-// lead carries out the next group, hands leadership on and then answers.
+// lead carries out the next group, answers, hands leadership on and then calls the done functions, which may queue again.
 func (q *Queue[T]) lead() {
 	q.mu.Lock()
 	group := q.take()
@@ -237,17 +238,44 @@ func (q *Queue[T]) lead() {
 	if len(group) > 0 {
 		q.run(group)
 	}
+	waiting := 0
+	for _, ticket := range group {
+		if ticket.done == nil && ticket.turn != nil {
+			waiting++
+			select {
+			case ticket.turn <- false:
+			default: // the leader itself
+			}
+		}
+	}
+	if waiting > 1 {
+		q.gather(waiting)
+	}
 	q.mu.Lock()
 	q.handOn()
 	q.mu.Unlock()
 	for _, ticket := range group {
 		if ticket.done != nil {
 			ticket.done(Answered)
-		} else if ticket.turn != nil {
-			select {
-			case ticket.turn <- false:
-			default: // the leader itself
-			}
+		}
+	}
+}
+
+// gatherYields bounds how long gather goes on: some microseconds.
+const gatherYields = 8
+
+// gather lets the callers that were just answered run, so that those with another request at hand are in the next group and not in the one after it. It waits for nothing.
+func (q *Queue[T]) gather(answered int) {
+	q.mu.Lock()
+	all := q.count + answered
+	q.mu.Unlock()
+	for range gatherYields {
+		runtime.Gosched()
+		q.mu.Lock()
+		back := q.count >= all || q.closed
+		q.mu.Unlock()
+		if back {
+			return
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -139,30 +140,24 @@ func TestWhoGaveUpMayComeBackWhileTheOldAttemptIsInFlightAndAfter(t *testing.T) 
 }
 
 func TestAWaiterComesBeforeTheLeaverComesAgain(t *testing.T) {
-	turnstiles := openTurnstiles(t, 2)
-	busy, polite := turnstiles[0], turnstiles[1]
-	enter(t, busy)
-	// One who runs round and round lets the other in between, whenever that one waits.
-	rounds, done := 0, make(chan struct{})
-	go func() {
-		defer close(done)
-		for range 500 {
-			enter(t, polite)
-			leave(t, polite)
+	turnstiles := openTurnstiles(t, 3)
+	leaver, waiter, observer := turnstiles[0], turnstiles[1], turnstiles[2]
+	for round := range 300 {
+		enter(t, leaver)
+		entered := make(chan error, 1)
+		go func() { entered <- waiter.Enter(context.Background()) }()
+		for observer.file.Try(observer.entrance) == nil { // until the waiter stands in the entrance
+			_ = observer.file.Free(observer.entrance)
+			runtime.Gosched()
 		}
-	}()
-	for {
-		leave(t, busy)
-		select {
-		case <-done:
-			if rounds > 5*500+1000 {
-				t.Fatalf("the busy one came %d times while the polite one came 500 times", rounds)
-			}
-			return
-		default:
+		leave(t, leaver)
+		if err := leaver.tryBoth(); err != ErrHeld {
+			t.Fatalf("round %d: the leaver came back before the one who waited: %v", round, err)
 		}
-		enter(t, busy)
-		rounds++
+		if err := <-entered; err != nil {
+			t.Fatal(err)
+		}
+		leave(t, waiter)
 	}
 }
 

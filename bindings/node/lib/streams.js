@@ -140,6 +140,9 @@ class Stream {
     streams.delete(this.#id);
     this.#ignoreAbort?.();
     this.unref();
+    // A delivery that is still being handled takes no answer any more, so the handle has no further use.
+    native.closeStream(this.#handle);
+    this.#handle = undefined;
     if (!this.#running) {
       this.#finish();
     }
@@ -175,8 +178,8 @@ class Stream {
 
   // The stream has ended and none of its handlers is running.
   #finish() {
-    native.closeStream(this.#handle);
-    this.#handle = undefined;
+    this.store = undefined; // a subscription that is kept must not keep its store
+    this.#handler = undefined;
     const error = this.#endError();
     this.#ready.reject(error ?? cancelled(this.#signal ?? {}, 'unsubscribed before the replay was done'));
     // Closing the store is a normal end for who watches the stream, though not for who waits for its replay.

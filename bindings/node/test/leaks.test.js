@@ -9,7 +9,7 @@ const vm = require('node:vm');
 const { Deliveries } = require('./deliveries.js');
 const { FactstrMemoryStore } = require('../lib/index.js');
 const { native } = require('../lib/native.js');
-const { eachStore, facts, noHandleIsLeftOpen, openMemory } = require('./stores.js');
+const { eachStore, facts, noHandleIsLeftOpen } = require('./stores.js');
 
 v8.setFlagsFromString('--expose-gc');
 const collectGarbage = vm.runInNewContext('gc');
@@ -78,18 +78,18 @@ eachStore('handles', (open) => {
   });
 });
 
-test('a delivery that is never answered holds nothing once the store is closed', async (t) => {
-  const store = openMemory(t);
+test('a handler that never settles holds no handle once its store is closed', async () => {
+  const store = new FactstrMemoryStore();
   const seen = new Deliveries(() => new Promise(() => {}));
   store.streamAll(seen.handler);
   store.append(facts('a'));
   await seen.next();
   store.close();
-  await collectUntil(() => native.openHandles() <= 1, 'the store stays open');
+  await collectUntil(() => native.openHandles() === 0, 'handles stay open');
 });
 
-test('100,000 calls and deliveries do not grow the memory of the process without bound', { timeout: 120_000 }, async (t) => {
-  const payload = 'x'.repeat(1000);
+test('calls and deliveries do not grow the memory of the process', { timeout: 120_000 }, async (t) => {
+  const payload = 'x'.repeat(2000);
   const round = async () => {
     const store = new FactstrMemoryStore();
     const seen = new Deliveries();
@@ -111,11 +111,11 @@ test('100,000 calls and deliveries do not grow the memory of the process without
     await round();
   }
   const before = used();
-  for (let i = 0; i < 400; i++) {
+  for (let i = 0; i < 200; i++) {
     await round();
   }
   const grown = (used() - before) / (1 << 20);
   t.diagnostic(`grew by ${grown.toFixed(1)} MiB`);
-  // Everything that went through the addon meanwhile is more than 100 MiB; a leak of one copy of it shows.
-  assert.ok(grown < 60, `grew by ${grown} MiB`);
+  // Each text went through the addon 20,000 times: one copy of 2 kB that is never freed adds up to 40 MiB.
+  assert.ok(grown < 20, `grew by ${grown} MiB`);
 });

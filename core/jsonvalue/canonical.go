@@ -16,7 +16,8 @@ const recursionLimit = 200
 // comparing queries as the Rust stores do, not a substitute for a payload. Values nested deeper than 200 levels are copied
 // compactly instead; so are numbers beyond float64's range.
 func AppendCanonical(dst, text []byte) []byte {
-	w := canonicalWriter{text: text, out: dst}
+	var room [16]member
+	w := canonicalWriter{text: text, out: dst, members: room[:0]}
 	w.value(SkipSpace(text, 0), 0)
 	return w.out
 }

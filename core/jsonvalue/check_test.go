@@ -100,6 +100,7 @@ func TestCheckRefusesWithPositionAndReason(t *testing.T) {
 		{"{\"\x00\":1}", "U+0000 at byte 2"},
 		{`"0123456789012345\ud800"`, "lone surrogate at byte 17"},
 		{`"\udc00"`, "lone surrogate at byte 1"},
+		{`"\udc00\udc00"`, "lone surrogate at byte 1"},
 		{`"\udc00\ud800"`, "lone surrogate at byte 1"},
 		{`"\ud83dx\ude80"`, "lone surrogate at byte 1"},
 		{`"\ud83d\ud83d\ude80"`, "lone surrogate at byte 1"},
@@ -199,7 +200,7 @@ func TestEveryByteOfAStringIsLookedAt(t *testing.T) {
 	// The scanner reads eight bytes at a time: each position and length must see what is wrong.
 	for length := range 40 {
 		for at := range length {
-			for _, bad := range []string{"\x00", "\x1f", "\xff", "\xc3", `\ud800`, `\u0000`, `\q`, "\"", "\n"} {
+			for _, bad := range []string{"\x00", "\x1f", "\x80", "\x81", "\xa2", "\xa3", "\xdc", "\xdd", "\xfe", "\xff", "\xc3", `\ud800`, `\u0000`, `\q`, "\"", "\n"} {
 				text := []byte(`["` + strings.Repeat("x", at) + bad + strings.Repeat("y", length-at-1) + `"]`)
 				if Check(text, 127) == nil {
 					t.Fatalf("%q accepted", text)

@@ -19,12 +19,13 @@ func loadWord(text []byte, i int) uint64 {
 }
 
 // stringStops marks, in the high bit of each byte, what ends a run of plain characters: quote, backslash, control character,
-// anything that is not ASCII. Marks above the lowest one may be wrong (borrows move upwards), so only the lowest counts.
+// anything that is not ASCII (whose high bit survives in quote or in backslash). Marks above the lowest one may be wrong, since
+// borrows move upwards, so only the lowest counts.
 func stringStops(w uint64) uint64 {
 	quote := (w ^ '"'*lowBits) - lowBits
 	backslash := (w ^ '\\'*lowBits) - lowBits
 	control := w - ' '*lowBits
-	return (quote | backslash | control | w) & highBits
+	return (quote | backslash | control) & highBits
 }
 
 // quoteStops marks quotes and backslashes only; the lowest mark counts.

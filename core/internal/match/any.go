@@ -14,6 +14,8 @@ import (
 type Any struct {
 	predicates []Predicate
 	root       *branch
+	// next leads from a predicate to another one that is filed under the same scalar, or to none.
+	next []int32
 	// unfiled are the predicates that require no scalar, such as {} and {"a":[]}.
 	unfiled []int32
 }
@@ -26,16 +28,20 @@ func CompileAny(predicates [][]byte) (*Any, error) {
 			return nil, fmt.Errorf("predicate %d: %w", i, err)
 		}
 	}
+	if len(predicates) == 1 {
+		a.predicates[0].prepareSearch()
+		return a, nil
+	}
 	a.file()
 	return a, nil
 }
 
 // Match reports whether the stored text satisfies at least one of the predicates.
 func (a *Any) Match(payload []byte) bool {
-	start := jsonvalue.SkipSpace(payload, 0)
 	if len(a.predicates) == 1 {
-		return a.predicates[0].root.matches(payload, start)
+		return a.predicates[0].Match(payload)
 	}
+	start := jsonvalue.SkipSpace(payload, 0)
 	for _, at := range a.unfiled {
 		if a.predicates[at].root.matches(payload, start) {
 			return true
@@ -104,8 +110,9 @@ func (s *search) walkArray(b *branch, i int) bool {
 	return false
 }
 
-func (s *search) try(candidates []int32) bool {
-	for _, at := range candidates {
+// try matches in full the predicates of a list.
+func (s *search) try(at int32) bool {
+	for ; at != none; at = s.any.next[at] {
 		if s.seen.add(at, len(s.any.predicates)) && s.any.predicates[at].root.matches(s.text, s.start) {
 			return true
 		}

@@ -1,6 +1,10 @@
 package match
 
-import "github.com/factstr/factstr-go/core/jsonvalue"
+import (
+	"slices"
+
+	"github.com/factstr/factstr-go/core/jsonvalue"
+)
 
 // keySet answers which of the wanted keys a payload's key is.
 type keySet struct {
@@ -44,6 +48,17 @@ func (k *keySet) find(key []byte, escaped bool) int {
 	return k.search(key, escaped)
 }
 
+// indexOf is find for a string.
+func (k *keySet) indexOf(key string) int {
+	if k.byKey != nil {
+		if at, found := k.byKey[key]; found {
+			return at
+		}
+		return -1
+	}
+	return slices.Index(k.keys, key)
+}
+
 func (k *keySet) search(key []byte, escaped bool) int {
 	if escaped {
 		var room [64]byte
@@ -68,8 +83,11 @@ func (k *keySet) prepareSearch() {
 	if len(k.keys) > searchedKeys {
 		return
 	}
-	for _, key := range k.keys {
-		k.needles = append(k.needles, newNeedle(key))
+	for at, key := range k.keys {
+		if k.needles == nil {
+			k.needles = make([]needle, len(k.keys))
+		}
+		k.needles[at] = newNeedle(key)
 	}
 }
 

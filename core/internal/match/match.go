@@ -7,7 +7,7 @@ import (
 // Match reports whether the stored text satisfies the predicate. It recurses only as deep as the predicate is nested. For text
 // that is not JSON the answer means nothing.
 func (p *Predicate) Match(payload []byte) bool {
-	if p.needle.text != "" && p.needle.absentFrom(payload) && !hasEscapes(payload) {
+	if p.needle.absentFrom(payload) && !hasEscapes(payload) {
 		return false
 	}
 	return p.root.matches(payload, jsonvalue.SkipSpace(payload, 0))

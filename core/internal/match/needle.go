@@ -2,39 +2,40 @@ package match
 
 import (
 	"bytes"
-	"strings"
 
 	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
-// needle is a piece of text that a payload without escapes must hold literally to match. Looking for it first settles most
-// payloads that do not match, at a fraction of a walk's cost.
+// needle is a string or key that a payload without escapes must hold literally, and a quote behind it, to match. Looking for it
+// first settles most payloads that do not match, at a fraction of a walk's cost.
 type needle struct {
 	text   string
 	anchor int // index of the byte that is looked for: the one that payloads hold least
 }
 
 const (
-	// needleLimit bounds how much of a long string is compared.
-	needleLimit = 64
 	// attemptLimit bounds how often an anchor is followed in vain before the walk decides.
 	attemptLimit = 8
 	// common are the bytes that JSON holds most, in falling order.
 	common = `":,eatinorsdlcumpghf_01y2bv}{3k56789-4w.Tzx`
 )
 
-// newNeedle prepares the search for a string or key of the predicate, to which the closing quote belongs.
+// rarity ranks bytes by how seldom JSON holds them.
+var rarity = func() (rank [256]uint8) {
+	for i := range rank {
+		rank[i] = uint8(len(common))
+	}
+	for i := range len(common) {
+		rank[common[i]] = uint8(i)
+	}
+	return rank
+}()
+
 func newNeedle(unescaped string) needle {
-	n := needle{text: unescaped + `"`}
-	n.text = n.text[max(0, len(n.text)-needleLimit):]
-	rarest := 0
-	for i := range len(n.text) {
-		rank := strings.IndexByte(common, n.text[i])
-		if rank < 0 {
-			rank = len(common)
-		}
-		if rank >= rarest {
-			n.anchor, rarest = i, rank
+	n := needle{text: unescaped}
+	for i := range len(unescaped) {
+		if rarity[unescaped[i]] >= rarity[unescaped[n.anchor]] {
+			n.anchor = i
 		}
 	}
 	return n
@@ -42,6 +43,9 @@ func newNeedle(unescaped string) needle {
 
 // absentFrom reports whether text certainly does not hold the needle. It gives up early where the anchor is frequent.
 func (n *needle) absentFrom(text []byte) bool {
+	if n.text == "" {
+		return false
+	}
 	from := 0
 	for range attemptLimit + len(text)/1024 {
 		i := bytes.IndexByte(text[from:], n.text[n.anchor])
@@ -50,7 +54,8 @@ func (n *needle) absentFrom(text []byte) bool {
 		}
 		from += i + 1
 		start := from - 1 - n.anchor
-		if start >= 0 && start+len(n.text) <= len(text) && string(text[start:start+len(n.text)]) == n.text {
+		end := start + len(n.text)
+		if start >= 0 && end < len(text) && text[end] == '"' && string(text[start:end]) == n.text {
 			return false
 		}
 	}

@@ -19,7 +19,7 @@ const nestingLimit = 200
 // Predicate is a compiled predicate. It is immutable and safe for concurrent use.
 type Predicate struct {
 	root pattern
-	// needle rules most payloads out; its text is empty if the predicate requires no string.
+	// needle rules most payloads out; it is empty if the predicate requires no string.
 	needle needle
 }
 
@@ -30,7 +30,7 @@ type pattern struct {
 	text string
 	// plain says that text stands in any payload exactly as it is, unless that spells it with needless escapes.
 	plain bool
-	// number is text again, for numbers.
+	// number is text again, as bytes, if the value is a number.
 	number []byte
 	// keys are those of an object, each once, and fields the values in the same order.
 	keys   keySet
@@ -46,6 +46,7 @@ func Compile(predicate []byte) (*Predicate, error) {
 	if err := p.compile(predicate); err != nil {
 		return nil, err
 	}
+	p.prepareSearch()
 	return p, nil
 }
 
@@ -53,18 +54,32 @@ func (p *Predicate) compile(predicate []byte) error {
 	if !jsonvalue.Valid(predicate) {
 		return fmt.Errorf("the predicate is not JSON")
 	}
-	if err := p.root.compile(jsonvalue.Trim(predicate), 0); err != nil {
+	c := compiler{text: jsonvalue.Trim(predicate)}
+	c.source = string(c.text)
+	if err := c.value(&p.root, 0, 0); err != nil {
 		return err
-	}
-	if longest, found := p.root.longestString(); found {
-		p.needle = newNeedle(longest)
 	}
 	p.root.keys.prepareSearch()
 	return nil
 }
 
-func (p *pattern) compile(text []byte, depth int) error {
-	p.kind = jsonvalue.Kind(text)
+// prepareSearch lets Match look for the longest string before it walks.
+func (p *Predicate) prepareSearch() {
+	if longest, found := p.root.longestString(); found {
+		p.needle = newNeedle(longest)
+	}
+}
+
+// compiler reads one predicate. What it needs no unescaping for, it cuts out of source, a copy of the text.
+type compiler struct {
+	text   []byte
+	source string
+}
+
+// value reads the value at text[i] into p.
+func (c *compiler) value(p *pattern, i, depth int) error {
+	end := jsonvalue.SkipValue(c.text, i)
+	p.kind = jsonvalue.Kind(c.text[i:end])
 	switch p.kind {
 	case jsonvalue.KindObject, jsonvalue.KindArray:
 		if depth == nestingLimit {
@@ -73,34 +88,49 @@ func (p *pattern) compile(text []byte, depth int) error {
 	}
 	switch p.kind {
 	case jsonvalue.KindObject:
-		return p.compileFields(text, depth+1)
+		return c.fields(p, i, depth+1)
 	case jsonvalue.KindArray:
-		return jsonvalue.Elements(text, func(_ int, value []byte) error {
+		for i = jsonvalue.FirstItem(c.text, i); c.text[i] != ']'; i = jsonvalue.NextItem(c.text, i) {
 			p.elements = append(p.elements, pattern{})
-			return p.elements[len(p.elements)-1].compile(value, depth+1)
-		})
+			if err := c.value(&p.elements[len(p.elements)-1], i, depth+1); err != nil {
+				return err
+			}
+		}
 	case jsonvalue.KindString:
-		p.text = string(jsonvalue.AppendUnescaped(nil, text[1:len(text)-1]))
-		p.plain = !strings.ContainsAny(p.text, `"\`)
-	default:
-		p.text = string(text)
+		_, escaped := jsonvalue.SkipString(c.text, i+1)
+		p.text = c.unescaped(i+1, end-1, escaped)
+		p.plain = !escaped || strings.IndexByte(p.text, '"') < 0 && strings.IndexByte(p.text, '\\') < 0
+	case jsonvalue.KindNumber:
+		p.text = c.source[i:end]
 		p.number = []byte(p.text)
+	default:
+		p.text = c.source[i:end]
 	}
 	return nil
 }
 
-func (p *pattern) compileFields(text []byte, depth int) error {
-	return jsonvalue.Fields(text, func(key string, value []byte) error {
-		var compiled pattern
-		if err := compiled.compile(value, depth); err != nil {
+func (c *compiler) fields(p *pattern, i, depth int) error {
+	for i = jsonvalue.FirstItem(c.text, i); c.text[i] != '}'; {
+		inner, escaped, start := jsonvalue.SkipKey(c.text, i)
+		key := c.unescaped(i+1, i+1+len(inner), escaped)
+		at := p.keys.indexOf(key)
+		if at < 0 {
+			at = len(p.fields)
+			p.keys.add(key)
+			p.fields = append(p.fields, pattern{})
+		}
+		p.fields[at] = pattern{}
+		if err := c.value(&p.fields[at], start, depth); err != nil {
 			return err
 		}
-		if at := p.keys.find([]byte(key), false); at >= 0 {
-			p.fields[at] = compiled
-			return nil
-		}
-		p.keys.add(key)
-		p.fields = append(p.fields, compiled)
-		return nil
-	})
+		i = jsonvalue.NextItem(c.text, start)
+	}
+	return nil
+}
+
+func (c *compiler) unescaped(start, end int, escaped bool) string {
+	if !escaped {
+		return c.source[start:end]
+	}
+	return string(jsonvalue.AppendUnescaped(nil, c.text[start:end]))
 }

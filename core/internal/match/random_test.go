@@ -60,7 +60,7 @@ func TestRandomPredicatesAgreeWithTheReference(t *testing.T) { // G12 G13 G14
 		decodedPayload := decode(t, payload)
 		var predicates []string
 		anyOf := false
-		for range 1 + a.IntN(4) {
+		for range 1 + a.IntN(6) {
 			predicate := a.value(a.IntN(3))
 			predicates = append(predicates, predicate)
 			want := referenceMatches(decode(t, predicate), decodedPayload)

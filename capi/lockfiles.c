@@ -1,27 +1,44 @@
+#define _POSIX_C_SOURCE 200809L /* dev_t and ino_t in strict C11 */
 #include "bridge.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /*
  * A list of blocks that only grows, so that the fork handler, which may call nothing but async-signal-safe functions, can walk it without a lock.
- * A slot holds a descriptor plus one; 0 is free.
+ * A slot also knows which file the descriptor is of: SQLite closes its own unasked, and the number may be another file's by the time of a fork.
  */
 #define SLOTS 64
+#define FREE 0
+#define TAKEN (-1) /* and not filled in yet */
+
+struct slot {
+  atomic_int held; /* the descriptor plus one */
+  dev_t device;
+  ino_t inode;
+};
 
 struct block {
-  atomic_int slots[SLOTS];
+  struct slot slots[SLOTS];
   struct block *_Atomic next;
 };
 
 static struct block first;
 
 void fs_lock_file_opened(int descriptor) {
+  struct stat file;
+  if (fstat(descriptor, &file) != 0) {
+    return;
+  }
   for (struct block *block = &first;;) {
     for (int i = 0; i < SLOTS; i++) {
-      int none = 0;
-      if (atomic_compare_exchange_strong(&block->slots[i], &none, descriptor + 1)) {
+      int none = FREE;
+      if (atomic_compare_exchange_strong(&block->slots[i].held, &none, TAKEN)) {
+        block->slots[i].device = file.st_dev;
+        block->slots[i].inode = file.st_ino;
+        atomic_store(&block->slots[i].held, descriptor + 1);
         return;
       }
     }
@@ -45,7 +62,7 @@ void fs_lock_file_closed(int descriptor) {
   for (struct block *block = &first; block != NULL; block = atomic_load(&block->next)) {
     for (int i = 0; i < SLOTS; i++) {
       int held = descriptor + 1;
-      if (atomic_compare_exchange_strong(&block->slots[i], &held, 0)) {
+      if (atomic_compare_exchange_strong(&block->slots[i].held, &held, FREE)) {
         return;
       }
     }
@@ -55,8 +72,10 @@ void fs_lock_file_closed(int descriptor) {
 void fs_close_lock_files(void) {
   for (struct block *block = &first; block != NULL; block = atomic_load(&block->next)) {
     for (int i = 0; i < SLOTS; i++) {
-      int held = atomic_exchange(&block->slots[i], 0);
-      if (held != 0) {
+      struct slot *slot = &block->slots[i];
+      int held = atomic_exchange(&slot->held, FREE);
+      struct stat file;
+      if (held > 0 && fstat(held - 1, &file) == 0 && file.st_dev == slot->device && file.st_ino == slot->inode) {
         close(held - 1);
       }
     }

@@ -18,7 +18,7 @@ const (
 	TypesMax        = 10_000 // of all filters of a query
 	PredicatesMax   = 10_000 // of all filters of a query
 	SequenceMax     = 1<<63 - 1
-	requestsPending = 10_000 // queued appends
+	requestsPending = 65_536 // queued appends
 	bytesPending    = 256 << 20
 )
 

@@ -16,6 +16,7 @@ import (
 // conn is one connection with its prepared statements. One goroutine at a time uses it. database/sql is left out on purpose: it would tie a
 // group's transaction to one caller's context, and costs more than the statements themselves.
 type conn struct {
+	path       string
 	driver     driver.Conn
 	statements map[statementKey]*statement
 }
@@ -43,13 +44,14 @@ func openConn(path string, busyTimeout time.Duration, pragmas ...string) (*conn,
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{driver: opened, statements: map[statementKey]*statement{}}
-	for _, pragma := range append([]string{"busy_timeout = " + milliseconds(busyTimeout), "foreign_keys = ON", "synchronous = FULL", "wal_autocheckpoint = 0"}, pragmas...) {
+	c := &conn{path: path, driver: opened, statements: map[statementKey]*statement{}}
+	for _, pragma := range append([]string{"busy_timeout = " + milliseconds(busyTimeout), "foreign_keys = ON", "synchronous = FULL", "wal_autocheckpoint = 0", "schema_version"}, pragmas...) {
 		if err := c.run("PRAGMA " + pragma); err != nil {
 			c.close()
 			return nil, err
 		}
 	}
+	noteDescriptors(path)
 	return c, nil
 }
 
@@ -58,6 +60,7 @@ func (c *conn) close() {
 		_ = s.Close()
 	}
 	_ = c.driver.Close()
+	noteDescriptors(c.path)
 }
 
 func (c *conn) prepare(text string, slot int) (*statement, error) {

@@ -107,27 +107,3 @@ func libraryPath() string {
 	program, _ := os.Executable()
 	return program
 }
-
-// A forked child inherits the descriptors that hold locks, and would keep them after this process died. The C library closes them in the child.
-var onLockFile struct {
-	mu   sync.Mutex
-	call func(descriptor int, opened bool)
-}
-
-// OnLockFile sets a function that is told of each lock file descriptor after it was opened and before it is closed.
-func OnLockFile(call func(descriptor int, opened bool)) {
-	onLockFile.mu.Lock()
-	defer onLockFile.mu.Unlock()
-	onLockFile.call = call
-}
-
-func lockFileOpened(file *oslock.File) { tellLockFile(file, true) }
-func lockFileClosed(file *oslock.File) { tellLockFile(file, false) }
-
-func tellLockFile(file *oslock.File, opened bool) {
-	onLockFile.mu.Lock()
-	defer onLockFile.mu.Unlock()
-	if onLockFile.call != nil {
-		onLockFile.call(file.Descriptor(), opened)
-	}
-}

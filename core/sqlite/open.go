@@ -179,6 +179,7 @@ func openBackend(ctx context.Context, path string, options Options) (_ *backend,
 	if err := b.prepare(ctx); err != nil {
 		return nil, err
 	}
+	noteDescriptors(path) // the log's files exist since prepare
 	b.checkpointer.init(b)
 	return b, nil
 }

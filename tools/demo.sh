@@ -20,7 +20,8 @@ is_own_repository() {
 
 choose_repository() { # sets $repository and $reason, which is empty when the wanted one will do
   local wanted=$1 answer commits
-  repository=$wanted
+  # A folder inside a work tree stands for the whole of it; a bare repository has no other folder than its own.
+  repository=$(git -C "$wanted" rev-parse --show-toplevel 2>/dev/null) || repository=$wanted
   reason=
   if ! answer=$(git -C "$wanted" rev-parse --git-dir 2>&1); then
     reason="git does not read $wanted as a repository (${answer%%$'\n'*})"
@@ -38,13 +39,15 @@ choose_repository() { # sets $repository and $reason, which is empty when the wa
 # Facts are not taken back, so a store fits a repository only while the repository just grows. Line 1: the commit that is imported; line 2: what else
 # git's figures depend on; then the tags.
 describe_repository() {
+  local attributes
   git -C "$repository" rev-parse HEAD
   {
     git --version
     git -C "$repository" rev-parse --is-shallow-repository
     git -C "$repository" config --get-regexp '^(diff|core\.attributesfile)' || [ $? = 1 ]
     git -C "$repository" ls-files -s ':(top,glob)**/.gitattributes'
-    find "$(git -C "$repository" rev-parse --absolute-git-dir)/info" -name attributes -exec cat {} +
+    attributes=$(git -C "$repository" rev-parse --path-format=absolute --git-path info/attributes)
+    [ ! -f "$attributes" ] || cat "$attributes"
   } | cksum
   git -C "$repository" for-each-ref --format='%(refname) %(objectname)' refs/tags | LC_ALL=C sort
 }

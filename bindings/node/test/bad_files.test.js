@@ -9,7 +9,7 @@ const { test } = require('node:test');
 
 const { FactstrSqliteStore } = require('../lib/index.js');
 const { native } = require('../lib/native.js');
-const { facts, folder, noHandleIsLeftOpen, openSqlite, withCode } = require('./stores.js');
+const { atEnd, facts, folder, noHandleIsLeftOpen, openSqlite, withCode } = require('./stores.js');
 
 noHandleIsLeftOpen();
 
@@ -64,7 +64,7 @@ test('a full disk is a BackendFailure that wrote nothing, and smaller batches st
   // G2 G5
   const options = JSON.stringify({ sequence_numbers: 'string', testing_max_page_count: 40 });
   const handle = native.openSqlite(path.join(folder(t), 'facts.sqlite'), options);
-  t.after(() => native.closeStore(handle));
+  atEnd(t, () => native.closeStore(handle));
   const batch = (bytes) => JSON.stringify([{ event_type: 'a', payload: 'x'.repeat(bytes) }]);
   assert.throws(
     () => native.append(handle, batch(1 << 20)),
@@ -86,7 +86,7 @@ test('a database that another program keeps locked answers Busy, and works when 
   const file = path.join(folder(t), 'facts.sqlite');
   const store = openSqlite(t, { busyTimeoutMs: 50 }, file);
   const locking = spawn('python3', ['-c', lockingProgram, file], { stdio: ['pipe', 'pipe', 'inherit'] });
-  t.after(() => locking.kill());
+  atEnd(t, () => locking.kill());
   await once(locking.stdout, 'data');
   assert.throws(() => store.append(facts('a')), withCode('Busy'));
   await assert.rejects(store.appendAsync(facts('a')), withCode('Busy'));

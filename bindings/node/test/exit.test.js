@@ -7,7 +7,7 @@ const path = require('node:path');
 const { test } = require('node:test');
 
 const { FactstrSqliteStore } = require('../lib/index.js');
-const { folder, noHandleIsLeftOpen } = require('./stores.js');
+const { atEnd, folder, noHandleIsLeftOpen } = require('./stores.js');
 
 noHandleIsLeftOpen();
 
@@ -15,7 +15,7 @@ noHandleIsLeftOpen();
 async function run(t, name, onOutput = () => {}) {
   const file = path.join(folder(t), 'facts.sqlite');
   const child = spawn(process.execPath, [path.join(__dirname, 'programs', name), file], { stdio: ['ignore', 'pipe', 'pipe'] });
-  t.after(() => child.kill('SIGKILL'));
+  atEnd(t, () => child.kill('SIGKILL'));
   const output = { out: '', err: '' };
   child.stderr.on('data', (data) => (output.err += data));
   child.stdout.on('data', (data) => {
@@ -62,7 +62,7 @@ test('a process that ends stores the cursors of its durable streams', limit, asy
   const { code, out, file, err } = await run(t, 'cursor_at_exit.js');
   assert.deepEqual({ code, out }, { code: 0, out: '1n\n' }, err);
   const store = new FactstrSqliteStore(file);
-  t.after(() => store.close());
+  atEnd(t, () => store.close());
   const handled = [];
   const subscription = await store.streamAllDurable({ name: 'model' }, (events) => void handled.push(events));
   subscription.unsubscribe();

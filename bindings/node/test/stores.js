@@ -10,15 +10,31 @@ const { FactstrError, FactstrMemoryStore, FactstrSqliteStore } = require('../lib
 const { native } = require('../lib/native.js');
 const { allClosed } = require('../lib/streams.js');
 
+const endings = new WeakMap();
+
+/** Runs `end` after the test, before what was registered earlier: a store is closed before its folder goes. */
+function atEnd(t, end) {
+  if (!endings.has(t)) {
+    const ends = [];
+    endings.set(t, ends);
+    t.after(async () => {
+      while (ends.length > 0) {
+        await ends.pop()();
+      }
+    });
+  }
+  endings.get(t).push(end);
+}
+
 /** An empty folder that goes away with the test. */
 function folder(t) {
   const made = fs.mkdtempSync(path.join(os.tmpdir(), 'factstr-node-'));
-  t.after(() => fs.rmSync(made, { recursive: true, force: true }));
+  atEnd(t, () => fs.rmSync(made, { recursive: true, force: true }));
   return made;
 }
 
 function closedAfter(t, store) {
-  t.after(async () => {
+  atEnd(t, async () => {
     const ended = allClosed(store);
     store.close();
     await ended;
@@ -64,4 +80,4 @@ function ofType(...event_types) {
   return { filters: [{ event_types }] };
 }
 
-module.exports = { closedAfter, eachStore, facts, folder, noHandleIsLeftOpen, ofType, openMemory, openSqlite, withCode };
+module.exports = { atEnd, closedAfter, eachStore, facts, folder, noHandleIsLeftOpen, ofType, openMemory, openSqlite, withCode };

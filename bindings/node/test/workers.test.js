@@ -8,7 +8,7 @@ const { Worker } = require('node:worker_threads');
 
 const { Deliveries } = require('./deliveries.js');
 const { native } = require('../lib/native.js');
-const { facts, folder, noHandleIsLeftOpen, ofType, openSqlite } = require('./stores.js');
+const { atEnd, facts, folder, noHandleIsLeftOpen, ofType, openSqlite } = require('./stores.js');
 
 noHandleIsLeftOpen();
 
@@ -22,7 +22,7 @@ function worker(t, body, workerData) {
     const factstr = require(${lib});
     (async () => { ${body} })();`;
   const made = new Worker(code, { eval: true, workerData });
-  t.after(() => made.terminate());
+  atEnd(t, () => made.terminate());
   return made;
 }
 

@@ -36,6 +36,7 @@ type Stream struct {
 	store     *Store
 	callbacks Callbacks
 	core      *factstr.EventStream
+	durable   bool
 
 	// opened is closed when the caller knows the handle: no callback comes before.
 	opened chan struct{}
@@ -55,7 +56,7 @@ func (s *Store) OpenStream(registration []byte, callbacks Callbacks) (*Stream, e
 	if err != nil {
 		return nil, err
 	}
-	stream := &Stream{store: s, callbacks: callbacks, opened: make(chan struct{}), ended: make(chan struct{}), offers: make(chan *delivery)}
+	stream := &Stream{store: s, callbacks: callbacks, durable: decoded.Durable != nil, opened: make(chan struct{}), ended: make(chan struct{}), offers: make(chan *delivery)}
 	if err := s.addStream(stream); err != nil {
 		return nil, err
 	}
@@ -146,30 +147,29 @@ func (st *Stream) end() error {
 	return ErrEnded
 }
 
-// WaitReady waits for the end of replay. Inside a callback of the stream itself it does not wait, since replay goes on after that.
+// WaitReady waits for the end of replay; a live stream has none. Inside a callback of the stream itself it does not wait, since replay goes on after that.
 func (st *Stream) WaitReady(timeout time.Duration, inside bool) error {
-	select {
-	case <-st.core.Ready():
+	if !st.durable {
 		return nil
-	default:
 	}
-	if inside {
+	if inside && !closed(st.core.Ready()) {
 		return factstr.NewError(factstr.CodeInvalidState, "replay cannot be awaited inside a callback of the stream itself; use on_ready or another thread")
 	}
 	expired, stop := timer(timeout)
 	defer stop()
 	select {
 	case <-st.core.Ready():
-		return nil
 	case <-st.ended:
 	case <-expired:
-		return ErrNotYet
 	}
-	select {
-	case <-st.core.Ready():
+	// What has happened comes before a time that is over.
+	switch {
+	case closed(st.core.Ready()):
 		return nil
-	default:
+	case closed(st.ended):
 		return st.end()
+	default:
+		return ErrNotYet
 	}
 }
 

@@ -276,17 +276,20 @@ func (r *Request) Wait(timeout time.Duration) (*Answer, error) {
 
 // waitFor waits for a channel to be closed: 0 does not wait, a negative time waits without limit.
 func waitFor(done <-chan struct{}, timeout time.Duration) bool {
-	select {
-	case <-done:
-		return true
-	default:
-	}
 	expired, stop := timer(timeout)
 	defer stop()
 	select {
 	case <-done:
-		return true
 	case <-expired:
+	}
+	return closed(done)
+}
+
+func closed(channel <-chan struct{}) bool {
+	select {
+	case <-channel:
+		return true
+	default:
 		return false
 	}
 }

@@ -1,0 +1,273 @@
+/* Plays the scenarios: scripts of operations with the exact answers and deliveries that they must give. */
+#include "tests.h"
+
+#include <stdlib.h>
+
+enum { STREAMS_MAX = 8, DELIVERIES_MAX = 256, WAIT_MS = 10000 };
+
+/* A stream of a scenario. Its callbacks run on threads of the library. */
+typedef struct player_stream {
+  char name[64];
+  factstr_stream handle;
+  const cJSON *fail_deliveries;
+  pthread_mutex_t mutex;
+  char *batches[DELIVERIES_MAX];
+  long seen; /* how many the script has asked for */
+  counter delivered, ended;
+  factstr_status end;
+  char *end_reason;
+} player_stream;
+
+typedef struct player {
+  int sqlite;
+  char path[512];
+  factstr_store store;
+  player_stream *streams[STREAMS_MAX];
+  int stream_count;
+} player;
+
+static const cJSON *item(const cJSON *object, const char *field) { return cJSON_GetObjectItemCaseSensitive(object, field); }
+
+static int32_t on_batch(void *user_data, factstr_stream handle, factstr_delivery delivery, const char *batch, size_t len) {
+  player_stream *stream = user_data;
+  (void)handle;
+  CHECK(delivery <= DELIVERIES_MAX);
+  char *copy = malloc(len + 1);
+  memcpy(copy, batch, len + 1);
+  pthread_mutex_lock(&stream->mutex);
+  stream->batches[delivery - 1] = copy;
+  pthread_mutex_unlock(&stream->mutex);
+  int32_t outcome = FACTSTR_HANDLED;
+  const cJSON *ordinal;
+  cJSON_ArrayForEach(ordinal, stream->fail_deliveries) {
+    char text[32];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)delivery);
+    if (strcmp(ordinal->valuestring + 1, text) == 0) {
+      outcome = FACTSTR_FAILED;
+    }
+  }
+  raise_counter(&stream->delivered);
+  return outcome;
+}
+
+static void on_end(void *user_data, factstr_stream handle, factstr_status status, const char *reason, size_t len) {
+  player_stream *stream = user_data;
+  (void)handle;
+  stream->end = status;
+  stream->end_reason = malloc(len + 1);
+  memcpy(stream->end_reason, len == 0 ? "" : reason, len + 1);
+  raise_counter(&stream->ended);
+}
+
+static const factstr_stream_callbacks callbacks = {sizeof callbacks, on_batch, NULL, on_end};
+
+static player_stream *find(player *player, const char *name) {
+  for (int i = player->stream_count; i-- > 0;) {
+    if (strcmp(player->streams[i]->name, name) == 0) {
+      return player->streams[i];
+    }
+  }
+  FAIL("no stream %s was opened", name);
+}
+
+static void drop_occurred_at(cJSON *records) {
+  cJSON *record;
+  cJSON_ArrayForEach(record, records) {
+    const char *at = json_string(record, "occurred_at");
+    CHECK(at != NULL && strlen(at) > 0);
+    cJSON_DeleteItemFromObjectCaseSensitive(record, "occurred_at");
+  }
+}
+
+/* The fields that `expected` names must be as it says. */
+static void compare_failure(factstr_status status, const cJSON *error, const cJSON *expected) {
+  const char *code = json_string(expected, "code");
+  if (code != NULL && strcmp(code, factstr_status_name(status)) != 0) {
+    FAIL("got %s, want %s", factstr_status_name(status), code);
+  }
+  const cJSON *field;
+  cJSON_ArrayForEach(field, expected) {
+    const cJSON *got = error == NULL ? NULL : item(error, field->string);
+    if (strcmp(field->string, "code") != 0 && (got == NULL || !json_equal(got, field))) {
+      FAIL("%s of the failure differs", field->string);
+    }
+  }
+}
+
+static void compare(answer got, const cJSON *step) {
+  const cJSON *gives = item(step, "gives"), *fails = item(step, "fails");
+  if (gives != NULL) {
+    if (got.status != FACTSTR_OK) {
+      FAIL("%s: %s", factstr_status_name(got.status), json_string(got.json, "message"));
+    }
+    drop_occurred_at(cJSON_GetObjectItemCaseSensitive(got.json, "event_records"));
+    if (!json_equal(got.json, gives)) {
+      FAIL("got %s", json_text(got.json));
+    }
+  } else {
+    CHECK(fails != NULL);
+    CHECK(got.status >= 10);
+    compare_failure(got.status, got.json, fails);
+  }
+  drop(got);
+}
+
+static void play_append(player *player, const cJSON *step) {
+  char *events = json_text(item(step, "append"));
+  compare(append(player->store, events), step);
+  free(events);
+}
+
+static void play_append_if(player *player, const cJSON *step) {
+  const cJSON *request = item(step, "append_if"), *expected = item(request, "expected");
+  char *events = json_text(item(request, "events")), *query = json_text(item(request, "query"));
+  uint64_t version = cJSON_IsNull(expected) ? 0 : json_integer(request, "expected");
+  compare(append_if(player->store, events, query, cJSON_IsNull(expected) ? NULL : &version), step);
+  free(events), free(query);
+}
+
+static void play_query(player *player, const cJSON *step) {
+  char *query = json_text(item(step, "query"));
+  compare(ask(player->store, query), step);
+  free(query);
+}
+
+static void play_open(player *player, const cJSON *step) {
+  CHECK(player->stream_count < STREAMS_MAX);
+  player_stream *stream = calloc(1, sizeof *stream);
+  counter zero = COUNTER;
+  stream->delivered = stream->ended = zero;
+  pthread_mutex_init(&stream->mutex, NULL);
+  snprintf(stream->name, sizeof stream->name, "%s", json_string(step, "stream"));
+  stream->fail_deliveries = item(step, "fail_deliveries");
+  player->streams[player->stream_count++] = stream;
+
+  char *registration = json_text(item(step, "open"));
+  factstr_buffer error;
+  answer opened = take(factstr_stream_open(player->store, JSON(registration), &callbacks, stream, &stream->handle, &error), &error);
+  if (opened.status == FACTSTR_OK && item(item(step, "open"), "durable") != NULL) {
+    opened = take(factstr_stream_wait_ready(stream->handle, WAIT_MS, &error), &error);
+  }
+  free(registration);
+  const cJSON *fails = item(step, "fails");
+  if (fails != NULL) {
+    CHECK(opened.status >= 10);
+    compare_failure(opened.status, opened.json, fails);
+    drop(opened);
+  } else {
+    expect_ok(opened);
+  }
+}
+
+static void play_receives(player *player, const cJSON *step) {
+  player_stream *stream = find(player, json_string(step, "stream"));
+  const cJSON *expected;
+  cJSON_ArrayForEach(expected, item(step, "receives")) {
+    await_counter(&stream->delivered, ++stream->seen);
+    pthread_mutex_lock(&stream->mutex);
+    char *text = stream->batches[stream->seen - 1];
+    pthread_mutex_unlock(&stream->mutex);
+    cJSON *batch = json_parse(text, strlen(text));
+    drop_occurred_at(batch);
+    if (!json_equal(batch, expected)) {
+      FAIL("delivery %ld of %s is %s", stream->seen, stream->name, text);
+    }
+    cJSON_Delete(batch);
+  }
+}
+
+static void play_ends(player *player, const cJSON *step) {
+  player_stream *stream = find(player, json_string(step, "stream"));
+  await_counter(&stream->ended, 1);
+  cJSON *reason = stream->end_reason[0] == '\0' ? NULL : json_parse(stream->end_reason, strlen(stream->end_reason));
+  compare_failure(stream->end, reason, item(step, "ends"));
+  cJSON_Delete(reason);
+}
+
+static void open_store(player *player) {
+  player->store = player->sqlite ? open_sqlite(player->path, NULL) : open_memory(NULL);
+}
+
+static void play_step(player *player, const cJSON *step) {
+  if (item(step, "append") != NULL) {
+    play_append(player, step);
+  } else if (item(step, "append_if") != NULL) {
+    play_append_if(player, step);
+  } else if (item(step, "query") != NULL) {
+    play_query(player, step);
+  } else if (item(step, "open") != NULL) {
+    play_open(player, step);
+  } else if (item(step, "receives") != NULL) {
+    play_receives(player, step);
+  } else if (item(step, "unsubscribe") != NULL) {
+    CHECK_STATUS(factstr_stream_unsubscribe(find(player, json_string(step, "stream"))->handle), FACTSTR_OK);
+  } else if (item(step, "ends") != NULL) {
+    play_ends(player, step);
+  } else if (item(step, "reopen") != NULL) {
+    close_store(player->store);
+    open_store(player);
+  } else {
+    FAIL("a step that this player does not know: %s", json_text(step));
+  }
+}
+
+static void play(const cJSON *scenario, int sqlite) {
+  player player = {.sqlite = sqlite};
+  snprintf(player.path, sizeof player.path, "%s", fresh_path("scenario.db"));
+  open_store(&player);
+  const cJSON *step;
+  int number = 0;
+  cJSON_ArrayForEach(step, item(scenario, "steps")) {
+    number++;
+    play_step(&player, step);
+  }
+  CHECK(number > 0);
+  close_store(player.store);
+  for (int i = 0; i < player.stream_count; i++) {
+    player_stream *stream = player.streams[i];
+    if (stream->handle != 0) {
+      await_counter(&stream->ended, 1);
+    }
+    for (int batch = 0; batch < DELIVERIES_MAX; batch++) {
+      free(stream->batches[batch]);
+    }
+    free(stream->end_reason);
+    free(stream);
+  }
+}
+
+static void on_memory(const void *scenario) { play(scenario, 0); }
+static void on_sqlite(const void *scenario) { play(scenario, 1); }
+
+static int is_for(const cJSON *scenario, const char *store) {
+  const cJSON *stores = item(scenario, "stores"), *name;
+  if (stores == NULL) {
+    return 1;
+  }
+  cJSON_ArrayForEach(name, stores) {
+    if (strcmp(name->valuestring, store) == 0) {
+      return 1;
+    }
+  }
+  return 0;
+}
+
+static void play_file(const char *path) {
+  size_t len;
+  char *text = read_file(path, &len);
+  cJSON *scenario = json_parse(text, len);
+  free(text);
+  if (is_for(scenario, "memory")) {
+    run_case("scenario on memory: ", json_string(scenario, "name"), on_memory, scenario);
+  }
+  if (is_for(scenario, "sqlite")) {
+    run_case("scenario on sqlite: ", json_string(scenario, "name"), on_sqlite, scenario);
+  }
+  cJSON_Delete(scenario);
+}
+
+void scenario_tests(const char *testdata) {
+  char folder[4096];
+  snprintf(folder, sizeof folder, "%s/scenarios", testdata);
+  each_json_file(folder, play_file);
+}

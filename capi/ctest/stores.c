@@ -1,0 +1,135 @@
+/* Opening stores and their options. */
+#define _GNU_SOURCE
+#include "tests.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void expect_refused(const char *path, const char *options, factstr_status status, const char *fragment, const char *reason) {
+  factstr_store store = 7;
+  factstr_buffer error;
+  answer refused = take(factstr_sqlite_open(path, options, options == NULL ? 0 : strlen(options), &store, &error), &error);
+  CHECK(store == 0);
+  const char *told = refused.json == NULL ? NULL : json_string(refused.json, "reason");
+  if (reason != NULL && (told == NULL || strcmp(told, reason) != 0)) {
+    FAIL("the reason is %s, not %s", told == NULL ? "(none)" : told, reason);
+  }
+  expect_error(refused, status, fragment);
+}
+
+static void put_file(const char *path, const char *text, size_t len) {
+  FILE *file = fopen(path, "wb");
+  CHECK(file != NULL && fwrite(text, 1, len, file) == len && fclose(file) == 0);
+}
+
+static void paths_that_name_no_file_are_refused(void) {
+  expect_refused("", NULL, FACTSTR_INVALID_ARGUMENT, "path", NULL);
+  expect_refused(":memory:", NULL, FACTSTR_INVALID_ARGUMENT, "path", NULL);
+  expect_refused("/tmp/\xff\xfe.db", NULL, FACTSTR_INVALID_ARGUMENT, "UTF-8", NULL);
+  expect_refused(fresh_folder(), NULL, FACTSTR_INVALID_ARGUMENT, "director", NULL);
+}
+
+static void a_file_that_is_no_database_is_refused_and_left_alone(void) {
+  const char *path = fresh_path("letter.txt");
+  char text[4096];
+  memset(text, 'x', sizeof text);
+  put_file(path, text, sizeof text);
+  expect_refused(path, NULL, FACTSTR_UNSUPPORTED_FORMAT, "", NULL);
+  size_t len;
+  char *after = read_file(path, &len);
+  CHECK(len == sizeof text && memcmp(after, text, len) == 0);
+  free(after);
+}
+
+static void a_folder_that_cannot_be_made_is_named(void) {
+  char path[600];
+  snprintf(path, sizeof path, "%s", fresh_path("file"));
+  put_file(path, "x", 1);
+  strcat(path, "/below/log.db");
+  expect_refused(path, NULL, FACTSTR_BACKEND_FAILURE, "", NULL);
+}
+
+static void a_missing_folder_is_made(void) {
+  char path[600];
+  snprintf(path, sizeof path, "%s", fresh_path("some/deep?er%20/folder/log #1.db"));
+  factstr_store store = open_sqlite(path, NULL);
+  CHECK(append_one(store, "a", 1) == 1);
+  close_store(store);
+  CHECK(access(path, F_OK) == 0);
+  store = open_sqlite(path, NULL);
+  CHECK(head(store) == 1);
+  close_store(store);
+}
+
+static void a_full_disk_is_told_and_writes_nothing(void) { /* G5 */
+  factstr_store store = open_sqlite(fresh_path("small.db"), "{\"testing_max_page_count\":40}");
+  CHECK(append_one(store, "small", 1) == 1);
+  char *events = malloc(400000);
+  strcpy(events, "[{\"event_type\":\"big\",\"payload\":\"");
+  size_t start = strlen(events);
+  memset(events + start, 'x', 300000);
+  strcpy(events + start + 300000, "\"}]");
+  answer refused = append(store, events);
+  free(events);
+  CHECK(refused.json != NULL && strcmp(json_string(refused.json, "reason"), "disk_full") == 0);
+  expect_error(refused, FACTSTR_BACKEND_FAILURE, "");
+  CHECK(head(store) == 1);
+  CHECK(append_one(store, "small", 2) == 2); /* G2 */
+  close_store(store);
+}
+
+static void limits_are_options(void) {
+  factstr_store store = open_memory("{\"payload_bytes_max\":10,\"batch_events_max\":2,\"batch_bytes_max\":20,\"result_bytes_max\":300}");
+  expect_error(append(store, "[{\"event_type\":\"a\",\"payload\":\"123456789\"}]"), FACTSTR_INVALID_ARGUMENT, "events[0].payload");
+  expect_error(append(store, "[{\"event_type\":\"a\",\"payload\":1},{\"event_type\":\"a\",\"payload\":1},{\"event_type\":\"a\",\"payload\":1}]"),
+               FACTSTR_INVALID_ARGUMENT, "2");
+  expect_error(append(store, "[{\"event_type\":\"a\",\"payload\":\"12345678\"},{\"event_type\":\"a\",\"payload\":\"12345678\"}]"),
+               FACTSTR_INVALID_ARGUMENT, "bytes a batch");
+  CHECK(head(store) == 0);
+  for (int i = 0; i < 20; i++) {
+    append_one(store, "a", i);
+  }
+  expect_error(ask(store, "{}"), FACTSTR_INVALID_ARGUMENT, "limit and min_sequence_number");
+  expect_ok(ask(store, "{\"limit\":2}"));
+  close_store(store);
+}
+
+static void numbers_can_be_asked_for_as_text(void) {
+  factstr_store store = open_memory("{\"sequence_numbers\":\"string\"}");
+  factstr_buffer out;
+  CHECK_STATUS(factstr_append(store, JSON(ONE_EVENT), &out), FACTSTR_OK);
+  CHECK(strcmp(out.data, "{\"first_sequence_number\":\"1\",\"last_sequence_number\":\"1\",\"committed_count\":\"1\"}") == 0);
+  factstr_buffer_free(&out);
+  CHECK_STATUS(factstr_query(store, NULL, 0, &out), FACTSTR_OK);
+  CHECK(strstr(out.data, "\"sequence_number\":\"1\"") != NULL && strstr(out.data, "\"current_context_version\":\"1\"") != NULL);
+  factstr_buffer_free(&out);
+  CHECK_STATUS(factstr_append_if(store, JSON(ONE_EVENT), JSON("{}"), NULL, &out), FACTSTR_CONDITIONAL_APPEND_CONFLICT);
+  CHECK(strstr(out.data, "\"conflict\":{\"expected_context_version\":null,\"actual_context_version\":\"1\"}") != NULL);
+  factstr_buffer_free(&out);
+  close_store(store);
+}
+
+static void one_file_can_be_open_twice(void) { /* G11 */
+  char path[600];
+  snprintf(path, sizeof path, "%s", fresh_path("shared.db"));
+  factstr_store one = open_sqlite(path, NULL), two = open_sqlite(path, NULL);
+  CHECK(append_one(one, "a", 1) == 1);
+  CHECK(append_one(two, "a", 2) == 2);
+  uint64_t stale = 1;
+  expect_error(append_if(one, ONE_EVENT, "{}", &stale), FACTSTR_CONDITIONAL_APPEND_CONFLICT, "expected 1, actual 2");
+  close_store(one);
+  CHECK(head(two) == 2);
+  close_store(two);
+}
+
+void store_tests(void) {
+  RUN(paths_that_name_no_file_are_refused, "paths that name no file are refused");
+  RUN(a_file_that_is_no_database_is_refused_and_left_alone, "a file that is no database is refused and left alone");
+  RUN(a_folder_that_cannot_be_made_is_named, "a folder that cannot be made is a failure of the backend");
+  RUN(a_missing_folder_is_made, "missing folders are made, and odd characters in a path are its own");
+  RUN(a_full_disk_is_told_and_writes_nothing, "a full disk is told, writes nothing and consumes no sequence number");
+  RUN(limits_are_options, "limits are options of the store");
+  RUN(numbers_can_be_asked_for_as_text, "sequence numbers can be asked for as text");
+  RUN(one_file_can_be_open_twice, "one file can be open twice, and both see every commit");
+}

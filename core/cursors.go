@@ -16,6 +16,7 @@ type cursors struct {
 	mu    sync.Mutex
 	dirty map[*EventStream]int // batches handled since the last write
 	timer *time.Timer          // runs while something is dirty
+	due   time.Time            // when the timer fires
 }
 
 func (c *cursors) init(s *Store) {
@@ -28,12 +29,25 @@ func (c *cursors) follow(st *EventStream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.dirty[st]++
-	switch {
-	case c.dirty[st] == st.options.cursorEvery.Batches:
+	if c.dirty[st] == st.options.cursorEvery.Batches {
 		go c.flushAll()
-	case c.timer == nil:
-		c.timer = time.AfterFunc(st.options.cursorEvery.Time, c.flushAll)
+	} else {
+		c.flushWithin(st.options.cursorEvery.Time)
 	}
+}
+
+// flushWithin sets the timer, unless it fires earlier anyway. The caller holds mu.
+func (c *cursors) flushWithin(wait time.Duration) {
+	due := time.Now().Add(wait)
+	switch {
+	case c.timer == nil:
+		c.timer = time.AfterFunc(wait, c.flushAll)
+	case due.Before(c.due):
+		c.timer.Reset(wait)
+	default:
+		return
+	}
+	c.due = due
 }
 
 // flushAll writes what is dirty. What could not be written stays dirty and is tried again.
@@ -57,9 +71,7 @@ func (c *cursors) flushAll() {
 	}
 	if err := c.write(c.store.context, streams); err != nil && c.store.context.Err() == nil {
 		c.mu.Lock()
-		if c.timer == nil {
-			c.timer = time.AfterFunc(time.Second, c.flushAll)
-		}
+		c.flushWithin(time.Second)
 		c.mu.Unlock()
 	}
 }
@@ -137,9 +149,7 @@ func (c *cursors) write(ctx context.Context, streams []*EventStream) (err error)
 			delete(c.dirty, st)
 		} else if counts[i] > 0 {
 			c.dirty[st] -= counts[i]
-			if c.timer == nil {
-				c.timer = time.AfterFunc(st.options.cursorEvery.Time, c.flushAll)
-			}
+			c.flushWithin(st.options.cursorEvery.Time)
 		}
 	}
 	return nil

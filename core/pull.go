@@ -44,6 +44,12 @@ func (p *pull) offer(ctx context.Context, records []EventRecord) error {
 	case err := <-answers:
 		return err
 	case <-ctx.Done():
+	}
+	// An answer that was given counts, however soon the stream was stopped after it.
+	select {
+	case err := <-answers:
+		return err
+	default:
 		return ctx.Err()
 	}
 }
@@ -54,13 +60,19 @@ func (st *EventStream) Next(ctx context.Context) (*Batch, error) {
 	if st.pull == nil {
 		return nil, NewError(CodeInvalidState, "the stream delivers to a handler; register it without one to take batches")
 	}
-	select {
-	case batch := <-st.pull.batches:
-		return batch, nil
-	case <-st.done:
-		return nil, st.Err()
-	case <-ctx.Done():
-		return nil, NewError(CodeTimeout, "no batch came in time; ask again")
+	batches := st.pull.batches
+	for {
+		select {
+		case batch := <-batches:
+			if st.context.Err() == nil {
+				return batch, nil
+			}
+			batches = nil // offered before the stream was stopped, taken after it: the end follows
+		case <-st.done:
+			return nil, st.Err()
+		case <-ctx.Done():
+			return nil, NewError(CodeTimeout, "no batch came in time; ask again")
+		}
 	}
 }
 

@@ -13,6 +13,7 @@ type streams struct {
 	closed  bool
 	empty   chan struct{}      // closed when closed and open is empty
 	unwatch context.CancelFunc // stops watching for other processes' commits; nil without open streams
+	watches sync.WaitGroup     // that have not returned
 }
 
 func (r *streams) init() {
@@ -31,7 +32,7 @@ func (r *streams) add(s *Store, stream *EventStream) error {
 	if watcher, ok := s.backend.(Watcher); ok && r.unwatch == nil {
 		var ctx context.Context
 		ctx, r.unwatch = context.WithCancel(s.context)
-		go s.watch(ctx, watcher)
+		r.watches.Go(func() { s.watch(ctx, watcher) })
 	}
 	go stream.run()
 	return nil

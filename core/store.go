@@ -145,6 +145,7 @@ func (s *Store) shutDown() {
 	<-s.queue.Close()
 	s.streams.wait()
 	s.cancel()
+	s.streams.watches.Wait()
 	<-s.lastCall
 	s.closeErr = s.backend.Close()
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -41,7 +42,8 @@ type Stream struct {
 	// opened is closed when the caller knows the handle: no callback comes before.
 	opened chan struct{}
 	ended  chan struct{} // closed after the end was reported
-	endErr error         // valid after ended
+	endErr error         // valid when over
+	over   atomic.Bool   // the end is being reported, or was
 	offers chan *delivery
 
 	mu        sync.Mutex
@@ -132,6 +134,7 @@ func (st *Stream) onEnd(err error) {
 	<-st.opened
 	st.stop()
 	st.endErr = err
+	st.over.Store(true)
 	defer st.store.active.Done()
 	defer close(st.ended)
 	if st.callbacks.End != nil {
@@ -153,6 +156,9 @@ func (st *Stream) WaitReady(timeout time.Duration, inside bool) error {
 		return nil
 	}
 	if inside && !closed(st.core.Ready()) {
+		if st.over.Load() {
+			return st.end()
+		}
 		return factstr.NewError(factstr.CodeInvalidState, "replay cannot be awaited inside a callback of the stream itself; use on_ready or another thread")
 	}
 	expired, stop := timer(timeout)
@@ -174,7 +180,11 @@ func (st *Stream) WaitReady(timeout time.Duration, inside bool) error {
 }
 
 // Progress tells where the stream stands.
-func (st *Stream) Progress() factstr.StreamProgress { return st.core.Progress() }
+func (st *Stream) Progress() factstr.StreamProgress {
+	progress := st.core.Progress()
+	progress.Ended = st.over.Load()
+	return progress
+}
 
 // Unsubscribe lets no further delivery start. It never waits.
 func (st *Stream) Unsubscribe() {

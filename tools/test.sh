@@ -50,8 +50,8 @@ go_tests() {
 summary=()
 run go lines go_tests
 run symbols lines one tools/check-symbols.sh
-run c lines tools/test-c.sh
-run c-sanitized lines tools/test-c.sh -fsanitize=address,undefined
+run c lines capi/ctest/run.sh
+run c-sanitized lines capi/ctest/run.sh --asan
 run node node node --test --test-reporter=spec bindings/node/test/*.test.*js
 run python python env PYTHONPATH=bindings/python/src python3 -m unittest discover -s bindings/python/tests
 run git-history node node --test --test-reporter=spec examples/git-history/test/*.test.mjs

@@ -1,6 +1,19 @@
 #!/usr/bin/env bash
-# The long lane: the same Go tests under the race detector, with FACTSTR_TORTURE telling those of crashes, races and faults to go on for longer.
+# The long lane: torture.sh [RUNS [FUZZ_TIME]]. The Go tests again and again under the race detector, on one processor and on several, then every
+# fuzz target, and the C tests again and again.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-export FACTSTR_TORTURE=1
-go test -race -count=1 -timeout 120m -json ./... | python3 tools/go_test_summary.py
+runs=${1:-10} fuzz_time=${2:-60s}
+
+go test -race -count="$runs" -cpu 1,2,4 -timeout 10h -json ./... | python3 tools/go_test_summary.py
+
+targets=$(git grep -oE "^func Fuzz[A-Za-z0-9_]+" -- "*_test.go")
+while IFS=: read -r file target; do
+  echo "== ${target#func } in $(dirname "$file") for $fuzz_time"
+  go test -run '^$' -fuzz "^${target#func }\$" -fuzztime "$fuzz_time" "./$(dirname "$file")"
+done <<<"$targets"
+
+for ((run = 1; run <= runs; run++)); do
+  echo "== C tests, run $run of $runs"
+  capi/ctest/run.sh --asan
+done

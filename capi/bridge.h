@@ -20,8 +20,8 @@ void fs_release(char *memory);
 int32_t fs_call_on_batch(const factstr_stream_callbacks *callbacks, uintptr_t user_data, factstr_store store, factstr_stream stream,
                          factstr_delivery delivery, const char *batch, size_t batch_len);
 void fs_call_on_ready(const factstr_stream_callbacks *callbacks, uintptr_t user_data, factstr_store store, factstr_stream stream);
-void fs_call_on_end(const factstr_stream_callbacks *callbacks, uintptr_t user_data, factstr_store store, factstr_stream stream,
-                    factstr_status status, const char *reason, size_t reason_len);
+void fs_call_on_end(const factstr_stream_callbacks *callbacks, uintptr_t user_data, factstr_store store, factstr_stream stream, factstr_status status,
+                    const char *reason, size_t reason_len);
 void fs_call_completion(factstr_completion_callback callback, uintptr_t user_data, factstr_store store, uint64_t tag, factstr_status status,
                         const char *result, size_t result_len);
 

@@ -9,8 +9,8 @@ struct frame {
 
 static _Thread_local const struct frame *innermost;
 
-#define ENTER_CALLBACK(store, stream)                                   \
-  const struct frame entered = {(store), (stream), innermost};          \
+#define ENTER_CALLBACK(store, stream)                                                                                                                \
+  const struct frame entered = {(store), (stream), innermost};                                                                                       \
   innermost = &entered
 #define LEAVE_CALLBACK() innermost = entered.outer
 
@@ -28,8 +28,8 @@ void fs_call_on_ready(const factstr_stream_callbacks *callbacks, uintptr_t user_
   LEAVE_CALLBACK();
 }
 
-void fs_call_on_end(const factstr_stream_callbacks *callbacks, uintptr_t user_data, factstr_store store, factstr_stream stream,
-                    factstr_status status, const char *reason, size_t reason_len) {
+void fs_call_on_end(const factstr_stream_callbacks *callbacks, uintptr_t user_data, factstr_store store, factstr_stream stream, factstr_status status,
+                    const char *reason, size_t reason_len) {
   ENTER_CALLBACK(store, stream);
   callbacks->on_end((void *)user_data, stream, status, reason, reason_len);
   LEAVE_CALLBACK();

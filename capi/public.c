@@ -49,23 +49,23 @@ static factstr_status refuse_child(factstr_buffer *buffer) {
 
 #define INVALID_ARGUMENT(message) "{\"code\":\"InvalidArgument\",\"message\":\"" message "\"}"
 
-#define REFUSE_CHILD(buffer)       \
-  do {                             \
-    clear(buffer);                 \
-    if (forked) {                  \
-      return refuse_child(buffer); \
-    }                              \
+#define REFUSE_CHILD(buffer)                                                                                                                         \
+  do {                                                                                                                                               \
+    clear(buffer);                                                                                                                                   \
+    if (forked) {                                                                                                                                    \
+      return refuse_child(buffer);                                                                                                                   \
+    }                                                                                                                                                \
   } while (0)
 
-#define REQUIRE(condition, message, buffer)                                                \
-  do {                                                                                     \
-    if (!(condition)) {                                                                    \
-      return refuse(FACTSTR_INVALID_ARGUMENT, INVALID_ARGUMENT(message), (buffer));        \
-    }                                                                                      \
+#define REQUIRE(condition, message, buffer)                                                                                                          \
+  do {                                                                                                                                               \
+    if (!(condition)) {                                                                                                                              \
+      return refuse(FACTSTR_INVALID_ARGUMENT, INVALID_ARGUMENT(message), (buffer));                                                                  \
+    }                                                                                                                                                \
   } while (0)
 
 /* Text that may be absent is NULL with length 0. */
-#define REQUIRE_OPTIONAL(text, len, buffer) \
+#define REQUIRE_OPTIONAL(text, len, buffer)                                                                                                          \
   REQUIRE((text) != NULL || (len) == 0, #text " is NULL, but " #len " is not 0; pass the text, or NULL with length 0", buffer)
 
 #define REQUIRE_TEXT(text, buffer) REQUIRE((text) != NULL, #text " is NULL; pass JSON text", buffer)
@@ -86,32 +86,58 @@ uint32_t factstr_abi_version(void) { return FACTSTR_ABI_VERSION; }
 
 const char *factstr_status_name(factstr_status status) {
   switch (status) {
-    case FACTSTR_OK: return "Ok";
-    case FACTSTR_CLOSING: return "Closing";
-    case FACTSTR_ENDED: return "Ended";
-    case FACTSTR_EMPTY_APPEND: return "EmptyAppend";
-    case FACTSTR_CONDITIONAL_APPEND_CONFLICT: return "ConditionalAppendConflict";
-    case FACTSTR_NOT_IMPLEMENTED: return "NotImplemented";
-    case FACTSTR_BACKEND_FAILURE: return "BackendFailure";
-    case FACTSTR_INVALID_ARGUMENT: return "InvalidArgument";
-    case FACTSTR_INVALID_HANDLE: return "InvalidHandle";
-    case FACTSTR_INVALID_STATE: return "InvalidState";
-    case FACTSTR_READ_ONLY: return "ReadOnly";
-    case FACTSTR_STORE_CLOSED: return "StoreClosed";
-    case FACTSTR_BUSY: return "Busy";
-    case FACTSTR_TIMEOUT: return "Timeout";
-    case FACTSTR_CANCELLED: return "Cancelled";
-    case FACTSTR_COMMIT_UNKNOWN: return "CommitUnknown";
-    case FACTSTR_UNSUPPORTED_FORMAT: return "UnsupportedFormat";
-    case FACTSTR_CORRUPT: return "Corrupt";
-    case FACTSTR_LOG_TRUNCATED: return "LogTruncated";
-    case FACTSTR_DURABLE_STREAM_ACTIVE: return "DurableStreamActive";
-    case FACTSTR_DURABLE_STREAM_QUERY_MISMATCH: return "DurableStreamQueryMismatch";
-    case FACTSTR_DURABLE_STREAM_LOST: return "DurableStreamLost";
-    case FACTSTR_HANDLER_FAILED: return "HandlerFailed";
-    case FACTSTR_FORKED: return "Forked";
-    case FACTSTR_INTERNAL: return "Internal";
-    default: return "Unknown";
+  case FACTSTR_OK:
+    return "Ok";
+  case FACTSTR_CLOSING:
+    return "Closing";
+  case FACTSTR_ENDED:
+    return "Ended";
+  case FACTSTR_EMPTY_APPEND:
+    return "EmptyAppend";
+  case FACTSTR_CONDITIONAL_APPEND_CONFLICT:
+    return "ConditionalAppendConflict";
+  case FACTSTR_NOT_IMPLEMENTED:
+    return "NotImplemented";
+  case FACTSTR_BACKEND_FAILURE:
+    return "BackendFailure";
+  case FACTSTR_INVALID_ARGUMENT:
+    return "InvalidArgument";
+  case FACTSTR_INVALID_HANDLE:
+    return "InvalidHandle";
+  case FACTSTR_INVALID_STATE:
+    return "InvalidState";
+  case FACTSTR_READ_ONLY:
+    return "ReadOnly";
+  case FACTSTR_STORE_CLOSED:
+    return "StoreClosed";
+  case FACTSTR_BUSY:
+    return "Busy";
+  case FACTSTR_TIMEOUT:
+    return "Timeout";
+  case FACTSTR_CANCELLED:
+    return "Cancelled";
+  case FACTSTR_COMMIT_UNKNOWN:
+    return "CommitUnknown";
+  case FACTSTR_UNSUPPORTED_FORMAT:
+    return "UnsupportedFormat";
+  case FACTSTR_CORRUPT:
+    return "Corrupt";
+  case FACTSTR_LOG_TRUNCATED:
+    return "LogTruncated";
+  case FACTSTR_DURABLE_STREAM_ACTIVE:
+    return "DurableStreamActive";
+  case FACTSTR_DURABLE_STREAM_QUERY_MISMATCH:
+    return "DurableStreamQueryMismatch";
+  case FACTSTR_DURABLE_STREAM_LOST:
+    return "DurableStreamLost";
+  case FACTSTR_HANDLER_FAILED:
+    return "HandlerFailed";
+  case FACTSTR_FORKED:
+    return "Forked";
+  case FACTSTR_INTERNAL:
+    return "Internal";
+  default:
+    return "Unknown";
   }
 }
 
@@ -131,8 +157,7 @@ factstr_status factstr_memory_open(const char *options_json, size_t options_len,
   return go_factstr_memory_open(MUTABLE(options_json), options_len, store, error);
 }
 
-factstr_status factstr_sqlite_open(const char *path, const char *options_json, size_t options_len, factstr_store *store,
-                                   factstr_buffer *error) {
+factstr_status factstr_sqlite_open(const char *path, const char *options_json, size_t options_len, factstr_store *store, factstr_buffer *error) {
   if (store != NULL) {
     *store = 0;
   }
@@ -167,8 +192,8 @@ factstr_status factstr_query(factstr_store store, const char *query, size_t quer
   return go_factstr_query(store, MUTABLE(query), query_len, out);
 }
 
-factstr_status factstr_append_submit(factstr_store store, const char *events, size_t events_len, uint64_t tag,
-                                     factstr_completion_callback callback, void *user_data, factstr_request *request, factstr_buffer *error) {
+factstr_status factstr_append_submit(factstr_store store, const char *events, size_t events_len, uint64_t tag, factstr_completion_callback callback,
+                                     void *user_data, factstr_request *request, factstr_buffer *error) {
   if (request != NULL) {
     *request = 0;
   }
@@ -189,8 +214,8 @@ factstr_status factstr_append_if_submit(factstr_store store, const char *events,
                                      (uintptr_t)user_data, request, error);
 }
 
-factstr_status factstr_query_submit(factstr_store store, const char *query, size_t query_len, uint64_t tag,
-                                    factstr_completion_callback callback, void *user_data, factstr_request *request, factstr_buffer *error) {
+factstr_status factstr_query_submit(factstr_store store, const char *query, size_t query_len, uint64_t tag, factstr_completion_callback callback,
+                                    void *user_data, factstr_request *request, factstr_buffer *error) {
   if (request != NULL) {
     *request = 0;
   }
@@ -220,8 +245,8 @@ factstr_status factstr_cancel(factstr_store store, uint64_t tag) {
   return go_factstr_cancel(store, tag);
 }
 
-factstr_status factstr_stream_open(factstr_store store, const char *registration, size_t registration_len,
-                                   const factstr_stream_callbacks *callbacks, void *user_data, factstr_stream *stream, factstr_buffer *error) {
+factstr_status factstr_stream_open(factstr_store store, const char *registration, size_t registration_len, const factstr_stream_callbacks *callbacks,
+                                   void *user_data, factstr_stream *stream, factstr_buffer *error) {
   if (stream != NULL) {
     *stream = 0;
   }
@@ -232,8 +257,8 @@ factstr_status factstr_stream_open(factstr_store store, const char *registration
     REQUIRE(callbacks->size >= sizeof *callbacks, "callbacks.size is too small; set it to sizeof(factstr_stream_callbacks)", error);
     REQUIRE(callbacks->on_batch != NULL, "callbacks.on_batch is NULL; set it, or pass no callbacks to take batches by factstr_stream_next", error);
   }
-  return go_factstr_stream_open(store, MUTABLE(registration), registration_len, (factstr_stream_callbacks *)callbacks, (uintptr_t)user_data,
-                                stream, error);
+  return go_factstr_stream_open(store, MUTABLE(registration), registration_len, (factstr_stream_callbacks *)callbacks, (uintptr_t)user_data, stream,
+                                error);
 }
 
 factstr_status factstr_stream_wait_ready(factstr_stream stream, int64_t timeout_ms, factstr_buffer *error) {

@@ -65,8 +65,8 @@ static void null_arguments_are_refused(void) {
   expect_error(take(factstr_query(store, NULL, 1, &out), &out), FACTSTR_INVALID_ARGUMENT, "query is NULL");
   expect_error(take(factstr_append_submit(store, NULL, 0, 1, NULL, NULL, NULL, &out), &out), FACTSTR_INVALID_ARGUMENT, "events is NULL");
   factstr_request request = 7;
-  expect_error(take(factstr_append_if_submit(store, JSON(ONE_EVENT), NULL, 0, NULL, 1, NULL, NULL, &request, &out), &out),
-               FACTSTR_INVALID_ARGUMENT, "query is NULL");
+  expect_error(take(factstr_append_if_submit(store, JSON(ONE_EVENT), NULL, 0, NULL, 1, NULL, NULL, &request, &out), &out), FACTSTR_INVALID_ARGUMENT,
+               "query is NULL");
   CHECK(request == 0);
   expect_error(take(factstr_query_submit(store, NULL, 1, 1, NULL, NULL, NULL, &out), &out), FACTSTR_INVALID_ARGUMENT, "query is NULL");
 
@@ -126,8 +126,8 @@ static void expect_unknown(uint64_t handle) {
   expect_error(take(factstr_query(handle, NULL, 0, &out), &out), FACTSTR_INVALID_HANDLE, "store");
   expect_error(take(factstr_append_submit(handle, JSON(ONE_EVENT), 1, NULL, NULL, &request, &out), &out), FACTSTR_INVALID_HANDLE, "store");
   CHECK(request == 0);
-  expect_error(take(factstr_append_if_submit(handle, JSON(ONE_EVENT), JSON("{}"), NULL, 1, NULL, NULL, NULL, &out), &out),
-               FACTSTR_INVALID_HANDLE, "store");
+  expect_error(take(factstr_append_if_submit(handle, JSON(ONE_EVENT), JSON("{}"), NULL, 1, NULL, NULL, NULL, &out), &out), FACTSTR_INVALID_HANDLE,
+               "store");
   expect_error(take(factstr_query_submit(handle, NULL, 0, 1, NULL, NULL, NULL, &out), &out), FACTSTR_INVALID_HANDLE, "store");
   CHECK_STATUS(factstr_completions_next(handle, &completion, 1, &count, -1), FACTSTR_INVALID_HANDLE);
   CHECK_STATUS(factstr_cancel(handle, 1), FACTSTR_INVALID_HANDLE);

@@ -19,18 +19,18 @@ _Noreturn void fail_test(const char *file, int line, const char *format, ...) __
 
 #define RUN(test, name) run_test(name, test)
 #define FAIL(...) fail_test(__FILE__, __LINE__, __VA_ARGS__)
-#define CHECK(condition)                            \
-  do {                                              \
-    if (!(condition)) {                             \
-      FAIL("%s does not hold", #condition);         \
-    }                                               \
+#define CHECK(condition)                                                                                                                             \
+  do {                                                                                                                                               \
+    if (!(condition)) {                                                                                                                              \
+      FAIL("%s does not hold", #condition);                                                                                                          \
+    }                                                                                                                                                \
   } while (0)
-#define CHECK_STATUS(call, expected)                                                                                     \
-  do {                                                                                                                   \
-    factstr_status got_ = (call);                                                                                        \
-    if (got_ != (expected)) {                                                                                            \
-      FAIL("%s answered %s, not %s", #call, factstr_status_name(got_), factstr_status_name(expected));                   \
-    }                                                                                                                    \
+#define CHECK_STATUS(call, expected)                                                                                                                 \
+  do {                                                                                                                                               \
+    factstr_status got_ = (call);                                                                                                                    \
+    if (got_ != (expected)) {                                                                                                                        \
+      FAIL("%s answered %s, not %s", #call, factstr_status_name(got_), factstr_status_name(expected));                                               \
+    }                                                                                                                                                \
   } while (0)
 
 #endif

@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 /* Runs in the child; the exit status is the line of the first check that failed, modulo 200, plus one. */
-#define IN_CHILD(condition)          \
-  do {                               \
-    if (!(condition)) {              \
-      _exit(__LINE__ % 200 + 1);     \
-    }                                \
+#define IN_CHILD(condition)                                                                                                                          \
+  do {                                                                                                                                               \
+    if (!(condition)) {                                                                                                                              \
+      _exit(__LINE__ % 200 + 1);                                                                                                                     \
+    }                                                                                                                                                \
   } while (0)
 
 static int32_t never(void *user_data, factstr_stream stream, factstr_delivery delivery, const char *batch, size_t len) {

@@ -180,9 +180,7 @@ uint64_t json_integer(const cJSON *object, const char *field) {
   return number;
 }
 
-const char *json_string(const cJSON *object, const char *field) {
-  return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, field));
-}
+const char *json_string(const cJSON *object, const char *field) { return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, field)); }
 
 char *read_file(const char *path, size_t *len) {
   FILE *file = fopen(path, "rb");

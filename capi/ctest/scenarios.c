@@ -184,9 +184,7 @@ static void play_ends(player *player, const cJSON *step) {
   cJSON_Delete(reason);
 }
 
-static void open_store(player *player) {
-  player->store = player->sqlite ? open_sqlite(player->path, NULL) : open_memory(NULL);
-}
+static void open_store(player *player) { player->store = player->sqlite ? open_sqlite(player->path, NULL) : open_memory(NULL); }
 
 static void play_step(player *player, const cJSON *step) {
   if (item(step, "append") != NULL) {

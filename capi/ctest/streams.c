@@ -18,7 +18,8 @@ typedef struct watcher {
   int batches_after_end;
 } watcher;
 
-#define WATCHER {.batches = COUNTER, .ready = COUNTER, .ended = COUNTER}
+#define WATCHER                                                                                                                                      \
+  { .batches = COUNTER, .ready = COUNTER, .ended = COUNTER }
 
 static long count_events(const char *batch, size_t len) {
   cJSON *events = json_parse(batch, len);
@@ -312,9 +313,9 @@ static void a_durable_name_is_active_once(void) { /* G22 */
                FACTSTR_DURABLE_STREAM_ACTIVE, "\"d\"");
   CHECK(second == 0);
   CHECK_STATUS(factstr_stream_unsubscribe(stream), FACTSTR_OK);
-  expect_error(take(factstr_stream_open(store, JSON("{\"durable\":{\"name\":\"d\"},\"query\":{\"filters\":[{}]}}"), NULL, NULL, &second, &error),
-                    &error),
-               FACTSTR_DURABLE_STREAM_QUERY_MISMATCH, "\"d\"");
+  expect_error(
+      take(factstr_stream_open(store, JSON("{\"durable\":{\"name\":\"d\"},\"query\":{\"filters\":[{}]}}"), NULL, NULL, &second, &error), &error),
+      FACTSTR_DURABLE_STREAM_QUERY_MISMATCH, "\"d\"");
   second = open_stream(store, "{\"durable\":{\"name\":\"d\"}}", NULL, NULL); /* free at once */
   close_store(store);
 }

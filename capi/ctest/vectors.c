@@ -78,8 +78,8 @@ static void is_refused_at_submission(const void *data) {
   if (strcmp(call, "append") == 0) {
     status = factstr_append_submit(store, events, events_len, 1, NULL, NULL, NULL, &error);
   } else if (strcmp(call, "append_if") == 0) {
-    status = factstr_append_if_submit(store, events, events_len, query, query_len, expected_text == NULL ? NULL : &expected, 1, NULL, NULL,
-                                      NULL, &error);
+    status =
+        factstr_append_if_submit(store, events, events_len, query, query_len, expected_text == NULL ? NULL : &expected, 1, NULL, NULL, NULL, &error);
   } else {
     status = factstr_query_submit(store, query, query_len, 1, NULL, NULL, NULL, &error);
   }

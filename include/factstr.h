@@ -175,10 +175,9 @@ typedef void (*factstr_completion_callback)(void *user_data, uint64_t tag, facts
 FACTSTR_API factstr_status factstr_append_submit(factstr_store store, const char *events, size_t events_len, uint64_t tag,
                                                  factstr_completion_callback callback, void *user_data, factstr_request *request,
                                                  factstr_buffer *error);
-FACTSTR_API factstr_status factstr_append_if_submit(factstr_store store, const char *events, size_t events_len, const char *query,
-                                                    size_t query_len, const uint64_t *expected, uint64_t tag,
-                                                    factstr_completion_callback callback, void *user_data, factstr_request *request,
-                                                    factstr_buffer *error);
+FACTSTR_API factstr_status factstr_append_if_submit(factstr_store store, const char *events, size_t events_len, const char *query, size_t query_len,
+                                                    const uint64_t *expected, uint64_t tag, factstr_completion_callback callback, void *user_data,
+                                                    factstr_request *request, factstr_buffer *error);
 FACTSTR_API factstr_status factstr_query_submit(factstr_store store, const char *query, size_t query_len, uint64_t tag,
                                                 factstr_completion_callback callback, void *user_data, factstr_request *request,
                                                 factstr_buffer *error);

@@ -7,7 +7,7 @@ flags=(-std=c11 -O1 -g -Wall -Wextra -Werror -pthread)
 name=ctest
 if [ "${1:-}" = --asan ]; then
   # The Go library itself is not instrumented; what it gives to the program and takes from it is watched.
-  flags+=(-fsanitize=address,undefined -fno-omit-frame-pointer)
+  flags+=("-fsanitize=address,undefined" -fno-omit-frame-pointer)
   name=ctest-asan
   export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0
 fi

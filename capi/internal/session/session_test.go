@@ -2,7 +2,6 @@ package session
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -345,7 +344,7 @@ func TestEveryKindOfAnswerFitsItsSize(t *testing.T) {
 		}
 	}
 	closeNow(t, store)
-	if text := fmt.Sprintf("%s", appended.AppendText(nil)); !strings.Contains(text, `"first_sequence_number":"1"`) {
+	if text := string(appended.AppendText(nil)); !strings.Contains(text, `"first_sequence_number":"1"`) {
 		t.Errorf("got %s", text)
 	}
 }

@@ -3,6 +3,7 @@
 
 #include <ftw.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -123,7 +124,7 @@ const char *fresh_folder(void) {
   static int made;
   if (root[0] == '\0') {
     strcpy(root, "/tmp/factstr-ctest-XXXXXX");
-    CHECK(mkdtemp(root) != NULL);
+    CHECK(mkdtemp(root) != NULL && chmod(root, 0755) == 0); /* parts of tests run as another user */
   }
   snprintf(folder, sizeof folder, "%s/%d", root, made++);
   char command[160];

@@ -3,7 +3,26 @@
 
 #include <stdlib.h>
 
+static char **again;
+
+static void forbidden(void) { open_forbidden(again[3]); }
+static void second_copy(void) { open_by_second_copy(again[2], again[3]); }
+
+/* A part of a test that the program runs in a process of its own. */
+static int run_part(char **arguments) {
+  again = arguments;
+  if (strcmp(arguments[1], "--open-forbidden") == 0) {
+    RUN(forbidden, "  (a process without rights)");
+  } else {
+    RUN(second_copy, "  (a process that loads two copies)");
+  }
+  return tests_passed() == 1 ? 0 : 1;
+}
+
 int main(int count, char **arguments) {
+  if (count == 4) {
+    return run_part(arguments);
+  }
   if (count != 2) {
     fprintf(stderr, "usage: %s interop/testdata\n", arguments[0]);
     return 2;

@@ -19,5 +19,5 @@ done
 
 mkdir -p build/ctest
 gcc "${flags[@]}" -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -Iinclude capi/ctest/*.c -o "build/ctest/$name" \
-  -Lbuild/lib -lfactstr -lcjson -Wl,-rpath,"$PWD/build/lib"
+  -Lbuild/lib -lfactstr -lcjson -ldl -Wl,-rpath,"$PWD/build/lib"
 exec "build/ctest/$name" interop/testdata

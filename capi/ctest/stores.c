@@ -2,8 +2,11 @@
 #define _GNU_SOURCE
 #include "tests.h"
 
+#include <dlfcn.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void expect_refused(const char *path, const char *options, factstr_status status, const char *fragment, const char *reason) {
@@ -123,6 +126,157 @@ static void one_file_can_be_open_twice(void) { /* G11 */
   close_store(two);
 }
 
+static void a_newer_format_is_refused_and_left_alone(void) {
+  char path[600];
+  snprintf(path, sizeof path, "%s", fresh_path("newer.db"));
+  factstr_store store = open_sqlite(path, NULL);
+  append_one(store, "a", 1);
+  close_store(store);
+  size_t len;
+  char *text = read_file(path, &len), *marker = memmem(text, len, "sparse_v1", 9);
+  CHECK(marker != NULL);
+  marker[8] = '7';
+  put_file(path, text, len);
+  expect_refused(path, NULL, FACTSTR_UNSUPPORTED_FORMAT, "sparse_v7", NULL);
+  marker[8] = '1';
+  put_file(path, text, len);
+  free(text);
+  store = open_sqlite(path, NULL);
+  CHECK(head(store) == 1);
+  close_store(store);
+}
+
+/* Takes SQLite's write lock of a log in WAL mode, as another program would, until the gate is closed. Runs in a child without the library. */
+static void hold_write_lock(const char *path, int ready, int gate) {
+  char shared[700], byte = 0;
+  snprintf(shared, sizeof shared, "%s-shm", path);
+  int descriptor = open(shared, O_RDWR);
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 120, .l_len = 1};
+  if (descriptor < 0 || fcntl(descriptor, F_SETLK, &lock) != 0) {
+    _exit(1);
+  }
+  if (write(ready, &byte, 1) != 1 || read(gate, &byte, 1) != 0) {
+    _exit(2);
+  }
+  _exit(0);
+}
+
+static void a_locked_database_is_busy(void) { /* G5 */
+  char path[600], byte;
+  snprintf(path, sizeof path, "%s", fresh_path("locked.db"));
+  factstr_store store = open_sqlite(path, "{\"busy_timeout_ms\":50}");
+  append_one(store, "a", 1);
+  int ready[2], gate[2], status;
+  CHECK(pipe(ready) == 0 && pipe(gate) == 0);
+  pid_t process = fork();
+  if (process == 0) {
+    close(gate[1]);
+    hold_write_lock(path, ready[1], gate[0]);
+  }
+  close(ready[1]);
+  close(gate[0]);
+  CHECK(read(ready[0], &byte, 1) == 1);
+  expect_error(append(store, ONE_EVENT), FACTSTR_BUSY, "");
+  CHECK(head(store) == 1); /* reading goes on */
+  close(gate[1]);
+  CHECK(waitpid(process, &status, 0) == process && status == 0);
+  close(ready[0]);
+  CHECK(append_one(store, "a", 2) == 2); /* G2 */
+  close_store(store);
+}
+
+static void copy_file(const char *from, const char *to) {
+  size_t len;
+  char *text = read_file(from, &len);
+  put_file(to, text, len);
+  free(text);
+  CHECK(chmod(to, 0755) == 0);
+}
+
+/* The file that the library was loaded from. */
+static const char *library_path(void) {
+  Dl_info info;
+  union {
+    const char *(*function)(void);
+    void *address;
+  } version = {factstr_version};
+  CHECK(dladdr(version.address, &info) != 0);
+  return info.dli_fname;
+}
+
+/* Runs this program again in another part, without rights of root, with the library of that folder. Returns its exit status. */
+static int run_again(const char *folder, const char *part, const char *argument, const char *path) {
+  char program[600];
+  snprintf(program, sizeof program, "%s/program", folder);
+  copy_file("/proc/self/exe", program);
+  pid_t process = fork();
+  if (process == 0) {
+    setenv("LD_LIBRARY_PATH", folder, 1);
+    if (getuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) {
+      _exit(100);
+    }
+    execl(program, program, part, argument, path, (char *)NULL);
+    _exit(101);
+  }
+  int status;
+  CHECK(waitpid(process, &status, 0) == process);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* A folder with a copy of the library that everybody may read. */
+static void make_library_folder(char *folder, size_t size) {
+  char library[700];
+  snprintf(folder, size, "%s", fresh_folder());
+  CHECK(chmod(folder, 0755) == 0);
+  snprintf(library, sizeof library, "%s/libfactstr.so.0", folder);
+  copy_file(library_path(), library);
+}
+
+void open_forbidden(const char *path) { expect_refused(path, NULL, FACTSTR_BACKEND_FAILURE, path, "permission"); }
+
+static void a_folder_without_rights_is_told(void) {
+  char folder[600], path[700];
+  make_library_folder(folder, sizeof folder);
+  snprintf(path, sizeof path, "%s/forbidden.db", fresh_folder());
+  char parent[700];
+  snprintf(parent, sizeof parent, "%s", path);
+  *strrchr(parent, '/') = '\0';
+  CHECK(chmod(parent, 0555) == 0);
+  CHECK(run_again(folder, "--open-forbidden", "", path) == 0);
+  CHECK(access(path, F_OK) != 0);
+}
+
+void open_by_second_copy(const char *library, const char *path) {
+  factstr_store store = open_sqlite(path, NULL), other = 7;
+  void *copy = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+  if (copy == NULL) {
+    FAIL("%s", dlerror());
+  }
+  union {
+    void *address;
+    factstr_status (*function)(const char *, const char *, size_t, factstr_store *, factstr_buffer *);
+  } open_by_copy = {dlsym(copy, "factstr_sqlite_open")};
+  factstr_buffer error;
+  answer refused = take(open_by_copy.function(path, NULL, 0, &other, &error), &error);
+  CHECK(other == 0);
+  const char *message = refused.json == NULL ? "" : json_string(refused.json, "message");
+  CHECK(strstr(message, library) != NULL && strstr(message, library_path()) != NULL); /* both are named */
+  expect_error(refused, FACTSTR_INVALID_STATE, "copy");
+  CHECK(append_one(store, "a", 1) == 1); /* the first one goes on */
+  close_store(store);
+}
+
+static void a_second_copy_of_the_library_is_refused(void) {
+  char folder[600], library[700], path[700];
+  make_library_folder(folder, sizeof folder);
+  snprintf(library, sizeof library, "%s/second-libfactstr.so.0", folder);
+  copy_file(library_path(), library);
+  snprintf(path, sizeof path, "%s/data", folder);
+  CHECK(mkdir(path, 0777) == 0 && chmod(path, 0777) == 0);
+  strcat(path, "/shared.db");
+  CHECK(run_again(folder, "--second-copy", library, path) == 0);
+}
+
 void store_tests(void) {
   RUN(paths_that_name_no_file_are_refused, "paths that name no file are refused");
   RUN(a_file_that_is_no_database_is_refused_and_left_alone, "a file that is no database is refused and left alone");
@@ -132,4 +286,8 @@ void store_tests(void) {
   RUN(limits_are_options, "limits are options of the store");
   RUN(numbers_can_be_asked_for_as_text, "sequence numbers can be asked for as text");
   RUN(one_file_can_be_open_twice, "one file can be open twice, and both see every commit");
+  RUN(a_newer_format_is_refused_and_left_alone, "a database of a newer format is refused and left alone");
+  RUN(a_locked_database_is_busy, "a database that another program keeps locked is busy, can be read, and goes on later");
+  RUN(a_folder_without_rights_is_told, "a folder without the right to write is told as such");
+  RUN(a_second_copy_of_the_library_is_refused, "a second copy of the library in one process is refused on the same file, naming both");
 }

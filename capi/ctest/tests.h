@@ -14,4 +14,8 @@ void closing_tests(void);
 void thread_tests(void);
 void fork_tests(void);
 
+/* Parts of tests that need a process of their own. */
+void open_forbidden(const char *path);
+void open_by_second_copy(const char *library, const char *path);
+
 #endif

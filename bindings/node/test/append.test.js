@@ -1,10 +1,11 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const path = require('node:path');
 const { test } = require('node:test');
 
+const { lockedByAnother } = require('./locked.js');
 const { eachStore, facts, noHandleIsLeftOpen, openMemory, openSqlite, folder, withCode } = require('./stores.js');
-const path = require('node:path');
 
 noHandleIsLeftOpen();
 
@@ -123,6 +124,31 @@ test('occurred_at is one UTC reading per batch with microseconds', (t) => {
   const [first, second] = store.query().event_records.map((record) => record.occurred_at);
   assert.match(first, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
   assert.equal(first, second);
+});
+
+test('a request that waits behind another one is cancelled, and only the other one writes', async (t) => {
+  // G5
+  const file = path.join(folder(t), 'facts.sqlite');
+  const store = openSqlite(t, { busyTimeoutMs: 30_000 }, file);
+  const unlock = await lockedByAnother(t, file);
+  const taken = store.appendAsync(facts('taken'));
+  const controller = new AbortController();
+  const { signal } = controller;
+  const waiting = [
+    store.appendAsync(facts('waiting'), { signal }),
+    store.appendIfAsync(facts('waiting'), {}, null, { signal }),
+    store.appendAsync(facts('not aborted')),
+  ];
+  controller.abort();
+  for (const request of waiting.slice(0, 2)) {
+    await assert.rejects(
+      request,
+      withCode('Cancelled', (error) => error.cause === signal.reason),
+    );
+  }
+  await unlock();
+  assert.equal((await taken).first_sequence_number, 1n);
+  assert.equal((await waiting[2]).first_sequence_number, 2n);
 });
 
 test('what SQLite stored is there after it was opened again, under a path with every awkward character', (t) => {

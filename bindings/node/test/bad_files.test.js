@@ -2,13 +2,13 @@
 
 const assert = require('node:assert/strict');
 const { spawn, spawnSync } = require('node:child_process');
-const { once } = require('node:events');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
 
 const { FactstrSqliteStore } = require('../lib/index.js');
 const { native } = require('../lib/native.js');
+const { lockedByAnother } = require('./locked.js');
 const { atEnd, facts, folder, noHandleIsLeftOpen, openSqlite, withCode } = require('./stores.js');
 
 noHandleIsLeftOpen();
@@ -73,25 +73,14 @@ test('a full disk is a BackendFailure that wrote nothing, and smaller batches st
   assert.equal(JSON.parse(native.append(handle, batch(1))).first_sequence_number, '1');
 });
 
-const lockingProgram = `
-import sqlite3, sys
-database = sqlite3.connect(sys.argv[1], isolation_level=None)
-database.execute("BEGIN IMMEDIATE")
-print("locked", flush=True)
-sys.stdin.readline()
-`;
-
 test('a database that another program keeps locked answers Busy, and works when it is free', async (t) => {
   // G5
   const file = path.join(folder(t), 'facts.sqlite');
   const store = openSqlite(t, { busyTimeoutMs: 50 }, file);
-  const locking = spawn('python3', ['-c', lockingProgram, file], { stdio: ['pipe', 'pipe', 'inherit'] });
-  atEnd(t, () => locking.kill());
-  await once(locking.stdout, 'data');
+  const unlock = await lockedByAnother(t, file);
   assert.throws(() => store.append(facts('a')), withCode('Busy'));
   await assert.rejects(store.appendAsync(facts('a')), withCode('Busy'));
-  locking.stdin.end('\n');
-  await once(locking, 'close');
+  await unlock();
   assert.equal(store.append(facts('b')).first_sequence_number, 1n);
 });
 

@@ -1,0 +1,27 @@
+'use strict';
+
+const { spawn } = require('node:child_process');
+const { once } = require('node:events');
+
+const { atEnd } = require('./stores.js');
+
+const program = `
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("BEGIN IMMEDIATE")
+print("locked", flush=True)
+sys.stdin.readline()
+`;
+
+/** Another process locks the database for writing. Answers, once it is locked, the function that ends the lock. */
+async function lockedByAnother(t, file) {
+  const process = spawn('python3', ['-c', program, file], { stdio: ['pipe', 'pipe', 'inherit'] });
+  atEnd(t, () => process.kill());
+  await once(process.stdout, 'data');
+  return async () => {
+    process.stdin.end('\n');
+    await once(process, 'close');
+  };
+}
+
+module.exports = { lockedByAnother };

@@ -70,10 +70,10 @@ class StoreCase(unittest.TestCase):
 
     def raw_append(self, text: bytes) -> None:
         """Sends JSON text that no value of Python stands for."""
-        self.store._answer(self.library().factstr_append_submit, text, len(text))
+        self.store._answer(self.store._append, True, text, len(text))
 
     def raw_query(self, text: bytes) -> factstr.QueryResult:
-        return self.store._decoder.query_result(self.store._answer(self.library().factstr_query_submit, text, len(text)))
+        return self.store._decoder.query_result(self.store._answer(self.store._query, True, text, len(text)))
 
 
 def on_every_store(case: type[StoreCase]) -> type[StoreCase]:

@@ -94,8 +94,8 @@ class BadEvents(StoreCase):
 
     def test_values_that_json_does_not_have_are_refused(self) -> None:
         infinite = float("inf")
-        for payload in (b"bytes", {1, 2}, object(), 1j, infinite, -infinite, float("nan"), Decimal("NaN"), Decimal("-Infinity"), 10**5000):
-            with self.subTest(payload=type(payload)), self.refused(InvalidArgument, r"events\[1\]"):
+        for payload in (b"bytes", {1, 2}, object(), 1j, infinite, -infinite, float("nan"), Decimal("NaN"), Decimal("-Infinity")):
+            with self.subTest(payload=type(payload)), self.refused(InvalidArgument, r"events\[1\].*no JSON"):
                 self.store.append([fact("good"), fact("a", [payload])])
 
     def test_keys_that_are_no_strings_are_refused(self) -> None:
@@ -104,8 +104,8 @@ class BadEvents(StoreCase):
                 self.store.append([fact("a", payload)])
 
     def test_numbers_out_of_range_are_refused(self) -> None:
-        for number in (10**400, Decimal("1e400"), Decimal("-1e309"), Decimal("1." + "1" * 1001)):
-            with self.subTest(str(number)[:20]), self.refused(InvalidArgument):
+        for number in (10**400, 10**5000, Decimal("1e400"), Decimal("-1e309"), Decimal("1." + "1" * 1001)):
+            with self.subTest(type=type(number)), self.refused(InvalidArgument):
                 self.store.append([fact("a", number)])
 
     def test_subclasses_of_numbers_and_strings_go_as_their_value(self) -> None:

@@ -6,23 +6,27 @@ import unittest
 
 from support import ProgramCase, run_program
 
-# Sends SIGINT to the process once its main thread is inside the named function of the package, waiting for the library.
+# Sends SIGINT to the process as soon as a condition holds that says that its main thread waits for the library.
 INTERRUPT = """
 import os, signal, sys, threading, time
 import factstr
+from factstr import _capi
 
-def interrupt_in(function):
-    main = threading.main_thread().ident
+def interrupt_when(condition):
     def watch():
-        inside = False
-        while not inside:
-            frame = sys._current_frames()[main]
-            while frame is not None and not inside:
-                inside = frame.f_code.co_name == function
-                frame = frame.f_back
+        while not condition():
             os.sched_yield()
         os.kill(os.getpid(), signal.SIGINT)
     threading.Thread(target=watch, daemon=True).start()
+
+def open_handles():
+    return _capi.load().factstr_open_handles()
+
+def inside(function, thread=threading.main_thread().ident):
+    frame = sys._current_frames()[thread]
+    while frame is not None and frame.f_code.co_name != function:
+        frame = frame.f_back
+    return frame is not None
 """
 
 
@@ -108,15 +112,14 @@ class ControlC(ProgramCase):
     def test_it_ends_a_wait_for_an_append(self) -> None:
         # The group has taken the append by then, so it may still be committed.
         self.prints(
-            "interrupted at once: True\nTrue\n0",
+            "interrupted at once: True\nTrue\n1",
             INTERRUPT
             + """
 from pathlib import Path
-from factstr import _capi
 from support import locked
 store = factstr.SqliteStore(sys.argv[1], busy_timeout_ms=3_600_000)
 with locked(Path(sys.argv[1])) as release:
-    interrupt_in("_answer")
+    interrupt_when(lambda: open_handles() == 2)  # the store and the request
     begun = time.monotonic()
     try:
         store.append([factstr.NewEvent("a", 1)])
@@ -124,8 +127,38 @@ with locked(Path(sys.argv[1])) as release:
         print("interrupted at once:", time.monotonic() - begun < 5)
     release()
 print(store.append([factstr.NewEvent("b", 1)]).first_sequence_number in (1, 2))
+store.query()
+print(open_handles())
 store.close()
-print(_capi.load().factstr_open_handles())
+""",
+            self.folder / "facts.db",
+        )
+
+    def test_an_append_that_waits_behind_others_is_given_up(self) -> None:
+        self.prints(
+            "interrupted\n['first', 'last']",
+            INTERRUPT
+            + """
+from pathlib import Path
+from support import locked
+store = factstr.SqliteStore(sys.argv[1], busy_timeout_ms=3_600_000)
+with locked(Path(sys.argv[1])) as release:
+    first = threading.Thread(target=store.append, args=([factstr.NewEvent("first", 1)],))
+    first.start()
+    while not inside("_answer", first.ident):
+        os.sched_yield()
+    for _ in range(100):
+        store.query()  # meanwhile the first append has come to wait for the lock
+    interrupt_when(lambda: open_handles() == 2)
+    try:
+        store.append([factstr.NewEvent("interrupted", 1)])
+    except KeyboardInterrupt:
+        print("interrupted")
+    release()
+store.append([factstr.NewEvent("last", 1)])
+print([record.event_type for record in store.query().event_records])
+first.join()
+store.close()
 """,
             self.folder / "facts.db",
         )
@@ -139,7 +172,7 @@ print(_capi.load().factstr_open_handles())
 from pathlib import Path
 from support import locked
 with locked(Path(sys.argv[1])) as release:
-    interrupt_in("interruptible")
+    interrupt_when(lambda: inside("interruptible"))
     begun = time.monotonic()
     try:
         factstr.SqliteStore(sys.argv[1], busy_timeout_ms=3_600_000)
@@ -161,7 +194,7 @@ with factstr.SqliteStore(sys.argv[1]) as store:
 store = factstr.MemoryStore()
 store.append([factstr.NewEvent("a", 1)])
 leave = threading.Event()
-interrupt_in("_wait_ready")
+interrupt_when(lambda: inside("_wait_ready"))
 try:
     store.stream_all_durable("model", lambda batch: leave.wait())
 except KeyboardInterrupt:

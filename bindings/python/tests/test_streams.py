@@ -4,8 +4,10 @@ import queue
 import threading
 import unittest
 from typing import Any
+from unittest import mock
 
 import factstr
+from factstr import _subscription
 from support import WAIT_S, Batch, Deliveries, StoreCase, fact, on_every_store
 
 
@@ -177,6 +179,50 @@ class Streams(StoreCase):
         self.assertTrue(store.closed)
         leave.set()
         self.assertTrue(subscription.wait(WAIT_S))
+        self.assertIsNone(subscription.error)
+
+    def test_what_a_block_raises_is_not_hidden_by_a_close_that_takes_too_long(self) -> None:
+        self.store.close()
+        entered, leave = threading.Event(), threading.Event()
+
+        def handle(batch: Batch) -> None:
+            entered.set()
+            leave.wait(WAIT_S)
+
+        with self.assertRaisesRegex(RuntimeError, "mine"), self.open(close_timeout_ms=0) as store:
+            subscription = store.stream_all(handle)
+            store.append([fact("a")])
+            self.assertTrue(entered.wait(WAIT_S))
+            raise RuntimeError("mine")
+        leave.set()
+        self.assertTrue(subscription.wait(WAIT_S))
+
+    def test_a_handler_may_close_the_store_that_another_thread_is_closing(self) -> None:
+        self.store.close()
+        store = self.open(close_timeout_ms=-1)
+        entered = threading.Event()
+
+        def handle(batch: Batch) -> None:
+            entered.set()
+            while not store.closed:
+                pass
+            store.close()
+
+        subscription = store.stream_all(handle)
+        store.append([fact("a")])
+        self.assertTrue(entered.wait(WAIT_S))
+        closing = threading.Thread(target=store.close, daemon=True)
+        closing.start()
+        closing.join(WAIT_S)
+        self.assertEqual((closing.is_alive(), subscription.closed), (False, True))
+
+    def test_a_store_that_is_closed_during_a_registration_keeps_no_stream(self) -> None:
+        def close_first(*arguments: Any) -> factstr.Subscription:
+            self.store.close()
+            return factstr.Subscription(*arguments)
+
+        with mock.patch.object(_subscription, "Subscription", close_first), self.assertRaises(factstr.StoreClosed):
+            self.store.stream_all(Deliveries())
 
     def test_an_async_handler_is_refused(self) -> None:
         async def handle(batch: Batch) -> None: ...

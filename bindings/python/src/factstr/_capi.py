@@ -9,7 +9,7 @@ from ctypes import POINTER, c_char_p, c_int32, c_int64, c_size_t, c_uint32, c_ui
 from pathlib import Path
 
 from ._version import __version__
-from .errors import InternalError, forked
+from .errors import InternalError
 
 ABI_VERSION = 1
 LIBRARY = Path(__file__).parent / "_native" / "libfactstr.so.0"
@@ -109,8 +109,6 @@ def _note_fork() -> None:
 def load() -> ctypes.CDLL:
     """The library, loaded at the first call: a process that only imported the package can still be forked."""
     global _loaded
-    if _in_forked_child:
-        raise forked()
     if _loaded is None:
         with _loading:
             if _loaded is None:

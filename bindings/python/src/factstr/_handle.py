@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from types import TracebackType
@@ -72,6 +74,15 @@ class HandleOwner(ABC):
                 raise
 
 
+def wait_for(event: threading.Event, timeout: float | None = None) -> bool:
+    """Waits in steps: a signal that arrives just before a wait begins would be noticed only at its end."""
+    deadline = math.inf if timeout is None else time.monotonic() + timeout
+    while not event.wait(max(0.0, min(WAIT_MS / 1000, deadline - time.monotonic()))):
+        if time.monotonic() >= deadline:
+            return False
+    return True
+
+
 def interruptible(call: Callable[[], Result], undo: Callable[[Result], None]) -> Result:
     """Makes one blocking call of the library that has no timeout. After Ctrl-C its result, when it comes, is undone."""
     if threading.current_thread() is not threading.main_thread():
@@ -91,11 +102,11 @@ def interruptible(call: Callable[[], Result], undo: Callable[[Result], None]) ->
             undo(result)
 
     try:
-        threading.Thread(target=run, name="factstr-call", daemon=True).start()
-    except RuntimeError:
-        return call()  # the interpreter is shutting down and starts no thread
-    try:
-        done.wait()
+        try:
+            threading.Thread(target=run, name="factstr-call", daemon=True).start()
+        except RuntimeError:
+            return call()  # the interpreter is shutting down and starts no thread
+        wait_for(done)
     except BaseException:
         with lock:
             wanted = False

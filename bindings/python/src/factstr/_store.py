@@ -12,11 +12,11 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterable
 from ctypes import byref, c_uint64
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from . import _capi
 from ._capi import OK, TIMEOUT, Buffer, in_forked_child, take
-from ._handle import WAIT_MS, HandleOwner, interruptible
+from ._handle import WAIT_MS, HandleOwner, interruptible, wait_for
 from ._json import Decoder, ParseFloat, encode_events, encode_options, encode_query
 from ._subscription import Subscription, open_subscription
 from ._types import AppendResult, CursorEveryInput, EventInput, Handler, QueryInput, QueryResult, RetryInput
@@ -55,14 +55,26 @@ class SqliteOptions(StoreOptions, total=False):
     busy_timeout_ms: int
 
 
+class Call(NamedTuple):
+    """The two forms of a call in the C API."""
+
+    blocking: Callable[..., int]
+    submit: Callable[..., int]
+
+
 class Store(HandleOwner):
     """What every store can do. Open one of its subclasses. All methods may be called from any thread, also inside handlers."""
+
+    _append_waits = True
 
     def __init__(self, open_: Callable[..., int], before: tuple[Any, ...], options: dict[str, Any], parse_float: ParseFloat) -> None:
         library = _capi.load()
         if "sequence_numbers" in options:
             raise InvalidArgument("sequence_numbers: leave it out; integers of Python hold every sequence number")
         super().__init__(library, _open(library, open_, before, options))
+        self._append = Call(library.factstr_append, library.factstr_append_submit)
+        self._append_if = Call(library.factstr_append_if, library.factstr_append_if_submit)
+        self._query = Call(library.factstr_query, library.factstr_query_submit)
         self._decoder = Decoder(parse_float)
         given = options.get("close_timeout_ms")
         seconds: float = (_CLOSE_TIMEOUT_MS if given is None else given) / 1000
@@ -75,7 +87,7 @@ class Store(HandleOwner):
     def append(self, events: Iterable[EventInput]) -> AppendResult:
         """Appends one batch. Returns after it is as durable as the store promises."""
         text = encode_events(events)
-        return self._decoder.append_result(self._answer(self._library.factstr_append_submit, text, len(text)))
+        return self._decoder.append_result(self._answer(self._append, self._append_waits, text, len(text)))
 
     def append_if(
         self, events: Iterable[EventInput], context_query: QueryInput | None, expected_context_version: int | None
@@ -88,13 +100,13 @@ class Store(HandleOwner):
         query, expected = b"{}", None
         if text != b"[]":  # an empty append is told before anything else is looked at
             query, expected = encode_query(context_query) or query, _expected(expected_context_version)
-        submit = self._library.factstr_append_if_submit
-        return self._decoder.append_result(self._answer(submit, text, len(text), query, len(query), expected))
+        answer = self._answer(self._append_if, self._append_waits, text, len(text), query, len(query), expected)
+        return self._decoder.append_result(answer)
 
     def query(self, query: QueryInput | None = None) -> QueryResult:
         """The matching records in ascending order, and the version of their context. None or {} asks for all."""
         text = encode_query(query)
-        return self._decoder.query_result(self._answer(self._library.factstr_query_submit, text, len(text or b"")))
+        return self._decoder.query_result(self._answer(self._query, True, text, len(text or b"")))
 
     def stream_all(self, handle: Handler) -> Subscription:
         """Delivers every batch that is committed from now on, on a thread of the subscription."""
@@ -143,7 +155,7 @@ class Store(HandleOwner):
             with self._handle_lock:
                 inside_handler = any(each.is_current_thread() for each in self._subscriptions)
             if not inside_handler:
-                self._close_done.wait(self._close_timeout)
+                wait_for(self._close_done, self._close_timeout)
             return
         try:
             self._close(handle, deadline)
@@ -157,7 +169,7 @@ class Store(HandleOwner):
             each.finish()
         # To the library a pulled delivery is no running callback, so the handlers are waited for here: what they handle moves the cursors.
         running = [each for each in subscriptions if not each.is_current_thread()]
-        finished = all(each.wait(min(max(0.0, deadline - time.monotonic()), self._close_timeout)) for each in running)
+        finished = all(each.wait(max(0.0, deadline - time.monotonic())) for each in running)
         status, text = interruptible(lambda: _close_handle(self._library, handle), lambda _: None)
         self._collect_given_up(WAIT_MS)
         if status == TIMEOUT or not finished:
@@ -165,14 +177,19 @@ class Store(HandleOwner):
         if status >= _capi.EMPTY_APPEND:
             self._check(status, text)
 
-    def _answer(self, submit: Callable[..., int], *arguments: Any) -> bytes:
-        """Submits a request and waits for its answer, in steps, so that Ctrl-C works."""
+    def _answer(self, call: Call, waits: bool, *arguments: Any) -> bytes:
+        """The answer of one call. When Ctrl-C can come in between it waits in steps, which costs a change of threads in the library."""
         if self._given_up:
             self._collect_given_up(0)
-        library, handle, tag = self._library, self._use(), next(_tags)
-        request, buffer = c_uint64(), Buffer()
+        library, handle, buffer = self._library, self._use(), Buffer()
+        if not waits or threading.current_thread() is not threading.main_thread():
+            status = call.blocking(handle, *arguments, byref(buffer))
+            text = take(library, buffer)
+            self._check(status, text)
+            return text
+        request, tag = c_uint64(), next(_tags)
         try:
-            status = submit(handle, *arguments, tag, None, None, byref(request), byref(buffer))
+            status = call.submit(handle, *arguments, tag, None, None, byref(request), byref(buffer))
             if status == OK:
                 status = library.factstr_request_wait(request, WAIT_MS, byref(buffer))
                 while status == TIMEOUT and not buffer.data:
@@ -183,6 +200,7 @@ class Store(HandleOwner):
             library.factstr_cancel(handle, tag)
             if request.value:
                 self._given_up.append(request.value)
+            library.factstr_buffer_free(byref(buffer))
             raise
         self._check(status, text)
         return text
@@ -221,6 +239,8 @@ class Store(HandleOwner):
 
 class MemoryStore(Store):
     """A store in memory; it and its durable cursors live as long as the instance."""
+
+    _append_waits = False  # no disk and no other process
 
     def __init__(self, *, parse_float: ParseFloat = float, **options: Unpack[StoreOptions]) -> None:
         """`parse_float` makes the fractions in payloads from their text, as in the json module: decimal.Decimal keeps them exact."""

@@ -9,8 +9,8 @@ import traceback
 from ctypes import byref, c_uint64
 from typing import TYPE_CHECKING
 
-from ._capi import INVALID_HANDLE, OK, STORE_CLOSED, TIMEOUT, Buffer, in_forked_child, status_name, take
-from ._handle import WAIT_MS, HandleOwner
+from ._capi import ENDED, OK, TIMEOUT, Buffer, in_forked_child, status_name, take
+from ._handle import WAIT_MS, HandleOwner, wait_for
 from ._json import encode_registration
 from .errors import FactstrError, HandlerFailed, InternalError, InvalidArgument, InvalidHandle, StoreClosed, error_from, forked
 
@@ -57,7 +57,7 @@ class Subscription(HandleOwner):
             return
         self.finish()
         if not self.is_current_thread():
-            self._ended.wait()
+            wait_for(self._ended)
 
     def finish(self) -> None:
         """As unsubscribe, but a running handler still ends its delivery, so that a durable stream does not get that batch again."""
@@ -71,7 +71,7 @@ class Subscription(HandleOwner):
         """Waits until the subscription has ended; False when that took longer than `timeout` seconds."""
         if in_forked_child():
             raise forked()
-        return self._ended.wait(timeout)
+        return wait_for(self._ended, timeout)
 
     @property
     def closed(self) -> bool:
@@ -143,7 +143,7 @@ class Subscription(HandleOwner):
             self._library.factstr_stream_refuse(stream, delivery, message, len(message))
 
     def _end(self, status: int, text: bytes) -> FactstrError | None:
-        if status < 10 or ((self._stopping or self._store.closed) and status in (INVALID_HANDLE, STORE_CLOSED)):
+        if status == ENDED:
             return None
         error = error_from(status_name(self._library, status), text)
         if isinstance(error, HandlerFailed):
@@ -159,7 +159,7 @@ class Subscription(HandleOwner):
                 status = self._library.factstr_stream_wait_ready(self._handle, WAIT_MS, None)
             if status == OK:
                 return
-            self._ended.wait()
+            wait_for(self._ended)
         except BaseException:
             self.unsubscribe()
             raise

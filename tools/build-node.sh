@@ -31,7 +31,7 @@ mkdir -p "$out"
   -Iinclude -isystem "$headers" \
   -o "$out/factstr_node.node.new" bindings/node/src/*.c \
   -Lbuild/lib -l:libfactstr.so.0 \
-  -Wl,-rpath,'$ORIGIN' -Wl,-z,nodelete -Wl,-z,relro,-z,now
+  "-Wl,-rpath,\$ORIGIN" -Wl,-z,nodelete -Wl,-z,relro,-z,now
 
 # Renamed into place: a process that has the old files mapped keeps them.
 cp build/lib/libfactstr.so.0 "$out/libfactstr.so.0.new"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 	"testing"
+	"unsafe"
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/interop"
@@ -135,4 +136,54 @@ func TestEveryCodeHasAStatusOfItsOwn(t *testing.T) {
 	if len(seen) != 22 {
 		t.Errorf("%d codes have a status", len(seen))
 	}
+}
+
+// textOf gives a text to an export as a caller in C does.
+func textOf[T any](text []byte) *T { return (*T)(unsafe.Pointer(unsafe.SliceData(text))) }
+
+func memoryOpen[T, S, B any, L ~uint64, R ~int32](export func(*T, L, *S, *B) R, options []byte) (status int, store S) {
+	status = int(export(textOf[T](options), L(len(options)), &store, nil))
+	return status, store
+}
+
+func withText[S, L ~uint64, T, B any, R ~int32](export func(S, *T, L, *B) R, store uint64, text []byte) int {
+	return int(export(S(store), textOf[T](text), L(len(text)), nil))
+}
+
+func streamOpen[S, L, U, I ~uint64, T, C, B any, R ~int32](export func(S, *T, L, *C, U, *I, *B) R, store uint64, registration []byte) int {
+	var stream I
+	return int(export(S(store), textOf[T](registration), L(len(registration)), nil, 0, &stream, nil))
+}
+
+// FuzzEntryPoints gives one text to every entry point that takes text. None may fail inside the library, and the store must go on.
+func FuzzEntryPoints(f *testing.F) {
+	for _, seed := range []string{`[]`, `{}`, `[{"event_type":"a","payload":{"a":[1,null]}}]`, `{"filters":[{"event_types":["a"],"payload_predicates":[{"a":[1]}]}],"limit":3}`,
+		`{"durable":{"name":"d"},"query":{}}`, `{"sequence_numbers":"string"}`, `[{"event_type":"a","payload":"\ud800"}]`, "\xff", `{"`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		status, store := memoryOpen(go_factstr_memory_open, nil)
+		if status != statusOK {
+			t.Fatalf("opening a store answers %d", status)
+		}
+		number := uint64(store)
+		for name, status := range map[string]int{
+			"append": withText(go_factstr_append, number, text), "query": withText(go_factstr_query, number, text),
+			"stream_open": streamOpen(go_factstr_stream_open, number, text), "query of all": query(go_factstr_query, number),
+		} {
+			if status == statusInternal {
+				t.Errorf("%s answers Internal for %q", name, text)
+			}
+		}
+		if status := closeStore(go_factstr_store_close, number); status != statusOK {
+			t.Errorf("closing answers %d", status)
+		}
+		status, other := memoryOpen(go_factstr_memory_open, text)
+		if status == statusInternal {
+			t.Errorf("memory_open answers Internal for %q", text)
+		}
+		if status == statusOK {
+			closeStore(go_factstr_store_close, uint64(other))
+		}
+	})
 }

@@ -221,7 +221,7 @@ static void closing_ends_every_stream_once(void) { /* G17 */
   }
   CHECK(factstr_open_handles() == 51);
   close_store(store);
-  CHECK(read_counter(&acting.ended) == 50);
+  CHECK(read_counter(&acting.ended) == 50 && acting.end == FACTSTR_STORE_CLOSED);
 }
 
 typedef struct closer {

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import gc
 import queue
 import threading
 import unittest
+import weakref
 from typing import Any
 from unittest import mock
 
@@ -215,6 +217,20 @@ class Streams(StoreCase):
         closing.start()
         closing.join(WAIT_S)
         self.assertEqual((closing.is_alive(), subscription.closed), (False, True))
+
+    def test_an_ended_subscription_is_forgotten(self) -> None:
+        subscription = self.store.stream_all(Deliveries())
+        subscription.close()
+        known = weakref.ref(subscription)
+        del subscription
+        gc.collect()
+        self.assertIsNone(known())
+
+    def test_a_registration_whose_thread_cannot_be_started_keeps_no_stream(self) -> None:
+        with mock.patch.object(threading.Thread, "start", side_effect=RuntimeError("no more threads")), self.assertRaises(RuntimeError):
+            self.store.stream_all_durable("model", Deliveries())
+        self.assertEqual(self.library().factstr_open_handles(), 1)
+        self.store.stream_all_durable("model", Deliveries())
 
     def test_a_store_that_is_closed_during_a_registration_keeps_no_stream(self) -> None:
         def close_first(*arguments: Any) -> factstr.Subscription:

@@ -10,7 +10,7 @@ usage() {
   cat <<'TEXT'
 ./build.sh demo [repository]   import a git history (by default this one) through Node, Python and C, and check it against git
 ./build.sh test                every test of Go, C, Node and Python
-./build.sh torture             the long lane: crashes, races and faults, more and longer than in test
+./build.sh torture [runs [time]]  the long lane: the tests again and again, and each fuzz target for that time (10 60s)
 ./build.sh lint                format, static checks, types, versions
 ./build.sh bench               how fast, beside a raw loop of write and fdatasync
 ./build.sh dist                packages for npm, Python and C into dist/, each installed and tried in an empty folder
@@ -54,15 +54,15 @@ case ${1:-help} in
     demo "${2:-}"
     ;;
   test)
-    need_base libcjson-dev sqlite3
+    need_base g++ libcjson-dev
     need_python_tools
     build_all
     step test
     ;;
   torture)
-    need_base libcjson-dev sqlite3
+    need_base libcjson-dev
     build_all
-    step torture
+    step torture "${@:2}"
     ;;
   lint)
     need_base
@@ -72,7 +72,7 @@ case ${1:-help} in
   bench)
     need_base
     step build-lib
-    step bench
+    step bench "${@:2}"
     ;;
   dist)
     need_base pkg-config cmake make

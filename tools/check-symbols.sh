@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Compares the functions that include/factstr.h declares, those that the library exports, and the committed list tools/symbols.txt. Removing a
-# function breaks programs, so it must show as a change of the list.
+# The interface as a whole: compares the functions that include/factstr.h declares, those that the library exports, and the committed list tools/symbols.txt. Removing a
+# function breaks programs, so it must show as a change of the list. The header must be fit for C++, too.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 mkdir -p build/symbols
@@ -15,4 +15,5 @@ diff -u --label tools/symbols.txt --label include/factstr.h tools/symbols.txt bu
 diff -u --label tools/symbols.txt --label libfactstr.so.0 tools/symbols.txt build/symbols/exports
 readelf -d build/lib/libfactstr.so.0 | grep -q 'soname: \[libfactstr.so.0\]' || { echo "the library has another soname than libfactstr.so.0" && exit 1; }
 readelf -d build/lib/libfactstr.so.0 | grep -q 'NODELETE' || { echo "the library could be unloaded, which Go cannot bear" && exit 1; }
+echo '#include "factstr.h"' | g++ -x c++ -std=c++17 -pedantic -Wall -Wextra -Werror -Iinclude -fsyntax-only -
 echo "$(wc -l <tools/symbols.txt) functions: header, exports and list agree"

@@ -57,6 +57,7 @@ check "mypy --strict" python_types
 check "npm ci of the tools" node_tools
 check "prettier" javascript_format
 check "tsc --strict" tools/node/node_modules/.bin/tsc --project tools/node/tsconfig.json
+check "publint" tools/node/node_modules/.bin/publint run bindings/node --strict
 check "shellcheck" shell_scripts
 check "docs" python3 tools/check_docs.py
 check "versions" python3 tools/check_version.py

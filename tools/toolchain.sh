@@ -22,7 +22,7 @@ has_package() {
     ca-certificates) [ -s "${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}" ] || [ -d /etc/pki/tls/certs ] ;;
     libc6-dev) has_header stdio.h ;;
     libcjson-dev) has_header cjson/cJSON.h ;;
-    pkg-config | gcc | git | sqlite3 | python3 | cmake | make) command -v "$1" >/dev/null ;;
+    pkg-config | gcc | g++ | git | python3 | cmake | make) command -v "$1" >/dev/null ;;
     python3-venv) python3 -c 'import ensurepip' 2>/dev/null || python3 -m pip --version >/dev/null 2>&1 ;;
     *) say "tools/toolchain.sh does not know how to look for $1" && return 1 ;;
   esac

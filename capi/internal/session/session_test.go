@@ -122,6 +122,13 @@ func TestAStoreClosedWhileAStreamOpensLeavesNoHandle(t *testing.T) {
 	if err := store.Close(false); factstr.CodeOf(err) != factstr.CodeTimeout {
 		t.Errorf("the close answers %v, want Timeout: the stream's end waits for its opening", err)
 	}
+	select {
+	case <-ended:
+		t.Error("the end was reported before the caller knew the handle")
+	case <-store.closed:
+		t.Error("the store was released before the stream's end was reported")
+	case <-time.After(20 * time.Millisecond): // time for a wrong end to show; a right one cannot come
+	}
 	stream.Opened()
 	if _, err := process.Stream(stream.Handle()); factstr.CodeOf(err) != factstr.CodeInvalidHandle {
 		t.Errorf("the stream of a closed store answers %v", err)
@@ -317,6 +324,21 @@ func TestPulledDeliveriesSurviveEveryRace(t *testing.T) { // G19 G21
 	if runs < events/7 || process.OpenHandles() != 0 {
 		t.Errorf("%d runs, %d handles", runs, process.OpenHandles())
 	}
+}
+
+func TestNoDeliveryIsTakenOnceTheStreamIsStopped(t *testing.T) { // G17
+	_, store := open(t, `{}`)
+	stream := openStream(t, store, `{}`, Callbacks{})
+	stream.stop() // the first half of Unsubscribe: a batch can still be on its way
+	appendOne(t, store)
+	if number, _, err := stream.Next(20 * time.Millisecond); !errors.Is(err, ErrNotYet) {
+		t.Errorf("delivery %d was taken from a stopped stream, %v", number, err)
+	}
+	stream.Unsubscribe()
+	if _, _, err := stream.Next(-1); !errors.Is(err, ErrEnded) {
+		t.Errorf("after the end Next answers %v", err)
+	}
+	closeNow(t, store)
 }
 
 func TestHandlesAreNamedInErrors(t *testing.T) {

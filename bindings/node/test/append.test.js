@@ -140,12 +140,8 @@ test('a request that waits behind another one is cancelled, and only the other o
     store.appendAsync(facts('not aborted')),
   ];
   controller.abort();
-  for (const request of waiting.slice(0, 2)) {
-    await assert.rejects(
-      request,
-      withCode('Cancelled', (error) => error.cause === signal.reason),
-    );
-  }
+  const cancelled = withCode('Cancelled', (error) => error.cause === signal.reason);
+  await Promise.all(waiting.slice(0, 2).map((request) => assert.rejects(request, cancelled)));
   await unlock();
   assert.equal((await taken).first_sequence_number, 1n);
   assert.equal((await waiting[2]).first_sequence_number, 2n);

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -19,94 +18,103 @@ import (
 
 type measurement struct {
 	calls, syncs uint64
-	// bytesPerSync is what the process wrote to files; for the memory store, which writes nothing, the bytes of the payloads.
-	bytesPerSync int
-	elapsed      time.Duration
+	// bytes is what the process wrote to files; for the memory store, which writes nothing, the bytes of the payloads.
+	bytes   uint64
+	elapsed time.Duration
 }
 
 func (m measurement) rate() float64 { return float64(m.calls) / m.elapsed.Seconds() }
 
 func (m measurement) callsPerSync() float64 { return float64(m.calls) / float64(m.syncs) }
 
-func openStore(ctx context.Context, kind, folder string) (store *factstr.Store, remove func(), err error) {
-	if kind == "memory" {
-		store, err = memory.Open(memory.Options{})
-		return store, func() {}, err
-	}
+func (m measurement) bytesPerSync() int { return int(m.bytes / m.syncs) }
+
+// calls is a store and its callers, each of which has a context of its own.
+type calls struct {
+	scenario scenario
+	kind     string
+	folder   string
+	store    *factstr.Store
+	callers  []*caller
+	total    measurement
+}
+
+type caller struct {
+	events   []factstr.NewEvent
+	query    factstr.EventQuery
+	expected *uint64
+	answered uint64
+	err      error
+}
+
+func openCalls(ctx context.Context, kind string, s scenario, folder string) (*calls, error) {
 	dir, err := os.MkdirTemp(folder, "go-")
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	store, err = sqlite.Open(ctx, filepath.Join(dir, "facts.db"), sqlite.Options{})
-	return store, func() { _ = os.RemoveAll(dir) }, err
+	c := &calls{scenario: s, kind: kind, folder: dir}
+	if kind == "memory" {
+		c.store, err = memory.Open(memory.Options{})
+	} else {
+		c.store, err = sqlite.Open(ctx, filepath.Join(dir, "facts.db"), sqlite.Options{})
+	}
+	for number := range s.callers {
+		eventType := fmt.Sprintf("of-caller-%d", number)
+		one := &caller{query: factstr.OfTypes(eventType)}
+		for range s.events {
+			one.events = append(one.events, factstr.NewEvent{EventType: eventType, Payload: payload()})
+		}
+		c.callers = append(c.callers, one)
+	}
+	return c, err
+}
+
+func (c *calls) close(ctx context.Context) {
+	_ = c.store.Close(ctx)
+	_ = os.RemoveAll(c.folder)
+}
+
+// run lets every caller call for that long, and adds what they did to the total.
+func (c *calls) run(ctx context.Context, length time.Duration) error {
+	written, before, start := bytesWritten(), c.store.Statistics(), time.Now()
+	var wait sync.WaitGroup
+	for _, one := range c.callers {
+		wait.Go(func() { one.callUntil(ctx, c.store, c.scenario.conditional, start.Add(length)) })
+	}
+	wait.Wait()
+	c.total.elapsed += time.Since(start)
+	c.total.calls = 0
+	for _, one := range c.callers {
+		if one.err != nil {
+			return one.err
+		}
+		c.total.calls += one.answered
+	}
+	if c.kind == "memory" {
+		c.total.syncs, c.total.bytes = c.total.calls, c.total.calls*uint64(c.scenario.events*payloadBytes)
+	} else {
+		c.total.syncs += c.store.Statistics().Commits - before.Commits
+		c.total.bytes += bytesWritten() - written
+	}
+	return nil
+}
+
+func (c *caller) callUntil(ctx context.Context, store *factstr.Store, conditional bool, end time.Time) {
+	for c.err == nil && time.Now().Before(end) {
+		var result factstr.AppendResult
+		if conditional {
+			result, c.err = store.AppendIf(ctx, c.events, c.query, c.expected)
+		} else {
+			result, c.err = store.Append(ctx, c.events)
+		}
+		c.expected = factstr.Version(result.LastSequenceNumber)
+		c.answered++
+	}
 }
 
 func payload() json.RawMessage {
 	const around = len(`{"filler":""}`)
 	return json.RawMessage(`{"filler":"` + strings.Repeat("x", payloadBytes-around) + `"}`)
-}
-
-func measureGo(ctx context.Context, kind string, s scenario, folder string, length time.Duration) (measurement, error) {
-	store, remove, err := openStore(ctx, kind, folder)
-	if err != nil {
-		return measurement{}, err
-	}
-	defer remove()
-	written, before, start := bytesWritten(), store.Statistics(), time.Now()
-	calls, err := callersOf(ctx, store, s, start.Add(length))
-	elapsed, after := time.Since(start), store.Statistics()
-	if closing := store.Close(ctx); err == nil {
-		err = closing
-	}
-	if err != nil {
-		return measurement{}, fmt.Errorf("%s, %s: %w", kind, s.name, err)
-	}
-	m := measurement{calls: calls, syncs: after.Commits - before.Commits, elapsed: elapsed}
-	if kind == "memory" {
-		m.syncs, m.bytesPerSync = calls, s.events*payloadBytes
-	} else {
-		m.bytesPerSync = int((bytesWritten() - written) / m.syncs)
-	}
-	return m, nil
-}
-
-// callersOf lets every caller of a scenario call until the end, and returns how many calls were answered.
-func callersOf(ctx context.Context, store *factstr.Store, s scenario, end time.Time) (uint64, error) {
-	var calls atomic.Uint64
-	var wait sync.WaitGroup
-	failures := make(chan error, s.callers)
-	for caller := range s.callers {
-		wait.Go(func() {
-			events := make([]factstr.NewEvent, s.events)
-			for i := range events {
-				events[i] = factstr.NewEvent{EventType: fmt.Sprintf("of-caller-%d", caller), Payload: payload()}
-			}
-			query := factstr.OfTypes(events[0].EventType)
-			var expected *uint64
-			for time.Now().Before(end) {
-				var result factstr.AppendResult
-				var err error
-				if s.conditional {
-					result, err = store.AppendIf(ctx, events, query, expected)
-				} else {
-					result, err = store.Append(ctx, events)
-				}
-				if err != nil {
-					failures <- err
-					return
-				}
-				expected = factstr.Version(result.LastSequenceNumber)
-				calls.Add(1)
-			}
-		})
-	}
-	wait.Wait()
-	select {
-	case err := <-failures:
-		return 0, err
-	default:
-		return calls.Load(), nil
-	}
 }
 
 // measureC runs the same calls in a C program, which prints how many were answered in how many seconds.
@@ -129,10 +137,10 @@ func measureC(ctx context.Context, program, kind string, s scenario, folder stri
 	if err != nil {
 		return measurement{}, fmt.Errorf("%s: %w", program, err)
 	}
-	var calls uint64
+	var count uint64
 	var seconds float64
-	if _, err := fmt.Sscan(string(answer), &calls, &seconds); err != nil {
+	if _, err := fmt.Sscan(string(answer), &count, &seconds); err != nil {
 		return measurement{}, fmt.Errorf("%s answered %q: %w", program, answer, err)
 	}
-	return measurement{calls: calls, elapsed: time.Duration(seconds * float64(time.Second))}, nil
+	return measurement{calls: count, elapsed: time.Duration(seconds * float64(time.Second))}, nil
 }

@@ -48,8 +48,7 @@ typedef struct counter {
   pthread_cond_t changed;
   long value;
 } counter;
-#define COUNTER                                                                                                                                      \
-  { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0 }
+#define COUNTER {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0}
 void raise_counter(counter *counter);
 void await_counter(counter *counter, long at_least);
 long read_counter(counter *counter);

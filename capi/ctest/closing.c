@@ -11,8 +11,7 @@ typedef struct actor {
   factstr_status closed, end;
 } actor;
 
-#define ACTOR                                                                                                                                        \
-  { .began = COUNTER, .proceed = COUNTER, .batches = COUNTER, .ended = COUNTER }
+#define ACTOR {.began = COUNTER, .proceed = COUNTER, .batches = COUNTER, .ended = COUNTER}
 
 static void note_end(void *user_data, factstr_stream stream, factstr_status status, const char *reason, size_t len) {
   actor *acting = user_data;

@@ -18,8 +18,7 @@ typedef struct watcher {
   int batches_after_end;
 } watcher;
 
-#define WATCHER                                                                                                                                      \
-  { .batches = COUNTER, .ready = COUNTER, .ended = COUNTER }
+#define WATCHER {.batches = COUNTER, .ready = COUNTER, .ended = COUNTER}
 
 static long count_events(const char *batch, size_t len) {
   cJSON *events = json_parse(batch, len);

@@ -1,0 +1,176 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	factstr "github.com/factstr/factstr-go/core"
+)
+
+// wantResult checks the returned rows and both versions.
+func wantResult(t testing.TB, store *factstr.Store, query factstr.EventQuery, rows []uint64, version *uint64) {
+	t.Helper()
+	result := mustQuery(t, store, query)
+	var last *uint64
+	if n := len(rows); n > 0 {
+		last = &rows[n-1]
+	}
+	if got := numbers(result.EventRecords); !slices.Equal(got, rows) || !sameVersion(result.LastReturnedSequenceNumber, last) || !sameVersion(result.CurrentContextVersion, version) {
+		t.Fatalf("query %+v: rows %v, last returned %s, version %s; want rows %v, version %s", query, got,
+			spell(result.LastReturnedSequenceNumber), spell(result.CurrentContextVersion), rows, spell(version))
+	}
+}
+
+// mixed appends ten facts: 1 a, 2 b, 3 a, ... in batches of different sizes.
+func mixed(t testing.TB, store *factstr.Store) {
+	t.Helper()
+	appendTypes(t, store, "a")
+	appendTypes(t, store, "b", "a", "b")
+	appendTypes(t, store, "a", "b", "a", "b", "a")
+	appendTypes(t, store, "b")
+}
+
+var queryTests = tests{
+	{"an empty log has no rows and no version", func(t *testing.T, log Log) { // G8
+		store := open(t, log)
+		wantResult(t, store, factstr.AllEvents(), nil, nil)
+		wantResult(t, store, factstr.OfTypes("a").After(5).AtMost(1), nil, nil)
+	}},
+	{"rows come in ascending order, whatever the order of filters", func(t *testing.T, log Log) { // G6 G12
+		store := open(t, log)
+		mixed(t, store)
+		all := []uint64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
+		wantResult(t, store, factstr.AllEvents(), all, factstr.Version(10))
+		wantResult(t, store, factstr.OfTypes("b", "a"), all, factstr.Version(10))
+		wantResult(t, store, factstr.OfTypes("b").Or(factstr.EventFilter{EventTypes: []string{"a"}}), all, factstr.Version(10))
+		wantResult(t, store, factstr.OfTypes("a", "a", "a"), []uint64{1, 3, 5, 7, 9}, factstr.Version(9))
+		many := []string{"b"}
+		for i := range 100 {
+			many = append(many, fmt.Sprint("none ", i))
+		}
+		wantResult(t, store, factstr.OfTypes(many...), []uint64{2, 4, 6, 8, 10}, factstr.Version(10))
+	}},
+	{"every cursor and limit cuts rows and never the version", func(t *testing.T, log Log) { // G7 G8
+		store := open(t, log)
+		mixed(t, store)
+		for _, c := range []struct {
+			query   factstr.EventQuery
+			matches []uint64
+		}{
+			{factstr.AllEvents(), []uint64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}},
+			{factstr.OfTypes("a"), []uint64{1, 3, 5, 7, 9}},
+			{factstr.OfTypes("b"), []uint64{2, 4, 6, 8, 10}},
+			{factstr.OfTypes("none"), nil},
+			{factstr.OfTypes(), nil},
+		} {
+			var version *uint64
+			if n := len(c.matches); n > 0 {
+				version = &c.matches[n-1]
+			}
+			for after := range uint64(13) {
+				var rows []uint64
+				for _, number := range c.matches {
+					if number > after {
+						rows = append(rows, number)
+					}
+				}
+				wantResult(t, store, c.query.After(after), rows, version)
+				for limit := range uint64(7) {
+					wantResult(t, store, c.query.After(after).AtMost(limit), rows[:min(int(limit), len(rows))], version)
+				}
+			}
+			wantResult(t, store, c.query.After(factstr.SequenceMax), nil, version)
+			wantResult(t, store, c.query.AtMost(1<<64-1), c.matches, version)
+		}
+	}},
+	{"reading in parts by cursor and limit returns each fact once", func(t *testing.T, log Log) { // G7
+		store := open(t, log)
+		for range 40 {
+			appendTypes(t, store, "a", "b", "a")
+		}
+		query, rows := factstr.OfTypes("a").AtMost(7), 0
+		for after := uint64(0); ; {
+			result := mustQuery(t, store, query.After(after))
+			if *result.CurrentContextVersion != 120 {
+				t.Fatalf("version %s, want 120", spell(result.CurrentContextVersion))
+			}
+			rows += len(result.EventRecords)
+			if result.LastReturnedSequenceNumber == nil {
+				break
+			}
+			if len(result.EventRecords) > 7 || *result.LastReturnedSequenceNumber <= after {
+				t.Fatalf("%d rows up to %d after %d", len(result.EventRecords), *result.LastReturnedSequenceNumber, after)
+			}
+			after = *result.LastReturnedSequenceNumber
+		}
+		if rows != 80 {
+			t.Fatalf("%d rows, want 80", rows)
+		}
+	}},
+	{"rows and version come from one snapshot while others append", func(t *testing.T, log Log) { // G8
+		store := open(t, log)
+		appended := make(chan error, 1)
+		go func() {
+			for range 300 {
+				if _, err := store.Append(t.Context(), batch("a", "b")); err != nil {
+					appended <- err
+					return
+				}
+			}
+			appended <- nil
+		}()
+		for reads := 0; ; reads++ {
+			all := mustQuery(t, store, factstr.OfTypes("a"))
+			if n := len(all.EventRecords); n > 0 && (*all.CurrentContextVersion != *all.LastReturnedSequenceNumber || *all.CurrentContextVersion != uint64(2*n-1)) {
+				t.Fatalf("%d rows, last %d, version %d", n, *all.LastReturnedSequenceNumber, *all.CurrentContextVersion)
+			}
+			// A conditional append on the version that was read, by the only appender of its type, must hold.
+			cut := mustQuery(t, store, factstr.OfTypes("b").AtMost(1))
+			if n := len(cut.EventRecords); (n == 0) != (cut.CurrentContextVersion == nil) || n > 0 && *cut.CurrentContextVersion%2 != 0 {
+				t.Fatalf("%d rows with version %s", n, spell(cut.CurrentContextVersion))
+			}
+			select {
+			case err := <-appended:
+				if err != nil || reads == 0 {
+					t.Fatal(err, reads)
+				}
+				wantHead(t, store, 600)
+				return
+			default:
+			}
+		}
+	}},
+	{"a result over its size limit is an error, never cut", func(t *testing.T, log Log) { // G7
+		store := openWith(t, log, factstr.Options{Limits: factstr.Limits{ResultBytesMax: 2000}}, nil)
+		for range 50 {
+			mustAppend(t, store, event("a", `{"text":"0123456789012345678901234567890123456789"}`))
+		}
+		_, err := store.Query(t.Context(), factstr.AllEvents())
+		wantCode(t, err, factstr.CodeInvalidArgument)
+		wantMentions(t, err, "limit", "min_sequence_number")
+		wantResult(t, store, factstr.AllEvents().AtMost(2), []uint64{1, 2}, factstr.Version(50))
+	}},
+	{"a tail smaller than the log changes no answer", func(t *testing.T, log Log) { // G6 G7 G8 G9
+		store := openWith(t, log, factstr.Options{TailEvents: 3, TailBytes: 200}, nil)
+		mixed(t, store)
+		for range 5 {
+			appendTypes(t, store, "c")
+			wantResult(t, store, factstr.OfTypes("a"), []uint64{1, 3, 5, 7, 9}, factstr.Version(9))
+			wantResult(t, store, factstr.OfTypes("b").After(4).AtMost(2), []uint64{6, 8}, factstr.Version(10))
+			_, err := store.AppendIf(t.Context(), batch("a"), factstr.OfTypes("a"), factstr.Version(7))
+			wantConflict(t, err, factstr.Version(7), factstr.Version(9))
+			_, err = store.AppendIf(t.Context(), batch("a"), factstr.OfTypes("a"), factstr.Version(8))
+			wantConflict(t, err, factstr.Version(8), factstr.Version(9))
+			_, err = store.AppendIf(t.Context(), batch("a"), factstr.OfTypes("a"), nil)
+			wantConflict(t, err, nil, factstr.Version(9))
+		}
+		if _, err := store.AppendIf(t.Context(), batch("a"), factstr.OfTypes("a"), factstr.Version(9)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.AppendIf(t.Context(), batch("d"), factstr.OfTypes("d"), nil); err != nil {
+			t.Fatal(err)
+		}
+		wantHead(t, store, 17)
+	}},
+}

@@ -1,0 +1,58 @@
+// Package storetest is the conformance suite of stores: every guarantee of the contract, cited as G1 to G24 by the test that proves it. A store kind's own
+// test calls Run with a function that makes a fresh log, and its benchmark calls Benchmark.
+package storetest
+
+import (
+	"context"
+	"testing"
+
+	factstr "github.com/factstr/factstr-go/core"
+)
+
+// Log is one log of the store kind under test, made for one test.
+type Log struct {
+	// Open opens a store on the log. wrap, which may be nil, is put around its backend, so that tests can make it fail.
+	Open func(ctx context.Context, options factstr.Options, wrap func(factstr.Backend) factstr.Backend) (*factstr.Store, error)
+	// Persistent logs outlive their store: Open can be called again after it was closed, and while it is open, which stands for another process.
+	Persistent bool
+}
+
+// Run proves that stores keep the contract. newLog makes an empty log and cleans up after the test.
+func Run(t *testing.T, newLog func(t testing.TB) Log) {
+	for _, topic := range []struct {
+		name  string
+		tests tests
+	}{
+		{"append", appendTests},
+		{"query", queryTests},
+		{"conditional append", conditionalTests},
+		{"racing", racingTests},
+		{"matching", matchingTests},
+		{"live streams", liveTests},
+		{"stream isolation", isolationTests},
+		{"durable streams", durableTests},
+		{"durable failures", durableFailureTests},
+		{"durable names", nameTests},
+		{"durable cursors", cursorTests},
+		{"pull streams", pullTests},
+		{"closing", closingTests},
+		{"bad input", badInputTests},
+		{"cancelling", cancellingTests},
+		{"failing commits", commitFaultTests},
+		{"failing reads", readFaultTests},
+		{"sharing", sharingTests},
+		{"model", modelTests},
+	} {
+		t.Run(topic.name, func(t *testing.T) {
+			for _, test := range topic.tests {
+				t.Run(test.name, func(t *testing.T) { test.run(t, newLog(t)) })
+			}
+		})
+	}
+}
+
+// tests are named by what holds.
+type tests []struct {
+	name string
+	run  func(t *testing.T, log Log)
+}

@@ -280,6 +280,9 @@ func TestSubmissionsAndClosesRace(t *testing.T) {
 		if n := store.submissions.outstanding; n != 0 {
 			t.Fatalf("%d requests are outstanding after the close", n)
 		}
+		if n := len(store.submissions.byTag); n != 0 {
+			t.Fatalf("%d tags are kept after the close", n)
+		}
 	}
 }
 
@@ -339,6 +342,27 @@ func TestNoDeliveryIsTakenOnceTheStreamIsStopped(t *testing.T) { // G17
 		t.Errorf("after the end Next answers %v", err)
 	}
 	closeNow(t, store)
+}
+
+func TestClosingWakesWhoWaitsForCompletions(t *testing.T) {
+	_, store := open(t, `{}`)
+	woken := make(chan error, 1)
+	go func() {
+		_, err := store.Completions(1, -1)
+		woken <- err
+	}()
+	waits := func() bool {
+		store.completions.mu.Lock()
+		defer store.completions.mu.Unlock()
+		return store.completions.wake != nil
+	}
+	for !waits() {
+		runtime.Gosched()
+	}
+	closeNow(t, store)
+	if err := receive(t, woken); factstr.CodeOf(err) != factstr.CodeStoreClosed {
+		t.Errorf("the waiter got %v", err)
+	}
 }
 
 func TestHandlesAreNamedInErrors(t *testing.T) {

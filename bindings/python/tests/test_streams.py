@@ -122,7 +122,7 @@ class Streams(StoreCase):
             def handle(batch: Batch, end: Any = end, registered: Any = registered, inside: Any = inside) -> None:
                 subscription = registered.get(timeout=WAIT_S)
                 end(subscription)
-                inside.append((subscription.is_current_thread(), subscription.closed))
+                inside.append((subscription._is_current_thread(), subscription.closed))
 
             subscription = self.store.stream_all(handle)
             registered.put(subscription)

@@ -153,7 +153,7 @@ class Store(HandleOwner):
         handle = self._disown()
         if not handle:
             with self._handle_lock:
-                inside_handler = any(each.is_current_thread() for each in self._subscriptions)
+                inside_handler = any(each._is_current_thread() for each in self._subscriptions)
             if not inside_handler:
                 wait_for(self._close_done, self._close_timeout)
             return
@@ -166,9 +166,9 @@ class Store(HandleOwner):
         with self._handle_lock:
             subscriptions = list(self._subscriptions)
         for each in subscriptions:
-            each.finish()
+            each._finish()
         # To the library a pulled delivery is no running callback, so the handlers are waited for here: what they handle moves the cursors.
-        running = [each for each in subscriptions if not each.is_current_thread()]
+        running = [each for each in subscriptions if not each._is_current_thread()]
         finished = all(each.wait(max(0.0, deadline - time.monotonic())) for each in running)
         status, text = interruptible(lambda: _close_handle(self._library, handle), lambda _: None)
         self._collect_given_up(WAIT_MS)

@@ -55,11 +55,11 @@ class Subscription(HandleOwner):
         """Unsubscribes and waits for the running handler; called inside it, does not wait."""
         if in_forked_child():
             return
-        self.finish()
-        if not self.is_current_thread():
+        self._finish()
+        if not self._is_current_thread():
             wait_for(self._ended)
 
-    def finish(self) -> None:
+    def _finish(self) -> None:
         """As unsubscribe, but a running handler still ends its delivery, so that a durable stream does not get that batch again."""
         with self._handle_lock:
             self._stopping = True
@@ -83,7 +83,7 @@ class Subscription(HandleOwner):
         """Why the subscription has ended: None when it was unsubscribed or closed, and while it runs."""
         return self._error
 
-    def is_current_thread(self) -> bool:
+    def _is_current_thread(self) -> bool:
         """True inside the handler."""
         return threading.current_thread() is self._thread
 

@@ -1,0 +1,89 @@
+package sqlite
+
+import (
+	"encoding/json"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// testdata holds a database that the Rust store 0.5.2 wrote, and in expected.json what that store answers for it. Where ours must answer something else,
+// expected-deviations.json says so and names the guarantee: a difference that is not in it fails the test, and so does one in it that does not occur.
+
+type deviation struct {
+	What      string `json:"what"`
+	Expected  any    `json:"expected"`
+	Ours      any    `json:"ours"`
+	Guarantee string `json:"guarantee"`
+	Why       string `json:"why"`
+}
+
+// comparison holds answers of one kind against each other, and the differences against the list.
+type comparison struct {
+	t      *testing.T
+	kind   string
+	listed map[string]deviation
+}
+
+func newComparison(t *testing.T, kind string) *comparison {
+	t.Helper()
+	var list []deviation
+	readJSON(t, "testdata/expected-deviations.json", &list)
+	c := &comparison{t, kind + ": ", map[string]deviation{}}
+	for _, entry := range list {
+		if entry.Guarantee == "" || entry.Why == "" {
+			t.Errorf("the deviation %q gives no guarantee or reason", entry.What)
+		}
+		if strings.HasPrefix(entry.What, c.kind) {
+			c.listed[entry.What] = entry
+		}
+	}
+	t.Cleanup(func() {
+		for what := range c.listed {
+			t.Errorf("%s: is listed, but nothing of that name was compared", what)
+		}
+	})
+	return c
+}
+
+// compare takes two values and compares them as JSON values.
+func (c *comparison) compare(what string, expected, ours any) {
+	c.t.Helper()
+	what = c.kind + what
+	entry, listed := c.listed[what]
+	delete(c.listed, what)
+	expected, ours = asJSON(c.t, expected), asJSON(c.t, ours)
+	switch same := reflect.DeepEqual(expected, ours); {
+	case same && listed:
+		c.t.Errorf("%s: the listed deviation does not occur", what)
+	case !same && !listed:
+		text, _ := json.Marshal(deviation{What: what, Expected: expected, Ours: ours})
+		c.t.Errorf("%s: Rust answers %v, ours %v; if a guarantee demands it, list\n%s", what, expected, ours, text)
+	case !same && (!reflect.DeepEqual(entry.Expected, expected) || !reflect.DeepEqual(entry.Ours, ours)):
+		c.t.Errorf("%s: differs in another way than listed: Rust answers %v, ours %v", what, expected, ours)
+	}
+}
+
+func asJSON(t testing.TB, value any) (plain any) {
+	t.Helper()
+	text, err := json.Marshal(value)
+	if err == nil {
+		err = json.Unmarshal(text, &plain)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plain
+}
+
+func readJSON(t testing.TB, path string, into any) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+}

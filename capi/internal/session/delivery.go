@@ -75,13 +75,13 @@ func (st *Stream) awaitAnswer(ctx context.Context, d *delivery) error {
 	case err := <-d.answer:
 		return err
 	case <-ctx.Done():
+		st.abandon(d)
 	}
 	// An answer that was accepted counts, however soon the stream was stopped after it.
 	select {
 	case err := <-d.answer:
 		return err
 	default:
-		st.abandon(d)
 		return ctx.Err()
 	}
 }

@@ -184,7 +184,14 @@ func TestACallbackMayCloseItsStoreAndTheRestFollows(t *testing.T) { // G17
 			closed <- store.Close(true)
 			return Pending // and nobody will answer it
 		},
-		End: func(_ *Stream, err error) { ended <- err },
+		End: func(_ *Stream, err error) {
+			select {
+			case <-store.closed:
+				t.Error("the store was released while the end was being reported")
+			case <-time.After(20 * time.Millisecond): // time for a wrong release to show; a right one cannot come
+			}
+			ended <- err
+		},
 	})
 	appendOne(t, store)
 	if err := receive(t, closed); !errors.Is(err, ErrClosing) {
@@ -364,6 +371,49 @@ func TestClosingWakesWhoWaitsForCompletions(t *testing.T) {
 	if err := receive(t, woken); factstr.CodeOf(err) != factstr.CodeStoreClosed {
 		t.Errorf("the waiter got %v", err)
 	}
+}
+
+func TestAQueryThatWaitsForItsTurnIsCancelledAtOnce(t *testing.T) {
+	_, store := open(t, `{}`)
+	store.queries.readers = queriesAtOnce // as if all were reading
+	answers := make(chan error, 2)
+	target := Target{Tag: 7, Callback: func(_ uint64, answer *Answer) { answers <- answer.Err }}
+	for range 2 {
+		if _, err := store.SubmitQuery(nil, target); err != nil {
+			t.Fatal(err)
+		}
+	}
+	store.Cancel(8)
+	store.Cancel(7)
+	for range 2 {
+		if err := receive(t, answers); factstr.CodeOf(err) != factstr.CodeCancelled {
+			t.Errorf("got %v", err)
+		}
+	}
+	if _, err := store.SubmitQuery(nil, target); err != nil {
+		t.Fatal(err)
+	}
+	closeNow(t, store)
+	if err := receive(t, answers); factstr.CodeOf(err) != factstr.CodeStoreClosed {
+		t.Errorf("a query that waited at the close got %v", err)
+	}
+}
+
+func TestClosingWaitsForCompletionCallbacks(t *testing.T) {
+	_, store := open(t, `{}`)
+	began := make(chan struct{})
+	if _, err := store.SubmitAppend([]byte(oneEvent), Target{Callback: func(uint64, *Answer) {
+		close(began)
+		select {
+		case <-store.closed:
+			t.Error("the store was released while a callback runs")
+		case <-time.After(20 * time.Millisecond): // time for a wrong release to show; a right one cannot come
+		}
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	receive(t, began)
+	closeNow(t, store)
 }
 
 func TestHandlesAreNamedInErrors(t *testing.T) {

@@ -55,5 +55,8 @@ func statusOf(err error) C.factstr_status {
 	if status, notice := noticeStatus(err); notice {
 		return status
 	}
-	return statuses[factstr.CodeOf(err)]
+	if status, known := statuses[factstr.CodeOf(err)]; known {
+		return status
+	}
+	return C.FACTSTR_INTERNAL
 }

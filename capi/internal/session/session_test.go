@@ -280,6 +280,9 @@ func TestSubmissionsAndClosesRace(t *testing.T) {
 				}
 			})
 		}
+		for submitted.Load() < 20 {
+			runtime.Gosched()
+		}
 		closeNow(t, store)
 		wait.Wait()
 		if answers.Load() != submitted.Load() {

@@ -2,6 +2,8 @@ package session
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,7 +48,7 @@ type Request struct {
 // submissions are the submitted requests of a store.
 type submissions struct {
 	mu          sync.Mutex
-	byTag       map[uint64][]*submission
+	byTag       map[uint64]map[*submission]struct{}
 	requests    map[uint64]*Request // with open handles
 	outstanding int
 	unanswered  int
@@ -54,7 +56,7 @@ type submissions struct {
 }
 
 func (s *submissions) init() {
-	s.byTag = map[uint64][]*submission{}
+	s.byTag = map[uint64]map[*submission]struct{}{}
 	s.requests = map[uint64]*Request{}
 }
 
@@ -99,10 +101,16 @@ func (s *Store) submit(target Target, start func(*submission) error) (request ui
 		sub.cancel()
 		return 0, err
 	}
+	started := false
+	defer func() {
+		if !started { // also after a panic
+			s.leave(sub)
+		}
+	}()
 	if err := start(sub); err != nil {
-		s.leave(sub)
 		return 0, err
 	}
+	started = true
 	if sub.request != nil {
 		return sub.request.handle, nil
 	}
@@ -124,7 +132,7 @@ func (s *Store) enter(sub *submission) error {
 	}
 	all.outstanding++
 	all.unanswered++
-	all.byTag[sub.target.Tag] = append(all.byTag[sub.target.Tag], sub)
+	all.list(sub)
 	if sub.target.WantHandle {
 		sub.request = &Request{handle: s.process.requests.Reserve(), store: s, done: make(chan struct{})}
 		all.requests[sub.request.handle] = sub.request
@@ -150,20 +158,20 @@ func (s *Store) leave(sub *submission) {
 	}
 }
 
-func (s *submissions) unlist(sub *submission) {
-	tag := sub.target.Tag
-	list := s.byTag[tag]
-	for i := range list {
-		if list[i] == sub {
-			list[i] = list[len(list)-1]
-			list = list[:len(list)-1]
-			break
-		}
+func (s *submissions) list(sub *submission) {
+	tagged := s.byTag[sub.target.Tag]
+	if tagged == nil {
+		tagged = map[*submission]struct{}{}
+		s.byTag[sub.target.Tag] = tagged
 	}
-	if len(list) == 0 {
-		delete(s.byTag, tag)
-	} else {
-		s.byTag[tag] = list
+	tagged[sub] = struct{}{}
+}
+
+func (s *submissions) unlist(sub *submission) {
+	tagged := s.byTag[sub.target.Tag]
+	delete(tagged, sub)
+	if len(tagged) == 0 {
+		delete(s.byTag, sub.target.Tag)
 	}
 }
 
@@ -247,7 +255,7 @@ func (sub *submission) finish(answer Answer) {
 // Cancel gives up the submitted requests of a tag as far as nothing was done for them yet.
 func (s *Store) Cancel(tag uint64) {
 	s.submissions.mu.Lock()
-	list := append([]*submission{}, s.submissions.byTag[tag]...)
+	list := slices.Collect(maps.Keys(s.submissions.byTag[tag]))
 	s.submissions.mu.Unlock()
 	for _, sub := range list {
 		sub.cancel()

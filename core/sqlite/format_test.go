@@ -1,0 +1,324 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	factstr "github.com/factstr/factstr-go/core"
+)
+
+const schemaText = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_autoindex%' ORDER BY name"
+
+func TestTheEngineHasTheFixOfTheLogFileReset(t *testing.T) { // G5
+	var major, minor, patch int
+	version := openRaw(t, newPath(t)).one("SELECT sqlite_version()")
+	if _, err := fmt.Sscanf(version, "%d.%d.%d", &major, &minor, &patch); err != nil {
+		t.Fatal(err)
+	}
+	if number := major*1_000_000 + minor*1000 + patch; number < 3_051_003 {
+		t.Fatalf("SQLite %s is older than 3.51.3", version)
+	}
+}
+
+func TestANewDatabaseIsWhatTheRustStoreMakes(t *testing.T) {
+	path := newPath(t)
+	store := openStore(t, path)
+	appendFacts(t, store, batchOf(1, "a")...)
+	appendFacts(t, store, batchOf(2, "b")...)
+	closeStore(t, store)
+	ours, rust := openRaw(t, path), openRaw(t, copyFixture(t))
+	for _, text := range []string{schemaText, "SELECT key, value, typeof(value) FROM store_metadata ORDER BY key", "PRAGMA user_version", "PRAGMA application_id", "PRAGMA page_size", "PRAGMA journal_mode", "PRAGMA encoding", "PRAGMA auto_vacuum"} {
+		if got, want := ours.rows(text), rust.rows(text); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestAppendsToADatabaseOfTheRustStoreStayInItsFormat(t *testing.T) { // G2 G3
+	path := copyFixture(t)
+	store := openStore(t, path)
+	if got := appendFacts(t, store, fact("one", `{"z":1,"a":"é"}`)); got != (factstr.AppendResult{FirstSequenceNumber: 206, LastSequenceNumber: 206, CommittedCount: 1}) {
+		t.Fatalf("%+v", got)
+	}
+	appendFacts(t, store, batchOf(100, "hundred")...)
+	// A conflict consumes nothing.
+	_, err := store.AppendIf(t.Context(), batchOf(3, "none"), factstr.OfTypes("one"), nil)
+	wantError(t, err, factstr.CodeConditionalAppendConflict)
+	appendFacts(t, store, batchOf(2, "two")...)
+	closeStore(t, store)
+
+	raw, expected := openRaw(t, path), readRustAnswers(t)
+	if got := raw.one("SELECT min(sequence_number), max(sequence_number), count(*) FROM events"); got != "1|308|308" {
+		t.Errorf("events %s", got)
+	}
+	var batches []string
+	for _, batch := range expected.AppendBatches {
+		batches = append(batches, batch[0]+"|"+batch[1])
+	}
+	batches = append(batches, "207|306", "307|308")
+	if got := raw.rows("SELECT * FROM append_batches ORDER BY 1"); !slices.Equal(got, batches) {
+		t.Errorf("batches %v, want %v", got, batches)
+	}
+	if got := raw.rows("SELECT DISTINCT typeof(sequence_number), typeof(occurred_at), typeof(event_type), typeof(payload) FROM events"); !slices.Equal(got, []string{"integer|text|text|text"}) {
+		t.Errorf("storage classes %v", got)
+	}
+	if got := raw.rows("SELECT DISTINCT typeof(first_sequence_number), typeof(last_sequence_number) FROM append_batches"); !slices.Equal(got, []string{"integer|integer"}) {
+		t.Errorf("storage classes %v", got)
+	}
+	if got := raw.rows("SELECT * FROM store_metadata ORDER BY key"); !slices.Equal(got, []string{"append_batch_boundary_format|sparse_v1", "store_format_version|1"}) {
+		t.Errorf("metadata %v", got)
+	}
+	if got, want := raw.rows(schemaText), openRaw(t, copyFixture(t)).rows(schemaText); !slices.Equal(got, want) {
+		t.Errorf("schema %v, want %v", got, want)
+	}
+	occurred := raw.rows("SELECT DISTINCT length(occurred_at), substr(occurred_at, 20, 1), substr(occurred_at, -1) FROM events WHERE sequence_number > 205")
+	if !slices.Equal(occurred, []string{"27|.|Z"}) {
+		t.Errorf("occurred_at %v", occurred)
+	}
+	for i, event := range expected.Events {
+		if got, want := raw.one("SELECT occurred_at, event_type, payload FROM events WHERE sequence_number = ?", i+1), event.OccurredAt+"|"+event.EventType+"|"+event.Payload; got != want {
+			t.Fatalf("a fact of the Rust store was changed: %s, was %s", got, want)
+		}
+	}
+}
+
+// makeDense turns a store into one of before 0.5, where every batch has its row.
+func makeDense(raw rawSQL) {
+	raw.exec("DELETE FROM store_metadata WHERE key = 'append_batch_boundary_format'")
+	raw.exec(`INSERT INTO append_batches SELECT sequence_number, sequence_number FROM events
+		WHERE NOT EXISTS (SELECT 1 FROM append_batches WHERE sequence_number BETWEEN first_sequence_number AND last_sequence_number)`)
+}
+
+func TestADenseStoreWhoseBatchesCoverTheLogGetsTheMarker(t *testing.T) { // G3 G19
+	path := copyFixture(t)
+	raw := openRaw(t, path)
+	makeDense(raw)
+	store := openStore(t, path)
+	if got := raw.one("SELECT value FROM store_metadata WHERE key = 'append_batch_boundary_format'"); got != "sparse_v1" {
+		t.Errorf("marker %q", got)
+	}
+	if got, want := replayed(t, store, "new", factstr.AllEvents()), readRustAnswers(t).AllBatches; !reflect.DeepEqual(got, want) {
+		t.Errorf("batches %v, want %v", got, want)
+	}
+}
+
+func TestAnEmptyStoreWithoutTheMarkerGetsIt(t *testing.T) {
+	path := newPath(t)
+	closeStore(t, openStore(t, path))
+	raw := openRaw(t, path)
+	raw.exec("DELETE FROM store_metadata")
+	store := openStore(t, path)
+	if got := raw.rows("SELECT * FROM store_metadata ORDER BY key"); !slices.Equal(got, []string{"append_batch_boundary_format|sparse_v1", "store_format_version|1"}) {
+		t.Errorf("metadata %v", got)
+	}
+	appendFacts(t, store, batchOf(1, "a")...)
+}
+
+func TestFormatsThatCannotBeReadAreRefusedAndLeftAsTheyAre(t *testing.T) {
+	for name, c := range map[string]struct{ change, word string }{
+		"version 2":         {"UPDATE store_metadata SET value = '2' WHERE key = 'store_format_version'", "store_format_version 2"},
+		"version 99":        {"UPDATE store_metadata SET value = '99' WHERE key = 'store_format_version'", "store_format_version 99"},
+		"newer batches":     {"UPDATE store_metadata SET value = 'dense_v9' WHERE key = 'append_batch_boundary_format'", "dense_v9"},
+		"sparse, no marker": {"DELETE FROM store_metadata WHERE key = 'append_batch_boundary_format'", "append_batches"},
+		"foreign cursors":   {"DROP TABLE subscriber_cursors; CREATE TABLE subscriber_cursors (name TEXT)", "subscriber_cursors"},
+		"foreign metadata":  {"DROP TABLE store_metadata; CREATE TABLE store_metadata (k TEXT, v TEXT)", "store_metadata"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := copyFixture(t)
+			raw := openRaw(t, path)
+			raw.exec("PRAGMA journal_mode = DELETE")
+			raw.exec(c.change)
+			raw.close()
+			before, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			refusedOpen(t, path, factstr.CodeUnsupportedFormat, path, c.word)
+			if after, _ := os.ReadFile(path); !slices.Equal(before, after) {
+				t.Error("the file was changed")
+			}
+		})
+	}
+}
+
+func TestADenseStoreWithAGapOrAnOverlapIsRefused(t *testing.T) {
+	for name, change := range map[string]string{
+		"gap":         "DELETE FROM append_batches WHERE first_sequence_number = 100",
+		"overlap":     "UPDATE append_batches SET last_sequence_number = 9 WHERE first_sequence_number = 7",
+		"past end":    "UPDATE append_batches SET last_sequence_number = 206 WHERE first_sequence_number = 205",
+		"short":       "DELETE FROM append_batches WHERE first_sequence_number = 205",
+		"no batches":  "DROP TABLE append_batches",
+		"no metadata": "DROP TABLE store_metadata; DELETE FROM append_batches WHERE first_sequence_number = 1",
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := copyFixture(t)
+			raw := openRaw(t, path)
+			makeDense(raw)
+			raw.exec(change)
+			refusedOpen(t, path, factstr.CodeUnsupportedFormat, "append_batches")
+		})
+	}
+}
+
+// A table of the same name must be told whichever of our other tables are there.
+func TestAForeignTableOfEventsIsRefusedAndNothingIsCreatedBesideIt(t *testing.T) {
+	for round := range 30 {
+		path := newPath(t)
+		raw := openRaw(t, path)
+		raw.exec("CREATE TABLE events (id INTEGER PRIMARY KEY, what TEXT)")
+		raw.exec("INSERT INTO events (what) VALUES ('concert')")
+		refusedOpen(t, path, factstr.CodeUnsupportedFormat, "events")
+		if got := raw.rows("SELECT name FROM sqlite_master"); !slices.Equal(got, []string{"events"}) {
+			t.Fatalf("round %d: tables %v", round, got)
+		}
+		if got := raw.one("PRAGMA journal_mode"); got != "delete" {
+			t.Fatalf("round %d: journal mode %s", round, got)
+		}
+	}
+}
+
+func TestWhatIsNoDatabaseIsRefusedAndLeftAsItIs(t *testing.T) {
+	for name, content := range map[string]string{
+		"text":           "dear diary",
+		"long text":      strings.Repeat("dear diary\n", 1000),
+		"broken header":  "SQLite format 3\x00" + strings.Repeat("\xff", 5000),
+		"cut header":     "SQLite format 3",
+		"header only":    "SQLite format 3\x00",
+		"older format":   "** This file contains an SQLite 2.1 database **" + strings.Repeat("\x00", 1000),
+		"encrypted look": strings.Repeat("\x81\x13\xfe", 2000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := newPath(t)
+			if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			refusedOpen(t, path, factstr.CodeUnsupportedFormat, path)
+			if after, _ := os.ReadFile(path); string(after) != content {
+				t.Error("the file was changed")
+			}
+		})
+	}
+}
+
+// What compat.md calls foreign additions: things that others put into the file beside the store's own tables. They stay, and nothing minds them.
+func TestWhatOthersAddToTheFileStaysAndDoesNotDisturb(t *testing.T) { // G2 G3 G19
+	for name, change := range map[string]string{
+		"side table":         "CREATE TABLE factstr_term_index (term BLOB, n INTEGER, PRIMARY KEY (term, n)) WITHOUT ROWID; INSERT INTO factstr_term_index VALUES ('x', 1)",
+		"indexes":            "CREATE INDEX foreign_index ON events (payload); CREATE INDEX foreign_expression ON events (json_extract(payload, '$.amount'))",
+		"metadata row":       "INSERT INTO store_metadata VALUES ('color', 'blue')",
+		"trigger":            "CREATE TABLE log (n); CREATE TRIGGER log_events AFTER INSERT ON events BEGIN INSERT INTO log VALUES (new.sequence_number); END",
+		"full text table":    "CREATE VIRTUAL TABLE words USING fts5 (text)",
+		"view":               "CREATE VIEW deposits AS SELECT * FROM events WHERE event_type = 'money-deposited'",
+		"strict table":       "CREATE TABLE strict_one (n INTEGER) STRICT",
+		"foreign key":        "CREATE TABLE notes (n INTEGER REFERENCES events (sequence_number))",
+		"columns":            "ALTER TABLE events ADD COLUMN extra TEXT; ALTER TABLE events ADD COLUMN stars INTEGER DEFAULT 5; ALTER TABLE events ADD COLUMN length INTEGER GENERATED ALWAYS AS (length(payload)) VIRTUAL; ALTER TABLE subscriber_cursors ADD COLUMN note TEXT",
+		"cursor row":         "INSERT INTO subscriber_cursors VALUES ('foreign', 'not even JSON', 7)",
+		"dropped indexes":    "DROP INDEX idx_events_type; DROP INDEX idx_events_occurred_at",
+		"user version":       "PRAGMA user_version = 77; PRAGMA application_id = 4711",
+		"rollback journal":   "PRAGMA journal_mode = DELETE",
+		"pages of 8192":      "PRAGMA journal_mode = DELETE; PRAGMA page_size = 8192; VACUUM",
+		"automatic vacuum":   "PRAGMA journal_mode = DELETE; PRAGMA auto_vacuum = FULL; VACUUM",
+		"nothing, for scale": "SELECT 1",
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := copyFixture(t)
+			raw := openRaw(t, path)
+			for statement := range strings.SplitSeq(strings.ReplaceAll(change, "; END", ";END"), "; ") {
+				raw.exec(statement)
+			}
+			settings := func() (all []string) {
+				for _, name := range []string{"user_version", "application_id", "page_size", "auto_vacuum"} {
+					all = append(all, raw.one("PRAGMA "+name))
+				}
+				return append(all, raw.rows("SELECT name FROM sqlite_master WHERE name NOT IN ('idx_events_type', 'idx_events_occurred_at') ORDER BY name")...)
+			}
+			before := settings()
+			store, expected := openStore(t, path), readRustAnswers(t)
+			if result := query(t, store, factstr.OfTypes("money-deposited")); !slices.Equal(textsOf(numbersOf(result.EventRecords)), expected.Queries[6].Result.Numbers) || expected.Queries[6].Label != "one type" {
+				t.Errorf("query: %v", numbersOf(result.EventRecords))
+			}
+			if got := appendFacts(t, store, fact("money-deposited", `{}`), fact("money-deposited", `{}`)); got.FirstSequenceNumber != 206 {
+				t.Errorf("append: %+v", got)
+			}
+			if got := replayed(t, store, "stopped-in-middle", factstr.OfTypes("money-deposited")); len(got) != 11+1 || got[0][0] != "72" {
+				t.Errorf("resume: %v", got)
+			}
+			if got := replayed(t, store, "another", factstr.AllEvents()); len(got) != 90 {
+				t.Errorf("replay: %d batches", len(got))
+			}
+			closeStore(t, store)
+			after := slices.DeleteFunc(settings(), func(name string) bool { return name == "factstr_durable_streams" })
+			if !slices.Equal(before, after) {
+				t.Errorf("%v became %v", before, after)
+			}
+			if got := raw.one("SELECT count(*) FROM sqlite_master WHERE name IN ('idx_events_type', 'idx_events_occurred_at')"); got != "2" {
+				t.Errorf("%s of the store's two indexes are there", got)
+			}
+			if got := raw.one("PRAGMA journal_mode"); got != "wal" {
+				t.Errorf("journal mode %s", got)
+			}
+		})
+	}
+}
+
+func TestAFileOfUTF16TextWorks(t *testing.T) { // G1
+	path := newPath(t)
+	raw := openRaw(t, path)
+	raw.exec("PRAGMA encoding = 'UTF-16le'")
+	raw.exec("CREATE TABLE first (n)")
+	store := openStore(t, path)
+	appendFacts(t, store, fact("Überweisung 送金", `{"note":"🎉 \u2028"}`))
+	closeStore(t, store)
+	records := queryAll(t, openStoreWith(t, path, Options{Options: factstr.Options{TailEvents: -1}}))
+	if len(records) != 1 || records[0].EventType != "Überweisung 送金" || string(records[0].Payload) != `{"note":"🎉 \u2028"}` {
+		t.Errorf("%+v", records)
+	}
+}
+
+func init() {
+	roles["leaver"] = func(side *childSide, arguments []string) error {
+		store, err := Open(context.Background(), arguments[0], Options{})
+		if err != nil {
+			return err
+		}
+		for n := range 50 {
+			if _, err := store.Append(context.Background(), batchOf(n%3+1, "left")); err != nil {
+				return err
+			}
+		}
+		side.say("appended")
+		side.await()
+		return nil
+	}
+}
+
+// A killed process leaves its newest facts in the -wal file. They are there for the next one, also in a copy of the two files taken while it lives.
+func TestFactsInTheLogFileOfAKilledProcessAreThere(t *testing.T) { // G5
+	path, copied := newPath(t), newPath(t)
+	leaver := startChild(t, "leaver", path)
+	leaver.expect("appended")
+	copyFile(t, path, copied)
+	copyFile(t, path+"-wal", copied+"-wal")
+	leaver.kill()
+	for name, file := range map[string]string{"left behind": path, "a copy": copied} {
+		if info, err := os.Stat(file + "-wal"); err != nil || info.Size() == 0 {
+			t.Fatalf("%s: no log file: %v", name, err)
+		}
+		store := openStore(t, file)
+		if records := queryAll(t, store); len(records) != 99 || records[98].SequenceNumber != 99 {
+			t.Errorf("%s: %d facts", name, len(records))
+		}
+		if got := replayed(t, store, "new", factstr.AllEvents()); len(got) != 50 {
+			t.Errorf("%s: %d batches", name, len(got))
+		}
+		if got := appendFacts(t, store, batchOf(1, "next")...); got.FirstSequenceNumber != 100 {
+			t.Errorf("%s: appended at %s", name, strconv.FormatUint(got.FirstSequenceNumber, 10))
+		}
+	}
+}

@@ -120,16 +120,15 @@ func (s *Store) appendIfRequest(events []NewEvent, query EventQuery, expected *u
 	return request, nil
 }
 
-// lookAheadInTail checks a condition before the request queues, against the facts that are in memory: fewer are left to check while other writers are kept out. It
-// returns false if older facts must be read for that.
+// lookAheadInTail finds the context's version before the request queues, in the facts that are in memory: only newer ones are left to check while other writers are
+// kept out. It returns false if older facts must be read for that.
 func (s *Store) lookAheadInTail(c *condition) (done bool) {
 	known := s.log.current()
-	floor := c.floor()
-	if c.plan.Nothing() || c.plan.Everything() || floor >= known.head.SequenceNumber {
+	if c.plan.Nothing() || c.plan.Everything() {
 		return true
 	}
-	version := known.latestMatch(c.plan, floor, known.head.SequenceNumber)
-	if version == 0 && known.floor() > floor {
+	version := known.latestMatch(c.plan, 0, known.head.SequenceNumber)
+	if version == 0 && known.floor() > 0 {
 		return false
 	}
 	c.note(&known, version)
@@ -146,7 +145,7 @@ func (s *Store) lookAhead(ctx context.Context, c *condition) error {
 	ctx, stop := s.bound(ctx)
 	defer stop()
 	known := s.log.current()
-	version, err := latestMatch(ctx, &known, s.backend, c.plan, c.floor(), known.head.SequenceNumber)
+	version, err := latestMatch(ctx, &known, s.backend, c.plan, 0, known.head.SequenceNumber)
 	if err != nil {
 		if ctx.Err() != nil {
 			return s.interruptedRead(ctx)
@@ -157,19 +156,8 @@ func (s *Store) lookAhead(ctx context.Context, c *condition) error {
 	return nil
 }
 
-// floor is the sequence number above which facts decide whether the condition holds: expected itself must match, and nothing newer.
-func (c *condition) floor() uint64 {
-	if c.expected == nil || *c.expected == 0 {
-		return 0
-	}
-	return *c.expected - 1
-}
-
-// note keeps the newest match above floor as the context's version. If there is none above a floor, the version is not known.
 func (c *condition) note(known *tail, version uint64) {
-	if version > 0 || c.floor() == 0 {
-		c.checked, c.epoch, c.upTo, c.version = true, known.epoch, known.head.SequenceNumber, version
-	}
+	c.checked, c.epoch, c.upTo, c.version = true, known.epoch, known.head.SequenceNumber, version
 }
 
 func (s *Store) append(ctx context.Context, request *appendRequest) (AppendResult, error) {

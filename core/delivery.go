@@ -26,13 +26,10 @@ func (st *EventStream) follow() (err error) {
 			err = panicError("stream", reason)
 		}
 	}()
-	s, pause := st.store, readPause
+	pause := readPause
 	for {
-		known, changed := s.log.currentAndChange()
-		if known.epoch != st.epoch || known.head.SequenceNumber < st.position.Load() {
-			return NewError(CodeLogTruncated, "the log went backwards or was replaced: it ends at %s, this stream had come to %d; register it again after checking the log", known.head, st.position.Load())
-		}
-		switch err := st.catchUp(&known); {
+		changed, err := st.catchUp()
+		switch {
 		case st.context.Err() != nil:
 			return nil
 		case err != nil && !passing(err):
@@ -57,31 +54,65 @@ func (st *EventStream) follow() (err error) {
 // passing tells that a read may succeed later.
 func passing(err error) bool {
 	switch CodeOf(err) {
-	case CodeBusy, CodeBackendFailure, CodeTimeout:
+	case CodeBusy, CodeBackendFailure, CodeTimeout, CodeCommitUnknown:
 		return true
 	}
 	return false
 }
 
-// catchUp delivers everything up to the head of known.
-func (st *EventStream) catchUp(known *tail) error {
-	for st.position.Load() < known.head.SequenceNumber {
-		batches, through, err := st.store.batchesAfter(st.context, known, st.plan, st.position.Load())
+// catchUp delivers everything up to the newest committed fact, and returns a channel that is closed when there is more.
+func (st *EventStream) catchUp() (changed <-chan struct{}, err error) {
+	for {
+		batches, through, changed, err := st.readOn()
 		if err != nil {
-			return err
+			return nil, err
+		}
+		if through == st.position.Load() {
+			return changed, st.reportReady()
 		}
 		for _, batch := range batches {
+			if err := st.truncated(st.store.log.current()); err != nil {
+				return nil, err
+			}
 			if err := st.deliver(batch.records); err != nil {
-				return err
+				return nil, err
 			}
 			st.handled(batch.last)
 		}
 		st.handled(through)
 		if err := st.reportReady(); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return st.reportReady()
+}
+
+// readOn reads the next batches. The snapshot of the log lives no longer than this call, so that a slow handler keeps no old facts in memory.
+func (st *EventStream) readOn() (batches []deliverable, through uint64, changed <-chan struct{}, err error) {
+	s, position := st.store, st.position.Load()
+	known, changed := s.log.currentAndChange()
+	if err := st.truncated(known); err != nil {
+		return nil, 0, nil, err
+	}
+	if position >= known.head.SequenceNumber {
+		return nil, position, changed, nil
+	}
+	inTail := position >= known.floor()
+	if batches, through, err = s.batchesAfter(st.context, &known, st.plan, position); err != nil || inTail {
+		return batches, through, changed, err
+	}
+	// What was read from the backend counts only if the log is still the one whose head was known.
+	if known, err = s.log.refresh(st.context, s.backend); err != nil {
+		return nil, 0, nil, err
+	}
+	return batches, through, changed, st.truncated(known)
+}
+
+// truncated is the reason to end if the log went backwards or is another one now.
+func (st *EventStream) truncated(known tail) error {
+	if known.epoch == st.epoch && known.head.SequenceNumber >= st.position.Load() {
+		return nil
+	}
+	return NewError(CodeLogTruncated, "the log went backwards or was replaced: it ends at %s, this stream had come to %d; register it again after checking the log", known.head, st.position.Load())
 }
 
 // deliver hands one batch to the handler. An error ends the stream.
@@ -110,7 +141,7 @@ func (st *EventStream) deliver(batch []EventRecord) error {
 	}
 }
 
-// handle calls the handler unless the stream was stopped. halt sets stopped under the same lock that is held here, so that no handler starts after it.
+// handle calls the handler unless the stream was stopped. The delivery is in flight from the moment it finds the stream not stopped.
 func (st *EventStream) handle(batch []EventRecord) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -159,6 +190,9 @@ func (st *EventStream) reportReady() error {
 			return err
 		}
 	}
+	if st.context.Err() != nil {
+		return st.context.Err()
+	}
 	close(st.ready)
 	if st.options.onReady != nil {
 		st.options.onReady()
@@ -166,27 +200,26 @@ func (st *EventStream) reportReady() error {
 	return nil
 }
 
-// finish stores the cursor, frees the name and reports the end, in this order.
+// finish stores the cursor, frees the name and reports the end, in this order. Nothing that goes wrong on the way leaves the stream without an end.
 func (st *EventStream) finish() {
+	defer close(st.done)
 	if st.durable != nil {
-		st.store.cursors.flushLast(st)
-		st.durable.release()
-	}
-	if st.pull != nil {
-		st.pull.close()
+		unharmed(func() { st.store.cursors.flushLast(st) })
+		unharmed(st.durable.release)
 	}
 	st.store.streams.remove(st)
 	st.mu.Lock()
 	reason := st.reason
 	st.mu.Unlock()
-	defer close(st.done)
-	defer func() {
-		// A panic of the callback must not take the process down; there is nobody left to tell.
-		_ = recover()
-	}()
 	if st.options.onEnd != nil {
-		st.options.onEnd(reason)
+		unharmed(func() { st.options.onEnd(reason) })
 	}
+}
+
+// unharmed calls what may panic where there is nobody left to tell: it must not take the process down.
+func unharmed(call func()) {
+	defer func() { _ = recover() }()
+	call()
 }
 
 // sleep waits unless the stream is stopped meanwhile.

@@ -59,7 +59,8 @@ func spellList[L ~[]E, E any](text []byte, list L, spell func([]byte, E) []byte)
 // Same tells whether a stored query is this one: by text first, else by structure, since the Rust stores have spelled the same number
 // in different ways. exact is the exact spelling stored beside it, "" if another program stored the cursor.
 func (q DurableQuery) Same(text, exact string) bool {
-	if exact != "" {
+	// The exact spelling counts as long as nobody else has changed the text since.
+	if exact != "" && string(jsonvalue.AppendCanonical(nil, []byte(exact))) == text {
 		return exact == q.Exact || sameJSON(exact, q.Exact)
 	}
 	return text == q.Text || sameJSON(text, q.Text)

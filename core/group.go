@@ -67,9 +67,9 @@ func (g *Group) check(ctx context.Context, known *tail, reader Reader, request *
 			return nil
 		}
 	}
-	floor, version := c.floor(), uint64(0)
-	lookedAhead := c.checked && c.epoch == known.epoch && c.upTo <= known.head.SequenceNumber
-	if lookedAhead {
+	// Above what was looked at ahead; below that the version is known.
+	var floor, version uint64
+	if c.checked && c.epoch == known.epoch && c.upTo <= known.head.SequenceNumber {
 		floor, version = c.upTo, c.version
 	}
 	newest, err := latestMatch(ctx, known, reader, c.plan, floor, known.head.SequenceNumber)
@@ -79,14 +79,8 @@ func (g *Group) check(ctx context.Context, known *tail, reader Reader, request *
 	if newest > 0 {
 		version = newest
 	}
-	switch {
-	case c.expected == nil && version == 0, c.expected != nil && version == *c.expected && version > 0:
+	if c.expected == nil && version == 0 || c.expected != nil && version == *c.expected && version > 0 {
 		return nil
-	case version == 0 && floor > 0 && !lookedAhead:
-		// Expected itself does not match; the answer names what does.
-		if version, err = latestMatch(ctx, known, reader, c.plan, 0, min(floor, known.head.SequenceNumber)); err != nil {
-			return err
-		}
 	}
 	var actual *uint64
 	if version > 0 {
@@ -150,7 +144,7 @@ func (s *Store) commitGroup(requests []*appendRequest) *Error {
 	err := s.commitGuarded(group)
 	if err == nil {
 		if len(group.write.Records) > 0 {
-			s.log.publish(group.write.Records, group.write.Boundaries)
+			s.log.publish(group.write.Records[0].SequenceNumber-1, group.write.Records, group.write.Boundaries)
 			s.counters.committed(requests)
 		}
 		return nil

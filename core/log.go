@@ -8,8 +8,7 @@ import (
 // log is what a store knows of its log: the head up to which everything is committed and readable, and the tail. It learns of this store's own
 // commits by publish and of other processes' by refresh.
 //
-// Locks: catchUp before mu. catchUp is held while facts are read from the backend, so that the head only moves forward in one goroutine at a time; mu
-// only for moments.
+// Locks: catchUp before mu. catchUp lets one refresh at a time read from the backend; mu is held for moments only.
 type log struct {
 	eventsMax, bytesMax int
 
@@ -37,19 +36,26 @@ func (l *log) currentAndChange() (tail, <-chan struct{}) {
 	return l.tail, l.changed
 }
 
-// publish makes a group that this store committed known.
-func (l *log) publish(records []EventRecord, boundaries []Boundary) {
+// publish makes facts known that directly follow the fact number after.
+func (l *log) publish(after uint64, records []EventRecord, boundaries []Boundary) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	last := &records[len(records)-1]
+	if last.SequenceNumber <= l.tail.head.SequenceNumber {
+		return // read in the meantime
+	}
+	if l.tail.head.SequenceNumber < after {
+		// The log was found to have gone backwards in the meantime, so there may be a gap. What is between is read when it is needed.
+		l.tail = tail{head: Head{last.SequenceNumber, last.OccurredAt}, epoch: l.tail.epoch}
+		l.wake()
+		return
+	}
 	// A refresh may have read some of it already, between the commit and this call.
-	for len(records) > 0 && records[0].SequenceNumber <= l.tail.head.SequenceNumber {
+	for records[0].SequenceNumber <= l.tail.head.SequenceNumber {
 		records = records[1:]
 	}
 	for len(boundaries) > 0 && boundaries[0].Last <= l.tail.head.SequenceNumber {
 		boundaries = boundaries[1:]
-	}
-	if len(records) == 0 {
-		return
 	}
 	l.tail.push(records, boundaries, l.eventsMax, l.bytesMax)
 	l.wake()
@@ -81,17 +87,13 @@ func (l *log) refresh(ctx context.Context, reader Reader) (tail, error) {
 	return l.advance(ctx, known, head, reader)
 }
 
-// refreshTo brings the log up to a head that is known to be the real one, since its reader keeps other writers out.
+// refreshTo brings the log up to a head that is known to be the real one, since its reader keeps other writers out. It does not wait for a refresh that is
+// under way, which may wait for a connection: both may read the same facts, and publish takes them once.
 func (l *log) refreshTo(ctx context.Context, head Head, reader Reader) (tail, error) {
-	if known := l.current(); known.head == head {
-		return known, nil
-	}
-	l.catchUp.Lock()
-	defer l.catchUp.Unlock()
 	return l.advance(ctx, l.current(), head, reader)
 }
 
-// advance reads what is between the known head and head. The caller holds catchUp.
+// advance reads what is between the known head and head.
 func (l *log) advance(ctx context.Context, known tail, head Head, reader Reader) (tail, error) {
 	if head == known.head {
 		return l.current(), nil
@@ -99,44 +101,45 @@ func (l *log) advance(ctx context.Context, known tail, head Head, reader Reader)
 	if head.SequenceNumber <= known.head.SequenceNumber {
 		return l.restart(head), nil
 	}
-	far := head.SequenceNumber-known.head.SequenceNumber > uint64(max(l.eventsMax, 0))
-	upTo := head.SequenceNumber
-	if far {
-		upTo = known.head.SequenceNumber
-	}
-	records, same, err := readSince(ctx, reader, known.head, upTo)
-	if err != nil {
-		return tail{}, err
-	}
-	if !same {
-		return l.restart(head), nil
-	}
-	var boundaries []Boundary
-	if !far {
-		err = reader.Boundaries(ctx, known.head.SequenceNumber, upTo, func(b Boundary) {
-			boundaries = append(boundaries, b)
-		})
-		if err != nil {
+	since := known.head.SequenceNumber
+	if head.SequenceNumber-since <= uint64(max(l.eventsMax, 0)) {
+		records, same, err := readSince(ctx, reader, known.head, head.SequenceNumber, l.bytesMax)
+		if err == nil && same && len(records) > 0 && records[len(records)-1].SequenceNumber == head.SequenceNumber {
+			var boundaries []Boundary
+			if err = reader.Boundaries(ctx, since, head.SequenceNumber, func(b Boundary) { boundaries = append(boundaries, b) }); err == nil {
+				l.publish(since, records, boundaries)
+				return l.current(), nil
+			}
+		}
+		// A row that is damaged concerns those who ask for it, not everybody.
+		if err != nil && CodeOf(err) != CodeCorrupt {
 			return tail{}, err
 		}
-		if len(records) > 0 {
-			l.publish(records, boundaries)
-			return l.current(), nil
-		}
 	}
-	// Too far to read into memory: keep only the head, and start a new tail there.
+	return l.skipTo(ctx, known, head, reader)
+}
+
+// skipTo starts a new tail at a head that is too far away to read everything up to it.
+func (l *log) skipTo(ctx context.Context, known tail, head Head, reader Reader) (tail, error) {
+	_, same, err := readSince(ctx, reader, known.head, known.head.SequenceNumber, 0)
+	if err != nil && CodeOf(err) != CodeCorrupt {
+		return tail{}, err
+	}
+	if err == nil && !same {
+		return l.restart(head), nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.tail.head.SequenceNumber < head.SequenceNumber {
-		l.tail = tail{head: head, epoch: known.epoch}
+		l.tail = tail{head: head, epoch: l.tail.epoch}
 		l.wake()
 	}
 	return l.tail, nil
 }
 
-// readSince reads the facts above a head, and tells whether the log still holds that head.
-func readSince(ctx context.Context, reader Reader, since Head, upTo uint64) (records []EventRecord, same bool, err error) {
-	after := since.SequenceNumber
+// readSince reads the facts above a head, at most so many bytes of them, and tells whether the log still holds that head.
+func readSince(ctx context.Context, reader Reader, since Head, upTo uint64, bytesMax int) (records []EventRecord, same bool, err error) {
+	after, bytes := since.SequenceNumber, 0
 	if after > 0 {
 		after--
 	} else {
@@ -151,7 +154,8 @@ func readSince(ctx context.Context, reader Reader, since Head, upTo uint64) (rec
 			return false
 		}
 		records = append(records, record)
-		return true
+		bytes += recordBytes(&record)
+		return bytes <= bytesMax
 	})
 	return records, same, err
 }

@@ -21,14 +21,11 @@ func (b *Batch) Fail(reason error) { b.answer(reason) }
 // pull hands batches from the stream's goroutine to whoever takes them.
 type pull struct {
 	batches chan *Batch
-	ended   chan struct{}
 }
 
 func newPull() *pull {
-	return &pull{batches: make(chan *Batch), ended: make(chan struct{})}
+	return &pull{batches: make(chan *Batch)}
 }
-
-func (p *pull) close() { close(p.ended) }
 
 // offer is the handler of a pull stream.
 func (p *pull) offer(ctx context.Context, records []EventRecord) error {

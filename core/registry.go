@@ -54,14 +54,20 @@ func (r *streams) remove(stream *EventStream) {
 	}
 }
 
-// endAll stops every stream and lets no other start.
-func (r *streams) endAll(reason error) {
+// close stops every stream and lets no other start.
+func (r *streams) close(reason error) {
 	r.mu.Lock()
-	first := !r.closed
-	r.closed = true
-	if first && len(r.open) == 0 {
+	if !r.closed && len(r.open) == 0 {
 		close(r.empty)
 	}
+	r.closed = true
+	r.mu.Unlock()
+	r.end(reason)
+}
+
+// end stops every stream that is open.
+func (r *streams) end(reason error) {
+	r.mu.Lock()
 	stopping := make([]*EventStream, 0, len(r.open))
 	for stream := range r.open {
 		stopping = append(stopping, stream)
@@ -79,12 +85,17 @@ func (r *streams) wait() { <-r.empty }
 func (s *Store) watch(ctx context.Context, watcher Watcher) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			s.streams.endAll(panicError("watch", reason))
+			s.streams.end(panicError("watch", reason))
 		}
 	}()
 	watcher.Watch(ctx, func() {
 		for pause := readPause; ; pause = min(2*pause, readPauseMax) {
-			if _, err := s.log.refresh(ctx, s.backend); err == nil || !passing(err) {
+			_, err := s.log.refresh(ctx, s.backend)
+			if err == nil || ctx.Err() != nil {
+				return
+			}
+			if !passing(err) {
+				s.streams.end(err)
 				return
 			}
 			select {

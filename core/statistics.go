@@ -8,6 +8,13 @@ type Statistics struct {
 	Commits uint64 // transactions that committed them, each with one sync: Appends/Commits is the size of a group
 	// TailEvents is how many of the newest facts are in memory.
 	TailEvents int
+	// LogFileBytes is the size of SQLite's write-ahead log file, 0 for other stores.
+	LogFileBytes int64
+}
+
+// Measurer is implemented by a backend that has statistics of its own to fill in.
+type Measurer interface {
+	Measure(statistics *Statistics)
 }
 
 type counters struct {
@@ -17,7 +24,11 @@ type counters struct {
 // Statistics may be called at any time.
 func (s *Store) Statistics() Statistics {
 	known := s.log.current()
-	return Statistics{Appends: s.counters.appends.Load(), Commits: s.counters.commits.Load(), TailEvents: len(known.records)}
+	statistics := Statistics{Appends: s.counters.appends.Load(), Commits: s.counters.commits.Load(), TailEvents: len(known.records)}
+	if measurer, ok := s.backend.(Measurer); ok {
+		measurer.Measure(&statistics)
+	}
+	return statistics
 }
 
 func (c *counters) committed(requests []*appendRequest) {

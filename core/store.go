@@ -6,6 +6,7 @@ package factstr
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -120,6 +121,11 @@ func (s *Store) Close(ctx context.Context) error {
 	if insideHandlerOf(ctx, s) {
 		return nil
 	}
+	select {
+	case <-s.closed:
+		return s.closeErr
+	default:
+	}
 	timer := time.NewTimer(s.options.CloseTimeout)
 	defer timer.Stop()
 	select {
@@ -141,7 +147,7 @@ func (s *Store) shutDown() {
 			s.closeErr = panicError("close", reason)
 		}
 	}()
-	s.streams.endAll(errStoreClosed())
+	s.streams.close(errStoreClosed())
 	<-s.queue.Close()
 	s.streams.wait()
 	s.cancel()
@@ -150,9 +156,9 @@ func (s *Store) shutDown() {
 	s.closeErr = s.backend.Close()
 }
 
-// panicError is what a recovered panic becomes.
+// panicError is what a recovered panic becomes. The stack is the cause, for those who look for it.
 func panicError(where string, reason any) *Error {
-	return NewError(CodeInternal, "panic in %s: %v\n%s", where, reason, debug.Stack())
+	return &Error{Code: CodeInternal, Message: fmt.Sprintf("panic in %s: %v; this is a defect of the library", where, reason), Cause: errors.New(string(debug.Stack()))}
 }
 
 // String names the store in messages.

@@ -177,10 +177,10 @@ func (st *EventStream) halt(reason error) {
 	if !first {
 		return
 	}
+	st.stop()
 	if st.durable != nil && reason == nil {
 		st.durable.release()
 	}
-	st.stop()
 }
 
 // Close unsubscribes and waits for the end. Inside the stream's own handler, called with the handler's context, it does not wait.
@@ -188,6 +188,11 @@ func (st *EventStream) Close(ctx context.Context) error {
 	st.Unsubscribe()
 	if inside, ok := ctx.Value(handlerKey{}).(*EventStream); ok && inside == st {
 		return nil
+	}
+	select {
+	case <-st.done:
+		return nil
+	default:
 	}
 	select {
 	case <-st.done:

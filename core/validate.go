@@ -1,6 +1,7 @@
 package factstr
 
 import (
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -86,7 +87,7 @@ func validateDurableName(name string) error {
 func textProblem(text string, bytesMax int) string {
 	switch {
 	case len(text) > bytesMax:
-		return "is longer than 1000 bytes of UTF-8"
+		return fmt.Sprintf("is longer than %d bytes of UTF-8", bytesMax)
 	case !utf8.ValidString(text):
 		return "is not valid UTF-8"
 	case strings.IndexByte(text, 0) >= 0:

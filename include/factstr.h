@@ -116,7 +116,8 @@ FACTSTR_API factstr_status factstr_configure(const char *options_json, size_t op
 /*
  * Opens a store. `options_json` may be NULL (with length 0) for the defaults. Options that every store takes:
  *   "close_timeout_ms": n       how long factstr_store_close waits at most; default 5000
- *   "queue_timeout_ms": n       how long an append waits for room in a full queue before it answers FACTSTR_BUSY; default 5000
+ *   "queue_timeout_ms": n       how long a blocking append waits for room in a full queue before it answers FACTSTR_BUSY;
+ *                               default 5000. A submitted one does not wait for room
  *   "sequence_numbers": "number" | "string"   how the results and deliveries of this store spell sequence numbers and counts; "string" is for
  *                               JSON parsers that cannot hold 64-bit integers; default "number"
  *   "payload_bytes_max", "batch_events_max", "batch_bytes_max", "result_bytes_max": n   limits; defaults 16 MiB, 10000, 64 MiB, 256 MiB
@@ -228,7 +229,8 @@ typedef struct factstr_stream_callbacks {
   /* Replay is done (FACTSTR_OK). A registration that fails is reported by on_end alone. May be NULL. */
   void (*on_ready)(void *user_data, factstr_stream stream);
   /*
-   * The stream has ended: the last callback, exactly once; user data may be freed in it. FACTSTR_OK: unsubscribed or closed; else an error with
+   * The stream has ended: the last callback, exactly once; user data may be freed in it. FACTSTR_OK: unsubscribed or closed;
+   * FACTSTR_STORE_CLOSED: its store was closed; else an error with
    * `reason`, an InteropError. May be NULL.
    */
   void (*on_end)(void *user_data, factstr_stream stream, factstr_status status, const char *reason, size_t reason_len);

@@ -3,8 +3,11 @@ package sqlite
 import (
 	"context"
 	"database/sql/driver"
+	"os"
 	"sync"
 	"time"
+
+	factstr "github.com/factstr/factstr-go/core"
 )
 
 const (
@@ -95,8 +98,8 @@ func (k *checkpointer) finish(c *conn) {
 	waiting, cancel := context.WithTimeout(context.Background(), checkpointWait)
 	defer cancel()
 	if b.turnstile.Enter(waiting) == nil {
+		defer func() { _ = b.turnstile.Leave() }()
 		walPages(c, "PASSIVE")
-		_ = b.turnstile.Leave()
 	}
 }
 
@@ -108,4 +111,11 @@ func walPages(c *conn, mode string) (logged, copied int64) {
 		return false
 	})
 	return logged, copied
+}
+
+// Measure tells the size of the log file.
+func (b *backend) Measure(statistics *factstr.Statistics) {
+	if info, err := os.Stat(b.path + "-wal"); err == nil {
+		statistics.LogFileBytes = info.Size()
+	}
 }

@@ -41,6 +41,9 @@ func (b *backend) write(ctx context.Context, doing string, transaction func(*con
 	if b.broken != nil {
 		return b.broken
 	}
+	if err := b.replaced(); err != nil {
+		return err
+	}
 	waiting, cancel := context.WithTimeout(ctx, b.busyTimeout)
 	defer cancel()
 	if err := b.enter(ctx, waiting, doing); err != nil {

@@ -129,6 +129,7 @@ func checkHeader(path string) error {
 type backend struct {
 	path        string
 	busyTimeout time.Duration
+	file        os.FileInfo // of the database as it was opened
 	lockFile    *oslock.File
 	instance    *instance
 
@@ -180,6 +181,9 @@ func openBackend(ctx context.Context, path string, options Options) (_ *backend,
 		return nil, err
 	}
 	noteDescriptors(path) // the log's files exist since prepare
+	if b.file, err = os.Stat(path); err != nil {
+		return nil, pathFailure(path, err)
+	}
 	b.checkpointer.init(b)
 	return b, nil
 }
@@ -200,6 +204,14 @@ func (b *backend) prepare(ctx context.Context) error {
 		return err
 	}
 	return prepareSchema(b.writer, b.path)
+}
+
+// replaced refuses to go on when another file was put in the place of the database, such as a restored backup: what is written to the old one is lost.
+func (b *backend) replaced() error {
+	if now, err := os.Stat(b.path); err == nil && os.SameFile(now, b.file) {
+		return nil
+	}
+	return factstr.NewError(factstr.CodeLogTruncated, "sqlite: the file %s was replaced or removed while it was open; close the store and open it again", b.path)
 }
 
 func (b *backend) Kind() string { return "sqlite" }

@@ -56,6 +56,10 @@ func (r *readers) with(ctx context.Context, read func(*reader) error) error {
 
 func (r *readers) take() (*conn, error) {
 	r.mu.Lock()
+	if r.closed {
+		r.mu.Unlock()
+		return nil, factstr.NewError(factstr.CodeStoreClosed, "the store is closed; open it again")
+	}
 	if n := len(r.idle); n > 0 {
 		c := r.idle[n-1]
 		r.idle = r.idle[:n-1]
@@ -78,6 +82,9 @@ func (r *readers) giveBack(c *conn, intact bool) {
 }
 
 func (b *backend) Head(ctx context.Context) (head factstr.Head, err error) {
+	if err := b.replaced(); err != nil {
+		return head, err
+	}
 	err = b.readers.with(ctx, func(r *reader) error {
 		head, err = r.Head(ctx)
 		return err
@@ -85,8 +92,15 @@ func (b *backend) Head(ctx context.Context) (head factstr.Head, err error) {
 	return head, err
 }
 
+// Scan lends a connection for one page at a time, so that a short read does not wait for a long one to end.
 func (b *backend) Scan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) error {
-	return b.readers.with(ctx, func(r *reader) error { return r.Scan(ctx, scan, visit) })
+	return inPages(scan, func(scan factstr.Scan) (last uint64, done bool, err error) {
+		err = b.readers.with(ctx, func(r *reader) error {
+			last, done, err = r.page(ctx, scan, visit)
+			return err
+		})
+		return last, done, err
+	})
 }
 
 func (b *backend) Boundaries(ctx context.Context, after, upTo uint64, visit func(factstr.Boundary)) error {

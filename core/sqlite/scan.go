@@ -48,16 +48,16 @@ const (
 
 // Scan reads the range in pages, each a short read transaction.
 func (r *reader) Scan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) error {
-	if scan.UpTo > factstr.SequenceMax {
-		scan.UpTo = factstr.SequenceMax
-	}
+	return inPages(scan, func(scan factstr.Scan) (uint64, bool, error) { return r.page(ctx, scan, visit) })
+}
+
+// inPages calls page with what is left of the scan, until it is done.
+func inPages(scan factstr.Scan, page func(factstr.Scan) (last uint64, done bool, err error)) error {
+	scan.UpTo = min(scan.UpTo, factstr.SequenceMax)
 	for scan.After < scan.UpTo {
-		last, done, err := r.page(ctx, scan, visit)
-		if err != nil {
+		last, done, err := page(scan)
+		if err != nil || done {
 			return failure("reading", err)
-		}
-		if done {
-			return nil
 		}
 		if scan.Descending {
 			scan.UpTo = last - 1

@@ -66,9 +66,8 @@ func (s *Store) SubmitAppend(events []byte, target Target) (request uint64, err 
 	if err != nil {
 		return 0, err
 	}
-	return s.submit(target, func(sub *submission) error {
-		return s.core.AppendAsync(sub.context, batch, sub.appended)
-	})
+	sub := &submission{target: target}
+	return s.submit(sub, func() error { return s.core.AppendAsync(sub.context, batch, sub.appended) })
 }
 
 // SubmitAppendIf is AppendIf that returns at once.
@@ -77,9 +76,8 @@ func (s *Store) SubmitAppendIf(events, query []byte, expected *uint64, target Ta
 	if err != nil {
 		return 0, err
 	}
-	return s.submit(target, func(sub *submission) error {
-		return s.core.AppendIfAsync(sub.context, batch, contextQuery, expected, sub.appended)
-	})
+	sub := &submission{target: target}
+	return s.submit(sub, func() error { return s.core.AppendIfAsync(sub.context, batch, contextQuery, expected, sub.appended) })
 }
 
 // SubmitQuery is Query that returns at once.
@@ -88,14 +86,13 @@ func (s *Store) SubmitQuery(query []byte, target Target) (request uint64, err er
 	if err != nil {
 		return 0, err
 	}
-	return s.submit(target, func(sub *submission) error {
-		sub.query, sub.isQuery = decoded, true
-		return s.queries.add(sub)
-	})
+	sub := &submission{target: target, query: decoded, isQuery: true}
+	return s.submit(sub, func() error { return s.queries.add(sub) })
 }
 
-func (s *Store) submit(target Target, start func(*submission) error) (request uint64, err error) {
-	sub := &submission{store: s, target: target}
+// submit lists a submission and starts it. It may be cancelled from the moment it is listed, so what it is was set before.
+func (s *Store) submit(sub *submission, start func() error) (request uint64, err error) {
+	sub.store = s
 	sub.context, sub.cancel = context.WithCancel(context.Background())
 	if err := s.enter(sub); err != nil {
 		sub.cancel()
@@ -107,7 +104,7 @@ func (s *Store) submit(target Target, start func(*submission) error) (request ui
 			s.leave(sub)
 		}
 	}()
-	if err := start(sub); err != nil {
+	if err := start(); err != nil {
 		return 0, err
 	}
 	started = true

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
@@ -77,52 +78,67 @@ func (q *Queue[T]) Do(ctx context.Context, request T, size int, roomTimeout time
 	if outcome != Answered {
 		return ticket, outcome
 	}
-	if lead {
+	// A caller whose ctx can end does not lead on its own goroutine, since a group cannot be left.
+	mayLeave := ctx.Done() != nil
+	if lead && mayLeave {
+		go q.lead()
+	} else if lead {
 		q.lead()
 		return ticket, Answered
 	}
-	select {
-	case mustLead := <-ticket.turn:
-		return q.awake(ticket, mustLead)
-	case <-ctx.Done():
-	}
-	q.mu.Lock()
-	switch ticket.state {
-	case waiting:
-		q.remove(ticket)
-		q.mu.Unlock()
-		return ticket, Removed
-	case leading:
-		// It is this goroutine's turn: leave the line and let the next one lead.
-		<-ticket.turn
-		q.remove(ticket)
-		q.handOn()
-		q.mu.Unlock()
-		return ticket, Removed
-	case gone:
-		q.mu.Unlock()
-		return q.awake(ticket, <-ticket.turn)
-	}
-	q.mu.Unlock()
-	select {
-	case <-ticket.turn: // answered in the meantime
-		return ticket, Answered
-	default:
-		return ticket, Abandoned
+	for {
+		select {
+		case mustLead := <-ticket.turn:
+			if !mustLead {
+				return ticket, q.settled(ticket)
+			}
+			if !mayLeave {
+				q.lead()
+				return ticket, Answered
+			}
+			q.mu.Lock()
+			ticket.state = waiting
+			q.mu.Unlock()
+			go q.lead()
+		case <-ctx.Done():
+			return ticket, q.giveUp(ticket)
+		}
 	}
 }
 
-func (q *Queue[T]) awake(ticket *Ticket[T], mustLead bool) (*Ticket[T], Outcome) {
-	if mustLead {
-		q.lead()
-		return ticket, Answered
-	}
+// settled is the outcome of a ticket that was told that it is over.
+func (q *Queue[T]) settled(ticket *Ticket[T]) Outcome {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if ticket.state == gone {
-		return ticket, QueueClosed
+		return QueueClosed
 	}
-	return ticket, Answered
+	return Answered
+}
+
+// giveUp takes a ticket out of the line, unless a group has it.
+func (q *Queue[T]) giveUp(ticket *Ticket[T]) Outcome {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch ticket.state {
+	case waiting:
+		q.remove(ticket)
+		return Removed
+	case leading:
+		// It is its turn to lead: the next one does.
+		<-ticket.turn
+		q.remove(ticket)
+		q.handOn()
+		return Removed
+	case gone:
+		return QueueClosed
+	}
+	select {
+	case <-ticket.turn: // answered in the meantime
+		return Answered
+	default:
+		return Abandoned
+	}
 }
 
 // Submit queues a request that nobody waits for and returns at once. done is called once, unless the outcome is NoRoom or QueueClosed. cancel
@@ -164,7 +180,7 @@ func (q *Queue[T]) Close() (idle <-chan struct{}) {
 	q.mu.Lock()
 	q.closed = true
 	var dropped []*Ticket[T]
-	for _, ticket := range q.line {
+	for _, ticket := range slices.Clone(q.line) { // removing shortens the line
 		if ticket.state == waiting {
 			q.remove(ticket)
 			dropped = append(dropped, ticket)
@@ -222,12 +238,12 @@ func (q *Queue[T]) enter(ctx context.Context, ticket *Ticket[T], roomTimeout tim
 		return false, Removed
 	}
 	q.push(ticket)
-	if q.running {
-		ticket.turn = make(chan bool, 1)
-		return false, Answered
-	}
+	lead = !q.running
 	q.running = true
-	return true, Answered
+	if !lead || ctx.Done() != nil {
+		ticket.turn = make(chan bool, 1)
+	}
+	return lead, Answered
 }
 
 // lead carries out the next group, answers, hands leadership on and then calls the done functions, which may queue again.
@@ -293,6 +309,9 @@ func (q *Queue[T]) push(ticket *Ticket[T]) {
 func (q *Queue[T]) remove(ticket *Ticket[T]) {
 	ticket.state = gone
 	q.left(ticket)
+	if len(q.line) > 2*q.count+64 {
+		q.line = slices.DeleteFunc(q.line, func(t *Ticket[T]) bool { return t.state == gone })
+	}
 }
 
 func (q *Queue[T]) left(ticket *Ticket[T]) {

@@ -189,7 +189,12 @@ func TestALeaderThatIsCancelledBeforeItStartsHandsTheLeadOn(t *testing.T) {
 		case slices.Equal(group, []int{2}):
 			expectOutcome(t, second, Removed)
 		case slices.Equal(group, []int{1, 2}):
-			defer expectOutcome(t, second, Answered)
+			// Its group took it: it waits for the answer or leaves without.
+			defer func() {
+				if outcome := receive(t, second); outcome != Answered && outcome != Abandoned {
+					t.Errorf("outcome %v", outcome)
+				}
+			}()
 		default:
 			t.Fatalf("group %v", group)
 		}
@@ -197,6 +202,21 @@ func TestALeaderThatIsCancelledBeforeItStartsHandsTheLeadOn(t *testing.T) {
 		expectOutcome(t, first, Answered)
 		expectOutcome(t, third, Answered)
 	}
+}
+
+func TestACallerThatLeadsMayStopWaitingToo(t *testing.T) { // G5
+	g := newGate(t)
+	q := New(roomy, g.run)
+	cancelled, cancel := context.WithCancel(context.Background())
+	leader := goDo(q, cancelled, 0, 1)
+	g.expect(0)
+	cancel()
+	expectOutcome(t, leader, Abandoned)
+	next := goDo(q, context.Background(), 1, 1)
+	g.end()
+	g.expect(1)
+	g.end()
+	expectOutcome(t, next, Answered)
 }
 
 func TestAFullQueueMakesCallersWaitForRoomUntilTheirTimeLimit(t *testing.T) {

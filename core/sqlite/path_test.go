@@ -1,0 +1,127 @@
+package sqlite
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	factstr "github.com/factstr/factstr-go/core"
+)
+
+func TestAnyNameOfAFileWorksAndIsTheNameOfTheFile(t *testing.T) {
+	for _, name := range []string{
+		"plain", "a?mode=memory", "question?", "a#b", "100%", "%3F", "a b", " leading and trailing ", "plus+amp&eq=;", "ünï 送金 🚀", `back\slash`, `quotes'"`, "line\nbreak", "\xff\xfe not UTF-8",
+		"file:x", ":memory:.db", "-dash", "a:b", strings.Repeat("n", 200),
+	} {
+		t.Run(name, func(t *testing.T) {
+			directory := filepath.Join(t.TempDir(), "in "+name)
+			path := filepath.Join(directory, name)
+			store := openStore(t, path)
+			appendFacts(t, store, batchOf(1, "a")...)
+			entries, err := os.ReadDir(directory)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, entry := range entries {
+				if base := strings.TrimPrefix(entry.Name(), name); base != "" && base != "-wal" && base != "-shm" && base != "-factstr-lock" {
+					t.Errorf("a file %q beside %q", entry.Name(), name)
+				}
+			}
+			closeStore(t, store)
+			if header, err := os.ReadFile(path); err != nil || !strings.HasPrefix(string(header), "SQLite format 3\x00") {
+				t.Fatalf("no database at the path: %v", err)
+			}
+			if got := len(queryAll(t, openStore(t, path))); got != 1 {
+				t.Errorf("%d facts", got)
+			}
+		})
+	}
+}
+
+func TestMissingParentsAreMadeAndRelativePathsMeanTheWorkingDirectory(t *testing.T) {
+	directory := t.TempDir()
+	t.Chdir(directory)
+	store := openStore(t, "a/b/../c/facts.sqlite")
+	appendFacts(t, store, batchOf(1, "a")...)
+	// Going elsewhere does not make the store open other files.
+	t.Chdir(t.TempDir())
+	appendFacts(t, store, batchOf(1, "a")...)
+	if got := len(queryAll(t, openStore(t, filepath.Join(directory, "a/c/facts.sqlite")))); got != 2 {
+		t.Errorf("%d facts", got)
+	}
+}
+
+func TestPathsThatCannotBeAStoreAreRefusedByName(t *testing.T) {
+	directory := t.TempDir()
+	file := filepath.Join(directory, "file")
+	copyFile(t, fixture, file)
+	if err := os.Symlink(filepath.Join(directory, "loop"), filepath.Join(directory, "loop")); err != nil {
+		t.Fatal(err)
+	}
+	pipe := filepath.Join(directory, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	socket, err := net.Listen("unix", filepath.Join(directory, "socket"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = socket.Close() }()
+	for path, code := range map[string]factstr.Code{
+		"":                                   factstr.CodeInvalidArgument,
+		":memory:":                           factstr.CodeInvalidArgument,
+		"nul\x00byte":                        factstr.CodeInvalidArgument,
+		directory:                            factstr.CodeInvalidArgument,
+		directory + "/":                      factstr.CodeInvalidArgument,
+		pipe:                                 factstr.CodeInvalidArgument,
+		filepath.Join(directory, "socket"):   factstr.CodeInvalidArgument,
+		"/dev/null":                          factstr.CodeInvalidArgument,
+		filepath.Join(directory, "loop"):     factstr.CodeBackendFailure,
+		filepath.Join(file, "below"):         factstr.CodeBackendFailure,
+		filepath.Join(file, "far", "below"):  factstr.CodeBackendFailure,
+		"/proc/facts.sqlite":                 factstr.CodeBackendFailure,
+		"/proc/new/facts.sqlite":             factstr.CodeBackendFailure,
+		"/" + strings.Repeat("n", 300):       factstr.CodeBackendFailure,
+		"/tmp" + strings.Repeat("/nn", 2000): factstr.CodeBackendFailure,
+	} {
+		failure := refusedOpen(t, path, code)
+		if code == factstr.CodeBackendFailure && failure.Reason != factstr.ReasonMissingPath && failure.Reason != factstr.ReasonPermission {
+			t.Errorf("%.60q: reason %s: %s", path, failure.Reason, failure.Message)
+		}
+	}
+}
+
+// G22: whoever comes by another name for the file must meet the same locks.
+func TestLinksLeadToOneStoreWithOneLockFile(t *testing.T) {
+	directory := t.TempDir()
+	real := filepath.Join(directory, "real")
+	if err := os.Mkdir(real, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for link, target := range map[string]string{"directory": "real", "file": "real/facts.sqlite", "second": "directory/facts.sqlite", "third": "second"} {
+		if err := os.Symlink(target, filepath.Join(directory, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The first comes through links before the file exists.
+	paths := []string{filepath.Join(directory, "third"), filepath.Join(directory, "file"), filepath.Join(directory, "directory", "facts.sqlite"), filepath.Join(real, "facts.sqlite")}
+	for i, path := range paths {
+		store := openStore(t, path)
+		if i == 0 {
+			durableStream(t, store, "projection", factstr.AllEvents(), newDeliveries(t))
+		} else {
+			_, err := store.StreamToDurable(t.Context(), factstr.DurableStream{Name: "projection"}, factstr.AllEvents(), newDeliveries(t))
+			wantError(t, err, factstr.CodeDurableStreamActive)
+		}
+		appendFacts(t, store, batchOf(1, "a")...)
+		if got := len(queryAll(t, store)); got != i+1 {
+			t.Errorf("%s: %d facts", path, got)
+		}
+	}
+	if entries, _ := filepath.Glob(filepath.Join(directory, "*-factstr-lock")); len(entries) > 0 {
+		t.Errorf("lock files beside links: %v", entries)
+	}
+}

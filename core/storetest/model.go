@@ -16,8 +16,12 @@ var modelTests = tests{
 	{"random operations answer as a plain reference model does", func(t *testing.T, log Log) { // G1 to G15, G19 to G23
 		m := &modelRun{t: t, log: log, random: rand.New(rand.NewPCG(1, 1)), reference: reference{cursors: map[string]uint64{}}}
 		m.open()
-		for step := range 1800 {
-			if log.Persistent && step%600 == 599 {
+		steps := 3000
+		if log.Persistent {
+			steps = 1500 // each of its appends and cursors is synced
+		}
+		for step := range steps {
+			if log.Persistent && step%500 == 499 {
 				m.checkLive()
 				if err := m.store.Close(t.Context()); err != nil {
 					t.Fatal(err)

@@ -61,10 +61,10 @@ var pullTests = tests{
 	}},
 	{"a batch that was acknowledged before the end is handled, one that was not is not", func(t *testing.T, log Log) { // G21 G23
 		store := open(t, log)
-		for range 60 {
+		for range 40 {
 			appendTypes(t, store, "a")
 		}
-		for i := uint64(1); i <= 60; i++ {
+		for i := uint64(1); i <= 40; i++ {
 			stream := pullStream(t, store, seldom)
 			batch := pullNext(t, stream, i)
 			batch.Ack()
@@ -75,10 +75,10 @@ var pullTests = tests{
 		}
 		appendTypes(t, store, "a")
 		stream := pullStream(t, store)
-		unanswered := pullNext(t, stream, 61)
+		unanswered := pullNext(t, stream, 41)
 		end(t, stream)
 		unanswered.Ack()
-		if cursor := cursorOf(t, store, "pulled", factstr.AllEvents()); cursor != 60 {
+		if cursor := cursorOf(t, store, "pulled", factstr.AllEvents()); cursor != 40 {
 			t.Fatalf("the cursor is %d after an answer that came too late", cursor)
 		}
 	}},
@@ -102,7 +102,7 @@ var pullTests = tests{
 	}},
 	{"after unsubscribe returned next gives no batch", func(t *testing.T, log Log) { // G17
 		store := open(t, log)
-		for range 100 {
+		for range 60 {
 			stream, err := store.StreamAll(t.Context(), nil)
 			if err != nil {
 				t.Fatal(err)

@@ -1,0 +1,193 @@
+package factstr_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/factstr/factstr-go/"
+
+// ours returns the packages of this module that match a pattern, without those of tests.
+func ours(t *testing.T, pattern string) (packages []string) {
+	t.Helper()
+	for _, path := range list(t, "list", module+pattern) {
+		packages = append(packages, strings.TrimPrefix(path, module))
+	}
+	if len(packages) == 0 {
+		t.Fatalf("no packages match %s", pattern)
+	}
+	return packages
+}
+
+// dependencies returns everything that a package of this module needs, in it and outside.
+func dependencies(t *testing.T, pkg string) (inside, outside []string) {
+	t.Helper()
+	for _, path := range list(t, "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", module+pkg) {
+		if own, ok := strings.CutPrefix(path, module); !ok {
+			outside = append(outside, path)
+		} else if own != pkg {
+			inside = append(inside, own)
+		}
+	}
+	return inside, outside
+}
+
+func list(t *testing.T, args ...string) []string {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "go", args...)
+	command.Stderr = os.Stderr
+	output, err := command.Output()
+	if err != nil {
+		t.Fatalf("go %v: %v", args, err)
+	}
+	return strings.Fields(string(output))
+}
+
+func TestCoreNeedsNoStoreNoInteropAndNothingFromOutside(t *testing.T) {
+	inside, outside := dependencies(t, "core")
+	for _, pkg := range inside {
+		if !strings.HasPrefix(pkg, "core/internal/") && pkg != "core/jsonvalue" {
+			t.Errorf("core needs %s", pkg)
+		}
+	}
+	if len(outside) > 0 {
+		t.Errorf("core needs %v", outside)
+	}
+}
+
+func TestCoreParsesJSONWithoutNeedingTheStore(t *testing.T) {
+	if inside, outside := dependencies(t, "core/jsonvalue"); len(inside)+len(outside) > 0 {
+		t.Errorf("core/jsonvalue needs %v %v", inside, outside)
+	}
+}
+
+func TestStoresNeedCoreOnly(t *testing.T) {
+	for _, store := range []string{"core/memory", "core/sqlite"} {
+		inside, _ := dependencies(t, store)
+		if !slices.Contains(inside, "core") {
+			t.Errorf("%s does not need core", store)
+		}
+		for _, pkg := range inside {
+			if pkg != "core" && pkg != "core/jsonvalue" && !strings.HasPrefix(pkg, "core/internal/") {
+				t.Errorf("%s needs %s", store, pkg)
+			}
+		}
+	}
+}
+
+func TestTheSuiteAndTheDTOsNeedNoStore(t *testing.T) {
+	for _, pkg := range []string{"core/storetest", "interop"} {
+		inside, _ := dependencies(t, pkg)
+		for _, needed := range inside {
+			if slices.Contains([]string{"core/memory", "core/sqlite", "core/postgres", "capi"}, needed) {
+				t.Errorf("%s needs %s", pkg, needed)
+			}
+		}
+	}
+}
+
+// files parses the Go files of a folder, tests left out.
+func files(t *testing.T, folder string) map[string]*ast.File {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(folder, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed := map[string]*ast.File{}
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parsed[path] = file
+	}
+	return parsed
+}
+
+// selected returns the names that a file takes from values or packages, such as Println of fmt.Println, with what stands before the dot.
+func selected(file *ast.File) (names [][2]string) {
+	ast.Inspect(file, func(node ast.Node) bool {
+		if selector, ok := node.(*ast.SelectorExpr); ok {
+			before := ""
+			if name, ok := selector.X.(*ast.Ident); ok {
+				before = name.Name
+			}
+			names = append(names, [2]string{before, selector.Sel.Name})
+		}
+		return true
+	})
+	return names
+}
+
+// One matcher decides for every store and every surface, so nobody else may look into a filter: the plan compiler makes the candidates and the
+// matcher of it, validation checks its limits, and durable streams spell it for their cursors.
+func TestOnlyThePlanCompilerValidationAndTheSpellerReadFilters(t *testing.T) { // G12
+	readers := []string{"plan.go", "validate.go", "durable.go"}
+	for _, pkg := range ours(t, "core/...") {
+		if pkg == "core/storetest" {
+			continue // its reference model is a matcher of its own, on purpose
+		}
+		for path, file := range files(t, filepath.Join("..", pkg)) {
+			for _, name := range selected(file) {
+				if name[1] != "EventTypes" && name[1] != "PayloadPredicates" {
+					continue
+				}
+				if pkg != "core" || !slices.Contains(readers, filepath.Base(path)) {
+					t.Errorf("%s reads %s of a filter", path, name[1])
+				}
+			}
+		}
+	}
+	for _, path := range readers {
+		reads := slices.ContainsFunc(selected(files(t, ".")[path]), func(name [2]string) bool { return name[1] == "EventTypes" })
+		if !reads {
+			t.Errorf("%s reads no filter any more; take it off the list", path)
+		}
+	}
+}
+
+func TestTheLibraryPrintsNothing(t *testing.T) {
+	printing := [][2]string{
+		{"fmt", "Print"}, {"fmt", "Printf"}, {"fmt", "Println"}, {"os", "Stdout"}, {"os", "Stderr"},
+		{"log", "Print"}, {"log", "Printf"}, {"log", "Println"}, {"log", "Fatal"}, {"log", "Fatalf"}, {"slog", "Info"}, {"slog", "Warn"}, {"slog", "Error"},
+	}
+	seen := 0
+	for _, pattern := range []string{"core/...", "interop/...", "capi/..."} {
+		for _, pkg := range ours(t, pattern) {
+			for path, file := range files(t, filepath.Join("..", pkg)) {
+				seen++
+				for _, imported := range file.Imports {
+					if imported.Path.Value == `"log"` || imported.Path.Value == `"log/slog"` {
+						t.Errorf("%s imports %s", path, imported.Path.Value)
+					}
+				}
+				for _, name := range selected(file) {
+					if slices.Contains(printing, name) {
+						t.Errorf("%s uses %s.%s", path, name[0], name[1])
+					}
+				}
+				ast.Inspect(file, func(node ast.Node) bool {
+					if call, ok := node.(*ast.CallExpr); ok {
+						if name, ok := call.Fun.(*ast.Ident); ok && (name.Name == "print" || name.Name == "println") {
+							t.Errorf("%s calls %s", path, name.Name)
+						}
+					}
+					return true
+				})
+			}
+		}
+	}
+	if seen < 50 {
+		t.Errorf("only %d files were looked at", seen)
+	}
+}

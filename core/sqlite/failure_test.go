@@ -1,0 +1,215 @@
+package sqlite
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	factstr "github.com/factstr/factstr-go/core"
+)
+
+func largeFact(size int) factstr.NewEvent {
+	return fact("large", `"`+strings.Repeat("x", size)+`"`)
+}
+
+// G5 G2: nothing of what did not fit is there, what fits is still written, and everybody reads on.
+func TestAFullDiskIsToldAndNothingIsWritten(t *testing.T) {
+	path := newPath(t)
+	store := openStoreWith(t, path, Options{MaxPageCount: 60})
+	live := newDeliveries(t)
+	if _, err := store.StreamAll(t.Context(), live); err != nil {
+		t.Fatal(err)
+	}
+	full := func(err error) {
+		t.Helper()
+		if failure := wantError(t, err, factstr.CodeBackendFailure, "disk is full"); failure.Reason != factstr.ReasonDiskFull {
+			t.Fatalf("reason %s", failure.Reason)
+		}
+	}
+	appendFacts(t, store, batchOf(2, "small")...)
+	for range 3 {
+		_, err := store.Append(t.Context(), []factstr.NewEvent{fact("small", `1`), largeFact(1 << 20), fact("small", `2`)})
+		full(err)
+		_, err = store.AppendIf(t.Context(), []factstr.NewEvent{largeFact(1 << 20)}, factstr.OfTypes("large"), nil)
+		full(err)
+	}
+	if got := appendFacts(t, store, batchOf(1, "small")...); got.FirstSequenceNumber != 3 {
+		t.Fatalf("%+v", got)
+	}
+	count := uint64(3)
+	for {
+		result, err := store.Append(t.Context(), []factstr.NewEvent{largeFact(1000)})
+		if err != nil {
+			full(err)
+			break
+		}
+		if count++; result.LastSequenceNumber != count {
+			t.Fatalf("%+v after %d", result, count-1)
+		}
+	}
+	if got := uint64(len(queryAll(t, store))); got != count {
+		t.Fatalf("%d facts, appended %d", got, count)
+	}
+	// The bound is this store's; with room the same file goes on.
+	other := openStore(t, path)
+	if got := appendFacts(t, other, largeFact(1<<20)); got.FirstSequenceNumber != count+1 {
+		t.Fatalf("%+v", got)
+	}
+	for next := uint64(1); next <= count+1; {
+		for _, number := range live.next() {
+			if number != next {
+				t.Fatalf("delivered %d, want %d", number, next)
+			}
+			next++
+		}
+	}
+}
+
+// G5: of a group, only the request that does not fit fails.
+func TestARequestThatDoesNotFitFailsOnlyItself(t *testing.T) {
+	store := openStoreWith(t, newPath(t), Options{MaxPageCount: 100})
+	var wait sync.WaitGroup
+	for n := range 64 {
+		wait.Go(func() {
+			event := fact("small", "1")
+			if n%8 == 0 {
+				event = largeFact(1 << 20)
+			}
+			_, err := store.Append(t.Context(), []factstr.NewEvent{event})
+			if large := n%8 == 0; large != (factstr.CodeOf(err) == factstr.CodeBackendFailure) || !large && err != nil {
+				t.Errorf("request %d: %v", n, err)
+			}
+		})
+	}
+	wait.Wait()
+	expectGapless(t, store, 56)
+}
+
+// G5: a lock of another program that is not of this library, and so does not come through the turnstile.
+func TestADatabaseLockedByAnotherProgramIsBusyAfterTheTimeout(t *testing.T) {
+	const timeout = 100 * time.Millisecond
+	path := newPath(t)
+	store := openStoreWith(t, path, Options{BusyTimeout: timeout})
+	appendFacts(t, store, batchOf(2, "a")...)
+	raw := openRaw(t, path)
+	raw.exec("BEGIN IMMEDIATE")
+	for range 2 {
+		started := time.Now()
+		_, err := store.Append(t.Context(), batchOf(1, "a"))
+		wantError(t, err, factstr.CodeBusy, "try again")
+		if waited := time.Since(started); waited < timeout/2 || waited > 20*timeout {
+			t.Errorf("waited %v", waited)
+		}
+		_, err = store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "projection"}, newDeliveries(t))
+		wantError(t, err, factstr.CodeBusy, "try again")
+	}
+	if got := len(queryAll(t, store)); got != 2 {
+		t.Errorf("%d facts", got)
+	}
+	// Opening needs the lock only where something is missing.
+	closeStore(t, openStoreWith(t, path, Options{BusyTimeout: timeout}))
+	raw.exec("ROLLBACK")
+	if got := appendFacts(t, store, batchOf(1, "a")...); got.FirstSequenceNumber != 3 {
+		t.Errorf("%+v", got)
+	}
+	// The refused registrations did not keep the name.
+	durableStream(t, store, "projection", factstr.AllEvents(), newDeliveries(t))
+
+	raw.exec("DROP INDEX idx_events_type")
+	raw.exec("BEGIN IMMEDIATE")
+	refusedOpen(t, path, factstr.CodeBusy)
+	raw.exec("ROLLBACK")
+	closeStore(t, openStore(t, path))
+}
+
+// One that gave up must not keep the place that it had in the queue of processes.
+func TestAfterAStoreWasBusyNobodyIsKeptOut(t *testing.T) {
+	path := newPath(t)
+	patient := openStore(t, path)
+	hasty := openStoreWith(t, path, Options{BusyTimeout: 20 * time.Millisecond})
+	for range 5 {
+		locker := startChild(t, "locker", path)
+		locker.expect("locked")
+		_, err := hasty.Append(t.Context(), batchOf(1, "a"))
+		wantError(t, err, factstr.CodeBusy)
+		locker.finish()
+		for range 3 {
+			appendFacts(t, patient, batchOf(1, "a")...)
+		}
+	}
+	expectGapless(t, patient, 15)
+}
+
+// G24: a log that lost its newest facts, or has others in their place, is noticed; nobody goes on as if nothing had happened.
+func TestALogThatWentBackwardsOrIsAnotherOneEndsStreams(t *testing.T) {
+	for name, c := range map[string]struct {
+		change string
+		head   uint64
+	}{
+		"shorter":                    {"DELETE FROM events WHERE sequence_number > 7", 7},
+		"empty":                      {"DELETE FROM events", 0},
+		"as long, with another time": {"UPDATE events SET occurred_at = '2020-01-01T00:00:00.000000Z'", 10},
+		"longer, with other facts":   {"UPDATE events SET occurred_at = '2020-01-01T00:00:00.000000Z'; INSERT INTO events VALUES (11, '2020-01-01T00:00:00.000000Z', 'b', '{}')", 11},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := newPath(t)
+			store := openStore(t, path)
+			for range 10 {
+				appendFacts(t, store, batchOf(1, "a")...)
+			}
+			got := newDeliveries(t)
+			live, err := store.StreamAll(t.Context(), got)
+			if err != nil {
+				t.Fatal(err)
+			}
+			durable := durableStream(t, store, "projection", factstr.AllEvents(), got)
+			waitReady(t, durable)
+			raw := openRaw(t, path)
+			for statement := range strings.SplitSeq(c.change, "; ") {
+				raw.exec(statement)
+			}
+			for _, stream := range []*factstr.EventStream{live, durable} {
+				wantError(t, waitEnd(t, stream), factstr.CodeLogTruncated)
+			}
+			if c.head < 10 {
+				_, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "projection"}, got)
+				wantError(t, err, factstr.CodeLogTruncated, "10", fmt.Sprint(c.head))
+			}
+			if got := uint64(len(queryAll(t, store))); got != c.head {
+				t.Errorf("%d facts, want %d", got, c.head)
+			}
+			conflict := factstr.Version(10_000)
+			_, err = store.AppendIf(t.Context(), batchOf(1, "a"), factstr.AllEvents(), conflict)
+			wantError(t, err, factstr.CodeConditionalAppendConflict)
+			if got := appendFacts(t, store, batchOf(1, "a")...); got.FirstSequenceNumber != c.head+1 {
+				t.Errorf("appended at %d, the log ended at %d", got.FirstSequenceNumber, c.head)
+			}
+			if again, err := store.StreamAll(t.Context(), newDeliveries(t)); err != nil {
+				t.Errorf("a new stream: %v", err)
+			} else {
+				again.Unsubscribe()
+			}
+		})
+	}
+}
+
+// G24: noticed by the append itself, where no stream watches.
+func TestAppendsGoOnFromTheRealHead(t *testing.T) { // G2
+	path := newPath(t)
+	store := openStore(t, path)
+	appendFacts(t, store, batchOf(10, "a")...)
+	raw := openRaw(t, path)
+	raw.exec("DELETE FROM events WHERE sequence_number > 4")
+	if _, err := store.AppendIf(t.Context(), batchOf(1, "b"), factstr.OfTypes("a"), factstr.Version(4)); err != nil {
+		t.Fatalf("append_if at the real head: %v", err)
+	}
+	raw.exec("DELETE FROM events")
+	if _, err := store.AppendIf(t.Context(), batchOf(1, "b"), factstr.OfTypes("a", "b"), nil); err != nil {
+		t.Fatalf("append_if to an empty log: %v", err)
+	}
+	if got := fmt.Sprint(numbersOf(queryAll(t, store))); got != "[1]" {
+		t.Errorf("%s", got)
+	}
+}

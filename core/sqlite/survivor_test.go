@@ -1,0 +1,63 @@
+package sqlite
+
+import (
+	"math/rand/v2"
+	"os"
+	"testing"
+
+	factstr "github.com/factstr/factstr-go/core"
+)
+
+// G2 G15 G19: processes that are killed in the middle of whatever they do take nothing with them and hold nobody up. One process appends all along, and
+// this one streams.
+func TestProcessesThatAreKilledDisturbNoOther(t *testing.T) {
+	kills := 12
+	if os.Getenv("FACTSTR_TORTURE") != "" {
+		kills = 400
+	}
+	path := newPath(t)
+	store := openStore(t, path)
+	live, durable := newDeliveries(t), newDeliveries(t)
+	if _, err := store.StreamAll(t.Context(), live); err != nil {
+		t.Fatal(err)
+	}
+	durableStream(t, store, "all along", factstr.AllEvents(), durable)
+	survivor := startChild(t, "appender", path, "Survivor")
+	survivor.expect("ready")
+	random := rand.New(rand.NewPCG(3, 4))
+	for range kills {
+		victim := startChild(t, "appender", path, "Victim")
+		victim.expect("ready")
+		// Some of the survivor's and the victim's batches later.
+		for range 1 + random.IntN(30) {
+			live.next()
+		}
+		victim.kill()
+	}
+	survivor.finish()
+	last := appendFacts(t, store, batchOf(1, "Last")...).LastSequenceNumber
+	expectGapless(t, store, int(last))
+	waitFor := func(name string, got *deliveries, next uint64) {
+		for next <= last {
+			for _, number := range got.next() {
+				if next == 0 {
+					next = number // the live stream's first ones were taken above
+				}
+				if number != next {
+					t.Fatalf("the %s stream got %d where %d was next", name, number, next)
+				}
+				next++
+			}
+		}
+	}
+	waitFor("durable", durable, 1)
+	waitFor("live", live, 0)
+	raw := openRaw(t, path)
+	if partial := raw.one(`SELECT count(*) FROM append_batches WHERE last_sequence_number > (SELECT max(sequence_number) FROM events)
+		OR (SELECT count(*) FROM events WHERE sequence_number BETWEEN first_sequence_number AND last_sequence_number) <> last_sequence_number - first_sequence_number + 1`); partial != "0" {
+		t.Errorf("%s batches are not whole", partial)
+	}
+	if check := raw.one("PRAGMA integrity_check"); check != "ok" {
+		t.Errorf("integrity check: %s", check)
+	}
+}

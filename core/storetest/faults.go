@@ -162,9 +162,13 @@ var commitFaultTests = tests{
 		answers := heldGroupThen(t, store, c, func() {
 			c.set(hooks{commit: func(ctx context.Context, group *factstr.Group, _ func() error) error {
 				transactions.Add(1)
-				return factstr.NewError(factstr.CodeBusy, "on purpose")
+				return errors.Join(c.decideOnly(ctx, group), factstr.NewError(factstr.CodeBusy, "on purpose"))
 			}})
-		}, conditional{batch("a"), factstr.OfTypes("a"), nil}, conditional{batch("b"), factstr.OfTypes("b"), nil})
+		},
+			conditional{batch("a"), factstr.OfTypes("a"), nil},
+			conditional{batch("b"), factstr.OfTypes("b"), nil},
+			conditional{batch("a"), factstr.OfTypes("a"), nil}, // its conflict with the first one's fact holds no more
+		)
 		for _, a := range answers {
 			wantCode(t, a.err, factstr.CodeBusy)
 		}

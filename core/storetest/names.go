@@ -180,9 +180,9 @@ var nameTests = tests{
 			t.Fatalf("a second claim answered %v", err)
 		}
 		write(first.Generation, 5)
-		write(first.Generation, 3)
 		first.Release()
 		write(first.Generation, 7)
+		write(first.Generation, 3)
 		second := claim(7)
 		if second.Generation <= first.Generation {
 			t.Fatalf("generation %d after %d", second.Generation, first.Generation)

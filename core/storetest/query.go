@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -140,6 +141,22 @@ var queryTests = tests{
 			default:
 			}
 		}
+	}},
+	{"what is committed while a query reads is no part of its answer", func(t *testing.T, log Log) { // G5 G8
+		store, c := openChaos(t, log, noTail)
+		mixed(t, store)
+		c.set(hooks{scan: func(_ context.Context, next func() error) error {
+			c.clear()
+			appendTypes(t, store, "a", "b", "a")
+			return next()
+		}})
+		wantResult(t, store, factstr.AllEvents(), []uint64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, factstr.Version(10))
+		c.set(hooks{scan: func(_ context.Context, next func() error) error {
+			c.clear()
+			appendTypes(t, store, "a", "b", "a")
+			return next()
+		}})
+		wantResult(t, store, factstr.OfTypes("a").AtMost(1), []uint64{1}, factstr.Version(13))
 	}},
 	{"a result over its size limit is an error, never cut", func(t *testing.T, log Log) { // G7
 		store := openWith(t, log, factstr.Options{Limits: factstr.Limits{ResultBytesMax: 2000}}, nil)

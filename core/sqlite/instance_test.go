@@ -48,6 +48,9 @@ func TestASecondCopyOfTheLibraryInOneProcessIsRefusedByName(t *testing.T) {
 	appendFacts(t, second, batchOf(1, "a")...)
 	closeStore(t, second)
 	anotherCopy(t, func() { closeStore(t, openStore(t, path)) })
+	again := openStore(t, path)
+	anotherCopy(t, func() { refusedOpen(t, path, factstr.CodeInvalidState) })
+	closeStore(t, again)
 	// Another process is not another copy.
 	opener := startChild(t, "opener", path)
 	opener.expect("ready")

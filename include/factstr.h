@@ -13,7 +13,7 @@
  * - Handles are integers, unique within the process, never reused. 0 is never a handle. A handle that is unknown, closed or of another
  *   kind answers FACTSTR_INVALID_HANDLE.
  * - All functions may be called from any thread, also from inside callbacks, unless said otherwise.
- * - Times are milliseconds: 0 does not wait, a negative value waits without limit.
+ * - Times are milliseconds: 0 does not wait, a negative value waits without limit. FACTSTR_TIMEOUT of a wait leaves the buffer empty.
  * - After fork() the child must not use the library: every function answers FACTSTR_FORKED there. exec() after fork() is fine.
  *
  * JSON shapes (field names exact, unknown fields refused; null in an optional field means absent; sequence numbers are integers of up to 63 bits)
@@ -137,7 +137,8 @@ FACTSTR_API factstr_status factstr_sqlite_open(const char *path, const char *opt
  * Closes a store and all its streams. New calls and queued requests get FACTSTR_STORE_CLOSED, the running group of appends finishes and is
  * answered, streams store their cursors and end (their on_end is called), unread completions are dropped. Waits at most close_timeout_ms; never for
  * a callback that the calling thread is in (then FACTSTR_CLOSING, and the rest happens when the callback has returned).
- * FACTSTR_TIMEOUT: a handler is still running; the store is closed all the same and its on_end follows.
+ * FACTSTR_TIMEOUT: a handler is still running; the store is closed all the same and its on_end follows. Whatever it answers, the handles of the store, its streams
+ * and its requests are released.
  */
 FACTSTR_API factstr_status factstr_store_close(factstr_store store, factstr_buffer *error);
 
@@ -148,7 +149,7 @@ FACTSTR_API factstr_status factstr_append(factstr_store store, const char *event
 
 /*
  * Appends only if the context version of `query` (InteropEventQuery; its min_sequence_number and limit are ignored) equals *expected;
- * expected == NULL expects that no event matches. On FACTSTR_CONDITIONAL_APPEND_CONFLICT nothing happened and out holds an InteropError with
+ * expected == NULL expects that no event matches. query must be given: {} makes all events the context. On FACTSTR_CONDITIONAL_APPEND_CONFLICT nothing happened and out holds an InteropError with
  * "conflict".
  */
 FACTSTR_API factstr_status factstr_append_if(factstr_store store, const char *events, size_t events_len, const char *query, size_t query_len,
@@ -167,7 +168,7 @@ typedef void (*factstr_completion_callback)(void *user_data, uint64_t tag, facts
 
 /*
  * Submits a request and returns at once. An error status means that nothing was submitted and no completion follows (bad input is reported
- * here). Where the answer goes:
+ * here, and FACTSTR_BUSY when 65536 requests of the store are unanswered or untaken). Where the answer goes:
  *   callback != NULL                     to the callback
  *   callback == NULL, request != NULL    *request is a handle for factstr_request_wait
  *   both NULL                            into the store's completion queue, for factstr_completions_next
@@ -242,7 +243,7 @@ typedef struct factstr_stream_callbacks {
  *    "durable"?: {"name": string},     absent: a live stream, which sees what is committed from now on
  *    "retry"?: {"max_attempts": n, "delay_ms": n, "delay_max_ms": n},   redelivery of a failed batch of a durable stream; default none
  *    "cursor_every"?: {"batches": n, "ms": n}}                          how often the cursor of a durable stream is stored at least; 1000 and 100
- * callbacks == NULL: batches are taken by factstr_stream_next. Errors here: FACTSTR_INVALID_ARGUMENT, FACTSTR_DURABLE_STREAM_ACTIVE,
+ * retry and cursor_every without durable are FACTSTR_INVALID_ARGUMENT. callbacks == NULL: batches are taken by factstr_stream_next. Errors here: FACTSTR_INVALID_ARGUMENT, FACTSTR_DURABLE_STREAM_ACTIVE,
  * FACTSTR_DURABLE_STREAM_QUERY_MISMATCH, FACTSTR_LOG_TRUNCATED, ...: then no stream exists and no callback is made.
  */
 FACTSTR_API factstr_status factstr_stream_open(factstr_store store, const char *registration, size_t registration_len,
@@ -278,7 +279,7 @@ FACTSTR_API factstr_status factstr_stream_unsubscribe(factstr_stream stream);
 
 /*
  * Unsubscribes, waits for a running callback and on_end, and releases the handle. On a thread that is inside a callback of this stream it
- * does not wait: FACTSTR_CLOSING, and on_end follows.
+ * does not wait: FACTSTR_CLOSING, and on_end follows. The handle is released whatever it answers.
  */
 FACTSTR_API factstr_status factstr_stream_close(factstr_stream stream);
 

@@ -7,6 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Supported tells whether this system has locks that belong to an open file.
+const Supported = true
+
 func lockByte(file *os.File, offset int64, wait bool) error {
 	command := unix.F_OFD_SETLK
 	if wait {

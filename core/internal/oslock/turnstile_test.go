@@ -144,8 +144,7 @@ func TestAWaiterComesBeforeTheLeaverComesAgain(t *testing.T) {
 	leaver, waiter, observer := turnstiles[0], turnstiles[1], turnstiles[2]
 	for round := range 300 {
 		enter(t, leaver)
-		entered := make(chan error, 1)
-		go func() { entered <- waiter.Enter(context.Background()) }()
+		attempt := waiter.start() // what Enter does when it has to wait
 		for observer.file.Try(observer.entrance) == nil { // until the waiter stands in the entrance
 			_ = observer.file.Free(observer.entrance)
 			runtime.Gosched()
@@ -154,7 +153,7 @@ func TestAWaiterComesBeforeTheLeaverComesAgain(t *testing.T) {
 		if err := leaver.tryBoth(); err != ErrHeld {
 			t.Fatalf("round %d: the leaver came back before the one who waited: %v", round, err)
 		}
-		if err := <-entered; err != nil {
+		if err := <-attempt.result; err != nil {
 			t.Fatal(err)
 		}
 		leave(t, waiter)

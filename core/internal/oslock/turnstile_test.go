@@ -144,7 +144,7 @@ func TestAWaiterComesBeforeTheLeaverComesAgain(t *testing.T) {
 	leaver, waiter, observer := turnstiles[0], turnstiles[1], turnstiles[2]
 	for round := range 300 {
 		enter(t, leaver)
-		attempt := waiter.start() // what Enter does when it has to wait
+		attempt := waiter.start()                         // what Enter does when it has to wait
 		for observer.file.Try(observer.entrance) == nil { // until the waiter stands in the entrance
 			_ = observer.file.Free(observer.entrance)
 			runtime.Gosched()

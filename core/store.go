@@ -102,7 +102,7 @@ func (s *Store) interruptedRead(ctx context.Context) *Error {
 	if s.context.Err() != nil {
 		return errStoreClosed()
 	}
-	return interrupted(ctx, "the read")
+	return interrupted(ctx, "the call")
 }
 
 // Close ends the store: new calls and queued appends get CodeStoreClosed, the running group finishes and is answered, streams store their

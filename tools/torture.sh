@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# The long lane: torture.sh [RUNS [FUZZ_TIME]]. The Go tests again and again under the race detector, on one processor and on several, then every
-# fuzz target, and the C tests again and again.
+# The long lane: torture.sh [RUNS [FUZZ_TIME]]. The Go tests again and again under the race detector, on one processor and on several, those of killed
+# processes for longer, then every fuzz target, and the C tests again and again.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 runs=${1:-10} fuzz_time=${2:-60s}
 
 go test -race -count="$runs" -cpu 1,2,4 -timeout 10h -json ./... | python3 tools/go_test_summary.py
+
+echo "== killed processes, a thousand lives"
+FACTSTR_TORTURE=1 go test -race -count=1 -timeout 10h -json -run Kill ./core/sqlite | python3 tools/go_test_summary.py
 
 targets=$(git grep -oE "^func Fuzz[A-Za-z0-9_]+" -- "*_test.go")
 while IFS=: read -r file target; do

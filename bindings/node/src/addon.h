@@ -88,6 +88,19 @@ typedef struct text {
 bool text_read(session *s, napi_env env, napi_value value, const char *what, text *out);
 void text_free(text *t);
 
+/* What both forms of a conditional append are called with first: store, events, query, expected. */
+typedef struct conditional_append {
+  factstr_store store;
+  text events;
+  text query;
+  uint64_t expected;
+  bool none; /* expected is null or undefined: no fact may match */
+} conditional_append;
+
+/* Throws and answers false, with nothing to free, when an argument is wrong. */
+bool conditional_append_read(session *s, napi_env env, const napi_value *argv, conditional_append *call);
+void conditional_append_free(conditional_append *call);
+
 bool read_uint64(session *s, napi_env env, napi_value value, const char *what, uint64_t *out);
 bool read_double(session *s, napi_env env, napi_value value, const char *what, double *out);
 

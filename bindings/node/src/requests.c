@@ -64,37 +64,20 @@ static napi_value append_submit(napi_env env, napi_callback_info info) {
 static napi_value append_if_submit(napi_env env, napi_callback_info info) {
   session *s;
   napi_value argv[5];
-  factstr_store store;
-  uint64_t expected = 0;
+  conditional_append call;
   double tag;
-  text events;
-  text query;
-  napi_valuetype type;
-  if (!call_info(env, info, 5, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) || !read_double(s, env, argv[4], "tag", &tag)) {
-    return NULL;
-  }
-  CHECK(env, napi_typeof(env, argv[3], &type), NULL);
-  bool none = type == napi_null || type == napi_undefined;
-  if (!none && !read_uint64(s, env, argv[3], "expected", &expected)) {
-    return NULL;
-  }
-  if (!text_read(s, env, argv[1], "events", &events)) {
-    return NULL;
-  }
-  if (!text_read(s, env, argv[2], "query", &query)) {
-    text_free(&events);
+  if (!call_info(env, info, 5, argv, &s) || !read_double(s, env, argv[4], "tag", &tag) || !conditional_append_read(s, env, argv, &call)) {
     return NULL;
   }
   napi_value answer = NULL;
   item *it = request_create(s, env, tag);
   if (it != NULL) {
     factstr_buffer error = {NULL, 0};
-    factstr_status status = factstr_append_if_submit(store, events.data, events.len, query.data, query.len, none ? NULL : &expected, (uint64_t)tag,
-                                                     on_completion, it, NULL, &error);
+    factstr_status status = factstr_append_if_submit(call.store, call.events.data, call.events.len, call.query.data, call.query.len,
+                                                     call.none ? NULL : &call.expected, (uint64_t)tag, on_completion, it, NULL, &error);
     answer = submitted(s, env, status, it, &error);
   }
-  text_free(&events);
-  text_free(&query);
+  conditional_append_free(&call);
   return answer;
 }
 

@@ -95,30 +95,14 @@ static napi_value append(napi_env env, napi_callback_info info) {
 static napi_value append_if(napi_env env, napi_callback_info info) {
   session *s;
   napi_value argv[4];
-  factstr_store store;
-  uint64_t expected = 0;
-  text events;
-  text query;
-  napi_valuetype type;
-  if (!call_info(env, info, 4, argv, &s) || !read_uint64(s, env, argv[0], "store", &store)) {
-    return NULL;
-  }
-  CHECK(env, napi_typeof(env, argv[3], &type), NULL);
-  bool none = type == napi_null || type == napi_undefined;
-  if (!none && !read_uint64(s, env, argv[3], "expected", &expected)) {
-    return NULL;
-  }
-  if (!text_read(s, env, argv[1], "events", &events)) {
-    return NULL;
-  }
-  if (!text_read(s, env, argv[2], "query", &query)) {
-    text_free(&events);
+  conditional_append call;
+  if (!call_info(env, info, 4, argv, &s) || !conditional_append_read(s, env, argv, &call)) {
     return NULL;
   }
   factstr_buffer out = {NULL, 0};
-  factstr_status status = factstr_append_if(store, events.data, events.len, query.data, query.len, none ? NULL : &expected, &out);
-  text_free(&events);
-  text_free(&query);
+  factstr_status status =
+      factstr_append_if(call.store, call.events.data, call.events.len, call.query.data, call.query.len, call.none ? NULL : &call.expected, &out);
+  conditional_append_free(&call);
   /* A conflict is an answer, not an exception. */
   return answer_text(s, env, status == FACTSTR_CONDITIONAL_APPEND_CONFLICT ? FACTSTR_OK : status, &out);
 }

@@ -165,3 +165,24 @@ void text_free(text *t) {
     free(t->data);
   }
 }
+
+bool conditional_append_read(session *s, napi_env env, const napi_value *argv, conditional_append *call) {
+  napi_valuetype type;
+  call->expected = 0;
+  CHECK(env, napi_typeof(env, argv[3], &type), false);
+  call->none = type == napi_null || type == napi_undefined;
+  if (!read_uint64(s, env, argv[0], "store", &call->store) || (!call->none && !read_uint64(s, env, argv[3], "expected", &call->expected)) ||
+      !text_read(s, env, argv[1], "events", &call->events)) {
+    return false;
+  }
+  if (!text_read(s, env, argv[2], "query", &call->query)) {
+    text_free(&call->events);
+    return false;
+  }
+  return true;
+}
+
+void conditional_append_free(conditional_append *call) {
+  text_free(&call->events);
+  text_free(&call->query);
+}

@@ -75,7 +75,7 @@ class Append(StoreCase):
     def test_the_answer_is_frozen(self) -> None:
         result = self.store.append([fact("a")])
         with self.assertRaises(AttributeError):
-            result.committed_count = 2  # type: ignore[misc]
+            result.committed_count = 2  # type: ignore[misc]  # wrong on purpose
 
     def test_the_limits_of_a_store_are_options(self) -> None:
         self.store.close()

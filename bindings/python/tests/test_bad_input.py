@@ -90,7 +90,7 @@ class BadEvents(StoreCase):
     def test_what_is_no_list_of_events_is_refused(self) -> None:
         for events in ({"event_type": "a", "payload": 1}, fact("a"), "events", b"[]", 7, None):
             with self.subTest(events=events), self.refused(InvalidArgument, "list of events"):
-                self.store.append(events)  # type: ignore[arg-type]
+                self.store.append(events)  # type: ignore[arg-type]  # wrong on purpose
 
     def test_values_that_json_does_not_have_are_refused(self) -> None:
         infinite = float("inf")
@@ -160,7 +160,7 @@ class BadQueries(StoreCase):
     def test_an_expected_version_is_none_or_a_number_of_63_bits(self) -> None:
         for expected in (-1, 2**63, 2**64, 2**64 + 1, 1.0, "1", True, [1]):
             with self.subTest(expected), self.refused(InvalidArgument, "expected"):
-                self.store.append_if([fact("a")], None, expected)  # type: ignore[arg-type]
+                self.store.append_if([fact("a")], None, expected)  # type: ignore[arg-type]  # wrong on purpose
 
 
 @on_every_store
@@ -168,7 +168,7 @@ class BadRegistrations(StoreCase):
     def test_a_durable_name_is_a_string_of_1_to_1000_bytes(self) -> None:
         for name in ("", "x" * 1001, "\ud800", "a\0", None, 7, {"name": "a"}):
             with self.subTest(name), self.refused(InvalidArgument, "name"):
-                self.store.stream_all_durable(name, Deliveries())  # type: ignore[arg-type]
+                self.store.stream_all_durable(name, Deliveries())  # type: ignore[arg-type]  # wrong on purpose
 
     def test_bad_options_are_refused(self) -> None:
         for options in ({"retry": {"max_attempts": -1}}, {"retry": {"attempts": 1}}, {"retry": 3}, {"cursor_every": {"batches": 1.5}}):
@@ -178,7 +178,7 @@ class BadRegistrations(StoreCase):
     def test_a_handler_is_a_function(self) -> None:
         for handler in (None, "handler", 7):
             with self.subTest(handler), self.refused(InvalidArgument, "function"):
-                self.store.stream_all(handler)  # type: ignore[arg-type]
+                self.store.stream_all(handler)  # type: ignore[arg-type]  # wrong on purpose
 
 
 @on_every_store

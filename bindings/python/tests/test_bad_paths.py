@@ -16,7 +16,7 @@ from support import ProgramCase, StoreCase, fact, locked, numbers
 class Paths(StoreCase):
     def open_fails(self, path: object, error: type[factstr.FactstrError]) -> factstr.FactstrError:
         with self.assertRaises(error) as raised:
-            factstr.SqliteStore(path)  # type: ignore[arg-type]
+            factstr.SqliteStore(path)  # type: ignore[arg-type]  # wrong on purpose
         self.assertEqual(raised.exception.code, error.code)
         self.assertGreater(len(raised.exception.message), 10)
         return raised.exception

@@ -31,6 +31,9 @@ func TestAPanicAtTheEndOfAStreamStillEndsIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := stream.WaitReady(ctx); err != nil { // with nothing replayed there is no cursor to write yet
+		t.Fatal(err)
+	}
 	if _, err := store.Append(ctx, []factstr.NewEvent{{EventType: "a", Payload: []byte(`1`)}}); err != nil {
 		t.Fatal(err)
 	}

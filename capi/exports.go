@@ -13,6 +13,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/memory"
+	"github.com/factstr/factstr-go/core/postgres"
 	"github.com/factstr/factstr-go/core/sqlite"
 	"github.com/factstr/factstr-go/interop"
 
@@ -119,6 +120,15 @@ func addStore(into *C.factstr_store, options interop.StoreOptions, open func() (
 	return nil
 }
 
+// stringOf copies text that ends with a NUL.
+func stringOf(name string, text *C.char) (string, error) {
+	copied := C.GoString(text)
+	if !utf8.ValidString(copied) {
+		return "", factstr.NewError(factstr.CodeInvalidArgument, "%s is not valid UTF-8", name)
+	}
+	return copied, nil
+}
+
 //export go_factstr_memory_open
 func go_factstr_memory_open(options *C.char, length C.size_t, store *C.factstr_store, failure *C.factstr_buffer) C.factstr_status {
 	return call(failure, func() error {
@@ -135,9 +145,9 @@ func go_factstr_memory_open(options *C.char, length C.size_t, store *C.factstr_s
 //export go_factstr_sqlite_open
 func go_factstr_sqlite_open(path *C.char, options *C.char, length C.size_t, store *C.factstr_store, failure *C.factstr_buffer) C.factstr_status {
 	return call(failure, func() error {
-		where := C.GoString(path)
-		if !utf8.ValidString(where) {
-			return factstr.NewError(factstr.CodeInvalidArgument, "path is not valid UTF-8")
+		where, err := stringOf("path", path)
+		if err != nil {
+			return err
 		}
 		decoded, err := interop.DecodeSQLiteOptions(bytesOf(options, length))
 		if err != nil {
@@ -149,6 +159,53 @@ func go_factstr_sqlite_open(path *C.char, options *C.char, length C.size_t, stor
 			})
 		})
 	})
+}
+
+//export go_factstr_postgres_open
+func go_factstr_postgres_open(url *C.char, options *C.char, length C.size_t, store *C.factstr_store, failure *C.factstr_buffer) C.factstr_status {
+	return call(failure, func() error {
+		where, err := stringOf("url", url)
+		if err != nil {
+			return err
+		}
+		decoded, err := interop.DecodePostgresOptions(bytesOf(options, length))
+		if err != nil {
+			return err
+		}
+		return addStore(store, decoded, func() (*factstr.Store, error) {
+			return postgres.Open(context.Background(), where, postgresOptions(decoded))
+		})
+	})
+}
+
+//export go_factstr_postgres_bootstrap
+func go_factstr_postgres_bootstrap(serverURL, databaseName *C.char, options *C.char, length C.size_t, store *C.factstr_store, failure *C.factstr_buffer) C.factstr_status {
+	return call(failure, func() error {
+		where, err := stringOf("server_url", serverURL)
+		if err != nil {
+			return err
+		}
+		name, err := stringOf("database_name", databaseName)
+		if err != nil {
+			return err
+		}
+		decoded, err := interop.DecodePostgresOptions(bytesOf(options, length))
+		if err != nil {
+			return err
+		}
+		return addStore(store, decoded, func() (*factstr.Store, error) {
+			return postgres.Bootstrap(context.Background(), where, name, postgresOptions(decoded))
+		})
+	})
+}
+
+func postgresOptions(decoded interop.StoreOptions) postgres.Options {
+	from := decoded.Postgres
+	return postgres.Options{
+		Options: decoded.Store,
+		Schema:  from.Schema, ApplicationName: from.ApplicationName, DirectURL: from.DirectURL, ConnectionsMax: from.ConnectionsMax,
+		ConnectTimeout: from.ConnectTimeout, LockTimeout: from.LockTimeout, ResponseTimeout: from.ResponseTimeout, PollInterval: from.PollInterval,
+	}
 }
 
 //export go_factstr_store_close

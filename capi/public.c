@@ -168,6 +168,30 @@ factstr_status factstr_sqlite_open(const char *path, const char *options_json, s
   return go_factstr_sqlite_open(MUTABLE(path), MUTABLE(options_json), options_len, store, error);
 }
 
+factstr_status factstr_postgres_open(const char *url, const char *options_json, size_t options_len, factstr_store *store, factstr_buffer *error) {
+  if (store != NULL) {
+    *store = 0;
+  }
+  REFUSE_CHILD(error);
+  REQUIRE(store != NULL, "store is NULL; pass where the handle goes", error);
+  REQUIRE(url != NULL, "url is NULL; pass the URL of the database", error);
+  REQUIRE_OPTIONAL(options_json, options_len, error);
+  return go_factstr_postgres_open(MUTABLE(url), MUTABLE(options_json), options_len, store, error);
+}
+
+factstr_status factstr_postgres_bootstrap(const char *server_url, const char *database_name, const char *options_json, size_t options_len,
+                                          factstr_store *store, factstr_buffer *error) {
+  if (store != NULL) {
+    *store = 0;
+  }
+  REFUSE_CHILD(error);
+  REQUIRE(store != NULL, "store is NULL; pass where the handle goes", error);
+  REQUIRE(server_url != NULL, "server_url is NULL; pass the URL of the server", error);
+  REQUIRE(database_name != NULL, "database_name is NULL; pass the name of the database", error);
+  REQUIRE_OPTIONAL(options_json, options_len, error);
+  return go_factstr_postgres_bootstrap(MUTABLE(server_url), MUTABLE(database_name), MUTABLE(options_json), options_len, store, error);
+}
+
 factstr_status factstr_store_close(factstr_store store, factstr_buffer *error) {
   REFUSE_CHILD(error);
   return go_factstr_store_close(store, fs_inside_store(store), error);

@@ -134,6 +134,41 @@ FACTSTR_API factstr_status factstr_sqlite_open(const char *path, const char *opt
                                                factstr_buffer *error);
 
 /*
+ * Opens the PostgreSQL database at `url`, NUL-terminated text in UTF-8: a URL such as postgres://user:password@host:5432/database?sslmode=require, or
+ * keywords and values as libpq takes them. What the store needs is created in it when it is missing: the schema, tables, indexes and functions; the database itself
+ * never is. Any number of processes on any number of hosts may have it open. Further options; text must not be empty, numbers are at least 1 unless said otherwise:
+ *   "schema": s                 the schema that holds the tables, created when it does not exist; default: the connection's current schema
+ *   "application_name": s       how the server lists the connections; default what the URL says, else "factstr"
+ *   "direct_url": s             leads past a connection pooler in transaction mode to the same database on the server itself, for the connections that hold durable names
+ *                               and listen; default: `url`
+ *   "connections_max": n        how many connections read; default 4. One more appends, and while streams are open one listens and one holds
+ *                               durable names
+ *   "connect_timeout_ms": n     how long one attempt to connect may take; default 5000
+ *   "lock_timeout_ms": n        how long a write waits for other processes before it answers FACTSTR_BUSY; default 5000; 0 does not wait, a negative
+ *                               value waits without limit
+ *   "response_timeout_ms": n    how long the server may take to answer a commit before the connection counts as lost; default 30000
+ *   "poll_interval_ms": n       how often the log is looked at while streams are open, should a notification get lost; default 250
+ * Errors: FACTSTR_INVALID_ARGUMENT: the url or an option cannot be used. FACTSTR_BACKEND_FAILURE: the server cannot be reached (reason "connection"), refuses
+ * the user or the password or lacks a right ("permission"), or does not have the database ("missing_path"). FACTSTR_UNSUPPORTED_FORMAT: the tables are not a store's, or of a newer format.
+ * No message holds a password or a whole url.
+ *
+ * A lost server is no end of the store: calls answer FACTSTR_BACKEND_FAILURE with reason "connection" (or FACTSTR_COMMIT_UNKNOWN when it was lost during a commit and what
+ * became of that cannot be found out), streams wait, and both go on when the server is back, without being opened again. Only a durable stream whose name
+ * another process may have taken meanwhile ends, with FACTSTR_DURABLE_STREAM_LOST.
+ */
+FACTSTR_API factstr_status factstr_postgres_open(const char *url, const char *options_json, size_t options_len, factstr_store *store,
+                                                 factstr_buffer *error);
+
+/*
+ * Creates the database `database_name` if it is missing and opens it as factstr_postgres_open does, with the same options. `server_url` leads to the server and names a
+ * database that exists, from which the other is created. Two processes may do so at once. `database_name` must match
+ * [A-Za-z_][A-Za-z0-9_]* and have at most 63 bytes; else FACTSTR_INVALID_ARGUMENT. Case counts. A user that may not create databases gets
+ * FACTSTR_BACKEND_FAILURE with reason "permission".
+ */
+FACTSTR_API factstr_status factstr_postgres_bootstrap(const char *server_url, const char *database_name, const char *options_json, size_t options_len,
+                                                      factstr_store *store, factstr_buffer *error);
+
+/*
  * Closes a store and all its streams. New calls and queued requests get FACTSTR_STORE_CLOSED, the running group of appends finishes and is
  * answered, streams store their cursors and end (their on_end is called), unread completions are dropped. Waits at most close_timeout_ms; never for
  * a callback that the calling thread is in (then FACTSTR_CLOSING, and the rest happens when the callback has returned).

@@ -2,6 +2,7 @@ package interop
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/goccy/go-json"
@@ -16,6 +17,7 @@ type StoreOptions struct {
 	// BusyTimeout and MaxPageCount are of the SQLite store. Only tests set MaxPageCount, to fill the disk.
 	BusyTimeout  time.Duration
 	MaxPageCount int
+	Postgres     PostgresOptions
 }
 
 // ProcessSettings are those of the whole process; 0 leaves one as it is.
@@ -34,16 +36,20 @@ var (
 		{name: "batch_bytes_max", shape: unsignedShape},
 		{name: "result_bytes_max", shape: unsignedShape},
 	}
-	memoryOptionsShape = &shape{kind: object, fields: commonOptions}
-	sqliteOptionsShape = &shape{kind: object, fields: append(commonOptions[:len(commonOptions):len(commonOptions)],
+	memoryOptionsShape = optionsShape()
+	sqliteOptionsShape = optionsShape(
 		field{name: "busy_timeout_ms", shape: signedShape},
 		field{name: "testing_max_page_count", shape: unsignedShape},
-	)}
+	)
 	settingsShape = &shape{kind: object, fields: []field{
 		{name: "memory_limit_bytes", shape: unsignedShape},
 		{name: "processors_max", shape: unsignedShape},
 	}}
 )
+
+func optionsShape(more ...field) *shape {
+	return &shape{kind: object, fields: slices.Concat(commonOptions, more)}
+}
 
 // DecodeMemoryOptions reads the options of a memory store; nil asks for the defaults.
 func DecodeMemoryOptions(request []byte) (StoreOptions, error) {
@@ -81,26 +87,40 @@ func decodeOptions(request []byte, want *shape) (StoreOptions, error) {
 	options.Store.CloseTimeout = timeLimit(dto.CloseTimeoutMS)
 	options.Store.QueueTimeout = timeLimit(dto.QueueTimeoutMS)
 	options.BusyTimeout = timeLimit(dto.BusyTimeoutMS)
-	for _, limit := range []struct {
-		name  string
-		given *uint64
-		into  *int
-	}{
+	if err := setLimits([]limit{
 		{"payload_bytes_max", dto.PayloadBytesMax, &options.Store.Limits.PayloadBytesMax},
 		{"batch_events_max", dto.BatchEventsMax, &options.Store.Limits.BatchEventsMax},
 		{"batch_bytes_max", dto.BatchBytesMax, &options.Store.Limits.BatchBytesMax},
 		{"result_bytes_max", dto.ResultBytesMax, &options.Store.Limits.ResultBytesMax},
 		{"testing_max_page_count", dto.MaxPageCount, &options.MaxPageCount},
-	} {
-		if limit.given == nil {
-			continue
-		}
-		if *limit.given == 0 {
-			return StoreOptions{}, factstr.NewError(factstr.CodeInvalidArgument, "options.%s must be at least 1; leave it out for the default", limit.name)
-		}
-		*limit.into = int(min(*limit.given, math.MaxInt))
+	}); err != nil {
+		return StoreOptions{}, err
 	}
 	return options, nil
+}
+
+// limit is an option that is a number of at least 1.
+type limit struct {
+	name  string
+	given *uint64
+	into  *int
+}
+
+func setLimits(limits []limit) error {
+	for _, l := range limits {
+		if l.given == nil {
+			continue
+		}
+		if *l.given == 0 {
+			return atLeastOne(l.name)
+		}
+		*l.into = int(min(*l.given, math.MaxInt))
+	}
+	return nil
+}
+
+func atLeastOne(name string) error {
+	return factstr.NewError(factstr.CodeInvalidArgument, "options.%s must be at least 1; leave it out for the default", name)
 }
 
 // DecodeSettings reads the settings of the process; nil changes nothing.

@@ -3,6 +3,8 @@ package interop
 import (
 	"bytes"
 	"encoding/json"
+	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -87,6 +89,41 @@ func TestOptionsAreReadWhole(t *testing.T) {
 	}
 }
 
+func TestOptionsOfPostgresAreReadWhole(t *testing.T) {
+	got, err := DecodePostgresOptions([]byte(`{"schema":"s\u00e9","application_name":"till","direct_url":"postgres://u:p@h/d","connections_max":1,"connect_timeout_ms":2,
+		"lock_timeout_ms":3,"response_timeout_ms":4,"poll_interval_ms":5,"close_timeout_ms":6,"batch_events_max":7,"sequence_numbers":"string"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := StoreOptions{Codec: Codec{NumbersAsStrings: true}, Postgres: PostgresOptions{
+		Schema: "sé", ApplicationName: "till", DirectURL: "postgres://u:p@h/d", ConnectionsMax: 1, ConnectTimeout: 2 * time.Millisecond,
+		LockTimeout: 3 * time.Millisecond, ResponseTimeout: 4 * time.Millisecond, PollInterval: 5 * time.Millisecond,
+	}}
+	want.Store.CloseTimeout, want.Store.Limits.BatchEventsMax = 6*time.Millisecond, 7
+	if got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	for _, request := range [][]byte{nil, []byte(`{}`), []byte(`{"schema":null,"connections_max":null,"poll_interval_ms":null}`)} {
+		if none, err := DecodePostgresOptions(request); err != nil || none != (StoreOptions{}) {
+			t.Errorf("%s: got %+v, %v", request, none, err)
+		}
+	}
+	for text, want := range map[string]time.Duration{"0": 1, "-1": math.MaxInt64} {
+		if got, err := DecodePostgresOptions([]byte(`{"lock_timeout_ms":` + text + `}`)); err != nil || got.Postgres.LockTimeout != want {
+			t.Errorf("a lock timeout of %s is %v, %v", text, got.Postgres.LockTimeout, err)
+		}
+	}
+}
+
+func TestARefusedDirectURLIsNotPrinted(t *testing.T) {
+	for _, request := range []string{`{"direct_url":"postgres://u:secret@h/d"`, `{"direct_url":"postgres://u:secret@h/d","direct_url":""}`, `{"direct_url":["secret"]}`,
+		`{"direct_url":"secret\ud800"}`, `{"direct_url":"secret","connections_max":0}`} {
+		if _, err := DecodePostgresOptions([]byte(request)); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: got %v", request, err)
+		}
+	}
+}
+
 func TestPathsLeadToTheProblem(t *testing.T) {
 	for request, want := range map[string]string{
 		``:                               "",
@@ -152,6 +189,8 @@ func FuzzDecoders(f *testing.F) {
 		_, err = DecodeRegistration(request)
 		fields(err)
 		_, err = DecodeSQLiteOptions(request)
+		fields(err)
+		_, err = DecodePostgresOptions(request)
 		fields(err)
 		_, err = DecodeSettings(request)
 		fields(err)

@@ -124,6 +124,9 @@ func (c *wireCase) make(t testing.TB, store *factstr.Store) error {
 	case "sqlite_open":
 		_, err := DecodeSQLiteOptions(c.Options)
 		return err
+	case "postgres_open":
+		_, err := DecodePostgresOptions(c.Options)
+		return err
 	}
 	return fmt.Errorf("unknown call %q", c.Call)
 }

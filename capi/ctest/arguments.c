@@ -55,6 +55,23 @@ static void null_arguments_are_refused(void) {
   expect_error(take(factstr_sqlite_open(NULL, NULL, 0, &store, &out), &out), FACTSTR_INVALID_ARGUMENT, "path is NULL");
   expect_error(take(factstr_sqlite_open("x", NULL, 0, NULL, &out), &out), FACTSTR_INVALID_ARGUMENT, "store is NULL");
 
+  const char *url = "postgres://localhost/x";
+  store = 7, out = dirty();
+  expect_error(take(factstr_postgres_open(NULL, NULL, 0, &store, &out), &out), FACTSTR_INVALID_ARGUMENT, "url is NULL");
+  CHECK(store == 0);
+  store = 7, out = dirty();
+  expect_error(take(factstr_postgres_open(url, NULL, 1, &store, &out), &out), FACTSTR_INVALID_ARGUMENT, "options_json is NULL");
+  CHECK(store == 0);
+  expect_error(take(factstr_postgres_open(url, NULL, 0, NULL, &out), &out), FACTSTR_INVALID_ARGUMENT, "store is NULL");
+  store = 7, out = dirty();
+  expect_error(take(factstr_postgres_bootstrap(NULL, "x", NULL, 0, &store, &out), &out), FACTSTR_INVALID_ARGUMENT, "server_url is NULL");
+  CHECK(store == 0);
+  store = 7, out = dirty();
+  expect_error(take(factstr_postgres_bootstrap(url, NULL, NULL, 0, &store, &out), &out), FACTSTR_INVALID_ARGUMENT, "database_name is NULL");
+  CHECK(store == 0);
+  expect_error(take(factstr_postgres_bootstrap(url, "x", NULL, 1, &store, &out), &out), FACTSTR_INVALID_ARGUMENT, "options_json is NULL");
+  expect_error(take(factstr_postgres_bootstrap(url, "x", NULL, 0, NULL, &out), &out), FACTSTR_INVALID_ARGUMENT, "store is NULL");
+
   store = open_memory(NULL);
   out = dirty();
   expect_error(take(factstr_append(store, NULL, 0, &out), &out), FACTSTR_INVALID_ARGUMENT, "events is NULL");

@@ -3,6 +3,7 @@
 
 #include <ftw.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -87,6 +88,30 @@ factstr_store open_sqlite(const char *path, const char *options) {
   return store;
 }
 
+const char *database_url(void) {
+  const char *url = getenv("DATABASE_URL");
+  if (url == NULL || *url == '\0') {
+    FAIL("DATABASE_URL is not set: run the tests by `go run ./tools/pgserver -- capi/ctest/run.sh`, or set it to a database that they may fill");
+  }
+  return url;
+}
+
+answer try_postgres(const char *url, const char *schema, const char *options, factstr_store *store) {
+  char text[1000];
+  int len = snprintf(text, sizeof text, "{\"schema\":\"%s\"%s%s}", schema, options == NULL ? "" : ",", options == NULL ? "" : options);
+  CHECK(len > 0 && (size_t)len < sizeof text);
+  factstr_buffer error;
+  *store = 7;
+  return take(factstr_postgres_open(url, JSON(text), store, &error), &error);
+}
+
+factstr_store open_postgres(const char *schema, const char *options) {
+  factstr_store store;
+  expect_ok(try_postgres(database_url(), schema, options, &store));
+  CHECK(store != 0);
+  return store;
+}
+
 void close_store(factstr_store store) {
   factstr_buffer error;
   expect_ok(take(factstr_store_close(store, &error), &error));
@@ -137,6 +162,14 @@ const char *fresh_path(const char *name) {
   static char path[512];
   snprintf(path, sizeof path, "%s/%s", fresh_folder(), name);
   return path;
+}
+
+const char *fresh_name(void) {
+  static char name[64];
+  uint64_t random;
+  CHECK(getrandom(&random, sizeof random, 0) == sizeof random);
+  snprintf(name, sizeof name, "ctest_%016llx", (unsigned long long)random);
+  return name;
 }
 
 static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *walk) {

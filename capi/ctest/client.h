@@ -29,6 +29,12 @@ uint64_t head(factstr_store store);
 
 factstr_store open_memory(const char *options);
 factstr_store open_sqlite(const char *path, const char *options);
+/* Opens the schema in the database that DATABASE_URL names. `options` are further ones, without braces, or NULL. */
+factstr_store open_postgres(const char *schema, const char *options);
+/* The same, with what the call answered. */
+answer try_postgres(const char *url, const char *schema, const char *options, factstr_store *store);
+/* DATABASE_URL; fails the test when it is not set. */
+const char *database_url(void);
 void close_store(factstr_store store);
 factstr_stream open_stream(factstr_store store, const char *registration, const factstr_stream_callbacks *callbacks, void *user_data);
 
@@ -41,6 +47,8 @@ const char *fresh_folder(void);
 /* A path in a fresh folder. The text lives until the next call. */
 const char *fresh_path(const char *name);
 void remove_folders(void);
+/* A random name that nobody has chosen before: of a schema or a database. The text lives until the next call. */
+const char *fresh_name(void);
 
 /* A counter that other threads raise and a test waits for, at most 10 seconds. */
 typedef struct counter {

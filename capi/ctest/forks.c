@@ -32,6 +32,10 @@ static void child(factstr_store store, factstr_stream stream) {
   factstr_buffer_free(&out);
   IN_CHILD(factstr_memory_open(NULL, 0, &opened, NULL) == FACTSTR_FORKED && opened == 0);
   IN_CHILD(factstr_sqlite_open("x", NULL, 0, &opened, NULL) == FACTSTR_FORKED);
+  opened = 7;
+  IN_CHILD(factstr_postgres_open("postgres://localhost/x", NULL, 0, &opened, NULL) == FACTSTR_FORKED && opened == 0);
+  opened = 7;
+  IN_CHILD(factstr_postgres_bootstrap("postgres://localhost/x", "x", NULL, 0, &opened, NULL) == FACTSTR_FORKED && opened == 0);
   IN_CHILD(factstr_configure(NULL, 0, NULL) == FACTSTR_FORKED);
   IN_CHILD(factstr_append_if(store, JSON(ONE_EVENT), JSON("{}"), NULL, NULL) == FACTSTR_FORKED);
   IN_CHILD(factstr_query(store, NULL, 0, NULL) == FACTSTR_FORKED);

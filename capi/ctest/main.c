@@ -31,6 +31,7 @@ int main(int count, char **arguments) {
   vector_tests(arguments[1]);
   scenario_tests(arguments[1]);
   store_tests();
+  postgres_tests();
   request_tests();
   stream_tests();
   closing_tests();

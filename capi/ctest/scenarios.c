@@ -18,9 +18,16 @@ typedef struct player_stream {
   char *end_reason;
 } player_stream;
 
+/* A kind of stores, and how to open one: again and again on the same place. */
+typedef struct store_kind {
+  const char *name, *group;
+  void (*choose)(char *place, size_t size);
+  factstr_store (*open)(const char *place);
+} store_kind;
+
 typedef struct player {
-  int sqlite;
-  char path[512];
+  const store_kind *kind;
+  char place[512];
   factstr_store store;
   player_stream *streams[STREAMS_MAX];
   int stream_count;
@@ -184,7 +191,7 @@ static void play_ends(player *player, const cJSON *step) {
   cJSON_Delete(reason);
 }
 
-static void open_store(player *player) { player->store = player->sqlite ? open_sqlite(player->path, NULL) : open_memory(NULL); }
+static void open_store(player *player) { player->store = player->kind->open(player->place); }
 
 static void play_step(player *player, const cJSON *step) {
   if (item(step, "append") != NULL) {
@@ -209,13 +216,19 @@ static void play_step(player *player, const cJSON *step) {
   }
 }
 
-static void play(const cJSON *scenario, int sqlite) {
-  player player = {.sqlite = sqlite};
-  snprintf(player.path, sizeof player.path, "%s", fresh_path("scenario.db"));
+typedef struct performance {
+  const cJSON *scenario;
+  const store_kind *kind;
+} performance;
+
+static void play(const void *data) {
+  const performance *performance = data;
+  player player = {.kind = performance->kind};
+  player.kind->choose(player.place, sizeof player.place);
   open_store(&player);
   const cJSON *step;
   int number = 0;
-  cJSON_ArrayForEach(step, item(scenario, "steps")) {
+  cJSON_ArrayForEach(step, item(performance->scenario, "steps")) {
     number++;
     play_step(&player, step);
   }
@@ -234,8 +247,22 @@ static void play(const cJSON *scenario, int sqlite) {
   }
 }
 
-static void on_memory(const void *scenario) { play(scenario, 0); }
-static void on_sqlite(const void *scenario) { play(scenario, 1); }
+static void choose_nothing(char *place, size_t size) { snprintf(place, size, "%s", ""); }
+static void choose_file(char *place, size_t size) { snprintf(place, size, "%s", fresh_path("scenario.db")); }
+static void choose_schema(char *place, size_t size) { snprintf(place, size, "%s", fresh_name()); }
+
+static factstr_store open_in_memory(const char *nothing) {
+  (void)nothing;
+  return open_memory(NULL);
+}
+static factstr_store open_file(const char *path) { return open_sqlite(path, NULL); }
+static factstr_store open_schema(const char *schema) { return open_postgres(schema, NULL); }
+
+static const store_kind kinds[] = {
+    {"memory", "scenario on memory: ", choose_nothing, open_in_memory},
+    {"sqlite", "scenario on sqlite: ", choose_file, open_file},
+    {"postgres", "scenario on postgres: ", choose_schema, open_schema},
+};
 
 static int is_for(const cJSON *scenario, const char *store) {
   const cJSON *stores = item(scenario, "stores"), *name;
@@ -255,11 +282,11 @@ static void play_file(const char *path) {
   char *text = read_file(path, &len);
   cJSON *scenario = json_parse(text, len);
   free(text);
-  if (is_for(scenario, "memory")) {
-    run_case("scenario on memory: ", json_string(scenario, "name"), on_memory, scenario);
-  }
-  if (is_for(scenario, "sqlite")) {
-    run_case("scenario on sqlite: ", json_string(scenario, "name"), on_sqlite, scenario);
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    if (is_for(scenario, kinds[i].name)) {
+      performance performance = {scenario, &kinds[i]};
+      run_case(kinds[i].group, json_string(scenario, "name"), play, &performance);
+    }
   }
   cJSON_Delete(scenario);
 }

@@ -8,6 +8,7 @@ void scenario_tests(const char *testdata);
 void vector_tests(const char *testdata);
 void argument_tests(void);
 void store_tests(void);
+void postgres_tests(void);
 void request_tests(void);
 void stream_tests(void);
 void closing_tests(void);

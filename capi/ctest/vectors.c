@@ -45,6 +45,9 @@ static factstr_status make_call(const cJSON *vector, factstr_store store, factst
   } else if (strcmp(call, "sqlite_open") == 0) {
     status = factstr_sqlite_open(fresh_path("x.db"), options, options_len, &handle, out);
     CHECK(handle == 0);
+  } else if (strcmp(call, "postgres_open") == 0) {
+    status = factstr_postgres_open("postgres://localhost/nobody_asks_it", options, options_len, &handle, out);
+    CHECK(handle == 0);
   } else {
     FAIL("unknown call %s", call);
   }

@@ -149,7 +149,7 @@ FACTSTR_API factstr_status factstr_sqlite_open(const char *path, const char *opt
  *   "response_timeout_ms": n    how long the server may take to answer a commit before the connection counts as lost; default 30000
  *   "poll_interval_ms": n       how often the log is looked at while streams are open, should a notification get lost; default 250
  * Errors: FACTSTR_INVALID_ARGUMENT: the url or an option cannot be used. FACTSTR_BACKEND_FAILURE: the server cannot be reached (reason "connection"), refuses
- * the user or the password or lacks a right ("permission"), or does not have the database ("missing_path"). FACTSTR_UNSUPPORTED_FORMAT: the tables are not a store's, or of a newer format.
+ * the user or the password or lacks a right ("permission"), or does not have the database ("missing_path"). FACTSTR_READ_ONLY: it is a standby. FACTSTR_UNSUPPORTED_FORMAT: the tables are not a store's, or of a newer format.
  * No message holds a password or a whole url.
  *
  * A lost server is no end of the store: calls answer FACTSTR_BACKEND_FAILURE with reason "connection" (or FACTSTR_COMMIT_UNKNOWN when it was lost during a commit and what

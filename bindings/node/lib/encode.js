@@ -63,6 +63,13 @@ function object(value, what) {
   return value;
 }
 
+function string(value, what) {
+  if (typeof value !== 'string') {
+    throw invalidArgument(`${what} must be a string`);
+  }
+  return value;
+}
+
 function isAbsent(value) {
   return value === undefined || value === null;
 }
@@ -142,15 +149,19 @@ function wholeNumber(value, what) {
   return value;
 }
 
+// Every other option is a whole number.
+const textFields = new Set(['application_name', 'direct_url', 'schema']);
+
 /** Named options to the library's fields; `known` maps one to the other. A misspelt option is refused: it would do nothing. */
-function numbers(value, what, known) {
+function settings(value, what, known) {
   const fields = {};
   for (const [name, setting] of Object.entries(object(value, what))) {
     if (!Object.hasOwn(known, name)) {
       throw invalidArgument(`${what}.${name} is unknown; there are ${Object.keys(known).join(', ')}`);
     }
     if (!isAbsent(setting)) {
-      fields[known[name]] = wholeNumber(setting, `${what}.${name}`);
+      const read = textFields.has(known[name]) ? string : wholeNumber;
+      fields[known[name]] = read(setting, `${what}.${name}`);
     }
   }
   return fields;
@@ -170,14 +181,26 @@ const sqliteOptionNames = {
   busyTimeoutMs: 'busy_timeout_ms',
 };
 
+const postgresOptionNames = {
+  ...storeOptionNames,
+  schema: 'schema',
+  applicationName: 'application_name',
+  directUrl: 'direct_url',
+  connectionsMax: 'connections_max',
+  connectTimeoutMs: 'connect_timeout_ms',
+  lockTimeoutMs: 'lock_timeout_ms',
+  responseTimeoutMs: 'response_timeout_ms',
+  pollIntervalMs: 'poll_interval_ms',
+};
+
 function storeOptions(value, known) {
-  const fields = isAbsent(value) ? {} : numbers(value, 'options', known);
+  const fields = isAbsent(value) ? {} : settings(value, 'options', known);
   return JSON.stringify({ ...fields, sequence_numbers: 'string' });
 }
 
 function configuration(value) {
   return JSON.stringify(
-    numbers(value, 'settings', {
+    settings(value, 'settings', {
       memoryLimitBytes: 'memory_limit_bytes',
       processorsMax: 'processors_max',
     }),
@@ -192,13 +215,10 @@ function registration(queryValue, durable, options) {
   }
   if (durable !== undefined) {
     const { name } = object(durable, 'durable_stream');
-    if (typeof name !== 'string') {
-      throw invalidArgument('durable_stream.name must be a string');
-    }
-    fields.push(`"durable":{"name":${JSON.stringify(name)}}`);
+    fields.push(`"durable":{"name":${JSON.stringify(string(name, 'durable_stream.name'))}}`);
   }
   if (!isAbsent(options.retry)) {
-    const retry = numbers(options.retry, 'options.retry', {
+    const retry = settings(options.retry, 'options.retry', {
       maxAttempts: 'max_attempts',
       delayMs: 'delay_ms',
       delayMaxMs: 'delay_max_ms',
@@ -206,7 +226,7 @@ function registration(queryValue, durable, options) {
     fields.push(`"retry":${JSON.stringify(retry)}`);
   }
   if (!isAbsent(options.cursorEvery)) {
-    const every = numbers(options.cursorEvery, 'options.cursorEvery', {
+    const every = settings(options.cursorEvery, 'options.cursorEvery', {
       batches: 'batches',
       ms: 'ms',
     });
@@ -222,9 +242,11 @@ module.exports = {
   expected,
   isAbsent,
   object,
+  postgresOptionNames,
   query,
   registration,
   sqliteOptionNames,
   storeOptionNames,
   storeOptions,
+  string,
 };

@@ -174,6 +174,32 @@ export interface SqliteStoreOptions extends StoreOptions {
   busyTimeoutMs?: number;
 }
 
+export interface PostgresStoreOptions extends StoreOptions {
+  /** Holds the tables; created when it does not exist. Default: the current schema of the connection. */
+  schema?: string;
+  /** How the server lists the connections. Default: what the URL says, else 'factstr'. */
+  applicationName?: string;
+  /** A URL past a pooler in transaction mode, for the connections that hold durable names and listen. Default: the store's URL. */
+  directUrl?: string;
+  /** How many connections read at most. Default 4. One more appends, and two serve open streams. */
+  connectionsMax?: number;
+  /** How long one attempt to connect takes at most. Default 5,000. */
+  connectTimeoutMs?: number;
+  /** How long a write waits for other processes before `Busy`. Default 5,000. */
+  lockTimeoutMs?: number;
+  /** How long the server may take to answer a commit before the connection counts as lost. Default 30,000. */
+  responseTimeoutMs?: number;
+  /** How often the log is looked at while streams are open, should a notification get lost. Default 250. */
+  pollIntervalMs?: number;
+}
+
+export interface PostgresBootstrapTarget {
+  /** The server, and a database that exists on it: the other one is created from there. */
+  serverUrl: string;
+  /** `[A-Za-z_][A-Za-z0-9_]*`, at most 63 bytes. */
+  databaseName: string;
+}
+
 /** What every store can do. Sync methods throw a FactstrError, the others reject with one. */
 interface Store {
   /** Returns after the batch is as durable as the store promises. */
@@ -224,6 +250,21 @@ export declare class FactstrSqliteStore {
   constructor(path: string, options?: SqliteStoreOptions | null);
 }
 export interface FactstrSqliteStore extends Store {}
+
+/**
+ * Facts in a PostgreSQL database, shared by many processes and hosts. Opening blocks the thread for as long as connecting takes. A server that
+ * is lost later is connected to again. No message holds the password or the URL.
+ */
+export declare class FactstrPostgresStore {
+  /**
+   * Opens a database that exists, and creates what is missing in it.
+   * @param url `postgres://user:password@host:5432/database?sslmode=require`, or keywords: `host=... dbname=...`
+   */
+  constructor(url: string, options?: PostgresStoreOptions | null);
+  /** Creates the database when it does not exist, and opens it. Several processes may do so at once. */
+  static bootstrap(target: PostgresBootstrapTarget, options?: PostgresStoreOptions | null): FactstrPostgresStore;
+}
+export interface FactstrPostgresStore extends Store {}
 
 /** Settings of the whole process, to be made before the first store is opened. */
 export declare function configure(settings: {

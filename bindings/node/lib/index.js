@@ -3,7 +3,7 @@
 const encode = require('./encode.js');
 const { FactstrError } = require('./errors.js');
 const { native } = require('./native.js');
-const { FactstrMemoryStore, FactstrSqliteStore } = require('./store.js');
+const { FactstrMemoryStore, FactstrPostgresStore, FactstrSqliteStore } = require('./store.js');
 const { EventStreamSubscription } = require('./streams.js');
 
 function configure(settings) {
@@ -14,6 +14,7 @@ module.exports = {
   EventStreamSubscription,
   FactstrError,
   FactstrMemoryStore,
+  FactstrPostgresStore,
   FactstrSqliteStore,
   configure,
 };

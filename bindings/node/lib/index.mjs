@@ -1,3 +1,3 @@
 import factstr from './index.js';
 
-export const { EventStreamSubscription, FactstrError, FactstrMemoryStore, FactstrSqliteStore, configure } = factstr;
+export const { EventStreamSubscription, FactstrError, FactstrMemoryStore, FactstrPostgresStore, FactstrSqliteStore, configure } = factstr;

@@ -3,7 +3,7 @@
 const { signalOf } = require('./abort.js');
 const decode = require('./decode.js');
 const encode = require('./encode.js');
-const { FactstrError, invalidArgument } = require('./errors.js');
+const { FactstrError } = require('./errors.js');
 const { native } = require('./native.js');
 const { submit } = require('./requests.js');
 const { allClosed, openDurable, openLive } = require('./streams.js');
@@ -120,11 +120,27 @@ class FactstrMemoryStore extends Store {
 
 class FactstrSqliteStore extends Store {
   constructor(path, options) {
-    if (typeof path !== 'string') {
-      throw invalidArgument('path must be a string: the file system path of the database');
-    }
-    super(native.openSqlite(path, encode.storeOptions(options, encode.sqliteOptionNames)));
+    super(native.openSqlite(encode.string(path, 'path'), encode.storeOptions(options, encode.sqliteOptionNames)));
   }
 }
 
-module.exports = { FactstrMemoryStore, FactstrSqliteStore };
+// No message repeats a URL: there may be a password in it.
+
+class FactstrPostgresStore extends Store {
+  constructor(url, options) {
+    super(native.openPostgres(encode.string(url, 'url'), encode.storeOptions(options, encode.postgresOptionNames)));
+  }
+
+  static bootstrap(target, options) {
+    const { serverUrl, databaseName } = encode.object(target, 'target');
+    const handle = native.bootstrapPostgres(
+      encode.string(serverUrl, 'target.serverUrl'),
+      encode.string(databaseName, 'target.databaseName'),
+      encode.storeOptions(options, encode.postgresOptionNames),
+    );
+    // The constructor would connect again: this store is made of the handle that there is.
+    return Reflect.construct(Store, [handle], FactstrPostgresStore);
+  }
+}
+
+module.exports = { FactstrMemoryStore, FactstrPostgresStore, FactstrSqliteStore };

@@ -3,6 +3,15 @@
 
 #include "addon.h"
 
+/* What a store is opened by: the names of the texts that JavaScript gives, options last, and the call that takes them in this order. */
+enum { OPENING_TEXTS_MAX = 3 };
+
+typedef struct opening {
+  size_t len;
+  const char *names[OPENING_TEXTS_MAX];
+  factstr_status (*open)(const text *given, factstr_store *store, factstr_buffer *error);
+} opening;
+
 /* Takes the handle of a freshly opened store, or throws. */
 static napi_value opened(session *s, napi_env env, factstr_status status, factstr_store store, factstr_buffer *error) {
   if (status != FACTSTR_OK) {
@@ -14,53 +23,81 @@ static napi_value opened(session *s, napi_env env, factstr_status status, factst
   return handle;
 }
 
-static napi_value open_memory(napi_env env, napi_callback_info info) {
-  session *s;
-  napi_value argv[1];
-  text options;
-  if (!call_info(env, info, 1, argv, &s) || !text_read(s, env, argv[0], "options", &options)) {
-    return NULL;
+/* The library reads paths, URLs and names up to their NUL: one with U+0000 inside would open something else than what it says. */
+static bool opening_text_read(session *s, napi_env env, napi_value value, const char *what, text *out) {
+  if (!text_read(s, env, value, what, out)) {
+    return false;
   }
-  if (!handle_list_reserve(&s->stores)) {
-    text_free(&options);
-    return throw_no_memory(env);
+  if (memchr(out->data, '\0', out->len) != NULL) {
+    text_free(out);
+    throw_invalid_argument(s, env, what, "has a U+0000, which it cannot hold");
+    return false;
   }
-  factstr_store store = 0;
-  factstr_buffer error = {NULL, 0};
-  factstr_status status = factstr_memory_open(options.data, options.len, &store, &error);
-  text_free(&options);
-  return opened(s, env, status, store, &error);
+  return true;
 }
 
-static napi_value open_sqlite(napi_env env, napi_callback_info info) {
+static napi_value open_store(napi_env env, napi_callback_info info, const opening *by) {
   session *s;
-  napi_value argv[2];
-  text path;
-  text options;
-  if (!call_info(env, info, 2, argv, &s) || !text_read(s, env, argv[0], "path", &path)) {
-    return NULL;
-  }
-  /* The library reads the path up to its NUL: a path with U+0000 inside would open another file than the one named. */
-  if (memchr(path.data, '\0', path.len) != NULL) {
-    text_free(&path);
-    return throw_invalid_argument(s, env, "path", "has a U+0000, which no file name can hold");
-  }
-  if (!text_read(s, env, argv[1], "options", &options)) {
-    text_free(&path);
+  napi_value argv[OPENING_TEXTS_MAX];
+  text given[OPENING_TEXTS_MAX];
+  if (!call_info(env, info, by->len, argv, &s)) {
     return NULL;
   }
   napi_value handle = NULL;
-  if (handle_list_reserve(&s->stores)) {
-    factstr_store store = 0;
-    factstr_buffer error = {NULL, 0};
-    factstr_status status = factstr_sqlite_open(path.data, options.data, options.len, &store, &error);
-    handle = opened(s, env, status, store, &error);
-  } else {
-    throw_no_memory(env);
+  size_t read = 0;
+  while (read < by->len && opening_text_read(s, env, argv[read], by->names[read], &given[read])) {
+    read++;
   }
-  text_free(&options);
-  text_free(&path);
+  if (read == by->len) {
+    if (handle_list_reserve(&s->stores)) {
+      factstr_store store = 0;
+      factstr_buffer error = {NULL, 0};
+      factstr_status status = by->open(given, &store, &error);
+      handle = opened(s, env, status, store, &error);
+    } else {
+      throw_no_memory(env);
+    }
+  }
+  while (read > 0) {
+    text_free(&given[--read]);
+  }
   return handle;
+}
+
+static factstr_status memory_open(const text *given, factstr_store *store, factstr_buffer *error) {
+  return factstr_memory_open(given[0].data, given[0].len, store, error);
+}
+
+static napi_value open_memory(napi_env env, napi_callback_info info) {
+  static const opening by = {1, {"options"}, memory_open};
+  return open_store(env, info, &by);
+}
+
+static factstr_status sqlite_open(const text *given, factstr_store *store, factstr_buffer *error) {
+  return factstr_sqlite_open(given[0].data, given[1].data, given[1].len, store, error);
+}
+
+static napi_value open_sqlite(napi_env env, napi_callback_info info) {
+  static const opening by = {2, {"path", "options"}, sqlite_open};
+  return open_store(env, info, &by);
+}
+
+static factstr_status postgres_open(const text *given, factstr_store *store, factstr_buffer *error) {
+  return factstr_postgres_open(given[0].data, given[1].data, given[1].len, store, error);
+}
+
+static napi_value open_postgres(napi_env env, napi_callback_info info) {
+  static const opening by = {2, {"url", "options"}, postgres_open};
+  return open_store(env, info, &by);
+}
+
+static factstr_status postgres_bootstrap(const text *given, factstr_store *store, factstr_buffer *error) {
+  return factstr_postgres_bootstrap(given[0].data, given[1].data, given[2].data, given[2].len, store, error);
+}
+
+static napi_value bootstrap_postgres(napi_env env, napi_callback_info info) {
+  static const opening by = {3, {"target.serverUrl", "target.databaseName", "options"}, postgres_bootstrap};
+  return open_store(env, info, &by);
 }
 
 static napi_value close_store(napi_env env, napi_callback_info info) {
@@ -125,6 +162,8 @@ static napi_value query(napi_env env, napi_callback_info info) {
 const function_entry store_functions[] = {
     {"openMemory", open_memory},
     {"openSqlite", open_sqlite},
+    {"openPostgres", open_postgres},
+    {"bootstrapPostgres", bootstrap_postgres},
     {"closeStore", close_store},
     {"append", append},
     {"appendIf", append_if},

@@ -10,7 +10,7 @@ const commonjs = require('../lib/index.js');
 const { check, explain } = require('../lib/loader.js');
 const { native } = require('../lib/native.js');
 const { Deliveries } = require('./deliveries.js');
-const { facts, folder, noHandleIsLeftOpen } = require('./stores.js');
+const { databaseUrl, facts, folder, noHandleIsLeftOpen } = require('./stores.js');
 
 noHandleIsLeftOpen();
 
@@ -24,6 +24,7 @@ test('import and require give the same classes, and nothing else is exported', a
     'EventStreamSubscription',
     'FactstrError',
     'FactstrMemoryStore',
+    'FactstrPostgresStore',
     'FactstrSqliteStore',
     'configure',
   ]);
@@ -136,7 +137,7 @@ test('settings of the process are refused once a store was opened, and when they
   assert.equal(status, 0, stderr);
 });
 
-test('the example of the README runs as it is printed', (t) => {
+test('the examples of the README run as they are printed', (t) => {
   const readme = fs.readFileSync(path.join(root, 'README.md'), 'utf8');
   const examples = [...readme.matchAll(/```js\n([^]*?)```/g)].map((match) => match[1]);
   assert.ok(examples.length > 0);
@@ -145,7 +146,8 @@ test('the example of the README runs as it is printed', (t) => {
     fs.mkdirSync(path.join(made, 'node_modules/@factstr'), { recursive: true });
     fs.symlinkSync(root, path.join(made, 'node_modules/@factstr/factstr-node'));
     fs.writeFileSync(path.join(made, 'example.mjs'), example);
-    const { status, stdout, stderr } = spawnSync(process.execPath, ['example.mjs'], { cwd: made, encoding: 'utf8', timeout: 30_000 });
+    const env = { ...process.env, DATABASE_URL: databaseUrl() };
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['example.mjs'], { cwd: made, env, encoding: 'utf8', timeout: 30_000 });
     assert.equal(status, 0, stderr);
     const printed = [...example.matchAll(/\/\/ prints (.*)/g)].map((match) => match[1]);
     assert.deepEqual(stdout.trim().split('\n'), printed);

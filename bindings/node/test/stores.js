@@ -1,14 +1,16 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const { randomBytes } = require('node:crypto');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { after, describe } = require('node:test');
 
-const { FactstrError, FactstrMemoryStore, FactstrSqliteStore } = require('../lib/index.js');
+const { FactstrError } = require('../lib/index.js');
 const { native } = require('../lib/native.js');
 const { allClosed } = require('../lib/streams.js');
+const { openPlace } = require('./place.js');
 
 const endings = new WeakMap();
 
@@ -42,18 +44,56 @@ function closedAfter(t, store) {
   return store;
 }
 
+/** The PostgreSQL database of the tests. Without one they fail: they are not left out silently. */
+function databaseUrl() {
+  const url = process.env.DATABASE_URL;
+  assert.ok(
+    url,
+    'DATABASE_URL must name a PostgreSQL database that the tests may fill: go run ./tools/pgserver -- node --test bindings/node/test/*.test.js',
+  );
+  return url;
+}
+
+/** A name that nothing else on the server has. */
+function newName() {
+  return `node_${randomBytes(8).toString('hex')}`;
+}
+
+// Where a new store of each kind is to be opened.
+const places = {
+  memory: (t, options) => ({ store: 'FactstrMemoryStore', args: [options] }),
+  sqlite: (t, options) => ({ store: 'FactstrSqliteStore', args: [path.join(folder(t), 'facts.sqlite'), options] }),
+  postgres: (t, options) => ({ store: 'FactstrPostgresStore', args: [databaseUrl(), { schema: newName(), ...options }] }),
+};
+
+function openAt(t, place) {
+  return closedAfter(t, openPlace(place));
+}
+
 function openMemory(t, options) {
-  return closedAfter(t, new FactstrMemoryStore(options));
+  return openAt(t, places.memory(t, options));
 }
 
 function openSqlite(t, options, file = path.join(folder(t), 'facts.sqlite')) {
-  return closedAfter(t, new FactstrSqliteStore(file, options));
+  return openAt(t, { store: 'FactstrSqliteStore', args: [file, options] });
+}
+
+function openPostgres(t, options) {
+  return openAt(t, places.postgres(t, options));
 }
 
 /** Defines the same tests for every store. */
 function eachStore(topic, define) {
-  describe(`${topic}, memory`, () => define(openMemory));
-  describe(`${topic}, sqlite`, () => define(openSqlite));
+  for (const [kind, place] of Object.entries(places)) {
+    describe(`${topic}, ${kind}`, () => define((t, options) => openAt(t, place(t, options))));
+  }
+}
+
+/** Defines the same tests for every place that several threads or processes can open, one after the other or together. */
+function eachSharedPlace(topic, define) {
+  for (const kind of ['sqlite', 'postgres']) {
+    describe(`${topic}, ${kind}`, () => define(places[kind]));
+  }
 }
 
 /** Ends a test file with the proof that nothing was left open in the library. */
@@ -80,4 +120,21 @@ function ofType(...event_types) {
   return { filters: [{ event_types }] };
 }
 
-module.exports = { atEnd, closedAfter, eachStore, facts, folder, noHandleIsLeftOpen, ofType, openMemory, openSqlite, withCode };
+module.exports = {
+  atEnd,
+  closedAfter,
+  databaseUrl,
+  eachSharedPlace,
+  eachStore,
+  facts,
+  folder,
+  newName,
+  noHandleIsLeftOpen,
+  ofType,
+  openAt,
+  openMemory,
+  openPostgres,
+  openSqlite,
+  places,
+  withCode,
+};

@@ -6,6 +6,7 @@ import {
   EventStreamSubscription,
   FactstrError,
   FactstrMemoryStore,
+  FactstrPostgresStore,
   FactstrSqliteStore,
   configure,
 } from '@factstr/factstr-node';
@@ -29,8 +30,24 @@ const durable: Promise<EventStreamSubscription> = memory.streamAllDurable({ name
   await memory.appendAsync([{ event_type: 'seen', payload: String(events[0]?.sequence_number) }]);
 });
 
+const bootstrapped: FactstrPostgresStore = FactstrPostgresStore.bootstrap({ serverUrl: 'postgres://localhost', databaseName: 'facts' });
+const shared: FactstrMemoryStore | FactstrSqliteStore | FactstrPostgresStore = new FactstrPostgresStore('postgres://localhost/facts');
+shared.append([{ event_type: 'opened', payload: bootstrapped.query().event_records.length }]);
+
 // What 0.6 adds.
 async function added(): Promise<void> {
+  using postgres = new FactstrPostgresStore('postgres://localhost/facts', {
+    schema: 'facts',
+    applicationName: 'billing',
+    directUrl: 'postgres://localhost:5432/facts',
+    connectionsMax: 8,
+    connectTimeoutMs: 1000,
+    lockTimeoutMs: 1000,
+    responseTimeoutMs: 1000,
+    pollIntervalMs: 100,
+    queueTimeoutMs: 100,
+  });
+  await postgres.queryAsync();
   await using store = new FactstrSqliteStore('facts.sqlite', { busyTimeoutMs: 100 });
   const signal = new AbortController().signal;
   await store.appendIfAsync([{ event_type: 'a', payload: null }], {}, 5n, { signal });
@@ -59,3 +76,11 @@ new EventStreamSubscription();
 void ((error: FactstrError) => error.code === 'Nonsense');
 // @ts-expect-error a query is no string
 memory.query('all');
+// @ts-expect-error a name of an option that is misspelt
+new FactstrPostgresStore('postgres://localhost/facts', { application_name: 'billing' });
+// @ts-expect-error that is an option of another store
+new FactstrPostgresStore('postgres://localhost/facts', { busyTimeoutMs: 100 });
+// @ts-expect-error the name of the database is missing
+FactstrPostgresStore.bootstrap({ serverUrl: 'postgres://localhost' });
+// @ts-expect-error a URL is text
+new FactstrPostgresStore(new URL('postgres://localhost/facts'));

@@ -4,7 +4,7 @@ Append facts, read those that matter to a command with the version of that conte
 unchanged, and keep query models current from committed batches. https://factstr.com
 """
 
-from ._store import MemoryStore, SqliteOptions, SqliteStore, Store, StoreOptions
+from ._store import MemoryStore, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, StoreOptions
 from ._subscription import Subscription
 from ._types import (
     AppendResult,
@@ -84,6 +84,8 @@ __all__ = [
     "NewEvent",
     "NewEventDict",
     "OperationNotImplemented",
+    "PostgresOptions",
+    "PostgresStore",
     "QueryInput",
     "QueryResult",
     "ReadOnly",

@@ -69,6 +69,8 @@ PROTOTYPES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "factstr_configure": (_status, (*_text, _buffer)),
     "factstr_memory_open": (_status, (*_text, POINTER(_handle), _buffer)),
     "factstr_sqlite_open": (_status, (c_char_p, *_text, POINTER(_handle), _buffer)),
+    "factstr_postgres_open": (_status, (c_char_p, *_text, POINTER(_handle), _buffer)),
+    "factstr_postgres_bootstrap": (_status, (c_char_p, c_char_p, *_text, POINTER(_handle), _buffer)),
     "factstr_store_close": (_status, (_handle, _buffer)),
     "factstr_append": (_status, (_handle, *_text, _buffer)),
     "factstr_append_if": (_status, (_handle, *_text, *_text, _expected, _buffer)),

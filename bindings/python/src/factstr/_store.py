@@ -23,7 +23,7 @@ from ._types import AppendResult, CursorEveryInput, EventInput, Handler, QueryIn
 from .errors import FactstrError, InvalidArgument, StoreClosed, Timeout, error_from
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
+    from typing_extensions import Self, Unpack
 
 _tags = itertools.count(1)
 _open_stores: weakref.WeakSet[Store] = weakref.WeakSet()
@@ -53,6 +53,29 @@ class SqliteOptions(StoreOptions, total=False):
     """
 
     busy_timeout_ms: int
+
+
+class PostgresOptions(StoreOptions, total=False):
+    """Options of a PostgresStore: those of every store, and
+
+    schema              the schema that holds the tables, created when it does not exist; the connection's current one
+    application_name    how the server lists the store's connections; what the URL says, else "factstr"
+    direct_url          leads past a pooler in transaction mode to the server itself, for durable names and listening; the URL of all
+    connections_max     connections that read; 4
+    connect_timeout_ms  how long one attempt to connect may take; 5000
+    lock_timeout_ms     how long a write waits for other processes before it raises Busy; 5000
+    response_timeout_ms how long the server may take to answer a commit before the connection counts as lost; 30000
+    poll_interval_ms    how often the log is looked at while streams are open, should a notification get lost; 250
+    """
+
+    schema: str
+    application_name: str
+    direct_url: str
+    connections_max: int
+    connect_timeout_ms: int
+    lock_timeout_ms: int
+    response_timeout_ms: int
+    poll_interval_ms: int
 
 
 class Call(NamedTuple):
@@ -268,6 +291,38 @@ class SqliteStore(Store):
         return f"SqliteStore({os.fspath(self._path)!r})"
 
 
+class PostgresStore(Store):
+    """A store in a PostgreSQL database, which many processes on many hosts may have open."""
+
+    def __init__(self, url: str, *, parse_float: ParseFloat = float, **options: Unpack[PostgresOptions]) -> None:
+        """`url` is such as postgres://user:password@host:5432/database, or libpq's keywords. Tables are created, a database never is.
+
+        `parse_float` makes the fractions in payloads from their text, as in the json module: decimal.Decimal keeps them exact.
+        """
+        library = _capi.load()
+        self._connect(library.factstr_postgres_open, (_text("url", url),), options, parse_float)
+
+    @classmethod
+    def bootstrap(cls, server_url: str, database_name: str, *, parse_float: ParseFloat = float, **options: Unpack[PostgresOptions]) -> Self:
+        """Creates the database if it is missing, and opens it. `server_url` names the server and a database that exists.
+
+        The name is of ASCII letters, digits and underscores, begins with no digit, and has 63 bytes at most.
+        """
+        library = _capi.load()
+        names = _text("server_url", server_url), _text("database_name", database_name)
+        store = cls.__new__(cls)
+        store._connect(library.factstr_postgres_bootstrap, names, options, parse_float)
+        return store
+
+    def _connect(self, open_: Callable[..., int], before: tuple[bytes, ...], options: PostgresOptions, parse_float: ParseFloat) -> None:
+        self._schema = options.get("schema")
+        super().__init__(open_, before, dict(options), parse_float)
+
+    def __repr__(self) -> str:
+        # No part of the URL, which may hold a password.
+        return "PostgresStore()" if self._schema is None else f"PostgresStore(schema={self._schema!r})"
+
+
 def _open(library: ctypes.CDLL, open_: Callable[..., int], before: tuple[Any, ...], options: dict[str, Any]) -> int:
     text = encode_options(options)
 
@@ -302,6 +357,18 @@ def _path_bytes(path: Any) -> bytes:
     if b"\0" in encoded:
         raise InvalidArgument("path: it contains U+0000, which ends a path")
     return encoded
+
+
+def _text(name: str, value: Any) -> bytes:
+    """NUL-terminated text for the C API. What it says of a bad value does not repeat it: it may hold a password."""
+    if not isinstance(value, str):
+        raise InvalidArgument(f"{name} must be a str, not {type(value).__name__}")
+    if "\0" in value:
+        raise InvalidArgument(f"{name}: it contains U+0000, which ends a text")
+    try:
+        return value.encode()
+    except UnicodeEncodeError:
+        raise InvalidArgument(f"{name}: it contains a lone surrogate, which UTF-8 does not have") from None
 
 
 def _name(name: Any) -> str:

@@ -1,0 +1,111 @@
+//go:build unix
+
+// Package pgtest gives tests real PostgreSQL servers: a fresh database each on a server that all tests of a binary share, servers of their own that a test
+// may kill, stop and copy, and a proxy that loses connections when a test says so. Nothing of it is left when the process ends, however it ends.
+package pgtest
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Main runs the tests and then ends every server that they left, for use in TestMain: os.Exit(pgtest.Main(m)). Without it the servers end too, a moment
+// after the process.
+func Main(m *testing.M) int {
+	defer theWarden.finish()
+	return m.Run()
+}
+
+// Database returns the URL of a fresh, empty database, which is dropped after the test. It is on the server that DATABASE_URL names, else on the shared one.
+func Database(t testing.TB) string {
+	t.Helper()
+	server := os.Getenv("DATABASE_URL")
+	if server == "" {
+		server = Shared(t).URL()
+	}
+	url, drop, err := CreateDatabase(t.Context(), server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := drop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return url
+}
+
+var startShared = sync.OnceValues(func() (*Server, error) { return Start(Options{}) })
+
+// Shared returns the server that all tests of this binary share, and that none may stop. It is nil when DATABASE_URL names one instead.
+func Shared(t testing.TB) *Server {
+	t.Helper()
+	if os.Getenv("DATABASE_URL") != "" {
+		return nil
+	}
+	server, err := startShared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server
+}
+
+// New starts a server that belongs to one test. When the test fails, the end of the server's log is shown.
+func New(t testing.TB, options Options) *Server {
+	t.Helper()
+	server, err := Start(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the end of the log of the server on port %d:\n%s", server.Port(), lastLines(server.Log(), 50))
+		}
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return server
+}
+
+// CreateDatabase makes an empty database with a random name on the server that a URL names, and returns its URL and what drops it again.
+func CreateDatabase(ctx context.Context, serverURL string) (url string, drop func() error, err error) {
+	name := "factstr_test_" + strings.ToLower(rand.Text()[:16])
+	// The locale does not matter to the store, and C is the one that every server has.
+	if err := Exec(ctx, serverURL, "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"); err != nil {
+		return "", nil, fmt.Errorf("pgtest: making a database: %w", err)
+	}
+	drop = func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := Exec(ctx, serverURL, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
+			return fmt.Errorf("pgtest: dropping the database of a test: %w", err)
+		}
+		return nil
+	}
+	return WithDatabase(serverURL, name), drop, nil
+}
+
+// Exec runs statements on a connection of their own.
+func Exec(ctx context.Context, url, sql string) error {
+	connection, err := pgconn.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = connection.Close(context.WithoutCancel(ctx)) }()
+	_, err = connection.Exec(ctx, sql).ReadAll()
+	return err
+}
+
+func lastLines(text string, count int) string {
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-count):], "\n")
+}

@@ -1,0 +1,187 @@
+//go:build unix
+
+package pgtest
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// folderPrefix begins the names of all folders. Their names tell the servers' processes apart from all others, since every one shows its own: the first
+// process of a server as the argument of -D, the rest as the cluster_name in their titles.
+const folderPrefix = "factstr-postgres-"
+
+// wardenVariable makes a process that has this package in it a warden.
+const wardenVariable = "FACTSTR_TEST_POSTGRES_WARDEN"
+
+// theWarden is a process that outlives this one by a moment: the kernel closes its standard input when this one ends, however it ends, and then it ends the
+// servers and removes their folders.
+var theWarden warden
+
+type warden struct {
+	mu      sync.Mutex
+	command *exec.Cmd
+	input   io.WriteCloser
+}
+
+// The warden is this very program, so it is there wherever the tests run.
+func init() {
+	if os.Getenv(wardenVariable) == "" {
+		return
+	}
+	var folders []string
+	for input := bufio.NewScanner(os.Stdin); input.Scan(); {
+		folders = append(folders, input.Text())
+	}
+	status := 0
+	for _, folder := range folders {
+		if end(folder) != nil {
+			status = 1
+		}
+	}
+	os.Exit(status)
+}
+
+// watch tells the warden about a folder, before anything runs in it.
+func (w *warden) watch(folder string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.command == nil {
+		program, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		command := exec.Command(program)
+		command.Env = append(os.Environ(), wardenVariable+"=1")
+		command.Dir = "/"
+		command.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // a signal to the group of the tests must not reach it
+		input, err := command.StdinPipe()
+		if err != nil {
+			return err
+		}
+		if err := command.Start(); err != nil {
+			return fmt.Errorf("pgtest: starting the warden of the servers: %w", err)
+		}
+		w.command, w.input = command, input
+	}
+	_, err := fmt.Fprintln(w.input, folder)
+	return err
+}
+
+// finish waits until the warden has ended all servers.
+func (w *warden) finish() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.command == nil {
+		return
+	}
+	_ = w.input.Close()
+	_ = w.command.Wait()
+	w.command = nil
+}
+
+// end ends the processes of a folder and removes it.
+func end(folder string) error {
+	halt(folder)
+	if !waitFor(10*time.Second, func() bool { return len(processes(folder)) == 0 }) {
+		for _, process := range processes(folder) {
+			_ = syscall.Kill(process.pid, syscall.SIGKILL)
+		}
+		if !waitFor(10*time.Second, func() bool { return len(processes(folder)) == 0 }) {
+			return fmt.Errorf("pgtest: processes of %s do not end", folder)
+		}
+	}
+	return os.RemoveAll(folder)
+}
+
+// halt makes a server end at once, as in a crash but freeing the shared memory that the kernel would keep. The first process comes first: it must not take
+// the death of the others for a crash to recover from. Paused ones meet the signal when they go on.
+func halt(folder string) {
+	all := processes(folder)
+	for _, process := range all {
+		_ = syscall.Kill(process.pid, syscall.SIGQUIT)
+	}
+	for _, process := range all {
+		_ = syscall.Kill(process.pid, syscall.SIGCONT)
+	}
+}
+
+type process struct {
+	pid   int
+	first bool // the postmaster, or initdb
+}
+
+// processes finds the processes of a folder, those that were started by the user's shell left out; first ones come first.
+func processes(folder string) (found []process) {
+	name := filepath.Base(folder)
+	if !strings.HasPrefix(name, folderPrefix) {
+		return nil
+	}
+	for pid, line := range commandLines() {
+		program, _, _ := strings.Cut(line, " ")
+		switch {
+		case strings.HasPrefix(line, "postgres: ") && strings.Contains(line, name):
+			found = append(found, process{pid, false})
+		case slices.Contains([]string{"postgres", "initdb"}, filepath.Base(program)) && strings.Contains(line, name+"/data"):
+			found = append(found, process{pid, true})
+		}
+	}
+	slices.SortFunc(found, func(a, b process) int {
+		if a.first != b.first {
+			if a.first {
+				return -1
+			}
+			return 1
+		}
+		return a.pid - b.pid
+	})
+	return found
+}
+
+// commandLines returns how each process of the machine was called.
+func commandLines() map[int]string {
+	lines := map[int]string{}
+	if entries, err := os.ReadDir("/proc"); err == nil && len(entries) > 0 {
+		for _, entry := range entries {
+			pid, err := strconv.Atoi(entry.Name())
+			if err != nil {
+				continue
+			}
+			if line, err := os.ReadFile("/proc/" + entry.Name() + "/cmdline"); err == nil {
+				lines[pid] = strings.ReplaceAll(string(line), "\x00", " ")
+			}
+		}
+		return lines
+	}
+	output, _ := exec.Command("ps", "-axww", "-o", "pid=,command=").Output()
+	for line := range strings.Lines(string(output)) {
+		number, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if pid, err := strconv.Atoi(number); err == nil {
+			lines[pid] = strings.TrimSpace(rest)
+		}
+	}
+	return lines
+}
+
+// waitFor asks again and again: neither the end of a process that is no child nor a server that is ready announces itself.
+func waitFor(limit time.Duration, done func() bool) bool {
+	for deadline := time.Now().Add(limit); !done(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+	return true
+}
+
+var errNotRunning = errors.New("pgtest: the server does not run")

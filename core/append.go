@@ -82,6 +82,7 @@ type appendRequest struct {
 	err      error
 	accepted bool // its facts are part of what the group writes
 	onGroup  bool // its conflict rests on facts of the group
+	again    bool // its conflict does not stand: it is decided again in another group
 }
 
 // condition is what an appendRequest expects of its context.

@@ -23,6 +23,8 @@ type Scan struct {
 	After      uint64 // exclusive
 	UpTo       uint64 // inclusive
 	Descending bool
+	// Wanted is how many matching facts are taken at most, 0 if that is not known: a hint for how many to read at once.
+	Wanted int
 }
 
 // Backend is what a store kind implements: storage of one log and of durable cursors. Core owns validation, matching, sequencing and streams;
@@ -35,7 +37,8 @@ type Backend interface {
 
 	// Commit makes one group durable. Under whatever keeps other writers out it calls group.Decide with the head that it found and a reader that
 	// sees exactly the log up to that head, then writes what Decide returned, calls group.EnterCommit, commits and returns. When nothing is to be
-	// written it just ends its transaction. It may call Decide again after a head that turned out to be stale. Errors before EnterCommit mean that
+	// written it just ends its transaction. A backend that lets the server compare the log with what the group was decided on calls group.Propose instead, and
+	// again after a proposal that did not hold. Errors before EnterCommit mean that
 	// nothing was written. An error after it means that the outcome is unknown, unless it is an *Error whose code says certainly not
 	// committed (anything but CodeCommitUnknown). The context is the store's, never a caller's.
 	Commit(ctx context.Context, group *Group) error
@@ -52,6 +55,12 @@ type Backend interface {
 	Close() error
 }
 
+// Recoverer is implemented by a backend that can go on after a commit whose outcome is unknown, since its next Commit finds out what the log really holds. A store of
+// another one refuses appends from then on, until it is opened again.
+type Recoverer interface {
+	RecoversFromUnknownCommits()
+}
+
 // Watcher is implemented by a backend whose log other processes can append to. Watch calls changed after each commit that may be another
 // process's, within a few milliseconds, until ctx ends. Core watches only while a stream is open. Without it only this store's commits wake streams.
 type Watcher interface {
@@ -65,6 +74,11 @@ type StreamClaim struct {
 	Cursor uint64
 	// Release frees the name at once. It never waits for a handler, and may be called once only.
 	Release func()
+	// Confirm returns when it is certain that the name is still this store's, which no delivery starts without, or fails with CodeDurableStreamLost or when ctx ends. nil
+	// if a name cannot get lost.
+	Confirm func(ctx context.Context) error
+	// Lost is closed when another store has taken the name over. nil if a name cannot get lost.
+	Lost <-chan struct{}
 }
 
 // CursorWrite says how far a durable stream has come.

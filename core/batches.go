@@ -60,7 +60,7 @@ func (s *Store) storedBatches(ctx context.Context, known *tail, plan *Plan, afte
 		return true
 	}
 	if !plan.Nothing() {
-		if err := s.backend.Scan(ctx, Scan{Plan: plan, After: after, UpTo: through}, collect); err != nil {
+		if err := s.backend.Scan(ctx, Scan{Plan: plan, After: after, UpTo: through, Wanted: chunkRecords}, collect); err != nil {
 			return nil, 0, err
 		}
 	}

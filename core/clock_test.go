@@ -5,18 +5,6 @@ import (
 	"time"
 )
 
-// G6
-func TestTimesAreSpelledWithSixDigitsAndZ(t *testing.T) {
-	for _, at := range []time.Time{
-		time.Date(2026, 11, 23, 7, 8, 9, 1_000, time.UTC), time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC),
-		time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC), time.Now().UTC().Truncate(time.Microsecond),
-	} {
-		if have, want := spellTime(at), at.Format("2006-01-02T15:04:05.000000Z"); have != want {
-			t.Errorf("%s, wanted %s", have, want)
-		}
-	}
-}
-
 // G6: one process gives rising times, but follows a clock that was set back.
 func TestBatchesOfOneProcessHaveRisingTimesUnlessTheClockIsSetBack(t *testing.T) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 1_999, time.UTC)

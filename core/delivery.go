@@ -45,10 +45,19 @@ func (st *EventStream) follow() (err error) {
 		pause = readPause
 		select {
 		case <-changed:
+		case <-st.lost():
+			return ErrStreamLost(st.durable.name)
 		case <-st.context.Done():
 			return nil
 		}
 	}
+}
+
+func (st *EventStream) lost() <-chan struct{} {
+	if st.durable == nil {
+		return nil
+	}
+	return st.durable.lost
 }
 
 // passing tells that a read may succeed later.
@@ -121,6 +130,11 @@ func (st *EventStream) deliver(batch []EventRecord) error {
 	for attempt := 0; ; attempt++ {
 		if st.context.Err() != nil {
 			return st.context.Err()
+		}
+		if st.durable != nil && st.durable.confirm != nil {
+			if err := st.durable.confirm(st.context); err != nil {
+				return err
+			}
 		}
 		err := st.handle(batch)
 		if err == nil || st.durable == nil {

@@ -75,6 +75,11 @@ func ErrStreamActive(name string) *Error {
 	return NewError(CodeDurableStreamActive, "durable stream %q is already active; unsubscribe it there first, or use another name", name)
 }
 
+// ErrStreamLost is why a stream ends whose name was taken over.
+func ErrStreamLost(name string) *Error {
+	return NewError(CodeDurableStreamLost, "durable stream %q was taken over by another store while this one was cut off; its cursor is that one's now", name)
+}
+
 // ErrQueryMismatch is the answer of ClaimStream when the name's cursor belongs to another query.
 func ErrQueryMismatch(name string) *Error {
 	return NewError(CodeDurableStreamQueryMismatch, "durable stream %q was resumed with a different query; use the query it was registered with, or another name", name)

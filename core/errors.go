@@ -117,6 +117,8 @@ func conflictError(expected, actual *uint64) *Error {
 	}
 }
 
+func isConflict(err error) bool { return CodeOf(err) == CodeConditionalAppendConflict }
+
 func versionText(version *uint64) string {
 	if version == nil {
 		return "none"

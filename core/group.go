@@ -3,6 +3,7 @@ package factstr
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/factstr/factstr-go/core/internal/commit"
 )
@@ -11,7 +12,10 @@ import (
 type Group struct {
 	store      *Store
 	requests   []*appendRequest
+	head       Head // that write follows
 	write      Write
+	fixed      bool // an append was accepted because of another one of the group
+	proposed   bool // decided on a head that nobody asked the backend for
 	committing bool
 }
 
@@ -22,28 +26,98 @@ type Write struct {
 	Boundaries []Boundary
 }
 
+// Proposal is a Write that was decided while others may append. It may be carried out right after Head, or behind newer facts of other writers if Movable and none of
+// those facts matches one of Conditions; the backend then calls Group.Follow.
+type Proposal struct {
+	Write
+	Head       Head
+	Movable    bool
+	Conditions []*Plan
+}
+
 // Decide evaluates the conditions of the group against the log that ends at head, and numbers the facts of the appends that it accepts. reader
 // must see exactly the log up to head, and nobody else may append until the transaction ends.
 func (g *Group) Decide(ctx context.Context, head Head, reader Reader) (Write, error) {
-	s := g.store
-	known, err := s.log.refreshTo(ctx, head, reader)
+	known, err := g.store.log.refreshTo(ctx, head, reader)
 	if err != nil {
 		return Write{}, err
 	}
+	known.head = head
+	g.proposed = false
+	err = g.decide(ctx, &known, reader)
+	return g.write, err
+}
+
+// Propose decides the group without keeping others out: on the log as this store knows it or, with refresh, on one that is at least as new as the call. When a refreshed
+// proposal has nothing to write, its conflicts stand and the group is done.
+func (g *Group) Propose(ctx context.Context, reader Reader, refresh bool) (p Proposal, err error) {
+	known := g.store.log.current()
+	if refresh {
+		if known, err = g.store.log.refresh(ctx, reader); err != nil {
+			return p, err
+		}
+	}
+	g.proposed = !refresh
+	if err := g.decide(ctx, &known, reader); err != nil {
+		return p, err
+	}
+	p = Proposal{Write: g.write, Head: known.head, Movable: !g.fixed}
+	for _, request := range g.requests {
+		if request.accepted && request.condition != nil && !request.condition.plan.Nothing() {
+			p.Conditions = append(p.Conditions, request.condition.plan)
+			p.Movable = p.Movable && !request.condition.plan.Everything()
+		}
+	}
+	return p, nil
+}
+
+// Learn tells the store of facts of others that directly follow the fact number after.
+func (g *Group) Learn(after uint64, records []EventRecord, boundaries []Boundary) {
+	if len(records) > 0 {
+		g.store.log.publish(after, records, boundaries)
+	}
+}
+
+// Follow moves the group's facts behind the fact number last of others, which the log holds beyond the proposal's head. Conflicts that were found on the shorter log are
+// looked at again in another group.
+func (g *Group) Follow(last uint64) {
+	moved := last - g.head.SequenceNumber
+	if moved == 0 {
+		return
+	}
+	for i := range g.write.Records {
+		g.write.Records[i].SequenceNumber += moved
+	}
+	for i := range g.write.Boundaries {
+		g.write.Boundaries[i].First += moved
+		g.write.Boundaries[i].Last += moved
+	}
+	for _, request := range g.requests {
+		if request.accepted {
+			request.result.FirstSequenceNumber += moved
+			request.result.LastSequenceNumber += moved
+		} else {
+			request.again = isConflict(request.err)
+		}
+	}
+}
+
+func (g *Group) decide(ctx context.Context, known *tail, reader Reader) error {
+	g.head, g.fixed, g.committing = known.head, false, false
 	g.write = Write{Records: make([]EventRecord, 0, g.eventCount())}
 	for _, request := range g.requests {
-		request.result, request.err, request.accepted, request.onGroup = AppendResult{}, nil, false, false
+		request.result, request.err, request.accepted, request.onGroup, request.again = AppendResult{}, nil, false, false, false
 		if request.condition != nil {
-			if err := g.check(ctx, &known, reader, request); err != nil {
-				return Write{}, err
+			if err := g.check(ctx, known, reader, request); err != nil {
+				return err
 			}
 			if request.err != nil {
 				continue
 			}
 		}
-		g.accept(head, request)
+		g.accept(request)
 	}
-	return g.write, nil
+	return nil
 }
 
 // EnterCommit is called right before the transaction commits: from here on the outcome may be unknown.
@@ -63,6 +137,8 @@ func (g *Group) check(ctx context.Context, known *tail, reader Reader, request *
 		if record := &g.write.Records[i]; c.plan.Matches(record) {
 			if c.expected == nil || *c.expected != record.SequenceNumber {
 				request.err, request.onGroup = conflictError(c.expected, Version(record.SequenceNumber)), true
+			} else {
+				g.fixed = true
 			}
 			return nil
 		}
@@ -90,8 +166,8 @@ func (g *Group) check(ctx context.Context, known *tail, reader Reader, request *
 	return nil
 }
 
-func (g *Group) accept(head Head, request *appendRequest) {
-	last := head.SequenceNumber
+func (g *Group) accept(request *appendRequest) {
+	last := g.head.SequenceNumber
 	if n := len(g.write.Records); n > 0 {
 		last = g.write.Records[n-1].SequenceNumber
 	}
@@ -119,6 +195,13 @@ func (s *Store) runGroup(tickets []*commit.Ticket[*appendRequest]) {
 	for i, ticket := range tickets {
 		requests[i] = ticket.Request
 	}
+	for len(requests) > 0 {
+		s.runRequests(requests)
+		requests = slices.DeleteFunc(requests, func(request *appendRequest) bool { return !request.again })
+	}
+}
+
+func (s *Store) runRequests(requests []*appendRequest) {
 	err := s.commitGroup(requests)
 	if err == nil || len(requests) == 1 || s.poison.Load() != nil || !mayBeOneRequests(err) {
 		return
@@ -129,9 +212,14 @@ func (s *Store) runGroup(tickets []*commit.Ticket[*appendRequest]) {
 	}
 }
 
-// mayBeOneRequests tells that a group's failure may be due to one of its requests. A lock that could not be had or a lost connection is everybody's.
+// mayBeOneRequests tells that a group's failure may be due to one of its requests. A lock that could not be had, a lost connection or a server that may not be written
+// is everybody's.
 func mayBeOneRequests(err *Error) bool {
-	return err.Code != CodeBusy && err.Code != CodeStoreClosed && err.Reason != ReasonConnection
+	switch err.Code {
+	case CodeBusy, CodeStoreClosed, CodeTimeout, CodeReadOnly:
+		return false
+	}
+	return err.Reason != ReasonConnection && err.Reason != ReasonPermission
 }
 
 // commitGroup returns an error if the group failed as a whole with nothing written; the requests then hold it as their answer.
@@ -159,23 +247,34 @@ func (s *Store) commitGroup(requests []*appendRequest) *Error {
 	}
 	for _, request := range requests {
 		// Conflicts with committed facts stand; they rest on nothing that was undone.
-		if request.err == nil || request.onGroup {
-			request.result, request.err = AppendResult{}, answer
+		if request.err == nil || request.onGroup || group.proposed {
+			request.result, request.err, request.again = AppendResult{}, answer, false
 		}
 	}
 	return answer
 }
 
-// commitUnknown answers a group whose commit may or may not have happened. What was read of the log is no longer sure, so appends stop until the store is
+// commitUnknown answers a group whose commit may or may not have happened. Where what was read of the log is no longer sure, appends stop until the store is
 // opened again.
 func (s *Store) commitUnknown(group *Group, cause error) {
+	const unknown = "the commit ended in an unknown state (%w); query for the batch before appending it again"
+	if _, goesOn := s.backend.(Recoverer); goesOn {
+		for _, request := range group.requests {
+			if request.accepted {
+				request.result, request.err = AppendResult{}, NewError(CodeCommitUnknown, unknown, cause)
+			} else {
+				request.again = isConflict(request.err) && (request.onGroup || group.proposed)
+			}
+		}
+		return
+	}
 	poison := NewError(CodeInvalidState, "an earlier commit ended in an unknown state (%v); close the store and open it again", cause)
 	s.poison.CompareAndSwap(nil, &poison)
 	for _, request := range group.requests {
 		switch {
 		case request.accepted:
 			request.result = AppendResult{}
-			request.err = NewError(CodeCommitUnknown, "the commit ended in an unknown state (%w); open the store again and query before appending the batch again", cause)
+			request.err = NewError(CodeCommitUnknown, "open the store again: "+unknown, cause)
 		case request.onGroup:
 			request.err = poison
 		}

@@ -1,6 +1,9 @@
 package factstr
 
 import (
+	"bytes"
+	"slices"
+
 	"github.com/factstr/factstr-go/core/internal/match"
 )
 
@@ -13,10 +16,17 @@ type Plan struct {
 }
 
 type alternative struct {
-	anyType bool
-	types   map[string]struct{}
-	only    string // the type, if there is exactly one: the usual case, without hashing
-	payload *match.Any
+	candidate Candidate
+	types     map[string]struct{}
+	only      string // the type, if there is exactly one: the usual case, without hashing
+	payload   *match.Any
+}
+
+// Candidate is one alternative of a plan in the terms of an index: a fact of one of the types whose payload contains one of the predicates. nil leaves that side open; no
+// list is empty. An index may propose more than match, never fewer.
+type Candidate struct {
+	Types      []string
+	Predicates [][]byte // JSON texts
 }
 
 // compilePlan reads the filters of a query that was validated.
@@ -36,10 +46,10 @@ func compilePlan(query EventQuery) (*Plan, error) {
 		if !satisfiable {
 			continue
 		}
-		if alt.anyType && alt.payload == nil {
+		if alt.candidate.Types == nil && alt.payload == nil {
 			return &Plan{everything: true}, nil
 		}
-		anyType = anyType || alt.anyType
+		anyType = anyType || alt.candidate.Types == nil
 		for _, eventType := range filter.EventTypes {
 			if _, known := seen[eventType]; !known {
 				seen[eventType] = struct{}{}
@@ -58,10 +68,10 @@ func compileFilter(filter EventFilter) (alt alternative, satisfiable bool, err e
 	if filter.EventTypes != nil && len(filter.EventTypes) == 0 || filter.PayloadPredicates != nil && len(filter.PayloadPredicates) == 0 {
 		return alt, false, nil
 	}
-	alt.anyType = filter.EventTypes == nil
+	alt.candidate.Types = slices.Clone(filter.EventTypes)
 	if len(filter.EventTypes) == 1 {
 		alt.only = filter.EventTypes[0]
-	} else if !alt.anyType {
+	} else if filter.EventTypes != nil {
 		alt.types = make(map[string]struct{}, len(filter.EventTypes))
 		for _, eventType := range filter.EventTypes {
 			alt.types[eventType] = struct{}{}
@@ -70,8 +80,9 @@ func compileFilter(filter EventFilter) (alt alternative, satisfiable bool, err e
 	if filter.PayloadPredicates != nil {
 		predicates := make([][]byte, len(filter.PayloadPredicates))
 		for i, predicate := range filter.PayloadPredicates {
-			predicates[i] = predicate
+			predicates[i] = bytes.Clone(predicate)
 		}
+		alt.candidate.Predicates = predicates
 		if alt.payload, err = match.CompileAny(predicates); err != nil {
 			return alt, false, NewError(CodeInvalidArgument, "payload_predicates: %w", err)
 		}
@@ -93,6 +104,15 @@ func (p *Plan) Types() (types []string, constrained bool) {
 	return p.types, true
 }
 
+// Candidates returns the alternatives of a plan that admits neither everything nor nothing. They must not be changed.
+func (p *Plan) Candidates() []Candidate {
+	candidates := make([]Candidate, len(p.alternatives))
+	for i := range p.alternatives {
+		candidates[i] = p.alternatives[i].candidate
+	}
+	return candidates
+}
+
 // Matches is the one decision whether a fact matches a query.
 func (p *Plan) Matches(record *EventRecord) bool {
 	if p.everything {
@@ -108,7 +128,7 @@ func (p *Plan) Matches(record *EventRecord) bool {
 }
 
 func (a *alternative) admitsType(eventType string) bool {
-	if a.anyType {
+	if a.candidate.Types == nil {
 		return true
 	}
 	if a.types == nil {

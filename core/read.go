@@ -2,6 +2,7 @@ package factstr
 
 import (
 	"context"
+	"math"
 )
 
 // Query reads the facts that match, and the version of the whole context, from one snapshot of the log.
@@ -41,7 +42,11 @@ func (s *Store) read(ctx context.Context, plan *Plan, query EventQuery) (*QueryR
 	if complete {
 		bytes := 0
 		tooLarge := false
-		err := s.scan(ctx, &known, Scan{Plan: plan, After: after, UpTo: known.head.SequenceNumber}, func(record EventRecord) bool {
+		scan := Scan{Plan: plan, After: after, UpTo: known.head.SequenceNumber}
+		if query.Limit != nil {
+			scan.Wanted = int(min(*query.Limit, math.MaxInt32))
+		}
+		err := s.scan(ctx, &known, scan, func(record EventRecord) bool {
 			result.EventRecords = append(result.EventRecords, record)
 			bytes += recordBytes(&record)
 			tooLarge = bytes > s.options.Limits.ResultBytesMax
@@ -120,7 +125,7 @@ func latestMatch(ctx context.Context, known *tail, reader Reader, plan *Plan, fl
 		return version, nil
 	}
 	if below := min(known.floor(), upTo); below > floor {
-		err = reader.Scan(ctx, Scan{Plan: plan, After: floor, UpTo: below, Descending: true}, func(record EventRecord) bool {
+		err = reader.Scan(ctx, Scan{Plan: plan, After: floor, UpTo: below, Descending: true, Wanted: 1}, func(record EventRecord) bool {
 			if plan.Matches(&record) {
 				version = record.SequenceNumber
 			}

@@ -63,6 +63,8 @@ type durableClaim struct {
 	name       string
 	generation uint64
 	release    func() // frees the name; a second call does nothing
+	confirm    func(ctx context.Context) error
+	lost       <-chan struct{}
 }
 
 // StreamAll registers a live stream of all batches that are committed after the call. A nil handler makes it a pull stream, see Next and Batches.
@@ -132,7 +134,7 @@ func (st *EventStream) open(ctx context.Context, durable *DurableStream, query E
 		if err != nil {
 			return err
 		}
-		st.durable = &durableClaim{name: durable.Name, generation: claim.Generation, release: sync.OnceFunc(claim.Release)}
+		st.durable = &durableClaim{name: durable.Name, generation: claim.Generation, release: sync.OnceFunc(claim.Release), confirm: claim.Confirm, lost: claim.Lost}
 		cursor = claim.Cursor
 	}
 	known, err := s.log.refresh(ctx, s.backend)

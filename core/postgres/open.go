@@ -3,9 +3,15 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
+	"strings"
+	"sync"
 	"time"
+	"unicode/utf8"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Options of a PostgreSQL store. The zero value is fine.
@@ -32,10 +38,136 @@ type Options struct {
 
 // Open connects to the database of a URL such as postgres://user@host:5432/database, and creates in its schema what is missing. It never creates a database.
 func Open(ctx context.Context, url string, options Options) (*factstr.Store, error) {
-	panic("being written")
+	options = withDefaults(options)
+	config, err := parseURL("url", url, options)
+	if err != nil {
+		return nil, err
+	}
+	return openConfig(ctx, config, options)
 }
 
-// Bootstrap creates the database if it is missing and opens it. serverURL names the server and a database that exists, from which the other is created.
-func Bootstrap(ctx context.Context, serverURL, databaseName string, options Options) (*factstr.Store, error) {
-	panic("being written")
+func openConfig(ctx context.Context, config *pgxpool.Config, options Options) (*factstr.Store, error) {
+	b, err := openBackend(ctx, config, options)
+	if err != nil {
+		return nil, err
+	}
+	return factstr.OpenStore(ctx, b, options.Options)
+}
+
+// backend is one open database.
+type backend struct {
+	options Options
+	schema  string
+	texts   *texts
+	id      string // of this store, in its notifications
+
+	writes *pgconn.Config // of the connection that appends
+	direct *pgconn.Config // of those that listen and hold names
+	pooled bool           // writes leads to a pooler
+
+	pool   *pool
+	reader // by the pool
+
+	// writing guards the connection that appends.
+	writing  sync.Mutex
+	writer   *session
+	function bool // the append function may be used
+
+	names    names
+	notifier notifier
+	indexer  indexer
+}
+
+var (
+	_ factstr.Backend   = (*backend)(nil)
+	_ factstr.Watcher   = (*backend)(nil)
+	_ factstr.Recoverer = (*backend)(nil)
+)
+
+func openBackend(ctx context.Context, config *pgxpool.Config, options Options) (_ *backend, err error) {
+	if err := checkSchemaName(options.Schema); err != nil {
+		return nil, err
+	}
+	b := &backend{options: options, id: rand.Text(), pooled: options.DirectURL != ""}
+	defer func() {
+		if err != nil {
+			_ = b.Close()
+		}
+	}()
+	b.direct = copied(&config.ConnConfig.Config)
+	if b.pooled {
+		direct, err := parseURL("direct_url", options.DirectURL, options)
+		if err != nil {
+			return nil, err
+		}
+		b.direct = copied(&direct.ConnConfig.Config)
+	} else {
+		settings(&config.ConnConfig.Config)
+	}
+	settings(b.direct)
+	b.writes = copied(&config.ConnConfig.Config)
+	if b.pool, err = newPool(config, b.pooled, options.ConnectionsMax); err != nil {
+		return nil, failure("opening", err)
+	}
+	// Only the server itself is asked for what is there and to create what is not: that takes a session with settings.
+	s, err := connect(ctx, b.direct, false)
+	if err != nil {
+		return nil, failure("opening", err)
+	}
+	defer func() {
+		// The first append finds a connection.
+		if err == nil && !b.pooled {
+			b.writer = s
+		} else {
+			s.drop()
+		}
+	}()
+	if b.schema = options.Schema; b.schema == "" {
+		if b.schema, err = currentSchema(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	f, err := prepareSchema(ctx, s, b.schema)
+	if err != nil {
+		return nil, err
+	}
+	b.texts = textsOf(b.schema)
+	b.function = f.function
+	b.reader = reader{b.pool, b.texts}
+	b.names.init(b)
+	b.notifier.init(b)
+	b.indexer.init(b, f)
+	return b, nil
+}
+
+func checkSchemaName(schema string) error {
+	switch {
+	case len(schema) > 63:
+		return factstr.NewError(factstr.CodeInvalidArgument, "schema is longer than 63 bytes, where PostgreSQL cuts names off")
+	case !utf8.ValidString(schema) || strings.IndexByte(schema, 0) >= 0:
+		return factstr.NewError(factstr.CodeInvalidArgument, "schema is not valid UTF-8 without U+0000")
+	case strings.HasPrefix(schema, "pg_"), schema == "information_schema":
+		return factstr.NewError(factstr.CodeInvalidArgument, "schema %q is PostgreSQL's own; use another", schema)
+	}
+	return nil
+}
+
+func (b *backend) Kind() string { return "postgres" }
+
+// RecoversFromUnknownCommits: each commit compares the log with what the group was decided on.
+func (b *backend) RecoversFromUnknownCommits() {}
+
+func (b *backend) Close() error {
+	b.indexer.close()
+	b.notifier.close()
+	b.names.close()
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	if b.writer != nil {
+		b.writer.close()
+	}
+	if b.pool != nil {
+		b.pool.close()
+	}
+	return nil
 }

@@ -78,6 +78,9 @@ func New(t testing.TB, options Options) *Server {
 
 // CreateDatabase makes an empty database with a random name on the server that a URL names, and returns its URL and what drops it again.
 func CreateDatabase(ctx context.Context, serverURL string) (url string, drop func() error, err error) {
+	if _, err := parse(serverURL); err != nil {
+		return "", nil, err
+	}
 	name := "factstr_test_" + strings.ToLower(rand.Text()[:16])
 	// The locale does not matter to the store, and C is the one that every server has.
 	if err := Exec(ctx, serverURL, "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"); err != nil {

@@ -3,6 +3,7 @@
 package pgtest
 
 import (
+	"errors"
 	"net/url"
 	"strings"
 )
@@ -36,12 +37,11 @@ func WithParam(raw, key, value string) string {
 	})
 }
 
-// change leaves out parameters, since they win over what stands before the question mark. It does not repeat a URL that it can't read: there may be a
-// password in it.
+// change leaves out parameters, since they win over what stands before the question mark.
 func change(raw string, edit func(*url.URL), leaveOut ...string) string {
-	u, err := url.Parse(raw)
-	if err != nil || u.Scheme == "" {
-		panic("pgtest: tests need a URL such as postgres://user@host:5432/database, and this one is none")
+	u, err := parse(raw)
+	if err != nil {
+		panic(err)
 	}
 	query := u.Query()
 	for _, key := range leaveOut {
@@ -50,4 +50,13 @@ func change(raw string, edit func(*url.URL), leaveOut ...string) string {
 	u.RawQuery = query.Encode()
 	edit(u)
 	return u.String()
+}
+
+// parse does not repeat what it can't read: there may be a password in it.
+func parse(raw string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+		return nil, errors.New("pgtest: tests need a URL such as postgres://user@host:5432/database, and this one is none")
+	}
+	return u, nil
 }

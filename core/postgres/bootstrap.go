@@ -1,0 +1,78 @@
+package postgres
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	factstr "github.com/factstr/factstr-go/core"
+)
+
+// Bootstrap creates the database if it is missing and opens it. serverURL names the server and a database that exists, from which the other is created.
+func Bootstrap(ctx context.Context, serverURL, databaseName string, options Options) (*factstr.Store, error) {
+	options = withDefaults(options)
+	if err := checkDatabaseName(databaseName); err != nil {
+		return nil, err
+	}
+	config, err := parseURL("server_url", serverURL, options)
+	if err != nil {
+		return nil, err
+	}
+	limited, cancel := context.WithTimeout(ctx, options.ConnectTimeout+options.ResponseTimeout)
+	defer cancel()
+	s, err := connect(limited, &config.ConnConfig.Config, false)
+	if err != nil {
+		return nil, failure("bootstrap", err)
+	}
+	err = createDatabase(limited, s, databaseName)
+	s.close()
+	if err != nil {
+		return nil, failure("creating database "+databaseName, err)
+	}
+	config.ConnConfig.Database = databaseName
+	if options.DirectURL != "" {
+		direct, err := parseURL("direct_url", options.DirectURL, options)
+		if err != nil {
+			return nil, err
+		}
+		_ = direct
+	}
+	return openConfig(ctx, config, options)
+}
+
+// checkDatabaseName lets names through that need no quoting anywhere.
+func checkDatabaseName(name string) error {
+	valid := name != "" && len(name) <= 63
+	for i, c := range []byte(name) {
+		valid = valid && (c == '_' || c|0x20 >= 'a' && c|0x20 <= 'z' || i > 0 && c >= '0' && c <= '9')
+	}
+	if !valid {
+		return factstr.NewError(factstr.CodeInvalidArgument, "database_name %s must match [A-Za-z_][A-Za-z0-9_]* and have at most 63 characters", strconv.Quote(name[:min(len(name), 100)]))
+	}
+	return nil
+}
+
+// createDatabase creates it unless somebody else does at the same time.
+func createDatabase(ctx context.Context, s *session, name string) error {
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		exists := false
+		err := s.rows(ctx, "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1)", func(row [][]byte) bool {
+			exists = boolOf(row[0])
+			return false
+		}, name)
+		if err != nil || exists {
+			return err
+		}
+		err = s.script(ctx, "CREATE DATABASE "+quoted(name))
+		switch state(err) {
+		case duplicateDatabase, uniqueViolation, objectInUse: // others create it, or another from the same template
+		default:
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}

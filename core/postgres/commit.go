@@ -1,0 +1,395 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"time"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+const (
+	// proposalsMax is how often a group is proposed before it is decided while other writers are kept out.
+	proposalsMax = 8
+	// lostMax is how often a group that was certainly not committed is tried again on another connection.
+	lostMax = 2
+	// lockSlice is how long a lock is waited for before the one who holds it is looked at.
+	lockSlice = 2 * time.Second
+	// What conditions the server is asked to check at most; a group with more is written only on the head that it was decided on.
+	conditionsMax     = 1_000
+	conditionBytesMax = 1 << 16
+)
+
+// Commit proposes the group to the server, which compares the log with what it was decided on and writes it, all in one round trip. So the lock that orders the appenders
+// is never held while a client is waited for.
+func (b *backend) Commit(ctx context.Context, group *factstr.Group) error {
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	deadline := time.Now().Add(b.options.LockTimeout)
+	refresh, lostTries := false, 0
+	for try := 1; ; try++ {
+		var a attempt
+		var err error
+		if b.function && try <= proposalsMax {
+			var p factstr.Proposal
+			if p, err = group.Propose(ctx, b, refresh); err != nil {
+				return failure("append", err)
+			}
+			if len(p.Records) == 0 {
+				// Conflicts alone: they must hold on the log as it is now.
+				if refresh {
+					return nil
+				}
+				refresh = true
+				continue
+			}
+			err = b.propose(ctx, group, p, &a, deadline)
+		} else {
+			err = b.commitUnderLock(ctx, group, &a, deadline)
+		}
+		if lost(err) && a.sent {
+			if err = b.settle(ctx, &a, err); err == nil && !a.written {
+				if lostTries++; lostTries > lostMax {
+					return failure("append", a.cause)
+				}
+				refresh = true
+				continue
+			}
+		}
+		switch code := state(err); {
+		case err == nil && (a.written || a.nothing):
+			if a.written {
+				group.Follow(a.after)
+				b.notifier.committed()
+			}
+			return nil
+		case err == nil, code == uniqueViolation:
+			// Others were faster. Whoever keeps no lock, as the Rust store, shows up as a number that is taken.
+			refresh = refresh || !a.learnt
+		case code == lockNotAvailable && time.Now().Before(deadline):
+			b.evict(ctx, lockKey("append", b.schema, ""))
+		case code == undefinedFunction && b.function:
+			b.function = false
+		default:
+			if lost(err) {
+				b.dropWriter()
+			}
+			return failure("append", err)
+		}
+		refresh = refresh || !a.learnt
+	}
+}
+
+// attempt is one try to write a group, and how it ended.
+type attempt struct {
+	proposal factstr.Proposal
+	session  *session
+	xid      uint64 // of the transaction, 0 if not known
+	pid      int64  // of the backend that ran it
+	sent     bool   // the commit was on its way
+	written  bool
+	nothing  bool   // there was nothing to write
+	learnt   bool   // what was missing came along
+	after    uint64 // the fact that the group follows
+	cause    error
+}
+
+// begin makes sure of a connection.
+func (b *backend) begin(ctx context.Context) (*session, error) {
+	if b.writer.alive() && b.writer.server.inRecovery {
+		b.dropWriter() // perhaps it was promoted
+	}
+	if !b.writer.alive() {
+		ctx, cancel := context.WithTimeout(ctx, b.options.ConnectTimeout)
+		defer cancel()
+		s, err := connect(ctx, b.writes, b.pooled)
+		if err != nil {
+			return nil, failure("append", err)
+		}
+		b.writer = s
+	}
+	if b.writer.server.inRecovery {
+		return nil, factstr.NewError(factstr.CodeReadOnly, "postgres: append: the server is a standby; connect to the primary")
+	}
+	return b.writer, nil
+}
+
+func (b *backend) dropWriter() {
+	if b.writer != nil {
+		b.writer.drop()
+		b.writer = nil
+	}
+}
+
+// transactionSettings hold for one transaction, where a pooler keeps no others.
+const readCommitted = "SET transaction_isolation = 'read committed'"
+
+const whoAmI = "SELECT pg_current_xact_id()::TEXT::BIGINT, pg_backend_pid()::BIGINT"
+
+// propose runs the append function.
+func (b *backend) propose(ctx context.Context, group *factstr.Group, p factstr.Proposal, a *attempt, deadline time.Time) error {
+	s, err := b.begin(ctx)
+	if err != nil {
+		return err
+	}
+	*a = attempt{proposal: p, session: s, pid: s.server.pid}
+	types, predicates, movable := conditionsOf(p)
+	payload := payloadOf(p)
+	values := []any{
+		lockKey("append", b.schema, ""), lockTimeout(deadline), int64(p.Head.SequenceNumber), headTime(p.Head), movable,
+		types, predicates, payload.times, payload.types, payload.texts, payload.firsts, payload.lasts,
+	}
+	ctx, cancel := context.WithTimeout(ctx, b.options.LockTimeout+b.options.ResponseTimeout)
+	defer cancel()
+	appendName, err := s.prepare(ctx, b.texts.append, argumentsOf(values).types)
+	if err != nil {
+		return err
+	}
+	whoName, err := s.prepare(ctx, whoAmI, nil)
+	if err != nil {
+		return err
+	}
+	group.EnterCommit()
+	a.sent = true
+	pipeline := s.conn.StartPipeline(ctx)
+	if s.pooled {
+		s.send(pipeline, "", readCommitted)
+	}
+	s.send(pipeline, whoName, whoAmI)
+	pipeline.SendFlushRequest() // the number must be here before the outcome can get lost
+	s.send(pipeline, appendName, b.texts.append, values...)
+	if err := pipeline.Sync(); err != nil {
+		_ = pipeline.Close()
+		return err
+	}
+	learnt := facts{after: p.Head.SequenceNumber}
+	err = a.read(pipeline, s.pooled, &learnt)
+	if closing := pipeline.Close(); err == nil {
+		err = closing
+	}
+	if err != nil {
+		return err
+	}
+	a.written, a.after = learnt.good, learnt.head
+	if learnt.complete() {
+		a.learnt = true
+		group.Learn(learnt.after, learnt.records, learnt.boundaries)
+	}
+	return nil
+}
+
+// read takes what the pipeline answers: whose transaction it is, then what the function says.
+func (a *attempt) read(pipeline *pgconn.Pipeline, pooled bool, learnt *facts) error {
+	results := 0
+	for {
+		next, err := pipeline.GetResults()
+		if err != nil {
+			return err
+		}
+		result, ok := next.(*pgconn.ResultReader)
+		if !ok {
+			return nil // the end of the transaction
+		}
+		if results == 0 && pooled {
+			pooled = false
+			if _, err := result.Close(); err != nil {
+				return err
+			}
+			continue
+		}
+		results++
+		err = drain(result, func(row [][]byte) bool {
+			if results == 1 {
+				a.xid, a.pid = uint64(int64Of(row[0])), int64Of(row[1])
+			} else {
+				learnt.row(row)
+			}
+			return true
+		})
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// facts are what the append function returns.
+type facts struct {
+	answered   bool
+	good       bool
+	after      uint64 // the proposal's head
+	head       uint64
+	records    []factstr.EventRecord
+	boundaries []factstr.Boundary
+}
+
+func (f *facts) row(row [][]byte) {
+	switch {
+	case !f.answered:
+		f.answered, f.head, f.good = true, uint64(int64Of(row[0])), int64Of(row[1]) == 1
+	case row[3] != nil:
+		f.records = append(f.records, recordOf(row[0], row[2], row[3], row[4]))
+	default:
+		if first, last := int64Of(row[0]), int64Of(row[1]); last >= first {
+			f.boundaries = append(f.boundaries, factstr.Boundary{First: uint64(first), Last: uint64(last)})
+		}
+	}
+}
+
+// complete tells that the records are all facts between the proposal's head and the real one.
+func (f *facts) complete() bool {
+	n := len(f.records)
+	return n > 0 && f.records[n-1].SequenceNumber == f.head
+}
+
+// conditionsOf spells what new facts of others must not match, as pairs of a type and a predicate. A nil element leaves that side open.
+func conditionsOf(p factstr.Proposal) (types, predicates [][]byte, movable bool) {
+	types, predicates = [][]byte{}, [][]byte{}
+	if !p.Movable {
+		return types, predicates, false
+	}
+	bytes := 0
+	add := func(eventType, predicate []byte) {
+		types, predicates = append(types, eventType), append(predicates, predicate)
+		bytes += len(eventType) + len(predicate)
+	}
+	for _, plan := range p.Conditions {
+		for _, candidate := range plan.Candidates() {
+			if max(1, len(candidate.Types))*max(1, len(candidate.Predicates)) > conditionsMax {
+				return [][]byte{}, [][]byte{}, false
+			}
+			for at := range max(1, len(candidate.Types)) {
+				var eventType []byte
+				if candidate.Types != nil {
+					eventType = bytesFrom(candidate.Types[at])
+				}
+				if candidate.Predicates == nil {
+					add(eventType, nil)
+				}
+				for _, predicate := range candidate.Predicates {
+					add(eventType, predicate)
+				}
+			}
+			if len(types) > conditionsMax || bytes > conditionBytesMax {
+				return [][]byte{}, [][]byte{}, false
+			}
+		}
+	}
+	return types, predicates, true
+}
+
+// columns are a group's facts as the server takes them.
+type columns struct {
+	times         []micros
+	types, texts  [][]byte
+	firsts, lasts []int64
+}
+
+func payloadOf(p factstr.Proposal) columns {
+	c := columns{times: make([]micros, len(p.Records)), types: make([][]byte, len(p.Records)), texts: make([][]byte, len(p.Records))}
+	for i := range p.Records {
+		record := &p.Records[i]
+		if i > 0 && record.OccurredAt == p.Records[i-1].OccurredAt {
+			c.times[i] = c.times[i-1]
+		} else {
+			c.times[i] = microsOf(record.OccurredAt)
+		}
+		c.types[i], c.texts[i] = bytesFrom(record.EventType), []byte(json.RawMessage(record.Payload))
+	}
+	c.firsts, c.lasts = make([]int64, len(p.Boundaries)), make([]int64, len(p.Boundaries))
+	for i, boundary := range p.Boundaries {
+		c.firsts[i], c.lasts[i] = int64(boundary.First-p.Head.SequenceNumber), int64(boundary.Last-p.Head.SequenceNumber)
+	}
+	return c
+}
+
+func headTime(head factstr.Head) micros {
+	if head.SequenceNumber == 0 {
+		return noTime
+	}
+	return microsOf(head.OccurredAt)
+}
+
+func lockTimeout(deadline time.Time) string {
+	wait := max(10*time.Millisecond, min(lockSlice, time.Until(deadline)))
+	return strconv.FormatInt(wait.Milliseconds(), 10) + "ms"
+}
+
+// commitUnderLock decides and writes the group in one transaction, with the lock held over the round trips in between: for a role that may not create the function, and for
+// a group that others outran again and again.
+func (b *backend) commitUnderLock(ctx context.Context, group *factstr.Group, a *attempt, deadline time.Time) (err error) {
+	s, err := b.begin(ctx)
+	if err != nil {
+		return err
+	}
+	*a = attempt{session: s, pid: s.server.pid}
+	ctx, cancel := context.WithTimeout(ctx, b.options.LockTimeout+b.options.ResponseTimeout)
+	defer cancel()
+	err = s.script(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = "+strconv.Itoa(idleTransactionMS)+
+		"; SET LOCAL enable_seqscan = off; SET LOCAL lock_timeout = '"+lockTimeout(deadline)+
+		"'; SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off'; SELECT pg_advisory_xact_lock("+strconv.FormatInt(lockKey("append", b.schema, ""), 10)+")")
+	if err == nil {
+		err = b.decideUnderLock(ctx, s, group, a)
+	}
+	// Before the commit was on its way nothing can have been written.
+	if err != nil && !a.sent && lost(err) {
+		b.dropWriter()
+		return failure("append", err)
+	}
+	if !a.written && s.alive() {
+		if undo := s.script(context.WithoutCancel(ctx), "ROLLBACK"); undo != nil {
+			b.dropWriter()
+		}
+	}
+	return err
+}
+
+func (b *backend) decideUnderLock(ctx context.Context, s *session, group *factstr.Group, a *attempt) (err error) {
+	if a.proposal, err = group.Propose(ctx, reader{lends{s}, b.texts}, true); err != nil {
+		return err
+	}
+	if len(a.proposal.Records) == 0 {
+		a.nothing = true
+		return nil
+	}
+	err = s.rows(ctx, whoAmI, func(row [][]byte) bool {
+		a.xid, a.pid = uint64(int64Of(row[0])), int64Of(row[1])
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	after, payload := int64(a.proposal.Head.SequenceNumber), payloadOf(a.proposal)
+	if err := s.run(ctx, b.texts.insert, after, payload.times, payload.types, payload.texts); err != nil {
+		return err
+	}
+	if len(payload.firsts) > 0 {
+		if err := s.run(ctx, b.texts.batches, after, payload.firsts, payload.lasts); err != nil {
+			return err
+		}
+	}
+	group.EnterCommit()
+	a.sent = true
+	if err := s.script(ctx, "COMMIT"); err != nil {
+		return err
+	}
+	a.written, a.after = true, uint64(after)
+	return nil
+}
+
+// evict ends the transaction of a client that holds a lock and has stopped in the middle of it, which the server would wait for. Whose client that is not of the same
+// role is left alone.
+func (b *backend) evict(ctx context.Context, key int64) {
+	if b.writer.alive() {
+		_ = b.writer.run(ctx, evictStopped, int64(uint64(key)>>32), int64(uint32(key)))
+	}
+}
+
+const lockHolders = ` FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+	WHERE l.locktype = 'advisory' AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+	AND l.classid::BIGINT = $1 AND l.objid::BIGINT = $2 AND l.objsubid = 1 AND a.pid <> pg_backend_pid()
+	AND pg_has_role(a.usesysid, 'USAGE')`
+
+const evictStopped = "SELECT pg_terminate_backend(a.pid)" + lockHolders + ` AND a.wait_event IN ('ClientRead', 'ClientWrite')
+	AND clock_timestamp() - greatest(a.query_start, a.state_change) > INTERVAL '1.5 s'`

@@ -1,0 +1,108 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// answered tells that the server answered an error and goes on with the connection: what was asked for was certainly not done.
+func answered(err error) bool {
+	var failure *pgconn.PgError
+	return errors.As(err, &failure) && failure.Severity != "FATAL" && failure.Severity != "PANIC"
+}
+
+// state returns the SQLSTATE that the server answered, "" if it answered none.
+func state(err error) string {
+	var failure *pgconn.PgError
+	if errors.As(err, &failure) {
+		return failure.Code
+	}
+	return ""
+}
+
+const (
+	uniqueViolation   = "23505"
+	undefinedFunction = "42883"
+	undefinedTable    = "42P01"
+	undefinedSchema   = "3F000"
+	lockNotAvailable  = "55P03"
+	deniedPrivilege   = "42501"
+	duplicateDatabase = "42P04"
+	objectInUse       = "55006"
+)
+
+// failure makes an error of this module of one that came of what was being done. Its message is the server's own, and never holds a URL.
+func failure(doing string, err error) error {
+	var known *factstr.Error
+	if err == nil || errors.As(err, &known) {
+		return err
+	}
+	if errors.Is(err, context.Canceled) {
+		return factstr.NewError(factstr.CodeCancelled, "postgres: %s was cancelled", doing)
+	}
+	var server *pgconn.PgError
+	if !errors.As(err, &server) {
+		return connectionFailure(doing, err)
+	}
+	what := func(reason factstr.Reason, advice string) error {
+		return factstr.BackendFailure(reason, "postgres: %s: %s%s (SQLSTATE %s)", doing, server.Message, advice, server.Code)
+	}
+	switch server.Code {
+	case lockNotAvailable, "40P01", "40001", "55006":
+		return factstr.NewError(factstr.CodeBusy, "postgres: %s: other writers held what it needs; nothing was written, try again: %s (SQLSTATE %s)", doing, server.Message, server.Code)
+	case "57014", "25P03", "25P04":
+		return factstr.NewError(factstr.CodeTimeout, "postgres: %s: the server gave it up; nothing was written: %s (SQLSTATE %s)", doing, server.Message, server.Code)
+	case "25006":
+		return factstr.NewError(factstr.CodeReadOnly, "postgres: %s: the server is read-only; connect to the primary: %s (SQLSTATE %s)", doing, server.Message, server.Code)
+	case deniedPrivilege:
+		return what(factstr.ReasonPermission, "; grant the role what docs/postgres.md lists")
+	case "3D000":
+		return what(factstr.ReasonMissingPath, "; create it, or open the store by bootstrap")
+	case undefinedSchema, undefinedTable:
+		return what(factstr.ReasonMissingPath, "; open the store again with a role that may create it")
+	case "53100":
+		return what(factstr.ReasonDiskFull, "; make room on the server")
+	case "53300":
+		return what(factstr.ReasonConnection, "; raise max_connections, lower connections_max, or use a pooler")
+	case "58030":
+		return what(factstr.ReasonIO, "")
+	}
+	switch server.Code[:2] {
+	case "28":
+		return what(factstr.ReasonPermission, "; check user, password and pg_hba.conf")
+	case "08", "57":
+		return what(factstr.ReasonConnection, "")
+	}
+	return what(factstr.ReasonOther, "")
+}
+
+// connectionFailure is of an error that the server did not answer. The driver's own text names host, user and database, and no password.
+func connectionFailure(doing string, err error) error {
+	text := err.Error()
+	var attempt *pgconn.ConnectError
+	if errors.As(err, &attempt) && errors.Unwrap(attempt) != nil {
+		text = errors.Unwrap(attempt).Error()
+	}
+	advice := ""
+	switch {
+	case strings.Contains(text, "server refused TLS connection"):
+		advice = "; the server offers no TLS, which sslmode asks for"
+	case strings.Contains(text, "read only connection"), strings.Contains(text, "server is in hot standby"):
+		return factstr.NewError(factstr.CodeReadOnly, "postgres: %s: the server is read-only; connect to the primary: %s", doing, text)
+	case errors.Is(err, context.DeadlineExceeded):
+		advice = "; it did not answer in time"
+	}
+	return factstr.BackendFailure(factstr.ReasonConnection, "postgres: %s: no connection to the server: %s%s", doing, text, advice)
+}
+
+// lost tells that a connection is of no use any more.
+func lost(err error) bool { return err != nil && !answered(err) && !isOurs(err) }
+
+func isOurs(err error) bool {
+	var known *factstr.Error
+	return errors.As(err, &known)
+}

@@ -1,0 +1,69 @@
+package postgres
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+)
+
+// indexer builds the index on types beside the writers, where the log is too long to build it while opening. Until it is there, the Rust store's own index serves.
+type indexer struct {
+	stop    context.CancelFunc
+	stopped sync.WaitGroup
+}
+
+func (i *indexer) init(b *backend, f *found) {
+	if !f.owner || f.indexes[typeIndex] || f.head <= indexAtOnceMax || !f.complete() {
+		return
+	}
+	var ctx context.Context
+	ctx, i.stop = context.WithCancel(context.Background())
+	i.stopped.Go(func() {
+		defer func() { _ = recover() }() // costs speed, not facts
+		i.build(ctx, b)
+	})
+}
+
+func (i *indexer) close() {
+	if i.stop != nil {
+		i.stop()
+		i.stopped.Wait()
+	}
+}
+
+// build lets one store of all build it. What an earlier one left unfinished is built anew.
+func (i *indexer) build(ctx context.Context, b *backend) {
+	limited, cancel := context.WithTimeout(ctx, b.options.ConnectTimeout)
+	s, err := connect(limited, b.direct, false)
+	cancel()
+	if err != nil {
+		return
+	}
+	defer s.drop()
+	taken := false
+	err = s.rows(ctx, "SELECT pg_try_advisory_lock($1)", func(row [][]byte) bool {
+		taken = boolOf(row[0])
+		return false
+	}, lockKey("index", b.schema, ""))
+	if err != nil || !taken {
+		return
+	}
+	now, err := inspect(ctx, s, b.schema)
+	if err != nil || now.indexes[typeIndex] {
+		return
+	}
+	in := strings.NewReplacer("{schema}", b.texts.schema, "{concurrently}", "CONCURRENTLY")
+	if _, unfinished := now.indexes[typeIndex]; unfinished {
+		if err := s.script(ctx, "DROP INDEX CONCURRENTLY IF EXISTS "+b.texts.schema+"."+typeIndex); err != nil {
+			return
+		}
+	}
+	err = s.script(ctx, in.Replace(typeIndexSchema))
+	if err != nil && ctx.Err() != nil {
+		// The store closes while it builds: the server is told to leave it.
+		ending, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = s.conn.CancelRequest(ending)
+	}
+}

@@ -1,0 +1,24 @@
+CREATE TABLE IF NOT EXISTS {schema}.events (
+    sequence_number BIGINT PRIMARY KEY,
+    occurred_at TIMESTAMPTZ NOT NULL DEFAULT NOW(),
+    event_type TEXT NOT NULL,
+    payload JSONB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS {schema}.append_batches (
+    first_sequence_number BIGINT PRIMARY KEY,
+    last_sequence_number BIGINT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS {schema}.store_metadata (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS {schema}.durable_stream_cursors (
+    durable_stream_id TEXT PRIMARY KEY,
+    event_query TEXT NOT NULL,
+    last_processed_sequence_number BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS idx_events_type ON {schema}.events (event_type);
+CREATE INDEX IF NOT EXISTS idx_events_occurred_at ON {schema}.events (occurred_at);
+CREATE INDEX IF NOT EXISTS idx_events_payload_gin ON {schema}.events USING gin (payload);
+INSERT INTO {schema}.store_metadata (key, value) VALUES ('store_format_version', '1') ON CONFLICT DO NOTHING;
+INSERT INTO {schema}.store_metadata (key, value) VALUES ('append_batch_boundary_format', 'sparse_v1') ON CONFLICT DO NOTHING;

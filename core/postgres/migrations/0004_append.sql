@@ -1,0 +1,77 @@
+-- Appends a group of batches in one round trip, so that the lock that orders all appenders never waits for a client.
+--
+-- p_head and p_head_at are the head on which the group was decided. If the log has moved on, the group is written behind the new facts when p_movable allows it and none of
+-- them may match one of the conditions (p_condition_types[i], p_condition_predicates[i]); NULL leaves a side open. Batches are ranges of the new facts, from 1.
+--
+-- The first row answers: the head found, whether the group was written, and the head's time. Rows with a type are the facts between p_head and that head, rows with two
+-- numbers and no type their batches; they are left out when the log is not the one of p_head any more, or too far ahead.
+CREATE FUNCTION {schema}.factstr_append_v1(
+    p_lock BIGINT, p_lock_timeout TEXT, p_head BIGINT, p_head_at TIMESTAMPTZ, p_movable BOOLEAN,
+    p_condition_types TEXT[], p_condition_predicates TEXT[],
+    p_times TIMESTAMPTZ[], p_types TEXT[], p_payloads TEXT[], p_firsts BIGINT[], p_lasts BIGINT[]
+) RETURNS TABLE (r_number BIGINT, r_last BIGINT, r_at TIMESTAMPTZ, r_type TEXT, r_payload JSONB)
+LANGUAGE plpgsql VOLATILE
+SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan
+AS $function$
+DECLARE
+    head BIGINT;
+    head_at TIMESTAMPTZ;
+    holds BOOLEAN;
+    behind BOOLEAN := false;
+BEGIN
+    PERFORM set_config('lock_timeout', p_lock_timeout, true);
+    IF current_setting('synchronous_commit') = 'off' THEN
+        PERFORM set_config('synchronous_commit', 'local', true);
+    END IF;
+    -- A statement of its own: the next one sees what was committed while this one waited.
+    PERFORM pg_advisory_xact_lock(p_lock);
+    SELECT e.sequence_number, e.occurred_at INTO head, head_at
+        FROM {schema}.events e WHERE e.sequence_number > 0 ORDER BY e.sequence_number DESC LIMIT 1;
+    IF NOT FOUND THEN
+        head := 0;
+    END IF;
+    holds := head = p_head AND head_at IS NOT DISTINCT FROM p_head_at;
+    IF NOT holds AND head > p_head AND head - p_head <= {rows} AND (
+        p_head = 0 OR EXISTS (SELECT 1 FROM {schema}.events e WHERE e.sequence_number = p_head AND e.occurred_at = p_head_at)
+    ) THEN
+        behind := coalesce((
+            SELECT sum(pg_column_size(e.payload)) <= {bytes} FROM {schema}.events e WHERE e.sequence_number > p_head AND e.sequence_number <= head
+        ), true);
+        holds := behind AND p_movable;
+        IF holds AND cardinality(p_condition_types) > 0 THEN
+            -- LIMIT keeps the new facts a list of their own, whatever the planner thinks of the table.
+            holds := NOT EXISTS (
+                SELECT 1
+                FROM (SELECT e.event_type, e.payload FROM {schema}.events e
+                    WHERE e.sequence_number > p_head AND e.sequence_number <= head ORDER BY e.sequence_number LIMIT {rows}) n
+                JOIN unnest(p_condition_types, p_condition_predicates::JSONB[]) c (type, predicate) ON n.event_type = c.type
+                WHERE c.predicate IS NULL OR n.payload @> c.predicate
+            ) AND NOT EXISTS (
+                SELECT 1
+                FROM unnest(p_condition_types, p_condition_predicates::JSONB[]) c (type, predicate)
+                CROSS JOIN (SELECT e.payload FROM {schema}.events e
+                    WHERE e.sequence_number > p_head AND e.sequence_number <= head ORDER BY e.sequence_number LIMIT {rows}) n
+                WHERE c.type IS NULL AND n.payload @> c.predicate
+            );
+        END IF;
+    END IF;
+    IF holds THEN
+        -- Facts before batches: in the other order this and the Rust store, which locks both tables, could wait for each other.
+        INSERT INTO {schema}.events (sequence_number, occurred_at, event_type, payload)
+            SELECT head + n.position, n.at, n.type, n.payload::JSONB
+            FROM unnest(p_times, p_types, p_payloads) WITH ORDINALITY n (at, type, payload, position);
+        IF cardinality(p_firsts) > 0 THEN
+            INSERT INTO {schema}.append_batches (first_sequence_number, last_sequence_number)
+                SELECT head + b.first, head + b.last FROM unnest(p_firsts, p_lasts) b (first, last);
+        END IF;
+    END IF;
+    RETURN QUERY SELECT head, holds::INT::BIGINT, head_at, NULL::TEXT, NULL::JSONB;
+    IF behind THEN
+        RETURN QUERY SELECT e.sequence_number, NULL::BIGINT, e.occurred_at, e.event_type, e.payload
+            FROM {schema}.events e WHERE e.sequence_number > p_head AND e.sequence_number <= head ORDER BY e.sequence_number;
+        RETURN QUERY SELECT b.first_sequence_number, b.last_sequence_number, NULL::TIMESTAMPTZ, NULL::TEXT, NULL::JSONB
+            FROM {schema}.append_batches b WHERE b.first_sequence_number > p_head AND b.first_sequence_number <= head ORDER BY b.first_sequence_number;
+    END IF;
+END
+$function$;

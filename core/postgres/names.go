@@ -1,0 +1,416 @@
+package postgres
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	factstr "github.com/factstr/factstr-go/core"
+)
+
+const (
+	// pingEvery is how often the connection that holds names is proven to be alive; for how long a proof lets deliveries start; and after what silence of a holder
+	// another store may end its connection. The server itself notices a vanished client after five seconds.
+	pingEvery      = time.Second
+	confirmedFor   = 3 * time.Second
+	silentHolder   = "6 s"
+	pingTimeout    = 2 * time.Second
+	claimGrace     = 500 * time.Millisecond // for a name that is being freed this moment
+	claimPause     = 10 * time.Millisecond
+	reclaimPause   = 50 * time.Millisecond
+	reclaimPauseMx = time.Second
+)
+
+// names are the durable names that this store holds, by advisory locks of one connection. Cursors are written over the same connection, so a holder that was cut off can
+// write none.
+//
+// The session is used by whoever has the token in using; mu guards the rest for moments.
+type names struct {
+	backend *backend
+	using   chan struct{} // holds one token
+	session *session      // of the token's holder; nil when it was never opened or was lost
+
+	mu      sync.Mutex
+	held    map[string]*hold
+	stop    context.CancelFunc
+	keeping bool // ping runs
+	stopped sync.WaitGroup
+}
+
+// hold is one name. Its fields are guarded by names.mu.
+type hold struct {
+	name       string
+	generation int64
+	session    *session // that has the lock
+	proven     time.Time
+	changed    chan struct{} // closed when proven or lost changes
+	lost       chan struct{}
+}
+
+func (n *names) init(b *backend) {
+	n.backend = b
+	n.using = make(chan struct{}, 1)
+	n.using <- struct{}{}
+	n.held = map[string]*hold{}
+}
+
+// close lets go of all names at once.
+func (n *names) close() {
+	if n.using == nil {
+		return
+	}
+	n.mu.Lock()
+	stop := n.stop
+	n.mu.Unlock()
+	if stop != nil {
+		stop()
+		n.stopped.Wait()
+	}
+	<-n.using
+	if n.session != nil {
+		n.session.close()
+		n.session = nil
+	}
+	n.using <- struct{}{}
+}
+
+// with uses the session, which it opens first if needed; then the names that were held are taken again. A session that was lost is let go of.
+func (n *names) with(ctx context.Context, use func(*session) error) error {
+	select {
+	case <-n.using:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { n.using <- struct{}{} }()
+	if !n.session.alive() {
+		n.session = nil
+		limited, cancel := context.WithTimeout(ctx, n.backend.options.ConnectTimeout)
+		defer cancel()
+		s, err := connect(limited, n.backend.direct, false)
+		if err != nil {
+			return err
+		}
+		if err := n.reclaim(limited, s); err != nil {
+			s.drop()
+			return err
+		}
+		n.session = s
+	}
+	err := use(n.session)
+	if lost(err) {
+		n.session.drop()
+		n.session = nil
+	}
+	return err
+}
+
+// reclaim takes the held names on a new session, and lets go of those that another store has registered since.
+func (n *names) reclaim(ctx context.Context, s *session) error {
+	n.mu.Lock()
+	holds := make([]*hold, 0, len(n.held))
+	for _, h := range n.held {
+		holds = append(holds, h)
+	}
+	n.mu.Unlock()
+	for _, h := range holds {
+		begun := time.Now()
+		if old := h.session; old != nil && old.server.started == s.server.started {
+			// Cut off from here, the old backend may still be there.
+			if err := s.run(ctx, "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2::TEXT::TIMESTAMPTZ", old.server.pid, old.server.startedAt); err != nil {
+				return err
+			}
+		}
+		taken, err := n.lock(ctx, s, h.name)
+		if err != nil {
+			return err
+		}
+		generation, found, err := s.one(ctx, n.backend.texts.generation, h.name)
+		if err != nil {
+			return err
+		}
+		switch {
+		case !found || generation != h.generation:
+			if taken {
+				_ = n.unlock(ctx, s, h.name)
+			}
+			n.loseHold(h)
+		case !taken:
+			return factstr.NewError(factstr.CodeBusy, "postgres: durable stream %q is being registered elsewhere", h.name)
+		default:
+			n.mu.Lock()
+			h.session = s
+			n.prove(h, begun)
+			n.mu.Unlock()
+		}
+	}
+	return nil
+}
+
+func (n *names) lock(ctx context.Context, s *session, name string) (taken bool, err error) {
+	err = s.rows(ctx, "SELECT pg_try_advisory_lock($1)", func(row [][]byte) bool {
+		taken = boolOf(row[0])
+		return false
+	}, lockKey("name", n.backend.schema, name))
+	return taken, err
+}
+
+func (n *names) unlock(ctx context.Context, s *session, name string) error {
+	return s.run(ctx, "SELECT pg_advisory_unlock($1)", lockKey("name", n.backend.schema, name))
+}
+
+// prove notes that the server had this hold at that moment. The caller holds mu.
+func (n *names) prove(h *hold, at time.Time) {
+	if at.After(h.proven) {
+		h.proven = at
+		close(h.changed)
+		h.changed = make(chan struct{})
+	}
+}
+
+func (n *names) loseHold(h *hold) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.held[h.name] == h {
+		delete(n.held, h.name)
+	}
+	close(h.lost)
+}
+
+// keep proves once a second that the session is alive, while names are held.
+func (n *names) keep(ctx context.Context) {
+	defer func() { _ = recover() }() // without proofs no delivery starts
+	pause := reclaimPause
+	for {
+		begun := time.Now()
+		limited, cancel := context.WithTimeout(ctx, pingTimeout)
+		err := n.with(limited, func(s *session) error {
+			if err := s.run(limited, "SELECT 1"); err != nil {
+				return err
+			}
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			for _, h := range n.held {
+				if h.session == s {
+					n.prove(h, begun)
+				}
+			}
+			return nil
+		})
+		cancel()
+		wait := pingEvery
+		if err != nil {
+			wait = pause
+			pause = min(2*pause, reclaimPauseMx)
+		} else {
+			pause = reclaimPause
+		}
+		n.mu.Lock()
+		if len(n.held) == 0 || ctx.Err() != nil {
+			n.keeping = false
+			n.mu.Unlock()
+			return
+		}
+		n.mu.Unlock()
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// ClaimStream takes the name, then reads or makes its cursor row. The order of the refusals is that of the Rust store: another query before an active name.
+func (b *backend) ClaimStream(ctx context.Context, name string, query factstr.DurableQuery) (claim factstr.StreamClaim, err error) {
+	const doing = "registering a durable stream"
+	n := &b.names
+	begun := time.Now()
+	for {
+		taken := false
+		var on *session
+		at := time.Now()
+		err := n.with(ctx, func(s *session) error {
+			on = s
+			if _, _, err := b.readCursor(ctx, s, name, query); err != nil {
+				return err
+			}
+			n.mu.Lock()
+			_, ours := n.held[name]
+			n.mu.Unlock()
+			if ours {
+				return factstr.ErrStreamActive(name)
+			}
+			if taken, err = n.lock(ctx, s, name); err != nil || !taken {
+				return err
+			}
+			claim, err = b.register(ctx, s, name, query)
+			if err != nil {
+				_ = n.unlock(ctx, s, name)
+				return err
+			}
+			h := &hold{name: name, generation: int64(claim.Generation), session: s, proven: at, changed: make(chan struct{}), lost: make(chan struct{})}
+			n.hold(h)
+			claim.Confirm, claim.Lost = func(ctx context.Context) error { return n.confirm(ctx, h) }, h.lost
+			claim.Release = func() { n.release(h) }
+			return nil
+		})
+		if lost(err) && ctx.Err() == nil && time.Since(begun) < claimGrace {
+			continue // the connection was idle while the server restarted
+		}
+		if err != nil {
+			return factstr.StreamClaim{}, failure(doing, err)
+		}
+		if taken {
+			return claim, nil
+		}
+		// Another store has it, may be freeing it this moment, or has stopped without closing its connection.
+		if time.Since(begun) > claimGrace {
+			evicted := int64(0)
+			err := n.with(ctx, func(s *session) (err error) {
+				evicted, err = b.evictSilent(ctx, s, name)
+				return err
+			})
+			if err != nil {
+				return factstr.StreamClaim{}, failure(doing, err)
+			}
+			if evicted == 0 {
+				return factstr.StreamClaim{}, factstr.ErrStreamActive(name)
+			}
+			begun = time.Now()
+		}
+		_ = on
+		select {
+		case <-time.After(claimPause):
+		case <-ctx.Done():
+			return factstr.StreamClaim{}, failure(doing, ctx.Err())
+		}
+	}
+}
+
+const evictSilent = "SELECT count(*) FROM (SELECT pg_terminate_backend(a.pid, 1000) AS ended" + lockHolders +
+	" AND a.state = 'idle' AND clock_timestamp() - a.state_change > INTERVAL '" + silentHolder + "') e WHERE ended"
+
+// evictSilent ends the connection of a store that holds a name and has not proven for too long that it is there.
+func (b *backend) evictSilent(ctx context.Context, s *session, name string) (evicted int64, err error) {
+	key := lockKey("name", b.schema, name)
+	evicted, _, err = s.one(ctx, evictSilent, int64(uint64(key)>>32), int64(uint32(key)))
+	return evicted, err
+}
+
+// readCursor returns a name's cursor, and refuses a query that is not the name's.
+func (b *backend) readCursor(ctx context.Context, s *session, name string, query factstr.DurableQuery) (cursor int64, found bool, err error) {
+	same := true
+	err = s.rows(ctx, b.texts.cursor, func(row [][]byte) bool {
+		found, cursor = true, int64Of(row[2])
+		same = query.Same(string(row[0]), string(row[1]))
+		return false
+	}, name)
+	if err == nil && !same {
+		err = factstr.ErrQueryMismatch(name)
+	}
+	return max(cursor, 0), found, err
+}
+
+// register raises the generation and reads the cursor, in this order: a cursor write of an older generation is then either in the cursor or without effect.
+func (b *backend) register(ctx context.Context, s *session, name string, query factstr.DurableQuery) (claim factstr.StreamClaim, err error) {
+	if err := s.script(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED"); err != nil {
+		return claim, err
+	}
+	committed := false
+	defer func() {
+		if !committed && s.alive() {
+			_ = s.script(context.WithoutCancel(ctx), "ROLLBACK")
+		}
+	}()
+	generation, _, err := s.one(ctx, b.texts.raise, name, query.Exact)
+	if err != nil {
+		return claim, err
+	}
+	if err := s.run(ctx, b.texts.enter, name, query.Text); err != nil {
+		return claim, err
+	}
+	cursor, _, err := b.readCursor(ctx, s, name, query)
+	if err != nil {
+		return claim, err
+	}
+	if err := s.script(ctx, "COMMIT"); err != nil {
+		return claim, err
+	}
+	committed = true
+	return factstr.StreamClaim{Generation: uint64(generation), Cursor: uint64(cursor)}, nil
+}
+
+func (n *names) hold(h *hold) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.held[h.name] = h
+	if n.keeping {
+		return
+	}
+	var ctx context.Context
+	if n.stop != nil {
+		n.stop() // of a keeper that has ended
+	}
+	ctx, n.stop = context.WithCancel(context.Background())
+	n.keeping = true
+	n.stopped.Go(func() { n.keep(ctx) })
+}
+
+// release frees a name without waiting for the server. A claim that comes before the server knows waits for a moment.
+func (n *names) release(h *hold) {
+	n.mu.Lock()
+	if n.held[h.name] == h {
+		delete(n.held, h.name)
+	}
+	n.mu.Unlock()
+	go func() {
+		defer func() { _ = recover() }()
+		ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
+		defer cancel()
+		select {
+		case <-n.using:
+		case <-ctx.Done():
+			return
+		}
+		defer func() { n.using <- struct{}{} }()
+		// Another session does not have the lock, or has it for a later claim.
+		if n.session.alive() && n.session == h.session {
+			if err := n.unlock(ctx, n.session, h.name); lost(err) {
+				n.session.drop()
+				n.session = nil
+			}
+		}
+	}()
+}
+
+// confirm waits until the name was proven to be held a short while ago.
+func (n *names) confirm(ctx context.Context, h *hold) error {
+	for {
+		n.mu.Lock()
+		fresh, changed := time.Since(h.proven) < confirmedFor, h.changed
+		n.mu.Unlock()
+		select {
+		case <-h.lost:
+			return factstr.ErrStreamLost(h.name)
+		default:
+		}
+		if fresh {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-h.lost:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (b *backend) WriteCursors(ctx context.Context, writes []factstr.CursorWrite) error {
+	names, generations, numbers := make([]string, len(writes)), make([]int64, len(writes)), make([]int64, len(writes))
+	for i, write := range writes {
+		names[i], generations[i], numbers[i] = write.Name, int64(write.Generation), int64(write.SequenceNumber)
+	}
+	limited, cancel := context.WithTimeout(ctx, b.options.ResponseTimeout)
+	defer cancel()
+	err := b.names.with(limited, func(s *session) error { return s.run(limited, b.texts.cursors, names, generations, numbers) })
+	return failure("storing durable cursors", err)
+}

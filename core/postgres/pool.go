@@ -1,0 +1,51 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// lender lends a session: the pool, or a writer that lends itself.
+type lender interface {
+	with(ctx context.Context, use func(*session) error) error
+}
+
+// pool lends connections that read.
+type pool struct {
+	connections *pgxpool.Pool
+	pooled      bool
+}
+
+func newPool(config *pgxpool.Config, pooled bool, most int) (*pool, error) {
+	config.MaxConns = int32(min(most, 10_000))
+	config.MinConns = 0
+	config.MinIdleConns = 0
+	config.MaxConnIdleTime = 5 * time.Minute
+	connections, err := pgxpool.NewWithConfig(context.Background(), config)
+	return &pool{connections: connections, pooled: pooled}, err
+}
+
+func (p *pool) with(ctx context.Context, use func(*session) error) error {
+	lent, err := p.connections.Acquire(ctx)
+	if err != nil {
+		return failure("connecting", err)
+	}
+	defer lent.Release()
+	return use(&session{conn: lent.Conn().PgConn(), pooled: p.pooled})
+}
+
+func (p *pool) close() { p.connections.Close() }
+
+// lends makes a lender of one session.
+type lends struct{ session *session }
+
+func (l lends) with(_ context.Context, use func(*session) error) error { return use(l.session) }
+
+var (
+	_ lender         = (*pool)(nil)
+	_ lender         = lends{}
+	_ factstr.Reader = reader{}
+)

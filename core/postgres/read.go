@@ -1,0 +1,126 @@
+package postgres
+
+import (
+	"context"
+
+	factstr "github.com/factstr/factstr-go/core"
+)
+
+// reader reads by whatever lends it sessions.
+type reader struct {
+	lender lender
+	texts  *texts
+}
+
+// A page is how much is read by one statement. The first is small, as most reads want little; then they grow up to a size in bytes.
+const (
+	pageRows      = 1_000
+	pageRowsMax   = 10_000
+	pageBytes     = 4 << 20
+	pageRowsMin   = 16
+	drainBytesMax = 1 << 20 // what is read for nothing rather than to give the connection up
+)
+
+func (r reader) Head(ctx context.Context) (head factstr.Head, err error) {
+	err = r.twice(ctx, func(s *session) error {
+		head = factstr.Head{}
+		return s.rows(ctx, r.texts.head, func(row [][]byte) bool {
+			head = headOf(row[0], row[1])
+			return false
+		})
+	})
+	return head, failure("reading the head", err)
+}
+
+// twice tries again what found its connection dead, as those are that were idle while the server restarted.
+func (r reader) twice(ctx context.Context, use func(*session) error) error {
+	err := r.lender.with(ctx, use)
+	if lost(err) && ctx.Err() == nil {
+		err = r.lender.with(ctx, use)
+	}
+	return err
+}
+
+// Scan reads the range in pages.
+func (r reader) Scan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) error {
+	scan.UpTo = min(scan.UpTo, factstr.SequenceMax)
+	question := r.texts.question(scan)
+	rows := pageRows
+	if scan.Wanted > 0 {
+		rows = min(max(scan.Wanted, pageRowsMin), pageRowsMax)
+	}
+	for cuts := 0; scan.After < scan.UpTo; {
+		page := page{rows: rows, visit: visit}
+		err := r.read(ctx, question, scan, &page)
+		// Facts do not change, so a page that was cut off is gone on with behind its last row.
+		cut := lost(err) && ctx.Err() == nil && cuts < 2
+		if cut {
+			cuts++
+		} else if err != nil {
+			return failure("reading", err)
+		}
+		if page.enough || page.count < rows && !cut {
+			return nil
+		}
+		if page.count == 0 {
+			continue
+		}
+		if scan.Descending {
+			scan.UpTo = page.last - 1
+		} else {
+			scan.After = page.last
+		}
+		rows = min(10*rows, max(pageRowsMin, pageBytes/max(1, page.bytes/page.count)), question.rowsMax)
+	}
+	return nil
+}
+
+// page is what one statement reads.
+type page struct {
+	rows   int
+	visit  func(factstr.EventRecord) bool
+	count  int
+	bytes  int
+	last   uint64
+	enough bool
+}
+
+func (r reader) read(ctx context.Context, q question, scan factstr.Scan, page *page) error {
+	return r.lender.with(ctx, func(s *session) error {
+		err := s.rows(ctx, q.text, func(row [][]byte) bool {
+			record := recordOf(row[0], row[1], row[2], row[3])
+			page.count++
+			page.bytes += len(record.Payload) + len(record.EventType) + 64
+			page.last = record.SequenceNumber
+			page.enough = !page.visit(record)
+			if page.enough && (page.rows-page.count)*(page.bytes/page.count) > drainBytesMax {
+				s.drop()
+			}
+			return !page.enough
+		}, append([]any{int64(scan.After), int64(scan.UpTo), int64(page.rows)}, q.values...)...)
+		if page.enough {
+			return nil
+		}
+		return err
+	})
+}
+
+func (r reader) Boundaries(ctx context.Context, after, upTo uint64, visit func(factstr.Boundary)) error {
+	var found []factstr.Boundary
+	err := r.twice(ctx, func(s *session) error {
+		found = found[:0]
+		return s.rows(ctx, r.texts.boundaries, func(row [][]byte) bool {
+			if first, last := int64Of(row[0]), int64Of(row[1]); first > 0 && last >= first && uint64(last) > after {
+				found = append(found, factstr.Boundary{First: uint64(first), Last: uint64(last)})
+			}
+			return true
+		}, int64(after), int64(min(upTo, factstr.SequenceMax)))
+	})
+	if err != nil {
+		return failure("reading the batches", err)
+	}
+	for _, boundary := range found {
+		visit(boundary)
+	}
+	return nil
+}

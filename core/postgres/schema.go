@@ -1,0 +1,288 @@
+package postgres
+
+import (
+	"context"
+	_ "embed"
+	"slices"
+	"strconv"
+	"strings"
+
+	factstr "github.com/factstr/factstr-go/core"
+)
+
+// The format is that of the Rust store, which creates the same tables and reads no version: every statement leaves alone what exists.
+//
+//go:embed migrations/0001_store.sql
+var storeSchema string
+
+//go:embed migrations/0002_durable_streams.sql
+var durableStreamsSchema string
+
+//go:embed migrations/0003_type_index.sql
+var typeIndexSchema string
+
+// A later version of the function gets another name, so that processes of both versions can use one log.
+//
+//go:embed migrations/0004_append.sql
+var appendSchema string
+
+const appendFunction = "factstr_append_v1"
+
+// What the append function returns of facts that its caller did not know, at most. Whoever is further behind reads them first.
+const (
+	behindRowsMax  = 10_000
+	behindBytesMax = 4 << 20
+)
+
+// indexAtOnceMax is the size of a log whose index on types is built while opening; for a larger one it is built beside the writers.
+const indexAtOnceMax = 200_000
+
+var tables = []struct {
+	name    string
+	columns []string
+}{
+	{"events", []string{"sequence_number", "occurred_at", "event_type", "payload"}},
+	{"append_batches", []string{"first_sequence_number", "last_sequence_number"}},
+	{"durable_stream_cursors", []string{"durable_stream_id", "event_query", "last_processed_sequence_number"}},
+	{"store_metadata", []string{"key", "value"}},
+}
+
+// found is what a schema holds.
+type found struct {
+	schema    bool // exists
+	columns   map[string][]string
+	indexes   map[string]bool // true: usable
+	function  bool
+	durables  bool // the table of generations
+	head      int64
+	version   string
+	boundary  string
+	mayCreate bool // in the schema, or the schema itself
+	owner     bool // of the events
+}
+
+// complete tells that the store of the Rust format is there.
+func (f *found) complete() bool {
+	for _, table := range tables {
+		if len(f.columns[table.name]) == 0 {
+			return false
+		}
+	}
+	for _, index := range []string{"idx_events_type", "idx_events_occurred_at", "idx_events_payload_gin"} {
+		if _, ok := f.indexes[index]; !ok && f.owner {
+			return false // without the right to make it the store goes without, slower
+		}
+	}
+	return f.version != "" && f.boundary != ""
+}
+
+const typeIndex = "factstr_events_type_sequence"
+
+// currentSchema is where the connection's own settings would create tables.
+func currentSchema(ctx context.Context, s *session) (schema string, err error) {
+	err = s.rows(ctx, "SELECT current_schema()::TEXT", func(row [][]byte) bool {
+		schema = string(row[0])
+		return false
+	})
+	if err == nil && schema == "" {
+		err = factstr.NewError(factstr.CodeInvalidArgument, "no schema of the connection's search_path exists; create one, or name it by the option schema")
+	}
+	return schema, failure("opening", err)
+}
+
+// prepareSchema checks the format and creates what is missing as far as the role may. It writes nothing when nothing is missing.
+func prepareSchema(ctx context.Context, s *session, schema string) (*found, error) {
+	f, err := inspect(ctx, s, schema)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.check(ctx, s, schema); err != nil {
+		return nil, err
+	}
+	if s.server.inRecovery || f.complete() && f.durables && f.function && !f.lacksIndexAtOnce() {
+		return f, readable(f, s, schema)
+	}
+	if f.complete() && !f.mayCreate {
+		return f, nil // what is ours can be done without
+	}
+	// Two processes that create at once: the Rust store's does not wait for this lock, so one of them may fail and look again.
+	for try := 0; ; try++ {
+		f, err = create(ctx, s, schema)
+		switch state(err) {
+		case uniqueViolation, "42P07", "42710", "42P06", "40P01", "42723", "XX000":
+			if try < 5 {
+				continue
+			}
+		}
+		if err != nil {
+			return nil, failure("creating the store in schema "+strconv.Quote(schema), err)
+		}
+		return f, nil
+	}
+}
+
+// readable refuses a standby that holds no store.
+func readable(f *found, s *session, schema string) error {
+	if s.server.inRecovery && !f.complete() {
+		return factstr.NewError(factstr.CodeReadOnly, "postgres: schema %q holds no store and the server is a standby; open the store on the primary first", schema)
+	}
+	return nil
+}
+
+func (f *found) lacksIndexAtOnce() bool {
+	return !f.indexes[typeIndex] && f.owner && f.head <= indexAtOnceMax
+}
+
+func create(ctx context.Context, s *session, schema string) (*found, error) {
+	in := strings.NewReplacer("{schema}", quoted(schema), "{concurrently}", "",
+		"{rows}", strconv.Itoa(behindRowsMax), "{bytes}", strconv.Itoa(behindBytesMax))
+	if err := s.script(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL client_min_messages = warning; SELECT pg_advisory_xact_lock("+strconv.FormatInt(lockKey("create", schema, ""), 10)+")"); err != nil {
+		return nil, err
+	}
+	committed := false
+	defer func() {
+		if !committed && s.alive() {
+			_ = s.script(context.WithoutCancel(ctx), "ROLLBACK")
+		}
+	}()
+	f, err := inspect(ctx, s, schema)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.check(ctx, s, schema); err != nil {
+		return nil, err
+	}
+	var missing []string
+	if !f.schema {
+		missing = append(missing, "CREATE SCHEMA IF NOT EXISTS "+quoted(schema))
+	}
+	if !f.complete() {
+		missing = append(missing, storeSchema)
+		f.owner = f.owner || len(f.columns["events"]) == 0
+	}
+	if !f.durables {
+		missing = append(missing, durableStreamsSchema)
+	}
+	if f.lacksIndexAtOnce() {
+		missing = append(missing, typeIndexSchema)
+	}
+	if !f.function {
+		missing = append(missing, appendSchema)
+	}
+	for _, text := range missing {
+		if err := s.script(ctx, in.Replace(text)); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.script(ctx, "COMMIT"); err != nil {
+		return nil, err
+	}
+	committed = true
+	return inspect(ctx, s, schema)
+}
+
+const inspection = `SELECT 'column', c.relname::TEXT, a.attname::TEXT FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p')
+		JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped WHERE n.nspname = $1
+	UNION ALL SELECT 'index', c.relname::TEXT, i.indisvalid::TEXT FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
+		JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid WHERE n.nspname = $1
+	UNION ALL SELECT 'function', p.proname::TEXT, has_function_privilege(p.oid, 'EXECUTE')::TEXT FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_proc p ON p.pronamespace = n.oid WHERE n.nspname = $1 AND p.proname = $2
+	UNION ALL SELECT 'schema', n.nspname::TEXT, has_schema_privilege(n.oid, 'CREATE')::TEXT FROM pg_catalog.pg_namespace n WHERE n.nspname = $1
+	UNION ALL SELECT 'database', '', has_database_privilege(current_database(), 'CREATE')::TEXT
+	UNION ALL SELECT 'owner', '', pg_catalog.pg_has_role(c.relowner, 'USAGE')::TEXT FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid WHERE n.nspname = $1 AND c.relname = 'events'
+	UNION ALL SELECT 'encoding', '', pg_catalog.getdatabaseencoding()::TEXT`
+
+// inspect reads what a schema holds.
+func inspect(ctx context.Context, s *session, schema string) (*found, error) {
+	f := &found{columns: map[string][]string{}, indexes: map[string]bool{}}
+	var encoding string
+	var inDatabase bool
+	err := s.rows(ctx, inspection, func(row [][]byte) bool {
+		name, detail := string(row[1]), string(row[2])
+		switch string(row[0]) {
+		case "column":
+			f.columns[name] = append(f.columns[name], detail)
+		case "index":
+			f.indexes[name] = detail == "true"
+		case "function":
+			f.function = detail == "true"
+		case "schema":
+			f.schema, f.mayCreate = true, detail == "true"
+		case "database":
+			inDatabase = detail == "true"
+		case "owner":
+			f.owner = detail == "true"
+		case "encoding":
+			encoding = detail
+		}
+		return true
+	}, schema, appendFunction)
+	if err != nil {
+		return nil, failure("reading the format", err)
+	}
+	if encoding != "UTF8" {
+		return nil, factstr.NewError(factstr.CodeUnsupportedFormat, "postgres: the database's encoding is %s; create one with encoding UTF8", encoding)
+	}
+	if !f.schema {
+		f.mayCreate = inDatabase
+	}
+	f.durables = len(f.columns["factstr_durable_streams"]) > 0
+	if len(f.columns["store_metadata"]) > 0 {
+		err = s.rows(ctx, "SELECT key, value FROM "+quoted(schema)+".store_metadata", func(row [][]byte) bool {
+			switch string(row[0]) {
+			case "store_format_version":
+				f.version = string(row[1])
+			case "append_batch_boundary_format":
+				f.boundary = string(row[1])
+			}
+			return true
+		})
+	}
+	if err == nil && slices.Contains(f.columns["events"], "sequence_number") {
+		f.head, _, err = s.one(ctx, "SELECT max(sequence_number) FROM "+quoted(schema)+".events")
+	}
+	return f, failure("reading the format", err)
+}
+
+// check refuses what is not a store or a newer one.
+func (f *found) check(ctx context.Context, s *session, schema string) error {
+	where := "schema " + strconv.Quote(schema)
+	for _, table := range tables {
+		have := f.columns[table.name]
+		for _, column := range table.columns {
+			if len(have) > 0 && !slices.Contains(have, column) {
+				return factstr.NewError(factstr.CodeUnsupportedFormat, "postgres: %s holds no factstr store: its table %s has no column %s; use another schema", where, table.name, column)
+			}
+		}
+	}
+	switch {
+	case f.version != "" && f.version != "1":
+		return factstr.NewError(factstr.CodeUnsupportedFormat, "postgres: %s has store_format_version %s, this library reads 1; open it with a newer version", where, f.version)
+	case f.boundary != "" && f.boundary != "sparse_v1":
+		return factstr.NewError(factstr.CodeUnsupportedFormat, "postgres: %s has append_batch_boundary_format %s, this library reads sparse_v1; open it with a newer version", where, f.boundary)
+	case f.boundary == "" && len(f.columns["events"]) > 0:
+		return f.checkDense(ctx, s, schema)
+	}
+	return nil
+}
+
+// checkDense lets a store of before 0.5 pass, where every batch has its row. One without the marker is sound only if the rows cover the whole log.
+func (f *found) checkDense(ctx context.Context, s *session, schema string) error {
+	dense := f.head == 0
+	if len(f.columns["append_batches"]) > 0 && !dense {
+		err := s.rows(ctx, strings.ReplaceAll(`SELECT coalesce(bool_and(first_sequence_number = before + 1 AND last_sequence_number >= first_sequence_number), false)
+				AND coalesce(max(last_sequence_number), 0) = (SELECT max(sequence_number) FROM {schema}.events)
+			FROM (SELECT first_sequence_number, last_sequence_number, lag(last_sequence_number, 1, 0::BIGINT) OVER (ORDER BY first_sequence_number) AS before FROM {schema}.append_batches) b`,
+			"{schema}", quoted(schema)), func(row [][]byte) bool {
+			dense = boolOf(row[0])
+			return false
+		})
+		if err != nil {
+			return failure("reading the format", err)
+		}
+	}
+	if !dense {
+		return factstr.NewError(factstr.CodeUnsupportedFormat,
+			"postgres: schema %q has no marker append_batch_boundary_format and its append_batches do not cover the log without a gap, so batches cannot be told; import its events into a new store", schema)
+	}
+	return nil
+}

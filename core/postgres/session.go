@@ -1,0 +1,177 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// session is one connection. One goroutine at a time uses it.
+type session struct {
+	conn *pgconn.PgConn
+	// pooled: behind a pooler in transaction mode no setting and no prepared statement outlives a transaction.
+	pooled bool
+	server server
+}
+
+// server is what tells a backend of the server from every other one, so that it can be said whether it is gone.
+type server struct {
+	pid        int64
+	startedAt  string // of the backend
+	started    string // the server itself
+	inRecovery bool
+}
+
+const (
+	cachedStatements = 200
+	// A client that stopped in the middle of a transaction loses it after this.
+	idleTransactionMS = 5000
+)
+
+// settings hold for the connections that core leads to the server itself. Their sum: a vanished client is noticed within five seconds, and a query is planned for
+// its own values.
+func settings(c *pgconn.Config) {
+	for name, value := range map[string]string{
+		"default_transaction_isolation":       "read committed",
+		"plan_cache_mode":                     "force_custom_plan",
+		"idle_in_transaction_session_timeout": strconv.Itoa(idleTransactionMS),
+		"tcp_keepalives_idle":                 "2",
+		"tcp_keepalives_interval":             "1",
+		"tcp_keepalives_count":                "3",
+		"tcp_user_timeout":                    "5000",
+	} {
+		c.RuntimeParams[name] = value
+	}
+}
+
+// connect opens a session for writing or for locks, which knows its backend.
+func connect(ctx context.Context, config *pgconn.Config, pooled bool) (*session, error) {
+	conn, err := pgconn.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{conn: conn, pooled: pooled}
+	err = s.rows(ctx, `SELECT pg_is_in_recovery(), pg_backend_pid()::BIGINT, pg_postmaster_start_time()::TEXT,
+		(SELECT backend_start::TEXT FROM pg_stat_activity WHERE pid = pg_backend_pid())`, func(row [][]byte) bool {
+		s.server = server{inRecovery: boolOf(row[0]), pid: int64Of(row[1]), started: string(row[2]), startedAt: string(row[3])}
+		return true
+	})
+	if err != nil {
+		s.drop()
+		return nil, err
+	}
+	return s, nil
+}
+
+// drop closes without waiting for the server.
+func (s *session) drop() {
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = s.conn.Close(ended)
+}
+
+func (s *session) alive() bool { return s != nil && !s.conn.IsClosed() }
+
+// rows visits the rows of a statement until visit returns false. Columns are binary and valid during the visit only.
+func (s *session) rows(ctx context.Context, text string, visit func(row [][]byte) (more bool), values ...any) error {
+	a := argumentsOf(values)
+	var result *pgconn.ResultReader
+	if name, err := s.prepare(ctx, text, a.types); err != nil {
+		return err
+	} else if name != "" {
+		result = s.conn.ExecPrepared(ctx, name, a.values, a.formats, []int16{binaryFormat})
+	} else {
+		result = s.conn.ExecParams(ctx, text, a.values, a.types, a.formats, []int16{binaryFormat})
+	}
+	return drain(result, visit)
+}
+
+// drain reads a result to its end, also after visit has had enough.
+func drain(result *pgconn.ResultReader, visit func(row [][]byte) (more bool)) error {
+	more := true
+	for result.NextRow() {
+		if more {
+			more = visit(result.Values())
+		}
+	}
+	_, err := result.Close()
+	return err
+}
+
+// run executes a statement that answers nothing of interest.
+func (s *session) run(ctx context.Context, text string, values ...any) error {
+	return s.rows(ctx, text, func([][]byte) bool { return true }, values...)
+}
+
+// one returns the number in the first column of the first row.
+func (s *session) one(ctx context.Context, text string, values ...any) (number int64, found bool, err error) {
+	err = s.rows(ctx, text, func(row [][]byte) bool {
+		if row[0] != nil {
+			number, found = int64Of(row[0]), true
+		}
+		return false
+	}, values...)
+	return number, found, err
+}
+
+// script executes statements without parameters in one transaction of their own.
+func (s *session) script(ctx context.Context, text string) error {
+	_, err := s.conn.Exec(ctx, text).ReadAll()
+	return err
+}
+
+type statements map[string]string // names by text
+
+// prepare returns the name of a prepared statement, "" if the text goes along with each execution.
+func (s *session) prepare(ctx context.Context, text string, types []uint32) (name string, err error) {
+	if s.pooled {
+		return "", nil
+	}
+	const key = "factstr"
+	prepared, _ := s.conn.CustomData()[key].(statements)
+	if prepared == nil {
+		prepared = statements{}
+		s.conn.CustomData()[key] = prepared
+	}
+	if name = prepared[text]; name != "" || len(prepared) >= cachedStatements {
+		return name, nil
+	}
+	name = fmt.Sprintf("factstr_%d", len(prepared))
+	if _, err := s.conn.Prepare(ctx, name, text, types); err != nil {
+		return "", err
+	}
+	prepared[text] = name
+	return name, nil
+}
+
+// send puts a statement into a pipeline.
+func (s *session) send(pipeline *pgconn.Pipeline, name, text string, values ...any) {
+	a := argumentsOf(values)
+	if name != "" {
+		pipeline.SendQueryPrepared(name, a.values, a.formats, []int16{binaryFormat})
+	} else {
+		pipeline.SendQueryParams(text, a.values, a.types, a.formats, []int16{binaryFormat})
+	}
+}
+
+// quoted spells an identifier.
+func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+// copied is a configuration that can be changed.
+func copied(c *pgconn.Config) *pgconn.Config {
+	c = c.Copy()
+	c.RuntimeParams = maps.Clone(c.RuntimeParams)
+	return c
+}
+
+// close tells the server, so that it frees what the session holds at once.
+func (s *session) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = s.conn.Close(ctx)
+}

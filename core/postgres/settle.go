@@ -1,0 +1,90 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	factstr "github.com/factstr/factstr-go/core"
+)
+
+// settle finds out what became of a commit whose answer was lost. The transaction's own number does not tell: after a crash the server gives it to another one. What tells is
+// the row, once the backend that may still be writing it is gone.
+func (b *backend) settle(ctx context.Context, a *attempt, cause error) error {
+	a.cause = cause
+	b.dropWriter()
+	ctx, cancel := context.WithTimeout(ctx, b.options.ResponseTimeout)
+	defer cancel()
+	for pause := 20 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		settled, err := b.look(ctx, a)
+		if settled {
+			return nil
+		}
+		if err != nil && ctx.Err() == nil {
+			cause = err
+		}
+		select {
+		case <-time.After(pause):
+			continue
+		case <-ctx.Done():
+		}
+		return factstr.NewError(factstr.CodeCommitUnknown, "postgres: the connection was lost during the commit, and what became of it could not be found out: %w", failure("append", cause))
+	}
+}
+
+// look is one try of settle.
+func (b *backend) look(ctx context.Context, a *attempt) (settled bool, err error) {
+	attempt, cancel := context.WithTimeout(ctx, b.options.ConnectTimeout)
+	defer cancel()
+	s, err := connect(attempt, b.direct, false)
+	if err != nil {
+		return false, err
+	}
+	defer func() {
+		if settled && !b.pooled {
+			b.writer = s
+		} else {
+			s.drop()
+		}
+	}()
+	if s.server.inRecovery {
+		return false, factstr.NewError(factstr.CodeReadOnly, "postgres: the server is a standby")
+	}
+	if gone, err := a.gone(attempt, s); err != nil || !gone {
+		return false, err
+	}
+	first := &a.proposal.Records[0]
+	// A row keeps the lower half of the number of its transaction.
+	const lowerHalf = 1<<32 - 1
+	number, found, err := s.one(attempt, b.texts.settle, int64(a.proposal.Head.SequenceNumber), microsOf(first.OccurredAt), first.EventType, []byte(first.Payload), int64(a.xid&lowerHalf))
+	if err != nil {
+		return false, err
+	}
+	if found {
+		a.written, a.after = true, uint64(number)-1
+	}
+	return true, nil
+}
+
+// gone tells that the transaction of a lost commit cannot go on. s is a new session on what is the primary now.
+func (a *attempt) gone(ctx context.Context, s *session) (gone bool, err error) {
+	old := a.session.server
+	if old.started != s.server.started {
+		return true, nil // the server was started since, or another one was promoted
+	}
+	running, values := "pid = $1 AND backend_start = $2::TEXT::TIMESTAMPTZ", []any{a.pid, old.startedAt}
+	if a.session.pooled {
+		// The backend may serve somebody else by now, so only the transaction counts.
+		if a.xid == 0 {
+			return false, factstr.BackendFailure(factstr.ReasonConnection, "postgres: the pooler lost the transaction before its number was known")
+		}
+		running, values = "pid = $1 AND backend_xid::TEXT::BIGINT = $2", []any{a.pid, int64(uint32(a.xid))}
+	}
+	if err := s.run(ctx, "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE "+running, values...); err != nil {
+		return false, err
+	}
+	err = s.rows(ctx, "SELECT NOT EXISTS (SELECT 1 FROM pg_stat_activity WHERE "+running+")", func(row [][]byte) bool {
+		gone = boolOf(row[0])
+		return false
+	}, values...)
+	return gone, err
+}

@@ -1,0 +1,133 @@
+package postgres
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	factstr "github.com/factstr/factstr-go/core"
+)
+
+// texts are the statements of a store. Every name in them carries the schema, so that no search_path matters.
+type texts struct {
+	schema     string // quoted
+	head       string
+	boundaries string
+	append     string
+	insert     string
+	batches    string
+	settle     string
+	cursor     string
+	raise      string
+	enter      string
+	cursors    string
+	generation string
+}
+
+func textsOf(schema string) *texts {
+	in := strings.NewReplacer("{schema}", quoted(schema))
+	return &texts{
+		schema: quoted(schema),
+		head:   in.Replace("SELECT sequence_number, occurred_at FROM {schema}.events WHERE sequence_number > 0 ORDER BY sequence_number DESC LIMIT 1"),
+		// A batch that overlaps the range starts at the last one that starts up to its beginning, or later.
+		boundaries: in.Replace(`SELECT first_sequence_number, last_sequence_number FROM {schema}.append_batches
+			WHERE first_sequence_number >= (SELECT coalesce(max(first_sequence_number), 0) FROM {schema}.append_batches WHERE first_sequence_number <= $1)
+			AND first_sequence_number <= $2 ORDER BY first_sequence_number`),
+		append: in.Replace("SELECT * FROM {schema}.factstr_append_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"),
+		insert: in.Replace(`INSERT INTO {schema}.events (sequence_number, occurred_at, event_type, payload)
+			SELECT $1 + n.position, n.at, n.type, n.payload::JSONB FROM unnest($2, $3, $4) WITH ORDINALITY n (at, type, payload, position)`),
+		batches: in.Replace(`INSERT INTO {schema}.append_batches (first_sequence_number, last_sequence_number)
+			SELECT $1 + b.first, $1 + b.last FROM unnest($2, $3) b (first, last)`),
+		settle: in.Replace(`SELECT sequence_number FROM {schema}.events WHERE sequence_number > $1 AND occurred_at = $2 AND event_type = $3 AND payload = $4::JSONB
+			AND ($5 = 0 OR xmin::TEXT::BIGINT = $5) ORDER BY sequence_number LIMIT 1`),
+		cursor: in.Replace(`SELECT k.event_query, d.exact_query, k.last_processed_sequence_number FROM {schema}.durable_stream_cursors k
+			LEFT JOIN {schema}.factstr_durable_streams d ON d.name = k.durable_stream_id WHERE k.durable_stream_id = $1`),
+		// Above every generation that a lost table may have given out.
+		raise: in.Replace(`INSERT INTO {schema}.factstr_durable_streams AS d (name, generation, exact_query) VALUES ($1, (extract(epoch FROM clock_timestamp()) * 1000000)::BIGINT, $2)
+			ON CONFLICT (name) DO UPDATE SET generation = greatest(d.generation + 1, excluded.generation), exact_query = excluded.exact_query RETURNING generation`),
+		enter: in.Replace(`INSERT INTO {schema}.durable_stream_cursors (durable_stream_id, event_query, last_processed_sequence_number) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING`),
+		// Whoever registers a name waits for a cursor write that has looked at its generation, and is waited for by one that has not.
+		cursors: in.Replace(`WITH w AS (
+				SELECT d.name, w.number FROM {schema}.factstr_durable_streams d JOIN unnest($1, $2, $3) w (name, generation, number) ON d.name = w.name AND d.generation = w.generation
+				ORDER BY d.name FOR SHARE OF d)
+			UPDATE {schema}.durable_stream_cursors k SET last_processed_sequence_number = w.number FROM w
+			WHERE k.durable_stream_id = w.name AND k.last_processed_sequence_number < w.number`),
+		generation: in.Replace("SELECT generation FROM {schema}.factstr_durable_streams WHERE name = $1"),
+	}
+}
+
+// question is the statement that reads a page of candidates: $1 and $2 are the range, $3 the number of rows, then come values.
+type question struct {
+	text    string
+	values  []any
+	rowsMax int
+}
+
+const (
+	// mergeMax is how many types are read through the index on types, one after the other; a scan for more goes through the whole range.
+	mergeMax = 64
+	// predicatesMax is how many predicates the server is asked to look for. Of a query with more it returns all facts of the types.
+	predicatesMax = 1_000
+	// selectedRowsMax is the largest page of a selective scan. Each page looks for all candidates again, so it is larger than others.
+	selectedRowsMax = 100_000
+)
+
+// question compiles a scan. Without predicates the rows come in order from an index. With predicates the candidates are collected first, by whatever the planner
+// finds best, and then put in order: a planner that may stop early reads the whole log backwards for a predicate that nothing matches.
+func (t *texts) question(scan factstr.Scan) question {
+	order := "ORDER BY sequence_number"
+	if scan.Descending {
+		order += " DESC"
+	}
+	const columns = "SELECT sequence_number, occurred_at, event_type, payload"
+	const inRange = "sequence_number > $1 AND sequence_number <= $2"
+	from := " FROM " + t.schema + ".events e"
+	types, constrained := scan.Plan.Types()
+	condition, values, selective := "", []any(nil), false
+	if !scan.Plan.Everything() {
+		condition, values, selective = conditionOf(scan.Plan, constrained)
+	}
+	switch {
+	case selective:
+		return question{rowsMax: selectedRowsMax, values: values, text: fmt.Sprintf(
+			"SELECT e.sequence_number, e.occurred_at, e.event_type, e.payload FROM (SELECT sequence_number FROM (SELECT sequence_number%s WHERE %s AND (%s) OFFSET 0) c %s LIMIT $3) p JOIN %s.events e USING (sequence_number) %s",
+			from, inRange, condition, order, t.schema, order)}
+	case constrained && len(types) <= mergeMax:
+		return question{rowsMax: pageRowsMax, values: []any{types}, text: fmt.Sprintf(
+			"SELECT e.sequence_number, e.occurred_at, e.event_type, e.payload FROM unnest($4::TEXT[]) t (type) CROSS JOIN LATERAL (%s%s WHERE e.event_type = t.type AND %s %s LIMIT $3) e %s LIMIT $3",
+			columns, from, inRange, order, order)}
+	case constrained:
+		return question{rowsMax: pageRowsMax, values: []any{types}, text: columns + from + " WHERE " + inRange + " AND event_type = ANY ($4::TEXT[]) " + order + " LIMIT $3"}
+	}
+	return question{rowsMax: pageRowsMax, text: columns + from + " WHERE " + inRange + " " + order + " LIMIT $3"}
+}
+
+// conditionOf spells a plan's candidates, with parameters from $4 on. It is not selective if there are too many predicates, or if an alternative has none while the types
+// alone say where to look.
+func conditionOf(plan *factstr.Plan, constrained bool) (condition string, values []any, selective bool) {
+	var alternatives []string
+	parameter := func(value any) string {
+		values = append(values, value)
+		return "$" + strconv.Itoa(len(values)+3)
+	}
+	predicates := 0
+	for _, candidate := range plan.Candidates() {
+		predicates += len(candidate.Predicates)
+		if candidate.Predicates == nil && constrained || predicates > predicatesMax {
+			return "", nil, false
+		}
+		var both []string
+		if candidate.Types != nil {
+			both = append(both, "event_type = ANY ("+parameter(candidate.Types)+"::TEXT[])")
+		}
+		if candidate.Predicates != nil {
+			either := make([]string, len(candidate.Predicates))
+			for i, predicate := range candidate.Predicates {
+				either[i] = "payload @> " + parameter(predicate) + "::TEXT::JSONB"
+			}
+			both = append(both, "("+strings.Join(either, " OR ")+")")
+		}
+		alternatives = append(alternatives, strings.Join(both, " AND "))
+	}
+	return strings.Join(alternatives, " OR "), values, true
+}

@@ -1,0 +1,121 @@
+package postgres
+
+import (
+	"context"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// parseURL reads a libpq URL or keyword string, also in the spelling of the Rust store's driver. field names it in messages, which say nothing of
+// its content since that may be a password.
+func parseURL(field, text string, options Options) (*pgxpool.Config, error) {
+	if strings.TrimSpace(text) == "" {
+		return nil, factstr.NewError(factstr.CodeInvalidArgument, "%s is empty; give a URL such as postgres://user@host:5432/database", field)
+	}
+	if strings.IndexByte(text, 0) >= 0 {
+		return nil, factstr.NewError(factstr.CodeInvalidArgument, "%s holds a NUL byte", field)
+	}
+	config, err := pgxpool.ParseConfig(translated(text))
+	if err != nil || !isConnectionText(text) {
+		return nil, factstr.NewError(factstr.CodeInvalidArgument,
+			"%s cannot be read; it must look like postgres://user:password@host:5432/database?sslmode=require, with special characters percent-encoded", field)
+	}
+	c := &config.ConnConfig.Config
+	c.ConnectTimeout = options.ConnectTimeout
+	dial := dialer()
+	c.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		return dial.DialContext(ctx, network, address)
+	}
+	if options.ApplicationName != "" {
+		c.RuntimeParams["application_name"] = options.ApplicationName
+	} else if c.RuntimeParams["application_name"] == "" {
+		c.RuntimeParams["application_name"] = "factstr"
+	}
+	c.RuntimeParams["client_encoding"] = "UTF8"
+	// Of several hosts the primary is meant, wherever it is now.
+	if c.ValidateConnect == nil && len(hosts(c)) > 1 {
+		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+	return config, nil
+}
+
+func isConnectionText(text string) bool {
+	return strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://") || !strings.Contains(text, "://") && strings.Contains(text, "=")
+}
+
+func hosts(c *pgconn.Config) map[string]struct{} {
+	hosts := map[string]struct{}{net.JoinHostPort(c.Host, "") + string(rune(c.Port)): {}}
+	for _, fallback := range c.Fallbacks {
+		hosts[net.JoinHostPort(fallback.Host, "")+string(rune(fallback.Port))] = struct{}{}
+	}
+	return hosts
+}
+
+// rustParameters are those that the Rust store's driver spells in its own way; "" is left out, since it is about that driver.
+var rustParameters = map[string]string{
+	"ssl-mode": "sslmode", "ssl-root-cert": "sslrootcert", "ssl-ca": "sslrootcert", "ssl-cert": "sslcert", "ssl-key": "sslkey", "statement-cache-capacity": "",
+}
+
+// translated rewrites the parameters of a URL that only the Rust store's driver knows: options[name]=value and those above.
+func translated(text string) string {
+	base, query, found := strings.Cut(text, "?")
+	if !found || !strings.Contains(base, "://") {
+		return text
+	}
+	var kept, settings []string
+	for part := range strings.SplitSeq(query, "&") {
+		key, value, _ := strings.Cut(part, "=")
+		name, err := url.QueryUnescape(key)
+		if err != nil {
+			return text
+		}
+		setting, isOption := strings.CutPrefix(name, "options[")
+		known, isRust := rustParameters[name]
+		switch {
+		case isOption && strings.HasSuffix(setting, "]"):
+			plain, err := url.QueryUnescape(value)
+			if err != nil {
+				return text
+			}
+			settings = append(settings, "-c "+strings.TrimSuffix(setting, "]")+"="+strings.NewReplacer(`\`, `\\`, " ", `\ `).Replace(plain))
+		case name == "options":
+			plain, err := url.QueryUnescape(value)
+			if err != nil {
+				return text
+			}
+			settings = append(settings, plain)
+		case isRust && known != "":
+			kept = append(kept, known+"="+value)
+		case !isRust:
+			kept = append(kept, part)
+		}
+	}
+	if len(settings) > 0 {
+		kept = append(kept, "options="+strings.ReplaceAll(url.QueryEscape(strings.Join(settings, " ")), "+", "%20"))
+	}
+	if len(kept) == 0 {
+		return base
+	}
+	return base + "?" + strings.Join(kept, "&")
+}
+
+func withDefaults(o Options) Options {
+	if o.ConnectionsMax <= 0 {
+		o.ConnectionsMax = 4
+	}
+	for _, each := range []struct {
+		value *time.Duration
+		is    time.Duration
+	}{{&o.ConnectTimeout, 5 * time.Second}, {&o.LockTimeout, 5 * time.Second}, {&o.ResponseTimeout, 30 * time.Second}, {&o.PollInterval, 250 * time.Millisecond}} {
+		if *each.value <= 0 {
+			*each.value = each.is
+		}
+	}
+	return o
+}

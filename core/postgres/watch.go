@@ -1,0 +1,151 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Other stores are told of a commit by a notification, which gets them to look at the log at once. It is sent after the commit, since a full queue of
+// notifications would fail the transaction, and it may get lost: whoever watches looks now and then all the same.
+
+func (b *backend) channel() string {
+	return fmt.Sprintf("factstr_%016x", uint64(lockKey("channel", b.schema, "")))
+}
+
+// notifier sends the notifications, on a goroutine of its own. Commits that come while one is being sent share the next.
+type notifier struct {
+	backend *backend
+	wake    chan struct{}
+	stop    context.CancelFunc
+	stopped sync.WaitGroup
+}
+
+func (n *notifier) init(b *backend) {
+	n.backend = b
+	n.wake = make(chan struct{}, 1)
+	var ctx context.Context
+	ctx, n.stop = context.WithCancel(context.Background())
+	n.stopped.Go(func() { n.run(ctx) })
+}
+
+func (n *notifier) close() {
+	if n.stop != nil {
+		n.stop()
+		n.stopped.Wait()
+	}
+}
+
+func (n *notifier) committed() {
+	select {
+	case n.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (n *notifier) run(ctx context.Context) {
+	// A panic here costs notifications, not facts.
+	defer func() { _ = recover() }()
+	channel := n.backend.channel()
+	for {
+		select {
+		case <-n.wake:
+		case <-ctx.Done():
+			return
+		}
+		limited, cancel := context.WithTimeout(ctx, n.backend.options.ConnectTimeout)
+		_ = n.backend.pool.with(limited, func(s *session) error {
+			return s.run(limited, "SELECT pg_notify($1, $2)", channel, n.backend.id)
+		})
+		cancel()
+	}
+}
+
+const (
+	deafPollMax   = 50 * time.Millisecond // between looks while nothing is listened to
+	listenPause   = 100 * time.Millisecond
+	listenPauseMx = 5 * time.Second
+)
+
+// Watch listens and polls.
+func (b *backend) Watch(ctx context.Context, changed func()) {
+	heard := make(chan struct{}, 1)
+	var mu sync.Mutex
+	listening := false
+	var running sync.WaitGroup
+	defer running.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	tell := func(now bool) {
+		mu.Lock()
+		listening = now
+		mu.Unlock()
+		select {
+		case heard <- struct{}{}:
+		default:
+		}
+	}
+	running.Go(func() {
+		defer func() {
+			_ = recover() // then polling is what is left
+			tell(false)
+		}()
+		b.listen(ctx, tell)
+	})
+	for {
+		mu.Lock()
+		pause := b.options.PollInterval
+		if !listening {
+			pause = min(pause, deafPollMax)
+		}
+		mu.Unlock()
+		timer := time.NewTimer(pause)
+		select {
+		case <-heard:
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return
+		}
+		changed()
+	}
+}
+
+// listen tells of every notification of another store, and of each time that it begins or ceases to listen.
+func (b *backend) listen(ctx context.Context, tell func(listening bool)) {
+	config := copied(b.direct)
+	config.OnNotification = func(_ *pgconn.PgConn, n *pgconn.Notification) {
+		if n.Payload != b.id {
+			tell(true)
+		}
+	}
+	for pause := listenPause; ; pause = min(2*pause, listenPauseMx) {
+		limited, cancel := context.WithTimeout(ctx, b.options.ConnectTimeout)
+		conn, err := pgconn.ConnectConfig(limited, config)
+		if err == nil {
+			s := &session{conn: conn}
+			if err = s.script(limited, "LISTEN "+b.channel()); err == nil {
+				pause = listenPause
+				tell(true)
+				for err == nil {
+					err = conn.WaitForNotification(ctx)
+				}
+				if ctx.Err() == nil {
+					tell(false)
+				}
+			}
+			s.drop()
+		}
+		cancel()
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+	}
+}

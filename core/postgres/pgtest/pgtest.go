@@ -20,9 +20,12 @@ import (
 // Main runs the tests and then ends every server that they left, for use in TestMain: os.Exit(pgtest.Main(m)). Without it the servers end too, a moment
 // after the process.
 func Main(m *testing.M) int {
-	defer theWarden.finish()
+	defer Finish()
 	return m.Run()
 }
+
+// Finish ends every server that is left, and waits until nothing remains of them.
+func Finish() { theWarden.finish() }
 
 // Database returns the URL of a fresh, empty database, which is dropped after the test. It is on the server that DATABASE_URL names, else on the shared one.
 func Database(t testing.TB) string {

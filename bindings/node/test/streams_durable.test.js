@@ -1,11 +1,10 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const path = require('node:path');
 const { test } = require('node:test');
 
 const { Deliveries, signal } = require('./deliveries.js');
-const { eachStore, facts, folder, noHandleIsLeftOpen, ofType, openSqlite, withCode } = require('./stores.js');
+const { eachSharedPlace, eachStore, facts, noHandleIsLeftOpen, ofType, openAt, withCode } = require('./stores.js');
 
 noHandleIsLeftOpen();
 
@@ -190,28 +189,43 @@ eachStore('durable streams', (open) => {
   });
 });
 
-test('the cursor of a SQLite store is there after it was opened again', async (t) => {
-  // G23
-  const file = path.join(folder(t), 'facts.sqlite');
-  const store = openSqlite(t, undefined, file);
-  store.append(facts('a'));
-  await store.streamAllDurable({ name: 'model' }, () => {});
-  store.close();
-  const again = openSqlite(t, undefined, file);
-  again.append(facts('b'));
-  const seen = new Deliveries();
-  await again.streamAllDurable({ name: 'model' }, seen.handler);
-  assert.deepEqual(await seen.types(1), ['b']);
-});
+eachSharedPlace('durable streams of several stores', (newPlace) => {
+  test('the cursor is there after the store was opened again', async (t) => {
+    // G23
+    const place = newPlace(t);
+    const store = openAt(t, place);
+    store.append(facts('a'));
+    await store.streamAllDurable({ name: 'model' }, () => {});
+    store.close();
+    const again = openAt(t, place);
+    again.append(facts('b'));
+    const seen = new Deliveries();
+    await again.streamAllDurable({ name: 'model' }, seen.handler);
+    assert.deepEqual(await seen.types(1), ['b']);
+  });
 
-test('a stream follows what another store on the same file appends', async (t) => {
-  // G19
-  const file = path.join(folder(t), 'facts.sqlite');
-  const reader = openSqlite(t, undefined, file);
-  const writer = openSqlite(t, undefined, file);
-  const seen = new Deliveries();
-  await reader.streamAllDurable({ name: 'model' }, seen.handler);
-  writer.append(facts('a', 'b'));
-  reader.append(facts('c'));
-  assert.deepEqual(await seen.types(2), ['a b', 'c']);
+  test('a stream follows what another store at the same place appends', async (t) => {
+    // G19
+    const place = newPlace(t);
+    const reader = openAt(t, place);
+    const writer = openAt(t, place);
+    const seen = new Deliveries();
+    await reader.streamAllDurable({ name: 'model' }, seen.handler);
+    writer.append(facts('a', 'b'));
+    reader.append(facts('c'));
+    assert.deepEqual(await seen.types(2), ['a b', 'c']);
+  });
+
+  test('a name that is active in another store is DurableStreamActive until that one is closed', async (t) => {
+    // G22
+    const place = newPlace(t);
+    const [first, second] = [openAt(t, place), openAt(t, place)];
+    await first.streamAllDurable({ name: 'model' }, () => {});
+    await assert.rejects(
+      second.streamAllDurable({ name: 'model' }, () => {}),
+      withCode('DurableStreamActive'),
+    );
+    first.close();
+    await second.streamAllDurable({ name: 'model' }, () => {});
+  });
 });

@@ -1,7 +1,7 @@
 // process.exit() inside a handler, with streams, requests and another delivery under way.
-const { FactstrSqliteStore } = require('../../lib/index.js');
+const { openPlace } = require('../place.js');
 
-const store = new FactstrSqliteStore(process.argv[2]);
+const store = openPlace(JSON.parse(process.argv[2]));
 store.streamAll(() => {
   for (let i = 0; i < 100; i++) {
     store.appendAsync([{ event_type: 'b', payload: i }]);

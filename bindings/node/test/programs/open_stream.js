@@ -1,7 +1,7 @@
 // An open stream keeps the process running until it is unsubscribed. It waits for a line so that nothing but the stream decides.
-const { FactstrSqliteStore } = require('../../lib/index.js');
+const { openPlace } = require('../place.js');
 
-const store = new FactstrSqliteStore(process.argv[2]);
+const store = openPlace(JSON.parse(process.argv[2]));
 const subscription = store.streamAll((events) => {
   console.log(events[0].event_type);
   subscription.unsubscribe();

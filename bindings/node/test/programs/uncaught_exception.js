@@ -1,7 +1,7 @@
 // An uncaught exception ends the process with code 1, whatever is open.
-const { FactstrSqliteStore } = require('../../lib/index.js');
+const { openPlace } = require('../place.js');
 
-const store = new FactstrSqliteStore(process.argv[2]);
+const store = openPlace(JSON.parse(process.argv[2]));
 store.streamAll(() => {});
 store.streamAllDurable({ name: 'model' }, () => {});
 store.appendAsync([{ event_type: 'a', payload: 1 }]);

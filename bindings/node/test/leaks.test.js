@@ -1,64 +1,55 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const { test } = require('node:test');
-const { setImmediate: turn } = require('node:timers/promises');
-const v8 = require('node:v8');
-const vm = require('node:vm');
+const { describe, test } = require('node:test');
 
 const { Deliveries } = require('./deliveries.js');
 const { FactstrMemoryStore } = require('../lib/index.js');
 const { native } = require('../lib/native.js');
-const { eachStore, facts, noHandleIsLeftOpen } = require('./stores.js');
-
-v8.setFlagsFromString('--expose-gc');
-const collectGarbage = vm.runInNewContext('gc');
+const { collectGarbage, collectUntil } = require('./garbage.js');
+const { openPlace } = require('./place.js');
+const { eachStore, facts, noHandleIsLeftOpen, places } = require('./stores.js');
 
 noHandleIsLeftOpen();
 
-/** Collects and lets finalizers run until `done`; fails after 10 seconds. */
-async function collectUntil(done, what) {
-  const deadline = Date.now() + 10_000;
-  while (!done()) {
-    assert.ok(Date.now() < deadline, what);
-    collectGarbage();
-    await turn();
-  }
-}
-
-test('stores that are dropped without close() are closed when they are collected', async () => {
-  for (let i = 0; i < 50; i++) {
-    new FactstrMemoryStore().append(facts('a'));
-  }
-  await collectUntil(() => native.openHandles() === 0, 'dropped stores stay open');
-});
-
-test('a store that is dropped while a stream of it is open stays, and goes when the stream has ended', async () => {
-  const seen = new Deliveries();
-  let subscription;
-  (() => {
-    const store = new FactstrMemoryStore();
-    subscription = store.streamAll((events) => {
-      if (events[0].event_type === 'first') {
-        store.append(facts('second'));
+for (const [kind, newPlace] of Object.entries(places)) {
+  describe(`dropped stores, ${kind}`, () => {
+    test('stores that are dropped without close() are closed when they are collected', async (t) => {
+      const place = newPlace(t);
+      for (let i = 0; i < 10; i++) {
+        openPlace(place).append(facts('a'));
       }
-      return seen.handler(events);
+      await collectUntil(() => native.openHandles() === 0, 'dropped stores stay open');
     });
-    store.append(facts('first'));
-  })();
-  collectGarbage();
-  assert.deepEqual(await seen.types(2), ['first', 'second']);
-  subscription.unsubscribe();
-  await subscription.closed;
-  await collectUntil(() => native.openHandles() === 0, 'the dropped store stays open');
-});
 
-test('a store that is dropped while a request is under way answers it', async () => {
-  const answer = new FactstrMemoryStore().appendAsync(facts('a'));
-  collectGarbage();
-  assert.equal((await answer).committed_count, 1n);
-  await collectUntil(() => native.openHandles() === 0, 'the dropped store stays open');
-});
+    test('a store that is dropped while a stream of it is open stays, and goes when the stream has ended', async (t) => {
+      const seen = new Deliveries();
+      let subscription;
+      (() => {
+        const store = openPlace(newPlace(t));
+        subscription = store.streamAll((events) => {
+          if (events[0].event_type === 'first') {
+            store.append(facts('second'));
+          }
+          return seen.handler(events);
+        });
+        store.append(facts('first'));
+      })();
+      collectGarbage();
+      assert.deepEqual(await seen.types(2), ['first', 'second']);
+      subscription.unsubscribe();
+      await subscription.closed;
+      await collectUntil(() => native.openHandles() === 0, 'the dropped store stays open');
+    });
+
+    test('a store that is dropped while a request is under way answers it', async (t) => {
+      const answer = openPlace(newPlace(t)).appendAsync(facts('a'));
+      collectGarbage();
+      assert.equal((await answer).committed_count, 1n);
+      await collectUntil(() => native.openHandles() === 0, 'the dropped store stays open');
+    });
+  });
+}
 
 eachStore('handles', (open) => {
   test('a stream that ended leaves no handle, however it ended', async (t) => {

@@ -5,13 +5,16 @@ const { test } = require('node:test');
 
 const { RawJson } = require('../lib/encode.js');
 const { native } = require('../lib/native.js');
-const { FactstrMemoryStore } = require('../lib/index.js');
+const { FactstrMemoryStore, FactstrPostgresStore } = require('../lib/index.js');
 const { eachStore, facts, noHandleIsLeftOpen, ofType, openMemory, withCode } = require('./stores.js');
 
 noHandleIsLeftOpen();
 
 const LONE = 'half \ud83d of a pair';
 const NUL = 'with \u0000 inside';
+
+// Connecting there is refused at once, and is no InvalidArgument.
+const nowhere = 'postgres://nobody@127.0.0.1:1/none';
 
 function nested(depth) {
   return new RawJson('['.repeat(depth) + ']'.repeat(depth));
@@ -220,6 +223,30 @@ test('options that are misspelt or no whole number are refused', () => {
   assert.throws(() => new FactstrMemoryStore({ closeTimeoutMs: '5' }), naming('closeTimeoutMs'));
   assert.throws(() => new FactstrMemoryStore({ closeTimeoutMs: -1 }), naming('closeTimeoutMs'));
   assert.throws(() => new FactstrMemoryStore(5), naming('options'));
+});
+
+test('options of a PostgreSQL store that are misspelt or of the wrong type are refused before anything connects', () => {
+  for (const [options, word] of [
+    [{ table: 'facts' }, 'options.table'],
+    [{ busyTimeoutMs: 5 }, 'options.busyTimeoutMs'],
+    [{ application_name: 'billing' }, 'applicationName'],
+    [{ schema: 5 }, 'options.schema'],
+    [{ schema: '' }, 'schema'],
+    [{ schema: NUL }, 'schema'],
+    [{ schema: LONE }, 'surrogate'],
+    [{ applicationName: ['billing'] }, 'options.applicationName'],
+    [{ directUrl: new URL('postgres://localhost') }, 'options.directUrl'],
+    [{ connectionsMax: '4' }, 'options.connectionsMax'],
+    [{ connectionsMax: 0 }, 'connections_max'],
+    [{ connectTimeoutMs: -1 }, 'options.connectTimeoutMs'],
+    [{ lockTimeoutMs: 1.5 }, 'options.lockTimeoutMs'],
+    [{ responseTimeoutMs: NaN }, 'options.responseTimeoutMs'],
+    [{ pollIntervalMs: 250n }, 'options.pollIntervalMs'],
+    ['facts', 'options'],
+  ]) {
+    assert.throws(() => new FactstrPostgresStore(nowhere, options), naming(word));
+    assert.throws(() => FactstrPostgresStore.bootstrap({ serverUrl: nowhere, databaseName: 'facts' }, options), naming(word));
+  }
 });
 
 test('limits are options, and the error names the one that was passed', (t) => {

@@ -1,0 +1,36 @@
+// Carries bytes between its clients and the target, counts the connections, and cuts them when it is told to.
+const net = require('node:net');
+const { parentPort, workerData } = require('node:worker_threads');
+
+const { target, count } = workerData;
+const clients = new Set();
+
+const server = net.createServer((client) => {
+  const upstream = net.connect(target);
+  clients.add(client);
+  Atomics.add(count, 0, 1);
+  client.on('close', () => {
+    clients.delete(client);
+    Atomics.sub(count, 0, 1);
+    upstream.destroy();
+  });
+  upstream.on('close', () => client.destroy());
+  for (const socket of [client, upstream]) {
+    socket.setNoDelay(true);
+    socket.on('error', () => {}); // 'close' follows
+  }
+  client.pipe(upstream).pipe(client);
+});
+
+server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
+
+parentPort.on('message', async () => {
+  await Promise.all(
+    [...clients].map((client) => {
+      const closed = new Promise((resolve) => client.once('close', resolve));
+      client.destroy();
+      return closed;
+    }),
+  );
+  parentPort.postMessage('cut');
+});

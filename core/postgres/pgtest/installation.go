@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // binVariable names the folder of the server's programs, and wins over what is found.
@@ -111,7 +113,7 @@ func installationOf(bin string) (*installation, error) {
 	if err != nil {
 		return nil, err
 	}
-	folder, err := newFolder(credential)
+	folder, err := newFolder(memoryFolder(), credential)
 	if err != nil {
 		return nil, err
 	}
@@ -128,13 +130,9 @@ var majorVersion = regexp.MustCompile(`\(PostgreSQL\) (\d+)`)
 func (i *installation) prepare(folder string) error {
 	version, err := i.run(folder, "postgres", "--version")
 	if errors.Is(err, os.ErrPermission) {
-		// The checkout may be where only root can read.
-		copied := filepath.Join(folder, "installation")
-		if err := copyTree(filepath.Dir(i.bin), copied, i.user); err != nil {
-			return fmt.Errorf("pgtest: copying the programs to where the server's user can read them: %w", err)
+		if err = i.copyPrograms(); err == nil {
+			version, err = i.run(folder, "postgres", "--version")
 		}
-		i.bin = filepath.Join(copied, filepath.Base(i.bin))
-		version, err = i.run(folder, "postgres", "--version")
 	}
 	if err != nil {
 		return err
@@ -148,13 +146,27 @@ func (i *installation) prepare(folder string) error {
 	return err
 }
 
+// copyPrograms is for a checkout that only root can read. In memory there may be no right to run programs.
+func (i *installation) copyPrograms() error {
+	folder, err := newFolder(os.TempDir(), i.user)
+	if err != nil {
+		return err
+	}
+	copied := filepath.Join(folder, "installation")
+	if err := copyTree(filepath.Dir(i.bin), copied, i.user); err != nil {
+		return fmt.Errorf("pgtest: copying the programs to where the server's user can read them: %w", err)
+	}
+	i.bin = filepath.Join(copied, filepath.Base(i.bin))
+	return nil
+}
+
 // run runs a program to its end.
 func (i *installation) run(folder, name string, arguments ...string) (string, error) {
 	var output bytes.Buffer
 	command := i.command(folder, name, arguments...)
 	command.Stdout, command.Stderr = &output, &output
 	if err := command.Run(); err != nil {
-		return "", fmt.Errorf("pgtest: %s: %w\n%s", name, err, output.String())
+		return "", fmt.Errorf("pgtest: %s: %w %s", name, err, output.String())
 	}
 	return output.String(), nil
 }
@@ -174,9 +186,20 @@ func (i *installation) command(folder, name string, arguments ...string) *exec.C
 	return command
 }
 
+// memoryFolder is where servers live that need not write to disk: a fresh database is 300 files, and on some disks that takes ten times as long. A small
+// one, as many containers have, would soon be full.
+func memoryFolder() string {
+	const sharedMemory, bytesMin = "/dev/shm", 4 << 30
+	var size unix.Statfs_t
+	if os.Getenv("TMPDIR") == "" && unix.Statfs(sharedMemory, &size) == nil && size.Bavail*uint64(size.Bsize) >= bytesMin {
+		return sharedMemory
+	}
+	return os.TempDir()
+}
+
 // newFolder makes a folder that the server's user can write, and that the warden removes if nobody else does.
-func newFolder(user *syscall.Credential) (string, error) {
-	folder, err := os.MkdirTemp("", folderPrefix)
+func newFolder(parent string, user *syscall.Credential) (string, error) {
+	folder, err := os.MkdirTemp(parent, folderPrefix)
 	if err != nil {
 		return "", err
 	}

@@ -219,6 +219,28 @@ func TestAServerThatDoesNotStartSaysWhy(t *testing.T) {
 	}
 }
 
+func TestProgramsThatOnlyRootCanReadAreCopied(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root starts servers as somebody else")
+	}
+	hidden := t.TempDir()
+	must(t, os.Chmod(hidden, 0o700))
+	installed, err := findBin("")
+	must(t, err)
+	// Debian's programs find the rest of the installation from anywhere, by the path that they were built with.
+	bin := filepath.Join(hidden, "installation", "bin")
+	must(t, os.MkdirAll(filepath.Dir(bin), 0o755))
+	must(t, copyTree(installed, bin, nil))
+	for _, beside := range []string{"lib", "share"} {
+		must(t, copyTree(filepath.Join(installed, "..", beside), filepath.Join(hidden, "installation", beside), nil))
+	}
+	server := New(t, Options{Bin: bin})
+	expect(t, connect(t, server.URL()), "SELECT 1", "1")
+	if server.installation.bin == bin {
+		t.Error("the server ran from where its user can't read")
+	}
+}
+
 // startAbandoned runs this test binary with servers of its own, and returns it with their folders.
 func startAbandoned(t *testing.T) (*exec.Cmd, []string) {
 	t.Helper()

@@ -31,7 +31,7 @@ type Options struct {
 	Settings map[string]string
 	// HBA are lines of pg_hba.conf that stand before those that let everybody in.
 	HBA []string
-	// Durable servers write to disk as a real one does; others lose data when the machine stops, though not when the server is killed.
+	// Durable servers write to disk as a real one does. Others may live in memory, and lose data when the machine stops, though not when the server is killed.
 	Durable bool
 }
 
@@ -52,7 +52,11 @@ func Start(options Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := newServer(installation)
+	parent := memoryFolder()
+	if options.Durable {
+		parent = os.TempDir()
+	}
+	s, err := newServer(installation, parent)
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +75,7 @@ func Start(options Options) (*Server, error) {
 	}
 	if !options.Durable {
 		settings["fsync"], settings["full_page_writes"] = "off", "off"
+		settings["max_wal_size"] = "256MB"
 	}
 	maps.Copy(settings, options.Settings)
 	if err := s.startOnFreePort(settings); err != nil {
@@ -79,8 +84,8 @@ func Start(options Options) (*Server, error) {
 	return s, nil
 }
 
-func newServer(installation *installation) (*Server, error) {
-	folder, err := newFolder(installation.user)
+func newServer(installation *installation, parent string) (*Server, error) {
+	folder, err := newFolder(parent, installation.user)
 	if err != nil {
 		return nil, err
 	}

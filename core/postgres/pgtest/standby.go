@@ -15,7 +15,7 @@ import (
 // Standby makes a copy of a running server that follows it, and waits until the copy takes connections. It is closed by the caller. The server's own
 // functions make the backup, since not every installation has pg_basebackup.
 func (s *Server) Standby() (*Server, error) {
-	standby, err := newServer(s.installation)
+	standby, err := newServer(s.installation, filepath.Dir(s.folder))
 	if err != nil {
 		return nil, err
 	}

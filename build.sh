@@ -55,12 +55,14 @@ case ${1:-help} in
     ;;
   test)
     need_base g++ libcjson-dev
+    need_postgres
     need_python_tools
     build_all
     step test
     ;;
   torture)
     need_base libcjson-dev
+    need_postgres
     build_all
     step torture "${@:2}"
     ;;
@@ -71,6 +73,7 @@ case ${1:-help} in
     ;;
   bench)
     need_base
+    need_postgres
     step build-lib
     step bench "${@:2}"
     ;;

@@ -23,9 +23,15 @@ has_package() {
     libc6-dev) has_header stdio.h ;;
     libcjson-dev) has_header cjson/cJSON.h ;;
     pkg-config | gcc | g++ | git | python3 | cmake | make) command -v "$1" >/dev/null ;;
+    postgresql) has_postgres ;;
     python3-venv) python3 -c 'import ensurepip' 2>/dev/null || python3 -m pip --version >/dev/null 2>&1 ;;
     *) say "tools/toolchain.sh does not know how to look for $1" && return 1 ;;
   esac
+}
+
+# The tests look for a server's programs in the same places (core/postgres/pgtest).
+has_postgres() {
+  [ -n "${FACTSTR_TEST_POSTGRES_BIN:-}" ] || command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
 }
 
 need_packages() { # need_packages DEBIAN-PACKAGE...
@@ -47,6 +53,19 @@ need_packages() { # need_packages DEBIAN-PACKAGE...
     echo "apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
     exit 2
   fi
+}
+
+# Tests start servers of their own. Debian's package would start one, too, which nobody asked for.
+need_postgres() {
+  has_postgres && return
+  local folder=/etc/postgresql-common/createcluster.d
+  local setting=$folder/factstr.conf
+  [ "$(id -u)" != 0 ] || { mkdir -p "$folder" && echo 'create_main_cluster = false' >"$setting"; }
+  # A subshell, since need_packages exits when it can't install.
+  local status=0
+  (need_packages postgresql) || status=$?
+  rm -f "$setting"
+  [ "$status" = 0 ] || exit "$status"
 }
 
 need_python() {

@@ -3,8 +3,13 @@
 # last line counts over all of them. Logs are in build/test/.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
-passed=0 failed=0 skipped=0
 mkdir -p build/test
+# All of it runs with DATABASE_URL set to one scratch database; tests that end servers start their own.
+if [ "${1:-}" != with-database ]; then
+  go build -o build/test/pgserver ./tools/pgserver || exit
+  exec build/test/pgserver -- tools/test.sh with-database
+fi
+passed=0 failed=0 skipped=0
 
 number() { # number PATTERN LOG: the last number that stands where the pattern has its group, else 0
   local found
@@ -47,8 +52,16 @@ go_tests() {
   go test -race -timeout 30m -json ./... | python3 tools/go_test_summary.py
 }
 
+# The contract and the old formats once more, on a newer server than Debian's.
+newer_postgres_tests() {
+  local bin
+  bin=$(tools/postgres-newer.sh) || return
+  env -u DATABASE_URL FACTSTR_TEST_POSTGRES_BIN="$bin" go test -race -timeout 30m -json -run 'Contract|Fixture' ./core/postgres/ | python3 tools/go_test_summary.py
+}
+
 summary=()
 run go lines go_tests
+run postgres-18 lines newer_postgres_tests
 run symbols lines one tools/check-symbols.sh
 run c lines capi/ctest/run.sh
 run c-sanitized lines capi/ctest/run.sh --asan

@@ -16,7 +16,9 @@ while IFS=: read -r file target; do
   go test -run '^$' -fuzz "^${target#func }\$" -fuzztime "$fuzz_time" "./$(dirname "$file")"
 done <<<"$targets"
 
+mkdir -p build
+go build -o build/pgserver ./tools/pgserver
 for ((run = 1; run <= runs; run++)); do
   echo "== C tests, run $run of $runs"
-  capi/ctest/run.sh --asan
+  build/pgserver -- capi/ctest/run.sh --asan
 done

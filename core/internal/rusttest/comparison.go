@@ -1,15 +1,11 @@
-package sqlite
+package rusttest
 
 import (
 	"encoding/json"
-	"os"
 	"reflect"
 	"strings"
 	"testing"
 )
-
-// testdata holds a database that the Rust store 0.5.2 wrote, and in expected.json what that store answers for it. Where ours must answer something else,
-// expected-deviations.json says so and names the guarantee: a difference that is not in it fails the test, and so does one in it that does not occur.
 
 type deviation struct {
 	What      string `json:"what"`
@@ -19,18 +15,20 @@ type deviation struct {
 	Why       string `json:"why"`
 }
 
-// comparison holds answers of one kind against each other, and the differences against the list.
-type comparison struct {
+// Comparison holds answers of one kind against each other, and the differences against a list. Where ours must answer something else the list says so and names the guarantee:
+// a difference that is not in it fails the test, and so does one in it that does not occur.
+type Comparison struct {
 	t      *testing.T
 	kind   string
 	listed map[string]deviation
 }
 
-func newComparison(t *testing.T, kind string) *comparison {
+// NewComparison takes the list in a file, and what it says about one kind of answers.
+func NewComparison(t *testing.T, path, kind string) *Comparison {
 	t.Helper()
 	var list []deviation
-	readJSON(t, "testdata/expected-deviations.json", &list)
-	c := &comparison{t, kind + ": ", map[string]deviation{}}
+	readJSON(t, path, &list)
+	c := &Comparison{t, kind + ": ", map[string]deviation{}}
 	for _, entry := range list {
 		if entry.Guarantee == "" || entry.Why == "" {
 			t.Errorf("the deviation %q gives no guarantee or reason", entry.What)
@@ -47,8 +45,8 @@ func newComparison(t *testing.T, kind string) *comparison {
 	return c
 }
 
-// compare takes two values and compares them as JSON values.
-func (c *comparison) compare(what string, expected, ours any) {
+// Compare takes two values and compares them as JSON values.
+func (c *Comparison) Compare(what string, expected, ours any) {
 	c.t.Helper()
 	what = c.kind + what
 	entry, listed := c.listed[what]
@@ -75,15 +73,4 @@ func asJSON(t testing.TB, value any) (plain any) {
 		t.Fatal(err)
 	}
 	return plain
-}
-
-func readJSON(t testing.TB, path string, into any) {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(text, into); err != nil {
-		t.Fatalf("%s: %v", path, err)
-	}
 }

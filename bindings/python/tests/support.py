@@ -9,13 +9,15 @@ import subprocess
 import sys
 import tempfile
 import unittest
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import factstr
+import server
 from factstr import _capi
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -26,22 +28,47 @@ WAIT_S = 10
 Batch = tuple[factstr.EventRecord, ...]
 
 
-class StoreCase(unittest.TestCase):
-    """Opens stores of one kind. Afterwards no handle of the library may be open."""
+class PlaceCase(unittest.TestCase):
+    """Has a folder, and a place for a store of one kind that nobody else knows: a file, or a schema of the tests' database."""
 
     kind = "sqlite"
-    database = "facts.db"
 
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
+        self.place = self.new_place()
+
+    def new_place(self) -> str:
+        name = f"test_{uuid.uuid4().hex}"
+        if self.kind != "postgres":
+            return str(self.folder / f"{name}.db")
+        server.database_url()  # without one, the test fails here
+        self.addCleanup(server.run, f"DROP SCHEMA IF EXISTS {name} CASCADE")
+        return name
+
+
+def opened(kind: str, place: str, lock_ms: int | None = None, **options: Any) -> factstr.Store:
+    """The store at a place. `lock_ms` is how long it waits for other processes."""
+    if kind == "memory":
+        return factstr.MemoryStore(**options)
+    if lock_ms is not None:
+        options["busy_timeout_ms" if kind == "sqlite" else "lock_timeout_ms"] = lock_ms
+    if kind == "sqlite":
+        return factstr.SqliteStore(place, **options)
+    return factstr.PostgresStore(server.database_url(), schema=place, **options)
+
+
+class StoreCase(PlaceCase):
+    """Opens stores of one kind. Afterwards no handle of the library may be open."""
+
+    def setUp(self) -> None:
+        super().setUp()
         self.addCleanup(self._check_handles)
         self.store = self.open()
 
     def open(self, **options: Any) -> factstr.Store:
-        path = self.folder / self.database
-        store = factstr.MemoryStore(**options) if self.kind == "memory" else factstr.SqliteStore(path, **options)
+        store = opened(self.kind, self.place, **options)
         self.addCleanup(store.close)
         return store
 
@@ -76,11 +103,24 @@ class StoreCase(unittest.TestCase):
         return self.store._decoder.query_result(self.store._answer(self.store._query, True, text, len(text)))
 
 
-def on_every_store(case: type[StoreCase]) -> type[StoreCase]:
-    """Makes two cases of one: NAMEOnMemory, and the decorated name for SQLite."""
-    namespace = vars(sys.modules[case.__module__])
-    namespace[f"{case.__name__}OnMemory"] = type(f"{case.__name__}OnMemory", (case,), {"kind": "memory", "__module__": case.__module__})
+Case = TypeVar("Case", bound=type[PlaceCase])
+
+
+def on_every_store(case: Case) -> Case:
+    """Makes three cases of one: NAMEOnMemory, NAMEOnPostgres, and the decorated name for SQLite."""
+    _also_on("memory", case)
+    return on_persistent_stores(case)
+
+
+def on_persistent_stores(case: Case) -> Case:
+    """Makes two cases of one: NAMEOnPostgres, and the decorated name for SQLite."""
+    _also_on("postgres", case)
     return case
+
+
+def _also_on(kind: str, case: type[PlaceCase]) -> None:
+    name = f"{case.__name__}On{kind.capitalize()}"
+    vars(sys.modules[case.__module__])[name] = type(name, (case,), {"kind": kind, "__module__": case.__module__})
 
 
 class Deliveries:
@@ -136,11 +176,44 @@ def run_program(code: str, *arguments: object) -> subprocess.CompletedProcess[st
     return subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60, check=False)
 
 
-class ProgramCase(unittest.TestCase):
-    def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
+def begin() -> None:
+    """Called by a program of run_together: waits until all of them have come to here."""
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+
+
+def run_together(code: str, *arguments: Sequence[object]) -> list[str]:
+    """Runs Python code in one process for each list of arguments, and returns what they printed after they began."""
+    programs = [
+        subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", code, *map(str, each)],
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for each in arguments
+    ]
+    try:
+        for program in programs:
+            assert program.stdout
+            first = program.stdout.readline()
+            assert first == "ready\n", first + program.stdout.read()
+        for program in programs:
+            assert program.stdin
+            program.stdin.close()
+            program.stdin = None
+        return [program.communicate(timeout=60)[0] for program in programs]
+    finally:
+        for program in programs:
+            with program:
+                program.kill()
+
+
+class ProgramCase(PlaceCase):
+    """Runs programs, which get the kind and the place of their store as arguments where they open one."""
 
     def prints(self, expected: str, code: str, *arguments: object) -> None:
         """The program prints exactly these lines, nothing to standard error, and exits 0."""
@@ -148,9 +221,28 @@ class ProgramCase(unittest.TestCase):
         self.assertEqual((done.stdout.strip(), done.stderr, done.returncode), (expected, "", 0))
 
 
+def locked(kind: str, place: str) -> AbstractContextManager[Callable[[], None]]:
+    """Another one holds the lock that writing takes until the block ends or calls what it was given."""
+    return _locked_file(place) if kind == "sqlite" else _locked_schema(place)
+
+
 @contextmanager
-def locked(database: Path) -> Iterator[Callable[[], None]]:
-    """Another process holds the database's write lock until the block ends or calls what it was given."""
+def _locked_schema(schema: str) -> Iterator[Callable[[], None]]:
+    with server.session() as holder:
+        holder.run(f"BEGIN; LOCK TABLE {schema}.events IN EXCLUSIVE MODE")  # as the Rust store does
+
+        def release() -> None:
+            holder.run("ROLLBACK")
+
+        try:
+            yield release
+        finally:
+            release()
+
+
+@contextmanager
+def _locked_file(database: str) -> Iterator[Callable[[], None]]:
+    # From another process, because SQLite's locks would be lost with a second copy of it in this one.
     code = (
         "import sqlite3, sys\n"
         "database = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
@@ -159,7 +251,7 @@ def locked(database: Path) -> Iterator[Callable[[], None]]:
         "sys.stdin.read()\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", code, str(database)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment()
+        [sys.executable, "-c", code, database], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment()
     ) as holder:
         assert holder.stdin and holder.stdout
         assert holder.stdout.readline() == "locked\n"

@@ -240,6 +240,8 @@ class BadHandles(StoreCase):
         self.assertEqual(library.factstr_stream_next(store, 0, None, None), _capi.INVALID_ARGUMENT)
         self.assertEqual(library.factstr_memory_open(None, 0, None, None), _capi.INVALID_ARGUMENT)
         self.assertEqual(library.factstr_sqlite_open(None, None, 0, byref(c_uint64()), None), _capi.INVALID_ARGUMENT)
+        self.assertEqual(library.factstr_postgres_open(None, None, 0, byref(c_uint64()), None), _capi.INVALID_ARGUMENT)
+        self.assertEqual(library.factstr_postgres_bootstrap(b"postgres://", None, None, 0, byref(c_uint64()), None), _capi.INVALID_ARGUMENT)
         self.assertEqual(numbers(self.store.query()), [])
 
     def test_bad_options_of_a_store_are_refused(self) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import factstr
 from factstr import _capi
-from support import ProgramCase, StoreCase, fact, locked, numbers
+from support import ProgramCase, StoreCase, fact, locked, numbers, on_persistent_stores
 
 
 class Paths(StoreCase):
@@ -70,17 +70,6 @@ class Paths(StoreCase):
         error = self.open_fails(path, factstr.UnsupportedFormat)
         self.assertIn("newer", error.message)
 
-    def test_a_locked_database_is_busy_and_works_afterwards(self) -> None:
-        self.store.close()
-        self.store = self.open(busy_timeout_ms=50)
-        assert isinstance(self.store, factstr.SqliteStore)
-        with locked(Path(self.store.path)) as release:
-            with self.assertRaises(factstr.Busy):
-                self.store.append([fact("a")])
-            self.assertEqual(numbers(self.store.query()), [])
-            release()
-        self.assertEqual(self.store.append([fact("a")]).first_sequence_number, 1)
-
     def test_a_full_disk_is_a_backend_failure_and_nothing_is_written(self) -> None:
         self.store.close()
         self.store = self.open(testing_max_page_count=40)
@@ -89,6 +78,19 @@ class Paths(StoreCase):
             self.store.append([fact("big", "x" * 400_000)])
         self.assertEqual(raised.exception.reason, "disk_full")
         self.assertEqual(self.store.append([fact("b")]).first_sequence_number, 2)
+
+
+@on_persistent_stores
+class LockedDatabases(StoreCase):
+    def test_a_locked_database_is_busy_and_works_afterwards(self) -> None:
+        self.store.close()
+        self.store = self.open(lock_ms=50)
+        with locked(self.kind, self.place) as release:
+            with self.assertRaises(factstr.Busy):
+                self.store.append([fact("a")])
+            self.assertEqual(numbers(self.store.query()), [])
+            release()
+        self.assertEqual(self.store.append([fact("a")]).first_sequence_number, 1)
 
 
 class PathsOfOthers(ProgramCase):

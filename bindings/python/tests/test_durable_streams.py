@@ -5,7 +5,7 @@ import unittest
 from collections.abc import Callable
 
 import factstr
-from support import WAIT_S, Batch, Deliveries, StoreCase, fact, on_every_store
+from support import WAIT_S, Batch, Deliveries, StoreCase, fact, on_every_store, on_persistent_stores
 
 A = {"filters": [{"event_types": ["a"]}]}
 
@@ -170,7 +170,8 @@ class DurableStreams(StoreCase):
         self.assertEqual([error.code for error in errors], ["StoreClosed"])
 
 
-class DurableStreamsInFile(StoreCase):
+@on_persistent_stores
+class PersistentDurableStreams(StoreCase):
     def test_what_a_handler_handles_while_the_store_closes_does_not_come_again(self) -> None:  # G21 G23
         slow = SlowHandler()
         self.store.stream_all_durable("model", slow)
@@ -191,7 +192,7 @@ class DurableStreamsInFile(StoreCase):
         self.store.stream_all_durable("model", got)
         self.assertEqual(got.numbers(), [2])
 
-    def test_it_gets_what_another_store_on_the_file_appends(self) -> None:  # G19
+    def test_it_gets_what_another_store_on_the_database_appends(self) -> None:  # G19
         got = Deliveries()
         self.store.stream_all_durable("model", got)
         with self.open() as other:
@@ -199,7 +200,7 @@ class DurableStreamsInFile(StoreCase):
             other.append([fact("c")])
             self.assertEqual((got.numbers(), got.numbers()), ([1, 2], [3]))
 
-    def test_a_name_is_active_once_across_stores_on_the_file(self) -> None:  # G22
+    def test_a_name_is_active_once_across_stores_on_the_database(self) -> None:  # G22
         with self.open() as other:
             subscription = other.stream_all_durable("model", Deliveries())
             with self.refused(factstr.DurableStreamActive, "model"):

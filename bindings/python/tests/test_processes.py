@@ -1,16 +1,18 @@
-"""What becomes of a store when its process forks, is interrupted, or ends."""
+"""What becomes of a store when its process forks, is interrupted, or ends, and when several processes have it open."""
 
 from __future__ import annotations
 
 import unittest
 
-from support import ProgramCase, run_program
+import server
+from support import ProgramCase, on_persistent_stores, opened, run_program, run_together
 
 # Sends SIGINT to the process as soon as a condition holds that says that its main thread waits for the library.
 INTERRUPT = """
 import os, signal, sys, threading, time
 import factstr
 from factstr import _capi
+from support import locked, opened
 
 def interrupt_when(condition):
     def watch():
@@ -30,6 +32,7 @@ def inside(function, thread=threading.main_thread().ident):
 """
 
 
+@on_persistent_stores
 class Fork(ProgramCase):
     def test_a_forked_child_gets_a_fork_error_and_the_parent_goes_on(self) -> None:
         self.prints(
@@ -37,8 +40,9 @@ class Fork(ProgramCase):
             """
 import os, sys, warnings
 import factstr
+from support import opened
 warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 and newer warn of forks with threads, and are right
-store = factstr.SqliteStore(sys.argv[1])
+store = opened(*sys.argv[1:])
 subscription = store.stream_all(lambda batch: None)
 child = os.fork()
 if child == 0:
@@ -58,7 +62,8 @@ print("child", os.waitpid(child, 0)[1], flush=True)
 print(store.append([factstr.NewEvent("a", 1)]).first_sequence_number)
 store.close()
 """,
-            self.folder / "facts.db",
+            self.kind,
+            self.place,
         )
 
     def test_a_child_that_was_forked_before_the_first_store_works(self) -> None:
@@ -67,32 +72,38 @@ store.close()
             """
 import os, sys
 import factstr
+from support import opened
 child = os.fork()
 if child == 0:
-    with factstr.SqliteStore(sys.argv[1]) as store:
+    with opened(*sys.argv[1:]) as store:
         print(store.append([factstr.NewEvent("a", 1)]).first_sequence_number, flush=True)
     os._exit(0)
 print("child", os.waitpid(child, 0)[1], flush=True)
-with factstr.SqliteStore(sys.argv[1]) as store:
+with opened(*sys.argv[1:]) as store:
     print(store.append([factstr.NewEvent("a", 1)]).first_sequence_number)
 """,
-            self.folder / "facts.db",
+            self.kind,
+            self.place,
         )
 
-    def test_a_forked_child_exits_normally(self) -> None:
+    def test_a_forked_child_exits_normally_and_closes_nothing_of_the_parent(self) -> None:
         self.prints(
-            "child 0",
+            "child 0\n1",
             """
 import os, sys, warnings
 import factstr
+from support import opened
 warnings.simplefilter("ignore", DeprecationWarning)
-store = factstr.MemoryStore()
+store = opened(*sys.argv[1:])
 store.stream_all(lambda batch: None)
 child = os.fork()
 if child == 0:
     sys.exit()
 print("child", os.waitpid(child, 0)[1])
+print(store.append([factstr.NewEvent("a", 1)]).first_sequence_number)
 """,
+            self.kind,
+            self.place,
         )
 
     def test_subprocess_and_spawn_work_beside_an_open_store(self) -> None:
@@ -101,13 +112,17 @@ print("child", os.waitpid(child, 0)[1])
             """
 import subprocess, sys
 import factstr
-with factstr.MemoryStore() as store:
+from support import opened
+with opened(*sys.argv[1:]) as store:
     subprocess.run([sys.executable, "-c", "print('hello')"], check=True)
     print(store.append([factstr.NewEvent("a", 1)]).first_sequence_number)
 """,
+            self.kind,
+            self.place,
         )
 
 
+@on_persistent_stores
 class ControlC(ProgramCase):
     def test_it_ends_a_wait_for_an_append(self) -> None:
         # The group has taken the append by then, so it may still be committed.
@@ -115,10 +130,8 @@ class ControlC(ProgramCase):
             "interrupted at once: True\nTrue\n1",
             INTERRUPT
             + """
-from pathlib import Path
-from support import locked
-store = factstr.SqliteStore(sys.argv[1], busy_timeout_ms=3_600_000)
-with locked(Path(sys.argv[1])) as release:
+store = opened(*sys.argv[1:], lock_ms=3_600_000)
+with locked(*sys.argv[1:]) as release:
     interrupt_when(lambda: open_handles() == 2)  # the store and the request
     begun = time.monotonic()
     try:
@@ -131,7 +144,8 @@ store.query()
 print(open_handles())
 store.close()
 """,
-            self.folder / "facts.db",
+            self.kind,
+            self.place,
         )
 
     def test_an_append_that_waits_behind_others_is_given_up(self) -> None:
@@ -139,10 +153,8 @@ store.close()
             "interrupted\n['first', 'last']",
             INTERRUPT
             + """
-from pathlib import Path
-from support import locked
-store = factstr.SqliteStore(sys.argv[1], busy_timeout_ms=3_600_000)
-with locked(Path(sys.argv[1])) as release:
+store = opened(*sys.argv[1:], lock_ms=3_600_000)
+with locked(*sys.argv[1:]) as release:
     first = threading.Thread(target=store.append, args=([factstr.NewEvent("first", 1)],))
     first.start()
     while not inside("_answer", first.ident):
@@ -160,30 +172,8 @@ print([record.event_type for record in store.query().event_records])
 first.join()
 store.close()
 """,
-            self.folder / "facts.db",
-        )
-
-    def test_it_ends_a_wait_for_opening(self) -> None:
-        # Opening writes, and so waits for the lock, when the tables are not there yet.
-        self.prints(
-            "interrupted at once: True\n1",
-            INTERRUPT
-            + """
-from pathlib import Path
-from support import locked
-with locked(Path(sys.argv[1])) as release:
-    interrupt_when(lambda: inside("interruptible"))
-    begun = time.monotonic()
-    try:
-        factstr.SqliteStore(sys.argv[1], busy_timeout_ms=3_600_000)
-        print("opening did not wait")
-    except KeyboardInterrupt:
-        print("interrupted at once:", time.monotonic() - begun < 5)
-    release()
-with factstr.SqliteStore(sys.argv[1]) as store:
-    print(store.append([factstr.NewEvent("b", 1)]).first_sequence_number)
-""",
-            self.folder / "facts.db",
+            self.kind,
+            self.place,
         )
 
     def test_it_ends_a_wait_for_a_replay(self) -> None:
@@ -191,7 +181,7 @@ with factstr.SqliteStore(sys.argv[1]) as store:
             "interrupted\n1",
             INTERRUPT
             + """
-store = factstr.MemoryStore()
+store = opened(*sys.argv[1:])
 store.append([factstr.NewEvent("a", 1)])
 leave = threading.Event()
 interrupt_when(lambda: inside("_wait_ready"))
@@ -203,9 +193,54 @@ leave.set()
 store.stream_all_durable("model", lambda batch: print(batch[0].sequence_number))
 store.close()
 """,
+            self.kind,
+            self.place,
         )
 
 
+class ControlCWhileOpening(ProgramCase):
+    def test_it_ends_a_wait_for_the_lock_of_a_file(self) -> None:
+        # Opening writes, and so waits for the lock, when the tables are not there yet.
+        self.prints(
+            "interrupted at once: True\n1",
+            INTERRUPT
+            + """
+with locked(*sys.argv[1:]) as release:
+    interrupt_when(lambda: inside("interruptible"))
+    begun = time.monotonic()
+    try:
+        opened(*sys.argv[1:], lock_ms=3_600_000)
+        print("opening did not wait")
+    except KeyboardInterrupt:
+        print("interrupted at once:", time.monotonic() - begun < 5)
+    release()
+with opened(*sys.argv[1:]) as store:
+    print(store.append([factstr.NewEvent("b", 1)]).first_sequence_number)
+""",
+            self.kind,
+            self.place,
+        )
+
+    def test_it_ends_a_wait_for_a_server_that_does_not_answer(self) -> None:
+        with server.pretended(server.say_nothing) as address:
+            self.prints(
+                "interrupted at once: True\n0",
+                INTERRUPT
+                + """
+interrupt_when(lambda: inside("interruptible"))
+begun = time.monotonic()
+try:
+    factstr.PostgresStore(f"postgres://{sys.argv[1]}/facts", connect_timeout_ms=3_600_000)
+    print("opening did not wait")
+except KeyboardInterrupt:
+    print("interrupted at once:", time.monotonic() - begun < 5)
+print(open_handles())
+""",
+                address,
+            )
+
+
+@on_persistent_stores
 class InterpreterExit(ProgramCase):
     def test_open_streams_and_stores_do_not_hold_or_crash_the_exit(self) -> None:
         self.prints(
@@ -213,7 +248,8 @@ class InterpreterExit(ProgramCase):
             """
 import sys, threading
 import factstr
-store = factstr.SqliteStore(sys.argv[1])
+from support import opened
+store = opened(*sys.argv[1:])
 handled = threading.Event()
 def handle(batch):
     print("handled", flush=True)
@@ -225,35 +261,41 @@ memory.stream_all(print)
 store.append([factstr.NewEvent("a", 1)])
 assert handled.wait(10)
 """,
-            self.folder / "facts.db",
+            self.kind,
+            self.place,
         )
 
     def test_what_a_handler_handles_while_the_interpreter_exits_does_not_come_again(self) -> None:  # G23
         code = """
 import sys, threading
 import factstr
-store = factstr.SqliteStore(sys.argv[1])
+from support import opened
+store = opened(*sys.argv[1:3])
 entered = threading.Event()
 def handle(batch):
     entered.set()
     threading.main_thread().join()
     print([record.event_type for record in batch], flush=True)
 store.stream_all_durable("model", handle)
-store.append([factstr.NewEvent(sys.argv[2], 1)])
+store.append([factstr.NewEvent(sys.argv[3], 1)])
 assert entered.wait(10)
 """
-        self.prints("['a']", code, self.folder / "facts.db", "a")
-        self.prints("['b']", code, self.folder / "facts.db", "b")
+        self.prints("['a']", code, self.kind, self.place, "a")
+        self.prints("['b']", code, self.kind, self.place, "b")
 
     def test_an_exception_that_nobody_catches_ends_the_program_as_ever(self) -> None:
-        done = run_program("""
-import factstr
-store = factstr.MemoryStore()
+        code = """
+import sys
+from support import opened
+store = opened(*sys.argv[1:])
 store.stream_all(lambda batch: None)
 raise RuntimeError("mine")
-""")
+"""
+        done = run_program(code, self.kind, self.place)
         self.assertEqual((done.stdout, done.stderr.splitlines()[-1], done.returncode), ("", "RuntimeError: mine", 1))
 
+
+class DroppedStores(ProgramCase):
     def test_a_dropped_store_warns_and_is_closed(self) -> None:
         self.prints(
             "unclosed MemoryStore() 0",
@@ -267,6 +309,34 @@ with warnings.catch_warnings(record=True) as caught:
 print(*(str(warning.message) for warning in caught), _capi.load().factstr_open_handles())
 """,
         )
+
+
+@on_persistent_stores
+class ManyProcesses(ProgramCase):
+    def test_no_append_of_racing_processes_misses_a_fact_of_its_context(self) -> None:  # G2 G9 G11
+        code = """
+import sys
+import factstr
+from support import begin, opened
+kind, place, wins = sys.argv[1], sys.argv[2], int(sys.argv[3])
+context = {"filters": [{"event_types": ["Step"]}]}
+with opened(kind, place) as store:
+    begin()
+    while wins:
+        seen = store.query({**context, "limit": 0}).current_context_version
+        try:
+            store.append_if([factstr.NewEvent("Step", {"after": seen}), factstr.NewEvent("Other", None)], context, seen)
+            wins -= 1
+        except factstr.ConditionalAppendConflict as conflict:
+            assert conflict.actual_context_version != seen
+"""
+        processes, wins = 4, 25
+        self.assertEqual(run_together(code, *[(self.kind, self.place, wins)] * processes), [""] * processes)
+        with opened(self.kind, self.place) as store:
+            records = store.query().event_records
+        self.assertEqual([record.sequence_number for record in records], list(range(1, 2 * processes * wins + 1)))
+        steps = [record for record in records if record.event_type == "Step"]
+        self.assertEqual([step.payload["after"] for step in steps], [None, *(step.sequence_number for step in steps[:-1])])
 
 
 if __name__ == "__main__":

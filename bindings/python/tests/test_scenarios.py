@@ -28,10 +28,10 @@ class Scenarios(StoreCase):
         played = 0
         for path in SCENARIOS:
             scenario = json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
-            if self.kind not in scenario.get("stores", ["memory", "sqlite"]):
+            if self.kind not in scenario.get("stores", ["memory", "sqlite", "postgres"]):
                 continue
             with self.subTest(scenario["name"], file=path.name):
-                self.database = f"{path.stem}.db"
+                self.place = self.new_place()
                 self.play(scenario)
             played += 1
         self.assertGreater(played, 0, "no scenario was found")

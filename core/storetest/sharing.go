@@ -110,6 +110,62 @@ var sharingTests = tests{
 			r.wantNoMore(t)
 		}
 	}},
+	{"a group that another store outruns is written behind its facts, and every answer holds there", func(t *testing.T, log Log) { // G2 G3 G9 G10 G11
+		if !log.Persistent {
+			return
+		}
+		one, c := openChaos(t, log, factstr.Options{})
+		other := open(t, log)
+		answers := outrunGroup(t, one, c, other,
+			conditional{batch("a"), factstr.OfTypes("a"), nil},
+			conditional{batch("a"), factstr.OfTypes("a"), nil},                    // the one before has appended it
+			conditional{batch("f"), factstr.OfTypes("first"), factstr.Version(3)}, // that is another type's fact
+			conditional{batch("e", "e", "e"), factstr.OfTypes("e"), nil},
+			conditional{batch("d", "d"), factstr.OfTypes("y"), factstr.Version(3)}, // this store has not heard of that fact yet
+		)
+		wantNumbers(t, answers, 4, 0, 0, 5, 8)
+		wantConflict(t, answers[1].err, nil, factstr.Version(4))
+		wantConflict(t, answers[2].err, factstr.Version(3), factstr.Version(1))
+		wantHead(t, other, 9)
+		r := newRecorder()
+		durable(t, other, "batches", r)
+		for _, batch := range [][]uint64{{1}, {2, 3}, {4}, {5, 6, 7}, {8, 9}} {
+			r.want(t, batch)
+		}
+	}},
+	{"a condition that another store broke meanwhile is a conflict with its fact", func(t *testing.T, log Log) { // G9 G10 G11
+		if !log.Persistent {
+			return
+		}
+		one, c := openChaos(t, log, factstr.Options{})
+		other := open(t, log)
+		answers := outrunGroup(t, one, c, other,
+			conditional{batch("a"), factstr.OfTypes("a"), nil},
+			conditional{batch("b"), factstr.OfTypes("x"), nil},
+			conditional{batch("c"), payloadQuery(`{"at":1}`), nil},
+			conditional{batch("d"), factstr.OfTypes("first", "z"), factstr.Version(1)},
+			conditional{batch("e"), factstr.AllEvents(), factstr.Version(1)},
+		)
+		wantNumbers(t, answers, 4, 0, 0, 5, 0)
+		wantConflict(t, answers[1].err, nil, factstr.Version(2))
+		wantConflict(t, answers[2].err, nil, factstr.Version(3))
+		wantHead(t, other, 5)
+	}},
+	{"an append that expects a fact of its own group by number is looked at again when the group moves", func(t *testing.T, log Log) { // G9 G10 G11
+		if !log.Persistent {
+			return
+		}
+		one, c := openChaos(t, log, factstr.Options{})
+		other := open(t, log)
+		answers := outrunGroup(t, one, c, other,
+			conditional{batch("a"), factstr.OfTypes("a"), nil},
+			conditional{batch("b"), factstr.OfTypes("a"), factstr.Version(2)}, // the number that it would have had
+			conditional{batch("c"), factstr.OfTypes("a"), factstr.Version(4)},
+		)
+		wantNumbers(t, answers, 4, 0, 5)
+		wantConflict(t, answers[1].err, factstr.Version(2), factstr.Version(4))
+		wantHead(t, other, 5)
+	}},
 	{"a late success in one store does not move the cursor that another one registered", func(t *testing.T, log Log) { // G22
 		one, other := twice(t, log)
 		if other == nil {
@@ -159,4 +215,27 @@ func twice(t *testing.T, log Log) (one, other *factstr.Store) {
 		other = open(t, log)
 	}
 	return one, other
+}
+
+// outrunGroup makes one group of the appends, which follows a fact of the type "first". Another store appends the facts x and y of one batch, number 2 and 3, after the
+// group was made and before it is decided.
+func outrunGroup(t *testing.T, one *factstr.Store, c *chaos, other *factstr.Store, appends ...conditional) []answer {
+	t.Helper()
+	return heldGroupThen(t, one, c, func() {
+		c.set(hooks{commit: func(_ context.Context, _ *factstr.Group, next func() error) error {
+			c.clear()
+			appendTypes(t, other, "x", "y")
+			return next()
+		}})
+	}, appends...)
+}
+
+// wantNumbers checks which numbers the appends got; 0 is none.
+func wantNumbers(t *testing.T, answers []answer, first ...uint64) {
+	t.Helper()
+	for i, want := range first {
+		if a := answers[i]; a.result.FirstSequenceNumber != want || want > 0 && a.err != nil {
+			t.Fatalf("append %d: %+v, %v; want number %d", i, a.result, a.err, want)
+		}
+	}
 }

@@ -54,6 +54,25 @@ test('without a schema the store is in the current schema of its connection', (t
   assert.equal(count(closedAfter(t, new FactstrPostgresStore(url, { schema: 'public' }))), 1);
 });
 
+test('keywords and values are taken as well as a URL', (t) => {
+  const { hostname, port, username, password, pathname, searchParams } = new URL(databaseUrl());
+  const settings = {
+    host: decodeURIComponent(hostname),
+    port: port || 5432,
+    user: decodeURIComponent(username),
+    password: decodeURIComponent(password),
+    dbname: decodeURIComponent(pathname.slice(1)),
+    ...Object.fromEntries(searchParams),
+  };
+  const keywords = Object.entries(settings)
+    .filter(([, value]) => value !== '')
+    .map(([name, value]) => `${name}='${String(value).replace(/['\\]/g, '\\$&')}'`)
+    .join(' ');
+  const schema = newName();
+  closedAfter(t, new FactstrPostgresStore(keywords, { schema })).append(facts('a'));
+  assert.equal(count(openPostgres(t, { schema })), 1);
+});
+
 test('every option is taken', (t) => {
   const store = openPostgres(t, {
     applicationName: 'billing',

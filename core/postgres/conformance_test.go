@@ -2,15 +2,12 @@ package postgres
 
 import (
 	"context"
-	"os"
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 	"github.com/factstr/factstr-go/core/storetest"
 )
-
-func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 
 // openWrapped opens a store whose backend is wrapped, as Open does.
 func openWrapped(ctx context.Context, url string, options Options, wrap func(factstr.Backend) factstr.Backend) (*factstr.Store, error) {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/childtest"
 )
 
 func init() {
@@ -26,7 +27,7 @@ type numbered struct {
 }
 
 // appendAndHandleUntilKilled appends batches from four goroutines, says each that was acknowledged, and says each batch that its durable stream has handled.
-func appendAndHandleUntilKilled(side *childSide, arguments []string) error {
+func appendAndHandleUntilKilled(side *childtest.Side, arguments []string) error {
 	ctx := context.Background()
 	store, err := Open(ctx, arguments[0], Options{})
 	if err != nil {
@@ -37,7 +38,7 @@ func appendAndHandleUntilKilled(side *childSide, arguments []string) error {
 		return err
 	}
 	_, err = store.StreamAllDurable(ctx, factstr.DurableStream{Name: "model"}, factstr.HandleFunc(func(_ context.Context, batch []factstr.EventRecord) error {
-		side.say("handled %d %d", batch[0].SequenceNumber, batch[len(batch)-1].SequenceNumber)
+		side.Say("handled %d %d", batch[0].SequenceNumber, batch[len(batch)-1].SequenceNumber)
 		return nil
 	}), factstr.WithCursorEvery(factstr.CursorEvery{Batches: 5}))
 	if err != nil {
@@ -58,7 +59,7 @@ func appendAndHandleUntilKilled(side *childSide, arguments []string) error {
 					failures <- err
 					return
 				}
-				side.say("acked %d %d %d", result.FirstSequenceNumber, result.LastSequenceNumber, batch)
+				side.Say("acked %d %d %d", result.FirstSequenceNumber, result.LastSequenceNumber, batch)
 			}
 		}()
 	}
@@ -81,16 +82,16 @@ func TestAKilledProcessLosesNothingThatItAcknowledged(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	acked, handled := map[uint64]acknowledged{}, map[uint64]bool{}
 	for life := range lives {
-		crasher := startChild(t, "crasher", path, strconv.Itoa(life))
+		crasher := childtest.Start(t, "crasher", path, strconv.Itoa(life))
 		var lines []string
 		for range random.IntN(60) + 1 {
-			line, ok := crasher.hear()
+			line, ok := crasher.Hear()
 			if !ok {
 				t.Fatalf("life %d ended by itself", life)
 			}
 			lines = append(lines, line)
 		}
-		for _, line := range append(lines, crasher.kill()...) {
+		for _, line := range append(lines, crasher.Kill()...) {
 			var first, last uint64
 			var batch int
 			if _, err := fmt.Sscanf(line, "acked %d %d %d", &first, &last, &batch); err == nil {

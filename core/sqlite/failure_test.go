@@ -8,6 +8,7 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/childtest"
 )
 
 func largeFact(size int) factstr.NewEvent {
@@ -130,11 +131,11 @@ func TestAfterAStoreWasBusyNobodyIsKeptOut(t *testing.T) {
 	patient := openStore(t, path)
 	hasty := openStoreWith(t, path, Options{BusyTimeout: 20 * time.Millisecond})
 	for range 5 {
-		locker := startChild(t, "locker", path)
-		locker.expect("locked")
+		locker := childtest.Start(t, "locker", path)
+		locker.Expect("locked")
 		_, err := hasty.Append(t.Context(), batchOf(1, "a"))
 		wantError(t, err, factstr.CodeBusy)
-		locker.finish()
+		locker.Finish()
 		for range 3 {
 			appendFacts(t, patient, batchOf(1, "a")...)
 		}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/childtest"
 )
 
 func init() {
@@ -17,7 +18,7 @@ func init() {
 }
 
 // writeBeyondTheLimit lets the system refuse to make files longer, so that writing the log fails in the middle of a COMMIT.
-func writeBeyondTheLimit(side *childSide, arguments []string) error {
+func writeBeyondTheLimit(side *childtest.Side, arguments []string) error {
 	signal.Ignore(syscall.SIGXFSZ)
 	ctx := context.Background()
 	path := arguments[0]
@@ -26,7 +27,7 @@ func writeBeyondTheLimit(side *childSide, arguments []string) error {
 		return err
 	}
 	if _, err := store.StreamAll(ctx, factstr.HandleFunc(func(_ context.Context, batch []factstr.EventRecord) error {
-		side.say("delivered %d to %d", batch[0].SequenceNumber, batch[len(batch)-1].SequenceNumber)
+		side.Say("delivered %d to %d", batch[0].SequenceNumber, batch[len(batch)-1].SequenceNumber)
 		return nil
 	})); err != nil {
 		return err
@@ -35,13 +36,13 @@ func writeBeyondTheLimit(side *childSide, arguments []string) error {
 		_, err := store.Append(ctx, events)
 		var failure *factstr.Error
 		if errors.As(err, &failure) {
-			side.say("%s: %s: %s", what, failure.Code, strings.ReplaceAll(failure.Message, "\n", " "))
+			side.Say("%s: %s: %s", what, failure.Code, strings.ReplaceAll(failure.Message, "\n", " "))
 		} else {
-			side.say("%s: %v", what, err)
+			side.Say("%s: %v", what, err)
 		}
 	}
 	try("before", batchOf(3, "before"))
-	side.await()
+	side.Await()
 	info, err := os.Stat(path + "-wal")
 	if err != nil {
 		return err
@@ -64,11 +65,11 @@ func writeBeyondTheLimit(side *childSide, arguments []string) error {
 	if err != nil {
 		return err
 	}
-	side.say("query %d", len(result.EventRecords))
+	side.Say("query %d", len(result.EventRecords))
 	if err := store.Close(ctx); err != nil {
 		return err
 	}
-	side.say("closed")
+	side.Say("closed")
 	store, err = Open(ctx, path, Options{})
 	if err != nil {
 		return err
@@ -81,17 +82,17 @@ func writeBeyondTheLimit(side *childSide, arguments []string) error {
 // opened again.
 func TestAnErrorOfTheFileSystemDuringACommitIsAnsweredAsUnknown(t *testing.T) {
 	path := newPath(t)
-	faulty := startChild(t, "faulty", path)
+	faulty := childtest.Start(t, "faulty", path)
 	first := map[string]bool{}
 	for range 2 {
-		line, _ := faulty.hear()
+		line, _ := faulty.Hear()
 		first[line] = true
 	}
 	if !first["before: <nil>"] || !first["delivered 1 to 3"] {
 		t.Fatalf("%v", first)
 	}
-	faulty.tell("go on")
-	said := faulty.finish()
+	faulty.Tell("go on")
+	said := faulty.Finish()
 	for i, want := range []string{"beyond: CommitUnknown", "after: InvalidState", "query ", "closed", "reopened: <nil>"} {
 		if i >= len(said) || !strings.HasPrefix(said[i], want) {
 			t.Fatalf("%q, want %s", said, want)

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/childtest"
 )
 
 const schemaText = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_autoindex%' ORDER BY name"
@@ -282,7 +283,7 @@ func TestAFileOfUTF16TextWorks(t *testing.T) { // G1
 }
 
 func init() {
-	roles["leaver"] = func(side *childSide, arguments []string) error {
+	roles["leaver"] = func(side *childtest.Side, arguments []string) error {
 		store, err := Open(context.Background(), arguments[0], Options{})
 		if err != nil {
 			return err
@@ -292,8 +293,8 @@ func init() {
 				return err
 			}
 		}
-		side.say("appended")
-		side.await()
+		side.Say("appended")
+		side.Await()
 		return nil
 	}
 }
@@ -301,11 +302,11 @@ func init() {
 // A killed process leaves its newest facts in the -wal file. They are there for the next one, also in a copy of the two files taken while it lives.
 func TestFactsInTheLogFileOfAKilledProcessAreThere(t *testing.T) { // G5
 	path, copied := newPath(t), newPath(t)
-	leaver := startChild(t, "leaver", path)
-	leaver.expect("appended")
+	leaver := childtest.Start(t, "leaver", path)
+	leaver.Expect("appended")
 	copyFile(t, path, copied)
 	copyFile(t, path+"-wal", copied+"-wal")
-	leaver.kill()
+	leaver.Kill()
 	for name, file := range map[string]string{"left behind": path, "a copy": copied} {
 		if info, err := os.Stat(file + "-wal"); err != nil || info.Size() == 0 {
 			t.Fatalf("%s: no log file: %v", name, err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/childtest"
 )
 
 // anotherCopy makes the code forget which files it has open in this process, as a second copy of the library would not know it.
@@ -52,11 +53,11 @@ func TestASecondCopyOfTheLibraryInOneProcessIsRefusedByName(t *testing.T) {
 	anotherCopy(t, func() { refusedOpen(t, path, factstr.CodeInvalidState) })
 	closeStore(t, again)
 	// Another process is not another copy.
-	opener := startChild(t, "opener", path)
-	opener.expect("ready")
-	opener.tell("go")
+	opener := childtest.Start(t, "opener", path)
+	opener.Expect("ready")
+	opener.Tell("go")
 	first := openStore(t, path)
-	opener.finish()
+	opener.Finish()
 	expectGapless(t, first, 3)
 }
 
@@ -151,7 +152,7 @@ func init() {
 }
 
 // succeedLate holds a durable stream whose handler returns only when the test says so. It unsubscribes while the handler runs.
-func succeedLate(side *childSide, arguments []string) error {
+func succeedLate(side *childtest.Side, arguments []string) error {
 	ctx := context.Background()
 	store, err := Open(ctx, arguments[0], Options{})
 	if err != nil {
@@ -159,20 +160,20 @@ func succeedLate(side *childSide, arguments []string) error {
 	}
 	proceed := make(chan struct{})
 	stream, err := store.StreamAllDurable(ctx, factstr.DurableStream{Name: "projection"}, factstr.HandleFunc(func(_ context.Context, batch []factstr.EventRecord) error {
-		side.say("delivered %d", len(batch))
+		side.Say("delivered %d", len(batch))
 		<-proceed
 		return nil
 	}))
 	if err != nil {
 		return err
 	}
-	side.await()
+	side.Await()
 	stream.Unsubscribe()
-	side.say("unsubscribed")
-	side.await()
+	side.Say("unsubscribed")
+	side.Await()
 	close(proceed)
 	<-stream.Done()
-	side.say("ended %v", stream.Err())
+	side.Say("ended %v", stream.Err())
 	return store.Close(ctx)
 }
 
@@ -187,19 +188,19 @@ func TestALateSuccessOfAnotherProcessCountsOnlyWhileNobodyHasTheName(t *testing.
 			path := newPath(t)
 			store := openStore(t, path)
 			appendFacts(t, store, batchOf(3, "a")...)
-			late := startChild(t, "late", path)
-			late.expect("delivered 3")
+			late := childtest.Start(t, "late", path)
+			late.Expect("delivered 3")
 			_, err := register(store, "projection")
 			wantError(t, err, factstr.CodeDurableStreamActive)
-			late.tell("unsubscribe")
-			late.expect("unsubscribed")
+			late.Tell("unsubscribe")
+			late.Expect("unsubscribed")
 			if c.takeOver {
 				// The name is free though the delivery goes on. This holder fails, so the cursor stays before the batch.
 				wantError(t, waitEnd(t, durableStream(t, store, "projection", factstr.AllEvents(), refuse)), factstr.CodeHandlerFailed)
 			}
-			late.tell("return")
-			late.expect("ended <nil>")
-			late.finish()
+			late.Tell("return")
+			late.Expect("ended <nil>")
+			late.Finish()
 			raw := openRaw(t, path)
 			if cursor := raw.one("SELECT last_processed_sequence_number FROM subscriber_cursors"); cursor != c.cursor {
 				t.Errorf("the cursor is at %s, want %s", cursor, c.cursor)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/childtest"
 )
 
 func init() {
@@ -43,24 +44,24 @@ func roundQuery(round string) factstr.EventQuery {
 }
 
 // raceForRounds appends to the context of each round it is told, and says how it went.
-func raceForRounds(side *childSide, arguments []string) error {
+func raceForRounds(side *childtest.Side, arguments []string) error {
 	ctx := context.Background()
 	store, err := Open(ctx, arguments[0], Options{BusyTimeout: time.Minute})
 	if err != nil {
 		return err
 	}
-	side.say("ready")
+	side.Say("ready")
 	for {
-		round, ok := side.await()
+		round, ok := side.Await()
 		if !ok {
 			return store.Close(ctx)
 		}
 		_, err := store.AppendIf(ctx, []factstr.NewEvent{event("Won", `{"round":`+round+`,"by":`+arguments[1]+`}`)}, roundQuery(round), nil)
 		switch {
 		case err == nil:
-			side.say("won")
+			side.Say("won")
 		case errors.Is(err, factstr.CodeConditionalAppendConflict):
-			side.say("lost")
+			side.Say("lost")
 		default:
 			return err
 		}
@@ -71,20 +72,20 @@ func raceForRounds(side *childSide, arguments []string) error {
 func TestSixteenProcessesRacingOneContextHaveOneWinnerEachRound(t *testing.T) {
 	const processes, rounds = 16, 200
 	path := filepath.Join(t.TempDir(), "race.db")
-	racers := make([]*child, processes)
+	racers := make([]*childtest.Child, processes)
 	for i := range racers {
-		racers[i] = startChild(t, "racer", path, strconv.Itoa(i))
+		racers[i] = childtest.Start(t, "racer", path, strconv.Itoa(i))
 	}
 	for _, racer := range racers {
-		racer.expect("ready")
+		racer.Expect("ready")
 	}
 	for round := range rounds {
 		for _, racer := range racers {
-			racer.tell(strconv.Itoa(round))
+			racer.Tell(strconv.Itoa(round))
 		}
 		winners := 0
 		for _, racer := range racers {
-			if answer, _ := racer.hear(); answer == "won" {
+			if answer, _ := racer.Hear(); answer == "won" {
 				winners++
 			} else if answer != "lost" {
 				t.Fatalf("round %d: a racer said %q", round, answer)
@@ -95,7 +96,7 @@ func TestSixteenProcessesRacingOneContextHaveOneWinnerEachRound(t *testing.T) {
 		}
 	}
 	for _, racer := range racers {
-		racer.finish()
+		racer.Finish()
 	}
 	expectGapless(t, openTest(t, path), rounds)
 }
@@ -142,10 +143,10 @@ func expectGapless(t *testing.T, store *factstr.Store, count int) {
 }
 
 // openOnce opens a store as soon as it is told, which creates the database if it is the first, and appends one fact.
-func openOnce(side *childSide, arguments []string) error {
+func openOnce(side *childtest.Side, arguments []string) error {
 	ctx := context.Background()
-	side.say("ready")
-	side.await()
+	side.Say("ready")
+	side.Await()
 	store, err := Open(ctx, arguments[0], Options{})
 	if err != nil {
 		return err
@@ -161,41 +162,41 @@ func TestProcessesThatCreateOneDatabaseAtOnceAllSucceed(t *testing.T) {
 	const processes, rounds = 4, 10
 	for round := range rounds {
 		path := filepath.Join(t.TempDir(), fmt.Sprintf("new-%d", round), "facts.db")
-		var openers []*child
+		var openers []*childtest.Child
 		for range processes {
-			openers = append(openers, startChild(t, "opener", path))
+			openers = append(openers, childtest.Start(t, "opener", path))
 		}
 		for _, opener := range openers {
-			opener.expect("ready")
+			opener.Expect("ready")
 		}
 		for _, opener := range openers {
-			opener.tell("go")
+			opener.Tell("go")
 		}
 		for _, opener := range openers {
-			opener.finish()
+			opener.Finish()
 		}
 		expectGapless(t, openTest(t, path), processes)
 	}
 }
 
 // appendWithoutPause appends batches of one, two and three facts until its input ends, and says how long a call took on average.
-func appendWithoutPause(side *childSide, arguments []string) error {
+func appendWithoutPause(side *childtest.Side, arguments []string) error {
 	ctx := context.Background()
 	store, err := Open(ctx, arguments[0], Options{BusyTimeout: time.Minute})
 	if err != nil {
 		return err
 	}
-	side.say("ready")
+	side.Say("ready")
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		side.await()
+		side.Await()
 	}()
 	calls, start := 0, time.Now()
 	for {
 		select {
 		case <-ended:
-			side.say("%d", time.Since(start).Nanoseconds()/int64(max(calls, 1)))
+			side.Say("%d", time.Since(start).Nanoseconds()/int64(max(calls, 1)))
 			return store.Close(ctx)
 		default:
 		}
@@ -225,9 +226,9 @@ func TestStreamsReceiveWhatOtherProcessesAppendInOrderAndOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	appenders := []*child{startChild(t, "appender", path, "A"), startChild(t, "appender", path, "B")}
+	appenders := []*childtest.Child{childtest.Start(t, "appender", path, "A"), childtest.Start(t, "appender", path, "B")}
 	for _, appender := range appenders {
-		appender.expect("ready")
+		appender.Expect("ready")
 	}
 	for name, log := range handlers {
 		select {
@@ -237,7 +238,7 @@ func TestStreamsReceiveWhatOtherProcessesAppendInOrderAndOnce(t *testing.T) {
 		}
 	}
 	for _, appender := range appenders {
-		appender.finish()
+		appender.Finish()
 	}
 	// A last batch of this process shows that everything before it was delivered.
 	last, err := store.Append(ctx, []factstr.NewEvent{event("Last", `{}`)})
@@ -318,8 +319,8 @@ func (l *batchLog) awaitNumber(t *testing.T, number uint64) {
 func TestAProcessThatNeverPausesDoesNotStarveAnother(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "fair.db")
 	store := openTest(t, path)
-	greedy := startChild(t, "appender", path, "Greedy")
-	greedy.expect("ready")
+	greedy := childtest.Start(t, "appender", path, "Greedy")
+	greedy.Expect("ready")
 	const appends = 300
 	ctx := context.Background()
 	waits, between := make([]time.Duration, appends), make([]int, appends)
@@ -349,7 +350,7 @@ func TestAProcessThatNeverPausesDoesNotStarveAnother(t *testing.T) {
 			}
 		}
 	}
-	rest := greedy.finish()
+	rest := greedy.Finish()
 	groupTime, err := strconv.ParseInt(rest[len(rest)-1], 10, 64)
 	if err != nil {
 		t.Fatalf("the greedy process said %v", rest)
@@ -365,7 +366,7 @@ func TestAProcessThatNeverPausesDoesNotStarveAnother(t *testing.T) {
 }
 
 // holdDurableName registers a durable stream, says so, and keeps it.
-func holdDurableName(side *childSide, arguments []string) error {
+func holdDurableName(side *childtest.Side, arguments []string) error {
 	ctx := context.Background()
 	store, err := Open(ctx, arguments[0], Options{})
 	if err != nil {
@@ -378,8 +379,8 @@ func holdDurableName(side *childSide, arguments []string) error {
 	if err := stream.WaitReady(ctx); err != nil {
 		return err
 	}
-	side.say("held")
-	side.await()
+	side.Say("held")
+	side.Await()
 	return store.Close(ctx)
 }
 
@@ -391,8 +392,8 @@ func register(store *factstr.Store, name string) (*factstr.EventStream, error) {
 func TestADurableNameIsActiveOnceAcrossProcessesAndFreeWhenItsHolderIsKilled(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "names.db")
 	store := openTest(t, path)
-	holder := startChild(t, "holder", path, "projection")
-	holder.expect("held")
+	holder := childtest.Start(t, "holder", path, "projection")
+	holder.Expect("held")
 	if _, err := register(store, "projection"); !errors.Is(err, factstr.CodeDurableStreamActive) {
 		t.Fatalf("registering a name that another process holds: %v", err)
 	}
@@ -401,15 +402,15 @@ func TestADurableNameIsActiveOnceAcrossProcessesAndFreeWhenItsHolderIsKilled(t *
 	} else {
 		other.Unsubscribe()
 	}
-	holder.kill()
+	holder.Kill()
 	stream, err := register(store, "projection")
 	if err != nil {
 		t.Fatalf("after the holder was killed: %v", err)
 	}
 	stream.Unsubscribe()
-	successor := startChild(t, "holder", path, "projection")
-	successor.expect("held")
-	successor.finish()
+	successor := childtest.Start(t, "holder", path, "projection")
+	successor.Expect("held")
+	successor.Finish()
 }
 
 // G5: a lock that cannot be had in time is Busy, with nothing written, and the store works on.
@@ -421,19 +422,15 @@ func TestAStoppedProcessThatHoldsTheLockIsAnsweredBusy(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close(context.Background()) })
-	locker := startChild(t, "locker", path)
-	locker.expect("locked")
-	if err := locker.command.Process.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	locker := childtest.Start(t, "locker", path)
+	locker.Expect("locked")
+	locker.Signal(syscall.SIGSTOP)
 	_, err = store.Append(context.Background(), []factstr.NewEvent{event("Late", `{}`)})
 	if !errors.Is(err, factstr.CodeBusy) || !strings.Contains(err.Error(), "try again") {
 		t.Fatalf("append beside a stopped writer: %v", err)
 	}
-	if err := locker.command.Process.Signal(syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
-	locker.finish()
+	locker.Signal(syscall.SIGCONT)
+	locker.Finish()
 	if _, err := store.Append(context.Background(), []factstr.NewEvent{event("After", `{}`)}); err != nil {
 		t.Fatalf("append after the writer went on: %v", err)
 	}
@@ -441,15 +438,15 @@ func TestAStoppedProcessThatHoldsTheLockIsAnsweredBusy(t *testing.T) {
 }
 
 func init() {
-	roles["locker"] = func(side *childSide, arguments []string) error {
+	roles["locker"] = func(side *childtest.Side, arguments []string) error {
 		ctx := context.Background()
 		b, err := openBackend(ctx, arguments[0], Options{BusyTimeout: time.Minute})
 		if err != nil {
 			return err
 		}
 		err = b.write(ctx, "holding the lock", func(*conn) (bool, error) {
-			side.say("locked")
-			side.await()
+			side.Say("locked")
+			side.Await()
 			return false, nil
 		})
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/childtest"
 )
 
 func init() {
@@ -16,7 +17,7 @@ func init() {
 }
 
 // openWithoutRights says what an open and an append answer to a user who is not root, since root may write everywhere.
-func openWithoutRights(side *childSide, arguments []string) error {
+func openWithoutRights(side *childtest.Side, arguments []string) error {
 	if os.Geteuid() == 0 {
 		if err := setOtherUser(); err != nil {
 			return err
@@ -25,9 +26,9 @@ func openWithoutRights(side *childSide, arguments []string) error {
 	say := func(what string, err error) {
 		var failure *factstr.Error
 		if errors.As(err, &failure) {
-			side.say("%s %s %s", what, failure.Code, failure.Reason)
+			side.Say("%s %s %s", what, failure.Code, failure.Reason)
 		} else {
-			side.say("%s %v", what, err)
+			side.Say("%s %v", what, err)
 		}
 	}
 	ctx := context.Background()
@@ -40,7 +41,7 @@ func openWithoutRights(side *childSide, arguments []string) error {
 	if err != nil {
 		return err
 	}
-	side.say("query %d", len(result.EventRecords))
+	side.Say("query %d", len(result.EventRecords))
 	_, err = store.Append(ctx, batchOf(1, "visited"))
 	say("append", err)
 	_, err = store.StreamAllDurable(ctx, factstr.DurableStream{Name: "visitor"}, newDeliveries(nil))
@@ -92,8 +93,8 @@ func TestAFileOrFolderWithoutRightsIsToldAsSuch(t *testing.T) { // G5
 					t.Fatal(err)
 				}
 			}
-			visitor := startChild(t, "visitor", path)
-			if said := visitor.finish(); fmt.Sprint(said) != fmt.Sprint(c.says) {
+			visitor := childtest.Start(t, "visitor", path)
+			if said := visitor.Finish(); fmt.Sprint(said) != fmt.Sprint(c.says) {
 				t.Errorf("%q, want %q", said, c.says)
 			}
 		})

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/childtest"
 )
 
 // G2 G15 G19: processes that are killed in the middle of whatever they do take nothing with them and hold nobody up. One process appends all along, and
@@ -22,19 +23,19 @@ func TestProcessesThatAreKilledDisturbNoOther(t *testing.T) {
 		t.Fatal(err)
 	}
 	durableStream(t, store, "all along", factstr.AllEvents(), durable)
-	survivor := startChild(t, "appender", path, "Survivor")
-	survivor.expect("ready")
+	survivor := childtest.Start(t, "appender", path, "Survivor")
+	survivor.Expect("ready")
 	random := rand.New(rand.NewPCG(3, 4))
 	for range kills {
-		victim := startChild(t, "appender", path, "Victim")
-		victim.expect("ready")
+		victim := childtest.Start(t, "appender", path, "Victim")
+		victim.Expect("ready")
 		// Some of the survivor's and the victim's batches later.
 		for range 1 + random.IntN(30) {
 			live.next()
 		}
-		victim.kill()
+		victim.Kill()
 	}
-	survivor.finish()
+	survivor.Finish()
 	last := appendFacts(t, store, batchOf(1, "Last")...).LastSequenceNumber
 	expectGapless(t, store, int(last))
 	waitFor := func(name string, got *deliveries, next uint64) {

@@ -1,0 +1,151 @@
+// Package childtest is for tests of several processes: they run their test binary again, as a child that plays one role. Roles read lines from standard
+// input and print lines, so that a test and its children wait for each other and for nothing else.
+package childtest
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const roleVariable = "FACTSTR_TEST_ROLE"
+
+// Roles are what a child can be. arguments are those given to Start.
+type Roles map[string]func(side *Side, arguments []string) error
+
+// Play plays the role that this process was started for, and returns its exit status. isChild is false in the process of the tests themselves. It is the first thing
+// that TestMain does.
+func (r Roles) Play(input io.Reader, output, failures io.Writer) (status int, isChild bool) {
+	name := os.Getenv(roleVariable)
+	if name == "" {
+		return 0, false
+	}
+	err := errors.New("there is no such role")
+	if role := r[name]; role != nil {
+		err = role(&Side{input: bufio.NewScanner(input), output: output}, os.Args[1:])
+	}
+	if err != nil {
+		_, _ = fmt.Fprintln(failures, name+":", err)
+		return 1, true
+	}
+	return 0, true
+}
+
+// Side is what a role talks to.
+type Side struct {
+	input  *bufio.Scanner
+	output io.Writer
+}
+
+// Say prints a line in one write, so that lines of a killed child are whole.
+func (s *Side) Say(format string, args ...any) {
+	_, _ = s.output.Write(fmt.Appendf(nil, format+"\n", args...))
+}
+
+// Await returns the next line, false when the test is done with the child.
+func (s *Side) Await() (line string, ok bool) {
+	ok = s.input.Scan()
+	return s.input.Text(), ok
+}
+
+// Child is a running child as the test sees it.
+type Child struct {
+	t       testing.TB
+	command *exec.Cmd
+	input   io.WriteCloser
+	lines   *bufio.Scanner
+	waited  bool
+}
+
+// Start starts a child, which is killed at the end of the test if it still runs then.
+func Start(t testing.TB, role string, arguments ...string) *Child {
+	t.Helper()
+	return StartBy(t, nil, role, arguments...)
+}
+
+// StartBy starts a child through another program, which must become the child, as "env" does.
+func StartBy(t testing.TB, program []string, role string, arguments ...string) *Child {
+	t.Helper()
+	line := append(append(append([]string{}, program...), os.Args[0]), arguments...)
+	command := exec.Command(line[0], line[1:]...)
+	command.Env = append(os.Environ(), roleVariable+"="+role)
+	command.Stderr = t.Output()
+	input, err := command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	output, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	c := &Child{t: t, command: command, input: input, lines: bufio.NewScanner(output)}
+	t.Cleanup(func() {
+		if !c.waited {
+			c.Kill()
+		}
+	})
+	return c
+}
+
+// Tell sends a line.
+func (c *Child) Tell(line string) {
+	c.t.Helper()
+	if _, err := io.WriteString(c.input, line+"\n"); err != nil {
+		c.t.Fatalf("the child is gone: %v", err)
+	}
+}
+
+// Hear returns the child's next line, false at its end.
+func (c *Child) Hear() (line string, ok bool) {
+	ok = c.lines.Scan()
+	return c.lines.Text(), ok
+}
+
+// Expect waits for a line.
+func (c *Child) Expect(want string) {
+	c.t.Helper()
+	if line, _ := c.Hear(); line != want {
+		c.t.Fatalf("the child said %q, wanted %q", line, want)
+	}
+}
+
+// Signal sends a signal.
+func (c *Child) Signal(signal os.Signal) {
+	c.t.Helper()
+	if err := c.command.Process.Signal(signal); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// Finish tells the child that it is not needed any more, and returns what it still says.
+func (c *Child) Finish() (rest []string) {
+	c.t.Helper()
+	_ = c.input.Close()
+	for c.lines.Scan() {
+		rest = append(rest, c.lines.Text())
+	}
+	c.waited = true
+	if err := c.command.Wait(); err != nil {
+		c.t.Fatalf("the child failed: %v; it said %s", err, strings.Join(rest, ", "))
+	}
+	return rest
+}
+
+// Kill sends SIGKILL and returns what the child had said.
+func (c *Child) Kill() (rest []string) {
+	_ = c.command.Process.Kill()
+	for c.lines.Scan() {
+		rest = append(rest, c.lines.Text())
+	}
+	c.waited = true
+	_ = c.command.Wait()
+	return rest
+}

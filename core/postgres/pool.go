@@ -34,7 +34,11 @@ func (p *pool) with(ctx context.Context, use func(*session) error) error {
 		return failure("connecting", err)
 	}
 	defer lent.Release()
-	return use(&session{conn: lent.Conn().PgConn(), pooled: p.pooled})
+	err = use(&session{conn: lent.Conn().PgConn(), pooled: p.pooled})
+	if lost(err) && ctx.Err() == nil {
+		p.connections.Reset() // what became of one connection has mostly become of all
+	}
+	return err
 }
 
 func (p *pool) close() { p.connections.Close() }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 import unittest
 import uuid
 from typing import Any
 
 import factstr
 import server
-from support import StoreCase, fact, numbers, run_together
+from support import WAIT_S, Deliveries, StoreCase, fact, numbers, run_together
 
 SECRET = "hunter2"
 
@@ -114,6 +115,28 @@ class Options(PostgresCase):
             store.query()
             listed = server.run(f"SELECT DISTINCT application_name FROM pg_stat_activity WHERE application_name LIKE '{name}%'")
             self.assertEqual(listed, [(name,)])
+
+    def test_connections_that_the_server_ends_are_made_again_and_streams_go_on(self) -> None:  # G5 G21
+        name = f"shop {uuid.uuid4().hex}"
+        live, durable = Deliveries(), Deliveries()
+        with self.open(application_name=name) as store:
+            store.stream_all(live)
+            store.stream_all_durable("model", durable)
+            for number in (1, 2, 3):
+                ended = server.run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{name}'")
+                self.assertNotEqual(ended, [])
+                self.append_at_last(store)
+                self.assertEqual((live.numbers(), durable.numbers()), ([number], [number]))
+
+    def append_at_last(self, store: factstr.Store) -> None:
+        until = time.monotonic() + WAIT_S
+        while True:
+            try:
+                store.append([fact("a")])
+                return
+            except factstr.BackendFailure as error:  # certainly not committed
+                self.assertEqual(error.reason, "connection")
+                self.assertLess(time.monotonic(), until)
 
     def test_every_option_is_taken(self) -> None:
         options: factstr.PostgresOptions = {

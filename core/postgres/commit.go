@@ -50,13 +50,20 @@ func (b *backend) Commit(ctx context.Context, group *factstr.Group) error {
 			err = b.commitUnderLock(ctx, group, &a, deadline)
 		}
 		if lost(err) && a.sent {
-			if err = b.settle(ctx, &a, err); err == nil && !a.written {
-				if lostTries++; lostTries > lostMax {
-					return failure("append", a.cause)
-				}
-				refresh = true
-				continue
+			err = b.settle(ctx, &a, err)
+		} else if lost(err) {
+			b.dropWriter() // mostly one that was idle while the server restarted
+			if a.cause = err; time.Now().After(deadline) {
+				return failure("append", err)
 			}
+			err = nil
+		}
+		if err == nil && a.cause != nil && !a.written {
+			if lostTries++; lostTries > lostMax {
+				return failure("append", a.cause)
+			}
+			refresh = true
+			continue
 		}
 		switch code := state(err); {
 		case err == nil && (a.written || a.nothing):
@@ -73,9 +80,6 @@ func (b *backend) Commit(ctx context.Context, group *factstr.Group) error {
 		case code == undefinedFunction && b.function:
 			b.function = false
 		default:
-			if lost(err) {
-				b.dropWriter()
-			}
 			return failure("append", err)
 		}
 		refresh = refresh || !a.learnt
@@ -332,11 +336,6 @@ func (b *backend) commitUnderLock(ctx context.Context, group *factstr.Group, a *
 	if err == nil {
 		err = b.decideUnderLock(ctx, s, group, a)
 	}
-	// Before the commit was on its way nothing can have been written.
-	if err != nil && !a.sent && lost(err) {
-		b.dropWriter()
-		return failure("append", err)
-	}
 	if !a.written && s.alive() {
 		if undo := s.script(context.WithoutCancel(ctx), "ROLLBACK"); undo != nil {
 			b.dropWriter()
@@ -346,7 +345,7 @@ func (b *backend) commitUnderLock(ctx context.Context, group *factstr.Group, a *
 }
 
 func (b *backend) decideUnderLock(ctx context.Context, s *session, group *factstr.Group, a *attempt) (err error) {
-	if a.proposal, err = group.Propose(ctx, reader{lends{s}, b.texts}, true); err != nil {
+	if a.proposal, err = group.Propose(ctx, reader{lends{s}, b.texts, b.options.ResponseTimeout}, true); err != nil {
 		return err
 	}
 	if len(a.proposal.Records) == 0 {

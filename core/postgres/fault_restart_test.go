@@ -1,0 +1,119 @@
+package postgres
+
+import (
+	"context"
+	"testing"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/postgres/pgtest"
+)
+
+var stops = []struct {
+	name string
+	stop func(*pgtest.Server) error
+}{
+	{"stopped in order", (*pgtest.Server).Stop},
+	{"killed", (*pgtest.Server).Kill},
+}
+
+// G5 G15 G19: whoever was idle meanwhile notices nothing.
+func TestARestartedServerIsNoFailureForIdleStores(t *testing.T) {
+	server := pgtest.New(t, pgtest.Options{})
+	for _, each := range stops {
+		t.Run(each.name, func(t *testing.T) {
+			url := pgtest.WithParam(secretly(server.URL()), "application_name", "idle")
+			writer, reader, asker := openStore(t, url), openStore(t, url), openStore(t, url)
+			head := headOfLog(t, reader)
+			live := follow(t, reader)
+			durable, stream := followDurably(t, reader, "idle", head)
+			waitForConnections(t, writer, asker)
+			must(t, each.stop(server))
+			must(t, server.StartAgain())
+			// Reads before the writer has met the new server: each finds all its connections dead.
+			must(t, queryAtOnce(asker, 4))
+			for n := range uint64(10) {
+				result, err := writer.Append(t.Context(), batchOf(2, "restarted"))
+				must(t, err)
+				if want := head + 2*n + 1; result.FirstSequenceNumber != want {
+					t.Fatalf("appended at %d, want %d", result.FirstSequenceNumber, want)
+				}
+			}
+			live.reach(t, head+20)
+			durable.reach(t, head+20)
+			wantRunning(t, stream)
+			end(t, stream)
+			// Resumed, it starts strictly after the cursor.
+			durable, stream = followDurably(t, writer, "idle", head+20)
+			appendFacts(t, reader, batchOf(1, "restarted")...)
+			durable.reach(t, head+21)
+			end(t, stream)
+		})
+	}
+}
+
+// waitForConnections gives stores all the connections that they may have, so that each of them will be found dead.
+func waitForConnections(t testing.TB, stores ...*factstr.Store) {
+	t.Helper()
+	for _, store := range stores {
+		must(t, queryAtOnce(store, 16))
+	}
+}
+
+// queryAtOnce makes queries concurrently, and returns an error if one fails.
+func queryAtOnce(store *factstr.Store, queries int) error {
+	answers := make(chan error)
+	for range queries {
+		go func() {
+			_, err := store.Query(context.Background(), factstr.AllEvents())
+			answers <- err
+		}()
+	}
+	var failure error
+	for range queries {
+		if err := <-answers; err != nil {
+			failure = err
+		}
+	}
+	return failure
+}
+
+func end(t testing.TB, stream *factstr.EventStream) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), waitMax)
+	defer cancel()
+	must(t, stream.Close(ctx))
+}
+
+// G2 G3 G5 G15 G19
+func TestARestartDuringAppendsLosesAndDoublesNothing(t *testing.T) {
+	server := pgtest.New(t, pgtest.Options{})
+	url := secretly(server.URL())
+	first, second, reader := openStore(t, url), openStore(t, url), openStore(t, url)
+	live := follow(t, reader)
+	durable, stream := followDurably(t, reader, "restart", 0)
+	l := newLedger(t)
+	stopFirst, stopSecond := l.appendUntil(first, 4), l.appendUntil(second, 4)
+	defer stopFirst()
+	defer stopSecond()
+	rounds := 4
+	if long(t, "4 restarts") {
+		rounds = 40
+	}
+	for round := range rounds {
+		for range 20 {
+			within(t, "a success", l.success())
+		}
+		must(t, stops[round%2].stop(server))
+		must(t, server.StartAgain())
+	}
+	within(t, "a success", l.success())
+	stopFirst()
+	stopSecond()
+	records := queryAll(t, reader)
+	codes := l.check(records)
+	l.wantCodes(codes, factstr.CodeBackendFailure, factstr.CodeCommitUnknown)
+	live.reach(t, uint64(len(records)))
+	durable.reach(t, uint64(len(records)))
+	wantRunning(t, stream)
+	t.Logf("%d facts; answers: %v", len(records), codes)
+}

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -18,9 +17,17 @@ func Bootstrap(ctx context.Context, serverURL, databaseName string, options Opti
 	if err != nil {
 		return nil, err
 	}
+	direct, err := parseDirectURL(options)
+	if err != nil {
+		return nil, err
+	}
+	server := config
+	if direct != nil {
+		server = direct // a pooler may know only the databases that there are
+	}
 	limited, cancel := context.WithTimeout(ctx, options.ConnectTimeout+options.ResponseTimeout)
 	defer cancel()
-	s, err := connect(limited, &config.ConnConfig.Config, false)
+	s, err := connect(limited, &server.ConnConfig.Config, false)
 	if err != nil {
 		return nil, failure("bootstrap", err)
 	}
@@ -30,14 +37,10 @@ func Bootstrap(ctx context.Context, serverURL, databaseName string, options Opti
 		return nil, failure("creating database "+databaseName, err)
 	}
 	config.ConnConfig.Database = databaseName
-	if options.DirectURL != "" {
-		direct, err := parseURL("direct_url", options.DirectURL, options)
-		if err != nil {
-			return nil, err
-		}
-		_ = direct
+	if direct != nil {
+		direct.ConnConfig.Database = databaseName
 	}
-	return openConfig(ctx, config, options)
+	return openConfig(ctx, config, direct, options)
 }
 
 // checkDatabaseName lets names through that need no quoting anywhere.
@@ -47,7 +50,7 @@ func checkDatabaseName(name string) error {
 		valid = valid && (c == '_' || c|0x20 >= 'a' && c|0x20 <= 'z' || i > 0 && c >= '0' && c <= '9')
 	}
 	if !valid {
-		return factstr.NewError(factstr.CodeInvalidArgument, "database_name %s must match [A-Za-z_][A-Za-z0-9_]* and have at most 63 characters", strconv.Quote(name[:min(len(name), 100)]))
+		return factstr.NewError(factstr.CodeInvalidArgument, "database_name must match [A-Za-z_][A-Za-z0-9_]* and have at most 63 characters")
 	}
 	return nil
 }

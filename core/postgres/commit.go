@@ -51,7 +51,7 @@ func (b *backend) Commit(ctx context.Context, group *factstr.Group) error {
 		}
 		if lost(err) && a.sent {
 			err = b.settle(ctx, &a, err)
-		} else if lost(err) {
+		} else if lost(err) || err != nil && a.session != nil && !a.session.alive() {
 			b.dropWriter() // mostly one that was idle while the server restarted
 			if a.cause = err; time.Now().After(deadline) {
 				return failure("append", err)
@@ -332,7 +332,7 @@ func (b *backend) commitUnderLock(ctx context.Context, group *factstr.Group, a *
 	defer cancel()
 	err = s.script(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = "+strconv.Itoa(idleTransactionMS)+
 		"; SET LOCAL enable_seqscan = off; SET LOCAL lock_timeout = '"+lockTimeout(deadline)+
-		"'; SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off'; SELECT pg_advisory_xact_lock("+strconv.FormatInt(lockKey("append", b.schema, ""), 10)+")")
+		"'; SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off'; SELECT pg_advisory_xact_lock("+strconv.FormatInt(lockKey("append", b.schema, ""), 10)+"); LOCK TABLE "+b.texts.schema+".events IN ROW EXCLUSIVE MODE")
 	if err == nil {
 		err = b.decideUnderLock(ctx, s, group, a)
 	}

@@ -19,7 +19,7 @@ func openWrapped(ctx context.Context, url string, options Options, wrap func(fac
 	if err != nil {
 		return nil, err
 	}
-	b, err := openBackend(ctx, config, options)
+	b, err := openBackend(ctx, config, nil, options)
 	if err != nil {
 		return nil, err
 	}

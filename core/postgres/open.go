@@ -30,7 +30,7 @@ type Options struct {
 	ConnectTimeout time.Duration
 	// LockTimeout is how long a write waits for other processes before it answers CodeBusy; default 5 s.
 	LockTimeout time.Duration
-	// ResponseTimeout is how long the server may take to answer a commit before the connection counts as lost; default 30 s.
+	// ResponseTimeout is how long the server may take to answer a commit, or to begin to answer a read, before the connection counts as lost; default 30 s.
 	ResponseTimeout time.Duration
 	// PollInterval is how often the log is looked at while streams are open, should a notification get lost; default 250 ms.
 	PollInterval time.Duration
@@ -43,11 +43,23 @@ func Open(ctx context.Context, url string, options Options) (*factstr.Store, err
 	if err != nil {
 		return nil, err
 	}
-	return openConfig(ctx, config, options)
+	direct, err := parseDirectURL(options)
+	if err != nil {
+		return nil, err
+	}
+	return openConfig(ctx, config, direct, options)
 }
 
-func openConfig(ctx context.Context, config *pgxpool.Config, options Options) (*factstr.Store, error) {
-	b, err := openBackend(ctx, config, options)
+// parseDirectURL returns nil if there is no way past a pooler, since there is no pooler.
+func parseDirectURL(options Options) (*pgxpool.Config, error) {
+	if options.DirectURL == "" {
+		return nil, nil
+	}
+	return parseURL("direct_url", options.DirectURL, options)
+}
+
+func openConfig(ctx context.Context, config, direct *pgxpool.Config, options Options) (*factstr.Store, error) {
+	b, err := openBackend(ctx, config, direct, options)
 	if err != nil {
 		return nil, err
 	}
@@ -84,11 +96,11 @@ var (
 	_ factstr.Recoverer = (*backend)(nil)
 )
 
-func openBackend(ctx context.Context, config *pgxpool.Config, options Options) (_ *backend, err error) {
+func openBackend(ctx context.Context, config, direct *pgxpool.Config, options Options) (_ *backend, err error) {
 	if err := checkSchemaName(options.Schema); err != nil {
 		return nil, err
 	}
-	b := &backend{options: options, id: rand.Text(), pooled: options.DirectURL != ""}
+	b := &backend{options: options, id: rand.Text(), pooled: direct != nil}
 	defer func() {
 		if err != nil {
 			_ = b.Close()
@@ -96,10 +108,6 @@ func openBackend(ctx context.Context, config *pgxpool.Config, options Options) (
 	}()
 	b.direct = copied(&config.ConnConfig.Config)
 	if b.pooled {
-		direct, err := parseURL("direct_url", options.DirectURL, options)
-		if err != nil {
-			return nil, err
-		}
 		b.direct = copied(&direct.ConnConfig.Config)
 	} else {
 		settings(&config.ConnConfig.Config)
@@ -133,7 +141,7 @@ func openBackend(ctx context.Context, config *pgxpool.Config, options Options) (
 	}
 	b.texts = textsOf(b.schema)
 	b.function = f.function
-	b.reader = reader{b.pool, b.texts}
+	b.reader = reader{b.pool, b.texts, options.ResponseTimeout}
 	b.names.init(b)
 	b.notifier.init(b)
 	b.indexer.init(b, f)
@@ -147,7 +155,7 @@ func checkSchemaName(schema string) error {
 	case !utf8.ValidString(schema) || strings.IndexByte(schema, 0) >= 0:
 		return factstr.NewError(factstr.CodeInvalidArgument, "schema is not valid UTF-8 without U+0000")
 	case strings.HasPrefix(schema, "pg_"), schema == "information_schema":
-		return factstr.NewError(factstr.CodeInvalidArgument, "schema %q is PostgreSQL's own; use another", schema)
+		return factstr.NewError(factstr.CodeInvalidArgument, "schema begins with pg_ or is information_schema, which are PostgreSQL's own; use another")
 	}
 	return nil
 }

@@ -2,14 +2,17 @@ package postgres
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
 )
 
 // reader reads by whatever lends it sessions.
 type reader struct {
-	lender lender
-	texts  *texts
+	lender  lender
+	texts   *texts
+	silence time.Duration // that the server may keep
 }
 
 // A page is how much is read by one statement. The first is small, as most reads want little; then they grow up to a size in bytes.
@@ -22,7 +25,7 @@ const (
 )
 
 func (r reader) Head(ctx context.Context) (head factstr.Head, err error) {
-	err = r.twice(ctx, func(s *session) error {
+	err = r.twice(ctx, func(ctx context.Context, s *session) error {
 		head = factstr.Head{}
 		return s.rows(ctx, r.texts.head, func(row [][]byte) bool {
 			head = headOf(row[0], row[1])
@@ -33,10 +36,31 @@ func (r reader) Head(ctx context.Context) (head factstr.Head, err error) {
 }
 
 // twice tries again what found its connection dead, as those are that were idle while the server restarted.
-func (r reader) twice(ctx context.Context, use func(*session) error) error {
-	err := r.lender.with(ctx, use)
-	if lost(err) && ctx.Err() == nil {
-		err = r.lender.with(ctx, use)
+func (r reader) twice(ctx context.Context, use func(context.Context, *session) error) error {
+	once := func() error {
+		return r.lender.with(ctx, func(s *session) error {
+			return r.heard(ctx, func(ctx context.Context, _ func()) error { return use(ctx, s) })
+		})
+	}
+	err := once()
+	if lost(err) && ctx.Err() == nil && !errors.Is(err, errSilent) {
+		err = once()
+	}
+	return err
+}
+
+// errSilent is a server that does not answer, though the connection to it seems to be there.
+var errSilent = errors.New("the server did not answer in time")
+
+// heard gives a read up when nothing was heard of the server for too long.
+func (r reader) heard(ctx context.Context, read func(ctx context.Context, heard func()) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	timer := time.AfterFunc(r.silence, func() { cancel(errSilent) })
+	defer timer.Stop()
+	err := read(ctx, func() { timer.Reset(r.silence) })
+	if err != nil && context.Cause(ctx) == errSilent {
+		return errSilent
 	}
 	return err
 }
@@ -53,7 +77,7 @@ func (r reader) Scan(ctx context.Context, scan factstr.Scan, visit func(factstr.
 		page := page{rows: rows, visit: visit}
 		err := r.read(ctx, question, scan, &page)
 		// Facts do not change, so a page that was cut off is gone on with behind its last row.
-		cut := lost(err) && ctx.Err() == nil && cuts < 2
+		cut := lost(err) && ctx.Err() == nil && !errors.Is(err, errSilent) && cuts < 2
 		if cut {
 			cuts++
 		} else if err != nil {
@@ -87,17 +111,7 @@ type page struct {
 
 func (r reader) read(ctx context.Context, q question, scan factstr.Scan, page *page) error {
 	return r.lender.with(ctx, func(s *session) error {
-		err := s.rows(ctx, q.text, func(row [][]byte) bool {
-			record := recordOf(row[0], row[1], row[2], row[3])
-			page.count++
-			page.bytes += len(record.Payload) + len(record.EventType) + 64
-			page.last = record.SequenceNumber
-			page.enough = !page.visit(record)
-			if page.enough && (page.rows-page.count)*(page.bytes/page.count) > drainBytesMax {
-				s.drop()
-			}
-			return !page.enough
-		}, append([]any{int64(scan.After), int64(scan.UpTo), int64(page.rows)}, q.values...)...)
+		err := r.heard(ctx, func(ctx context.Context, heard func()) error { return page.fill(ctx, s, q, scan, heard) })
 		if page.enough {
 			return nil
 		}
@@ -105,9 +119,29 @@ func (r reader) read(ctx context.Context, q question, scan factstr.Scan, page *p
 	})
 }
 
+// heardEvery is after how many rows the server counts as heard again.
+const heardEvery = 256
+
+func (page *page) fill(ctx context.Context, s *session, q question, scan factstr.Scan, heard func()) error {
+	return s.rows(ctx, q.text, func(row [][]byte) bool {
+		record := recordOf(row[0], row[1], row[2], row[3])
+		page.count++
+		page.bytes += len(record.Payload) + len(record.EventType) + 64
+		page.last = record.SequenceNumber
+		if page.count%heardEvery == 0 {
+			heard()
+		}
+		page.enough = !page.visit(record)
+		if page.enough && (page.rows-page.count)*(page.bytes/page.count) > drainBytesMax {
+			s.drop()
+		}
+		return !page.enough
+	}, append([]any{int64(scan.After), int64(scan.UpTo), int64(page.rows)}, q.values...)...)
+}
+
 func (r reader) Boundaries(ctx context.Context, after, upTo uint64, visit func(factstr.Boundary)) error {
 	var found []factstr.Boundary
-	err := r.twice(ctx, func(s *session) error {
+	err := r.twice(ctx, func(ctx context.Context, s *session) error {
 		found = found[:0]
 		return s.rows(ctx, r.texts.boundaries, func(row [][]byte) bool {
 			if first, last := int64Of(row[0]), int64Of(row[1]); first > 0 && last >= first && uint64(last) > after {

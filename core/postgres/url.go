@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"context"
 	"net"
 	"net/url"
 	"strings"
@@ -28,10 +27,7 @@ func parseURL(field, text string, options Options) (*pgxpool.Config, error) {
 	}
 	c := &config.ConnConfig.Config
 	c.ConnectTimeout = options.ConnectTimeout
-	dial := dialer()
-	c.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-		return dial.DialContext(ctx, network, address)
-	}
+	c.DialFunc = dial
 	if options.ApplicationName != "" {
 		c.RuntimeParams["application_name"] = options.ApplicationName
 	} else if c.RuntimeParams["application_name"] == "" {

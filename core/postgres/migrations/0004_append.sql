@@ -24,8 +24,10 @@ BEGIN
     IF current_setting('synchronous_commit') = 'off' THEN
         PERFORM set_config('synchronous_commit', 'local', true);
     END IF;
-    -- A statement of its own: the next one sees what was committed while this one waited.
+    -- Statements of their own: the next one sees what was committed while these waited. The second is the lock that the insert takes anyway; taken before the head is read,
+    -- it lets an appender that locks the table, as the Rust store does, go first or wait, so that it cannot take the numbers away again and again.
     PERFORM pg_advisory_xact_lock(p_lock);
+    LOCK TABLE {schema}.events IN ROW EXCLUSIVE MODE;
     SELECT e.sequence_number, e.occurred_at INTO head, head_at
         FROM {schema}.events e WHERE e.sequence_number > 0 ORDER BY e.sequence_number DESC LIMIT 1;
     IF NOT FOUND THEN

@@ -1,0 +1,234 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/postgres/pgtest"
+)
+
+// withFunction are the two ways in which a group is committed.
+var withFunction = []struct {
+	name     string
+	function bool
+}{{"by the function", true}, {"under the lock", false}}
+
+// openBackendStore opens a store whose backend the test can reach.
+func openBackendStore(t testing.TB, url string, options Options) (*factstr.Store, *backend) {
+	t.Helper()
+	var b *backend
+	store, err := openWrapped(t.Context(), url, options, func(inner factstr.Backend) factstr.Backend {
+		b = inner.(*backend)
+		return inner
+	})
+	must(t, err)
+	t.Cleanup(func() { closeStore(t, store) })
+	return store, b
+}
+
+// G5: wherever a connection is cut, an append is answered with what became of it as long as the server can be reached.
+func TestACommitThatIsCutAnywhereIsSettled(t *testing.T) {
+	step := 17
+	if long(t, "cuts at every 17th byte") {
+		step = 1
+	}
+	for _, way := range withFunction {
+		t.Run(way.name, func(t *testing.T) {
+			url := secretly(pgtest.Database(t))
+			proxy := pgtest.NewProxy(t, addressOf(t, url))
+			store, b := openBackendStore(t, through(proxy, url), Options{})
+			b.function = way.function
+			l := newLedger(t)
+			for n := range 3 {
+				must(t, l.append(t.Context(), store, n+1))
+			}
+			for _, from := range []pgtest.Direction{pgtest.FromClient, pgtest.FromServer} {
+				cuts := 0
+				for at := 0; ; at += step {
+					// The notification of the append before may take some of the bytes.
+					proxy.CutAfter(from, at)
+					writer := b.writer
+					if err := l.append(t.Context(), store, 2); err != nil {
+						t.Fatalf("cut after %d bytes, from %d: %v", at, from, err)
+					}
+					if b.writer != writer {
+						cuts++
+					} else if at > 2000 {
+						break
+					}
+				}
+				proxy.CutAfter(from, 1<<40)
+				if cuts < 10 {
+					t.Errorf("only %d cuts hit a commit", cuts)
+				}
+				t.Logf("%d commits were cut", cuts)
+			}
+			l.wantCodes(l.check(queryAll(t, store)))
+		})
+	}
+}
+
+func addressOf(t testing.TB, url string) string {
+	t.Helper()
+	config, err := parseURL("url", url, withDefaults(Options{}))
+	must(t, err)
+	return fmt.Sprintf("%s:%d", config.ConnConfig.Host, config.ConnConfig.Port)
+}
+
+// G5: the server has committed, and its answer is on the way.
+func TestALostAnswerIsFoundOut(t *testing.T) {
+	for _, way := range withFunction {
+		t.Run(way.name, func(t *testing.T) {
+			url := secretly(pgtest.Database(t))
+			proxy := pgtest.NewProxy(t, addressOf(t, url))
+			store, b := openBackendStore(t, through(proxy, url), Options{})
+			other := openStore(t, url)
+			b.function = way.function
+			appendFacts(t, store, batchOf(1, "first")...)
+			appendFacts(t, other, batchOf(1, "of another store")...)
+			// ReadyForQuery outside a transaction follows the commit.
+			lost := proxy.HookOnce(pgtest.FromServer, "Z\x00\x00\x00\x05I", pgtest.CutBefore)
+			if !way.function {
+				lost = proxy.HookOnce(pgtest.FromServer, "COMMIT\x00", pgtest.CutBefore)
+			}
+			result := appendFacts(t, store, batchOf(2, "answer is lost")...)
+			within(t, "the cut", lost)
+			if result.FirstSequenceNumber != 3 || result.LastSequenceNumber != 4 {
+				t.Errorf("%+v, want 3 to 4", result)
+			}
+			if result := appendFacts(t, store, batchOf(1, "after")...); result.FirstSequenceNumber != 5 {
+				t.Errorf("the next append is at %d", result.FirstSequenceNumber)
+			}
+			if head := headOfLog(t, other); head != 5 {
+				t.Errorf("the log ends at %d", head)
+			}
+		})
+	}
+}
+
+// G5: while the server can't be reached, the outcome is not known. What was committed stays, and what was not is not committed later.
+func TestOnlyAServerThatCannotBeReachedLeavesACommitUnknown(t *testing.T) {
+	for _, committed := range []bool{true, false} {
+		t.Run(fmt.Sprintf("committed: %v", committed), func(t *testing.T) {
+			url := secretly(pgtest.Database(t))
+			proxy := pgtest.NewProxy(t, addressOf(t, url))
+			store := openStoreWith(t, through(proxy, url), impatient())
+			appendFacts(t, store, batchOf(1, "first")...)
+			appendFacts(t, store, batchOf(1, "second")...)
+			direction, contained := pgtest.FromClient, "is not known"
+			if committed {
+				direction, contained = pgtest.FromServer, "Z\x00\x00\x00\x05I"
+			}
+			var hit atomic.Bool
+			proxy.Hook(func(from pgtest.Direction, data []byte) pgtest.Verdict {
+				if from == direction && bytes.Contains(data, []byte(contained)) && hit.CompareAndSwap(false, true) {
+					go proxy.Refuse()
+					return pgtest.CutBefore
+				}
+				if hit.Load() {
+					return pgtest.CutBefore
+				}
+				return pgtest.Pass
+			})
+			begun := time.Now()
+			_, err := store.Append(context.Background(), batchOf(2, "is not known"))
+			wantFailure(t, err, factstr.CodeCommitUnknown, "")
+			if took := time.Since(begun); took > 8*time.Second {
+				t.Errorf("the answer took %v", took)
+			}
+			_, err = store.Append(context.Background(), batchOf(1, "refused"))
+			wantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonConnection)
+			proxy.Hook(nil)
+			proxy.Heal()
+			want := uint64(3)
+			if committed {
+				want = 5
+			}
+			if result := appendFacts(t, store, batchOf(1, "after")...); result.FirstSequenceNumber != want {
+				t.Errorf("appended at %d, want %d", result.FirstSequenceNumber, want)
+			}
+		})
+	}
+}
+
+// G8: a result that is cut off in its middle is read on from there.
+func TestAQueryThatIsCutGoesOnBehindItsLastRow(t *testing.T) {
+	url := secretly(pgtest.Database(t))
+	proxy := pgtest.NewProxy(t, addressOf(t, url))
+	writer := openStore(t, url)
+	for range 5 {
+		appendFacts(t, writer, batchOf(1000, "cut")...)
+	}
+	cuts := 0
+	for at := 0; at < 600_000; at += 20_000 + rand.IntN(20_000) {
+		store := openStore(t, through(proxy, url))
+		proxy.CutAfter(pgtest.FromServer, at)
+		result := queryAll(t, store)
+		if len(result) != 5000 {
+			t.Fatalf("cut after %d bytes: %d facts", at, len(result))
+		}
+		for i, record := range result {
+			if record.SequenceNumber != uint64(i)+1 {
+				t.Fatalf("cut after %d bytes: fact %d has number %d", at, i+1, record.SequenceNumber)
+			}
+		}
+		cuts++
+		proxy.CutAfter(pgtest.FromServer, 1<<40)
+	}
+	t.Logf("%d queries", cuts)
+	store := openStore(t, through(proxy, url))
+	proxy.Refuse()
+	_, err := store.Query(t.Context(), factstr.AllEvents())
+	wantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonConnection)
+	proxy.Heal()
+	if n := len(queryAll(t, store)); n != 5000 {
+		t.Errorf("%d facts after the proxy healed", n)
+	}
+}
+
+// G2 G5 G11: backends are killed in the middle of commits while other stores commit. The server lives, so each append is answered with what became of it.
+func TestBackendsKilledInTheMiddleOfCommitsLoseAndDoubleNothing(t *testing.T) {
+	rounds := 30
+	if long(t, "30 rounds") {
+		rounds = 200
+	}
+	server := pgtest.New(t, pgtest.Options{})
+	url := secretly(server.URL())
+	victim := openStore(t, pgtest.WithParam(url, "application_name", "victim"))
+	other, reader := openStore(t, url), openStore(t, url)
+	live := follow(t, reader)
+	l := newLedger(t)
+	stopVictim, stopOther := l.appendUntil(victim, 8), l.appendUntil(other, 8)
+	defer stopVictim()
+	defer stopOther()
+	killed := 0
+	killer := openRaw(t, server.URL())
+	for round := range rounds {
+		within(t, "a success", l.success())
+		if round%10 == 9 {
+			must(t, server.Kill())
+			must(t, server.StartAgain())
+			killer = openRaw(t, server.URL())
+			continue
+		}
+		eventually(t, "a backend at work", func() bool {
+			met := len(killer.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'victim' AND state = 'active'"))
+			killed += met
+			return met > 0
+		})
+	}
+	within(t, "a success", l.success())
+	stopVictim()
+	stopOther()
+	records := queryAll(t, reader)
+	codes := l.check(records)
+	l.wantCodes(codes, factstr.CodeBackendFailure)
+	live.reach(t, uint64(len(records)))
+	t.Logf("%d facts, %d backends killed; answers: %v", len(records), killed, codes)
+}

@@ -236,3 +236,11 @@ func waitEnd(t testing.TB, stream *factstr.EventStream) error {
 	}
 	panic("unreachable")
 }
+
+func jsonTexts(values ...string) []json.RawMessage {
+	list := make([]json.RawMessage, len(values))
+	for i, value := range values {
+		list[i] = json.RawMessage(value)
+	}
+	return list
+}

@@ -1,5 +1,5 @@
 // Command bench measures appends to the memory and SQLite stores through Go and C, beside a raw loop that writes and syncs as many bytes in the
-// same run. tools/bench.sh builds the C program and runs it.
+// same run. tools/bench.sh builds the C program and runs it; tools/bench/postgres measures the PostgreSQL store.
 package main
 
 import (

@@ -30,10 +30,11 @@ int fs_inside_store(factstr_store store);
 int fs_inside_stream(factstr_stream stream);
 
 /*
- * Descriptors of lock files: a child after fork() must close its copies, or they would hold the parent's locks when the parent is gone.
+ * Descriptors of lock files and of connections to servers: a child after fork() must close its copies, or they would hold the parent's locks and sessions when the parent
+ * is gone.
  */
-void fs_lock_file_opened(int descriptor);
-void fs_lock_file_closed(int descriptor);
-void fs_close_lock_files(void);
+void fs_descriptor_opened(int descriptor);
+void fs_descriptor_closed(int descriptor);
+void fs_close_descriptors(void);
 
 #endif

@@ -30,13 +30,16 @@ var settings struct {
 }
 
 func init() {
-	sqlite.OnLockFile(func(descriptor int, opened bool) {
-		if opened {
-			C.fs_lock_file_opened(C.int(descriptor))
-		} else {
-			C.fs_lock_file_closed(C.int(descriptor))
-		}
-	})
+	sqlite.OnLockFile(watchDescriptor)
+}
+
+// watchDescriptor lets the fork handler know what a child must close.
+func watchDescriptor(descriptor int, opened bool) {
+	if opened {
+		C.fs_descriptor_opened(C.int(descriptor))
+	} else {
+		C.fs_descriptor_closed(C.int(descriptor))
+	}
 }
 
 // call carries out an export that has no store or stream yet, and writes its error.

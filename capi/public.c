@@ -14,7 +14,7 @@ static volatile sig_atomic_t forked;
 
 static void after_fork_in_child(void) {
   forked = 1;
-  fs_close_lock_files();
+  fs_close_descriptors();
 }
 
 __attribute__((constructor)) static void watch_forks(void) { pthread_atfork(NULL, NULL, after_fork_in_child); }

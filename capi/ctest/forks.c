@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -104,25 +105,60 @@ static void a_child_does_not_hold_the_lock_files(void) { /* G22 */
   factstr_store store = open_sqlite(path, NULL);
   open_stream(store, "{\"durable\":{\"name\":\"d\"}}", NULL, NULL);
   CHECK(lock_descriptors() > 0);
-  int gate[2];
-  CHECK(pipe(gate) == 0);
+  int ready[2], gate[2];
+  char byte = 0;
+  CHECK(pipe(ready) == 0 && pipe(gate) == 0);
   pid_t process = fork();
   if (process == 0) {
-    char byte;
     close(gate[1]);
-    if (lock_descriptors() != 0) {
+    if (lock_descriptors() != 0 || write(ready[1], &byte, 1) != 1) {
       _exit(1);
     }
     /* Lives on until the parent has closed the store and opened it again. */
     _exit(read(gate[0], &byte, 1) == 0 ? 0 : 2);
   }
+  close(ready[1]);
   close(gate[0]);
+  CHECK(read(ready[0], &byte, 1) == 1);
+  close(ready[0]);
   close_store(store);
   CHECK(lock_descriptors() == 0);
   store = open_sqlite(path, NULL);
   open_stream(store, "{\"durable\":{\"name\":\"d\"}}", NULL, NULL); /* the name is free although the child lives */
   close(gate[1]);
   await_child(process);
+  close_store(store);
+}
+
+/* How many sockets the process holds. */
+static int sockets(void) {
+  DIR *folder = opendir("/proc/self/fd");
+  if (folder == NULL) {
+    return -1;
+  }
+  int count = 0;
+  for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+    struct stat file;
+    count += fstatat(dirfd(folder), entry->d_name, &file, 0) == 0 && S_ISSOCK(file.st_mode);
+  }
+  closedir(folder);
+  return count;
+}
+
+/* The server takes a process for alive, and its durable names for held, as long as anybody has its connection. */
+static void a_child_does_not_hold_the_connections(void) { /* G22 */
+  int before = sockets();
+  factstr_store store = open_postgres(fresh_name(), NULL);
+  open_stream(store, "{\"durable\":{\"name\":\"d\"}}", NULL, NULL);
+  CHECK(append_one(store, "a", 1) == 1);
+  CHECK(sockets() > before);
+  pid_t process = fork();
+  if (process == 0) {
+    int held = sockets();
+    _exit(held >= 0 && held <= before ? 0 : 1);
+  }
+  await_child(process);
+  CHECK(append_one(store, "a", 2) == 2); /* the parent's are as they were */
   close_store(store);
 }
 
@@ -138,5 +174,6 @@ static void a_program_started_by_exec_works(void) {
 void fork_tests(void) {
   RUN(every_function_answers_forked_in_a_child, "every function answers Forked in a forked child, and the parent goes on");
   RUN(a_child_does_not_hold_the_lock_files, "a forked child does not hold the parent's lock files");
+  RUN(a_child_does_not_hold_the_connections, "a forked child does not hold the parent's connections to a server");
   RUN(a_program_started_by_exec_works, "starting a program by fork and exec works");
 }

@@ -34,6 +34,12 @@ static answer bootstrap(const char *url, const char *database, factstr_store *st
   return take(factstr_postgres_bootstrap(url, database, NULL, 0, store, &error), &error);
 }
 
+static void expect_no_bootstrap(const char *url, const char *database, factstr_status status, const char *fragment, const char *reason) {
+  factstr_store store;
+  answer refused = bootstrap(url, database, &store);
+  expect_refusal(refused, store, status, fragment, reason);
+}
+
 /* DATABASE_URL with another user, or another database. The text lives until the next call. */
 static const char *changed_url(const char *user, const char *database) {
   static char changed[2000];
@@ -75,8 +81,7 @@ static void a_server_that_cannot_be_reached_is_told(void) {
   expect_refused(NOBODY_LISTENS, FACTSTR_BACKEND_FAILURE, "", "connection");
   expect_refused("host=127.0.0.1 port=1 user=teller dbname=books sslmode=disable password=" SECRET, FACTSTR_BACKEND_FAILURE, "", "connection");
   expect_refused("postgres://teller:" SECRET "@nobody.invalid/books", FACTSTR_BACKEND_FAILURE, "", "connection");
-  factstr_store store;
-  expect_refusal(bootstrap(NOBODY_LISTENS, "ledger", &store), store, FACTSTR_BACKEND_FAILURE, "", "connection");
+  expect_no_bootstrap(NOBODY_LISTENS, "ledger", FACTSTR_BACKEND_FAILURE, "", "connection");
 }
 
 static void a_user_that_may_not_enter_is_told(void) {
@@ -93,17 +98,16 @@ static void a_database_that_is_missing_is_not_created(void) {
 
 static void names_of_databases_are_checked(void) {
   const char *bad[] = {"", "1a", "a b", "a-b", "a\"b", "a'b", "a;b", "\xc3\xa4", "a.b", " a", "a\n"};
-  factstr_store store;
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-    expect_refusal(bootstrap(NOBODY_LISTENS, bad[i], &store), store, FACTSTR_INVALID_ARGUMENT, "database_name", NULL);
+    expect_no_bootstrap(NOBODY_LISTENS, bad[i], FACTSTR_INVALID_ARGUMENT, "database_name", NULL);
   }
-  expect_refusal(bootstrap(NOBODY_LISTENS, "\xff", &store), store, FACTSTR_INVALID_ARGUMENT, "database_name is not valid UTF-8", NULL);
+  expect_no_bootstrap(NOBODY_LISTENS, "\xff", FACTSTR_INVALID_ARGUMENT, "database_name is not valid UTF-8", NULL);
   char name[65] = {0};
   memset(name, 'x', 64);
-  expect_refusal(bootstrap(NOBODY_LISTENS, name, &store), store, FACTSTR_INVALID_ARGUMENT, "database_name", NULL);
+  expect_no_bootstrap(NOBODY_LISTENS, name, FACTSTR_INVALID_ARGUMENT, "database_name", NULL);
   name[63] = '\0'; /* the longest one: now it is the server that is missed */
-  expect_refusal(bootstrap(NOBODY_LISTENS, name, &store), store, FACTSTR_BACKEND_FAILURE, "", "connection");
-  expect_refusal(bootstrap("", "ledger", &store), store, FACTSTR_INVALID_ARGUMENT, "server_url", NULL);
+  expect_no_bootstrap(NOBODY_LISTENS, name, FACTSTR_BACKEND_FAILURE, "", "connection");
+  expect_no_bootstrap("", "ledger", FACTSTR_INVALID_ARGUMENT, "server_url", NULL);
 }
 
 static void what_the_log_needs_is_created(void) {
@@ -173,20 +177,32 @@ static void several_stores_share_a_log(void) { /* G11 G16 G22 */
   close_store(two);
 }
 
-static void a_database_that_is_there_is_opened(void) {
-  const char *url = database_url(), *path = strstr(url, "://");
+/* The database that DATABASE_URL names. */
+static void own_database(char *name, size_t size) {
+  const char *path = strstr(database_url(), "://");
   CHECK(path != NULL);
   path += 3 + strcspn(path + 3, "/?");
   CHECK(*path == '/');
+  snprintf(name, size, "%.*s", (int)strcspn(path + 1, "?"), path + 1);
+}
+
+/* A name for a database that is none yet. It begins with that of the tests' own, by which it is known whose it is. */
+static void new_database(char *name, size_t size) {
+  char own[64];
+  own_database(own, sizeof own);
+  snprintf(name, size, "%.30s_New_%s", own, fresh_name());
+}
+
+static void a_database_that_is_there_is_opened(void) {
   char database[100], schema[64], options[100];
-  snprintf(database, sizeof database, "%.*s", (int)strcspn(path + 1, "?"), path + 1);
+  own_database(database, sizeof database);
   snprintf(schema, sizeof schema, "%s", fresh_name());
   factstr_store store = open_postgres(schema, NULL);
   append_one(store, "a", 1);
   close_store(store);
   snprintf(options, sizeof options, "{\"schema\":\"%s\"}", schema);
   factstr_buffer error;
-  expect_ok(take(factstr_postgres_bootstrap(url, database, JSON(options), &store, &error), &error));
+  expect_ok(take(factstr_postgres_bootstrap(database_url(), database, JSON(options), &store, &error), &error));
   CHECK(head(store) == 1);
   close_store(store);
 }
@@ -207,9 +223,10 @@ static void a_missing_database_is_created_once(void) {
   enum { OPENERS = 4 };
   opener openers[OPENERS];
   pthread_t threads[OPENERS];
-  const char *name = fresh_name();
+  char database[64];
+  new_database(database, sizeof database);
   for (int i = 0; i < OPENERS; i++) {
-    snprintf(openers[i].database, sizeof openers[i].database, "%s_Bootstrap", name);
+    snprintf(openers[i].database, sizeof openers[i].database, "%s", database);
     CHECK(pthread_create(&threads[i], NULL, bootstrap_on_a_thread, &openers[i]) == 0);
   }
   for (int i = 0; i < OPENERS; i++) {
@@ -220,6 +237,24 @@ static void a_missing_database_is_created_once(void) {
     CHECK(append_one(openers[i].store, "a", i) == (uint64_t)i + 1); /* all in one log */
     close_store(openers[i].store);
   }
+}
+
+static void a_direct_url_leads_to_the_new_database(void) {
+  char database[64], options[2500];
+  new_database(database, sizeof database);
+  int len = snprintf(options, sizeof options, "{\"direct_url\":\"%s\"}", database_url());
+  CHECK(len > 0 && (size_t)len < sizeof options);
+  factstr_store store;
+  factstr_buffer error;
+  expect_ok(take(factstr_postgres_bootstrap(database_url(), database, JSON(options), &store, &error), &error));
+  CHECK(append_one(store, "a", 1) == 1);
+  factstr_stream stream = open_stream(store, "{\"durable\":{\"name\":\"d\"}}", NULL, NULL);
+  factstr_delivery delivery;
+  CHECK_STATUS(factstr_stream_next(stream, 10000, &delivery, NULL), FACTSTR_OK);
+  close_store(store);
+  expect_ok(bootstrap(database_url(), database, &store));
+  CHECK(head(store) == 1);
+  close_store(store);
 }
 
 void postgres_tests(void) {
@@ -234,4 +269,5 @@ void postgres_tests(void) {
   RUN(several_stores_share_a_log, "postgres: several stores share one log, its streams and its durable names");
   RUN(a_database_that_is_there_is_opened, "postgres: bootstrap opens a database that is there");
   RUN(a_missing_database_is_created_once, "postgres: bootstrap creates a missing database, once when several do it together");
+  RUN(a_direct_url_leads_to_the_new_database, "postgres: bootstrap uses the direct_url for the database that it creates");
 }

@@ -9,6 +9,8 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/memory"
+	"github.com/factstr/factstr-go/core/postgres"
+	"github.com/factstr/factstr-go/core/postgres/pgtest"
 	"github.com/factstr/factstr-go/core/sqlite"
 	"github.com/factstr/factstr-go/interop/scenario"
 )
@@ -22,6 +24,16 @@ var kinds = map[string]func(t *testing.T) func() (scenario.Surface, error){
 		path := filepath.Join(t.TempDir(), "scenario.db")
 		return func() (scenario.Surface, error) { return on(sqlite.Open(context.Background(), path, sqlite.Options{})) }
 	},
+	"postgres": func(t *testing.T) func() (scenario.Surface, error) {
+		url := pgtest.Database(t)
+		return func() (scenario.Surface, error) {
+			return on(postgres.Open(context.Background(), url, postgres.Options{}))
+		}
+	},
+}
+
+func TestMain(m *testing.M) {
+	os.Exit(pgtest.Main(m))
 }
 
 func on(store *factstr.Store, err error) (scenario.Surface, error) {

@@ -8,7 +8,7 @@
 
 /*
  * A list of blocks that only grows, so that the fork handler, which may call nothing but async-signal-safe functions, can walk it without a lock.
- * A slot also knows which file the descriptor is of: SQLite closes its own unasked, and the number may be another file's by the time of a fork.
+ * A slot also knows which file or socket the descriptor is of: SQLite closes its own unasked, and the number may be another's by the time of a fork.
  */
 #define SLOTS 64
 #define FREE 0
@@ -27,7 +27,7 @@ struct block {
 
 static struct block first;
 
-void fs_lock_file_opened(int descriptor) {
+void fs_descriptor_opened(int descriptor) {
   struct stat file;
   if (fstat(descriptor, &file) != 0) {
     return;
@@ -58,7 +58,7 @@ void fs_lock_file_opened(int descriptor) {
   }
 }
 
-void fs_lock_file_closed(int descriptor) {
+void fs_descriptor_closed(int descriptor) {
   for (struct block *block = &first; block != NULL; block = atomic_load(&block->next)) {
     for (int i = 0; i < SLOTS; i++) {
       int held = descriptor + 1;
@@ -69,7 +69,7 @@ void fs_lock_file_closed(int descriptor) {
   }
 }
 
-void fs_close_lock_files(void) {
+void fs_close_descriptors(void) {
   for (struct block *block = &first; block != NULL; block = atomic_load(&block->next)) {
     for (int i = 0; i < SLOTS; i++) {
       struct slot *slot = &block->slots[i];

@@ -31,6 +31,7 @@ var settings struct {
 
 func init() {
 	sqlite.OnLockFile(watchDescriptor)
+	postgres.OnSocket(watchDescriptor)
 }
 
 // watchDescriptor lets the fork handler know what a child must close.

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 )
 
 const roleVariable = "FACTSTR_TEST_ROLE"
@@ -58,21 +59,17 @@ type Child struct {
 	t       testing.TB
 	command *exec.Cmd
 	input   io.WriteCloser
-	lines   *bufio.Scanner
+	lines   chan string // closed when it says no more
 	waited  bool
 }
+
+// silenceMax is how long a child may say nothing that is waited for.
+const silenceMax = 2 * time.Minute
 
 // Start starts a child, which is killed at the end of the test if it still runs then.
 func Start(t testing.TB, role string, arguments ...string) *Child {
 	t.Helper()
-	return StartBy(t, nil, role, arguments...)
-}
-
-// StartBy starts a child through another program, which must become the child, as "env" does.
-func StartBy(t testing.TB, program []string, role string, arguments ...string) *Child {
-	t.Helper()
-	line := append(append(append([]string{}, program...), os.Args[0]), arguments...)
-	command := exec.Command(line[0], line[1:]...)
+	command := exec.Command(os.Args[0], arguments...)
 	command.Env = append(os.Environ(), roleVariable+"="+role)
 	command.Stderr = t.Output()
 	input, err := command.StdinPipe()
@@ -86,7 +83,13 @@ func StartBy(t testing.TB, program []string, role string, arguments ...string) *
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	c := &Child{t: t, command: command, input: input, lines: bufio.NewScanner(output)}
+	c := &Child{t: t, command: command, input: input, lines: make(chan string)}
+	go func() {
+		defer close(c.lines)
+		for scanner := bufio.NewScanner(output); scanner.Scan(); {
+			c.lines <- scanner.Text()
+		}
+	}()
 	t.Cleanup(func() {
 		if !c.waited {
 			c.Kill()
@@ -105,9 +108,19 @@ func (c *Child) Tell(line string) {
 
 // Hear returns the child's next line, false at its end.
 func (c *Child) Hear() (line string, ok bool) {
-	ok = c.lines.Scan()
-	return c.lines.Text(), ok
+	c.t.Helper()
+	silence := time.NewTimer(silenceMax)
+	defer silence.Stop()
+	select {
+	case line, ok = <-c.lines:
+	case <-silence.C:
+		c.t.Fatalf("the child has said nothing for %v", silenceMax)
+	}
+	return line, ok
 }
+
+// Lines are those that Hear returns, for whoever waits for several things at once.
+func (c *Child) Lines() <-chan string { return c.lines }
 
 // Expect waits for a line.
 func (c *Child) Expect(want string) {
@@ -129,8 +142,12 @@ func (c *Child) Signal(signal os.Signal) {
 func (c *Child) Finish() (rest []string) {
 	c.t.Helper()
 	_ = c.input.Close()
-	for c.lines.Scan() {
-		rest = append(rest, c.lines.Text())
+	for {
+		line, ok := c.Hear()
+		if !ok {
+			break
+		}
+		rest = append(rest, line)
 	}
 	c.waited = true
 	if err := c.command.Wait(); err != nil {
@@ -142,8 +159,8 @@ func (c *Child) Finish() (rest []string) {
 // Kill sends SIGKILL and returns what the child had said.
 func (c *Child) Kill() (rest []string) {
 	_ = c.command.Process.Kill()
-	for c.lines.Scan() {
-		rest = append(rest, c.lines.Text())
+	for line := range c.lines {
+		rest = append(rest, line)
 	}
 	c.waited = true
 	_ = c.command.Wait()

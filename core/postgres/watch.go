@@ -54,15 +54,30 @@ func (n *notifier) run(ctx context.Context) {
 		select {
 		case <-n.wake:
 		case <-ctx.Done():
+			// A store that closes right after a commit tells of it as well.
+			select {
+			case <-n.wake:
+				n.tell(ctx, channel)
+			default:
+			}
 			return
 		}
-		limited, cancel := context.WithTimeout(ctx, n.backend.options.ConnectTimeout)
-		_ = n.backend.pool.with(limited, func(s *session) error {
-			return s.run(limited, "SELECT pg_notify($1, $2)", channel, n.backend.id)
-		})
-		cancel()
+		n.tell(ctx, channel)
 	}
 }
+
+// tell sends one notification. closing ends when the store closes, which waits for it only shortly.
+func (n *notifier) tell(closing context.Context, channel string) {
+	limited, cancel := context.WithTimeout(context.Background(), n.backend.options.ConnectTimeout)
+	defer cancel()
+	defer context.AfterFunc(closing, func() { time.AfterFunc(lastNotification, cancel) })()
+	_ = n.backend.pool.with(limited, func(s *session) error {
+		return s.run(limited, "SELECT pg_notify($1, $2)", channel, n.backend.id)
+	})
+}
+
+// lastNotification is how long a store that closes waits for a notification to be sent.
+const lastNotification = time.Second
 
 const (
 	deafPollMax   = 50 * time.Millisecond // between looks while nothing is listened to

@@ -1,0 +1,26 @@
+package postgres
+
+import (
+	"testing"
+	"time"
+
+	"github.com/factstr/factstr-go/core/postgres/pgtest"
+)
+
+// A store that closes right after an append still tells the others, who would look by themselves only later.
+func TestAStoreThatClosesAfterAnAppendTellsOfIt(t *testing.T) {
+	url := pgtest.Database(t)
+	watching, handler := openStoreWith(t, url, Options{PollInterval: time.Hour}), newArrivals()
+	if _, err := watching.StreamAll(t.Context(), handler); err != nil {
+		t.Fatal(err)
+	}
+	for range 30 {
+		short, err := Open(t.Context(), url, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := appendFacts(t, short, batchOf(1, "Short")...).LastSequenceNumber
+		closeStore(t, short)
+		handler.await(t, "live", reaches(last))
+	}
+}

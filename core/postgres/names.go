@@ -14,7 +14,7 @@ const (
 	pingEvery      = time.Second
 	confirmedFor   = 3 * time.Second
 	silentHolder   = "6 s"
-	pingTimeout    = 2 * time.Second
+	pingTimeout    = 5 * time.Second
 	claimGrace     = 500 * time.Millisecond // for a name that is being freed this moment
 	claimPause     = 10 * time.Millisecond
 	reclaimPause   = 50 * time.Millisecond
@@ -29,6 +29,7 @@ type names struct {
 	backend *backend
 	using   chan struct{} // holds one token
 	session *session      // of the token's holder; nil when it was never opened or was lost
+	closed  bool          // of the token's holder
 
 	mu      sync.Mutex
 	held    map[string]*hold
@@ -67,6 +68,7 @@ func (n *names) close() {
 		n.stopped.Wait()
 	}
 	<-n.using
+	n.closed = true
 	if n.session != nil {
 		n.session.close()
 		n.session = nil
@@ -74,14 +76,41 @@ func (n *names) close() {
 	n.using <- struct{}{}
 }
 
-// with uses the session, which it opens first if needed; then the names that were held are taken again. A session that was lost is let go of.
-func (n *names) with(ctx context.Context, use func(*session) error) error {
+// with uses the session, which is opened first if needed; then the names that were held are taken again. A session that was lost is let go of. A caller whose ctx ends leaves,
+// and use goes on without it: giving up in the middle would cost the connection, and with it every name.
+func (n *names) with(ctx context.Context, use func(ctx context.Context, s *session) error) error {
 	select {
 	case <-n.using:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	defer func() { n.using <- struct{}{} }()
+	done := make(chan error, 1)
+	go func() {
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.backend.options.ResponseTimeout)
+		defer cancel()
+		var err error
+		defer func() {
+			if reason := recover(); reason != nil {
+				err = factstr.NewError(factstr.CodeInternal, "panic while durable names were looked after: %v; this is a defect of the library", reason)
+			}
+			n.using <- struct{}{}
+			done <- err
+		}()
+		err = n.use(limited, use)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// use is with for the token's holder.
+func (n *names) use(ctx context.Context, use func(ctx context.Context, s *session) error) error {
+	if n.closed {
+		return factstr.NewError(factstr.CodeStoreClosed, "the store is closed; open it again")
+	}
 	if !n.session.alive() {
 		n.session = nil
 		limited, cancel := context.WithTimeout(ctx, n.backend.options.ConnectTimeout)
@@ -96,7 +125,7 @@ func (n *names) with(ctx context.Context, use func(*session) error) error {
 		}
 		n.session = s
 	}
-	err := use(n.session)
+	err := use(ctx, n.session)
 	if lost(err) {
 		n.session.drop()
 		n.session = nil
@@ -182,8 +211,9 @@ func (n *names) keep(ctx context.Context) {
 	pause := reclaimPause
 	for {
 		begun := time.Now()
-		limited, cancel := context.WithTimeout(ctx, pingTimeout)
-		err := n.with(limited, func(s *session) error {
+		err := n.with(ctx, func(ctx context.Context, s *session) error {
+			limited, cancel := context.WithTimeout(ctx, pingTimeout)
+			defer cancel()
 			if err := s.run(limited, "SELECT 1"); err != nil {
 				return err
 			}
@@ -196,7 +226,6 @@ func (n *names) keep(ctx context.Context) {
 			}
 			return nil
 		})
-		cancel()
 		wait := pingEvery
 		if err != nil {
 			wait = pause
@@ -219,69 +248,92 @@ func (n *names) keep(ctx context.Context) {
 }
 
 // ClaimStream takes the name, then reads or makes its cursor row. The order of the refusals is that of the Rust store: another query before an active name.
-func (b *backend) ClaimStream(ctx context.Context, name string, query factstr.DurableQuery) (claim factstr.StreamClaim, err error) {
-	const doing = "registering a durable stream"
-	n := &b.names
-	begun := time.Now()
-	for {
-		taken := false
-		var on *session
-		at := time.Now()
-		err := n.with(ctx, func(s *session) error {
-			on = s
-			if _, _, err := b.readCursor(ctx, s, name, query); err != nil {
-				return err
-			}
-			n.mu.Lock()
-			_, ours := n.held[name]
-			n.mu.Unlock()
-			if ours {
-				return factstr.ErrStreamActive(name)
-			}
-			if taken, err = n.lock(ctx, s, name); err != nil || !taken {
-				return err
-			}
-			claim, err = b.register(ctx, s, name, query)
-			if err != nil {
-				_ = n.unlock(ctx, s, name)
-				return err
-			}
-			h := &hold{name: name, generation: int64(claim.Generation), session: s, proven: at, changed: make(chan struct{}), lost: make(chan struct{})}
-			n.hold(h)
-			claim.Confirm, claim.Lost = func(ctx context.Context) error { return n.confirm(ctx, h) }, h.lost
-			claim.Release = func() { n.release(h) }
-			return nil
-		})
-		if lost(err) && ctx.Err() == nil && time.Since(begun) < claimGrace {
-			continue // the connection was idle while the server restarted
-		}
-		if err != nil {
-			return factstr.StreamClaim{}, failure(doing, err)
-		}
-		if taken {
-			return claim, nil
+func (b *backend) ClaimStream(ctx context.Context, name string, query factstr.DurableQuery) (factstr.StreamClaim, error) {
+	c := &claiming{backend: b, name: name, query: query}
+	for begun := time.Now(); ; {
+		err := b.names.with(ctx, c.try)
+		waited := time.Since(begun)
+		switch {
+		case lost(err) && ctx.Err() == nil && waited < claimGrace: // the connection was idle while the server restarted
+			continue
+		case err != nil:
+			c.leave()
+			return factstr.StreamClaim{}, failure("registering a durable stream", err)
+		case c.hold != nil:
+			return c.claim, nil
 		}
 		// Another store has it, may be freeing it this moment, or has stopped without closing its connection.
-		if time.Since(begun) > claimGrace {
-			evicted := int64(0)
-			err := n.with(ctx, func(s *session) (err error) {
+		if waited > claimGrace {
+			var evicted int64
+			err := b.names.with(ctx, func(ctx context.Context, s *session) (err error) {
 				evicted, err = b.evictSilent(ctx, s, name)
 				return err
 			})
 			if err != nil {
-				return factstr.StreamClaim{}, failure(doing, err)
+				return factstr.StreamClaim{}, failure("registering a durable stream", err)
 			}
 			if evicted == 0 {
 				return factstr.StreamClaim{}, factstr.ErrStreamActive(name)
 			}
 			begun = time.Now()
 		}
-		_ = on
 		select {
 		case <-time.After(claimPause):
 		case <-ctx.Done():
-			return factstr.StreamClaim{}, failure(doing, ctx.Err())
+			return factstr.StreamClaim{}, failure("registering a durable stream", ctx.Err())
 		}
+	}
+}
+
+// claiming is one registration on its way.
+type claiming struct {
+	backend *backend
+	name    string
+	query   factstr.DurableQuery
+
+	mu    sync.Mutex
+	left  bool // the caller does not wait any more
+	hold  *hold
+	claim factstr.StreamClaim
+}
+
+// try takes the name if it is free.
+func (c *claiming) try(ctx context.Context, s *session) error {
+	b, n, at := c.backend, &c.backend.names, time.Now()
+	if _, _, err := b.readCursor(ctx, s, c.name, c.query); err != nil {
+		return err
+	}
+	n.mu.Lock()
+	_, ours := n.held[c.name]
+	n.mu.Unlock()
+	if ours {
+		return factstr.ErrStreamActive(c.name)
+	}
+	if taken, err := n.lock(ctx, s, c.name); err != nil || !taken {
+		return err
+	}
+	claim, err := b.register(ctx, s, c.name, c.query)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil || c.left {
+		_ = n.unlock(ctx, s, c.name)
+		return err
+	}
+	h := &hold{name: c.name, generation: int64(claim.Generation), session: s, proven: at, changed: make(chan struct{}), lost: make(chan struct{})}
+	n.hold(h)
+	claim.Confirm, claim.Lost = func(ctx context.Context) error { return n.confirm(ctx, h) }, h.lost
+	claim.Release = func() { n.release(h) }
+	c.hold, c.claim = h, claim
+	return nil
+}
+
+// leave gives up what a try that goes on without its caller may take, or has taken.
+func (c *claiming) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.left = true
+	if c.hold != nil {
+		c.claim.Release()
 	}
 }
 
@@ -362,22 +414,13 @@ func (n *names) release(h *hold) {
 	}
 	n.mu.Unlock()
 	go func() {
-		defer func() { _ = recover() }()
-		ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
-		defer cancel()
-		select {
-		case <-n.using:
-		case <-ctx.Done():
-			return
-		}
-		defer func() { n.using <- struct{}{} }()
-		// Another session does not have the lock, or has it for a later claim.
-		if n.session.alive() && n.session == h.session {
-			if err := n.unlock(ctx, n.session, h.name); lost(err) {
-				n.session.drop()
-				n.session = nil
+		_ = n.with(context.Background(), func(ctx context.Context, s *session) error {
+			// Another session does not have the lock, or has it for a later claim.
+			if s != h.session {
+				return nil
 			}
-		}
+			return n.unlock(ctx, s, h.name)
+		})
 	}()
 }
 
@@ -409,8 +452,8 @@ func (b *backend) WriteCursors(ctx context.Context, writes []factstr.CursorWrite
 	for i, write := range writes {
 		names[i], generations[i], numbers[i] = write.Name, int64(write.Generation), int64(write.SequenceNumber)
 	}
-	limited, cancel := context.WithTimeout(ctx, b.options.ResponseTimeout)
-	defer cancel()
-	err := b.names.with(limited, func(s *session) error { return s.run(limited, b.texts.cursors, names, generations, numbers) })
+	err := b.names.with(ctx, func(ctx context.Context, s *session) error {
+		return s.run(ctx, b.texts.cursors, names, generations, numbers)
+	})
 	return failure("storing durable cursors", err)
 }

@@ -1,0 +1,90 @@
+package postgres
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/postgres/pgtest"
+)
+
+// G20 G22: a caller who gives up a registration neither keeps the name nor costs the store the connection that holds the others.
+func TestARegistrationThatIsGivenUpLeavesTheOtherNamesAlone(t *testing.T) {
+	ctx := t.Context()
+	url := pgtest.Database(t)
+	proxy := pgtest.NewProxy(t, addressOf(t, url))
+	options := withDefaults(Options{})
+	config, err := parseURL("url", pgtest.WithAddress(url, proxy.Address()), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := openBackend(ctx, config, nil, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := factstr.OpenStore(ctx, b, options.Options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := store.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}()
+	delivered := make(chan uint64, 10)
+	handler := factstr.HandleFunc(func(_ context.Context, batch []factstr.EventRecord) error {
+		delivered <- batch[0].SequenceNumber
+		return nil
+	})
+	kept, err := store.StreamAllDurable(ctx, factstr.DurableStream{Name: "kept"}, handler)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := kept.WaitReady(ctx); err != nil {
+		t.Fatal(err)
+	}
+	before := sessionOf(b)
+
+	proxy.Delay(pgtest.FromServer, 300*time.Millisecond)
+	hurried, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+	defer cancel()
+	_, err = store.StreamAllDurable(hurried, factstr.DurableStream{Name: "given up"}, handler)
+	if code := factstr.CodeOf(err); code != factstr.CodeTimeout {
+		t.Fatalf("the registration answered %v", err)
+	}
+	proxy.Delay(pgtest.FromServer, 0)
+
+	if _, err := store.Append(ctx, []factstr.NewEvent{{EventType: "a", Payload: []byte(`1`)}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-delivered; got != 1 {
+		t.Fatalf("delivered %d", got)
+	}
+	if after := sessionOf(b); after != before {
+		t.Error("the connection that holds the names is another one")
+	}
+	// Another store can have the name, once what the registration began is over.
+	other, err := Open(ctx, url, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close(context.Background()) }()
+	for {
+		stream, err := other.StreamAllDurable(ctx, factstr.DurableStream{Name: "given up"}, handler)
+		if err == nil {
+			stream.Unsubscribe()
+			return
+		}
+		if factstr.CodeOf(err) != factstr.CodeDurableStreamActive || ctx.Err() != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// sessionOf is the connection that holds the names, when nobody uses it.
+func sessionOf(b *backend) *session {
+	<-b.names.using
+	defer func() { b.names.using <- struct{}{} }()
+	return b.names.session
+}

@@ -86,6 +86,9 @@ type CursorWrite struct {
 	Name           string
 	Generation     uint64
 	SequenceNumber uint64
+	// Head is the newest fact that is known of the log in which the stream has come so far. In a log that does not hold it, as after a failover that lost commits, the
+	// write should have no effect: the number may be another fact's there.
+	Head Head
 }
 
 // DurableQuery is a durable stream's query as cursors store it.

@@ -128,10 +128,12 @@ func (c *cursors) write(ctx context.Context, streams []*EventStream) (err error)
 		counts[i] = c.dirty[st]
 	}
 	c.mu.Unlock()
+	known := c.store.log.current()
 	for _, st := range streams {
-		if position := st.position.Load(); position > st.stored.Load() {
+		// What was handled of a log that is not there any more says nothing about the one that is.
+		if position := st.position.Load(); position > st.stored.Load() && st.epoch == known.epoch {
 			moved = append(moved, st)
-			writes = append(writes, CursorWrite{Name: st.durable.name, Generation: st.durable.generation, SequenceNumber: position})
+			writes = append(writes, CursorWrite{Name: st.durable.name, Generation: st.durable.generation, SequenceNumber: position, Head: known.head})
 		}
 	}
 	if len(writes) > 0 {

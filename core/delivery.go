@@ -203,6 +203,9 @@ func (st *EventStream) reportReady() error {
 		if err := st.store.cursors.flush(st.context, st); err != nil {
 			return err
 		}
+		if err := st.truncated(st.store.log.current()); err != nil {
+			return err
+		}
 	}
 	if st.context.Err() != nil {
 		return st.context.Err()

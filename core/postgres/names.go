@@ -452,8 +452,9 @@ func (b *backend) WriteCursors(ctx context.Context, writes []factstr.CursorWrite
 	for i, write := range writes {
 		names[i], generations[i], numbers[i] = write.Name, int64(write.Generation), int64(write.SequenceNumber)
 	}
+	head := writes[0].Head // of all, since they are of one log
 	err := b.names.with(ctx, func(ctx context.Context, s *session) error {
-		return s.run(ctx, b.texts.cursors, names, generations, numbers)
+		return s.run(ctx, b.texts.cursors, names, generations, numbers, int64(head.SequenceNumber), headTime(head))
 	})
 	return failure("storing durable cursors", err)
 }

@@ -51,7 +51,8 @@ func textsOf(schema string) *texts {
 				SELECT d.name, w.number FROM {schema}.factstr_durable_streams d JOIN unnest($1, $2, $3) w (name, generation, number) ON d.name = w.name AND d.generation = w.generation
 				ORDER BY d.name FOR SHARE OF d)
 			UPDATE {schema}.durable_stream_cursors k SET last_processed_sequence_number = w.number FROM w
-			WHERE k.durable_stream_id = w.name AND k.last_processed_sequence_number < w.number`),
+			WHERE k.durable_stream_id = w.name AND k.last_processed_sequence_number < w.number
+			AND ($5 IS NULL OR EXISTS (SELECT 1 FROM {schema}.events e WHERE e.sequence_number = $4 AND e.occurred_at = $5))`),
 		generation: in.Replace("SELECT generation FROM {schema}.factstr_durable_streams WHERE name = $1"),
 	}
 }

@@ -101,7 +101,7 @@ func TestTheCommandHasADatabaseUntilItEnds(t *testing.T) {
 
 func TestSignalsAreTheCommandsOwn(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP} {
-		command := pgserver(os.Getenv("DATABASE_URL"), `trap 'echo caught; exit 9' TERM HUP; echo ready; while :; do sleep 0.01; done`)
+		command := pgserver(os.Getenv("DATABASE_URL"), `trap 'echo caught; exit 9' TERM HUP; echo ready; n=0; while [ $n -lt 2000 ]; do n=$((n + 1)); sleep 0.01; done`)
 		_, rest := started(t, command)
 		if err := command.Process.Signal(signal); err != nil {
 			t.Fatal(err)

@@ -247,6 +247,7 @@ func startAbandoned(t *testing.T) (*exec.Cmd, []string) {
 	command := exec.Command(os.Args[0])
 	command.Env = append(os.Environ(), abandonVariable+"=1")
 	command.Stderr = os.Stderr
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that it can be killed as a shell kills a job
 	output, err := command.StdoutPipe()
 	must(t, err)
 	must(t, command.Start())
@@ -270,7 +271,7 @@ func TestServersEndWhenTheirTestsAreKilled(t *testing.T) {
 			t.Fatalf("%s has the processes %v", folder, processes(folder))
 		}
 	}
-	must(t, command.Process.Kill())
+	must(t, syscall.Kill(-command.Process.Pid, syscall.SIGKILL))
 	gone := func() bool {
 		for _, folder := range folders {
 			if _, err := os.Stat(folder); err == nil || len(processes(folder)) > 0 {

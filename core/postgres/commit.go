@@ -106,8 +106,6 @@ func (b *backend) begin(ctx context.Context) (*session, error) {
 		b.dropWriter() // perhaps it was promoted
 	}
 	if !b.writer.alive() {
-		ctx, cancel := context.WithTimeout(ctx, b.options.ConnectTimeout)
-		defer cancel()
 		s, err := connect(ctx, b.writes, b.pooled)
 		if err != nil {
 			return nil, failure("append", err)

@@ -34,9 +34,7 @@ func (i *indexer) close() {
 
 // build lets one store of all build it. What an earlier one left unfinished is built anew.
 func (i *indexer) build(ctx context.Context, b *backend) {
-	limited, cancel := context.WithTimeout(ctx, b.options.ConnectTimeout)
-	s, err := connect(limited, b.direct, false)
-	cancel()
+	s, err := connect(ctx, b.direct, false)
 	if err != nil {
 		return
 	}

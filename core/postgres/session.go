@@ -49,12 +49,14 @@ func settings(c *pgconn.Config) {
 	}
 }
 
-// connect opens a session for writing or for locks, which knows its backend.
+// connect opens a session for writing or for locks, which knows its backend. The driver gives each host its own time, so that one that is gone leaves some to the next.
 func connect(ctx context.Context, config *pgconn.Config, pooled bool) (*session, error) {
 	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, config.ConnectTimeout)
+	defer cancel()
 	s := &session{conn: conn, pooled: pooled}
 	err = s.rows(ctx, `SELECT pg_is_in_recovery(), pg_backend_pid()::BIGINT, pg_postmaster_start_time()::TEXT,
 		(SELECT backend_start::TEXT FROM pg_stat_activity WHERE pid = pg_backend_pid())`, func(row [][]byte) bool {

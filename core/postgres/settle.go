@@ -33,12 +33,12 @@ func (b *backend) settle(ctx context.Context, a *attempt, cause error) error {
 
 // look is one try of settle.
 func (b *backend) look(ctx context.Context, a *attempt) (settled bool, err error) {
-	attempt, cancel := context.WithTimeout(ctx, b.options.ConnectTimeout)
-	defer cancel()
-	s, err := connect(attempt, b.direct, false)
+	s, err := connect(ctx, b.direct, false)
 	if err != nil {
 		return false, err
 	}
+	attempt, cancel := context.WithTimeout(ctx, b.options.ConnectTimeout)
+	defer cancel()
 	defer func() {
 		if settled && !b.pooled {
 			b.writer = s

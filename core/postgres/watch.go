@@ -140,11 +140,13 @@ func (b *backend) listen(ctx context.Context, tell func(listening bool)) {
 		}
 	}
 	for pause := listenPause; ; pause = min(2*pause, listenPauseMx) {
-		limited, cancel := context.WithTimeout(ctx, b.options.ConnectTimeout)
-		conn, err := pgconn.ConnectConfig(limited, config)
+		conn, err := pgconn.ConnectConfig(ctx, config)
 		if err == nil {
 			s := &session{conn: conn}
-			if err = s.script(limited, "LISTEN "+b.channel()); err == nil {
+			limited, cancel := context.WithTimeout(ctx, b.options.ConnectTimeout)
+			err = s.script(limited, "LISTEN "+b.channel())
+			cancel()
+			if err == nil {
 				pause = listenPause
 				tell(true)
 				for err == nil {

@@ -60,10 +60,10 @@ func (st *EventStream) lost() <-chan struct{} {
 	return st.durable.lost
 }
 
-// passing tells that a read may succeed later.
+// passing tells that a read, or the storing of a cursor, may succeed later.
 func passing(err error) bool {
 	switch CodeOf(err) {
-	case CodeBusy, CodeBackendFailure, CodeTimeout, CodeCommitUnknown:
+	case CodeBusy, CodeBackendFailure, CodeTimeout, CodeCommitUnknown, CodeReadOnly:
 		return true
 	}
 	return false

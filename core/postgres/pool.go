@@ -31,7 +31,12 @@ func newPool(config *pgxpool.Config, pooled bool, most int) (*pool, error) {
 func (p *pool) with(ctx context.Context, use func(*session) error) error {
 	lent, err := p.connections.Acquire(ctx)
 	if err != nil {
-		return failure("connecting", err)
+		err = failure("connecting", err)
+		if factstr.CodeOf(err) == factstr.CodeReadOnly {
+			// A read could do with that server: what is missing is the one that is meant.
+			err = factstr.BackendFailure(factstr.ReasonConnection, "%w", err)
+		}
+		return err
 	}
 	defer lent.Release()
 	err = use(&session{conn: lent.Conn().PgConn(), pooled: p.pooled})

@@ -113,12 +113,12 @@ func (n *names) use(ctx context.Context, use func(ctx context.Context, s *sessio
 	}
 	if !n.session.alive() {
 		n.session = nil
-		limited, cancel := context.WithTimeout(ctx, n.backend.options.ConnectTimeout)
-		defer cancel()
-		s, err := connect(limited, n.backend.direct, false)
+		s, err := connect(ctx, n.backend.direct, false)
 		if err != nil {
 			return err
 		}
+		limited, cancel := context.WithTimeout(ctx, n.backend.options.ConnectTimeout)
+		defer cancel()
 		if err := n.reclaim(limited, s); err != nil {
 			s.drop()
 			return err

@@ -207,6 +207,8 @@ func (s *Server) running() bool {
 	}
 }
 
+var errNotRunning = errors.New("pgtest: the server does not run")
+
 // Kill ends the server at once, as a crash would, and waits until it is gone.
 func (s *Server) Kill() error { return s.endBy(func() { halt(s.folder) }) }
 

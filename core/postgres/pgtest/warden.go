@@ -4,7 +4,6 @@ package pgtest
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -122,7 +121,7 @@ type process struct {
 	first bool // the postmaster, or initdb
 }
 
-// processes finds the processes of a folder, those that were started by the user's shell left out; first ones come first.
+// processes finds those of a folder's server, the first one first. Others, such as somebody who looks at the log, do not count.
 func processes(folder string) (found []process) {
 	name := filepath.Base(folder)
 	if !strings.HasPrefix(name, folderPrefix) {
@@ -183,5 +182,3 @@ func waitFor(limit time.Duration, done func() bool) bool {
 	}
 	return true
 }
-
-var errNotRunning = errors.New("pgtest: the server does not run")

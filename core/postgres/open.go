@@ -140,7 +140,7 @@ func openBackend(ctx context.Context, config, direct *pgxpool.Config, options Op
 		return nil, err
 	}
 	b.texts = textsOf(b.schema)
-	b.function = f.function
+	b.function = f.callable
 	b.reader = reader{b.pool, b.texts, options.ResponseTimeout}
 	b.names.init(b)
 	b.notifier.init(b)

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	_ "embed"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,22 +38,32 @@ const (
 // indexAtOnceMax is the size of a log whose index on types is built while opening; for a larger one it is built beside the writers.
 const indexAtOnceMax = 200_000
 
+// column is one that the store needs, of the type that the Rust store gives it.
+type column struct{ name, is string }
+
+// tables are those of the Rust format. The first column of each is its key.
 var tables = []struct {
 	name    string
-	columns []string
+	columns []column
 }{
-	{"events", []string{"sequence_number", "occurred_at", "event_type", "payload"}},
-	{"append_batches", []string{"first_sequence_number", "last_sequence_number"}},
-	{"durable_stream_cursors", []string{"durable_stream_id", "event_query", "last_processed_sequence_number"}},
-	{"store_metadata", []string{"key", "value"}},
+	{"events", []column{{"sequence_number", "bigint"}, {"occurred_at", "timestamp with time zone"}, {"event_type", "text"}, {"payload", "jsonb"}}},
+	{"append_batches", []column{{"first_sequence_number", "bigint"}, {"last_sequence_number", "bigint"}}},
+	{"durable_stream_cursors", []column{{"durable_stream_id", "text"}, {"event_query", "text"}, {"last_processed_sequence_number", "bigint"}}},
+	{"store_metadata", []column{{"key", "text"}, {"value", "text"}}},
+	{generationsTable, []column{{"name", "text"}, {"generation", "bigint"}, {"exact_query", "text"}}}, // ours
 }
+
+const generationsTable = "factstr_durable_streams"
 
 // found is what a schema holds.
 type found struct {
-	schema    bool // exists
-	columns   map[string][]string
-	indexes   map[string]bool // true: usable
+	schema    bool                         // exists
+	others    map[string]bool              // that are no tables: views, sequences and so on
+	columns   map[string]map[string]string // of each table, with their types
+	keys      map[string][]string          // columns of each table that are unique
+	indexes   map[string]bool              // true: usable
 	function  bool
+	callable  bool // the function may be used
 	durables  bool // the table of generations
 	head      int64
 	version   string
@@ -64,7 +75,7 @@ type found struct {
 // complete tells that the store of the Rust format is there.
 func (f *found) complete() bool {
 	for _, table := range tables {
-		if len(f.columns[table.name]) == 0 {
+		if len(f.columns[table.name]) == 0 && table.name != generationsTable {
 			return false
 		}
 	}
@@ -154,7 +165,7 @@ func create(ctx context.Context, s *session, schema string) (*found, error) {
 	}
 	var missing []string
 	if !f.schema {
-		missing = append(missing, "CREATE SCHEMA IF NOT EXISTS "+quoted(schema))
+		missing = append(missing, "CREATE SCHEMA IF NOT EXISTS {schema}")
 	}
 	if !f.complete() {
 		missing = append(missing, storeSchema)
@@ -181,30 +192,42 @@ func create(ctx context.Context, s *session, schema string) (*found, error) {
 	return inspect(ctx, s, schema)
 }
 
-const inspection = `SELECT 'column', c.relname::TEXT, a.attname::TEXT FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p')
+const inspection = `SELECT 'column', c.relname::TEXT, a.attname::TEXT, pg_catalog.format_type(a.atttypid, a.atttypmod) FROM pg_catalog.pg_namespace n
+		JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p')
 		JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped WHERE n.nspname = $1
-	UNION ALL SELECT 'index', c.relname::TEXT, i.indisvalid::TEXT FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
+	UNION ALL SELECT 'other', c.relname::TEXT, '', '' FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relkind NOT IN ('r', 'p') WHERE n.nspname = $1
+	UNION ALL SELECT 'key', c.relname::TEXT, a.attname::TEXT, '' FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
+		JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indnkeyatts = 1
+		JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0] WHERE n.nspname = $1
+	UNION ALL SELECT 'index', c.relname::TEXT, i.indisvalid::TEXT, '' FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
 		JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid WHERE n.nspname = $1
-	UNION ALL SELECT 'function', p.proname::TEXT, has_function_privilege(p.oid, 'EXECUTE')::TEXT FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_proc p ON p.pronamespace = n.oid WHERE n.nspname = $1 AND p.proname = $2
-	UNION ALL SELECT 'schema', n.nspname::TEXT, has_schema_privilege(n.oid, 'CREATE')::TEXT FROM pg_catalog.pg_namespace n WHERE n.nspname = $1
-	UNION ALL SELECT 'database', '', has_database_privilege(current_database(), 'CREATE')::TEXT
-	UNION ALL SELECT 'owner', '', pg_catalog.pg_has_role(c.relowner, 'USAGE')::TEXT FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid WHERE n.nspname = $1 AND c.relname = 'events'
-	UNION ALL SELECT 'encoding', '', pg_catalog.getdatabaseencoding()::TEXT`
+	UNION ALL SELECT 'function', p.proname::TEXT, has_function_privilege(p.oid, 'EXECUTE')::TEXT, '' FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_proc p ON p.pronamespace = n.oid WHERE n.nspname = $1 AND p.proname = $2
+	UNION ALL SELECT 'schema', n.nspname::TEXT, has_schema_privilege(n.oid, 'CREATE')::TEXT, '' FROM pg_catalog.pg_namespace n WHERE n.nspname = $1
+	UNION ALL SELECT 'database', '', has_database_privilege(current_database(), 'CREATE')::TEXT, ''
+	UNION ALL SELECT 'owner', '', pg_catalog.pg_has_role(c.relowner, 'USAGE')::TEXT, '' FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid WHERE n.nspname = $1 AND c.relname = 'events'
+	UNION ALL SELECT 'encoding', '', pg_catalog.getdatabaseencoding()::TEXT, ''`
 
 // inspect reads what a schema holds.
 func inspect(ctx context.Context, s *session, schema string) (*found, error) {
-	f := &found{columns: map[string][]string{}, indexes: map[string]bool{}}
+	f := &found{others: map[string]bool{}, columns: map[string]map[string]string{}, keys: map[string][]string{}, indexes: map[string]bool{}}
 	var encoding string
 	var inDatabase bool
 	err := s.rows(ctx, inspection, func(row [][]byte) bool {
 		name, detail := string(row[1]), string(row[2])
 		switch string(row[0]) {
 		case "column":
-			f.columns[name] = append(f.columns[name], detail)
+			if f.columns[name] == nil {
+				f.columns[name] = map[string]string{}
+			}
+			f.columns[name][detail] = string(row[3])
+		case "other":
+			f.others[name] = true
+		case "key":
+			f.keys[name] = append(f.keys[name], detail)
 		case "index":
 			f.indexes[name] = detail == "true"
 		case "function":
-			f.function = detail == "true"
+			f.function, f.callable = true, detail == "true"
 		case "schema":
 			f.schema, f.mayCreate = true, detail == "true"
 		case "database":
@@ -225,7 +248,10 @@ func inspect(ctx context.Context, s *session, schema string) (*found, error) {
 	if !f.schema {
 		f.mayCreate = inDatabase
 	}
-	f.durables = len(f.columns["factstr_durable_streams"]) > 0
+	f.durables = len(f.columns[generationsTable]) > 0
+	if f.checkTables(schema) != nil {
+		return f, nil // there is nothing to read
+	}
 	if len(f.columns["store_metadata"]) > 0 {
 		err = s.rows(ctx, "SELECT key, value FROM "+quoted(schema)+".store_metadata", func(row [][]byte) bool {
 			switch string(row[0]) {
@@ -237,23 +263,18 @@ func inspect(ctx context.Context, s *session, schema string) (*found, error) {
 			return true
 		})
 	}
-	if err == nil && slices.Contains(f.columns["events"], "sequence_number") {
-		f.head, _, err = s.one(ctx, "SELECT max(sequence_number) FROM "+quoted(schema)+".events")
+	if err == nil && len(f.columns["events"]) > 0 {
+		f.head, _, err = s.one(ctx, "SELECT max(sequence_number) FROM "+quoted(schema)+".events WHERE sequence_number > 0")
 	}
 	return f, failure("reading the format", err)
 }
 
 // check refuses what is not a store or a newer one.
 func (f *found) check(ctx context.Context, s *session, schema string) error {
-	where := "schema " + strconv.Quote(schema)
-	for _, table := range tables {
-		have := f.columns[table.name]
-		for _, column := range table.columns {
-			if len(have) > 0 && !slices.Contains(have, column) {
-				return factstr.NewError(factstr.CodeUnsupportedFormat, "postgres: %s holds no factstr store: its table %s has no column %s; use another schema", where, table.name, column)
-			}
-		}
+	if err := f.checkTables(schema); err != nil {
+		return err
 	}
+	where := "schema " + strconv.Quote(schema)
 	switch {
 	case f.version != "" && f.version != "1":
 		return factstr.NewError(factstr.CodeUnsupportedFormat, "postgres: %s has store_format_version %s, this library reads 1; open it with a newer version", where, f.version)
@@ -265,17 +286,45 @@ func (f *found) check(ctx context.Context, s *session, schema string) error {
 	return nil
 }
 
+// checkTables refuses a schema where something else has the name of a table of the store.
+func (f *found) checkTables(schema string) error {
+	refusal := func(what string, args ...any) error {
+		return factstr.NewError(factstr.CodeUnsupportedFormat, "postgres: schema %q holds no factstr store: its %s; use another schema", schema, fmt.Sprintf(what, args...))
+	}
+	for _, table := range tables {
+		if f.others[table.name] {
+			return refusal("%s is no table", table.name)
+		}
+		have := f.columns[table.name]
+		if len(have) == 0 {
+			continue
+		}
+		for _, column := range table.columns {
+			switch is, ok := have[column.name]; {
+			case !ok:
+				return refusal("table %s has no column %s", table.name, column.name)
+			case is != column.is:
+				return refusal("table %s has a column %s of type %s instead of %s", table.name, column.name, is, column.is)
+			}
+		}
+		if key := table.columns[0].name; !slices.Contains(f.keys[table.name], key) {
+			return refusal("table %s may hold two rows of one %s, for want of a primary key", table.name, key)
+		}
+	}
+	return nil
+}
+
 // checkDense lets a store of before 0.5 pass, where every batch has its row. One without the marker is sound only if the rows cover the whole log.
 func (f *found) checkDense(ctx context.Context, s *session, schema string) error {
 	dense := f.head == 0
 	if len(f.columns["append_batches"]) > 0 && !dense {
 		err := s.rows(ctx, strings.ReplaceAll(`SELECT coalesce(bool_and(first_sequence_number = before + 1 AND last_sequence_number >= first_sequence_number), false)
-				AND coalesce(max(last_sequence_number), 0) = (SELECT max(sequence_number) FROM {schema}.events)
+				AND coalesce(max(last_sequence_number), 0) = $1
 			FROM (SELECT first_sequence_number, last_sequence_number, lag(last_sequence_number, 1, 0::BIGINT) OVER (ORDER BY first_sequence_number) AS before FROM {schema}.append_batches) b`,
 			"{schema}", quoted(schema)), func(row [][]byte) bool {
 			dense = boolOf(row[0])
 			return false
-		})
+		}, f.head)
 		if err != nil {
 			return failure("reading the format", err)
 		}

@@ -95,7 +95,7 @@ func (t *texts) question(scan factstr.Scan) question {
 			from, inRange, condition, order, t.schema, order)}
 	case constrained && len(types) <= mergeMax:
 		return question{rowsMax: pageRowsMax, values: []any{types}, text: fmt.Sprintf(
-			"SELECT e.sequence_number, e.occurred_at, e.event_type, e.payload FROM unnest($4::TEXT[]) t (type) CROSS JOIN LATERAL (%s%s WHERE e.event_type = t.type AND %s %s LIMIT $3) e %s LIMIT $3",
+			"SELECT e.sequence_number, e.occurred_at, e.event_type, e.payload FROM pg_catalog.unnest($4::TEXT[]) t (type) CROSS JOIN LATERAL (%s%s WHERE e.event_type = t.type AND %s %s LIMIT $3) e %s LIMIT $3",
 			columns, from, inRange, order, order)}
 	case constrained:
 		return question{rowsMax: pageRowsMax, values: []any{types}, text: columns + from + " WHERE " + inRange + " AND event_type = ANY ($4::TEXT[]) " + order + " LIMIT $3"}

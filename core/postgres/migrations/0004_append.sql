@@ -13,7 +13,7 @@ CREATE FUNCTION {schema}.factstr_append_v1(
 LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off
 SET plan_cache_mode = force_generic_plan
-AS $function$
+AS $a_tag_that_is_longer_than_the_name_of_any_schema_so_that_none_ends_it$
 DECLARE
     head BIGINT;
     head_at TIMESTAMPTZ;
@@ -38,10 +38,10 @@ BEGIN
         p_head = 0 OR EXISTS (SELECT 1 FROM {schema}.events e WHERE e.sequence_number = p_head AND e.occurred_at = p_head_at)
     ) THEN
         behind := coalesce((
-            SELECT sum(pg_column_size(e.payload)) <= {bytes} FROM {schema}.events e WHERE e.sequence_number > p_head AND e.sequence_number <= head
+            SELECT sum(pg_catalog.pg_column_size(e.payload)) <= {bytes} FROM {schema}.events e WHERE e.sequence_number > p_head AND e.sequence_number <= head
         ), true);
         holds := behind AND p_movable;
-        IF holds AND cardinality(p_condition_types) > 0 THEN
+        IF holds AND pg_catalog.cardinality(p_condition_types) > 0 THEN
             -- LIMIT keeps the new facts a list of their own, whatever the planner thinks of the table.
             holds := NOT EXISTS (
                 SELECT 1
@@ -63,7 +63,7 @@ BEGIN
         INSERT INTO {schema}.events (sequence_number, occurred_at, event_type, payload)
             SELECT head + n.position, n.at, n.type, n.payload::JSONB
             FROM unnest(p_times, p_types, p_payloads) WITH ORDINALITY n (at, type, payload, position);
-        IF cardinality(p_firsts) > 0 THEN
+        IF pg_catalog.cardinality(p_firsts) > 0 THEN
             INSERT INTO {schema}.append_batches (first_sequence_number, last_sequence_number)
                 SELECT head + b.first, head + b.last FROM unnest(p_firsts, p_lasts) b (first, last);
         END IF;
@@ -76,4 +76,4 @@ BEGIN
             FROM {schema}.append_batches b WHERE b.first_sequence_number > p_head AND b.first_sequence_number <= head ORDER BY b.first_sequence_number;
     END IF;
 END
-$function$;
+$a_tag_that_is_longer_than_the_name_of_any_schema_so_that_none_ends_it$;

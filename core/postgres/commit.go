@@ -77,6 +77,9 @@ func (b *backend) Commit(ctx context.Context, group *factstr.Group) error {
 			refresh = refresh || !a.learnt
 		case code == lockNotAvailable && time.Now().Before(deadline):
 			b.evict(ctx, lockKey("append", b.schema, ""))
+		case code == readOnlyTransaction:
+			b.dropWriter() // the next append may find the primary elsewhere
+			return failure("append", err)
 		case code == undefinedFunction && b.function:
 			b.function = false
 		default:
@@ -110,7 +113,7 @@ func (b *backend) begin(ctx context.Context) (*session, error) {
 		if err != nil {
 			return nil, failure("append", err)
 		}
-		b.writer = s
+		b.write(s)
 	}
 	if b.writer.server.inRecovery {
 		return nil, factstr.NewError(factstr.CodeReadOnly, "postgres: append: the server is a standby; connect to the primary")

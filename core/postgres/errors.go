@@ -25,14 +25,15 @@ func state(err error) string {
 }
 
 const (
-	uniqueViolation   = "23505"
-	undefinedFunction = "42883"
-	undefinedTable    = "42P01"
-	undefinedSchema   = "3F000"
-	lockNotAvailable  = "55P03"
-	deniedPrivilege   = "42501"
-	duplicateDatabase = "42P04"
-	objectInUse       = "55006"
+	uniqueViolation     = "23505"
+	undefinedFunction   = "42883"
+	undefinedTable      = "42P01"
+	undefinedSchema     = "3F000"
+	lockNotAvailable    = "55P03"
+	deniedPrivilege     = "42501"
+	readOnlyTransaction = "25006"
+	duplicateDatabase   = "42P04"
+	objectInUse         = "55006"
 )
 
 // failure makes an error of this module of one that came of what was being done. Its message is the server's own, and never holds a URL.
@@ -56,7 +57,7 @@ func failure(doing string, err error) error {
 		return factstr.NewError(factstr.CodeBusy, "postgres: %s: other writers held what it needs; nothing was written, try again: %s (SQLSTATE %s)", doing, server.Message, server.Code)
 	case "57014", "25P03", "25P04":
 		return factstr.NewError(factstr.CodeTimeout, "postgres: %s: the server gave it up; nothing was written: %s (SQLSTATE %s)", doing, server.Message, server.Code)
-	case "25006":
+	case readOnlyTransaction:
 		return factstr.NewError(factstr.CodeReadOnly, "postgres: %s: the server is read-only; connect to the primary: %s (SQLSTATE %s)", doing, server.Message, server.Code)
 	case deniedPrivilege:
 		return what(factstr.ReasonPermission, "; grant the role what docs/postgres.md lists")

@@ -126,7 +126,7 @@ func (n *names) use(ctx context.Context, use func(ctx context.Context, s *sessio
 		n.session = s
 	}
 	err := use(ctx, n.session)
-	if lost(err) {
+	if lost(err) || state(err) == readOnlyTransaction {
 		n.session.drop()
 		n.session = nil
 	}

@@ -83,7 +83,8 @@ type backend struct {
 	// writing guards the connection that appends.
 	writing  sync.Mutex
 	writer   *session
-	function bool // the append function may be used
+	server   string // where it leads, or led
+	function bool   // the append function may be used
 
 	names    names
 	notifier notifier
@@ -125,7 +126,7 @@ func openBackend(ctx context.Context, config, direct *pgxpool.Config, options Op
 	defer func() {
 		// The first append finds a connection.
 		if err == nil && !b.pooled {
-			b.writer = s
+			b.write(s)
 		} else {
 			s.drop()
 		}

@@ -41,10 +41,13 @@ func (p *pool) with(ctx context.Context, use func(*session) error) error {
 	defer lent.Release()
 	err = use(&session{conn: lent.Conn().PgConn(), pooled: p.pooled})
 	if lost(err) && ctx.Err() == nil {
-		p.connections.Reset() // what became of one connection has mostly become of all
+		p.reset() // what became of one connection has mostly become of all
 	}
 	return err
 }
+
+// reset makes every read from now on use a new connection.
+func (p *pool) reset() { p.connections.Reset() }
 
 func (p *pool) close() { p.connections.Close() }
 

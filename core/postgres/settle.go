@@ -41,7 +41,7 @@ func (b *backend) look(ctx context.Context, a *attempt) (settled bool, err error
 	defer cancel()
 	defer func() {
 		if settled && !b.pooled {
-			b.writer = s
+			b.write(s)
 		} else {
 			s.drop()
 		}

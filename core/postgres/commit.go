@@ -121,6 +121,14 @@ func (b *backend) begin(ctx context.Context) (*session, error) {
 	return b.writer, nil
 }
 
+// write makes a session the writer. If it leads to another server than the one before, readers follow.
+func (b *backend) write(s *session) {
+	if b.server != "" && b.server != s.server.started {
+		b.pool.reset()
+	}
+	b.writer, b.server = s, s.server.started
+}
+
 func (b *backend) dropWriter() {
 	if b.writer != nil {
 		b.writer.drop()

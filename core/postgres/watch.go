@@ -158,7 +158,6 @@ func (b *backend) listen(ctx context.Context, tell func(listening bool)) {
 			}
 			s.drop()
 		}
-		cancel()
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():

@@ -1,0 +1,245 @@
+package postgres
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/postgres/pgtest"
+)
+
+// newRole makes a role that may only connect, and returns its name and the URL that it uses.
+func newRole(t testing.TB, url string) (name, as string) {
+	t.Helper()
+	name = "factstr_test_" + strings.ToLower(rand.Text()[:12])
+	if err := pgtest.Exec(t.Context(), url, "CREATE ROLE "+name+" LOGIN PASSWORD '"+name+"'"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := pgtest.Exec(context.Background(), url, "DROP OWNED BY "+name+" CASCADE; DROP ROLE "+name); err != nil {
+			t.Error(err)
+		}
+	})
+	return name, pgtest.WithUser(url, name, name)
+}
+
+// applicationRights are those that docs/postgres.md lists.
+const applicationRights = `GRANT USAGE ON SCHEMA app TO {role};
+	GRANT SELECT, INSERT ON app.events, app.append_batches TO {role};
+	GRANT SELECT ON app.store_metadata TO {role};
+	GRANT SELECT, INSERT, UPDATE ON app.durable_stream_cursors, app.factstr_durable_streams TO {role};
+	GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA app TO {role};`
+
+// readOnly makes every transaction of a URL's connections one that cannot write, until writable follows.
+func readOnly(url string) string {
+	return pgtest.WithParam(url, "options", "-c default_transaction_read_only=on")
+}
+
+func TestARoleCanDoWhatItWasGranted(t *testing.T) { // G2 G5 G9 G11 G19
+	const oursRevoked = "REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA app FROM PUBLIC, {role};"
+	for name, c := range map[string]struct {
+		rights                 string // "" of the owner, who opens the store first
+		append, durable, query string // what it answers; "" is success
+		function               bool   // each append is one call
+	}{
+		"an application": {rights: applicationRights, function: true},
+		// Appends take several round trips then.
+		"an application that may not execute":                {rights: applicationRights + oursRevoked},
+		"an application that may create and may not execute": {rights: applicationRights + oursRevoked + "GRANT CREATE ON SCHEMA app TO {role};"},
+		"an application without the function":                {rights: "DROP FUNCTION app.factstr_append_v1;" + applicationRights},
+		"a reader":                                           {rights: "GRANT USAGE ON SCHEMA app TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA app TO {role};", append: "permission", durable: "permission", function: true},
+		"a reader of our table":                              {rights: strings.ReplaceAll(applicationRights, ", app.factstr_durable_streams", ""), durable: "permission", function: true},
+		"a writer without streams": {rights: "DROP TABLE app.factstr_durable_streams;" + strings.ReplaceAll(applicationRights, ", app.factstr_durable_streams", ""),
+			durable: "missing_path", function: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			url := pgtest.Database(t)
+			raw := openRaw(t, url)
+			owner := openStoreWith(t, url, Options{Schema: "app"})
+			appendFacts(t, owner, batchOf(3, "before")...)
+			role, as := newRole(t, url)
+			raw.exec(strings.ReplaceAll(c.rights, "{role}", role))
+			before := raw.catalog("app")
+			// Opening writes nothing, not even where it could.
+			closeStore(t, openStoreWith(t, readOnly(as), Options{Schema: "app"}))
+
+			stores := []*factstr.Store{openStoreWith(t, as, Options{Schema: "app"}), openStoreWith(t, as, Options{Schema: "app"})}
+			if function := usesFunction(t, as); function != c.function {
+				t.Errorf("it uses the append function: %v", function)
+			}
+			for _, store := range stores {
+				live := newDeliveries(t)
+				if _, err := store.StreamAll(t.Context(), live); err != nil {
+					t.Fatal(err)
+				}
+				appendFacts(t, owner, batchOf(1, "live")...)
+				live.next()
+			}
+			if got := len(query(t, stores[0], factstr.OfTypes("before")).EventRecords); got != 3 {
+				t.Errorf("%d facts", got)
+			}
+			_, err := stores[0].Append(t.Context(), batchOf(2, "by role"))
+			wantReason(t, "append", err, c.append)
+			if c.append == "" {
+				raceOfStores(t, stores)
+			}
+			stream, err := stores[1].StreamToDurable(t.Context(), factstr.DurableStream{Name: "projection"}, factstr.OfTypes("before"), newDeliveries(t))
+			wantReason(t, "durable", err, c.durable)
+			if c.durable == "" {
+				waitReady(t, stream)
+				if err := stream.Close(t.Context()); err != nil {
+					t.Error(err)
+				}
+				if got := raw.one("SELECT last_processed_sequence_number >= 3 FROM app.durable_stream_cursors"); got != "t" {
+					t.Errorf("the cursor is stored: %s", got)
+				}
+			}
+			for _, store := range stores {
+				closeStore(t, store)
+			}
+			if after := raw.catalog("app"); !slices.Equal(after, before) {
+				t.Errorf("the schema was\n%s\nand is\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
+			}
+			last := raw.one("SELECT max(sequence_number), count(*) FROM app.events")
+			if number, count, _ := strings.Cut(last, "|"); number != count {
+				t.Errorf("%s facts up to %s", count, number)
+			}
+		})
+	}
+}
+
+func usesFunction(t testing.TB, url string) (uses bool) {
+	t.Helper()
+	store, err := openWrapped(t.Context(), url, Options{Schema: "app"}, func(b factstr.Backend) factstr.Backend {
+		uses = b.(*backend).function
+		return b
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeStore(t, store)
+	return uses
+}
+
+// wantReason wants a backend failure with a reason, or success if that is "".
+func wantReason(t testing.TB, what string, err error, reason string) {
+	t.Helper()
+	if reason == "" {
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		return
+	}
+	if failure := wantError(t, err, factstr.CodeBackendFailure); string(failure.Reason) != reason {
+		t.Errorf("%s: %v has the reason %q, want %q", what, err, failure.Reason, reason)
+	}
+}
+
+// raceOfStores races conditional appends on one context: each round exactly one wins.
+func raceOfStores(t *testing.T, stores []*factstr.Store) {
+	t.Helper()
+	var version *uint64
+	context := factstr.EventQuery{Filters: []factstr.EventFilter{{EventTypes: []string{"race"}, PayloadPredicates: jsonTexts(`{"at":0}`)}}}
+	for round := range 10 {
+		var racing sync.WaitGroup
+		var mu sync.Mutex
+		var won []uint64
+		start := make(chan struct{})
+		for i := range 3 * len(stores) {
+			racing.Go(func() {
+				<-start
+				result, err := stores[i%len(stores)].AppendIf(t.Context(), batchOf(1, "race"), context, version)
+				mu.Lock()
+				defer mu.Unlock()
+				if err == nil {
+					won = append(won, result.LastSequenceNumber)
+				} else if factstr.CodeOf(err) != factstr.CodeConditionalAppendConflict {
+					t.Errorf("round %d: %v", round, err)
+				}
+			})
+		}
+		close(start)
+		racing.Wait()
+		if len(won) != 1 {
+			t.Fatalf("round %d was won by %v", round, won)
+		}
+		version = &won[0]
+	}
+}
+
+func TestARoleThatMayNotOpenTheStoreIsToldSoAndLeavesNothing(t *testing.T) {
+	for name, c := range map[string]struct{ before, rights, word string }{
+		"no schema, none may be created":   {"", "", "app"},
+		"an empty schema":                  {"CREATE SCHEMA app", "GRANT USAGE ON SCHEMA app TO {role}", "app"},
+		"a store it may not use":           {"", "CREATE", "reading the format"},
+		"a store whose metadata is hidden": {"", "CREATE GRANT USAGE ON SCHEMA app TO {role}; GRANT SELECT ON app.events TO {role}", "store_metadata"},
+		"a store of before 0.5":            {"", "CREATE DELETE FROM app.store_metadata; GRANT USAGE ON SCHEMA app TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA app TO {role}", "app"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			url := pgtest.Database(t)
+			raw := openRaw(t, url)
+			raw.exec(c.before)
+			role, as := newRole(t, url)
+			rights, made := strings.CutPrefix(c.rights, "CREATE")
+			if made {
+				closeStore(t, openStoreWith(t, url, Options{Schema: "app"}))
+			}
+			raw.exec(strings.ReplaceAll(rights, "{role}", role))
+			before := raw.catalog("app")
+			failure := refusedOpen(t, as, Options{Schema: "app"}, factstr.CodeBackendFailure, c.word, "docs/postgres.md")
+			if failure.Reason != factstr.ReasonPermission {
+				t.Errorf("the reason is %q", failure.Reason)
+			}
+			if after := raw.catalog("app"); !slices.Equal(after, before) {
+				t.Errorf("the schema was\n%s\nand is\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
+			}
+		})
+	}
+}
+
+// A role that may create schemas but is not the superuser makes a store of its own, and is its owner.
+func TestARoleThatMayCreateOwnsWhatItCreates(t *testing.T) {
+	url := pgtest.Database(t)
+	raw := openRaw(t, url)
+	role, as := newRole(t, url)
+	raw.exec("DO $$ BEGIN EXECUTE 'GRANT CREATE ON DATABASE ' || current_database() || ' TO " + role + "'; END $$")
+	store := openStoreWith(t, as, Options{Schema: "app"})
+	appendFacts(t, store, batchOf(2, "a")...)
+	raceOfStores(t, []*factstr.Store{store, openStoreWith(t, as, Options{Schema: "app"})})
+	if got := fmt.Sprint(replayed(t, store, "new", factstr.OfTypes("a"))); got != "[[1 2]]" {
+		t.Errorf("replay: %s", got)
+	}
+	if got := raw.one("SELECT count(*) FROM pg_class c WHERE relnamespace = 'app'::regnamespace AND pg_get_userbyid(relowner) <> $1", role); got != "0" {
+		t.Errorf("%s things in the schema are somebody else's", got)
+	}
+}
+
+// Of the Rust store alone there is neither our function nor our table, and a role that may not create them appends all the same.
+func TestARoleThatMayNotCreateAppendsToAStoreOfTheRustStore(t *testing.T) { // G2 G9 G11
+	url := pgtest.Database(t)
+	raw := restoreSchema(t, url, "app")
+	role, as := newRole(t, url)
+	raw.exec(strings.ReplaceAll(strings.ReplaceAll(applicationRights, ", app.factstr_durable_streams", ""), "{role}", role))
+	before := raw.catalog("app")
+	store := openStoreWith(t, as, Options{Schema: "app"})
+	if got := appendFacts(t, store, batchOf(2, "a")...); got.FirstSequenceNumber != 206 {
+		t.Errorf("appended at %d", got.FirstSequenceNumber)
+	}
+	raceOfStores(t, []*factstr.Store{store, openStoreWith(t, as, Options{Schema: "app"})})
+	_, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "new"}, newDeliveries(t))
+	wantReason(t, "durable", err, "missing_path")
+	if after := raw.catalog("app"); !slices.Equal(after, before) {
+		t.Errorf("the schema was\n%s\nand is\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
+	}
+	// Somebody who may opens the store once, and then there are streams.
+	closeStore(t, openStoreWith(t, url, Options{Schema: "app"}))
+	raw.exec(strings.ReplaceAll(applicationRights, "{role}", role))
+	if got := replayed(t, store, "new", factstr.OfTypes("a")); len(got) != 1 {
+		t.Errorf("replay: %v", got)
+	}
+}

@@ -31,6 +31,8 @@ func (b *backend) settle(ctx context.Context, a *attempt, cause error) error {
 	}
 }
 
+const waitForStandbys = "SELECT pg_catalog.pg_logical_emit_message(true, 'factstr', '') WHERE pg_catalog.current_setting('synchronous_standby_names') <> ''"
+
 // look is one try of settle.
 func (b *backend) look(ctx context.Context, a *attempt) (settled bool, err error) {
 	s, err := connect(ctx, b.direct, false)
@@ -60,6 +62,10 @@ func (b *backend) look(ctx context.Context, a *attempt) (settled bool, err error
 		return false, err
 	}
 	if found {
+		// It can be read, but what its commit was to wait for, such as a standby, may be missing. That has come when it has come for a later transaction.
+		if err := s.run(attempt, waitForStandbys); err != nil {
+			return false, err
+		}
 		a.written, a.after = true, uint64(number)-1
 	}
 	return true, nil

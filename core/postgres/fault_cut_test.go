@@ -44,7 +44,7 @@ func TestACommitThatIsCutAnywhereIsSettled(t *testing.T) {
 			proxy := pgtest.NewProxy(t, addressOf(t, url))
 			store, b := openBackendStore(t, through(proxy, url), Options{})
 			b.function = way.function
-			l := newLedger(t)
+			l := newBook(t)
 			for n := range 3 {
 				must(t, l.append(t.Context(), store, n+1))
 			}
@@ -203,7 +203,7 @@ func TestBackendsKilledInTheMiddleOfCommitsLoseAndDoubleNothing(t *testing.T) {
 	victim := openStore(t, pgtest.WithParam(url, "application_name", "victim"))
 	other, reader := openStore(t, url), openStore(t, url)
 	live := follow(t, reader)
-	l := newLedger(t)
+	l := newBook(t)
 	stopVictim, stopOther := l.appendUntil(victim, 8), l.appendUntil(other, 8)
 	defer stopVictim()
 	defer stopOther()

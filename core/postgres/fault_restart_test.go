@@ -91,7 +91,7 @@ func TestARestartDuringAppendsLosesAndDoublesNothing(t *testing.T) {
 	first, second, reader := openStore(t, url), openStore(t, url), openStore(t, url)
 	live := follow(t, reader)
 	durable, stream := followDurably(t, reader, "restart", 0)
-	l := newLedger(t)
+	l := newBook(t)
 	stopFirst, stopSecond := l.appendUntil(first, 4), l.appendUntil(second, 4)
 	defer stopFirst()
 	defer stopSecond()

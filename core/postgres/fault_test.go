@@ -103,8 +103,8 @@ func within[T any](t testing.TB, what string, from <-chan T) (value T) {
 	return value
 }
 
-// ledger notes what appends were answered, to be held against the log.
-type ledger struct {
+// book notes what appends were answered, to be held against the log.
+type book struct {
 	t testing.TB
 
 	mu      sync.Mutex
@@ -118,16 +118,16 @@ type entry struct {
 	err    error
 }
 
-// entered is the payload of a fact that a ledger appends.
+// entered is the payload of a fact that a book appends.
 type entered struct {
 	Entry int `json:"entry"`
 	Place int `json:"place"`
 }
 
-func newLedger(t testing.TB) *ledger { return &ledger{t: t, moved: make(chan struct{})} }
+func newBook(t testing.TB) *book { return &book{t: t, moved: make(chan struct{})} }
 
 // append appends a batch and notes the answer.
-func (l *ledger) append(ctx context.Context, store *factstr.Store, events int) error {
+func (l *book) append(ctx context.Context, store *factstr.Store, events int) error {
 	l.mu.Lock()
 	number := len(l.entries)
 	l.entries = append(l.entries, entry{})
@@ -150,14 +150,14 @@ func (l *ledger) append(ctx context.Context, store *factstr.Store, events int) e
 }
 
 // success is closed when another append has succeeded.
-func (l *ledger) success() <-chan struct{} {
+func (l *book) success() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.moved
 }
 
 // appendUntil starts goroutines that append without pause until stop is called, which waits for them.
-func (l *ledger) appendUntil(store *factstr.Store, writers int) (stop func()) {
+func (l *book) appendUntil(store *factstr.Store, writers int) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	for writer := range writers {
@@ -175,7 +175,7 @@ func (l *ledger) appendUntil(store *factstr.Store, writers int) (stop func()) {
 
 // check holds the answers against the log: what was acknowledged is there once, where it was said to be; what failed is not there; and what is not known is there whole
 // or not at all. It returns how many answers there were of each code, "" for successes.
-func (l *ledger) check(records []factstr.EventRecord) map[factstr.Code]int {
+func (l *book) check(records []factstr.EventRecord) map[factstr.Code]int {
 	l.t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -213,7 +213,7 @@ func (l *ledger) check(records []factstr.EventRecord) map[factstr.Code]int {
 }
 
 // wantCodes checks that nothing but these codes was answered.
-func (l *ledger) wantCodes(codes map[factstr.Code]int, allowed ...factstr.Code) {
+func (l *book) wantCodes(codes map[factstr.Code]int, allowed ...factstr.Code) {
 	l.t.Helper()
 	for code, count := range codes {
 		if code != "" && !slices.Contains(allowed, code) {

@@ -123,7 +123,7 @@ func (b *backend) begin(ctx context.Context) (*session, error) {
 
 // write makes a session the writer. If it leads to another server than the one before, readers follow.
 func (b *backend) write(s *session) {
-	if b.server != "" && b.server != s.server.started {
+	if b.server != 0 && b.server != s.server.started {
 		b.pool.reset()
 	}
 	b.writer, b.server = s, s.server.started

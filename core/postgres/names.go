@@ -145,7 +145,7 @@ func (n *names) reclaim(ctx context.Context, s *session) error {
 		begun := time.Now()
 		if old := h.session; old != nil && old.server.started == s.server.started {
 			// Cut off from here, the old backend may still be there.
-			if err := s.run(ctx, "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2::TEXT::TIMESTAMPTZ", old.server.pid, old.server.startedAt); err != nil {
+			if err := s.run(ctx, "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2", old.server.pid, old.server.startedAt); err != nil {
 				return err
 			}
 		}

@@ -83,7 +83,7 @@ type backend struct {
 	// writing guards the connection that appends.
 	writing  sync.Mutex
 	writer   *session
-	server   string // where it leads, or led
+	server   micros // where it leads, or led: when that one was started
 	function bool   // the append function may be used
 
 	names    names

@@ -22,8 +22,8 @@ type session struct {
 // server is what tells a backend of the server from every other one, so that it can be said whether it is gone.
 type server struct {
 	pid        int64
-	startedAt  string // of the backend
-	started    string // the server itself
+	startedAt  micros // the backend
+	started    micros // the server itself
 	inRecovery bool
 }
 
@@ -58,9 +58,9 @@ func connect(ctx context.Context, config *pgconn.Config, pooled bool) (*session,
 	ctx, cancel := context.WithTimeout(ctx, config.ConnectTimeout)
 	defer cancel()
 	s := &session{conn: conn, pooled: pooled}
-	err = s.rows(ctx, `SELECT pg_is_in_recovery(), pg_backend_pid()::BIGINT, pg_postmaster_start_time()::TEXT,
-		(SELECT backend_start::TEXT FROM pg_stat_activity WHERE pid = pg_backend_pid())`, func(row [][]byte) bool {
-		s.server = server{inRecovery: boolOf(row[0]), pid: int64Of(row[1]), started: string(row[2]), startedAt: string(row[3])}
+	err = s.rows(ctx, `SELECT pg_is_in_recovery(), pg_backend_pid()::BIGINT, pg_postmaster_start_time(),
+		(SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid())`, func(row [][]byte) bool {
+		s.server = server{inRecovery: boolOf(row[0]), pid: int64Of(row[1]), started: timeOf(row[2]), startedAt: timeOf(row[3])}
 		return true
 	})
 	if err != nil {

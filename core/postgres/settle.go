@@ -77,7 +77,7 @@ func (a *attempt) gone(ctx context.Context, s *session) (gone bool, err error) {
 	if old.started != s.server.started {
 		return true, nil // the server was started since, or another one was promoted
 	}
-	running, values := "pid = $1 AND backend_start = $2::TEXT::TIMESTAMPTZ", []any{a.pid, old.startedAt}
+	running, values := "pid = $1 AND backend_start = $2", []any{a.pid, old.startedAt}
 	if a.session.pooled {
 		// The backend may serve somebody else by now, so only the transaction counts.
 		if a.xid == 0 {

@@ -12,7 +12,8 @@ import (
 // answered tells that the server answered an error and goes on with the connection: what was asked for was certainly not done.
 func answered(err error) bool {
 	var failure *pgconn.PgError
-	return errors.As(err, &failure) && failure.Severity != "FATAL" && failure.Severity != "PANIC"
+	// The other field is in the server's language.
+	return errors.As(err, &failure) && failure.SeverityUnlocalized != "FATAL" && failure.SeverityUnlocalized != "PANIC"
 }
 
 // state returns the SQLSTATE that the server answered, "" if it answered none.

@@ -42,6 +42,7 @@ func TestACommitThatIsCutAnywhereIsSettled(t *testing.T) {
 		t.Run(way.name, func(t *testing.T) {
 			url := secretly(pgtest.Database(t))
 			proxy := pgtest.NewProxy(t, addressOf(t, url))
+			proxy.Hook(withoutCancelling)
 			store, b := openBackendStore(t, through(proxy, url), Options{})
 			b.function = way.function
 			l := newBook(t)

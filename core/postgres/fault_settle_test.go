@@ -1,0 +1,85 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/factstr/factstr-go/core/postgres/pgtest"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// G5: the spelling of times is a setting of the role, and must not keep a backend that may still commit from being recognized.
+func TestABackendThatIsStillThereIsRecognizedInEveryDateStyle(t *testing.T) {
+	for _, style := range []string{"ISO, MDY", "SQL, DMY", "German", "Postgres, DMY"} {
+		t.Run(style, func(t *testing.T) {
+			url := secretly(pgtest.Database(t))
+			setDatabase(t, url, "DateStyle", style)
+			setDatabase(t, url, "TimeZone", "Asia/Shanghai")
+			proxy := pgtest.NewProxy(t, addressOf(t, url))
+			proxy.Hook(withoutCancelling)
+			options := impatient()
+			options.LockTimeout = 10 * time.Second
+			store := openStoreWith(t, through(proxy, url), options)
+			appendFacts(t, store, batchOf(1, "first")...)
+			appendFacts(t, store, batchOf(1, "second")...)
+			// The commit waits for the lock when it is cut off, and would go on when it gets it.
+			raw := openRaw(t, url)
+			raw.exec("BEGIN")
+			raw.exec("LOCK TABLE events IN SHARE MODE") // it can be read
+			answers := make(chan error, 1)
+			go func() {
+				_, err := store.Append(context.Background(), batchOf(1, "once"))
+				answers <- err
+			}()
+			watcher := openRaw(t, url)
+			const waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+			var first []string
+			eventually(t, "the wait for the lock", func() bool {
+				first = watcher.rows(waiting)
+				return len(first) > 0
+			})
+			proxy.Cut()
+			eventually(t, "another try", func() bool {
+				now := watcher.rows(waiting)
+				return len(now) > 0 && !slices.Equal(now, first)
+			})
+			raw.exec("COMMIT")
+			must(t, within(t, "the answer", answers))
+			if head := headOfLog(t, store); head != 3 {
+				t.Errorf("the log ends at %d, want 3", head)
+			}
+		})
+	}
+}
+
+// withoutCancelling loses the requests by which the driver asks the server to give a statement up.
+func withoutCancelling(from pgtest.Direction, data []byte) pgtest.Verdict {
+	if from == pgtest.FromClient && bytes.HasPrefix(data, []byte("\x00\x00\x00\x10\x04\xd2\x16\x2e")) {
+		return pgtest.CutBefore
+	}
+	return pgtest.Pass
+}
+
+// setDatabase changes a setting of all connections to come to a database.
+func setDatabase(t testing.TB, url, name, value string) {
+	t.Helper()
+	raw := openRaw(t, url)
+	raw.exec("ALTER DATABASE " + raw.one("SELECT current_database()") + " SET " + name + " = '" + value + "'")
+}
+
+// G5: servers speak many languages.
+func TestAnErrorThatEndsTheConnectionIsToldInEveryLanguage(t *testing.T) {
+	for _, severity := range []string{"FATAL", "致命错误", "ВАЖНО"} {
+		if answered(&pgconn.PgError{Severity: severity, SeverityUnlocalized: "FATAL", Code: "57P01"}) {
+			t.Errorf("a connection is held to be alive after %s", severity)
+		}
+	}
+	for _, severity := range []string{"ERROR", "错误", "FEHLER"} {
+		if !answered(&pgconn.PgError{Severity: severity, SeverityUnlocalized: "ERROR", Code: "23505"}) {
+			t.Errorf("a connection is given up for %s", severity)
+		}
+	}
+}

@@ -72,9 +72,13 @@ func (b *backend) Commit(ctx context.Context, group *factstr.Group) error {
 				b.notifier.committed()
 			}
 			return nil
-		case err == nil, code == uniqueViolation:
-			// Others were faster. Whoever keeps no lock, as the Rust store, shows up as a number that is taken.
+		case err == nil, code == uniqueViolation && violated(err) == "events" && time.Now().Before(deadline):
+			// Others were faster. Whoever keeps no lock shows up as a number that is taken.
 			refresh = refresh || !a.learnt
+		case code == uniqueViolation && violated(err) == "events":
+			return factstr.NewError(factstr.CodeBusy, "postgres: append: the numbers of the facts were taken again and again; nothing was written, try again")
+		case code == uniqueViolation && violated(err) == "append_batches":
+			return factstr.NewError(factstr.CodeCorrupt, "postgres: append: append_batches of schema %q holds a batch beyond the end of the log, whose facts were removed; delete its row", b.schema)
 		case code == lockNotAvailable && time.Now().Before(deadline):
 			b.evict(ctx, lockKey("append", b.schema, ""))
 		case code == readOnlyTransaction:

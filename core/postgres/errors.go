@@ -25,6 +25,15 @@ func state(err error) string {
 	return ""
 }
 
+// violated returns the table whose constraint an error is about.
+func violated(err error) string {
+	var failure *pgconn.PgError
+	if errors.As(err, &failure) {
+		return failure.TableName
+	}
+	return ""
+}
+
 const (
 	uniqueViolation     = "23505"
 	undefinedFunction   = "42883"

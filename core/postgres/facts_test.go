@@ -244,3 +244,8 @@ func jsonTexts(values ...string) []json.RawMessage {
 	}
 	return list
 }
+
+// payloadQuery asks for facts whose payload holds one of the predicates.
+func payloadQuery(predicates ...string) factstr.EventQuery {
+	return factstr.EventQuery{Filters: []factstr.EventFilter{{PayloadPredicates: jsonTexts(predicates...)}}}
+}

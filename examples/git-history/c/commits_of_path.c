@@ -1,5 +1,5 @@
 /*
- * Lists the commits that touch a path, oldest first, and prints the version of that context:
+ * Lists the commits that touch a path, in the order in which they were recorded, and prints the version of that context:
  *
  *   commits_of_path STORE PATH
  */
@@ -18,6 +18,13 @@ static int fail(const char *doing, factstr_status status, factstr_buffer *error)
   fprintf(stderr, "%s: %s %.*s\n", doing, factstr_status_name(status), (int)error->len, error->data != NULL ? error->data : "");
   factstr_buffer_free(error);
   return EXIT_FAILURE;
+}
+
+/* Opens the store that an argument names: a PostgreSQL database by its URL, a SQLite database by its path. */
+static factstr_status open_store(const char *name, factstr_store *store, factstr_buffer *error) {
+  if (strncmp(name, "postgres://", 11) == 0 || strncmp(name, "postgresql://", 13) == 0)
+    return factstr_postgres_open(name, NULL, 0, store, error);
+  return factstr_sqlite_open(name, NULL, 0, store, error);
 }
 
 /*
@@ -85,7 +92,7 @@ int main(int argc, char **argv) {
     fprintf(stderr, "usage: commits_of_path STORE PATH\n");
     return 2;
   }
-  const factstr_status opened = factstr_sqlite_open(argv[1], NULL, 0, &store, &error);
+  const factstr_status opened = open_store(argv[1], &store, &error);
   if (opened != FACTSTR_OK)
     return fail("cannot open the store", opened, &error);
   quoted_path = json_quote(argv[2]);

@@ -15,11 +15,12 @@ from typing import Any
 
 import factstr
 import git_log
+from stores import open_store
 
 PAGE = 1_000
 
 
-def facts(store: factstr.SqliteStore, event_type: str) -> Iterator[Any]:
+def facts(store: factstr.Store, event_type: str) -> Iterator[Any]:
     """The payloads of all facts of a type, read page by page."""
     after = 0
     while True:
@@ -47,7 +48,7 @@ class Table:
         print(f"  {name:<46}{ours:>12,}{gits:>12,}  {'same' if ours == gits else 'DIFFERENT'}")
 
 
-def main(store_path: str, model_path: str, repository: str, revision: str, *listings: str) -> int:
+def main(store_name: str, model_path: str, repository: str, revision: str, *listings: str) -> int:
     table = Table()
     git = git_log.figures(repository, revision)
     theirs = {key: (line.commits, line.added, line.deleted, line.binary_changes) for key, line in git.by_file_and_author.items()}
@@ -64,7 +65,7 @@ def main(store_path: str, model_path: str, repository: str, revision: str, *list
     table.row("  rows, one per file and author", len(ours), len(theirs))
     table.row("  rows equal in every figure", sum(theirs.get(key) == row for key, row in ours.items()), len(theirs))
 
-    with factstr.SqliteStore(store_path) as store:
+    with open_store(store_name) as store:
         gits_fields = {hash(fields) for fields in git_log.fields(repository, revision)}
         equal = sum(hash(recorded_fields(commit)) in gits_fields for commit in facts(store, "CommitRecorded"))
         table.row("facts (Node): commits equal in every field", equal, git.commits)

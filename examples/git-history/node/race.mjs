@@ -5,10 +5,10 @@
 // It looks at the context, says "ready", waits for a line on standard input, and then decides on what it saw. The Python program beside it does
 // the same at the same time.
 import { once } from 'node:events';
-import { FactstrSqliteStore } from '@factstr/factstr-node';
+import { openStore } from './stores.mjs';
 
-const [storePath, commit] = process.argv.slice(2);
-const store = new FactstrSqliteStore(storePath);
+const [storeName, commit] = process.argv.slice(2);
+const store = openStore(storeName);
 
 const reviewsOfCommit = { filters: [{ event_types: ['ReviewTaken'], payload_predicates: [{ commit }] }] };
 const seen = store.query(reviewsOfCommit).current_context_version;

@@ -11,14 +11,15 @@ from __future__ import annotations
 import sys
 
 import factstr
+from stores import open_store
 
 
 def shown(version: int | None) -> str:
     return "no such fact" if version is None else f"version {version}"
 
 
-def main(store_path: str, commit: str) -> None:
-    with factstr.SqliteStore(store_path) as store:
+def main(store_name: str, commit: str) -> None:
+    with open_store(store_name) as store:
         reviews_of_commit: factstr.EventQueryDict = {
             "filters": [{"event_types": ["ReviewTaken"], "payload_predicates": [{"commit": commit}]}]
         }

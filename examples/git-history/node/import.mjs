@@ -1,16 +1,18 @@
 // Imports the history of a git repository as facts, one CommitRecorded per commit and one TagCreated per tag:
 //
-//   node import.mjs STORE REPOSITORY [REVISION]
+//   node import.mjs STORE REPOSITORY [REVISION [SHARE/SHARES]]
 //
 // Importing again adds only what is new. An import that was killed goes on where it stopped, and two at the same time do not record a
-// commit twice: each batch is appended on the condition that none of its commits is recorded.
-import { FactstrSqliteStore } from '@factstr/factstr-node';
+// commit twice: each batch is appended on the condition that none of its commits is recorded. Several at once are best dealt a share each, as
+// 1/3, 2/3 and 3/3, so that they need not find out who was first.
 import { commitFacts, countCommits, tagFacts } from './git.mjs';
 import { Progress } from './progress.mjs';
+import { openStore } from './stores.mjs';
 
-const [storePath, repository, revision = 'HEAD'] = process.argv.slice(2);
-if (repository === undefined) {
-  console.error('usage: node import.mjs STORE REPOSITORY [REVISION]');
+const [storeName, repository, revision = 'HEAD', shareOfShares = '1/1'] = process.argv.slice(2);
+const [share, shares] = (/^(\d+)\/(\d+)$/.exec(shareOfShares) ?? []).slice(1).map(Number);
+if (repository === undefined || !(share >= 1 && share <= shares)) {
+  console.error('usage: node import.mjs STORE REPOSITORY [REVISION [SHARE/SHARES]]');
   process.exit(2);
 }
 
@@ -59,6 +61,15 @@ function key(fact, kind) {
   return JSON.stringify(kind.identity(fact.payload));
 }
 
+/** Facts are dealt out like cards: of three shares the first has the facts 1, 4, 7 and so on. */
+async function* dealt(facts) {
+  let number = 0;
+  for await (const fact of facts) {
+    if (number % shares === share - 1) yield fact;
+    number += 1;
+  }
+}
+
 async function* inWindows(facts) {
   let window = [];
   let characters = 0;
@@ -74,19 +85,19 @@ async function* inWindows(facts) {
   if (window.length > 0) yield window;
 }
 
-const store = new FactstrSqliteStore(storePath);
+const store = openStore(storeName);
 const total = await countCommits(repository, revision);
 const batchSize = Math.min(Math.max(Math.floor(total / 20), 1), 100);
-const progress = new Progress(total, 'commits');
+const progress = new Progress(Math.ceil((total - share + 1) / shares), 'commits', shares);
 
 const commits = { read: 0, imported: 0 };
-for await (const window of inWindows(commitFacts(repository, revision))) {
+for await (const window of inWindows(dealt(commitFacts(repository, revision)))) {
   commits.imported += appendMissing(store, window, batchSize, COMMIT, (done) => progress.show(commits.read + done));
   commits.read += window.length;
 }
 
 const tags = { read: 0, imported: 0 };
-for await (const window of inWindows(tagFacts(repository))) {
+for await (const window of inWindows(dealt(tagFacts(repository)))) {
   tags.imported += appendMissing(store, window, 100, TAG);
   tags.read += window.length;
 }

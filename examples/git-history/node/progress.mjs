@@ -1,21 +1,23 @@
-// A progress bar on standard error: drawn over itself on a terminal, a line for every tenth elsewhere, so that logs stay short.
+// A progress bar on standard error: drawn over itself on a terminal, a line for every tenth elsewhere, so that logs stay short. `sharers` is how
+// many programs write such lines at once; together they write as many as one.
 export class Progress {
   #total;
   #what;
+  #steps;
   #started = Date.now();
   #shown = -1;
 
-  constructor(total, what) {
+  constructor(total, what, sharers = 1) {
     this.#total = total;
     this.#what = what;
+    this.#steps = process.stderr.isTTY ? 100 : Math.max(1, Math.round(10 / sharers));
   }
 
   show(done) {
-    const steps = process.stderr.isTTY ? 100 : 10;
-    const step = this.#total === 0 ? steps : Math.floor((done * steps) / this.#total);
+    const step = this.#total === 0 ? this.#steps : Math.floor((done * this.#steps) / this.#total);
     if (step === this.#shown) return;
     this.#shown = step;
-    const filled = Math.round((30 * step) / steps);
+    const filled = Math.round((30 * step) / this.#steps);
     const bar = '#'.repeat(filled) + '.'.repeat(30 - filled);
     const rate = Math.round((1000 * done) / Math.max(1, Date.now() - this.#started));
     const text = `  [${bar}] ${done} of ${this.#total} ${this.#what}, ${rate} a second`;

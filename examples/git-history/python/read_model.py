@@ -1,6 +1,9 @@
 """A query model: how many lines each author changed in each file. It lives in a SQLite file of its own and is fed by a durable stream.
 
-    python3 read_model.py STORE MODEL
+    python3 read_model.py STORE MODEL [--follow]
+
+It counts what is recorded and ends. With --follow it says "ready" then, goes on with what is recorded meanwhile, and ends once it has counted
+everything that is recorded when its standard input ends.
 
 The stream delivers a batch at least once: after a crash some batches come again. The model therefore writes the number of the last fact it
 has seen in the same transaction as what it made of that fact, and passes over facts up to that number. So each fact counts exactly once.
@@ -18,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import factstr
+from stores import open_store
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS lines (
@@ -97,20 +101,31 @@ def kill_point(place: str, batch: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main(store_path: str, model_path: str) -> None:
+def main(store_name: str, model_path: str, follow: bool) -> None:
     model = LinesByAuthor(Path(model_path))
     began_after = model.position
-    commits: factstr.EventQueryDict = {"filters": [{"event_types": ["CommitRecorded"]}]}
-    with factstr.SqliteStore(store_path) as store:
-        # Returns when everything that was recorded before has been handled. A program that serves the model would stay subscribed.
-        store.stream_to_durable(model.stream, commits, model.handle).close()
+    live = ""
+    with open_store(store_name) as store:
+        if follow:
+            with catch_up(store, model):
+                before = model.batches
+                print("ready", flush=True)
+                sys.stdin.read()
+            # Of what is recorded by now some may not have been delivered yet; the replay below goes on there.
+            live = f"{model.batches - before} of them live, "
+        catch_up(store, model).close()
     print(
-        f"began after fact {began_after}, got {model.batches} batches, {model.repeated} of them a second time, "
+        f"began after fact {began_after}, got {model.batches} batches, {live}{model.repeated} of them a second time, "
         f"counted {model.facts} commits, stands at fact {model.position}"
     )
 
 
+def catch_up(store: factstr.Store, model: LinesByAuthor) -> factstr.Subscription:
+    """Returns when everything that was recorded before has been handled. What is recorded later is handled as long as the subscription is open."""
+    return store.stream_to_durable(model.stream, {"filters": [{"event_types": ["CommitRecorded"]}]}, model.handle)
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit("usage: read_model.py STORE MODEL")
-    main(sys.argv[1], sys.argv[2])
+    if len(sys.argv) not in (3, 4) or sys.argv[3:] not in ([], ["--follow"]):
+        sys.exit("usage: read_model.py STORE MODEL [--follow]")
+    main(sys.argv[1], sys.argv[2], follow=len(sys.argv) == 4)

@@ -9,6 +9,7 @@ source tools/toolchain.sh
 usage() {
   cat <<'TEXT'
 ./build.sh demo [repository]   import a git history (by default this one) through Node, Python and C, and check it against git
+./build.sh demo --postgres [repository]  the same by three importers at once, on a PostgreSQL server that is started for it
 ./build.sh test                every test of Go, C, Node and Python
 ./build.sh torture [runs [time]]  the long lane: the tests again and again, and each fuzz target for that time (10 60s)
 ./build.sh lint                format, static checks, types, versions
@@ -39,19 +40,22 @@ build_all() {
   step build-python
 }
 
-demo() {
+demo() { # demo [--postgres] [REPOSITORY]
+  local on=()
+  [ "${1:-}" != --postgres ] || { on=(--postgres) && shift; }
+  [ $# -le 1 ] || { usage >&2 && exit 2; }
   local repository=${1:-}
   # A relative path is meant from where the user stands.
   case $repository in '' | /*) ;; *) repository=$called_from/$repository ;; esac
   need_base
+  [ ${#on[@]} -eq 0 ] || need_postgres
   build_all
-  step demo ${repository:+"$repository"}
+  step demo "${on[@]}" ${repository:+"$repository"}
 }
 
 case ${1:-help} in
   demo)
-    [ $# -le 2 ] || { usage >&2 && exit 2; }
-    demo "${2:-}"
+    demo "${@:2}"
     ;;
   test)
     need_base g++ libcjson-dev

@@ -1,15 +1,30 @@
 #!/usr/bin/env bash
 # Shows the history of a git repository going through Node, Python and C, and checks every figure against git's own. Called by build.sh, which has
-# built the library and its packages by then. Everything that it makes is below build/demo.
+# built the library and its packages by then. Everything that it makes is below build/demo, save a database of PostgreSQL, which is dropped at the end:
+#
+#   demo.sh [--postgres] [REPOSITORY]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
 example=examples/git-history
-export PYTHONPATH=$root/bindings/python/src PYTHONDONTWRITEBYTECODE=1
+export PYTHONPATH=$root/bindings/python/src:$root/$example/python PYTHONDONTWRITEBYTECODE=1
 COMMITS_MIN=40
 
 title() { printf '\n== %s\n' "$*"; }
 fail() { echo "demo: $*" >&2 && exit 1; }
+
+backend=sqlite
+case ${1:-} in
+  --postgres)
+    mkdir -p build/demo
+    go build -o build/demo/pgserver ./tools/pgserver
+    exec build/demo/pgserver -- tools/demo.sh with-database "${@:2}"
+    ;;
+  with-database)
+    backend=postgres
+    shift
+    ;;
+esac
 
 # ---- Which repository ----
 
@@ -60,31 +75,78 @@ only_grew_since() { # only_grew_since OLD NEW, both files of describe_repository
 
 # ---- The steps ----
 
-import() {
-  node "$example/node/import.mjs" "$store" "$repository" "$revision"
+import() { # import [SHARE/SHARES]
+  node "$example/node/import.mjs" "$store" "$repository" "$revision" "$@"
 }
 
-follow() {
-  python3 "$example/python/read_model.py" "$store" "$model"
+follow() { # follow [--follow]
+  python3 "$example/python/read_model.py" "$store" "$model" "$@"
 }
 
-rebuild_model_through_a_crash() {
-  local commits batch deliveries kill_at status=0
+plan_the_crash() { # plan_the_crash IMPORTERS: sets $commits, and $kill_at, the batch in the middle
+  local batch deliveries
   commits=$(git -C "$repository" rev-list --count "$revision")
   batch=$((commits / 20 > 100 ? 100 : commits / 20))
-  deliveries=$(((commits + batch - 1) / batch))
+  deliveries=$(($1 * ((commits / $1 + batch - 1) / batch)))
   kill_at=$((deliveries / 2))
-  # The file is thrown away, so this is a rebuild from the first fact on.
-  rm -f "$model" "$model-wal" "$model-shm"
   echo "The model dies by SIGKILL in batch $kill_at of about $deliveries: it has stored the batch, but the stream has not heard of it yet."
-  MODEL_KILL_AT=after-commit:$kill_at python3 "$example/python/read_model.py" "$store" "$model" &
+}
+
+follow_until_killed() { # follow_until_killed [--follow]
+  local status=0
+  MODEL_KILL_AT=after-commit:$kill_at python3 "$example/python/read_model.py" "$store" "$model" "$@" <&0 &
   # The shell's own note about the death of the process is left out.
   { wait $! || status=$?; } 2>/dev/null
   [ "$status" = 137 ] || fail "the model was to be killed, but ended with status $status"
   echo "Killed (status $status). It is started again:"
+}
+
+rebuild_model_through_a_crash() {
+  plan_the_crash 1
+  # The file is thrown away, so this is a rebuild from the first fact on.
+  rm -f "$model" "$model-wal" "$model-shm"
+  follow_until_killed
   follow
   echo "And once more:"
   follow
+}
+
+follow_live_through_a_crash() { # until standard input ends
+  follow_until_killed --follow
+  follow --follow
+}
+
+import_by_three() { # sets $imported to the sum of their commits; fails when one of them does
+  local share pid pids=() status=0
+  for share in 1 2 3; do
+    (import "$share/3" 2>&1 | sed -u "s/^ \{0,2\}/  importer $share: /" | tee "$demo/import-$share.txt") &
+    pids+=($!)
+  done
+  for pid in "${pids[@]}"; do wait "$pid" || status=1; done
+  local sum
+  sum=$(sed -nE 's/.*: imported ([0-9]+) commits .*/\1/p' "$demo"/import-?.txt | paste -sd +)
+  imported=$((sum))
+  echo "Together they imported $sum = $imported commits."
+  return $status
+}
+
+import_while_the_model_follows() {
+  local pipes=$demo/pipes follower shower status=0
+  echo "The model follows the log while it is still empty, so the batches that it gets before it dies come to it live."
+  plan_the_crash 3
+  rm -rf "$pipes" && mkdir "$pipes"
+  mkfifo "$pipes"/model.{in,out}
+  follow_live_through_a_crash <"$pipes/model.in" >"$pipes/model.out" &
+  follower=$!
+  exec 3>"$pipes/model.in" 4<"$pipes/model.out"
+  read -r <&4 || fail "the model did not get ready"
+  sed -u 's/^/  model: /' <&4 3>&- &
+  shower=$!
+  import_by_three || status=$?
+  exec 3>&- 4<&-
+  wait "$follower" && wait "$shower" || fail "the model failed"
+  [ $status = 0 ] || fail "an importer failed"
+  [ "$imported" = "$commits" ] || fail "there are $commits commits to import"
 }
 
 list_commits() { # list_commits PATH FILE
@@ -137,6 +199,11 @@ if [ -n "$reason" ]; then
 fi
 
 demo=$root/build/demo/$(basename "$repository")-$(printf '%s' "$repository" | cksum | cut -d ' ' -f 1)
+if [ "$backend" = postgres ]; then
+  # The database is empty each time, so nothing else is kept either.
+  demo=$demo-postgres
+  rm -rf "$demo"
+fi
 mkdir -p "$demo"
 describe_repository >"$demo/now"
 if [ -f "$demo/recorded" ] && ! only_grew_since "$demo/recorded" "$demo/now"; then
@@ -148,17 +215,32 @@ fi
 mv "$demo/now" "$demo/recorded"
 revision=$(sed -n 1p "$demo/recorded")
 store=$demo/facts.db
+where=${store#"$root"/}
+if [ "$backend" = postgres ]; then
+  store=$DATABASE_URL
+  where="a PostgreSQL database, which is dropped now"
+fi
 model=$demo/lines-by-author.db
 
 examples/link-node-package.sh
 "${CC:-gcc}" -std=c11 -O2 -Wall -Wextra -Iinclude -o "$demo/commits_of_path" "$example"/c/*.c \
   -Lbuild/lib -lfactstr -Wl,-rpath,"$root/build/lib"
 
-title "Node imports $repository at ${revision:0:12}"
-import
+if [ "$backend" = sqlite ]; then
+  title "Node imports $repository at ${revision:0:12}"
+  import
 
-title "Python builds a query model from a durable stream"
-rebuild_model_through_a_crash
+  title "Python builds a query model from a durable stream"
+  rebuild_model_through_a_crash
+else
+  title "Three Node processes import $repository at ${revision:0:12}, while Python follows by a durable stream"
+  import_while_the_model_follows
+
+  title "All four once more"
+  import_by_three || fail "an importer failed"
+  [ "$imported" = 0 ] || fail "everything was imported before"
+  follow
+fi
 
 title "C lists the commits that touch a path"
 listings=()
@@ -175,4 +257,4 @@ race
 
 title "What the facts say, and what git says"
 python3 "$example/check/compare.py" "$store" "$model" "$repository" "$revision" "${listings[@]}"
-echo "The facts are in ${store#"$root"/}, the query model in ${model#"$root"/}."
+echo "The facts are in $where, the query model in ${model#"$root"/}."

@@ -151,7 +151,11 @@ func (c *cursors) write(ctx context.Context, streams []*EventStream) (err error)
 			delete(c.dirty, st)
 		} else if counts[i] > 0 {
 			c.dirty[st] -= counts[i]
-			c.flushWithin(st.options.cursorEvery.Time)
+			if c.dirty[st] >= st.options.cursorEvery.Batches {
+				go c.flushAll() // they came during the write
+			} else {
+				c.flushWithin(st.options.cursorEvery.Time)
+			}
 		}
 	}
 	return nil

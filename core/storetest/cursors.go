@@ -105,6 +105,32 @@ var cursorTests = tests{
 		}
 		awaitCursor(t, writes, "model", 8)
 	}},
+	{"cursor_every bounds the lag also when more was handled during a write than it allows", func(t *testing.T, log Log) { // G23
+		store, c := openChaos(t, log, factstr.Options{})
+		begun, goOn, stored := make(chan struct{}, deliveriesMax), make(chan struct{}), make(chan uint64, deliveriesMax)
+		c.set(hooks{writeCursors: func(writes []factstr.CursorWrite, next func() error) error {
+			begun <- struct{}{}
+			<-goOn
+			err := next()
+			stored <- writes[0].SequenceNumber
+			return err
+		}})
+		r := newRecorder()
+		durable(t, store, "model", r, factstr.WithCursorEvery(factstr.CursorEvery{Batches: 2, Time: time.Hour}))
+		appendTypes(t, store, "a")
+		appendTypes(t, store, "a")
+		within(t, "a cursor write", begun)
+		for range 5 {
+			appendTypes(t, store, "a")
+		}
+		for number := range uint64(7) {
+			r.want(t, []uint64{number + 1})
+		}
+		close(goOn)
+		// The seventh batch was delivered, so the sixth was handled.
+		for within(t, "a cursor write", stored) < 6 {
+		}
+	}},
 	{"a stream that stores its cursor seldom does not delay another one's", func(t *testing.T, log Log) { // G23
 		store, c := openChaos(t, log, factstr.Options{})
 		writes := c.watchCursors()

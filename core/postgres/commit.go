@@ -79,8 +79,12 @@ func (b *backend) Commit(ctx context.Context, group *factstr.Group) error {
 			return factstr.NewError(factstr.CodeBusy, "postgres: append: the numbers of the facts were taken again and again; nothing was written, try again")
 		case code == uniqueViolation && violated(err) == "append_batches":
 			return factstr.NewError(factstr.CodeCorrupt, "postgres: append: append_batches of schema %q holds a batch beyond the end of the log, whose facts were removed; delete its row", b.schema)
-		case code == lockNotAvailable && time.Now().Before(deadline):
+		case code == lockNotAvailable:
+			// Also when there is no time left: it is for the next append then.
 			b.evict(ctx, lockKey("append", b.schema, ""))
+			if time.Now().After(deadline) {
+				return failure("append", err)
+			}
 		case code == readOnlyTransaction:
 			b.dropWriter() // the next append may find the primary elsewhere
 			return failure("append", err)
@@ -393,6 +397,8 @@ func (b *backend) decideUnderLock(ctx context.Context, s *session, group *factst
 // evict ends the transaction of a client that holds a lock and has stopped in the middle of it, which the server would wait for. Whose client that is not of the same
 // role is left alone.
 func (b *backend) evict(ctx context.Context, key int64) {
+	ctx, cancel := context.WithTimeout(ctx, b.options.ConnectTimeout)
+	defer cancel()
 	if b.writer.alive() {
 		_ = b.writer.run(ctx, evictStopped, int64(uint64(key)>>32), int64(uint32(key)))
 	}

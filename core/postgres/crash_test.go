@@ -77,6 +77,7 @@ func TestAnotherProcessTakesOverTheDurableNameOfAKilledOne(t *testing.T) {
 	holder := func(number int) string { return fmt.Sprint("holder", number) }
 	// A cursor that is rarely stored leaves something to repeat.
 	c.follower(holder(0), url, "projection", "every=40")
+	c.until(func() bool { return c.followers[holder(0)].now().resumed })
 	var slowest time.Duration
 	generation := ""
 	for number := range successions {

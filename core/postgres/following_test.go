@@ -18,10 +18,11 @@ import (
 func init() { roles["follower"] = followUntilTold }
 
 // followUntilTold follows the log by a durable stream and says what is delivered. What it can do besides are the arguments after url and name: "third" streams only the facts
-// of numberedBatch that say so, "hold" waits at its first batch until it is told to go on, "every=N" stores the cursor after so many batches and at no other time.
+// of numberedBatch that say so, "hold" waits at its first batch until it is told to go on, "slow" takes its time with each, "every=N" stores the cursor after so many batches
+// and at no other time.
 func followUntilTold(side *childtest.Side, arguments []string) error {
 	ctx := context.Background()
-	query, every, holding := factstr.AllEvents(), factstr.CursorEvery{}, false
+	query, every, holding, pause := factstr.AllEvents(), factstr.CursorEvery{}, false, time.Duration(0)
 	for _, argument := range arguments[2:] {
 		number, isEvery := strings.CutPrefix(argument, "every=")
 		switch {
@@ -29,6 +30,8 @@ func followUntilTold(side *childtest.Side, arguments []string) error {
 			query = ofPayload(`{"third":true}`)
 		case argument == "hold":
 			holding = true
+		case argument == "slow":
+			pause = 3 * time.Millisecond
 		case isEvery:
 			every.Batches, _ = strconv.Atoi(number)
 			every.Time = time.Hour
@@ -58,6 +61,7 @@ func followUntilTold(side *childtest.Side, arguments []string) error {
 			}
 			holding = false
 		}
+		time.Sleep(pause)
 		numbers := make([]string, len(batch))
 		for i := range batch {
 			numbers[i] = strconv.FormatUint(batch[i].SequenceNumber, 10)

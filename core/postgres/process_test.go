@@ -197,7 +197,7 @@ func TestSixteenProcessesRacingOneContextHaveOneWinnerEachRound(t *testing.T) {
 
 // G11 G10 G2: a condition in the middle of a group of thousands of facts holds no less.
 func TestProcessesThatRaceWithinLargeGroupsHaveOneWinnerEachRound(t *testing.T) {
-	const processes, rounds, crowd = 6, 30, 40
+	const processes, rounds, crowd = 6, 20, 40
 	url := pgtest.Database(t)
 	race(t, url, processes, rounds, crowd)
 	facts := 1 // of a round: the winner's

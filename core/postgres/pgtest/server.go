@@ -27,7 +27,7 @@ const startLimit = time.Minute
 type Options struct {
 	// Bin is the folder of initdb and postgres; default: FACTSTR_TEST_POSTGRES_BIN, else what is installed.
 	Bin string
-	// Settings are those of postgresql.conf.
+	// Settings are those of postgresql.conf. With listen_addresses the server can also be reached from elsewhere, if HBA lets others in.
 	Settings map[string]string
 	// HBA are lines of pg_hba.conf that stand before those that let everybody in.
 	HBA []string
@@ -130,7 +130,9 @@ func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Ito
 // appendSettings writes below initdb's settings, or the primary's: the last of a name counts.
 func (s *Server) appendSettings(settings map[string]string) error {
 	settings = maps.Clone(settings)
-	settings["listen_addresses"] = "127.0.0.1"
+	if settings["listen_addresses"] == "" {
+		settings["listen_addresses"] = "127.0.0.1"
+	}
 	settings["port"] = strconv.Itoa(s.port)
 	settings["unix_socket_directories"] = s.folder
 	// processes finds them by it.

@@ -173,6 +173,8 @@ func (a *caller) version(query factstr.EventQuery) (*uint64, error) {
 type accounts struct {
 	answers map[batchOfOne]answer
 	newest  map[string]int // answered batch of each caller
+	acked   map[string]int // acknowledged batch of each caller, the newest
+	last    uint64         // acknowledged fact
 	counts  map[string]int
 }
 
@@ -188,7 +190,7 @@ type answer struct {
 }
 
 func newAccounts() *accounts {
-	return &accounts{answers: map[batchOfOne]answer{}, newest: map[string]int{}, counts: map[string]int{}}
+	return &accounts{answers: map[batchOfOne]answer{}, newest: map[string]int{}, acked: map[string]int{}, counts: map[string]int{}}
 }
 
 // note takes a line of an appender.
@@ -220,6 +222,9 @@ func (l *accounts) note(t *testing.T, line string) {
 	key := batchOfOne{at(1), int(number(2))}
 	if _, twice := l.answers[key]; twice {
 		t.Fatalf("an appender was answered twice: %q", line)
+	}
+	if a.what == "acked" {
+		l.acked[key.by], l.last = key.batch, max(l.last, a.last)
 	}
 	l.answers[key], l.newest[key.by] = a, key.batch
 	l.counts[a.what]++

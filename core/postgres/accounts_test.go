@@ -88,7 +88,7 @@ func appendUntilTold(side *childtest.Side, arguments []string) error {
 	for number := range callers {
 		appending.Go(func() {
 			a := caller{store: store, side: side, by: fmt.Sprintf("%s.%d", arguments[1], number)}
-			for batch := 0; !told.Load(); batch++ {
+			for batch := 1; !told.Load(); batch++ {
 				a.append(batch)
 			}
 		})
@@ -172,7 +172,7 @@ func (a *caller) version(query factstr.EventQuery) (*uint64, error) {
 // accounts are what the appenders were answered.
 type accounts struct {
 	answers map[batchOfOne]answer
-	newest  map[string]int // answered batch of each caller
+	newest  map[string]int // answered batch of each caller, from 1
 	acked   map[string]int // acknowledged batch of each caller, the newest
 	last    uint64         // acknowledged fact
 	counts  map[string]int

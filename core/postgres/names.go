@@ -119,7 +119,7 @@ func (n *names) use(ctx context.Context, use func(ctx context.Context, s *sessio
 		}
 		limited, cancel := context.WithTimeout(ctx, n.backend.options.ConnectTimeout)
 		defer cancel()
-		if err := n.reclaim(limited, s); err != nil {
+		if _, err := n.reclaim(limited, s); err != nil {
 			s.drop()
 			return err
 		}
@@ -133,38 +133,58 @@ func (n *names) use(ctx context.Context, use func(ctx context.Context, s *sessio
 	return err
 }
 
-// reclaim takes the held names on a new session, and lets go of those that another store has registered since.
-func (n *names) reclaim(ctx context.Context, s *session) error {
+// reclaim takes on this session the names that are held without its lock, all of them at once, and lets go of those that another store has registered since. Names that
+// somebody else has the lock of this moment are left for the next time.
+func (n *names) reclaim(ctx context.Context, s *session) (left int, err error) {
+	var holds []*hold
+	var names []string
+	var keys []int64
+	old := map[server]bool{}
 	n.mu.Lock()
-	holds := make([]*hold, 0, len(n.held))
 	for _, h := range n.held {
-		holds = append(holds, h)
+		if h.session != s {
+			holds, names, keys = append(holds, h), append(names, h.name), append(keys, lockKey("name", n.backend.schema, h.name))
+			old[h.session.server] = true
+		}
 	}
 	n.mu.Unlock()
+	if len(holds) == 0 {
+		return 0, nil
+	}
+	for backend := range old {
+		if backend.started != s.server.started {
+			continue
+		}
+		// Cut off from here, it may still be there.
+		if err := s.run(ctx, "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2", backend.pid, backend.startedAt); err != nil {
+			return 0, err
+		}
+	}
+	begun := time.Now()
+	taken, generations := map[string]bool{}, map[string]int64{}
+	err = s.rows(ctx, "SELECT w.name, pg_try_advisory_lock(w.key) FROM unnest($1, $2) w (name, key)", func(row [][]byte) bool {
+		taken[string(row[0])] = boolOf(row[1])
+		return true
+	}, names, keys)
+	if err != nil {
+		return 0, err
+	}
+	err = s.rows(ctx, n.backend.texts.generations, func(row [][]byte) bool {
+		generations[string(row[0])] = int64Of(row[1])
+		return true
+	}, names)
+	if err != nil {
+		return 0, err
+	}
 	for _, h := range holds {
-		begun := time.Now()
-		if old := h.session; old != nil && old.server.started == s.server.started {
-			// Cut off from here, the old backend may still be there.
-			if err := s.run(ctx, "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2", old.server.pid, old.server.startedAt); err != nil {
-				return err
-			}
-		}
-		taken, err := n.lock(ctx, s, h.name)
-		if err != nil {
-			return err
-		}
-		generation, found, err := s.one(ctx, n.backend.texts.generation, h.name)
-		if err != nil {
-			return err
-		}
 		switch {
-		case !found || generation != h.generation:
-			if taken {
+		case generations[h.name] != h.generation:
+			if taken[h.name] {
 				_ = n.unlock(ctx, s, h.name)
 			}
 			n.loseHold(h)
-		case !taken:
-			return factstr.NewError(factstr.CodeBusy, "postgres: durable stream %q is being registered elsewhere", h.name)
+		case !taken[h.name]:
+			left++ // it may be in the middle of being registered elsewhere
 		default:
 			n.mu.Lock()
 			h.session = s
@@ -172,7 +192,7 @@ func (n *names) reclaim(ctx context.Context, s *session) error {
 			n.mu.Unlock()
 		}
 	}
-	return nil
+	return left, nil
 }
 
 func (n *names) lock(ctx context.Context, s *session, name string) (taken bool, err error) {
@@ -218,13 +238,17 @@ func (n *names) keep(ctx context.Context) {
 				return err
 			}
 			n.mu.Lock()
-			defer n.mu.Unlock()
 			for _, h := range n.held {
 				if h.session == s {
 					n.prove(h, begun)
 				}
 			}
-			return nil
+			n.mu.Unlock()
+			left, err := n.reclaim(limited, s)
+			if err == nil && left > 0 {
+				err = factstr.NewError(factstr.CodeBusy, "postgres: %d durable streams are being registered elsewhere", left)
+			}
+			return err
 		})
 		wait := pingEvery
 		if err != nil {

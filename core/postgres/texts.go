@@ -10,18 +10,18 @@ import (
 
 // texts are the statements of a store. Every name in them carries the schema, so that no search_path matters.
 type texts struct {
-	schema     string // quoted
-	head       string
-	boundaries string
-	append     string
-	insert     string
-	batches    string
-	settle     string
-	cursor     string
-	raise      string
-	enter      string
-	cursors    string
-	generation string
+	schema      string // quoted
+	head        string
+	boundaries  string
+	append      string
+	insert      string
+	batches     string
+	settle      string
+	cursor      string
+	raise       string
+	enter       string
+	cursors     string
+	generations string
 }
 
 func textsOf(schema string) *texts {
@@ -53,7 +53,7 @@ func textsOf(schema string) *texts {
 			UPDATE {schema}.durable_stream_cursors k SET last_processed_sequence_number = w.number FROM w
 			WHERE k.durable_stream_id = w.name AND k.last_processed_sequence_number < w.number
 			AND ($5 IS NULL OR EXISTS (SELECT 1 FROM {schema}.events e WHERE e.sequence_number = $4 AND e.occurred_at = $5))`),
-		generation: in.Replace("SELECT generation FROM {schema}.factstr_durable_streams WHERE name = $1"),
+		generations: in.Replace("SELECT name, generation FROM {schema}.factstr_durable_streams WHERE name = ANY ($1)"),
 	}
 }
 

@@ -1,0 +1,178 @@
+package postgres
+
+import (
+	"context"
+	"strconv"
+	"testing"
+	"time"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/postgres/pgtest"
+)
+
+// silence is a way in which a server ceases to answer while its connections stay open.
+type silence struct {
+	name  string
+	begin func(t testing.TB, server *pgtest.Server, proxy *pgtest.Proxy)
+	end   func(server *pgtest.Server, proxy *pgtest.Proxy)
+}
+
+var silences = []silence{
+	{"a network that swallows everything", func(_ testing.TB, _ *pgtest.Server, proxy *pgtest.Proxy) { proxy.BlackHole() }, func(_ *pgtest.Server, proxy *pgtest.Proxy) { proxy.Heal() }},
+	{"a server that stopped", func(_ testing.TB, server *pgtest.Server, _ *pgtest.Proxy) { server.Pause() }, func(server *pgtest.Server, _ *pgtest.Proxy) { server.Resume() }},
+	{"backends that stopped", pauseBackends, func(server *pgtest.Server, _ *pgtest.Proxy) { server.Resume() }},
+}
+
+// pauseBackends stops what serves the stores, and lets new connections be served.
+func pauseBackends(t testing.TB, server *pgtest.Server, _ *pgtest.Proxy) {
+	raw := openRaw(t, server.URL())
+	for _, pid := range raw.rows("SELECT pid FROM pg_stat_activity WHERE application_name = 'silenced'") {
+		number, err := strconv.Atoi(pid)
+		must(t, err)
+		must(t, server.PauseBackend(number))
+	}
+}
+
+// G5 G15 G19: callers get an answer in time, and afterwards everything goes on without a gap.
+func TestASilentServerKeepsNobodyWaiting(t *testing.T) {
+	for _, each := range silences {
+		t.Run(each.name, func(t *testing.T) {
+			t.Parallel()
+			server := pgtest.New(t, pgtest.Options{})
+			proxy := pgtest.NewProxy(t, server.Address())
+			options := impatient()
+			options.ApplicationName = "silenced"
+			store := openStoreWith(t, through(proxy, secretly(server.URL())), options)
+			direct := openStore(t, secretly(server.URL()))
+			l := newBook(t)
+			must(t, l.append(t.Context(), store, 1))
+			must(t, l.append(t.Context(), direct, 2))
+			live := follow(t, store)
+			durable, stream := followDurably(t, store, "silent", 0)
+			durable.reach(t, 3)
+			must(t, queryAtOnce(store, 16))
+			each.begin(t, server, proxy)
+
+			answers := make(chan string, 100)
+			ask := func(what string, limit time.Duration, codes []factstr.Code, call func(ctx context.Context) error) {
+				go func() {
+					ctx, cancel, most := context.Background(), context.CancelFunc(func() {}), 10*time.Second
+					if limit > 0 {
+						ctx, cancel = context.WithTimeout(ctx, limit)
+						most = limit + time.Second
+					}
+					defer cancel()
+					begun := time.Now()
+					err := call(ctx)
+					keepsSecrets(t, err)
+					if took := time.Since(begun); took > most {
+						t.Errorf("%s: the answer %v took %v", what, err, took)
+					}
+					allowed := err == nil // a single backend that stopped may not be the one that is asked
+					for _, code := range codes {
+						allowed = allowed || factstr.CodeOf(err) == code
+					}
+					if !allowed {
+						t.Errorf("%s: %v, want one of %v", what, err, codes)
+					}
+					answers <- what
+				}()
+			}
+			append1 := func(ctx context.Context) error { return l.append(ctx, store, 2) }
+			query := func(ctx context.Context) error {
+				_, err := store.Query(ctx, factstr.AllEvents())
+				return err
+			}
+			register := func(ctx context.Context) error {
+				again, err := store.StreamAllDurable(ctx, factstr.DurableStream{Name: "another"}, newFollower(0))
+				if err == nil {
+					again.Unsubscribe()
+				}
+				return err
+			}
+			failed := []factstr.Code{factstr.CodeBackendFailure, factstr.CodeCommitUnknown}
+			ask("an append that is taken", 0, failed, append1)
+			ask("an append with a deadline", 500*time.Millisecond, append(failed, factstr.CodeTimeout), append1)
+			ask("a query", 0, failed[:1], query)
+			ask("a query with a deadline", 500*time.Millisecond, append(failed[:1:1], factstr.CodeTimeout), query)
+			ask("a registration", 0, failed[:1], register)
+			ask("a registration with a deadline", 500*time.Millisecond, append(failed[:1:1], factstr.CodeTimeout), register)
+			for range 6 {
+				within(t, "an answer", answers)
+			}
+			each.end(server, proxy)
+
+			for range 5 {
+				eventually(t, "an append", func() bool { return l.append(context.Background(), store, 2) == nil })
+				must(t, l.append(context.Background(), direct, 1))
+			}
+			records := queryAll(t, direct)
+			l.wantCodes(l.check(records), factstr.CodeBackendFailure, factstr.CodeCommitUnknown, factstr.CodeTimeout)
+			live.reach(t, uint64(len(records)))
+			durable.reach(t, uint64(len(records)))
+			wantRunning(t, stream)
+			end(t, stream)
+		})
+	}
+}
+
+// G5: a deadline in the queue is certain, one in the middle of a commit is not.
+func TestADeadlineTellsWhetherAGroupHadTakenTheAppend(t *testing.T) {
+	url := secretly(pgtest.Database(t))
+	proxy := pgtest.NewProxy(t, addressOf(t, url))
+	store, b := openBackendStore(t, through(proxy, url), impatient())
+	l := newBook(t)
+	must(t, l.append(t.Context(), store, 1))
+	proxy.BlackHole()
+	taken := make(chan error, 1)
+	ctx, giveUp := context.WithCancel(t.Context())
+	defer giveUp()
+	go func() { taken <- l.append(ctx, store, 2) }()
+	eventually(t, "the beginning of the commit", func() bool {
+		idle := b.writing.TryLock()
+		if idle {
+			b.writing.Unlock()
+		}
+		return !idle
+	})
+	soon, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	wantFailure(t, l.append(soon, store, 2), factstr.CodeTimeout, "")
+	giveUp()
+	wantFailure(t, within(t, "the answer", taken), factstr.CodeCommitUnknown, "")
+	proxy.Heal()
+	eventually(t, "an append", func() bool { return l.append(context.Background(), store, 2) == nil })
+	l.check(queryAll(t, store))
+}
+
+// G15: a connection that listens and hears nothing any more is no reason to miss a commit.
+func TestPollingDeliversWhatADeadListenerDoesNotHear(t *testing.T) {
+	server := pgtest.New(t, pgtest.Options{})
+	options := Options{ApplicationName: "deaf"}
+	store, other := openStoreWith(t, secretly(server.URL()), options), openStore(t, secretly(server.URL()))
+	live := follow(t, store)
+	raw := openRaw(t, server.URL())
+	var listener string
+	eventually(t, "the listener", func() bool {
+		pids := raw.rows("SELECT pid FROM pg_stat_activity WHERE application_name = 'deaf' AND query LIKE 'LISTEN%'")
+		if len(pids) == 1 {
+			listener = pids[0]
+		}
+		return len(pids) == 1
+	})
+	pid, err := strconv.Atoi(listener)
+	must(t, err)
+	must(t, server.PauseBackend(pid))
+	for n := range uint64(5) {
+		appendFacts(t, other, batchOf(1, "heard of by polling")...)
+		live.reach(t, n+1)
+	}
+	// Ended, it is replaced by one that hears.
+	server.Resume()
+	raw.exec("SELECT pg_terminate_backend(" + listener + ", 10000)")
+	eventually(t, "another listener", func() bool {
+		return raw.one("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'deaf' AND query LIKE 'LISTEN%'") == "1"
+	})
+	appendFacts(t, other, batchOf(1, "heard")...)
+	live.reach(t, 6)
+}

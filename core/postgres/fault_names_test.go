@@ -1,0 +1,250 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/childtest"
+	"github.com/factstr/factstr-go/core/postgres/pgtest"
+)
+
+func init() {
+	roles["name holder"] = holdANameAndSayWhatIsDelivered
+}
+
+// generationOf reads the generation of the only durable name.
+func generationOf(t testing.TB, raw rawSQL) string {
+	t.Helper()
+	return raw.one("SELECT generation FROM factstr_durable_streams")
+}
+
+// namesBackend waits for the connection that holds names, and returns its pid.
+func namesBackend(t testing.TB, raw rawSQL) (pid string) {
+	t.Helper()
+	eventually(t, "the connection that holds names", func() bool {
+		found := raw.rows("SELECT DISTINCT pid FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
+		if len(found) == 1 {
+			pid = found[0]
+		}
+		return len(found) == 1
+	})
+	return pid
+}
+
+// G21 G22: nobody took the name meanwhile, so the stream goes on with the generation that it has.
+func TestADurableStreamWhoseLockConnectionIsCutGoesOn(t *testing.T) {
+	url := secretly(pgtest.Database(t))
+	store, other := openStore(t, url), openStore(t, url)
+	durable, stream := followDurably(t, store, "cut", 0)
+	raw := openRaw(t, url)
+	generation := generationOf(t, raw)
+	for n := range uint64(3) {
+		before := namesBackend(t, raw)
+		raw.exec("SELECT pg_terminate_backend(" + before + ", 10000)")
+		appendFacts(t, other, batchOf(1, "cut")...)
+		durable.reach(t, n+1)
+		eventually(t, "another connection that holds the name", func() bool { return namesBackend(t, raw) != before })
+		eventually(t, "the cursor", func() bool {
+			return raw.one("SELECT last_processed_sequence_number FROM durable_stream_cursors") == fmt.Sprint(n+1)
+		})
+	}
+	if now := generationOf(t, raw); now != generation {
+		t.Errorf("the generation went from %s to %s", generation, now)
+	}
+	_, err := other.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "cut"}, newFollower(0))
+	wantFailure(t, err, factstr.CodeDurableStreamActive, "")
+	wantRunning(t, stream)
+	end(t, stream)
+}
+
+// G22: a store that was cut off finds its name taken over. Nothing more is delivered to it, and it writes no cursor.
+func TestADurableStreamThatWasTakenOverEnds(t *testing.T) {
+	server := pgtest.New(t, pgtest.Options{})
+	proxy := pgtest.NewProxy(t, server.Address())
+	store, b := openBackendStore(t, through(proxy, secretly(server.URL())), impatient())
+	other := openStore(t, secretly(server.URL()))
+	appendFacts(t, other, batchOf(3, "before")...)
+	entered, release := make(chan struct{}, 10), make(chan struct{})
+	var deliveries atomic.Int64
+	stream, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "taken"}, factstr.HandleFunc(func(context.Context, []factstr.EventRecord) error {
+		deliveries.Add(1)
+		entered <- struct{}{}
+		<-release
+		return nil
+	}))
+	must(t, err)
+	within(t, "the first delivery", entered)
+	b.names.mu.Lock()
+	generation := uint64(b.names.held["taken"].generation)
+	b.names.mu.Unlock()
+	proxy.Refuse()
+	raw := openRaw(t, server.URL())
+	f := newFollower(0)
+	var second *factstr.EventStream
+	eventually(t, "taking over", func() bool {
+		second, err = other.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "taken"}, f)
+		if err != nil {
+			wantFailure(t, err, factstr.CodeDurableStreamActive, "")
+		}
+		return err == nil
+	})
+	f.reach(t, 3)
+	appendFacts(t, other, batchOf(2, "after")...)
+	f.reach(t, 5)
+	proxy.Heal()
+	close(release)
+	wantFailure(t, waitEnd(t, stream), factstr.CodeDurableStreamLost, "")
+	if n := deliveries.Load(); n != 1 {
+		t.Errorf("%d deliveries, want none after the one that was in flight", n)
+	}
+	// A cursor write that was under way for long.
+	must(t, b.WriteCursors(t.Context(), []factstr.CursorWrite{{Name: "taken", Generation: generation, SequenceNumber: 1000}}))
+	eventually(t, "the cursor", func() bool { return raw.one("SELECT last_processed_sequence_number FROM durable_stream_cursors") == "5" })
+	wantRunning(t, second)
+	end(t, second)
+}
+
+// G19 G23: a store that was restarted with the server starts strictly after the cursor.
+func TestDurableStreamsResumeBehindTheirCursorAfterARestart(t *testing.T) {
+	server := pgtest.New(t, pgtest.Options{})
+	for round, each := range stops {
+		store := openStore(t, secretly(server.URL()))
+		head := uint64(10 * round)
+		durable, stream := followDurably(t, store, "resumed", head)
+		for n := range uint64(5) {
+			appendFacts(t, store, batchOf(2, "resumed")...)
+			durable.reach(t, head+2*n+2)
+		}
+		must(t, stream.Close(t.Context()))
+		must(t, each.stop(server))
+		must(t, server.StartAgain())
+		if cursor := openRaw(t, server.URL()).one("SELECT last_processed_sequence_number FROM durable_stream_cursors"); cursor != fmt.Sprint(head+10) {
+			t.Errorf("%s: the cursor is at %s, want %d", each.name, cursor, head+10)
+		}
+	}
+}
+
+// Many names on a slow line are taken again at once, not one after the other.
+func TestManyDurableNamesAreTakenAgainTogether(t *testing.T) {
+	const many = 200
+	url := secretly(pgtest.Database(t))
+	proxy := pgtest.NewProxy(t, addressOf(t, url))
+	store := openStore(t, through(proxy, url))
+	followers, streams := make([]*follower, many), make([]*factstr.EventStream, many)
+	for i := range many {
+		followers[i], streams[i] = followDurably(t, store, fmt.Sprint("name ", i), 0)
+	}
+	proxy.Delay(pgtest.FromClient, 15*time.Millisecond)
+	proxy.Delay(pgtest.FromServer, 15*time.Millisecond)
+	proxy.Cut()
+	raw := openRaw(t, url)
+	eventually(t, "all names on another connection", func() bool {
+		return raw.one("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())") == fmt.Sprint(many)
+	})
+	appendFacts(t, store, batchOf(1, "after")...)
+	for i := range many {
+		followers[i].reach(t, 1)
+		wantRunning(t, streams[i])
+	}
+	proxy.Delay(pgtest.FromClient, 0)
+	proxy.Delay(pgtest.FromServer, 0)
+}
+
+// A name that can't be taken again yet is nobody else's trouble.
+func TestADurableNameThatIsStuckLeavesTheOthersAlone(t *testing.T) {
+	url := secretly(pgtest.Database(t))
+	store := openStore(t, url)
+	stuck, stuckStream := followDurably(t, store, "stuck", 0)
+	free, freeStream := followDurably(t, store, "free", 0)
+	raw := openRaw(t, url)
+	holder := namesBackend(t, raw)
+	// Somebody waits for the lock, and gets it the moment that the store loses it.
+	waiting := openRaw(t, url)
+	got := make(chan error, 1)
+	go func() { got <- waiting.try(fmt.Sprintf("SELECT pg_advisory_lock(%d)", lockKey("name", "public", "stuck"))) }()
+	eventually(t, "the wait for the name", func() bool {
+		return raw.one("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") == "1"
+	})
+	raw.exec("SELECT pg_terminate_backend(" + holder + ", 10000)")
+	must(t, within(t, "the lock", got))
+	appendFacts(t, store, batchOf(1, "free")...)
+	free.reach(t, 1)
+	// Longer than a proof lasts.
+	// Longer than a proof lasts, the other name is proven to be held.
+	eventually(t, "other proofs", func() bool {
+		return len(raw.rows("SELECT 1 FROM pg_locks JOIN pg_stat_activity a USING (pid) WHERE locktype = 'advisory' AND granted AND pid <> $1 AND now() - backend_start > interval '4 s'", waiting.PID())) == 1
+	})
+	appendFacts(t, store, batchOf(1, "free")...)
+	free.reach(t, 2)
+	_, third := followDurably(t, store, "third", 0)
+	end(t, third)
+	waiting.exec(fmt.Sprintf("SELECT pg_advisory_unlock(%d)", lockKey("name", "public", "stuck")))
+	stuck.reach(t, 2)
+	end(t, stuckStream)
+	end(t, freeStream)
+}
+
+// holdANameAndSayWhatIsDelivered registers a durable stream, and says each delivery and the end.
+func holdANameAndSayWhatIsDelivered(side *childtest.Side, arguments []string) error {
+	ctx := context.Background()
+	store, err := Open(ctx, arguments[0], Options{})
+	if err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	stream, err := store.StreamAllDurable(ctx, factstr.DurableStream{Name: arguments[1]}, factstr.HandleFunc(func(_ context.Context, batch []factstr.EventRecord) error {
+		side.Say("delivered %d", batch[0].SequenceNumber)
+		return nil
+	}), factstr.WithOnEnd(func(reason error) { ended <- reason }))
+	if err != nil {
+		return err
+	}
+	if err := stream.WaitReady(ctx); err != nil {
+		return err
+	}
+	side.Say("ready")
+	side.Say("ended %s", factstr.CodeOf(<-ended))
+	return store.Close(ctx)
+}
+
+// G22: a holder that stopped is taken over, and finds out when it goes on.
+func TestAHolderThatStoppedIsTakenOverAndEndsWhenItGoesOn(t *testing.T) {
+	url := secretly(pgtest.Database(t))
+	store := openStore(t, url)
+	appendFacts(t, store, batchOf(1, "before")...)
+	child := childtest.Start(t, "name holder", url, "frozen")
+	child.Expect("delivered 1")
+	child.Expect("ready")
+	child.Signal(syscall.SIGSTOP)
+	stopped := time.Now()
+	appendFacts(t, store, batchOf(1, "missed")...)
+	f := newFollower(1)
+	var stream *factstr.EventStream
+	eventually(t, "taking over", func() bool {
+		var err error
+		if stream, err = store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "frozen"}, f); err != nil {
+			wantFailure(t, err, factstr.CodeDurableStreamActive, "")
+		}
+		return err == nil
+	})
+	if took := time.Since(stopped); took > 10*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	f.reach(t, 2)
+	appendFacts(t, store, batchOf(1, "after")...)
+	f.reach(t, 3)
+	child.Signal(syscall.SIGCONT)
+	child.Expect("ended DurableStreamLost")
+	child.Finish()
+	wantRunning(t, stream)
+	end(t, stream)
+	raw := openRaw(t, url)
+	if cursor := raw.one("SELECT last_processed_sequence_number FROM durable_stream_cursors"); cursor != "3" {
+		t.Errorf("the cursor is at %s, want 3", cursor)
+	}
+}

@@ -1,8 +1,11 @@
 package postgres
 
 import (
+	"cmp"
+	"fmt"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,7 +17,7 @@ import (
 // parseURL reads a libpq URL or keyword string, also in the spelling of the Rust store's driver. field names it in messages, which say nothing of
 // its content since that may be a password.
 func parseURL(field, text string, options Options) (*pgxpool.Config, error) {
-	if strings.TrimSpace(text) == "" {
+	if text = strings.TrimSpace(text); text == "" {
 		return nil, factstr.NewError(factstr.CodeInvalidArgument, "%s is empty; give a URL such as postgres://user@host:5432/database", field)
 	}
 	if strings.IndexByte(text, 0) >= 0 {
@@ -28,10 +31,14 @@ func parseURL(field, text string, options Options) (*pgxpool.Config, error) {
 	c := &config.ConnConfig.Config
 	c.ConnectTimeout = options.ConnectTimeout
 	c.DialFunc = dial
-	if options.ApplicationName != "" {
-		c.RuntimeParams["application_name"] = options.ApplicationName
-	} else if c.RuntimeParams["application_name"] == "" {
-		c.RuntimeParams["application_name"] = "factstr"
+	fallback := c.RuntimeParams["fallback_application_name"]
+	c.RuntimeParams["application_name"] = cmp.Or(options.ApplicationName, c.RuntimeParams["application_name"], fallback, "factstr")
+	// Those that tell libpq about sockets, and not the server. Encryption by GSSAPI is not asked for, unless it is required.
+	for _, name := range []string{"fallback_application_name", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "sslcompression"} {
+		delete(c.RuntimeParams, name)
+	}
+	if c.RuntimeParams["gssencmode"] != "require" {
+		delete(c.RuntimeParams, "gssencmode")
 	}
 	c.RuntimeParams["client_encoding"] = "UTF8"
 	// Of several hosts the primary is meant, wherever it is now.
@@ -58,12 +65,18 @@ var rustParameters = map[string]string{
 	"ssl-mode": "sslmode", "ssl-root-cert": "sslrootcert", "ssl-ca": "sslrootcert", "ssl-cert": "sslcert", "ssl-key": "sslkey", "statement-cache-capacity": "",
 }
 
-// translated rewrites the parameters of a URL that only the Rust store's driver knows: options[name]=value and those above.
+// translated rewrites what only the Rust store's driver reads: user and password that are not percent-encoded, capital letters in sslmode, options[name]=value and the
+// parameters above.
 func translated(text string) string {
 	base, query, found := strings.Cut(text, "?")
-	if !found || !strings.Contains(base, "://") {
+	if !strings.Contains(base, "://") {
 		return text
 	}
+	base = escapedUser(base)
+	if !found {
+		return base
+	}
+	text = base + "?" + query
 	var kept, settings []string
 	for part := range strings.SplitSeq(query, "&") {
 		key, value, _ := strings.Cut(part, "=")
@@ -86,6 +99,8 @@ func translated(text string) string {
 				return text
 			}
 			settings = append(settings, plain)
+		case name == "sslmode", known == "sslmode":
+			kept = append(kept, "sslmode="+strings.ToLower(value))
 		case isRust && known != "":
 			kept = append(kept, known+"="+value)
 		case !isRust:
@@ -99,6 +114,35 @@ func translated(text string) string {
 		return base
 	}
 	return base + "?" + strings.Join(kept, "&")
+}
+
+// escapedUser percent-encodes what stands before the last @ of a URL's host, as far as it is not encoded. Otherwise the end of a password would be taken for a host, and named in messages.
+func escapedUser(base string) string {
+	scheme, rest, _ := strings.Cut(base, "://")
+	authority, _, _ := strings.Cut(rest, "/")
+	at := strings.LastIndexByte(authority, '@')
+	if at < 0 {
+		return base
+	}
+	var user strings.Builder
+	for i := range at {
+		c := authority[i]
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9'
+		if letter || strings.IndexByte("-._~:!$&'()*+,;=", c) >= 0 || c == '%' && isHex(authority[i+1:at]) {
+			user.WriteByte(c)
+		} else {
+			fmt.Fprintf(&user, "%%%02X", c)
+		}
+	}
+	return scheme + "://" + user.String() + strings.TrimPrefix(rest, authority[:at])
+}
+
+func isHex(text string) bool {
+	if len(text) < 2 {
+		return false
+	}
+	_, err := strconv.ParseUint(text[:2], 16, 8)
+	return err == nil
 }
 
 func withDefaults(o Options) Options {

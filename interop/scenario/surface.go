@@ -101,7 +101,9 @@ func (s onStore) OpenStream(registration []byte, handle func([]byte) error, ende
 	if err != nil {
 		return nil, err
 	}
-	if err := stream.WaitReady(ctx); err != nil {
+	limited, cancel := context.WithTimeout(ctx, waitMax)
+	defer cancel()
+	if err := stream.WaitReady(limited); err != nil {
 		failed = true
 		return nil, err
 	}

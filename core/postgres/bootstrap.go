@@ -57,6 +57,16 @@ func checkDatabaseName(name string) error {
 
 // createDatabase creates it unless somebody else does at the same time.
 func createDatabase(ctx context.Context, s *session, name string) error {
+	statement := "CREATE DATABASE " + quoted(name)
+	err := s.rows(ctx, "SELECT pg_encoding_to_char(encoding) FROM pg_catalog.pg_database WHERE datname = 'template1'", func(row [][]byte) bool {
+		if string(row[0]) != "UTF8" { // as on a server that was set up without a locale
+			statement += " TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
+		}
+		return false
+	})
+	if err != nil {
+		return err
+	}
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		exists := false
 		err := s.rows(ctx, "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1)", func(row [][]byte) bool {
@@ -66,7 +76,7 @@ func createDatabase(ctx context.Context, s *session, name string) error {
 		if err != nil || exists {
 			return err
 		}
-		err = s.script(ctx, "CREATE DATABASE "+quoted(name))
+		err = s.script(ctx, statement)
 		switch state(err) {
 		case duplicateDatabase, uniqueViolation, objectInUse: // others create it, or another from the same template
 		default:

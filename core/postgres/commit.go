@@ -99,22 +99,24 @@ func (b *backend) Commit(ctx context.Context, group *factstr.Group) error {
 
 // attempt is one try to write a group, and how it ended.
 type attempt struct {
-	proposal factstr.Proposal
-	session  *session
-	xid      uint64 // of the transaction, 0 if not known
-	pid      int64  // of the backend that ran it
-	sent     bool   // the commit was on its way
-	written  bool
-	nothing  bool   // there was nothing to write
-	learnt   bool   // what was missing came along
-	after    uint64 // the fact that the group follows
-	cause    error
+	proposal   factstr.Proposal
+	session    *session
+	xid        uint64 // of the transaction, 0 if not known
+	pid        int64  // of the backend that ran it
+	sent       bool   // the commit was on its way
+	written    bool
+	carriedOut bool   // the function answered, and the commit came next
+	nothing    bool   // there was nothing to write
+	learnt     bool   // what was missing came along
+	after      uint64 // the fact that the group follows
+	cause      error
 }
 
 // begin makes sure of a connection.
 func (b *backend) begin(ctx context.Context) (*session, error) {
-	if b.writer.alive() && b.writer.server.inRecovery {
-		b.dropWriter() // perhaps it was promoted
+	// The server may have been promoted, or have closed the connection while it was idle.
+	if b.writer.alive() && (b.writer.server.inRecovery || b.writer.over()) {
+		b.dropWriter()
 	}
 	if !b.writer.alive() {
 		s, err := connect(ctx, b.writes, b.pooled)
@@ -191,6 +193,10 @@ func (b *backend) propose(ctx context.Context, group *factstr.Group, p factstr.P
 		err = closing
 	}
 	if err != nil {
+		// A server that shuts down says so, and what it has not carried out by then it does not commit.
+		if !a.carriedOut && !s.pooled && shutDown(err) {
+			a.sent = false
+		}
 		return err
 	}
 	a.written, a.after = learnt.good, learnt.head
@@ -232,6 +238,7 @@ func (a *attempt) read(pipeline *pgconn.Pipeline, pooled bool, learnt *facts) er
 		if err != nil {
 			return err
 		}
+		a.carriedOut = results > 1
 	}
 }
 

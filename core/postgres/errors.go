@@ -16,6 +16,15 @@ func answered(err error) bool {
 	return errors.As(err, &failure) && failure.SeverityUnlocalized != "FATAL" && failure.SeverityUnlocalized != "PANIC"
 }
 
+// shutDown tells that the server ended the connection in order. What it had done before, it had answered.
+func shutDown(err error) bool {
+	switch state(err) {
+	case "57P01", "57P05", "25P03", "25P04":
+		return !answered(err)
+	}
+	return false
+}
+
 // state returns the SQLSTATE that the server answered, "" if it answered none.
 func state(err error) string {
 	var failure *pgconn.PgError

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"maps"
 	"strconv"
@@ -75,6 +76,16 @@ func (s *session) drop() {
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	_ = s.conn.Close(ended)
+}
+
+// over tells that the server has closed a connection on which nothing is awaited, or is about to.
+func (s *session) over() bool {
+	conn := s.conn.Conn()
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	w, ok := conn.(*watched)
+	return ok && w.over()
 }
 
 func (s *session) alive() bool { return s != nil && !s.conn.IsClosed() }

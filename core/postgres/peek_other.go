@@ -1,0 +1,5 @@
+//go:build !unix
+
+package postgres
+
+func (w *watched) over() bool { return false }

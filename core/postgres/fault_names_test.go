@@ -104,7 +104,9 @@ func TestADurableStreamThatWasTakenOverEnds(t *testing.T) {
 	}
 	// A cursor write that was under way for long.
 	must(t, b.WriteCursors(t.Context(), []factstr.CursorWrite{{Name: "taken", Generation: generation, SequenceNumber: 1000}}))
-	eventually(t, "the cursor", func() bool { return raw.one("SELECT last_processed_sequence_number FROM durable_stream_cursors") == "5" })
+	eventually(t, "the cursor", func() bool {
+		return raw.one("SELECT last_processed_sequence_number FROM durable_stream_cursors") == "5"
+	})
 	wantRunning(t, second)
 	end(t, second)
 }
@@ -166,7 +168,9 @@ func TestADurableNameThatIsStuckLeavesTheOthersAlone(t *testing.T) {
 	// Somebody waits for the lock, and gets it the moment that the store loses it.
 	waiting := openRaw(t, url)
 	got := make(chan error, 1)
-	go func() { got <- waiting.try(fmt.Sprintf("SELECT pg_advisory_lock(%d)", lockKey("name", "public", "stuck"))) }()
+	go func() {
+		got <- waiting.try(fmt.Sprintf("SELECT pg_advisory_lock(%d)", lockKey("name", "public", "stuck")))
+	}()
 	eventually(t, "the wait for the name", func() bool {
 		return raw.one("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") == "1"
 	})

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"testing"
+	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
@@ -116,4 +117,51 @@ func TestARestartDuringAppendsLosesAndDoublesNothing(t *testing.T) {
 	durable.reach(t, uint64(len(records)))
 	wantRunning(t, stream)
 	t.Logf("%d facts; answers: %v", len(records), codes)
+}
+
+// G5: while the server is down nothing is committed, and everybody is told so at once.
+func TestAServerThatIsDownIsToldAtOnce(t *testing.T) {
+	server := pgtest.New(t, pgtest.Options{})
+	for _, each := range stops {
+		t.Run(each.name, func(t *testing.T) {
+			store := openStore(t, secretly(server.URL()))
+			appendFacts(t, store, batchOf(1, "before")...)
+			must(t, each.stop(server))
+			for range 2 {
+				begun := time.Now()
+				_, err := store.Append(t.Context(), batchOf(1, "refused"))
+				wantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonConnection)
+				_, err = store.Query(t.Context(), factstr.AllEvents())
+				wantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonConnection)
+				if took := time.Since(begun); took > 5*time.Second {
+					t.Errorf("it took %v", took)
+				}
+			}
+			must(t, server.StartAgain())
+			wantStillWorks(t, store)
+		})
+	}
+}
+
+// G5: commits that are under way when a server shuts down in order, and stays down, are not left unknown.
+func TestACommitThatAShutdownEndsIsCertainlyNotThere(t *testing.T) {
+	server := pgtest.New(t, pgtest.Options{})
+	store := openStore(t, secretly(server.URL()))
+	l := newBook(t)
+	must(t, l.append(t.Context(), store, 1))
+	// It waits for a lock when the server is stopped.
+	raw := openRaw(t, server.URL())
+	raw.exec("BEGIN")
+	raw.exec("LOCK TABLE events IN SHARE MODE")
+	answers := make(chan error, 1)
+	go func() { answers <- l.append(context.Background(), store, 2) }()
+	watcher := openRaw(t, server.URL())
+	eventually(t, "the wait for the lock", func() bool {
+		return watcher.one("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == "1"
+	})
+	must(t, server.Stop())
+	wantFailure(t, within(t, "the answer", answers), factstr.CodeBackendFailure, factstr.ReasonConnection)
+	must(t, server.StartAgain())
+	wantStillWorks(t, store)
+	l.check(queryAll(t, store))
 }

@@ -4,53 +4,68 @@ import (
 	"context"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 )
 
 // A forked child inherits the connections, and would keep them open after this process died, with the names that they hold. The C library closes them in the child, so it is
 // told of every socket.
-var sockets struct {
-	mu   sync.Mutex
-	tell func(descriptor int, opened bool)
-}
+var tellSocket atomic.Pointer[func(descriptor int, opened bool)]
 
-// OnSocket sets a function that is told of each socket, after it was opened and right before it is closed. It must be set before the first store is opened.
-func OnSocket(tell func(descriptor int, opened bool)) {
-	sockets.mu.Lock()
-	defer sockets.mu.Unlock()
-	sockets.tell = tell
-}
+// OnSocket sets a function that is told of each socket, before it connects and right before it is closed. It must be set before the first store is opened.
+func OnSocket(tell func(descriptor int, opened bool)) { tellSocket.Store(&tell) }
 
-func tellSocket(conn syscall.RawConn, opened bool) {
-	sockets.mu.Lock()
-	defer sockets.mu.Unlock()
-	if sockets.tell != nil {
-		_ = conn.Control(func(descriptor uintptr) { sockets.tell(int(descriptor), opened) })
-	}
-}
-
-// watched is a connection whose socket is told of.
+// watched is a connection whose socket was told of.
 type watched struct {
 	net.Conn
-	raw    syscall.RawConn
-	closed sync.Once
+	raw syscall.RawConn
+	end func()
 }
 
 func (w *watched) Close() error {
-	w.closed.Do(func() { tellSocket(w.raw, false) })
+	w.end()
 	return w.Conn.Close()
 }
 
 func dial(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := dialer().DialContext(ctx, network, address)
+	d, end := dialer(), func() {}
+	if tell := tellSocket.Load(); tell != nil {
+		end = announce(d, *tell)
+	}
+	conn, err := d.DialContext(ctx, network, address)
 	if err != nil {
+		end()
 		return nil, err
 	}
 	if system, ok := conn.(syscall.Conn); ok {
 		if raw, err := system.SyscallConn(); err == nil {
-			tellSocket(raw, true)
-			return &watched{Conn: conn, raw: raw}, nil
+			return &watched{conn, raw, sync.OnceFunc(end)}, nil
 		}
 	}
 	return conn, nil
+}
+
+// announce lets a dialer tell of its sockets before they connect, since a child may be forked while they do. end tells that the last of them is about to be closed.
+func announce(d *net.Dialer, tell func(descriptor int, opened bool)) (end func()) {
+	descriptor := -1
+	end = func() {
+		if descriptor >= 0 {
+			tell(descriptor, false)
+			descriptor = -1
+		}
+	}
+	d.FallbackDelay = -1 // one address after the other, so that there is one socket at a time
+	prepare := d.Control
+	d.Control = func(network, address string, raw syscall.RawConn) error {
+		end() // the address before did not answer
+		err := raw.Control(func(opened uintptr) {
+			descriptor = int(opened)
+			tell(descriptor, true)
+		})
+		if err != nil || prepare == nil {
+			return err
+		}
+		return prepare(network, address, raw)
+	}
+	return end
 }

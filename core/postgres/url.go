@@ -145,6 +145,9 @@ func isHex(text string) bool {
 	return err == nil
 }
 
+// noLimit is as good as none.
+const noLimit = 1000 * 24 * time.Hour
+
 func withDefaults(o Options) Options {
 	if o.ConnectionsMax <= 0 {
 		o.ConnectionsMax = 4
@@ -156,6 +159,7 @@ func withDefaults(o Options) Options {
 		if *each.value <= 0 {
 			*each.value = each.is
 		}
+		*each.value = min(*each.value, noLimit) // sums of them are times as well
 	}
 	return o
 }

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -105,7 +106,8 @@ func connectionFailure(doing string, err error) error {
 	text := err.Error()
 	var attempt *pgconn.ConnectError
 	if errors.As(err, &attempt) && errors.Unwrap(attempt) != nil {
-		text = errors.Unwrap(attempt).Error()
+		// One line for each address that was tried, often the same.
+		text = strings.Join(slices.Compact(strings.Split(errors.Unwrap(attempt).Error(), "\n")), "; ")
 	}
 	advice := ""
 	switch {

@@ -219,7 +219,7 @@ func inspect(ctx context.Context, s *session, schema string) (*found, error) {
 			if f.columns[name] == nil {
 				f.columns[name] = map[string]string{}
 			}
-			f.columns[name][detail] = string(row[3])
+			f.columns[name][detail] = strings.Trim(string(row[3]), `"`) // a role may want all names quoted
 		case "other":
 			f.others[name] = true
 		case "key":

@@ -59,8 +59,13 @@ func connect(ctx context.Context, config *pgconn.Config, pooled bool) (*session,
 	ctx, cancel := context.WithTimeout(ctx, config.ConnectTimeout)
 	defer cancel()
 	s := &session{conn: conn, pooled: pooled}
-	err = s.rows(ctx, `SELECT pg_is_in_recovery(), pg_backend_pid()::BIGINT, pg_postmaster_start_time(),
-		(SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid())`, func(row [][]byte) bool {
+	who := `SELECT pg_is_in_recovery(), pg_backend_pid()::BIGINT, pg_postmaster_start_time(),
+		(SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid())`
+	if !pooled {
+		// Generations and cursors, too, survive a crash of the server.
+		who += ", CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'local', false) END"
+	}
+	err = s.rows(ctx, who, func(row [][]byte) bool {
 		s.server = server{inRecovery: boolOf(row[0]), pid: int64Of(row[1]), started: timeOf(row[2]), startedAt: timeOf(row[3])}
 		return true
 	})

@@ -46,6 +46,7 @@ func refusedBootstrap(t testing.TB, server, name string, options Options, code f
 }
 
 func TestBootstrapCreatesADatabaseOnceAndKeepsWhatIsInIt(t *testing.T) { // G1 G2
+	t.Parallel()
 	server := pgtest.Database(t)
 	name := newDatabaseName(t, server)
 	for round := range 3 {
@@ -72,6 +73,7 @@ func TestBootstrapCreatesADatabaseOnceAndKeepsWhatIsInIt(t *testing.T) { // G1 G
 }
 
 func TestBootstrapsAtTheSameTimeMakeOneDatabase(t *testing.T) { // G2
+	t.Parallel()
 	server := pgtest.Database(t)
 	for round := range 3 {
 		name := newDatabaseName(t, server)
@@ -125,6 +127,7 @@ func TestDatabaseNamesThatNeedQuotingAreRefused(t *testing.T) {
 
 // The Rust store's tables would land where server_url's dbname says. Here the facts are in the database that was asked for, however server_url names its own.
 func TestFactsLandInTheDatabaseThatBootstrapNames(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Database(t)
 	raw := openRaw(t, server)
 	own := raw.one("SELECT current_database()")

@@ -27,6 +27,7 @@ func logWithRow(t testing.TB, url, schema, occurredAt, eventType, payload string
 }
 
 func TestUnusualRowsAreReadAsTheyAreStored(t *testing.T) { // G6 G13 G14
+	t.Parallel()
 	const someTime, spelled = "'2026-01-01T00:00:00.000001Z'", "2026-01-01T00:00:00.000001Z"
 	deep := strings.Repeat("[", 1000) + "7" + strings.Repeat("]", 1000)
 	url := pgtest.Database(t)
@@ -149,6 +150,7 @@ func TestRowsNumberedBelowOneAreNoFacts(t *testing.T) { // G2
 
 // G3: the corners of compat.md about boundaries that no store writes.
 func TestOddBoundariesGiveTheBatchesOfTheRustStore(t *testing.T) {
+	t.Parallel()
 	url := pgtest.Database(t)
 	for name, c := range map[string]struct{ change, want string }{
 		"of one event":   {"INSERT INTO append_batches VALUES (2, 2), (5, 5)", "[[1] [2] [3] [4] [5]]"},

@@ -89,6 +89,7 @@ func textOfQuery(query factstr.EventQuery) string {
 }
 
 func TestEveryVectorOfTheMatcherIsAnsweredByTheServerAsWell(t *testing.T) { // G9 G13 G14
+	t.Parallel()
 	var vectors []struct {
 		Name, Payload, Predicate string
 		Matches                  bool
@@ -201,6 +202,7 @@ func (a author) query() (query factstr.EventQuery) {
 }
 
 func TestRandomQueriesAreAnsweredByTheServerAsByTheMatcher(t *testing.T) { // G7 G8 G9 G12 G13 G14
+	t.Parallel()
 	rounds, seed := 300, uint64(1)
 	if os.Getenv("FACTSTR_TORTURE") != "" {
 		rounds, seed = 3000, rand.Uint64()
@@ -249,6 +251,7 @@ func TestRandomQueriesAreAnsweredByTheServerAsByTheMatcher(t *testing.T) { // G7
 
 // What is spelled differently in SQL: more types than are merged, more predicates than are sent, more conditions than are checked there.
 func TestLargeQueriesAreAnsweredByTheServerAsByTheMatcher(t *testing.T) { // G7 G8 G9 G12
+	t.Parallel()
 	w := newTwins(t)
 	var events []factstr.NewEvent
 	for i := range 600 {

@@ -41,6 +41,7 @@ func readOnly(url string) string {
 }
 
 func TestARoleCanDoWhatItWasGranted(t *testing.T) { // G2 G5 G9 G11 G19
+	t.Parallel()
 	const oursRevoked = "REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA app FROM PUBLIC, {role};"
 	for name, c := range map[string]struct {
 		rights                 string // "" of the owner, who opens the store first

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
@@ -330,13 +329,7 @@ func mustRun(t testing.TB, w *rustWriter, statements ...string) {
 // waitForWaiting waits until so many sessions of this database wait for a lock.
 func waitForWaiting(t testing.TB, raw rawSQL, count int) {
 	t.Helper()
-	for begun := time.Now(); ; {
-		waiting := raw.one("SELECT count(DISTINCT l.pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.datname = current_database()")
-		if waiting == strconv.Itoa(count) {
-			return
-		}
-		if time.Since(begun) > waitMax {
-			t.Fatalf("%s sessions wait for a lock, want %d", waiting, count)
-		}
-	}
+	eventually(t, fmt.Sprintf("that %d sessions wait for a lock", count), func() bool {
+		return raw.one("SELECT count(DISTINCT l.pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.datname = current_database()") == strconv.Itoa(count)
+	})
 }

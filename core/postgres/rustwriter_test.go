@@ -330,6 +330,6 @@ func mustRun(t testing.TB, w *rustWriter, statements ...string) {
 func waitForWaiting(t testing.TB, raw rawSQL, count int) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("that %d sessions wait for a lock", count), func() bool {
-		return raw.one("SELECT count(DISTINCT l.pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.datname = current_database()") == strconv.Itoa(count)
+		return raw.one("SELECT count(DISTINCT l.pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND a.datname = current_database() AND a.backend_type = 'client backend'") == strconv.Itoa(count)
 	})
 }

@@ -110,3 +110,35 @@ func TestEveryDurableQueryIsStoredInTheTextOfTheRustStore(t *testing.T) { // G22
 		return raw.one("SELECT event_query FROM durable_stream_cursors WHERE durable_stream_id = $1", name)
 	})
 }
+
+// The Rust store spelled numbers in another way when it was built with an older parser, and then refuses to go on itself.
+func TestACursorWhoseQueryIsSpelledInAnotherWayGoesOnAndKeepsItsText(t *testing.T) { // G22
+	url := pgtest.Database(t)
+	store, raw := openStore(t, url), openRaw(t, url)
+	for range 3 {
+		appendFacts(t, store, fact("a", `{"n":1e16,"m":[1]}`))
+	}
+	query := payloadQuery(`{"n":1e16,"m":[1]}`)
+	query.Filters[0].EventTypes = []string{"a"}
+	for i, text := range []string{
+		`{"filters":[{"event_types":["a"],"payload_predicates":[{"m":[1],"n":1e16}]}],"min_sequence_number":null}`,
+		`{"filters":[{"event_types":["a"],"payload_predicates":[{"m":[1],"n":1e+16}]}],"min_sequence_number":null}`,
+		`{ "min_sequence_number": null, "filters": [ { "payload_predicates": [ { "n": 10000000000000000.0, "m": [ 1 ] } ], "event_types": [ "\u0061" ] } ] }`,
+	} {
+		name := fmt.Sprint("cursor ", i)
+		raw.exec("INSERT INTO durable_stream_cursors VALUES ('" + name + "', '" + text + "', 1)")
+		if got := fmt.Sprint(replayed(t, store, name, query)); got != "[[2] [3]]" {
+			t.Errorf("%s: %s", text, got)
+		}
+		if got := raw.one("SELECT event_query, last_processed_sequence_number FROM durable_stream_cursors WHERE durable_stream_id = $1", name); got != text+"|3" {
+			t.Errorf("%s became %s", text, got)
+		}
+		_, err := store.StreamToDurable(t.Context(), factstr.DurableStream{Name: name}, payloadQuery(`{"n":1e16,"m":[1]}`), newDeliveries(t))
+		wantError(t, err, factstr.CodeDurableStreamQueryMismatch, name)
+	}
+	for _, text := range []string{"", "not even JSON", "null", "[]", `{"filters":null}`, `{"filters":[{"event_types":["a"],"payload_predicates":[{"m":[1],"n":1e16}]}],"min_sequence_number":null} x`} {
+		raw.exec("UPDATE durable_stream_cursors SET event_query = '" + text + "' WHERE durable_stream_id = 'cursor 0'; DELETE FROM factstr_durable_streams")
+		_, err := store.StreamToDurable(t.Context(), factstr.DurableStream{Name: "cursor 0"}, query, newDeliveries(t))
+		wantError(t, err, factstr.CodeDurableStreamQueryMismatch, "cursor 0")
+	}
+}

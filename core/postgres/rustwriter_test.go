@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
@@ -314,6 +315,29 @@ func TestARustStoreThatAppendsAllTheTimeKeepsNobodyOut(t *testing.T) { // G2 G5
 				t.Errorf("the log is %s", got)
 			}
 		})
+	}
+}
+
+// A Rust store that stopped in the middle of an append holds up appends, which are answered in time, and nothing else.
+func TestTablesThatStayLockedAreToldAsBusy(t *testing.T) { // G5
+	url := pgtest.Database(t)
+	store, rust := openStoreWith(t, url, Options{LockTimeout: 300 * time.Millisecond}), newRustWriter(t, url)
+	appendFacts(t, store, batchOf(1, "a")...)
+	mustRun(t, rust, "BEGIN", "LOCK TABLE events, append_batches IN EXCLUSIVE MODE", "INSERT INTO events SELECT max(sequence_number) + 1, now(), 'rust', '{}' FROM events")
+	begun := time.Now()
+	_, err := store.Append(t.Context(), batchOf(2, "a"))
+	wantError(t, err, factstr.CodeBusy, "nothing was written")
+	if took := time.Since(begun); took < 300*time.Millisecond || took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	_, err = store.AppendIf(t.Context(), batchOf(2, "a"), factstr.OfTypes("a"), nil)
+	wantError(t, err, factstr.CodeConditionalAppendConflict)
+	if got := fmt.Sprint(replayed(t, store, "projection", factstr.AllEvents())); got != "[[1]]" {
+		t.Errorf("replay: %s", got)
+	}
+	mustRun(t, rust, "ROLLBACK")
+	if got := appendFacts(t, store, batchOf(2, "a")...); got.FirstSequenceNumber != 2 {
+		t.Errorf("%+v", got)
 	}
 }
 

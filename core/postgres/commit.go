@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strconv"
 	"time"
 
@@ -103,6 +104,7 @@ type attempt struct {
 	session    *session
 	xid        uint64 // of the transaction, 0 if not known
 	pid        int64  // of the backend that ran it
+	started    micros // its server
 	sent       bool   // the commit was on its way
 	written    bool
 	carriedOut bool   // the function answered, and the commit came next
@@ -149,7 +151,7 @@ func (b *backend) dropWriter() {
 // transactionSettings hold for one transaction, where a pooler keeps no others.
 const readCommitted = "SET transaction_isolation = 'read committed'"
 
-const whoAmI = "SELECT pg_current_xact_id()::TEXT::BIGINT, pg_backend_pid()::BIGINT"
+const whoAmI = "SELECT pg_current_xact_id()::TEXT::BIGINT, pg_backend_pid()::BIGINT, pg_postmaster_start_time()"
 
 // propose runs the append function.
 func (b *backend) propose(ctx context.Context, group *factstr.Group, p factstr.Proposal, a *attempt, deadline time.Time) error {
@@ -157,7 +159,7 @@ func (b *backend) propose(ctx context.Context, group *factstr.Group, p factstr.P
 	if err != nil {
 		return err
 	}
-	*a = attempt{proposal: p, session: s, pid: s.server.pid}
+	*a = attempt{proposal: p, session: s, pid: s.server.pid, started: s.server.started}
 	types, predicates, movable := conditionsOf(p)
 	payload := payloadOf(p)
 	values := []any{
@@ -174,14 +176,28 @@ func (b *backend) propose(ctx context.Context, group *factstr.Group, p factstr.P
 	if err != nil {
 		return err
 	}
-	group.EnterCommit()
-	a.sent = true
+	if !s.pooled {
+		group.EnterCommit()
+		a.sent = true
+	}
 	pipeline := s.conn.StartPipeline(ctx)
 	if s.pooled {
 		s.send(pipeline, "", readCommitted)
 	}
 	s.send(pipeline, whoName, whoAmI)
 	pipeline.SendFlushRequest() // the number must be here before the outcome can get lost
+	if s.pooled {
+		// The number is the only trace of a transaction behind a pooler.
+		if err := a.begun(pipeline); err != nil {
+			if s.alive() {
+				_ = pipeline.Sync()
+			}
+			_ = pipeline.Close()
+			return err
+		}
+		group.EnterCommit()
+		a.sent = true
+	}
 	s.send(pipeline, appendName, b.texts.append, values...)
 	if err := pipeline.Sync(); err != nil {
 		_ = pipeline.Close()
@@ -207,39 +223,51 @@ func (b *backend) propose(ctx context.Context, group *factstr.Group, p factstr.P
 	return nil
 }
 
-// read takes what the pipeline answers: whose transaction it is, then what the function says.
-func (a *attempt) read(pipeline *pgconn.Pipeline, pooled bool, learnt *facts) error {
-	results := 0
-	for {
-		next, err := pipeline.GetResults()
-		if err != nil {
-			return err
+// begun waits for the beginning of a transaction behind a pooler.
+func (a *attempt) begun(pipeline *pgconn.Pipeline) error {
+	err := pipeline.Flush()
+	for _, visit := range []func([][]byte){func([][]byte) {}, a.identify} {
+		if err == nil {
+			err = nextResult(pipeline, visit)
 		}
-		result, ok := next.(*pgconn.ResultReader)
-		if !ok {
-			return nil // the end of the transaction
-		}
-		if results == 0 && pooled {
-			pooled = false
-			if _, err := result.Close(); err != nil {
-				return err
-			}
-			continue
-		}
-		results++
-		err = drain(result, func(row [][]byte) bool {
-			if results == 1 {
-				a.xid, a.pid = uint64(int64Of(row[0])), int64Of(row[1])
-			} else {
-				learnt.row(row)
-			}
-			return true
-		})
-		if err != nil {
-			return err
-		}
-		a.carriedOut = results > 1
 	}
+	return err
+}
+
+// read takes what the pipeline answers: whose transaction it is, then what the function says.
+func (a *attempt) read(pipeline *pgconn.Pipeline, begun bool, learnt *facts) error {
+	if !begun {
+		if err := nextResult(pipeline, a.identify); err != nil {
+			return err
+		}
+	}
+	if err := nextResult(pipeline, learnt.row); err != nil {
+		return err
+	}
+	a.carriedOut = true
+	_, err := pipeline.GetResults() // the end of the transaction
+	return err
+}
+
+// nextResult reads one statement's rows.
+func nextResult(pipeline *pgconn.Pipeline, visit func(row [][]byte)) error {
+	next, err := pipeline.GetResults()
+	if err != nil {
+		return err
+	}
+	result, ok := next.(*pgconn.ResultReader)
+	if !ok {
+		return errors.New("the server answered fewer statements than it was sent")
+	}
+	return drain(result, func(row [][]byte) bool {
+		visit(row)
+		return true
+	})
+}
+
+// identify takes the answer to whoAmI.
+func (a *attempt) identify(row [][]byte) {
+	a.xid, a.pid, a.started = uint64(int64Of(row[0])), int64Of(row[1]), timeOf(row[2])
 }
 
 // facts are what the append function returns.
@@ -351,7 +379,7 @@ func (b *backend) commitUnderLock(ctx context.Context, group *factstr.Group, a *
 	if err != nil {
 		return err
 	}
-	*a = attempt{session: s, pid: s.server.pid}
+	*a = attempt{session: s, pid: s.server.pid, started: s.server.started}
 	ctx, cancel := context.WithTimeout(ctx, b.options.LockTimeout+b.options.ResponseTimeout)
 	defer cancel()
 	err = s.script(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = "+strconv.Itoa(idleTransactionMS)+
@@ -377,7 +405,7 @@ func (b *backend) decideUnderLock(ctx context.Context, s *session, group *factst
 		return nil
 	}
 	err = s.rows(ctx, whoAmI, func(row [][]byte) bool {
-		a.xid, a.pid = uint64(int64Of(row[0])), int64Of(row[1])
+		a.identify(row)
 		return true
 	})
 	if err != nil {

@@ -73,11 +73,10 @@ func (b *backend) look(ctx context.Context, a *attempt) (settled bool, err error
 
 // gone tells that the transaction of a lost commit cannot go on. s is a new session on what is the primary now.
 func (a *attempt) gone(ctx context.Context, s *session) (gone bool, err error) {
-	old := a.session.server
-	if old.started != s.server.started {
+	if a.started != s.server.started {
 		return true, nil // the server was started since, or another one was promoted
 	}
-	running, values := "pid = $1 AND backend_start = $2", []any{a.pid, old.startedAt}
+	running, values := "pid = $1 AND backend_start = $2", []any{a.pid, a.session.server.startedAt}
 	if a.session.pooled {
 		// The backend may serve somebody else by now, so only the transaction counts.
 		if a.xid == 0 {

@@ -20,7 +20,8 @@ postgres() {
 }
 
 case ${1:-} in
-  embedded | postgres) "$@" ;;
+  embedded) embedded "${@:2}" ;;
+  postgres) postgres "${@:2}" ;;
   *)
     embedded "$@"
     postgres

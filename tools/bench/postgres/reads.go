@@ -20,12 +20,8 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// In the filled log each account has ten facts of the type "deposited" among a hundred facts of it in all, spread over the whole log.
+// In the filled log each account has a hundred facts, spread over the whole log. Ten of them are of the type "deposited".
 const factsOfAccount = 100
-
-func accountOf(number, events int) int {
-	return number % max(1, events/factsOfAccount)
-}
 
 // fill makes an empty log hold so many facts; one that has some is filled up.
 func fill(ctx context.Context, url string, events int) error {

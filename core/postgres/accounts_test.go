@@ -194,7 +194,7 @@ func newAccounts() *accounts {
 }
 
 // note takes a line of an appender.
-func (l *accounts) note(t *testing.T, line string) {
+func (book *accounts) note(t *testing.T, line string) {
 	t.Helper()
 	words := strings.Fields(line)
 	at := func(i int) string {
@@ -220,14 +220,14 @@ func (l *accounts) note(t *testing.T, line string) {
 		t.Fatalf("an appender said %q", line)
 	}
 	key := batchOfOne{at(1), int(number(2))}
-	if _, twice := l.answers[key]; twice {
+	if _, twice := book.answers[key]; twice {
 		t.Fatalf("an appender was answered twice: %q", line)
 	}
 	if a.what == "acked" {
-		l.acked[key.by], l.last = key.batch, max(l.last, a.last)
+		book.acked[key.by], book.last = key.batch, max(book.last, a.last)
 	}
-	l.answers[key], l.newest[key.by] = a, key.batch
-	l.counts[a.what]++
+	book.answers[key], book.newest[key.by] = a, key.batch
+	book.counts[a.what]++
 }
 
 // readLog reads all facts.
@@ -243,7 +243,7 @@ func readLog(t *testing.T, store *factstr.Store) (records []factstr.EventRecord)
 }
 
 // check compares the log with the answers, and returns the log's batches. The last batch of a caller whose process was killed may be there without an answer.
-func (l *accounts) check(t *testing.T, records []factstr.EventRecord, killed func(by string) bool) (batches [][]factstr.EventRecord) {
+func (book *accounts) check(t *testing.T, records []factstr.EventRecord, killed func(by string) bool) (batches [][]factstr.EventRecord) {
 	t.Helper()
 	facts := make([]numbered, len(records))
 	for i, record := range records {
@@ -268,7 +268,7 @@ func (l *accounts) check(t *testing.T, records []factstr.EventRecord, killed fun
 			t.Fatalf("the batch at %d is there twice", number)
 		}
 		seen[key] = true
-		switch a, answered := l.answers[key]; {
+		switch a, answered := book.answers[key]; {
 		case answered && a.what == "acked":
 			if a.first != number || a.last != number+uint64(first.Of)-1 {
 				t.Errorf("the batch at %d was acknowledged as %d to %d", number, a.first, a.last)
@@ -279,7 +279,7 @@ func (l *accounts) check(t *testing.T, records []factstr.EventRecord, killed fun
 			}
 		case answered && a.what != "unknown":
 			t.Errorf("the batch at %d is there, and was answered %q", number, a.what) // G5
-		case !answered && !(killed(first.By) && first.Batch > l.newest[first.By]):
+		case !answered && !(killed(first.By) && first.Batch > book.newest[first.By]):
 			t.Errorf("nobody was answered for the batch of %s at %d", first.By, number)
 		}
 		last := number + uint64(first.Of) - 1
@@ -289,19 +289,19 @@ func (l *accounts) check(t *testing.T, records []factstr.EventRecord, killed fun
 		}
 		batches = append(batches, records[i:i+first.Of])
 	}
-	for key, a := range l.answers {
+	for key, a := range book.answers {
 		switch {
 		case a.what == "acked" && !seen[key]:
 			t.Errorf("the batch acknowledged at %d to %d is not there", a.first, a.last)
 		case a.what == "conflict":
-			l.checkConflict(t, key.by, a, records, facts)
+			book.checkConflict(t, key.by, a, records, facts)
 		}
 	}
 	return batches
 }
 
 // checkConflict wants a conflict to name a fact of the context that is really there. G10 G11
-func (l *accounts) checkConflict(t *testing.T, by string, a answer, records []factstr.EventRecord, facts []numbered) {
+func (book *accounts) checkConflict(t *testing.T, by string, a answer, records []factstr.EventRecord, facts []numbered) {
 	t.Helper()
 	actual, expected := versionOr(a.actual), versionOr(a.expected)
 	switch {
@@ -312,7 +312,7 @@ func (l *accounts) checkConflict(t *testing.T, by string, a answer, records []fa
 	case a.condition == "own":
 		fact := facts[actual-1]
 		// Only a batch of which it was not told can have been in its way.
-		if cause := l.answers[batchOfOne{fact.By, fact.Batch}]; fact.By != by || cause.what != "unknown" {
+		if cause := book.answers[batchOfOne{fact.By, fact.Batch}]; fact.By != by || cause.what != "unknown" {
 			t.Errorf("a conflict of %s names the fact %d, which it knew: %+v", by, actual, fact)
 		}
 	}

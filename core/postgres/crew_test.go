@@ -94,7 +94,7 @@ func (c *crew) until(done func() bool) {
 	c.t.Helper()
 	for !done() {
 		if s := c.next(); s.ended {
-			c.t.Fatalf("%s ended by itself; it said: %s", s.who, s.line)
+			c.t.Fatalf("%s ended by itself", s.who)
 		}
 	}
 }

@@ -412,11 +412,8 @@ func TestStreamsReceiveWhatOtherProcessesAppendInOrderAndOnce(t *testing.T) {
 		streamAcrossProcesses(t, pgtest.Database(t), Options{PollInterval: time.Hour})
 	})
 	t.Run("by looking alone", func(t *testing.T) {
-		if pgtest.Shared(t) == nil {
-			t.Skip("the proxy needs the address of a server of its own")
-		}
 		url := pgtest.Database(t)
-		proxy := pgtest.NewProxy(t, pgtest.Shared(t).Address())
+		proxy := pgtest.NewProxy(t, addressOf(t, url))
 		var cut atomic.Int64
 		proxy.Hook(func(from pgtest.Direction, data []byte) pgtest.Verdict {
 			if from == pgtest.FromClient && bytes.Contains(data, []byte("LISTEN factstr_")) {
@@ -425,7 +422,8 @@ func TestStreamsReceiveWhatOtherProcessesAppendInOrderAndOnce(t *testing.T) {
 			}
 			return pgtest.Pass
 		})
-		streamAcrossProcesses(t, pgtest.WithAddress(url, proxy.Address()), Options{})
+		// Without TLS the proxy can read along.
+		streamAcrossProcesses(t, pgtest.WithParam(pgtest.WithAddress(url, proxy.Address()), "sslmode", "disable"), Options{})
 		if cut.Load() == 0 {
 			t.Error("the store never tried to listen, so nothing kept it from it")
 		}

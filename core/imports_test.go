@@ -69,7 +69,7 @@ func TestCoreParsesJSONWithoutNeedingTheStore(t *testing.T) {
 }
 
 func TestStoresNeedCoreOnly(t *testing.T) {
-	for _, store := range []string{"core/memory", "core/sqlite"} {
+	for _, store := range []string{"core/memory", "core/sqlite", "core/postgres"} {
 		inside, _ := dependencies(t, store)
 		if !slices.Contains(inside, "core") {
 			t.Errorf("%s does not need core", store)

@@ -106,10 +106,14 @@ func TestTheProxyCutsAtAByte(t *testing.T) {
 		send(t, connection, "ab")
 		expectEcho(t, connection, "ab")
 		send(t, connection, "cdefgh")
-		if from == FromServer {
-			expectEcho(t, connection, "cde")
+		came, err := io.ReadAll(connection)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatal("the connection was not lost")
 		}
-		expectLost(t, connection)
+		// What passed on to the server may be answered before the connection is lost on this side.
+		if got := string(came); got != "cde" && (got != "" || from == FromServer) {
+			t.Errorf("%q came", got)
+		}
 	}
 }
 

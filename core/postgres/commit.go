@@ -50,9 +50,11 @@ func (b *backend) Commit(ctx context.Context, group *factstr.Group) error {
 		} else {
 			err = b.commitUnderLock(ctx, group, &a, deadline)
 		}
-		if lost(err) && a.sent {
+		// An error with which the connection ended may be a pooler's, which says nothing of what the server does.
+		cut := lost(err) || err != nil && a.session != nil && !a.session.alive()
+		if cut && a.sent {
 			err = b.settle(ctx, &a, err)
-		} else if lost(err) || err != nil && a.session != nil && !a.session.alive() {
+		} else if cut {
 			b.dropWriter() // mostly one that was idle while the server restarted
 			if a.cause = err; time.Now().After(deadline) {
 				return failure("append", err)

@@ -21,13 +21,14 @@ func Bootstrap(ctx context.Context, serverURL, databaseName string, options Opti
 	if err != nil {
 		return nil, err
 	}
-	server := config
+	server := copied(&config.ConnConfig.Config)
 	if direct != nil {
-		server = direct // a pooler may know only the databases that there are
+		server = copied(&direct.ConnConfig.Config) // a pooler may know only the databases that there are
 	}
+	settings(server)
 	limited, cancel := context.WithTimeout(ctx, options.ConnectTimeout+options.ResponseTimeout)
 	defer cancel()
-	s, err := connect(limited, &server.ConnConfig.Config, false)
+	s, err := connect(limited, server, false)
 	if err != nil {
 		return nil, failure("bootstrap", err)
 	}

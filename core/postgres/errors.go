@@ -17,6 +17,8 @@ func answered(err error) bool {
 	return errors.As(err, &failure) && failure.SeverityUnlocalized != "FATAL" && failure.SeverityUnlocalized != "PANIC"
 }
 
+var errPooler = factstr.NewError(factstr.CodeInvalidArgument, "postgres: the URL leads to a connection pooler, which durable names and notifications cannot go through; give the server's own URL as direct_url")
+
 // shutDown tells that the server ended the connection in order. What it had done before, it had answered.
 func shutDown(err error) bool {
 	switch state(err) {
@@ -68,6 +70,9 @@ func failure(doing string, err error) error {
 	var server *pgconn.PgError
 	if !errors.As(err, &server) {
 		return connectionFailure(doing, err)
+	}
+	if server.Code == "08P01" && strings.Contains(server.Message, "startup parameter") {
+		return errPooler
 	}
 	what := func(reason factstr.Reason, advice string) error {
 		return factstr.BackendFailure(reason, "postgres: %s: %s%s (SQLSTATE %s)", doing, server.Message, advice, server.Code)

@@ -58,21 +58,27 @@ func connect(ctx context.Context, config *pgconn.Config, pooled bool) (*session,
 	}
 	ctx, cancel := context.WithTimeout(ctx, config.ConnectTimeout)
 	defer cancel()
-	s := &session{conn: conn, pooled: pooled}
+	s := &session{conn: conn, pooled: true} // nothing is prepared for once
 	who := `SELECT pg_is_in_recovery(), pg_backend_pid()::BIGINT, pg_postmaster_start_time(),
-		(SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid())`
+		(SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()), current_setting('plan_cache_mode') = 'force_custom_plan'`
 	if !pooled {
 		// Generations and cursors, too, survive a crash of the server.
 		who += ", CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'local', false) END"
 	}
+	set := pooled
 	err = s.rows(ctx, who, func(row [][]byte) bool {
 		s.server = server{inRecovery: boolOf(row[0]), pid: int64Of(row[1]), started: timeOf(row[2]), startedAt: timeOf(row[3])}
+		set = set || boolOf(row[4])
 		return true
 	})
+	if err == nil && !set {
+		err = errPooler // that keeps the settings to itself, and would give each transaction to another backend
+	}
 	if err != nil {
 		s.drop()
 		return nil, err
 	}
+	s.pooled = pooled
 	return s, nil
 }
 

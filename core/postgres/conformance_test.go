@@ -19,7 +19,11 @@ func openWrapped(ctx context.Context, url string, options Options, wrap func(fac
 	if err != nil {
 		return nil, err
 	}
-	b, err := openBackend(ctx, config, nil, options)
+	direct, err := parseDirectURL(options)
+	if err != nil {
+		return nil, err
+	}
+	b, err := openBackend(ctx, config, direct, options)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,378 @@
+package postgres
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/postgres/pgtest"
+	"github.com/factstr/factstr-go/core/storetest"
+)
+
+// pooler is a PgBouncer in transaction mode, as its own defaults have it.
+type pooler struct {
+	t       testing.TB
+	program string
+	folder  string
+	port    int
+	owner   *syscall.Credential
+	pid     int
+	input   io.Closer
+}
+
+// startPooler starts a pooler in front of a server.
+func startPooler(t testing.TB, server *pgtest.Server) *pooler {
+	t.Helper()
+	program, err := exec.LookPath("pgbouncer")
+	if err != nil {
+		program = "/usr/sbin/pgbouncer" // where Debian has it, and where not every PATH looks
+	}
+	if _, err := os.Stat(program); err != nil {
+		t.Fatal("PgBouncer is not installed; install the Debian package pgbouncer")
+	}
+	p := &pooler{t: t, program: program}
+	p.folder, err = os.MkdirTemp("", "factstr-pooler-")
+	must(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(p.folder) })
+	must(t, os.Chmod(p.folder, 0o755))
+	if os.Geteuid() == 0 { // which PgBouncer does not run as
+		data, err := os.Stat(openRaw(t, server.URL()).one("SHOW data_directory"))
+		must(t, err)
+		p.owner = &syscall.Credential{Uid: data.Sys().(*syscall.Stat_t).Uid, Gid: data.Sys().(*syscall.Stat_t).Gid}
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	p.port = listener.Addr().(*net.TCPAddr).Port
+	must(t, listener.Close())
+	must(t, os.WriteFile(filepath.Join(p.folder, "pgbouncer.ini"), fmt.Appendf(nil, `[databases]
+* = host=127.0.0.1 port=%d user=postgres
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = %d
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = 5
+server_login_retry = 0.1
+`, server.Port(), p.port), 0o644))
+	p.start()
+	t.Cleanup(func() { _ = p.input.Close() })
+	return p
+}
+
+// start starts it with a shell that ends it when this process closes the pipe, or ends.
+func (p *pooler) start() {
+	p.t.Helper()
+	command := exec.Command("sh", "-c", `"$0" -q "$1" </dev/null & echo $!; cat; kill -9 $!; wait`, p.program, filepath.Join(p.folder, "pgbouncer.ini"))
+	command.SysProcAttr = &syscall.SysProcAttr{Credential: p.owner, Setsid: true}
+	command.Dir = "/"
+	log := p.t.Output()
+	command.Stderr = log
+	input, err := command.StdinPipe()
+	must(p.t, err)
+	output, err := command.StdoutPipe()
+	must(p.t, err)
+	must(p.t, command.Start())
+	p.input = input
+	lines := bufio.NewScanner(output)
+	if !lines.Scan() {
+		p.t.Fatal("the pooler did not start")
+	}
+	p.pid, err = strconv.Atoi(lines.Text())
+	must(p.t, err)
+	go func() { _ = command.Wait() }()
+	eventually(p.t, "the pooler's taking connections", func() bool {
+		conn, err := net.Dial("tcp", p.address())
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err == nil
+	})
+}
+
+func (p *pooler) address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port)) }
+
+// restart kills it and starts it again.
+func (p *pooler) restart() {
+	p.t.Helper()
+	must(p.t, p.input.Close())
+	eventually(p.t, "the pooler's end", func() bool {
+		conn, err := net.Dial("tcp", p.address())
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err != nil
+	})
+	p.start()
+}
+
+// configure restarts it with another setting.
+func (p *pooler) configure(line string) {
+	p.t.Helper()
+	file, err := os.OpenFile(filepath.Join(p.folder, "pgbouncer.ini"), os.O_WRONLY|os.O_APPEND, 0)
+	must(p.t, err)
+	_, err = file.WriteString(line + "\n")
+	must(p.t, err)
+	must(p.t, file.Close())
+	p.restart()
+}
+
+// pooled are the URL and the options of a store that reaches a server through a pooler.
+func (p *pooler) pooled(server *pgtest.Server, options Options) (string, Options) {
+	options.DirectURL = secretly(server.URL())
+	return pgtest.WithAddress(secretly(server.URL()), p.address()), options
+}
+
+// G2 G5 G9 G11 G15 G19
+func TestAStoreWorksThroughAPooler(t *testing.T) {
+	server := pgtest.New(t, pgtest.Options{})
+	p := startPooler(t, server)
+	url, options := p.pooled(server, Options{})
+	first, second := openStoreWith(t, url, options), openStoreWith(t, url, options)
+	direct := openStore(t, secretly(server.URL()))
+	live := follow(t, first)
+	durable, stream := followDurably(t, second, "pooled", 0)
+	l := newBook(t)
+	stopFirst, stopSecond := l.appendUntil(first, 8), l.appendUntil(second, 8)
+	defer stopFirst()
+	defer stopSecond()
+	for round := range 20 {
+		won := raceThrough(t, round, first, second, direct)
+		if won != 1 {
+			t.Errorf("%d of 3 racing appends won round %d", won, round)
+		}
+	}
+	stopFirst()
+	stopSecond()
+	records := queryAll(t, second)
+	l.wantCodes(l.check(records))
+	live.reach(t, uint64(len(records)))
+	durable.reach(t, uint64(len(records)))
+	end(t, stream)
+	if n := len(query(t, first, factstr.OfTypes("raced")).EventRecords); n != 20 {
+		t.Errorf("%d facts of 20 races", n)
+	}
+}
+
+// raceThrough appends to one context from several stores at once, and returns how many succeeded.
+func raceThrough(t testing.TB, round int, stores ...*factstr.Store) (won int) {
+	t.Helper()
+	payload := fmt.Sprintf(`{"round":%d}`, round)
+	context1 := factstr.EventQuery{Filters: []factstr.EventFilter{{EventTypes: []string{"raced"}, PayloadPredicates: []json.RawMessage{json.RawMessage(payload)}}}}
+	answers := make(chan error)
+	for _, store := range stores {
+		go func() {
+			_, err := store.AppendIf(context.Background(), []factstr.NewEvent{fact("raced", payload)}, context1, nil)
+			answers <- err
+		}()
+	}
+	for range stores {
+		if err := <-answers; err == nil {
+			won++
+		} else if factstr.CodeOf(err) != factstr.CodeConditionalAppendConflict {
+			t.Error(err)
+		}
+	}
+	return won
+}
+
+// G5: wherever the way to the pooler is cut, the commit is settled past it.
+func TestACommitThatIsCutBeforeThePoolerIsSettled(t *testing.T) {
+	server := pgtest.New(t, pgtest.Options{})
+	p := startPooler(t, server)
+	proxy := pgtest.NewProxy(t, p.address())
+	proxy.Hook(withoutCancelling)
+	step := 29
+	if long(t, "cuts at every 29th byte") {
+		step = 1
+	}
+	_, options := p.pooled(server, Options{})
+	for _, way := range withFunction {
+		t.Run(way.name, func(t *testing.T) {
+			store, b := openBackendStore(t, through(proxy, secretly(server.URL())), optionsIn(options, "cut "+way.name))
+			b.function = way.function
+			l := newBook(t)
+			must(t, l.append(t.Context(), store, 1))
+			for _, from := range []pgtest.Direction{pgtest.FromClient, pgtest.FromServer} {
+				cuts := 0
+				for at := 0; ; at += step {
+					must(t, l.append(t.Context(), store, 1)) // makes sure of a connection
+					proxy.CutAfter(from, at)
+					writer := b.writer
+					if err := l.append(t.Context(), store, 2); err != nil {
+						t.Fatalf("cut after %d bytes, from %d: %v", at, from, err)
+					}
+					if b.writer != writer {
+						cuts++
+					} else if at > 2000 {
+						break
+					}
+				}
+				proxy.CutAfter(from, 1<<40)
+				if cuts < 5 {
+					t.Errorf("only %d cuts hit a commit", cuts)
+				}
+				t.Logf("%d commits were cut", cuts)
+			}
+			l.wantCodes(l.check(queryAll(t, store)))
+		})
+	}
+}
+
+func optionsIn(options Options, schema string) Options {
+	options.Schema = schema
+	return options
+}
+
+// G5: a transaction that a cut leaves running is ended before it is said what became of it, also when the server was started again since the connection to the pooler was made.
+func TestATransactionBehindThePoolerIsEndedBeforeItIsTriedAgain(t *testing.T) {
+	server := pgtest.New(t, pgtest.Options{})
+	p := startPooler(t, server)
+	proxy := pgtest.NewProxy(t, p.address())
+	proxy.Hook(withoutCancelling)
+	_, options := p.pooled(server, impatient())
+	options.LockTimeout, options.ResponseTimeout = waitMax, waitMax
+	store := openStoreWith(t, through(proxy, secretly(server.URL())), options)
+	for _, restarted := range []bool{false, true} {
+		t.Run(fmt.Sprintf("restarted: %v", restarted), func(t *testing.T) {
+			must(t, queryAtOnce(store, 1))
+			appendFacts(t, store, batchOf(1, "before")...)
+			if restarted {
+				must(t, server.Stop())
+				must(t, server.StartAgain())
+				// The pooler has found the new server, and the store's connection to the pooler is the old one.
+				eventually(t, "the pooler's finding the server", func() bool { return queryAtOnce(store, 1) == nil })
+				eventually(t, "an append", func() bool {
+					_, err := store.Append(context.Background(), batchOf(1, "before"))
+					return err == nil
+				})
+			}
+			head := headOfLog(t, store)
+			raw := openRaw(t, server.URL())
+			raw.exec("BEGIN")
+			raw.exec("LOCK TABLE events IN SHARE MODE")
+			answers := make(chan error, 1)
+			go func() {
+				_, err := store.Append(context.Background(), batchOf(1, "once"))
+				answers <- err
+			}()
+			watcher := openRaw(t, server.URL())
+			const waiting = "SELECT pid, backend_xid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+			var before []string
+			eventually(t, "the wait for the lock", func() bool {
+				before = watcher.rows(waiting)
+				return len(before) > 0
+			})
+			proxy.Cut() // the pooler closes its own connection then, which a backend that waits does not see
+			eventually(t, "another try", func() bool {
+				now := watcher.rows(waiting)
+				return len(now) > 0 && now[0] != before[0]
+			})
+			raw.exec("COMMIT")
+			must(t, within(t, "the answer", answers))
+			if now := headOfLog(t, store); now != head+1 {
+				t.Errorf("the log ends at %d, want %d", now, head+1)
+			}
+		})
+	}
+}
+
+// G5: a pooler that was restarted while the store was idle leaves nothing unknown.
+func TestARestartedPoolerIsNoFailureForAnIdleStore(t *testing.T) {
+	server := pgtest.New(t, pgtest.Options{})
+	p := startPooler(t, server)
+	url, options := p.pooled(server, Options{})
+	store := openStoreWith(t, url, options)
+	live := follow(t, store)
+	durable, stream := followDurably(t, store, "pooled", 0)
+	for n := range uint64(3) {
+		must(t, queryAtOnce(store, 16))
+		appendFacts(t, store, batchOf(1, "pooled")...)
+		live.reach(t, n+1)
+		durable.reach(t, n+1)
+		p.restart()
+		must(t, queryAtOnce(store, 4))
+	}
+	wantStillWorks(t, store)
+	end(t, stream)
+}
+
+// G2 G5: poolers and servers are killed in the middle of commits.
+func TestAPoolerThatIsKilledLosesAndDoublesNothing(t *testing.T) {
+	server := pgtest.New(t, pgtest.Options{})
+	p := startPooler(t, server)
+	url, options := p.pooled(server, Options{ResponseTimeout: waitMax})
+	first, second := openStoreWith(t, url, options), openStoreWith(t, url, options)
+	live := follow(t, second)
+	l := newBook(t)
+	stopFirst, stopSecond := l.appendUntil(first, 4), l.appendUntil(second, 4)
+	defer stopFirst()
+	defer stopSecond()
+	rounds := 6
+	if long(t, "6 kills") {
+		rounds = 60
+	}
+	for round := range rounds {
+		for range 5 {
+			within(t, "a success", l.success())
+		}
+		if round%3 == 2 {
+			must(t, server.Kill())
+			must(t, server.StartAgain())
+		} else {
+			p.restart()
+		}
+	}
+	within(t, "a success", l.success())
+	stopFirst()
+	stopSecond()
+	eventually(t, "the pooler's finding the server", func() bool { return queryAtOnce(second, 1) == nil })
+	records := queryAll(t, second)
+	codes := l.check(records)
+	l.wantCodes(codes, factstr.CodeBackendFailure, factstr.CodeCommitUnknown)
+	live.reach(t, uint64(len(records)))
+	t.Logf("%d facts; answers: %v", len(records), codes)
+}
+
+// A pooler that nobody was told about is noticed when the store is opened.
+func TestAPoolerWithoutADirectURLIsRefused(t *testing.T) {
+	server := pgtest.New(t, pgtest.Options{})
+	p := startPooler(t, server)
+	url, options := p.pooled(server, impatient())
+	for _, settings := range []string{"", "default_transaction_isolation, plan_cache_mode, idle_in_transaction_session_timeout, tcp_keepalives_idle, tcp_keepalives_interval, tcp_keepalives_count, tcp_user_timeout"} {
+		p.configure("ignore_startup_parameters = " + settings)
+		_, err := Open(t.Context(), url, impatient())
+		wantFailure(t, err, factstr.CodeInvalidArgument, "", "direct_url")
+		_, err = Bootstrap(t.Context(), url, "bootstrapped", impatient())
+		wantFailure(t, err, factstr.CodeInvalidArgument, "", "direct_url")
+		appendFacts(t, openStoreWith(t, url, options), batchOf(1, "with a direct URL")...)
+	}
+}
+
+// The contract, all of it, through a pooler.
+func TestAPooledStoreKeepsTheContract(t *testing.T) {
+	if !long(t, "left out: the scenario above is what most depends on the pooler") {
+		t.Skip("FACTSTR_TORTURE is not set")
+	}
+	server := pgtest.New(t, pgtest.Options{})
+	p := startPooler(t, server)
+	schemas := 0
+	storetest.Run(t, func(t testing.TB) storetest.Log {
+		schemas++
+		schema := fmt.Sprint("contract_", schemas)
+		return storetest.Log{Persistent: true, Open: func(ctx context.Context, options factstr.Options, wrap func(factstr.Backend) factstr.Backend) (*factstr.Store, error) {
+			url, pooled := p.pooled(server, Options{Options: options, Schema: schema})
+			return openWrapped(ctx, url, pooled, wrap)
+		}}
+	})
+}

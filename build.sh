@@ -58,14 +58,14 @@ case ${1:-help} in
     demo "${@:2}"
     ;;
   test)
-    need_base g++ libcjson-dev
+    need_base g++ libcjson-dev pgbouncer
     need_postgres
     need_python_tools
     build_all
     step test
     ;;
   torture)
-    need_base libcjson-dev
+    need_base libcjson-dev pgbouncer
     need_postgres
     build_all
     step torture "${@:2}"

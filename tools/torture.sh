@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The long lane: torture.sh [RUNS [FUZZ_TIME]]. The Go tests again and again under the race detector, on one processor and on several, those of killed
-# processes for longer, then every fuzz target, and the C tests again and again.
+# processes, servers and hosts for longer, then every fuzz target, and the C tests again and again.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 runs=${1:-10} fuzz_time=${2:-60s}
@@ -9,6 +9,9 @@ go test -race -count="$runs" -cpu 1,2,4 -timeout 10h -json ./... | python3 tools
 
 echo "== killed processes, a thousand lives"
 FACTSTR_TORTURE=1 go test -race -count=1 -timeout 10h -json -run Kill ./core/sqlite | python3 tools/go_test_summary.py
+
+echo "== PostgreSQL: killed servers and processes, cut connections, hosts that are cut off"
+FACTSTR_TORTURE=1 go test -race -count=1 -timeout 10h -json ./core/postgres | python3 tools/go_test_summary.py
 
 targets=$(git grep -oE "^func Fuzz[A-Za-z0-9_]+" -- "*_test.go")
 while IFS=: read -r file target; do

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -234,30 +235,43 @@ func optionsIn(options Options, schema string) Options {
 	return options
 }
 
-// G5: a transaction that a cut leaves running is ended before it is said what became of it, also when the server was started again since the connection to the pooler was made.
-func TestATransactionBehindThePoolerIsEndedBeforeItIsTriedAgain(t *testing.T) {
+// G5: a transaction that a cut leaves running is over before it is said what became of it: also when the server was started again since the connection to the pooler was made, and
+// when the direct URL's role may not end it.
+func TestATransactionBehindThePoolerIsOverBeforeItIsTriedAgain(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	p := startPooler(t, server)
-	proxy := pgtest.NewProxy(t, p.address())
-	proxy.Hook(withoutCancelling)
-	_, options := p.pooled(server, impatient())
-	options.LockTimeout, options.ResponseTimeout = waitMax, waitMax
-	store := openStoreWith(t, through(proxy, secretly(server.URL())), options)
-	for _, restarted := range []bool{false, true} {
-		t.Run(fmt.Sprintf("restarted: %v", restarted), func(t *testing.T) {
-			must(t, queryAtOnce(store, 1))
+	raw := openRaw(t, server.URL())
+	raw.exec("CREATE ROLE plain LOGIN")
+	closeStore(t, openStore(t, secretly(server.URL())))
+	raw.exec("GRANT ALL ON SCHEMA public TO plain")
+	raw.exec("GRANT ALL ON ALL TABLES IN SCHEMA public TO plain")
+	for _, each := range []struct {
+		name, role string
+		restarted  bool
+	}{{"and ended", "postgres", false}, {"and ended on a server that was started again", "postgres", true}, {"or waited for", "plain", false}} {
+		t.Run(each.name, func(t *testing.T) {
+			proxy := pgtest.NewProxy(t, p.address())
+			proxy.Hook(withoutCancelling)
+			options := Options{ConnectTimeout: waitMax, LockTimeout: waitMax, ResponseTimeout: waitMax, DirectURL: server.URLAs(each.role, secret, "postgres")}
+			store := openStoreWith(t, through(proxy, secretly(server.URL())), options)
 			appendFacts(t, store, batchOf(1, "before")...)
-			if restarted {
+			if each.restarted {
 				must(t, server.Stop())
 				must(t, server.StartAgain())
-				// The pooler has found the new server, and the store's connection to the pooler is the old one.
-				eventually(t, "the pooler's finding the server", func() bool { return queryAtOnce(store, 1) == nil })
+				// The pooler finds the new server, and the store's connection to the pooler is the old one.
 				eventually(t, "an append", func() bool {
 					_, err := store.Append(context.Background(), batchOf(1, "before"))
 					return err == nil
 				})
 			}
-			head := headOfLog(t, store)
+			var head uint64
+			eventually(t, "a query", func() bool {
+				result, err := store.Query(context.Background(), factstr.AllEvents())
+				if err == nil {
+					head = *result.CurrentContextVersion
+				}
+				return err == nil
+			})
 			raw := openRaw(t, server.URL())
 			raw.exec("BEGIN")
 			raw.exec("LOCK TABLE events IN SHARE MODE")
@@ -274,10 +288,14 @@ func TestATransactionBehindThePoolerIsEndedBeforeItIsTriedAgain(t *testing.T) {
 				return len(before) > 0
 			})
 			proxy.Cut() // the pooler closes its own connection then, which a backend that waits does not see
-			eventually(t, "another try", func() bool {
-				now := watcher.rows(waiting)
-				return len(now) > 0 && now[0] != before[0]
-			})
+			if each.role == "postgres" {
+				eventually(t, "another try", func() bool {
+					now := watcher.rows(waiting)
+					return len(now) > 0 && now[0] != before[0]
+				})
+			} else {
+				eventually(t, "a try to end the first one", func() bool { return strings.Contains(server.Log(), "to terminate") })
+			}
 			raw.exec("COMMIT")
 			must(t, within(t, "the answer", answers))
 			if now := headOfLog(t, store); now != head+1 {

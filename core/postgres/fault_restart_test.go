@@ -160,7 +160,10 @@ func TestACommitThatAShutdownEndsIsCertainlyNotThere(t *testing.T) {
 		return watcher.one("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == "1"
 	})
 	must(t, server.Stop())
-	wantFailure(t, within(t, "the answer", answers), factstr.CodeBackendFailure, factstr.ReasonConnection)
+	// The one who held the lock may be ended first: then it is committed.
+	if err := within(t, "the answer", answers); err != nil {
+		wantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonConnection)
+	}
 	must(t, server.StartAgain())
 	wantStillWorks(t, store)
 	l.check(queryAll(t, store))

@@ -64,7 +64,7 @@ for (const [what, url] of [
   ['no URL', `facts of ${SECRET}`],
   ['a port that is no number', `postgres://clerk:${SECRET}@127.0.0.1:${SECRET}/facts`],
   ['a port that is none', `postgres://clerk:${SECRET}@127.0.0.1:65536/facts`],
-  ['a broken escape', `postgres://clerk:${SECRET}%zz@127.0.0.1:1/facts`],
+  ['a broken escape', `postgres://clerk:${SECRET}@127.0.0.1:1/%zz`],
   ['an unknown sslmode', `postgres://clerk:${SECRET}@127.0.0.1:1/facts?sslmode=maybe`],
   ['an open quote', `host=127.0.0.1 port=1 password='${SECRET}`],
 ]) {

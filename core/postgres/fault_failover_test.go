@@ -240,3 +240,33 @@ func TestACommitThatNoStandbyHasIsNotAcknowledged(t *testing.T) {
 	// Once the standby goes on, so does a commit that was given up.
 	waitForStandby(t, primary, standby)
 }
+
+// G24: a cursor is of the log that it was counted in.
+func TestACursorIsNotWrittenIntoALogThatLacksItsHead(t *testing.T) {
+	url := secretly(pgtest.Database(t))
+	store, b := openBackendStore(t, url, Options{})
+	appendFacts(t, store, batchOf(5, "there")...)
+	claim, err := b.ClaimStream(t.Context(), "counted", factstr.DurableQuery{Text: "{}", Exact: "{}"})
+	must(t, err)
+	defer claim.Release()
+	head, err := b.Head(t.Context())
+	must(t, err)
+	raw := openRaw(t, url)
+	for _, each := range []struct {
+		head   factstr.Head
+		number uint64
+		want   string
+	}{
+		{factstr.Head{SequenceNumber: 5, OccurredAt: "2001-02-03T04:05:06.000000Z"}, 2, "0"}, // another fact
+		{factstr.Head{SequenceNumber: 6, OccurredAt: head.OccurredAt}, 2, "0"},               // a fact that is not there
+		{head, 2, "2"},
+		{factstr.Head{}, 3, "3"}, // nothing is known
+		{head, 1, "3"},
+		{factstr.Head{SequenceNumber: 5, OccurredAt: "infinity"}, 4, "4"}, // a time that another program wrote
+	} {
+		must(t, b.WriteCursors(t.Context(), []factstr.CursorWrite{{Name: "counted", Generation: claim.Generation, SequenceNumber: each.number, Head: each.head}}))
+		if cursor := raw.one("SELECT last_processed_sequence_number FROM durable_stream_cursors"); cursor != each.want {
+			t.Errorf("%d with the head %v: the cursor is at %s, want %s", each.number, each.head, cursor, each.want)
+		}
+	}
+}

@@ -28,76 +28,105 @@ const (
 func (b *backend) Commit(ctx context.Context, group *factstr.Group) error {
 	b.writing.Lock()
 	defer b.writing.Unlock()
-	deadline := time.Now().Add(b.options.LockTimeout)
-	refresh, lostTries := false, 0
-	for try := 1; ; try++ {
-		var a attempt
-		var err error
-		if b.function && try <= proposalsMax {
-			var p factstr.Proposal
-			if p, err = group.Propose(ctx, b, refresh); err != nil {
-				return failure("append", err)
-			}
-			if len(p.Records) == 0 {
-				// Conflicts alone: they must hold on the log as it is now.
-				if refresh {
-					return nil
-				}
-				refresh = true
-				continue
-			}
-			err = b.propose(ctx, group, p, &a, deadline)
-		} else {
-			err = b.commitUnderLock(ctx, group, &a, deadline)
+	for c := (&commit{backend: b, group: group, deadline: time.Now().Add(b.options.LockTimeout)}); ; {
+		a, err := c.try(ctx)
+		if done, err := c.judge(ctx, a, err); done || err != nil {
+			return failure("append", err)
 		}
-		// An error with which the connection ended may be a pooler's, which says nothing of what the server does.
-		cut := lost(err) || err != nil && a.session != nil && !a.session.alive()
-		if cut && a.sent {
-			err = b.settle(ctx, &a, err)
-		} else if cut {
-			b.dropWriter() // mostly one that was idle while the server restarted
-			if a.cause = err; time.Now().After(deadline) {
-				return failure("append", err)
-			}
-			err = nil
+	}
+}
+
+// commit is a group on its way into the log, in one try or several.
+type commit struct {
+	backend  *backend
+	group    *factstr.Group
+	deadline time.Time // of the waiting for other writers
+	tries    int
+	lost     int  // tries whose connection was lost
+	refresh  bool // the next try begins by reading what the log holds now
+}
+
+func (c *commit) try(ctx context.Context) (*attempt, error) {
+	b, a := c.backend, &attempt{}
+	if c.tries++; !b.function || c.tries > proposalsMax {
+		return a, b.commitUnderLock(ctx, c.group, a, c.deadline)
+	}
+	p, err := c.group.Propose(ctx, b, c.refresh)
+	if err != nil {
+		return a, err
+	}
+	if len(p.Records) == 0 {
+		// Conflicts alone: they must hold on the log as it is now.
+		a.nothing = c.refresh
+		return a, nil
+	}
+	return a, b.propose(ctx, c.group, p, a, c.deadline)
+}
+
+// judge says whether the group is done. It is tried again if that is neither so nor an error.
+func (c *commit) judge(ctx context.Context, a *attempt, err error) (done bool, _ error) {
+	// An error with which the connection ended may be a pooler's, which says nothing of what the server does.
+	if cut := lost(err) || err != nil && a.session != nil && !a.session.alive(); cut {
+		if err := c.find(ctx, a, err); err != nil || !a.written {
+			c.refresh = true
+			return false, err
 		}
-		if err == nil && a.cause != nil && !a.written {
-			if lostTries++; lostTries > lostMax {
-				return failure("append", a.cause)
-			}
-			refresh = true
-			continue
+		err = nil
+	}
+	if err != nil || !a.written && !a.nothing {
+		c.refresh = c.refresh || !a.learnt
+		return false, c.refused(ctx, err)
+	}
+	if a.written {
+		c.group.Follow(a.after)
+		c.backend.notifier.committed()
+	}
+	return true, nil
+}
+
+// find makes sure of what became of a group whose connection was lost.
+func (c *commit) find(ctx context.Context, a *attempt, cause error) error {
+	if a.sent {
+		if err := c.backend.settle(ctx, a, cause); err != nil || a.written {
+			return err
 		}
-		switch code := state(err); {
-		case err == nil && (a.written || a.nothing):
-			if a.written {
-				group.Follow(a.after)
-				b.notifier.committed()
+	} else {
+		c.backend.dropWriter() // mostly one that was idle while the server restarted
+	}
+	if c.lost++; c.lost > lostMax || !a.sent && time.Now().After(c.deadline) {
+		return cause
+	}
+	return nil
+}
+
+// refused returns nil if a group that was not written may be by another try. err is what the server said; nothing if others were faster.
+func (c *commit) refused(ctx context.Context, err error) error {
+	b, late := c.backend, time.Now().After(c.deadline)
+	switch state(err) {
+	case uniqueViolation:
+		switch violated(err) {
+		case "events": // whoever keeps no lock shows up as a number that is taken
+			if late {
+				return factstr.NewError(factstr.CodeBusy, "postgres: append: the numbers of the facts were taken again and again; nothing was written, try again")
 			}
 			return nil
-		case err == nil, code == uniqueViolation && violated(err) == "events" && time.Now().Before(deadline):
-			// Others were faster. Whoever keeps no lock shows up as a number that is taken.
-			refresh = refresh || !a.learnt
-		case code == uniqueViolation && violated(err) == "events":
-			return factstr.NewError(factstr.CodeBusy, "postgres: append: the numbers of the facts were taken again and again; nothing was written, try again")
-		case code == uniqueViolation && violated(err) == "append_batches":
+		case "append_batches":
 			return factstr.NewError(factstr.CodeCorrupt, "postgres: append: append_batches of schema %q holds a batch beyond the end of the log, whose facts were removed; delete its row", b.schema)
-		case code == lockNotAvailable:
-			// Also when there is no time left: it is for the next append then.
-			b.evict(ctx, lockKey("append", b.schema, ""))
-			if time.Now().After(deadline) {
-				return failure("append", err)
-			}
-		case code == readOnlyTransaction:
-			b.dropWriter() // the next append may find the primary elsewhere
-			return failure("append", err)
-		case code == undefinedFunction && b.function:
-			b.function = false
-		default:
-			return failure("append", err)
 		}
-		refresh = refresh || !a.learnt
+	case lockNotAvailable:
+		b.evict(ctx, lockKey("append", b.schema, "")) // also when it is late: for the next append then
+		if !late {
+			return nil
+		}
+	case readOnlyTransaction:
+		b.dropWriter() // the next append may find the primary elsewhere
+	case undefinedFunction:
+		if b.function {
+			b.function = false
+			return nil
+		}
 	}
+	return err
 }
 
 // attempt is one try to write a group, and how it ended.
@@ -113,7 +142,6 @@ type attempt struct {
 	nothing    bool   // there was nothing to write
 	learnt     bool   // what was missing came along
 	after      uint64 // the fact that the group follows
-	cause      error
 }
 
 // begin makes sure of a connection.

@@ -10,7 +10,6 @@ import (
 // settle finds out what became of a commit whose answer was lost. The transaction's own number does not tell: after a crash the server gives it to another one. What tells is
 // the row, once the backend that may still be writing it is gone.
 func (b *backend) settle(ctx context.Context, a *attempt, cause error) error {
-	a.cause = cause
 	b.dropWriter()
 	ctx, cancel := context.WithTimeout(ctx, b.options.ResponseTimeout)
 	defer cancel()

@@ -174,9 +174,13 @@ def say_nothing(connection: socket.socket) -> None:
 def refuse_the_password(connection: socket.socket) -> None:
     """A server that asks for the password in clear and then says as PostgreSQL does that it is wrong."""
     with connection, connection.makefile("rwb") as talk:
-        while (request := talk.read(struct.unpack(">i", talk.read(4))[0] - 4))[:4] == struct.pack(">i", 80877103):
+        while len(length := talk.read(4)) == 4 and (request := talk.read(struct.unpack(">i", length)[0] - 4))[:4] == struct.pack(
+            ">i", 80877103
+        ):
             talk.write(b"N")  # no TLS here
             talk.flush()
+        if len(length) < 4:
+            return  # the client has found out and tries again on another connection
         talk.write(b"R" + struct.pack(">ii", 8, 3))
         talk.flush()
         assert request[:4] == struct.pack(">i", 3 << 16) and talk.read(1) == b"p"

@@ -47,7 +47,7 @@ class Urls(PostgresCase):
             f"http://ann:{SECRET}@localhost/facts",
             f"postgres://ann:{SECRET}@localhost:port/facts",
             f"postgres://ann:{SECRET}@[::1/facts",
-            f"postgres://ann:%zz{SECRET}@localhost/facts",
+            f"postgres://ann:{SECRET}@localhost/%zz",
             f"postgres://ann:{SECRET}@localhost/facts?sslmode=perhaps",
             f"postgres://ann@localhost/facts?sslmode=perhaps&password={SECRET}",
             f"host=localhost port=many password={SECRET}",

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/internal/rusttest"
 )
 
@@ -44,7 +45,7 @@ func twice(t *testing.T, run func(t *testing.T, store *factstr.Store)) {
 
 func TestEveryFactOfTheRustStoreComesBackAsItIsStored(t *testing.T) { // G1 G6
 	twice(t, func(t *testing.T, store *factstr.Store) {
-		expected, records := readRustAnswers(t), queryAll(t, store)
+		expected, records := readRustAnswers(t), facttest.All(t, store)
 		if len(records) != len(expected.Events) {
 			t.Fatalf("%d facts, %d expected", len(records), len(expected.Events))
 		}
@@ -73,7 +74,7 @@ func TestDurableCursorsOfTheRustStoreGoOnWhereTheyWere(t *testing.T) { // G19 G2
 	path, expected := copyFixture(t), readRustAnswers(t)
 	store := openStore(t, path)
 	rusttest.CheckResumes(t, store, expected, deviations)
-	closeStore(t, store)
+	facttest.Close(t, store)
 	// The Rust store compares the text that it wrote byte by byte: it must still stand there.
 	raw := openRaw(t, path)
 	for _, cursor := range expected.Cursors {

@@ -9,34 +9,35 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/childtest"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 func largeFact(size int) factstr.NewEvent {
-	return fact("large", `"`+strings.Repeat("x", size)+`"`)
+	return facttest.Fact("large", `"`+strings.Repeat("x", size)+`"`)
 }
 
 // G5 G2: nothing of what did not fit is there, what fits is still written, and everybody reads on.
 func TestAFullDiskIsToldAndNothingIsWritten(t *testing.T) {
 	path := newPath(t)
 	store := openStoreWith(t, path, Options{MaxPageCount: 60})
-	live := newDeliveries(t)
+	live := facttest.NewDeliveries(t)
 	if _, err := store.StreamAll(t.Context(), live); err != nil {
 		t.Fatal(err)
 	}
 	full := func(err error) {
 		t.Helper()
-		if failure := wantError(t, err, factstr.CodeBackendFailure, "disk is full"); failure.Reason != factstr.ReasonDiskFull {
+		if failure := facttest.WantError(t, err, factstr.CodeBackendFailure, "disk is full"); failure.Reason != factstr.ReasonDiskFull {
 			t.Fatalf("reason %s", failure.Reason)
 		}
 	}
-	appendFacts(t, store, batchOf(2, "small")...)
+	facttest.Append(t, store, facttest.Batch(2, "small")...)
 	for range 3 {
-		_, err := store.Append(t.Context(), []factstr.NewEvent{fact("small", `1`), largeFact(1 << 20), fact("small", `2`)})
+		_, err := store.Append(t.Context(), []factstr.NewEvent{facttest.Fact("small", `1`), largeFact(1 << 20), facttest.Fact("small", `2`)})
 		full(err)
 		_, err = store.AppendIf(t.Context(), []factstr.NewEvent{largeFact(1 << 20)}, factstr.OfTypes("large"), nil)
 		full(err)
 	}
-	if got := appendFacts(t, store, batchOf(1, "small")...); got.FirstSequenceNumber != 3 {
+	if got := facttest.Append(t, store, facttest.Batch(1, "small")...); got.FirstSequenceNumber != 3 {
 		t.Fatalf("%+v", got)
 	}
 	count := uint64(3)
@@ -50,16 +51,16 @@ func TestAFullDiskIsToldAndNothingIsWritten(t *testing.T) {
 			t.Fatalf("%+v after %d", result, count-1)
 		}
 	}
-	if got := uint64(len(queryAll(t, store))); got != count {
+	if got := uint64(len(facttest.All(t, store))); got != count {
 		t.Fatalf("%d facts, appended %d", got, count)
 	}
 	// The bound is this store's; with room the same file goes on.
 	other := openStore(t, path)
-	if got := appendFacts(t, other, largeFact(1<<20)); got.FirstSequenceNumber != count+1 {
+	if got := facttest.Append(t, other, largeFact(1<<20)); got.FirstSequenceNumber != count+1 {
 		t.Fatalf("%+v", got)
 	}
 	for next := uint64(1); next <= count+1; {
-		for _, number := range live.next() {
+		for _, number := range live.Next() {
 			if number != next {
 				t.Fatalf("delivered %d, want %d", number, next)
 			}
@@ -74,7 +75,7 @@ func TestARequestThatDoesNotFitFailsOnlyItself(t *testing.T) {
 	var wait sync.WaitGroup
 	for n := range 64 {
 		wait.Go(func() {
-			event := fact("small", "1")
+			event := facttest.Fact("small", "1")
 			if n%8 == 0 {
 				event = largeFact(1 << 20)
 			}
@@ -93,36 +94,36 @@ func TestADatabaseLockedByAnotherProgramIsBusyAfterTheTimeout(t *testing.T) {
 	const timeout = 100 * time.Millisecond
 	path := newPath(t)
 	store := openStoreWith(t, path, Options{BusyTimeout: timeout})
-	appendFacts(t, store, batchOf(2, "a")...)
+	facttest.Append(t, store, facttest.Batch(2, "a")...)
 	raw := openRaw(t, path)
 	raw.exec("BEGIN IMMEDIATE")
 	for range 2 {
 		started := time.Now()
-		_, err := store.Append(t.Context(), batchOf(1, "a"))
-		wantError(t, err, factstr.CodeBusy, "try again")
+		_, err := store.Append(t.Context(), facttest.Batch(1, "a"))
+		facttest.WantError(t, err, factstr.CodeBusy, "try again")
 		if waited := time.Since(started); waited < timeout/2 || waited > 20*timeout {
 			t.Errorf("waited %v", waited)
 		}
-		_, err = store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "projection"}, newDeliveries(t))
-		wantError(t, err, factstr.CodeBusy, "try again")
+		_, err = store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "projection"}, facttest.NewDeliveries(t))
+		facttest.WantError(t, err, factstr.CodeBusy, "try again")
 	}
-	if got := len(queryAll(t, store)); got != 2 {
+	if got := len(facttest.All(t, store)); got != 2 {
 		t.Errorf("%d facts", got)
 	}
 	// Opening needs the lock only where something is missing.
-	closeStore(t, openStoreWith(t, path, Options{BusyTimeout: timeout}))
+	facttest.Close(t, openStoreWith(t, path, Options{BusyTimeout: timeout}))
 	raw.exec("ROLLBACK")
-	if got := appendFacts(t, store, batchOf(1, "a")...); got.FirstSequenceNumber != 3 {
+	if got := facttest.Append(t, store, facttest.Batch(1, "a")...); got.FirstSequenceNumber != 3 {
 		t.Errorf("%+v", got)
 	}
 	// The refused registrations did not keep the name.
-	durableStream(t, store, "projection", factstr.AllEvents(), newDeliveries(t))
+	facttest.DurableStream(t, store, "projection", factstr.AllEvents(), facttest.NewDeliveries(t))
 
 	raw.exec("DROP INDEX idx_events_type")
 	raw.exec("BEGIN IMMEDIATE")
 	refusedOpen(t, path, factstr.CodeBusy)
 	raw.exec("ROLLBACK")
-	closeStore(t, openStore(t, path))
+	facttest.Close(t, openStore(t, path))
 }
 
 // One that gave up must not keep the place that it had in the queue of processes.
@@ -133,11 +134,11 @@ func TestAfterAStoreWasBusyNobodyIsKeptOut(t *testing.T) {
 	for range 5 {
 		locker := childtest.Start(t, "locker", path)
 		locker.Expect("locked")
-		_, err := hasty.Append(t.Context(), batchOf(1, "a"))
-		wantError(t, err, factstr.CodeBusy)
+		_, err := hasty.Append(t.Context(), facttest.Batch(1, "a"))
+		facttest.WantError(t, err, factstr.CodeBusy)
 		locker.Finish()
 		for range 3 {
-			appendFacts(t, patient, batchOf(1, "a")...)
+			facttest.Append(t, patient, facttest.Batch(1, "a")...)
 		}
 	}
 	expectGapless(t, patient, 15)
@@ -158,36 +159,36 @@ func TestALogThatWentBackwardsOrIsAnotherOneEndsStreams(t *testing.T) {
 			path := newPath(t)
 			store := openStore(t, path)
 			for range 10 {
-				appendFacts(t, store, batchOf(1, "a")...)
+				facttest.Append(t, store, facttest.Batch(1, "a")...)
 			}
-			got := newDeliveries(t)
+			got := facttest.NewDeliveries(t)
 			live, err := store.StreamAll(t.Context(), got)
 			if err != nil {
 				t.Fatal(err)
 			}
-			durable := durableStream(t, store, "projection", factstr.AllEvents(), got)
-			waitReady(t, durable)
+			durable := facttest.DurableStream(t, store, "projection", factstr.AllEvents(), got)
+			facttest.WaitReady(t, durable)
 			raw := openRaw(t, path)
 			for statement := range strings.SplitSeq(c.change, "; ") {
 				raw.exec(statement)
 			}
 			for _, stream := range []*factstr.EventStream{live, durable} {
-				wantError(t, waitEnd(t, stream), factstr.CodeLogTruncated)
+				facttest.WantError(t, facttest.WaitEnd(t, stream), factstr.CodeLogTruncated)
 			}
 			if c.head < 10 {
 				_, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "projection"}, got)
-				wantError(t, err, factstr.CodeLogTruncated, "10", fmt.Sprint(c.head))
+				facttest.WantError(t, err, factstr.CodeLogTruncated, "10", fmt.Sprint(c.head))
 			}
-			if got := uint64(len(queryAll(t, store))); got != c.head {
+			if got := uint64(len(facttest.All(t, store))); got != c.head {
 				t.Errorf("%d facts, want %d", got, c.head)
 			}
 			conflict := factstr.Version(10_000)
-			_, err = store.AppendIf(t.Context(), batchOf(1, "a"), factstr.AllEvents(), conflict)
-			wantError(t, err, factstr.CodeConditionalAppendConflict)
-			if got := appendFacts(t, store, batchOf(1, "a")...); got.FirstSequenceNumber != c.head+1 {
+			_, err = store.AppendIf(t.Context(), facttest.Batch(1, "a"), factstr.AllEvents(), conflict)
+			facttest.WantError(t, err, factstr.CodeConditionalAppendConflict)
+			if got := facttest.Append(t, store, facttest.Batch(1, "a")...); got.FirstSequenceNumber != c.head+1 {
 				t.Errorf("appended at %d, the log ended at %d", got.FirstSequenceNumber, c.head)
 			}
-			if again, err := store.StreamAll(t.Context(), newDeliveries(t)); err != nil {
+			if again, err := store.StreamAll(t.Context(), facttest.NewDeliveries(t)); err != nil {
 				t.Errorf("a new stream: %v", err)
 			} else {
 				again.Unsubscribe()
@@ -200,17 +201,17 @@ func TestALogThatWentBackwardsOrIsAnotherOneEndsStreams(t *testing.T) {
 func TestAppendsGoOnFromTheRealHead(t *testing.T) { // G2
 	path := newPath(t)
 	store := openStore(t, path)
-	appendFacts(t, store, batchOf(10, "a")...)
+	facttest.Append(t, store, facttest.Batch(10, "a")...)
 	raw := openRaw(t, path)
 	raw.exec("DELETE FROM events WHERE sequence_number > 4")
-	if _, err := store.AppendIf(t.Context(), batchOf(1, "b"), factstr.OfTypes("a"), factstr.Version(4)); err != nil {
+	if _, err := store.AppendIf(t.Context(), facttest.Batch(1, "b"), factstr.OfTypes("a"), factstr.Version(4)); err != nil {
 		t.Fatalf("append_if at the real head: %v", err)
 	}
 	raw.exec("DELETE FROM events")
-	if _, err := store.AppendIf(t.Context(), batchOf(1, "b"), factstr.OfTypes("a", "b"), nil); err != nil {
+	if _, err := store.AppendIf(t.Context(), facttest.Batch(1, "b"), factstr.OfTypes("a", "b"), nil); err != nil {
 		t.Fatalf("append_if to an empty log: %v", err)
 	}
-	if got := fmt.Sprint(numbersOf(queryAll(t, store))); got != "[1]" {
+	if got := fmt.Sprint(facttest.Numbers(facttest.All(t, store))); got != "[1]" {
 		t.Errorf("%s", got)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/childtest"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 func init() {
@@ -41,7 +42,7 @@ func writeBeyondTheLimit(side *childtest.Side, arguments []string) error {
 			side.Say("%s: %v", what, err)
 		}
 	}
-	try("before", batchOf(3, "before"))
+	try("before", facttest.Batch(3, "before"))
 	side.Await()
 	info, err := os.Stat(path + "-wal")
 	if err != nil {
@@ -56,11 +57,11 @@ func writeBeyondTheLimit(side *childtest.Side, arguments []string) error {
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &lowered); err != nil {
 		return err
 	}
-	try("beyond", []factstr.NewEvent{fact("beyond", `1`), largeFact(100_000), fact("beyond", `3`)})
+	try("beyond", []factstr.NewEvent{facttest.Fact("beyond", `1`), largeFact(100_000), facttest.Fact("beyond", `3`)})
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
 		return err
 	}
-	try("after", batchOf(1, "after"))
+	try("after", facttest.Batch(1, "after"))
 	result, err := store.Query(ctx, factstr.AllEvents())
 	if err != nil {
 		return err
@@ -74,7 +75,7 @@ func writeBeyondTheLimit(side *childtest.Side, arguments []string) error {
 	if err != nil {
 		return err
 	}
-	try("reopened", batchOf(1, "reopened"))
+	try("reopened", facttest.Batch(1, "reopened"))
 	return store.Close(ctx)
 }
 
@@ -103,7 +104,7 @@ func TestAnErrorOfTheFileSystemDuringACommitIsAnsweredAsUnknown(t *testing.T) {
 	}
 	// The batch is there whole or not at all.
 	store := openStore(t, path)
-	count := len(queryAll(t, store))
+	count := len(facttest.All(t, store))
 	if count != 4 && count != 7 {
 		t.Errorf("%d facts", count)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 // Rows that another program stored. What is JSON is read, however it is spelled; what is not is told, never skipped.
@@ -15,8 +16,8 @@ func storeWithRow(t testing.TB, options factstr.Options, occurredAt, eventType, 
 	t.Helper()
 	path = newPath(t)
 	first := openStore(t, path)
-	appendFacts(t, first, batchOf(3, "good")...)
-	closeStore(t, first)
+	facttest.Append(t, first, facttest.Batch(3, "good")...)
+	facttest.Close(t, first)
 	raw := openRaw(t, path)
 	raw.exec("INSERT INTO events VALUES (4, ?, ?, ?)", occurredAt, eventType, payload)
 	raw.exec("INSERT INTO events VALUES (5, '2026-01-01T00:00:00Z', 'good', '{\"at\":5}')")
@@ -32,27 +33,27 @@ func TestAPayloadThatIsNoJSONIsCorruptByNumberAndNothingElseIsRefused(t *testing
 		for _, payload := range []string{"", "{", "01", "NaN", "{'a':1}", "\ufeff{}", "nul", "1 2"} {
 			t.Run(name+" "+payload, func(t *testing.T) {
 				_, store := storeWithRow(t, options, someTime, "bad", payload)
-				if got := fmt.Sprint(numbersOf(query(t, store, factstr.OfTypes("good")).EventRecords)); got != "[1 2 3 5]" {
+				if got := fmt.Sprint(facttest.Numbers(facttest.Query(t, store, factstr.OfTypes("good")).EventRecords)); got != "[1 2 3 5]" {
 					t.Errorf("other types: %s", got)
 				}
-				if got := appendFacts(t, store, batchOf(2, "good")...); got.FirstSequenceNumber != 6 {
+				if got := facttest.Append(t, store, facttest.Batch(2, "good")...); got.FirstSequenceNumber != 6 {
 					t.Errorf("append: %+v", got)
 				}
-				if _, err := store.AppendIf(t.Context(), batchOf(1, "good"), factstr.OfTypes("good"), factstr.Version(7)); err != nil {
+				if _, err := store.AppendIf(t.Context(), facttest.Batch(1, "good"), factstr.OfTypes("good"), factstr.Version(7)); err != nil {
 					t.Errorf("append_if of another context: %v", err)
 				}
 				for _, bad := range []factstr.EventQuery{factstr.AllEvents(), factstr.OfTypes("bad"), factstr.AllEvents().After(3).AtMost(1)} {
 					_, err := store.Query(t.Context(), bad)
-					wantError(t, err, factstr.CodeCorrupt, "event 4")
+					facttest.WantError(t, err, factstr.CodeCorrupt, "event 4")
 				}
-				if got := fmt.Sprint(numbersOf(query(t, store, factstr.AllEvents().After(4).AtMost(2)).EventRecords)); got != "[5 6]" {
+				if got := fmt.Sprint(facttest.Numbers(facttest.Query(t, store, factstr.AllEvents().After(4).AtMost(2)).EventRecords)); got != "[5 6]" {
 					t.Errorf("behind the row: %s", got)
 				}
 				// A durable stream handles what is before the row, and ends there with the reason.
-				got := newDeliveries(t)
-				stream := durableStream(t, store, "projection", factstr.AllEvents(), got)
-				wantError(t, waitEnd(t, stream), factstr.CodeCorrupt, "event 4")
-				if batches := fmt.Sprint(got.soFar()); batches != "[]" && batches != "[[1 2 3]]" {
+				got := facttest.NewDeliveries(t)
+				stream := facttest.DurableStream(t, store, "projection", factstr.AllEvents(), got)
+				facttest.WantError(t, facttest.WaitEnd(t, stream), factstr.CodeCorrupt, "event 4")
+				if batches := fmt.Sprint(got.SoFar()); batches != "[]" && batches != "[[1 2 3]]" {
 					t.Errorf("delivered %s", batches)
 				}
 				if cursor := stream.Progress().StoredCursor; cursor > 3 {
@@ -67,17 +68,17 @@ func TestAPayloadThatIsNoJSONIsCorruptByNumberAndNothingElseIsRefused(t *testing
 func TestABadRowThatComesWhileTheStoreIsOpenDoesNotStopAppends(t *testing.T) {
 	path := newPath(t)
 	store := openStore(t, path)
-	appendFacts(t, store, batchOf(3, "good")...)
+	facttest.Append(t, store, facttest.Batch(3, "good")...)
 	raw := openRaw(t, path)
 	raw.exec("INSERT INTO events VALUES (4, ?, 'bad', 'no JSON')", someTime)
-	if got := appendFacts(t, store, batchOf(1, "good")...); got.FirstSequenceNumber != 5 {
+	if got := facttest.Append(t, store, facttest.Batch(1, "good")...); got.FirstSequenceNumber != 5 {
 		t.Errorf("append: %+v", got)
 	}
-	if got := fmt.Sprint(numbersOf(query(t, store, factstr.OfTypes("good")).EventRecords)); got != "[1 2 3 5]" {
+	if got := fmt.Sprint(facttest.Numbers(facttest.Query(t, store, factstr.OfTypes("good")).EventRecords)); got != "[1 2 3 5]" {
 		t.Errorf("query: %s", got)
 	}
 	_, err := store.Query(t.Context(), factstr.AllEvents())
-	wantError(t, err, factstr.CodeCorrupt, "event 4")
+	facttest.WantError(t, err, factstr.CodeCorrupt, "event 4")
 }
 
 func TestUnusualRowsAreReadAsTheyAreStored(t *testing.T) { // G6 G13 G14
@@ -107,7 +108,7 @@ func TestUnusualRowsAreReadAsTheyAreStored(t *testing.T) { // G6 G13 G14
 		t.Run(name, func(t *testing.T) {
 			for _, options := range []factstr.Options{{}, {TailEvents: -1}} {
 				_, store := storeWithRow(t, options, c.occurredAt, c.eventType, c.payload)
-				records := queryAll(t, store)
+				records := facttest.All(t, store)
 				if len(records) != 5 || records[3].OccurredAt != c.occurredAt || records[3].EventType != c.eventType || string(records[3].Payload) != fmt.Sprintf("%s", c.payload) {
 					t.Fatalf("%+v", records)
 				}
@@ -115,14 +116,14 @@ func TestUnusualRowsAreReadAsTheyAreStored(t *testing.T) { // G6 G13 G14
 				if len(c.eventType.(string)) < 1000 {
 					filter.EventTypes = []string{c.eventType.(string)}
 				}
-				matches := query(t, store, factstr.EventQuery{Filters: []factstr.EventFilter{filter}}).EventRecords
+				matches := facttest.Query(t, store, factstr.EventQuery{Filters: []factstr.EventFilter{filter}}).EventRecords
 				if len(matches) == 0 || matches[0].SequenceNumber < 4 && c.predicate != "{}" {
-					t.Errorf("matching: %v", numbersOf(matches))
+					t.Errorf("matching: %v", facttest.Numbers(matches))
 				}
 				if got := replayed(t, store, "projection", factstr.AllEvents()); fmt.Sprint(got) != "[[1 2 3] [4] [5]]" {
 					t.Errorf("replay: %v", got)
 				}
-				if got := appendFacts(t, store, batchOf(1, "good")...); got.FirstSequenceNumber != 6 {
+				if got := facttest.Append(t, store, facttest.Batch(1, "good")...); got.FirstSequenceNumber != 6 {
 					t.Errorf("append: %+v", got)
 				}
 			}
@@ -133,16 +134,16 @@ func TestUnusualRowsAreReadAsTheyAreStored(t *testing.T) { // G6 G13 G14
 // G24: the head is compared by number and time, whatever its time looks like.
 func TestAHeadWithAnOddTimeIsAHead(t *testing.T) {
 	path := newPath(t)
-	closeStore(t, openStore(t, path))
+	facttest.Close(t, openStore(t, path))
 	raw := openRaw(t, path)
 	raw.exec("INSERT INTO events VALUES (1, '', 'odd', '{}')")
 	store := openStore(t, path)
-	live := newDeliveries(t)
+	live := facttest.NewDeliveries(t)
 	if _, err := store.StreamAll(t.Context(), live); err != nil {
 		t.Fatal(err)
 	}
-	appendFacts(t, store, batchOf(1, "good")...)
-	if got := live.next(); len(got) != 1 || got[0] != 2 {
+	facttest.Append(t, store, facttest.Batch(1, "good")...)
+	if got := live.Next(); len(got) != 1 || got[0] != 2 {
 		t.Errorf("%v", got)
 	}
 }
@@ -150,16 +151,16 @@ func TestAHeadWithAnOddTimeIsAHead(t *testing.T) {
 // Rows numbered 0 or below are nobody's facts: numbers start at 1.
 func TestRowsNumberedBelowOneAreNoFacts(t *testing.T) { // G2
 	path := newPath(t)
-	closeStore(t, openStore(t, path))
+	facttest.Close(t, openStore(t, path))
 	raw := openRaw(t, path)
 	for _, number := range []int{0, -1, -1 << 62} {
 		raw.exec("INSERT INTO events VALUES (?, ?, 'odd', '{}')", number, someTime)
 	}
 	store := openStore(t, path)
-	if records := queryAll(t, store); len(records) != 0 {
+	if records := facttest.All(t, store); len(records) != 0 {
 		t.Errorf("%+v", records)
 	}
-	if got := appendFacts(t, store, batchOf(1, "good")...); got.FirstSequenceNumber != 1 {
+	if got := facttest.Append(t, store, facttest.Batch(1, "good")...); got.FirstSequenceNumber != 1 {
 		t.Errorf("%+v", got)
 	}
 	if got := fmt.Sprint(replayed(t, store, "projection", factstr.AllEvents())); got != "[[1]]" {
@@ -182,9 +183,9 @@ func TestOddBoundariesGiveTheBatchesOfTheRustStore(t *testing.T) {
 				path := newPath(t)
 				store := openStore(t, path)
 				for range 5 {
-					appendFacts(t, store, batchOf(1, "a")...)
+					facttest.Append(t, store, facttest.Batch(1, "a")...)
 				}
-				closeStore(t, store)
+				facttest.Close(t, store)
 				raw := openRaw(t, path)
 				for statement := range strings.SplitSeq(c.change, "; ") {
 					raw.exec(statement)
@@ -195,7 +196,7 @@ func TestOddBoundariesGiveTheBatchesOfTheRustStore(t *testing.T) {
 					t.Errorf("%s, want %s", got, c.want)
 				}
 				// The cursor is never beyond the end, where it would skip what comes next.
-				appendFacts(t, store, batchOf(1, "a")...)
+				facttest.Append(t, store, facttest.Batch(1, "a")...)
 				if got := fmt.Sprint(replayed(t, store, "projection", factstr.AllEvents())); name != "past the end" && got != "[[6]]" {
 					t.Errorf("then %s", got)
 				}

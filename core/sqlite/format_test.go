@@ -12,6 +12,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/childtest"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 const schemaText = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_autoindex%' ORDER BY name"
@@ -30,9 +31,9 @@ func TestTheEngineHasTheFixOfTheLogFileReset(t *testing.T) { // G5
 func TestANewDatabaseIsWhatTheRustStoreMakes(t *testing.T) {
 	path := newPath(t)
 	store := openStore(t, path)
-	appendFacts(t, store, batchOf(1, "a")...)
-	appendFacts(t, store, batchOf(2, "b")...)
-	closeStore(t, store)
+	facttest.Append(t, store, facttest.Batch(1, "a")...)
+	facttest.Append(t, store, facttest.Batch(2, "b")...)
+	facttest.Close(t, store)
 	ours, rust := openRaw(t, path), openRaw(t, copyFixture(t))
 	for _, text := range []string{schemaText, "SELECT key, value, typeof(value) FROM store_metadata ORDER BY key", "PRAGMA user_version", "PRAGMA application_id", "PRAGMA page_size", "PRAGMA journal_mode", "PRAGMA encoding", "PRAGMA auto_vacuum"} {
 		if got, want := ours.rows(text), rust.rows(text); !slices.Equal(got, want) {
@@ -44,15 +45,15 @@ func TestANewDatabaseIsWhatTheRustStoreMakes(t *testing.T) {
 func TestAppendsToADatabaseOfTheRustStoreStayInItsFormat(t *testing.T) { // G2 G3
 	path := copyFixture(t)
 	store := openStore(t, path)
-	if got := appendFacts(t, store, fact("one", `{"z":1,"a":"é"}`)); got != (factstr.AppendResult{FirstSequenceNumber: 206, LastSequenceNumber: 206, CommittedCount: 1}) {
+	if got := facttest.Append(t, store, facttest.Fact("one", `{"z":1,"a":"é"}`)); got != (factstr.AppendResult{FirstSequenceNumber: 206, LastSequenceNumber: 206, CommittedCount: 1}) {
 		t.Fatalf("%+v", got)
 	}
-	appendFacts(t, store, batchOf(100, "hundred")...)
+	facttest.Append(t, store, facttest.Batch(100, "hundred")...)
 	// A conflict consumes nothing.
-	_, err := store.AppendIf(t.Context(), batchOf(3, "none"), factstr.OfTypes("one"), nil)
-	wantError(t, err, factstr.CodeConditionalAppendConflict)
-	appendFacts(t, store, batchOf(2, "two")...)
-	closeStore(t, store)
+	_, err := store.AppendIf(t.Context(), facttest.Batch(3, "none"), factstr.OfTypes("one"), nil)
+	facttest.WantError(t, err, factstr.CodeConditionalAppendConflict)
+	facttest.Append(t, store, facttest.Batch(2, "two")...)
+	facttest.Close(t, store)
 
 	raw, expected := openRaw(t, path), readRustAnswers(t)
 	if got := raw.one("SELECT min(sequence_number), max(sequence_number), count(*) FROM events"); got != "1|308|308" {
@@ -111,14 +112,14 @@ func TestADenseStoreWhoseBatchesCoverTheLogGetsTheMarker(t *testing.T) { // G3 G
 
 func TestAnEmptyStoreWithoutTheMarkerGetsIt(t *testing.T) {
 	path := newPath(t)
-	closeStore(t, openStore(t, path))
+	facttest.Close(t, openStore(t, path))
 	raw := openRaw(t, path)
 	raw.exec("DELETE FROM store_metadata")
 	store := openStore(t, path)
 	if got := raw.rows("SELECT * FROM store_metadata ORDER BY key"); !slices.Equal(got, []string{"append_batch_boundary_format|sparse_v1", "store_format_version|1"}) {
 		t.Errorf("metadata %v", got)
 	}
-	appendFacts(t, store, batchOf(1, "a")...)
+	facttest.Append(t, store, facttest.Batch(1, "a")...)
 }
 
 func TestFormatsThatCannotBeReadAreRefusedAndLeftAsTheyAre(t *testing.T) {
@@ -241,10 +242,10 @@ func TestWhatOthersAddToTheFileStaysAndDoesNotDisturb(t *testing.T) { // G2 G3 G
 			}
 			before := settings()
 			store, expected := openStore(t, path), readRustAnswers(t)
-			if result := query(t, store, factstr.OfTypes("money-deposited")); !slices.Equal(textsOf(numbersOf(result.EventRecords)), expected.Queries[6].Result.Numbers) || expected.Queries[6].Label != "one type" {
-				t.Errorf("query: %v", numbersOf(result.EventRecords))
+			if result := facttest.Query(t, store, factstr.OfTypes("money-deposited")); !slices.Equal(textsOf(facttest.Numbers(result.EventRecords)), expected.Queries[6].Result.Numbers) || expected.Queries[6].Label != "one type" {
+				t.Errorf("query: %v", facttest.Numbers(result.EventRecords))
 			}
-			if got := appendFacts(t, store, fact("money-deposited", `{}`), fact("money-deposited", `{}`)); got.FirstSequenceNumber != 206 {
+			if got := facttest.Append(t, store, facttest.Fact("money-deposited", `{}`), facttest.Fact("money-deposited", `{}`)); got.FirstSequenceNumber != 206 {
 				t.Errorf("append: %+v", got)
 			}
 			if got := replayed(t, store, "stopped-in-middle", factstr.OfTypes("money-deposited")); len(got) != 11+1 || got[0][0] != "72" {
@@ -253,7 +254,7 @@ func TestWhatOthersAddToTheFileStaysAndDoesNotDisturb(t *testing.T) { // G2 G3 G
 			if got := replayed(t, store, "another", factstr.AllEvents()); len(got) != 90 {
 				t.Errorf("replay: %d batches", len(got))
 			}
-			closeStore(t, store)
+			facttest.Close(t, store)
 			after := slices.DeleteFunc(settings(), func(name string) bool { return name == "factstr_durable_streams" })
 			if !slices.Equal(before, after) {
 				t.Errorf("%v became %v", before, after)
@@ -274,9 +275,9 @@ func TestAFileOfUTF16TextWorks(t *testing.T) { // G1
 	raw.exec("PRAGMA encoding = 'UTF-16le'")
 	raw.exec("CREATE TABLE first (n)")
 	store := openStore(t, path)
-	appendFacts(t, store, fact("Überweisung 送金", `{"note":"🎉 \u2028"}`))
-	closeStore(t, store)
-	records := queryAll(t, openStoreWith(t, path, Options{Options: factstr.Options{TailEvents: -1}}))
+	facttest.Append(t, store, facttest.Fact("Überweisung 送金", `{"note":"🎉 \u2028"}`))
+	facttest.Close(t, store)
+	records := facttest.All(t, openStoreWith(t, path, Options{Options: factstr.Options{TailEvents: -1}}))
 	if len(records) != 1 || records[0].EventType != "Überweisung 送金" || string(records[0].Payload) != `{"note":"🎉 \u2028"}` {
 		t.Errorf("%+v", records)
 	}
@@ -289,7 +290,7 @@ func init() {
 			return err
 		}
 		for n := range 50 {
-			if _, err := store.Append(context.Background(), batchOf(n%3+1, "left")); err != nil {
+			if _, err := store.Append(context.Background(), facttest.Batch(n%3+1, "left")); err != nil {
 				return err
 			}
 		}
@@ -312,13 +313,13 @@ func TestFactsInTheLogFileOfAKilledProcessAreThere(t *testing.T) { // G5
 			t.Fatalf("%s: no log file: %v", name, err)
 		}
 		store := openStore(t, file)
-		if records := queryAll(t, store); len(records) != 99 || records[98].SequenceNumber != 99 {
+		if records := facttest.All(t, store); len(records) != 99 || records[98].SequenceNumber != 99 {
 			t.Errorf("%s: %d facts", name, len(records))
 		}
 		if got := replayed(t, store, "new", factstr.AllEvents()); len(got) != 50 {
 			t.Errorf("%s: %d batches", name, len(got))
 		}
-		if got := appendFacts(t, store, batchOf(1, "next")...); got.FirstSequenceNumber != 100 {
+		if got := facttest.Append(t, store, facttest.Batch(1, "next")...); got.FirstSequenceNumber != 100 {
 			t.Errorf("%s: appended at %s", name, strconv.FormatUint(got.FirstSequenceNumber, 10))
 		}
 	}

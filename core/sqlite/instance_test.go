@@ -10,6 +10,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/childtest"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 // anotherCopy makes the code forget which files it has open in this process, as a second copy of the library would not know it.
@@ -41,17 +42,17 @@ func TestASecondCopyOfTheLibraryInOneProcessIsRefusedByName(t *testing.T) {
 		if strings.Count(failure.Message, program) != 2 {
 			t.Errorf("%q does not name the two copies, here %s twice", failure.Message, program)
 		}
-		closeStore(t, openStore(t, newPath(t))) // another file is none of the first copy's business
+		facttest.Close(t, openStore(t, newPath(t))) // another file is none of the first copy's business
 	})
-	appendFacts(t, store, batchOf(1, "a")...)
-	closeStore(t, store)
+	facttest.Append(t, store, facttest.Batch(1, "a")...)
+	facttest.Close(t, store)
 	anotherCopy(t, func() { refusedOpen(t, path, factstr.CodeInvalidState) })
-	appendFacts(t, second, batchOf(1, "a")...)
-	closeStore(t, second)
-	anotherCopy(t, func() { closeStore(t, openStore(t, path)) })
+	facttest.Append(t, second, facttest.Batch(1, "a")...)
+	facttest.Close(t, second)
+	anotherCopy(t, func() { facttest.Close(t, openStore(t, path)) })
 	again := openStore(t, path)
 	anotherCopy(t, func() { refusedOpen(t, path, factstr.CodeInvalidState) })
-	closeStore(t, again)
+	facttest.Close(t, again)
 	// Another process is not another copy.
 	opener := childtest.Start(t, "opener", path)
 	opener.Expect("ready")
@@ -80,27 +81,27 @@ func TestAClosedStoreHoldsNothing(t *testing.T) { // G22
 	path := newPath(t)
 	for range 10 {
 		store := openStore(t, path)
-		live := newDeliveries(t)
+		live := facttest.NewDeliveries(t)
 		if _, err := store.StreamAll(t.Context(), live); err != nil {
 			t.Fatal(err)
 		}
-		durableStream(t, store, "projection", factstr.AllEvents(), newDeliveries(t))
-		appendFacts(t, store, batchOf(3, "a")...)
-		live.next()
-		queryAll(t, store)
+		facttest.DurableStream(t, store, "projection", factstr.AllEvents(), facttest.NewDeliveries(t))
+		facttest.Append(t, store, facttest.Batch(3, "a")...)
+		live.Next()
+		facttest.All(t, store)
 		if len(openDescriptors(t, path)) == 0 {
 			t.Fatal("an open store without descriptors: the test looks at the wrong place")
 		}
-		closeStore(t, store)
+		facttest.Close(t, store)
 		if open := openDescriptors(t, path); len(open) > 0 {
 			t.Fatalf("open after close: %v", open)
 		}
-		_, err := store.Append(t.Context(), batchOf(1, "a"))
-		wantError(t, err, factstr.CodeStoreClosed)
+		_, err := store.Append(t.Context(), facttest.Batch(1, "a"))
+		facttest.WantError(t, err, factstr.CodeStoreClosed)
 	}
 	// The goroutines end with it.
 	stacks := make([]byte, 1<<20)
-	for deadline := time.Now().Add(waitMax); ; runtime.Gosched() {
+	for deadline := time.Now().Add(facttest.WaitMax); ; runtime.Gosched() {
 		text := string(stacks[:runtime.Stack(stacks, true)])
 		if !strings.Contains(text, "core/sqlite.(*") && !strings.Contains(text, "factstr-go/core.(*") {
 			return
@@ -122,7 +123,7 @@ func TestAnOpenThatFailsHoldsNothing(t *testing.T) {
 	}
 	raw = openRaw(t, path)
 	raw.exec("UPDATE store_metadata SET value = '1' WHERE key = 'store_format_version'")
-	appendFacts(t, openStore(t, path), batchOf(1, "a")...)
+	facttest.Append(t, openStore(t, path), facttest.Batch(1, "a")...)
 }
 
 // G5: an append into a file that nobody will find again must not be answered with success.
@@ -135,14 +136,14 @@ func TestAFileThatWasRemovedOrReplacedIsNotAppendedTo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := newPath(t)
 			store := openStore(t, path)
-			appendFacts(t, store, batchOf(1, "a")...)
+			facttest.Append(t, store, facttest.Batch(1, "a")...)
 			if err := replace(path); err != nil {
 				t.Fatal(err)
 			}
-			_, err := store.Append(t.Context(), batchOf(1, "a"))
-			wantError(t, err, factstr.CodeLogTruncated, path, "open it again")
+			_, err := store.Append(t.Context(), facttest.Batch(1, "a"))
+			facttest.WantError(t, err, factstr.CodeLogTruncated, path, "open it again")
 			_, err = store.Query(t.Context(), factstr.AllEvents())
-			wantError(t, err, factstr.CodeLogTruncated, path)
+			facttest.WantError(t, err, factstr.CodeLogTruncated, path)
 		})
 	}
 }
@@ -187,16 +188,16 @@ func TestALateSuccessOfAnotherProcessCountsOnlyWhileNobodyHasTheName(t *testing.
 		t.Run(name, func(t *testing.T) {
 			path := newPath(t)
 			store := openStore(t, path)
-			appendFacts(t, store, batchOf(3, "a")...)
+			facttest.Append(t, store, facttest.Batch(3, "a")...)
 			late := childtest.Start(t, "late", path)
 			late.Expect("delivered 3")
 			_, err := register(store, "projection")
-			wantError(t, err, factstr.CodeDurableStreamActive)
+			facttest.WantError(t, err, factstr.CodeDurableStreamActive)
 			late.Tell("unsubscribe")
 			late.Expect("unsubscribed")
 			if c.takeOver {
 				// The name is free though the delivery goes on. This holder fails, so the cursor stays before the batch.
-				wantError(t, waitEnd(t, durableStream(t, store, "projection", factstr.AllEvents(), refuse)), factstr.CodeHandlerFailed)
+				facttest.WantError(t, facttest.WaitEnd(t, facttest.DurableStream(t, store, "projection", factstr.AllEvents(), refuse)), factstr.CodeHandlerFailed)
 			}
 			late.Tell("return")
 			late.Expect("ended <nil>")
@@ -216,8 +217,8 @@ func TestALateSuccessOfAnotherProcessCountsOnlyWhileNobodyHasTheName(t *testing.
 func TestANameWhoseCursorRowIsGoneStartsAnew(t *testing.T) {
 	path := newPath(t)
 	store := openStore(t, path)
-	appendFacts(t, store, batchOf(1, "a")...)
-	appendFacts(t, store, batchOf(1, "b")...)
+	facttest.Append(t, store, facttest.Batch(1, "a")...)
+	facttest.Append(t, store, facttest.Batch(1, "b")...)
 	if got := replayed(t, store, "projection", factstr.OfTypes("a")); len(got) != 1 {
 		t.Fatalf("%v", got)
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 // G24 G21: what was read ahead before the log was found to have gone backwards is not delivered, and no cursor moves over it.
@@ -15,7 +16,7 @@ func TestAReplayStopsInTheMiddleWhenTheLogGoesBackwards(t *testing.T) {
 			ctx, path := t.Context(), newPath(t)
 			store := openStoreWith(t, path, Options{Options: factstr.Options{TailEvents: tailEvents}})
 			for range 100 {
-				appendFacts(t, store, batchOf(1, "a")...)
+				facttest.Append(t, store, facttest.Batch(1, "a")...)
 			}
 			begun, goOn := make(chan struct{}), make(chan struct{})
 			deliveries := 0

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 func TestAnyNameOfAFileWorksAndIsTheNameOfTheFile(t *testing.T) {
@@ -20,7 +21,7 @@ func TestAnyNameOfAFileWorksAndIsTheNameOfTheFile(t *testing.T) {
 			directory := filepath.Join(t.TempDir(), "in "+name)
 			path := filepath.Join(directory, name)
 			store := openStore(t, path)
-			appendFacts(t, store, batchOf(1, "a")...)
+			facttest.Append(t, store, facttest.Batch(1, "a")...)
 			entries, err := os.ReadDir(directory)
 			if err != nil {
 				t.Fatal(err)
@@ -30,11 +31,11 @@ func TestAnyNameOfAFileWorksAndIsTheNameOfTheFile(t *testing.T) {
 					t.Errorf("a file %q beside %q", entry.Name(), name)
 				}
 			}
-			closeStore(t, store)
+			facttest.Close(t, store)
 			if header, err := os.ReadFile(path); err != nil || !strings.HasPrefix(string(header), "SQLite format 3\x00") {
 				t.Fatalf("no database at the path: %v", err)
 			}
-			if got := len(queryAll(t, openStore(t, path))); got != 1 {
+			if got := len(facttest.All(t, openStore(t, path))); got != 1 {
 				t.Errorf("%d facts", got)
 			}
 		})
@@ -45,11 +46,11 @@ func TestMissingParentsAreMadeAndRelativePathsMeanTheWorkingDirectory(t *testing
 	directory := t.TempDir()
 	t.Chdir(directory)
 	store := openStore(t, "a/b/../c/facts.sqlite")
-	appendFacts(t, store, batchOf(1, "a")...)
+	facttest.Append(t, store, facttest.Batch(1, "a")...)
 	// Going elsewhere does not make the store open other files.
 	t.Chdir(t.TempDir())
-	appendFacts(t, store, batchOf(1, "a")...)
-	if got := len(queryAll(t, openStore(t, filepath.Join(directory, "a/c/facts.sqlite")))); got != 2 {
+	facttest.Append(t, store, facttest.Batch(1, "a")...)
+	if got := len(facttest.All(t, openStore(t, filepath.Join(directory, "a/c/facts.sqlite")))); got != 2 {
 		t.Errorf("%d facts", got)
 	}
 }
@@ -111,13 +112,13 @@ func TestLinksLeadToOneStoreWithOneLockFile(t *testing.T) {
 	for i, path := range paths {
 		store := openStore(t, path)
 		if i == 0 {
-			durableStream(t, store, "projection", factstr.AllEvents(), newDeliveries(t))
+			facttest.DurableStream(t, store, "projection", factstr.AllEvents(), facttest.NewDeliveries(t))
 		} else {
-			_, err := store.StreamToDurable(t.Context(), factstr.DurableStream{Name: "projection"}, factstr.AllEvents(), newDeliveries(t))
-			wantError(t, err, factstr.CodeDurableStreamActive)
+			_, err := store.StreamToDurable(t.Context(), factstr.DurableStream{Name: "projection"}, factstr.AllEvents(), facttest.NewDeliveries(t))
+			facttest.WantError(t, err, factstr.CodeDurableStreamActive)
 		}
-		appendFacts(t, store, batchOf(1, "a")...)
-		if got := len(queryAll(t, store)); got != i+1 {
+		facttest.Append(t, store, facttest.Batch(1, "a")...)
+		if got := len(facttest.All(t, store)); got != i+1 {
 			t.Errorf("%s: %d facts", path, got)
 		}
 	}

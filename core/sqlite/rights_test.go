@@ -10,6 +10,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/childtest"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 func init() {
@@ -42,11 +43,11 @@ func openWithoutRights(side *childtest.Side, arguments []string) error {
 		return err
 	}
 	side.Say("query %d", len(result.EventRecords))
-	_, err = store.Append(ctx, batchOf(1, "visited"))
+	_, err = store.Append(ctx, facttest.Batch(1, "visited"))
 	say("append", err)
-	_, err = store.StreamAllDurable(ctx, factstr.DurableStream{Name: "visitor"}, newDeliveries(nil))
+	_, err = store.StreamAllDurable(ctx, factstr.DurableStream{Name: "visitor"}, facttest.NewDeliveries(nil))
 	say("durable", err)
-	_, err = store.StreamAll(ctx, newDeliveries(nil))
+	_, err = store.StreamAll(ctx, facttest.NewDeliveries(nil))
 	say("live", err)
 	return store.Close(ctx)
 }

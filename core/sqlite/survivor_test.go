@@ -7,6 +7,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/childtest"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 // G2 G15 G19: processes that are killed in the middle of whatever they do take nothing with them and hold nobody up. One process appends all along, and
@@ -18,11 +19,11 @@ func TestProcessesThatAreKilledDisturbNoOther(t *testing.T) {
 	}
 	path := newPath(t)
 	store := openStore(t, path)
-	live, durable := newDeliveries(t), newDeliveries(t)
+	live, durable := facttest.NewDeliveries(t), facttest.NewDeliveries(t)
 	if _, err := store.StreamAll(t.Context(), live); err != nil {
 		t.Fatal(err)
 	}
-	durableStream(t, store, "all along", factstr.AllEvents(), durable)
+	facttest.DurableStream(t, store, "all along", factstr.AllEvents(), durable)
 	survivor := childtest.Start(t, "appender", path, "Survivor")
 	survivor.Expect("ready")
 	random := rand.New(rand.NewPCG(3, 4))
@@ -31,16 +32,16 @@ func TestProcessesThatAreKilledDisturbNoOther(t *testing.T) {
 		victim.Expect("ready")
 		// Some of the survivor's and the victim's batches later.
 		for range 1 + random.IntN(30) {
-			live.next()
+			live.Next()
 		}
 		victim.Kill()
 	}
 	survivor.Finish()
-	last := appendFacts(t, store, batchOf(1, "Last")...).LastSequenceNumber
+	last := facttest.Append(t, store, facttest.Batch(1, "Last")...).LastSequenceNumber
 	expectGapless(t, store, int(last))
-	waitFor := func(name string, got *deliveries, next uint64) {
+	waitFor := func(name string, got *facttest.Deliveries, next uint64) {
 		for next <= last {
-			for _, number := range got.next() {
+			for _, number := range got.Next() {
 				if next == 0 {
 					next = number // the live stream's first ones were taken above
 				}

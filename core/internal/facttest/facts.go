@@ -1,0 +1,103 @@
+// Package facttest is what the tests of all stores say about facts and streams, and what their processes do to each other.
+package facttest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	factstr "github.com/factstr/factstr-go/core"
+)
+
+// WaitMax is how long something may take that must happen.
+const WaitMax = 20 * time.Second
+
+// Close closes a store, which must not fail.
+func Close(t testing.TB, store *factstr.Store) {
+	t.Helper()
+	if err := store.Close(context.Background()); err != nil {
+		t.Errorf("close: %v", err)
+	}
+}
+
+// WantError wants an error of a code whose message has all the words.
+func WantError(t testing.TB, err error, code factstr.Code, words ...string) *factstr.Error {
+	t.Helper()
+	var failure *factstr.Error
+	if !errors.As(err, &failure) || failure.Code != code {
+		t.Fatalf("error %v, want %s", err, code)
+	}
+	for _, word := range words {
+		if !strings.Contains(failure.Message, word) {
+			t.Fatalf("the message %q does not name %q", failure.Message, word)
+		}
+	}
+	return failure
+}
+
+// Fact is an event of a type with a payload.
+func Fact(eventType, payload string) factstr.NewEvent {
+	return factstr.NewEvent{EventType: eventType, Payload: json.RawMessage(payload)}
+}
+
+// Batch makes n facts of a type that count up.
+func Batch(n int, eventType string) []factstr.NewEvent {
+	events := make([]factstr.NewEvent, n)
+	for i := range events {
+		events[i] = Fact(eventType, fmt.Sprintf(`{"at":%d}`, i))
+	}
+	return events
+}
+
+// Append appends to a store that takes it.
+func Append(t testing.TB, store *factstr.Store, events ...factstr.NewEvent) factstr.AppendResult {
+	t.Helper()
+	result, err := store.Append(t.Context(), events)
+	if err != nil {
+		t.Fatalf("append: %v", err)
+	}
+	return result
+}
+
+// All reads the whole log.
+func All(t testing.TB, store *factstr.Store) []factstr.EventRecord {
+	t.Helper()
+	return Query(t, store, factstr.AllEvents()).EventRecords
+}
+
+// Query asks a store that answers.
+func Query(t testing.TB, store *factstr.Store, q factstr.EventQuery) *factstr.QueryResult {
+	t.Helper()
+	result, err := store.Query(t.Context(), q)
+	if err != nil {
+		t.Fatalf("query: %v", err)
+	}
+	return result
+}
+
+// Numbers are the sequence numbers of records.
+func Numbers(records []factstr.EventRecord) []uint64 {
+	numbers := make([]uint64, len(records))
+	for i := range records {
+		numbers[i] = records[i].SequenceNumber
+	}
+	return numbers
+}
+
+// JSONTexts are values as payload predicates take them.
+func JSONTexts(values ...string) []json.RawMessage {
+	list := make([]json.RawMessage, len(values))
+	for i, value := range values {
+		list[i] = json.RawMessage(value)
+	}
+	return list
+}
+
+// PayloadQuery asks for facts whose payload holds one of the predicates.
+func PayloadQuery(predicates ...string) factstr.EventQuery {
+	return factstr.EventQuery{Filters: []factstr.EventFilter{{PayloadPredicates: JSONTexts(predicates...)}}}
+}

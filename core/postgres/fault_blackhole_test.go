@@ -118,7 +118,7 @@ func TestASilentServerKeepsNobodyWaiting(t *testing.T) {
 
 // G5: a deadline in the queue is certain, one in the middle of a commit is not.
 func TestADeadlineTellsWhetherAGroupHadTakenTheAppend(t *testing.T) {
-	url := secretly(pgtest.Database(t))
+	url := serverOfItsOwn(t)
 	proxy := pgtest.NewProxy(t, addressOf(t, url))
 	store, b := openBackendStore(t, through(proxy, url), impatient())
 	l := newBook(t)

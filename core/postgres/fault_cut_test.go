@@ -40,7 +40,7 @@ func TestACommitThatIsCutAnywhereIsSettled(t *testing.T) {
 	}
 	for _, way := range withFunction {
 		t.Run(way.name, func(t *testing.T) {
-			url := secretly(pgtest.Database(t))
+			url := serverOfItsOwn(t)
 			proxy := pgtest.NewProxy(t, addressOf(t, url))
 			proxy.Hook(withoutCancelling)
 			store, b := openBackendStore(t, through(proxy, url), Options{})
@@ -86,7 +86,7 @@ func addressOf(t testing.TB, url string) string {
 func TestALostAnswerIsFoundOut(t *testing.T) {
 	for _, way := range withFunction {
 		t.Run(way.name, func(t *testing.T) {
-			url := secretly(pgtest.Database(t))
+			url := serverOfItsOwn(t)
 			proxy := pgtest.NewProxy(t, addressOf(t, url))
 			store, b := openBackendStore(t, through(proxy, url), Options{})
 			other := openStore(t, url)
@@ -117,7 +117,7 @@ func TestALostAnswerIsFoundOut(t *testing.T) {
 func TestOnlyAServerThatCannotBeReachedLeavesACommitUnknown(t *testing.T) {
 	for _, committed := range []bool{true, false} {
 		t.Run(fmt.Sprintf("committed: %v", committed), func(t *testing.T) {
-			url := secretly(pgtest.Database(t))
+			url := serverOfItsOwn(t)
 			proxy := pgtest.NewProxy(t, addressOf(t, url))
 			store, b := openBackendStore(t, through(proxy, url), impatient())
 			b.notifier.close() // its answers look like that of a commit
@@ -161,7 +161,7 @@ func TestOnlyAServerThatCannotBeReachedLeavesACommitUnknown(t *testing.T) {
 
 // G8: a result that is cut off in its middle is read on from there.
 func TestAQueryThatIsCutGoesOnBehindItsLastRow(t *testing.T) {
-	url := secretly(pgtest.Database(t))
+	url := serverOfItsOwn(t)
 	proxy := pgtest.NewProxy(t, addressOf(t, url))
 	writer := openStore(t, url)
 	for range 5 {

@@ -243,7 +243,7 @@ func TestACommitThatNoStandbyHasIsNotAcknowledged(t *testing.T) {
 
 // G24: a cursor is of the log that it was counted in.
 func TestACursorIsNotWrittenIntoALogThatLacksItsHead(t *testing.T) {
-	url := secretly(pgtest.Database(t))
+	url := serverOfItsOwn(t)
 	store, b := openBackendStore(t, url, Options{})
 	appendFacts(t, store, batchOf(5, "there")...)
 	claim, err := b.ClaimStream(t.Context(), "counted", factstr.DurableQuery{Text: "{}", Exact: "{}"})

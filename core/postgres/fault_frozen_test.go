@@ -13,7 +13,6 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/childtest"
-	"github.com/factstr/factstr-go/core/postgres/pgtest"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -115,7 +114,7 @@ func TestAnotherClientThatStoppedInTheMiddleOfACommitIsEvicted(t *testing.T) {
 		} {
 			t.Run(fmt.Sprintf("%s, lock timeout %v", name, lockTimeout), func(t *testing.T) {
 				t.Parallel()
-				url := secretly(pgtest.Database(t))
+				url := serverOfItsOwn(t)
 				store, b := openBackendStore(t, url, Options{LockTimeout: lockTimeout})
 				appendFacts(t, store, batchOf(1, "before")...)
 				stop(t, openRaw(t, url), lockKey("append", b.schema, ""))
@@ -129,7 +128,7 @@ func TestAnotherClientThatStoppedInTheMiddleOfACommitIsEvicted(t *testing.T) {
 
 // G5: a store that stopped in the middle of its commit, and goes on after others, is not committed twice and not lost.
 func TestAStoreThatStoppedInTheMiddleOfACommitGoesOnLater(t *testing.T) {
-	url := secretly(pgtest.Database(t))
+	url := serverOfItsOwn(t)
 	store := openStore(t, url)
 	appendFacts(t, store, batchOf(1, "before")...)
 	child := childtest.Start(t, "freezer", url)

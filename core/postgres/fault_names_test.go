@@ -38,7 +38,7 @@ func namesBackend(t testing.TB, raw rawSQL) (pid string) {
 
 // G21 G22: nobody took the name meanwhile, so the stream goes on with the generation that it has.
 func TestADurableStreamWhoseLockConnectionIsCutGoesOn(t *testing.T) {
-	url := secretly(pgtest.Database(t))
+	url := serverOfItsOwn(t)
 	store, other := openStore(t, url), openStore(t, url)
 	durable, stream := followDurably(t, store, "cut", 0)
 	raw := openRaw(t, url)
@@ -134,7 +134,7 @@ func TestDurableStreamsResumeBehindTheirCursorAfterARestart(t *testing.T) {
 // Many names on a slow line are taken again at once, not one after the other.
 func TestManyDurableNamesAreTakenAgainTogether(t *testing.T) {
 	const many = 200
-	url := secretly(pgtest.Database(t))
+	url := serverOfItsOwn(t)
 	proxy := pgtest.NewProxy(t, addressOf(t, url))
 	store := openStore(t, through(proxy, url))
 	followers, streams := make([]*follower, many), make([]*factstr.EventStream, many)
@@ -159,7 +159,7 @@ func TestManyDurableNamesAreTakenAgainTogether(t *testing.T) {
 
 // A name that can't be taken again yet is nobody else's trouble.
 func TestADurableNameThatIsStuckLeavesTheOthersAlone(t *testing.T) {
-	url := secretly(pgtest.Database(t))
+	url := serverOfItsOwn(t)
 	store := openStore(t, url)
 	stuck, stuckStream := followDurably(t, store, "stuck", 0)
 	free, freeStream := followDurably(t, store, "free", 0)
@@ -218,7 +218,7 @@ func holdANameAndSayWhatIsDelivered(side *childtest.Side, arguments []string) er
 
 // G22: a holder that stopped is taken over, and finds out when it goes on.
 func TestAHolderThatStoppedIsTakenOverAndEndsWhenItGoesOn(t *testing.T) {
-	url := secretly(pgtest.Database(t))
+	url := serverOfItsOwn(t)
 	store := openStore(t, url)
 	appendFacts(t, store, batchOf(1, "before")...)
 	child := childtest.Start(t, "name holder", url, "frozen")

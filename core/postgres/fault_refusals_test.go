@@ -65,7 +65,6 @@ func TestAServerThatLetsNobodyInSaysWhy(t *testing.T) {
 	} {
 		t.Run(each.name, func(t *testing.T) {
 			_, err := Open(t.Context(), each.url, impatient())
-			t.Log(err)
 			wantFailure(t, err, each.code, each.reason, each.words...)
 			if each.code == factstr.CodeUnsupportedFormat {
 				return
@@ -298,7 +297,7 @@ func TestAnAcknowledgedAppendSurvivesACrashWithAsynchronousCommitOnTheRole(t *te
 
 // A statement that the server gives up is not committed.
 func TestAStatementTimeoutOfTheRoleIsATimeout(t *testing.T) {
-	url := secretly(pgtest.Database(t))
+	url := serverOfItsOwn(t)
 	first := openStore(t, url)
 	appendFacts(t, first, batchOf(1, "before")...)
 	setDatabase(t, url, "statement_timeout", "200ms")

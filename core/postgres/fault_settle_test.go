@@ -15,7 +15,7 @@ import (
 func TestABackendThatIsStillThereIsRecognizedInEveryDateStyle(t *testing.T) {
 	for _, style := range []string{"ISO, MDY", "SQL, DMY", "German", "Postgres, DMY"} {
 		t.Run(style, func(t *testing.T) {
-			url := secretly(pgtest.Database(t))
+			url := serverOfItsOwn(t)
 			setDatabase(t, url, "DateStyle", style)
 			setDatabase(t, url, "TimeZone", "Asia/Shanghai")
 			proxy := pgtest.NewProxy(t, addressOf(t, url))

@@ -32,6 +32,12 @@ func long(t testing.TB, short string) bool {
 // secretly gives a URL a password that the server does not ask for.
 func secretly(url string) string { return pgtest.WithUser(url, "postgres", secret) }
 
+// serverOfItsOwn returns the URL of a server whose connections are neither encrypted nor anybody else's.
+func serverOfItsOwn(t testing.TB) string {
+	t.Helper()
+	return secretly(pgtest.New(t, pgtest.Options{}).URL())
+}
+
 func through(proxy *pgtest.Proxy, url string) string {
 	return pgtest.WithAddress(url, proxy.Address())
 }

@@ -16,6 +16,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/childtest"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 // Appenders say what every append of theirs was answered. Their accounts are compared with the log.
@@ -234,7 +235,7 @@ func (book *accounts) note(t *testing.T, line string) {
 func readLog(t *testing.T, store *factstr.Store) (records []factstr.EventRecord) {
 	t.Helper()
 	for {
-		page := query(t, store, factstr.AllEvents().After(uint64(len(records))).AtMost(10_000))
+		page := facttest.Query(t, store, factstr.AllEvents().After(uint64(len(records))).AtMost(10_000))
 		records = append(records, page.EventRecords...)
 		if len(page.EventRecords) < 10_000 {
 			return records

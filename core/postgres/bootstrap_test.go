@@ -11,6 +11,7 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -32,7 +33,7 @@ func bootstrap(t testing.TB, server, name string, options Options) *factstr.Stor
 	if err != nil {
 		t.Fatalf("bootstrap: %v", err)
 	}
-	t.Cleanup(func() { closeStore(t, store) })
+	t.Cleanup(func() { facttest.Close(t, store) })
 	return store
 }
 
@@ -40,9 +41,9 @@ func refusedBootstrap(t testing.TB, server, name string, options Options, code f
 	t.Helper()
 	store, err := Bootstrap(t.Context(), server, name, options)
 	if err == nil {
-		closeStore(t, store)
+		facttest.Close(t, store)
 	}
-	return wantError(t, err, code, words...)
+	return facttest.WantError(t, err, code, words...)
 }
 
 func TestBootstrapCreatesADatabaseOnceAndKeepsWhatIsInIt(t *testing.T) { // G1 G2
@@ -51,23 +52,23 @@ func TestBootstrapCreatesADatabaseOnceAndKeepsWhatIsInIt(t *testing.T) { // G1 G
 	name := newDatabaseName(t, server)
 	for round := range 3 {
 		store := bootstrap(t, server, name, Options{})
-		if got := appendFacts(t, store, batchOf(2, "a")...); got.FirstSequenceNumber != uint64(2*round+1) {
+		if got := facttest.Append(t, store, facttest.Batch(2, "a")...); got.FirstSequenceNumber != uint64(2*round+1) {
 			t.Errorf("round %d: appended at %d", round, got.FirstSequenceNumber)
 		}
 		if got := replayed(t, store, fmt.Sprint(round), factstr.AllEvents()); len(got) != round+1 {
 			t.Errorf("round %d: %v", round, got)
 		}
-		closeStore(t, store)
+		facttest.Close(t, store)
 	}
 	// It is there by its name as it was given, and nothing came into the database that it was created from.
-	if records := queryAll(t, openStore(t, pgtest.WithDatabase(server, name))); len(records) != 6 {
+	if records := facttest.All(t, openStore(t, pgtest.WithDatabase(server, name))); len(records) != 6 {
 		t.Errorf("%d facts", len(records))
 	}
 	if got := openRaw(t, server).catalog("public"); len(got) != 0 {
 		t.Errorf("beside it there is %v", got)
 	}
 	// In a schema of its own there is another store.
-	if got := appendFacts(t, bootstrap(t, server, name, Options{Schema: "app"}), batchOf(1, "a")...); got.FirstSequenceNumber != 1 {
+	if got := facttest.Append(t, bootstrap(t, server, name, Options{Schema: "app"}), facttest.Batch(1, "a")...); got.FirstSequenceNumber != 1 {
 		t.Errorf("in a schema: %+v", got)
 	}
 }
@@ -87,10 +88,10 @@ func TestBootstrapsAtTheSameTimeMakeOneDatabase(t *testing.T) { // G2
 					t.Errorf("round %d: %v", round, err)
 					return
 				}
-				if _, err := store.Append(t.Context(), batchOf(2, fmt.Sprint(i))); err != nil {
+				if _, err := store.Append(t.Context(), facttest.Batch(2, fmt.Sprint(i))); err != nil {
 					t.Errorf("round %d: %v", round, err)
 				}
-				closeStore(t, store)
+				facttest.Close(t, store)
 			})
 		}
 		close(start)
@@ -119,7 +120,7 @@ func TestDatabaseNamesThatNeedQuotingAreRefused(t *testing.T) {
 	name := newDatabaseName(t, server)
 	long := name + strings.Repeat("_", 63-len(name))
 	t.Cleanup(func() { _ = pgtest.Exec(context.Background(), server, "DROP DATABASE "+quoted(long)+" WITH (FORCE)") })
-	appendFacts(t, bootstrap(t, server, long, Options{}), batchOf(1, "a")...)
+	facttest.Append(t, bootstrap(t, server, long, Options{}), facttest.Batch(1, "a")...)
 	if got := raw.one("SELECT count(*) FROM pg_database WHERE datname = $1", long); got != "1" {
 		t.Errorf("%s databases have the name of 63 bytes", got)
 	}
@@ -144,7 +145,7 @@ func TestFactsLandInTheDatabaseThatBootstrapNames(t *testing.T) {
 		for way, options := range map[string]Options{"alone": {}, "with direct_url": {DirectURL: server}} {
 			name := newDatabaseName(t, pgtest.WithDatabase(base+"?"+query, own))
 			store := bootstrap(t, server, name, options)
-			appendFacts(t, store, batchOf(2, "a")...)
+			facttest.Append(t, store, facttest.Batch(2, "a")...)
 			if got := fmt.Sprint(replayed(t, store, "projection", factstr.AllEvents())); got != "[[1 2]]" {
 				t.Errorf("%s, %s: %s", server, way, got)
 			}
@@ -173,16 +174,16 @@ func TestARoleThatMayNotCreateDatabasesIsToldSo(t *testing.T) {
 	}
 	// One that is there it opens, as far as its rights there go.
 	role, as := newRole(t, server)
-	closeStore(t, bootstrap(t, server, name, Options{Schema: "app"}))
+	facttest.Close(t, bootstrap(t, server, name, Options{Schema: "app"}))
 	in := openRaw(t, pgtest.WithDatabase(server, name))
 	in.exec(strings.ReplaceAll(applicationRights, "{role}", role))
-	appendFacts(t, bootstrap(t, as, name, Options{Schema: "app"}), batchOf(1, "a")...)
+	facttest.Append(t, bootstrap(t, as, name, Options{Schema: "app"}), facttest.Batch(1, "a")...)
 	in.exec("DROP OWNED BY " + role)
 	// One that may.
 	role, as = newRole(t, server)
 	raw.exec("ALTER ROLE " + role + " CREATEDB")
 	own := newDatabaseName(t, server)
-	appendFacts(t, bootstrap(t, as, own, Options{Schema: "app"}), batchOf(1, "a")...)
+	facttest.Append(t, bootstrap(t, as, own, Options{Schema: "app"}), facttest.Batch(1, "a")...)
 	if got := raw.one("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = $1", own); got != role {
 		t.Errorf("the owner is %s", got)
 	}
@@ -213,7 +214,7 @@ func TestAServerThatIsNotThereIsToldWithinTheTimeLimit(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = Bootstrap(ctx, "postgres://u@"+silent.Addr().String()+"/d", "app", Options{})
-	wantError(t, err, factstr.CodeCancelled)
+	facttest.WantError(t, err, factstr.CodeCancelled)
 	server := pgtest.Database(t)
 	failure := refusedBootstrap(t, pgtest.WithDatabase(server, "no_such_database"), "app", Options{}, factstr.CodeBackendFailure, "no_such_database")
 	if failure.Reason != factstr.ReasonMissingPath {
@@ -231,8 +232,8 @@ func TestBootstrapWaitsForTheTemplateToBeFree(t *testing.T) {
 	go func() {
 		store, err := Bootstrap(t.Context(), server, name, Options{})
 		if err == nil {
-			_, err = store.Append(t.Context(), batchOf(1, "a"))
-			closeStore(t, store)
+			_, err = store.Append(t.Context(), facttest.Batch(1, "a"))
+			facttest.Close(t, store)
 		}
 		opened <- err
 	}()
@@ -261,8 +262,8 @@ func TestBootstrapMakesADatabaseOfUnicodeOnEveryServer(t *testing.T) {
 		raw.exec("DROP DATABASE template1")
 		raw.exec("CREATE DATABASE template1 TEMPLATE template0 IS_TEMPLATE true ENCODING '" + encoding + "'")
 		store := bootstrap(t, server.URL(), "app_"+strings.ToLower(encoding), Options{})
-		appendFacts(t, store, fact("Überweisung 送金", `{"note":"🎉"}`))
-		if records := queryAll(t, store); len(records) != 1 || records[0].EventType != "Überweisung 送金" {
+		facttest.Append(t, store, facttest.Fact("Überweisung 送金", `{"note":"🎉"}`))
+		if records := facttest.All(t, store); len(records) != 1 || records[0].EventType != "Überweisung 送金" {
 			t.Errorf("%v", records)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/internal/rusttest"
 	"github.com/factstr/factstr-go/core/jsonvalue"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
@@ -53,7 +54,7 @@ func twice(t *testing.T, run func(t *testing.T, store *factstr.Store)) {
 
 func TestEveryFactOfTheRustStoreComesBackAsItIsStored(t *testing.T) { // G1 G6 G14
 	twice(t, func(t *testing.T, store *factstr.Store) {
-		expected, records := readRustAnswers(t), queryAll(t, store)
+		expected, records := readRustAnswers(t), facttest.All(t, store)
 		payloads, rustTimes, ourTimes := rusttest.NewComparison(t, deviations, "payload"), []string{}, []string{}
 		if len(records) != len(expected.Events) {
 			t.Fatalf("%d facts, %d expected", len(records), len(expected.Events))
@@ -92,7 +93,7 @@ func TestDurableCursorsOfTheRustStoreGoOnWhereTheyWere(t *testing.T) { // G19 G2
 	url, expected := restoreFixture(t), readRustAnswers(t)
 	store := openStore(t, url)
 	rusttest.CheckResumes(t, store, expected, deviations)
-	closeStore(t, store)
+	facttest.Close(t, store)
 	// The Rust store compares the text that it wrote byte by byte: it must still stand there.
 	raw := openRaw(t, url)
 	for _, cursor := range expected.Cursors {
@@ -116,9 +117,9 @@ func TestACursorWhoseQueryIsSpelledInAnotherWayGoesOnAndKeepsItsText(t *testing.
 	url := pgtest.Database(t)
 	store, raw := openStore(t, url), openRaw(t, url)
 	for range 3 {
-		appendFacts(t, store, fact("a", `{"n":1e16,"m":[1]}`))
+		facttest.Append(t, store, facttest.Fact("a", `{"n":1e16,"m":[1]}`))
 	}
-	query := payloadQuery(`{"n":1e16,"m":[1]}`)
+	query := facttest.PayloadQuery(`{"n":1e16,"m":[1]}`)
 	query.Filters[0].EventTypes = []string{"a"}
 	for i, text := range []string{
 		`{"filters":[{"event_types":["a"],"payload_predicates":[{"m":[1],"n":1e16}]}],"min_sequence_number":null}`,
@@ -133,12 +134,12 @@ func TestACursorWhoseQueryIsSpelledInAnotherWayGoesOnAndKeepsItsText(t *testing.
 		if got := raw.one("SELECT event_query, last_processed_sequence_number FROM durable_stream_cursors WHERE durable_stream_id = $1", name); got != text+"|3" {
 			t.Errorf("%s became %s", text, got)
 		}
-		_, err := store.StreamToDurable(t.Context(), factstr.DurableStream{Name: name}, payloadQuery(`{"n":1e16,"m":[1]}`), newDeliveries(t))
-		wantError(t, err, factstr.CodeDurableStreamQueryMismatch, name)
+		_, err := store.StreamToDurable(t.Context(), factstr.DurableStream{Name: name}, facttest.PayloadQuery(`{"n":1e16,"m":[1]}`), facttest.NewDeliveries(t))
+		facttest.WantError(t, err, factstr.CodeDurableStreamQueryMismatch, name)
 	}
 	for _, text := range []string{"", "not even JSON", "null", "[]", `{"filters":null}`, `{"filters":[{"event_types":["a"],"payload_predicates":[{"m":[1],"n":1e16}]}],"min_sequence_number":null} x`} {
 		raw.exec("UPDATE durable_stream_cursors SET event_query = '" + text + "' WHERE durable_stream_id = 'cursor 0'; DELETE FROM factstr_durable_streams")
-		_, err := store.StreamToDurable(t.Context(), factstr.DurableStream{Name: "cursor 0"}, query, newDeliveries(t))
-		wantError(t, err, factstr.CodeDurableStreamQueryMismatch, "cursor 0")
+		_, err := store.StreamToDurable(t.Context(), factstr.DurableStream{Name: "cursor 0"}, query, facttest.NewDeliveries(t))
+		facttest.WantError(t, err, factstr.CodeDurableStreamQueryMismatch, "cursor 0")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -106,7 +107,7 @@ func TestASilentServerKeepsNobodyWaiting(t *testing.T) {
 				eventually(t, "an append", func() bool { return l.append(context.Background(), store, 2) == nil })
 				must(t, l.append(context.Background(), direct, 1))
 			}
-			records := queryAll(t, direct)
+			records := facttest.All(t, direct)
 			l.wantCodes(l.check(records), factstr.CodeBackendFailure, factstr.CodeCommitUnknown, factstr.CodeTimeout)
 			live.reach(t, uint64(len(records)))
 			durable.reach(t, uint64(len(records)))
@@ -142,7 +143,7 @@ func TestADeadlineTellsWhetherAGroupHadTakenTheAppend(t *testing.T) {
 	wantFailure(t, within(t, "the answer", taken), factstr.CodeCommitUnknown, "")
 	proxy.Heal()
 	eventually(t, "an append", func() bool { return l.append(context.Background(), store, 2) == nil })
-	l.check(queryAll(t, store))
+	l.check(facttest.All(t, store))
 }
 
 // G15: a connection that listens and hears nothing any more is no reason to miss a commit.
@@ -164,7 +165,7 @@ func TestPollingDeliversWhatADeadListenerDoesNotHear(t *testing.T) {
 	must(t, err)
 	must(t, server.PauseBackend(pid))
 	for n := range uint64(5) {
-		appendFacts(t, other, batchOf(1, "heard of by polling")...)
+		facttest.Append(t, other, facttest.Batch(1, "heard of by polling")...)
 		live.reach(t, n+1)
 	}
 	// Ended, it is replaced by one that hears.
@@ -173,6 +174,6 @@ func TestPollingDeliversWhatADeadListenerDoesNotHear(t *testing.T) {
 	eventually(t, "another listener", func() bool {
 		return raw.one("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'deaf' AND query LIKE 'LISTEN%'") == "1"
 	})
-	appendFacts(t, other, batchOf(1, "heard")...)
+	facttest.Append(t, other, facttest.Batch(1, "heard")...)
 	live.reach(t, 6)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -28,7 +29,7 @@ func openBackendStore(t testing.TB, url string, options Options) (*factstr.Store
 		return inner
 	})
 	must(t, err)
-	t.Cleanup(func() { closeStore(t, store) })
+	t.Cleanup(func() { facttest.Close(t, store) })
 	return store, b
 }
 
@@ -70,7 +71,7 @@ func TestACommitThatIsCutAnywhereIsSettled(t *testing.T) {
 				}
 				t.Logf("%d commits were cut", cuts)
 			}
-			l.wantCodes(l.check(queryAll(t, store)))
+			l.wantCodes(l.check(facttest.All(t, store)))
 		})
 	}
 }
@@ -91,19 +92,19 @@ func TestALostAnswerIsFoundOut(t *testing.T) {
 			store, b := openBackendStore(t, through(proxy, url), Options{})
 			other := openStore(t, url)
 			b.function = way.function
-			appendFacts(t, store, batchOf(1, "first")...)
-			appendFacts(t, other, batchOf(1, "of another store")...)
+			facttest.Append(t, store, facttest.Batch(1, "first")...)
+			facttest.Append(t, other, facttest.Batch(1, "of another store")...)
 			// ReadyForQuery outside a transaction follows the commit.
 			lost := proxy.HookOnce(pgtest.FromServer, "Z\x00\x00\x00\x05I", pgtest.CutBefore)
 			if !way.function {
 				lost = proxy.HookOnce(pgtest.FromServer, "COMMIT\x00", pgtest.CutBefore)
 			}
-			result := appendFacts(t, store, batchOf(2, "answer is lost")...)
+			result := facttest.Append(t, store, facttest.Batch(2, "answer is lost")...)
 			within(t, "the cut", lost)
 			if result.FirstSequenceNumber != 3 || result.LastSequenceNumber != 4 {
 				t.Errorf("%+v, want 3 to 4", result)
 			}
-			if result := appendFacts(t, store, batchOf(1, "after")...); result.FirstSequenceNumber != 5 {
+			if result := facttest.Append(t, store, facttest.Batch(1, "after")...); result.FirstSequenceNumber != 5 {
 				t.Errorf("the next append is at %d", result.FirstSequenceNumber)
 			}
 			if head := headOfLog(t, other); head != 5 {
@@ -121,8 +122,8 @@ func TestOnlyAServerThatCannotBeReachedLeavesACommitUnknown(t *testing.T) {
 			proxy := pgtest.NewProxy(t, addressOf(t, url))
 			store, b := openBackendStore(t, through(proxy, url), impatient())
 			b.notifier.close() // its answers look like that of a commit
-			appendFacts(t, store, batchOf(1, "first")...)
-			appendFacts(t, store, batchOf(1, "second")...)
+			facttest.Append(t, store, facttest.Batch(1, "first")...)
+			facttest.Append(t, store, facttest.Batch(1, "second")...)
 			direction, contained := pgtest.FromClient, "is not known"
 			if committed {
 				direction, contained = pgtest.FromServer, "Z\x00\x00\x00\x05I"
@@ -139,12 +140,12 @@ func TestOnlyAServerThatCannotBeReachedLeavesACommitUnknown(t *testing.T) {
 				return pgtest.Pass
 			})
 			begun := time.Now()
-			_, err := store.Append(context.Background(), batchOf(2, "is not known"))
+			_, err := store.Append(context.Background(), facttest.Batch(2, "is not known"))
 			wantFailure(t, err, factstr.CodeCommitUnknown, "")
 			if took := time.Since(begun); took > 8*time.Second {
 				t.Errorf("the answer took %v", took)
 			}
-			_, err = store.Append(context.Background(), batchOf(1, "refused"))
+			_, err = store.Append(context.Background(), facttest.Batch(1, "refused"))
 			wantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonConnection)
 			proxy.Hook(nil)
 			proxy.Heal()
@@ -152,7 +153,7 @@ func TestOnlyAServerThatCannotBeReachedLeavesACommitUnknown(t *testing.T) {
 			if committed {
 				want = 5
 			}
-			if result := appendFacts(t, store, batchOf(1, "after")...); result.FirstSequenceNumber != want {
+			if result := facttest.Append(t, store, facttest.Batch(1, "after")...); result.FirstSequenceNumber != want {
 				t.Errorf("appended at %d, want %d", result.FirstSequenceNumber, want)
 			}
 		})
@@ -165,13 +166,13 @@ func TestAQueryThatIsCutGoesOnBehindItsLastRow(t *testing.T) {
 	proxy := pgtest.NewProxy(t, addressOf(t, url))
 	writer := openStore(t, url)
 	for range 5 {
-		appendFacts(t, writer, batchOf(1000, "cut")...)
+		facttest.Append(t, writer, facttest.Batch(1000, "cut")...)
 	}
 	cuts := 0
 	for at := 0; at < 600_000; at += 20_000 + rand.IntN(20_000) {
 		store := openStore(t, through(proxy, url))
 		proxy.CutAfter(pgtest.FromServer, at)
-		result := queryAll(t, store)
+		result := facttest.All(t, store)
 		if len(result) != 5000 {
 			t.Fatalf("cut after %d bytes: %d facts", at, len(result))
 		}
@@ -189,7 +190,7 @@ func TestAQueryThatIsCutGoesOnBehindItsLastRow(t *testing.T) {
 	_, err := store.Query(t.Context(), factstr.AllEvents())
 	wantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonConnection)
 	proxy.Heal()
-	if n := len(queryAll(t, store)); n != 5000 {
+	if n := len(facttest.All(t, store)); n != 5000 {
 		t.Errorf("%d facts after the proxy healed", n)
 	}
 }
@@ -228,7 +229,7 @@ func TestBackendsKilledInTheMiddleOfCommitsLoseAndDoubleNothing(t *testing.T) {
 	within(t, "a success", l.success())
 	stopVictim()
 	stopOther()
-	records := queryAll(t, reader)
+	records := facttest.All(t, reader)
 	codes := l.check(records)
 	l.wantCodes(codes, factstr.CodeBackendFailure)
 	live.reach(t, uint64(len(records)))

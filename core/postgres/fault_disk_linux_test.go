@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -29,7 +30,7 @@ func TestAFullDiskRefusesAppends(t *testing.T) {
 		if n > 10_000 {
 			t.Fatal("the disk does not get full")
 		}
-		if _, err = store.Append(t.Context(), []factstr.NewEvent{fact("large", dense())}); err == nil {
+		if _, err = store.Append(t.Context(), []factstr.NewEvent{facttest.Fact("large", dense())}); err == nil {
 			head++
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -80,7 +81,7 @@ func TestAFailoverToASynchronousStandbyLosesNothing(t *testing.T) {
 	}
 	stopFirst()
 	stopSecond()
-	records := queryAll(t, reader)
+	records := facttest.All(t, reader)
 	codes := l.check(records)
 	l.wantCodes(codes, factstr.CodeBackendFailure, factstr.CodeReadOnly, factstr.CodeCommitUnknown)
 	live.reach(t, uint64(len(records)))
@@ -94,33 +95,33 @@ func TestAFailoverThatLosesCommitsIsToldToStreamsThatHadThem(t *testing.T) {
 	primary, standby := pair(t)
 	url := pgtest.WithAddress(secretly(primary.URL()), bothHosts(primary.Address(), standby.Address()))
 	store, other := openStore(t, url), openStore(t, url)
-	appendFacts(t, store, batchOf(5, "kept")...)
+	facttest.Append(t, store, facttest.Batch(5, "kept")...)
 	live, ahead := newFollower(5), newFollower(0)
 	liveStream, err := store.StreamAll(t.Context(), live)
 	must(t, err)
-	durableStream := durableStream(t, other, "ahead", factstr.AllEvents(), ahead)
+	durableStream := facttest.DurableStream(t, other, "ahead", factstr.AllEvents(), ahead)
 	ahead.reach(t, 5)
 	waitForCursor(t, primary, 5)
 	waitForStandby(t, primary, standby)
 	setSystem(t, standby, "primary_conninfo", "")
 	gone := openRaw(t, primary.URL())
 	eventually(t, "the end of replication", func() bool { return gone.one("SELECT count(*) FROM pg_stat_replication") == "0" })
-	appendFacts(t, store, batchOf(3, "lost")...)
+	facttest.Append(t, store, facttest.Batch(3, "lost")...)
 	live.reach(t, 8)
 	ahead.reach(t, 8)
 	must(t, primary.Kill())
 	must(t, standby.Promote())
-	result := appendFacts(t, store, batchOf(2, "after")...)
+	result := facttest.Append(t, store, facttest.Batch(2, "after")...)
 	if result.FirstSequenceNumber != 6 {
 		t.Errorf("appended at %d, the standby ends at 5", result.FirstSequenceNumber)
 	}
-	wantFailure(t, waitEnd(t, liveStream), factstr.CodeLogTruncated, "")
-	wantFailure(t, waitEnd(t, durableStream), factstr.CodeLogTruncated, "")
+	wantFailure(t, facttest.WaitEnd(t, liveStream), factstr.CodeLogTruncated, "")
+	wantFailure(t, facttest.WaitEnd(t, durableStream), factstr.CodeLogTruncated, "")
 	// Registered again, it goes on behind the cursor that the standby had.
 	again, stream := followDurably(t, other, "ahead", 5)
 	again.reach(t, 7)
 	end(t, stream)
-	for i, record := range queryAll(t, other) {
+	for i, record := range facttest.All(t, other) {
 		if want := []string{"kept", "kept", "kept", "kept", "kept", "after", "after"}[i]; record.EventType != want {
 			t.Errorf("fact %d is %s, want %s", i+1, record.EventType, want)
 		}
@@ -134,7 +135,7 @@ func TestAHostThatVanishedDoesNotKeepTheOtherOneFromBeingFound(t *testing.T) {
 	options := impatient()
 	options.ConnectTimeout, options.ResponseTimeout = time.Second, 4*time.Second
 	store := openStoreWith(t, pgtest.WithAddress(secretly(primary.URL()), bothHosts(gone.Address(), standby.Address())), options)
-	appendFacts(t, store, batchOf(1, "before")...)
+	facttest.Append(t, store, facttest.Batch(1, "before")...)
 	live := follow(t, store)
 	durable, stream := followDurably(t, store, "vanished", 0)
 	waitForStandby(t, primary, standby)
@@ -143,7 +144,7 @@ func TestAHostThatVanishedDoesNotKeepTheOtherOneFromBeingFound(t *testing.T) {
 	must(t, primary.Kill())
 	must(t, standby.Promote())
 	eventually(t, "an append after the failover", func() bool {
-		_, err := store.Append(context.Background(), batchOf(1, "after"))
+		_, err := store.Append(context.Background(), facttest.Batch(1, "after"))
 		keepsSecrets(t, err)
 		return err == nil
 	})
@@ -196,7 +197,7 @@ func TestAStoreFollowsAnAddressThatIsSwitchedOver(t *testing.T) {
 	primary, standby := pair(t)
 	r := newRelay(t, primary.Address())
 	store := openStore(t, pgtest.WithAddress(secretly(primary.URL()), r.listener.Addr().String()))
-	appendFacts(t, store, batchOf(2, "before")...)
+	facttest.Append(t, store, facttest.Batch(2, "before")...)
 	live := follow(t, store)
 	durable, stream := followDurably(t, store, "switched", 0)
 	must(t, queryAtOnce(store, 16))
@@ -205,10 +206,10 @@ func TestAStoreFollowsAnAddressThatIsSwitchedOver(t *testing.T) {
 	r.target.Store(standby.Address())
 	setSystem(t, standby, "default_transaction_read_only", "off")
 	must(t, standby.Promote())
-	_, err := store.Append(t.Context(), batchOf(1, "refused"))
+	_, err := store.Append(t.Context(), facttest.Batch(1, "refused"))
 	wantFailure(t, err, factstr.CodeReadOnly, "", "primary")
 	for n := range uint64(20) {
-		if result := appendFacts(t, store, batchOf(1, "after")...); result.FirstSequenceNumber != 3+n {
+		if result := facttest.Append(t, store, facttest.Batch(1, "after")...); result.FirstSequenceNumber != 3+n {
 			t.Fatalf("appended at %d, want %d", result.FirstSequenceNumber, 3+n)
 		}
 		if head := headOfLog(t, store); head != 3+n {
@@ -228,12 +229,12 @@ func TestACommitThatNoStandbyHasIsNotAcknowledged(t *testing.T) {
 	setSystem(t, primary, "synchronous_standby_names", "*")
 	options := impatient()
 	store := openStoreWith(t, secretly(primary.URL()), options)
-	appendFacts(t, store, batchOf(1, "before")...)
+	facttest.Append(t, store, facttest.Batch(1, "before")...)
 	standby.Pause()
-	_, err := store.Append(context.Background(), batchOf(1, "waits"))
+	_, err := store.Append(context.Background(), facttest.Batch(1, "waits"))
 	wantFailure(t, err, factstr.CodeCommitUnknown, "")
 	standby.Resume()
-	result := appendFacts(t, store, batchOf(1, "after")...)
+	result := facttest.Append(t, store, facttest.Batch(1, "after")...)
 	if result.FirstSequenceNumber != 3 {
 		t.Errorf("appended at %d, want behind the fact that is there now", result.FirstSequenceNumber)
 	}
@@ -245,7 +246,7 @@ func TestACommitThatNoStandbyHasIsNotAcknowledged(t *testing.T) {
 func TestACursorIsNotWrittenIntoALogThatLacksItsHead(t *testing.T) {
 	url := serverOfItsOwn(t)
 	store, b := openBackendStore(t, url, Options{})
-	appendFacts(t, store, batchOf(5, "there")...)
+	facttest.Append(t, store, facttest.Batch(5, "there")...)
 	claim, err := b.ClaimStream(t.Context(), "counted", factstr.DurableQuery{Text: "{}", Exact: "{}"})
 	must(t, err)
 	defer claim.Release()

@@ -13,6 +13,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/childtest"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -54,7 +55,7 @@ func freezeInTheMiddleOfACommit(side *childtest.Side, arguments []string) error 
 	b.function = false
 	side.Say("ready")
 	side.Await()
-	result, err := store.Append(ctx, []factstr.NewEvent{fact("frozen", `{}`)})
+	result, err := store.Append(ctx, []factstr.NewEvent{facttest.Fact("frozen", `{}`)})
 	side.Say("%d %v", result.FirstSequenceNumber, err)
 	return store.Close(ctx)
 }
@@ -79,7 +80,7 @@ func openConfigured(ctx context.Context, url string, options Options, change fun
 func wantAppendSoon(t testing.TB, store *factstr.Store) factstr.AppendResult {
 	t.Helper()
 	for begun := time.Now(); ; {
-		result, err := store.Append(context.Background(), batchOf(1, "others"))
+		result, err := store.Append(context.Background(), facttest.Batch(1, "others"))
 		keepsSecrets(t, err)
 		switch took := time.Since(begun); {
 		case took > 5*time.Second:
@@ -116,7 +117,7 @@ func TestAnotherClientThatStoppedInTheMiddleOfACommitIsEvicted(t *testing.T) {
 				t.Parallel()
 				url := serverOfItsOwn(t)
 				store, b := openBackendStore(t, url, Options{LockTimeout: lockTimeout})
-				appendFacts(t, store, batchOf(1, "before")...)
+				facttest.Append(t, store, facttest.Batch(1, "before")...)
 				stop(t, openRaw(t, url), lockKey("append", b.schema, ""))
 				if result := wantAppendSoon(t, store); result.FirstSequenceNumber != 2 {
 					t.Errorf("appended at %d, want 2", result.FirstSequenceNumber)
@@ -130,7 +131,7 @@ func TestAnotherClientThatStoppedInTheMiddleOfACommitIsEvicted(t *testing.T) {
 func TestAStoreThatStoppedInTheMiddleOfACommitGoesOnLater(t *testing.T) {
 	url := serverOfItsOwn(t)
 	store := openStore(t, url)
-	appendFacts(t, store, batchOf(1, "before")...)
+	facttest.Append(t, store, facttest.Batch(1, "before")...)
 	child := childtest.Start(t, "freezer", url)
 	child.Expect("ready")
 	child.Tell("go")
@@ -142,7 +143,7 @@ func TestAStoreThatStoppedInTheMiddleOfACommitGoesOnLater(t *testing.T) {
 	child.Tell("go on")
 	child.Expect("3 <nil>")
 	child.Finish()
-	records := queryAll(t, store)
+	records := facttest.All(t, store)
 	if len(records) != 3 || records[2].EventType != "frozen" {
 		t.Errorf("the log holds %d facts: %v", len(records), records)
 	}

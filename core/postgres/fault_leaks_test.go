@@ -9,6 +9,7 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -91,7 +92,7 @@ func TestNothingIsLeftOfAStoreThatWasClosed(t *testing.T) {
 		"cuts": func(proxy *pgtest.Proxy, store *factstr.Store) {
 			for range 5 {
 				proxy.Cut()
-				appendFacts(t, store, batchOf(1, "after a cut")...)
+				facttest.Append(t, store, facttest.Batch(1, "after a cut")...)
 				must(t, queryAtOnce(store, 8))
 			}
 		},
@@ -99,7 +100,7 @@ func TestNothingIsLeftOfAStoreThatWasClosed(t *testing.T) {
 			must(t, server.Kill())
 			must(t, server.StartAgain())
 			eventually(t, "an append", func() bool {
-				_, err := store.Append(context.Background(), batchOf(1, "after a restart"))
+				_, err := store.Append(context.Background(), facttest.Batch(1, "after a restart"))
 				return err == nil
 			})
 		},
@@ -107,7 +108,7 @@ func TestNothingIsLeftOfAStoreThatWasClosed(t *testing.T) {
 			ctx, cancel := context.WithCancel(context.Background())
 			for range 20 {
 				go func() { _, _ = store.Query(ctx, factstr.AllEvents()) }()
-				go func() { _, _ = store.Append(ctx, batchOf(1, "given up")) }()
+				go func() { _, _ = store.Append(ctx, facttest.Batch(1, "given up")) }()
 				go func() { _, _ = store.StreamAllDurable(ctx, factstr.DurableStream{Name: "given up"}, newFollower(0)) }()
 			}
 			cancel()
@@ -116,7 +117,7 @@ func TestNothingIsLeftOfAStoreThatWasClosed(t *testing.T) {
 			proxy.BlackHole()
 			for range 3 {
 				ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
-				_, _ = store.Append(ctx, batchOf(1, "given up"))
+				_, _ = store.Append(ctx, facttest.Batch(1, "given up"))
 				_, _ = store.Query(ctx, factstr.AllEvents())
 				cancel()
 			}
@@ -135,7 +136,7 @@ func TestNothingIsLeftOfAStoreThatWasClosed(t *testing.T) {
 				traces := watchTraces(t, server, application)
 				store, err := Open(t.Context(), through(proxy, secretly(server.URL())), options)
 				must(t, err)
-				appendFacts(t, store, batchOf(3, "before")...)
+				facttest.Append(t, store, facttest.Batch(3, "before")...)
 				_, err = store.StreamAll(t.Context(), newFollower(3))
 				must(t, err)
 				_, durable := followDurably(t, store, "followed", 0)
@@ -175,7 +176,7 @@ func TestNothingIsLeftOfAStoreThatWasNotOpened(t *testing.T) {
 		o.Schema = schema
 		store, err := Open(t.Context(), url, o)
 		if err == nil {
-			closeStore(t, store)
+			facttest.Close(t, store)
 		}
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/childtest"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -46,7 +47,7 @@ func TestADurableStreamWhoseLockConnectionIsCutGoesOn(t *testing.T) {
 	for n := range uint64(3) {
 		before := namesBackend(t, raw)
 		raw.exec("SELECT pg_terminate_backend(" + before + ", 10000)")
-		appendFacts(t, other, batchOf(1, "cut")...)
+		facttest.Append(t, other, facttest.Batch(1, "cut")...)
 		durable.reach(t, n+1)
 		eventually(t, "another connection that holds the name", func() bool { return namesBackend(t, raw) != before })
 		eventually(t, "the cursor", func() bool {
@@ -68,7 +69,7 @@ func TestADurableStreamThatWasTakenOverEnds(t *testing.T) {
 	proxy := pgtest.NewProxy(t, server.Address())
 	store, b := openBackendStore(t, through(proxy, secretly(server.URL())), impatient())
 	other := openStore(t, secretly(server.URL()))
-	appendFacts(t, other, batchOf(3, "before")...)
+	facttest.Append(t, other, facttest.Batch(3, "before")...)
 	entered, release := make(chan struct{}, 10), make(chan struct{})
 	var deliveries atomic.Int64
 	stream, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "taken"}, factstr.HandleFunc(func(context.Context, []factstr.EventRecord) error {
@@ -94,11 +95,11 @@ func TestADurableStreamThatWasTakenOverEnds(t *testing.T) {
 		return err == nil
 	})
 	f.reach(t, 3)
-	appendFacts(t, other, batchOf(2, "after")...)
+	facttest.Append(t, other, facttest.Batch(2, "after")...)
 	f.reach(t, 5)
 	proxy.Heal()
 	close(release)
-	wantFailure(t, waitEnd(t, stream), factstr.CodeDurableStreamLost, "")
+	wantFailure(t, facttest.WaitEnd(t, stream), factstr.CodeDurableStreamLost, "")
 	if n := deliveries.Load(); n != 1 {
 		t.Errorf("%d deliveries, want none after the one that was in flight", n)
 	}
@@ -119,7 +120,7 @@ func TestDurableStreamsResumeBehindTheirCursorAfterARestart(t *testing.T) {
 		head := uint64(10 * round)
 		durable, stream := followDurably(t, store, "resumed", head)
 		for n := range uint64(5) {
-			appendFacts(t, store, batchOf(2, "resumed")...)
+			facttest.Append(t, store, facttest.Batch(2, "resumed")...)
 			durable.reach(t, head+2*n+2)
 		}
 		must(t, stream.Close(t.Context()))
@@ -148,7 +149,7 @@ func TestManyDurableNamesAreTakenAgainTogether(t *testing.T) {
 	eventually(t, "all names on another connection", func() bool {
 		return raw.one("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())") == fmt.Sprint(many)
 	})
-	appendFacts(t, store, batchOf(1, "after")...)
+	facttest.Append(t, store, facttest.Batch(1, "after")...)
 	for i := range many {
 		followers[i].reach(t, 1)
 		wantRunning(t, streams[i])
@@ -176,14 +177,14 @@ func TestADurableNameThatIsStuckLeavesTheOthersAlone(t *testing.T) {
 	})
 	raw.exec("SELECT pg_terminate_backend(" + holder + ", 10000)")
 	must(t, within(t, "the lock", got))
-	appendFacts(t, store, batchOf(1, "free")...)
+	facttest.Append(t, store, facttest.Batch(1, "free")...)
 	free.reach(t, 1)
 	// Longer than a proof lasts.
 	// Longer than a proof lasts, the other name is proven to be held.
 	eventually(t, "other proofs", func() bool {
 		return len(raw.rows("SELECT 1 FROM pg_locks JOIN pg_stat_activity a USING (pid) WHERE locktype = 'advisory' AND granted AND pid <> $1 AND now() - backend_start > interval '4 s'", waiting.PID())) == 1
 	})
-	appendFacts(t, store, batchOf(1, "free")...)
+	facttest.Append(t, store, facttest.Batch(1, "free")...)
 	free.reach(t, 2)
 	_, third := followDurably(t, store, "third", 0)
 	end(t, third)
@@ -220,13 +221,13 @@ func holdANameAndSayWhatIsDelivered(side *childtest.Side, arguments []string) er
 func TestAHolderThatStoppedIsTakenOverAndEndsWhenItGoesOn(t *testing.T) {
 	url := serverOfItsOwn(t)
 	store := openStore(t, url)
-	appendFacts(t, store, batchOf(1, "before")...)
+	facttest.Append(t, store, facttest.Batch(1, "before")...)
 	child := childtest.Start(t, "name holder", url, "frozen")
 	child.Expect("delivered 1")
 	child.Expect("ready")
 	child.Signal(syscall.SIGSTOP)
 	stopped := time.Now()
-	appendFacts(t, store, batchOf(1, "missed")...)
+	facttest.Append(t, store, facttest.Batch(1, "missed")...)
 	f := newFollower(1)
 	var stream *factstr.EventStream
 	eventually(t, "taking over", func() bool {
@@ -240,7 +241,7 @@ func TestAHolderThatStoppedIsTakenOverAndEndsWhenItGoesOn(t *testing.T) {
 		t.Errorf("it took %v", took)
 	}
 	f.reach(t, 2)
-	appendFacts(t, store, batchOf(1, "after")...)
+	facttest.Append(t, store, facttest.Batch(1, "after")...)
 	f.reach(t, 3)
 	child.Signal(syscall.SIGCONT)
 	child.Expect("ended DurableStreamLost")

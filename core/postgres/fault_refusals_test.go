@@ -8,6 +8,7 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -17,7 +18,7 @@ import (
 func wantStillWorks(t testing.TB, store *factstr.Store) {
 	t.Helper()
 	head := headOfLog(t, store)
-	if result := appendFacts(t, store, batchOf(2, "still works")...); result.FirstSequenceNumber != head+1 {
+	if result := facttest.Append(t, store, facttest.Batch(2, "still works")...); result.FirstSequenceNumber != head+1 {
 		t.Errorf("appended at %d, want %d", result.FirstSequenceNumber, head+1)
 	}
 	if now := headOfLog(t, store); now != head+2 {
@@ -84,7 +85,7 @@ func TestAServerWithoutAFreeConnectionSaysSo(t *testing.T) {
 	raw.exec("GRANT ALL ON SCHEMA public TO plain")
 	url := server.URLAs("plain", secret, "postgres")
 	store := openStoreWith(t, url, impatient())
-	appendFacts(t, store, batchOf(1, "before")...)
+	facttest.Append(t, store, facttest.Batch(1, "before")...)
 	live := follow(t, store)
 	durable, stream := followDurably(t, store, "full", 0)
 	// The rest is taken, and the store's own connections are ended while it is.
@@ -94,7 +95,7 @@ func TestAServerWithoutAFreeConnectionSaysSo(t *testing.T) {
 	_, err := Open(t.Context(), url, impatient())
 	wantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonConnection, "max_connections")
 	others = append(others, takeBackends(t, raw, url, others)...)
-	_, err = store.Append(t.Context(), batchOf(1, "refused"))
+	_, err = store.Append(t.Context(), facttest.Batch(1, "refused"))
 	wantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonConnection, "max_connections")
 	_, err = store.Query(t.Context(), factstr.AllEvents())
 	wantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonConnection, "max_connections")
@@ -102,7 +103,7 @@ func TestAServerWithoutAFreeConnectionSaysSo(t *testing.T) {
 		must(t, other.Close(t.Context()))
 	}
 	eventually(t, "a free connection", func() bool {
-		_, err := store.Append(context.Background(), batchOf(1, "after"))
+		_, err := store.Append(context.Background(), facttest.Batch(1, "after"))
 		keepsSecrets(t, err)
 		return err == nil
 	})
@@ -139,18 +140,18 @@ func TestAReadOnlyServerIsReadAndRefusesAppends(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	url := secretly(server.URL())
 	before := openStore(t, url)
-	appendFacts(t, before, batchOf(2, "before")...)
+	facttest.Append(t, before, facttest.Batch(2, "before")...)
 	live := follow(t, before)
 	setSystem(t, server, "default_transaction_read_only", "on")
 	opened := openStore(t, url)
 	for _, store := range []*factstr.Store{before, opened} {
-		_, err := store.Append(t.Context(), batchOf(1, "refused"))
+		_, err := store.Append(t.Context(), facttest.Batch(1, "refused"))
 		wantFailure(t, err, factstr.CodeReadOnly, "", "primary")
-		_, err = store.AppendIf(t.Context(), batchOf(1, "refused"), factstr.AllEvents(), factstr.Version(2))
+		_, err = store.AppendIf(t.Context(), facttest.Batch(1, "refused"), factstr.AllEvents(), factstr.Version(2))
 		wantFailure(t, err, factstr.CodeReadOnly, "")
 		_, err = store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "refused"}, newFollower(0))
 		wantFailure(t, err, factstr.CodeReadOnly, "")
-		if n := len(queryAll(t, store)); n != 2 {
+		if n := len(facttest.All(t, store)); n != 2 {
 			t.Errorf("%d facts", n)
 		}
 	}
@@ -169,13 +170,13 @@ func TestAReadOnlyServerIsReadAndRefusesAppends(t *testing.T) {
 func TestAStandbyIsReadUntilItIsPromoted(t *testing.T) {
 	primary, standby := pair(t)
 	writer := openStore(t, secretly(primary.URL()))
-	appendFacts(t, writer, batchOf(3, "before")...)
+	facttest.Append(t, writer, facttest.Batch(3, "before")...)
 	waitForStandby(t, primary, standby)
 	reader := openStore(t, secretly(standby.URL()))
 	live := follow(t, reader)
-	appendFacts(t, writer, batchOf(2, "replicated")...)
+	facttest.Append(t, writer, facttest.Batch(2, "replicated")...)
 	live.reach(t, 5)
-	_, err := reader.Append(t.Context(), batchOf(1, "refused"))
+	_, err := reader.Append(t.Context(), facttest.Batch(1, "refused"))
 	wantFailure(t, err, factstr.CodeReadOnly, "", "primary")
 	_, err = reader.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "refused"}, newFollower(0))
 	wantFailure(t, err, factstr.CodeReadOnly, "")
@@ -232,13 +233,13 @@ func TestSettingsOfARoleDoNotBreakTheStore(t *testing.T) {
 			for _, way := range withFunction {
 				b.function = way.function
 				for n := range 3 {
-					l := appendFacts(t, store, batchOf(n+1, "first")...)
-					appendFacts(t, other, batchOf(1, "second")...)
-					if _, err := store.AppendIf(t.Context(), batchOf(1, "third"), factstr.OfTypes("first"), factstr.Version(l.LastSequenceNumber)); err != nil {
+					l := facttest.Append(t, store, facttest.Batch(n+1, "first")...)
+					facttest.Append(t, other, facttest.Batch(1, "second")...)
+					if _, err := store.AppendIf(t.Context(), facttest.Batch(1, "third"), factstr.OfTypes("first"), factstr.Version(l.LastSequenceNumber)); err != nil {
 						t.Fatalf("append_if: %v", err)
 					}
-					_, err := store.AppendIf(t.Context(), batchOf(1, "third"), factstr.OfTypes("first"), factstr.Version(l.LastSequenceNumber-1+2))
-					wantError(t, err, factstr.CodeConditionalAppendConflict)
+					_, err := store.AppendIf(t.Context(), facttest.Batch(1, "third"), factstr.OfTypes("first"), factstr.Version(l.LastSequenceNumber-1+2))
+					facttest.WantError(t, err, factstr.CodeConditionalAppendConflict)
 				}
 			}
 			head := headOfLog(t, store)
@@ -255,8 +256,8 @@ func TestSettingsOfARoleDoNotBreakTheStore(t *testing.T) {
 				live.reach(t, head+2)
 			}
 			end(t, stream)
-			closeStore(t, store)
-			closeStore(t, other)
+			facttest.Close(t, store)
+			facttest.Close(t, other)
 		})
 	}
 }
@@ -278,7 +279,7 @@ func TestAnAcknowledgedAppendSurvivesACrashWithAsynchronousCommitOnTheRole(t *te
 			head := headOfLog(t, store)
 			durable, stream := followDurably(t, store, "cursor "+way.name, 0)
 			for range 20 {
-				result := appendFacts(t, store, batchOf(1, "kept")...)
+				result := facttest.Append(t, store, facttest.Batch(1, "kept")...)
 				head = result.LastSequenceNumber
 			}
 			durable.reach(t, head)
@@ -299,14 +300,14 @@ func TestAnAcknowledgedAppendSurvivesACrashWithAsynchronousCommitOnTheRole(t *te
 func TestAStatementTimeoutOfTheRoleIsATimeout(t *testing.T) {
 	url := serverOfItsOwn(t)
 	first := openStore(t, url)
-	appendFacts(t, first, batchOf(1, "before")...)
+	facttest.Append(t, first, facttest.Batch(1, "before")...)
 	setDatabase(t, url, "statement_timeout", "200ms")
 	store := openStore(t, url)
 	raw := openRaw(t, url)
 	raw.exec("BEGIN")
 	raw.exec("SET LOCAL statement_timeout = 0; LOCK TABLE events IN SHARE MODE")
 	begun := time.Now()
-	_, err := store.Append(t.Context(), batchOf(1, "given up"))
+	_, err := store.Append(t.Context(), facttest.Batch(1, "given up"))
 	wantFailure(t, err, factstr.CodeTimeout, "", "57014")
 	if took := time.Since(begun); took > 5*time.Second {
 		t.Errorf("it took %v", took)
@@ -335,7 +336,7 @@ func TestStreamsNeedNoNotifications(t *testing.T) {
 	live := follow(t, reader)
 	durable, stream := followDurably(t, reader, "mute", 0)
 	for n := range uint64(5) {
-		appendFacts(t, writer, batchOf(1, "unheard")...)
+		facttest.Append(t, writer, facttest.Batch(1, "unheard")...)
 		live.reach(t, n+1)
 		durable.reach(t, n+1)
 	}
@@ -347,7 +348,7 @@ func TestARoleIsToldWhatItMayNotDo(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	raw := openRaw(t, server.URL())
 	owner := openStore(t, secretly(server.URL()))
-	appendFacts(t, owner, batchOf(2, "before")...)
+	facttest.Append(t, owner, facttest.Batch(2, "before")...)
 	raw.exec("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
 	raw.exec("CREATE ROLE nothing LOGIN; CREATE ROLE reads LOGIN; CREATE ROLE writes LOGIN")
 	raw.exec("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reads, writes")
@@ -359,11 +360,11 @@ func TestARoleIsToldWhatItMayNotDo(t *testing.T) {
 	wantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonPermission, "42501")
 
 	reads := openStore(t, server.URLAs("reads", secret, "postgres"))
-	if n := len(queryAll(t, reads)); n != 2 {
+	if n := len(facttest.All(t, reads)); n != 2 {
 		t.Errorf("%d facts", n)
 	}
 	live := follow(t, reads)
-	_, err = reads.Append(t.Context(), batchOf(1, "refused"))
+	_, err = reads.Append(t.Context(), facttest.Batch(1, "refused"))
 	wantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonPermission, "42501")
 	_, err = reads.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "refused"}, newFollower(0))
 	wantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonPermission, "42501")
@@ -377,7 +378,7 @@ func TestARoleIsToldWhatItMayNotDo(t *testing.T) {
 
 	// Taken away while the store is open.
 	raw.exec("REVOKE INSERT ON events FROM writes")
-	_, err = writes.Append(t.Context(), batchOf(1, "refused"))
+	_, err = writes.Append(t.Context(), facttest.Batch(1, "refused"))
 	wantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonPermission, "42501")
 	raw.exec("GRANT INSERT ON events TO writes")
 	wantStillWorks(t, writes)

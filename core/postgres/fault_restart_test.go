@@ -6,6 +6,7 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -33,7 +34,7 @@ func TestARestartedServerIsNoFailureForIdleStores(t *testing.T) {
 			// Reads before the writer has met the new server: each finds all its connections dead.
 			must(t, queryAtOnce(asker, 4))
 			for n := range uint64(10) {
-				result, err := writer.Append(t.Context(), batchOf(2, "restarted"))
+				result, err := writer.Append(t.Context(), facttest.Batch(2, "restarted"))
 				must(t, err)
 				if want := head + 2*n + 1; result.FirstSequenceNumber != want {
 					t.Fatalf("appended at %d, want %d", result.FirstSequenceNumber, want)
@@ -45,7 +46,7 @@ func TestARestartedServerIsNoFailureForIdleStores(t *testing.T) {
 			end(t, stream)
 			// Resumed, it starts strictly after the cursor.
 			durable, stream = followDurably(t, writer, "idle", head+20)
-			appendFacts(t, reader, batchOf(1, "restarted")...)
+			facttest.Append(t, reader, facttest.Batch(1, "restarted")...)
 			durable.reach(t, head+21)
 			end(t, stream)
 		})
@@ -80,7 +81,7 @@ func queryAtOnce(store *factstr.Store, queries int) error {
 
 func end(t testing.TB, stream *factstr.EventStream) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), waitMax)
+	ctx, cancel := context.WithTimeout(context.Background(), facttest.WaitMax)
 	defer cancel()
 	must(t, stream.Close(ctx))
 }
@@ -110,7 +111,7 @@ func TestARestartDuringAppendsLosesAndDoublesNothing(t *testing.T) {
 	within(t, "a success", l.success())
 	stopFirst()
 	stopSecond()
-	records := queryAll(t, reader)
+	records := facttest.All(t, reader)
 	codes := l.check(records)
 	l.wantCodes(codes, factstr.CodeBackendFailure, factstr.CodeCommitUnknown)
 	live.reach(t, uint64(len(records)))
@@ -125,11 +126,11 @@ func TestAServerThatIsDownIsToldAtOnce(t *testing.T) {
 	for _, each := range stops {
 		t.Run(each.name, func(t *testing.T) {
 			store := openStore(t, secretly(server.URL()))
-			appendFacts(t, store, batchOf(1, "before")...)
+			facttest.Append(t, store, facttest.Batch(1, "before")...)
 			must(t, each.stop(server))
 			for range 2 {
 				begun := time.Now()
-				_, err := store.Append(t.Context(), batchOf(1, "refused"))
+				_, err := store.Append(t.Context(), facttest.Batch(1, "refused"))
 				wantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonConnection)
 				_, err = store.Query(t.Context(), factstr.AllEvents())
 				wantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonConnection)
@@ -166,5 +167,5 @@ func TestACommitThatAShutdownEndsIsCertainlyNotThere(t *testing.T) {
 	}
 	must(t, server.StartAgain())
 	wantStillWorks(t, store)
-	l.check(queryAll(t, store))
+	l.check(facttest.All(t, store))
 }

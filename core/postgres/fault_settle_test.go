@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -23,15 +24,15 @@ func TestABackendThatIsStillThereIsRecognizedInEveryDateStyle(t *testing.T) {
 			options := impatient()
 			options.LockTimeout = 10 * time.Second
 			store := openStoreWith(t, through(proxy, url), options)
-			appendFacts(t, store, batchOf(1, "first")...)
-			appendFacts(t, store, batchOf(1, "second")...)
+			facttest.Append(t, store, facttest.Batch(1, "first")...)
+			facttest.Append(t, store, facttest.Batch(1, "second")...)
 			// The commit waits for the lock when it is cut off, and would go on when it gets it.
 			raw := openRaw(t, url)
 			raw.exec("BEGIN")
 			raw.exec("LOCK TABLE events IN SHARE MODE") // it can be read
 			answers := make(chan error, 1)
 			go func() {
-				_, err := store.Append(context.Background(), batchOf(1, "once"))
+				_, err := store.Append(context.Background(), facttest.Batch(1, "once"))
 				answers <- err
 			}()
 			watcher := openRaw(t, url)

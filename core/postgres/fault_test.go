@@ -13,6 +13,7 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -60,7 +61,7 @@ func must(t testing.TB, err error) {
 func wantFailure(t testing.TB, err error, code factstr.Code, reason factstr.Reason, words ...string) {
 	t.Helper()
 	keepsSecrets(t, err)
-	if failure := wantError(t, err, code, words...); reason != "" && failure.Reason != reason {
+	if failure := facttest.WantError(t, err, code, words...); reason != "" && failure.Reason != reason {
 		t.Fatalf("error %v has the reason %q, want %q", err, failure.Reason, reason)
 	}
 }
@@ -91,9 +92,9 @@ func keepsSecrets(t testing.TB, err error) {
 // eventually asks again and again for what no event tells of.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(waitMax); !holds(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(facttest.WaitMax); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%s did not come true within %v", what, waitMax)
+			t.Fatalf("%s did not come true within %v", what, facttest.WaitMax)
 		}
 	}
 }
@@ -103,8 +104,8 @@ func within[T any](t testing.TB, what string, from <-chan T) (value T) {
 	t.Helper()
 	select {
 	case value = <-from:
-	case <-time.After(waitMax):
-		t.Fatalf("%s did not happen within %v", what, waitMax)
+	case <-time.After(facttest.WaitMax):
+		t.Fatalf("%s did not happen within %v", what, facttest.WaitMax)
 	}
 	return value
 }
@@ -266,7 +267,7 @@ func (f *follower) HandleStream(_ context.Context, batch []factstr.EventRecord) 
 // reach waits until a fact was delivered.
 func (f *follower) reach(t testing.TB, number uint64) {
 	t.Helper()
-	limit := time.NewTimer(waitMax)
+	limit := time.NewTimer(facttest.WaitMax)
 	defer limit.Stop()
 	for {
 		f.mu.Lock()
@@ -281,7 +282,7 @@ func (f *follower) reach(t testing.TB, number uint64) {
 		select {
 		case <-changed:
 		case <-limit.C:
-			t.Fatalf("%d was not delivered within %v, only %d", number, waitMax, last)
+			t.Fatalf("%d was not delivered within %v, only %d", number, facttest.WaitMax, last)
 		}
 	}
 }
@@ -300,8 +301,8 @@ func follow(t testing.TB, store *factstr.Store) *follower {
 func followDurably(t testing.TB, store *factstr.Store, name string, cursor uint64) (*follower, *factstr.EventStream) {
 	t.Helper()
 	f := newFollower(cursor)
-	stream := durableStream(t, store, name, factstr.AllEvents(), f)
-	waitReady(t, stream)
+	stream := facttest.DurableStream(t, store, name, factstr.AllEvents(), f)
+	facttest.WaitReady(t, stream)
 	return f, stream
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -18,8 +19,8 @@ import (
 func logWithRow(t testing.TB, url, schema, occurredAt, eventType, payload string) rawSQL {
 	t.Helper()
 	store := openStoreWith(t, url, Options{Schema: schema})
-	appendFacts(t, store, batchOf(3, "good")...)
-	closeStore(t, store)
+	facttest.Append(t, store, facttest.Batch(3, "good")...)
+	facttest.Close(t, store)
 	raw := openRaw(t, inSchema(url, schema))
 	raw.exec("INSERT INTO events VALUES (4, " + occurredAt + ", " + eventType + ", " + payload + ")")
 	raw.exec("INSERT INTO events VALUES (5, '2026-01-01T00:00:00Z', 'good', '{\"at\":5}')")
@@ -58,7 +59,7 @@ func TestUnusualRowsAreReadAsTheyAreStored(t *testing.T) { // G6 G13 G14
 			stored := raw.one("SELECT payload FROM events WHERE sequence_number = 4")
 			for i, options := range []factstr.Options{{}, {TailEvents: -1}} {
 				store := openStoreWith(t, url, Options{Schema: name, Options: options})
-				records := queryAll(t, store)
+				records := facttest.All(t, store)
 				if len(records) != 5+i || records[3].OccurredAt != c.spelled || records[3].EventType != c.eventType || string(records[3].Payload) != stored {
 					t.Fatalf("%d records, %q %q %.200s", len(records), records[3].OccurredAt, records[3].EventType, records[3].Payload)
 				}
@@ -66,13 +67,13 @@ func TestUnusualRowsAreReadAsTheyAreStored(t *testing.T) { // G6 G13 G14
 				if len(c.eventType) < 1000 && !strings.Contains(c.eventType, "\x01") {
 					filter.EventTypes = []string{c.eventType}
 				}
-				if got := fmt.Sprint(numbersOf(query(t, store, factstr.EventQuery{Filters: []factstr.EventFilter{filter}}).EventRecords)); got != "[4]" {
+				if got := fmt.Sprint(facttest.Numbers(facttest.Query(t, store, factstr.EventQuery{Filters: []factstr.EventFilter{filter}}).EventRecords)); got != "[4]" {
 					t.Errorf("matching: %s", got)
 				}
 				if got := fmt.Sprint(replayed(t, store, fmt.Sprint("projection ", i), factstr.AllEvents().After(0))); !strings.HasPrefix(got, "[[1 2 3] [4] [5]") {
 					t.Errorf("replay: %v", got)
 				}
-				if got := appendFacts(t, store, batchOf(1, "good")...); got.FirstSequenceNumber != uint64(6+i) {
+				if got := facttest.Append(t, store, facttest.Batch(1, "good")...); got.FirstSequenceNumber != uint64(6+i) {
 					t.Errorf("append: %+v", got)
 				}
 			}
@@ -88,29 +89,29 @@ func TestAHeadWithAnOddTimeIsAHead(t *testing.T) { // G9 G15 G16
 	url := pgtest.Database(t)
 	for _, at := range []string{"infinity", "-infinity", "4713-01-01T00:00:00Z BC", "294276-01-01T00:00:00Z", "0001-01-01T00:00:00Z"} {
 		t.Run(at, func(t *testing.T) {
-			closeStore(t, openStoreWith(t, url, Options{Schema: at}))
+			facttest.Close(t, openStoreWith(t, url, Options{Schema: at}))
 			raw := openRaw(t, inSchema(url, at))
 			raw.exec("INSERT INTO events VALUES (1, '" + at + "', 'odd', '{}')")
 			store, another := openStoreWith(t, url, Options{Schema: at}), openStoreWith(t, url, Options{Schema: at})
-			live := newDeliveries(t)
+			live := facttest.NewDeliveries(t)
 			if _, err := store.StreamAll(t.Context(), live); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := store.AppendIf(t.Context(), batchOf(1, "good"), factstr.OfTypes("odd"), nil); factstr.CodeOf(err) != factstr.CodeConditionalAppendConflict {
+			if _, err := store.AppendIf(t.Context(), facttest.Batch(1, "good"), factstr.OfTypes("odd"), nil); factstr.CodeOf(err) != factstr.CodeConditionalAppendConflict {
 				t.Errorf("append_if: %v", err)
 			}
-			if _, err := store.AppendIf(t.Context(), batchOf(1, "good"), factstr.OfTypes("odd"), factstr.Version(1)); err != nil {
+			if _, err := store.AppendIf(t.Context(), facttest.Batch(1, "good"), factstr.OfTypes("odd"), factstr.Version(1)); err != nil {
 				t.Errorf("append_if: %v", err)
 			}
-			if got := fmt.Sprint(live.next()); got != "[2]" {
+			if got := fmt.Sprint(live.Next()); got != "[2]" {
 				t.Errorf("%s", got)
 			}
 			// A head that changes its time while a store is open, behind a fact that the other store wrote.
 			raw.exec("INSERT INTO events VALUES (3, '" + at + "', 'odd', '{}')")
-			if got := appendFacts(t, another, batchOf(2, "good")...); got.FirstSequenceNumber != 4 {
+			if got := facttest.Append(t, another, facttest.Batch(2, "good")...); got.FirstSequenceNumber != 4 {
 				t.Errorf("append: %+v", got)
 			}
-			if got := fmt.Sprint(live.next(), live.next()); got != "[3] [4 5]" {
+			if got := fmt.Sprint(live.Next(), live.Next()); got != "[3] [4 5]" {
 				t.Errorf("%s", got)
 			}
 		})
@@ -120,20 +121,20 @@ func TestAHeadWithAnOddTimeIsAHead(t *testing.T) { // G9 G15 G16
 // Rows numbered 0 or below are nobody's facts: numbers start at 1.
 func TestRowsNumberedBelowOneAreNoFacts(t *testing.T) { // G2
 	url := pgtest.Database(t)
-	closeStore(t, openStore(t, url))
+	facttest.Close(t, openStore(t, url))
 	raw := openRaw(t, url)
 	raw.exec("INSERT INTO events SELECT n, now(), 'odd', '{}' FROM unnest(ARRAY[0, -1, -9223372036854775808]) n; INSERT INTO append_batches VALUES (-1, 0), (-5, 2)")
 	for _, options := range []factstr.Options{{}, {TailEvents: -1}} {
 		store := openStoreWith(t, url, Options{Options: options})
-		if records := queryAll(t, store); len(records) != 0 {
+		if records := facttest.All(t, store); len(records) != 0 {
 			t.Errorf("%+v", records)
 		}
-		if result := query(t, store, factstr.OfTypes("odd")); len(result.EventRecords) != 0 || result.CurrentContextVersion != nil {
+		if result := facttest.Query(t, store, factstr.OfTypes("odd")); len(result.EventRecords) != 0 || result.CurrentContextVersion != nil {
 			t.Errorf("%+v", result)
 		}
 	}
 	store := openStore(t, url)
-	if _, err := store.AppendIf(t.Context(), batchOf(1, "good"), factstr.OfTypes("odd"), nil); err != nil {
+	if _, err := store.AppendIf(t.Context(), facttest.Batch(1, "good"), factstr.OfTypes("odd"), nil); err != nil {
 		t.Errorf("append_if: %v", err)
 	}
 	for _, options := range []factstr.Options{{}, {TailEvents: -1}} {
@@ -143,7 +144,7 @@ func TestRowsNumberedBelowOneAreNoFacts(t *testing.T) { // G2
 	}
 	// A store without the marker is judged by its facts.
 	raw.exec("DELETE FROM store_metadata; DELETE FROM events WHERE sequence_number > 0; DELETE FROM append_batches")
-	if got := appendFacts(t, openStore(t, url), batchOf(1, "good")...); got.FirstSequenceNumber != 1 {
+	if got := facttest.Append(t, openStore(t, url), facttest.Batch(1, "good")...); got.FirstSequenceNumber != 1 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -167,16 +168,16 @@ func TestOddBoundariesGiveTheBatchesOfTheRustStore(t *testing.T) {
 				schema := fmt.Sprint(name, at)
 				store := openStoreWith(t, url, Options{Schema: schema})
 				for range 5 {
-					appendFacts(t, store, batchOf(1, "a")...)
+					facttest.Append(t, store, facttest.Batch(1, "a")...)
 				}
-				closeStore(t, store)
+				facttest.Close(t, store)
 				openRaw(t, inSchema(url, schema)).exec(c.change)
 				store = openStoreWith(t, url, Options{Schema: schema, Options: options})
 				if got := fmt.Sprint(replayed(t, store, "projection", factstr.AllEvents())); got != c.want {
 					t.Errorf("%s, want %s", got, c.want)
 				}
 				// The cursor is never beyond the end, where it would skip what comes next.
-				appendFacts(t, store, batchOf(1, "a")...)
+				facttest.Append(t, store, facttest.Batch(1, "a")...)
 				if got := fmt.Sprint(replayed(t, store, "projection", factstr.AllEvents())); name != "past the end" && got != "[[6]]" {
 					t.Errorf("then %s", got)
 				}
@@ -191,20 +192,20 @@ func TestABatchBeyondTheEndOfTheLogIsToldAndHoldsNobodyUp(t *testing.T) { // G5
 		t.Run(name, func(t *testing.T) {
 			url := pgtest.Database(t)
 			store, raw := openStore(t, url), openRaw(t, url)
-			appendFacts(t, store, batchOf(3, "a")...)
-			closeStore(t, store)
+			facttest.Append(t, store, facttest.Batch(3, "a")...)
+			facttest.Close(t, store)
 			raw.exec("DELETE FROM events WHERE sequence_number > 1; INSERT INTO append_batches VALUES (2, 3); " + remove)
 			store = openStoreWith(t, url, Options{LockTimeout: 500 * time.Millisecond})
-			ctx, cancel := context.WithTimeout(t.Context(), waitMax)
+			ctx, cancel := context.WithTimeout(t.Context(), facttest.WaitMax)
 			defer cancel()
-			_, err := store.Append(ctx, batchOf(2, "b"))
-			wantError(t, err, factstr.CodeCorrupt, "append_batches")
+			_, err := store.Append(ctx, facttest.Batch(2, "b"))
+			facttest.WantError(t, err, factstr.CodeCorrupt, "append_batches")
 			if got := raw.one("SELECT max(sequence_number) FROM events"); got != "1" {
 				t.Errorf("the log ends at %s", got)
 			}
 			// What needs no row goes on, and then so does the rest.
-			appendFacts(t, store, batchOf(1, "b")...)
-			if got := appendFacts(t, store, batchOf(2, "b")...); got.FirstSequenceNumber != 3 {
+			facttest.Append(t, store, facttest.Batch(1, "b")...)
+			if got := facttest.Append(t, store, facttest.Batch(2, "b")...); got.FirstSequenceNumber != 3 {
 				t.Errorf("%+v", got)
 			}
 		})
@@ -215,31 +216,31 @@ func TestABatchBeyondTheEndOfTheLogIsToldAndHoldsNobodyUp(t *testing.T) { // G5
 func TestRowsThatAreHiddenFromTheRoleHoldNobodyUp(t *testing.T) { // G5
 	url := pgtest.Database(t)
 	raw := openRaw(t, url)
-	appendFacts(t, openStoreWith(t, url, Options{Schema: "app"}), batchOf(1, "seen")...)
+	facttest.Append(t, openStoreWith(t, url, Options{Schema: "app"}), facttest.Batch(1, "seen")...)
 	role, as := newRole(t, url)
 	raw.exec(strings.ReplaceAll(applicationRights, "{role}", role) + `INSERT INTO app.events VALUES (2, now(), 'hidden', '{}');
 		ALTER TABLE app.events ENABLE ROW LEVEL SECURITY; CREATE POLICY seen ON app.events USING (event_type <> 'hidden') WITH CHECK (true)`)
 	store := openStoreWith(t, as, Options{Schema: "app", LockTimeout: 300 * time.Millisecond})
-	ctx, cancel := context.WithTimeout(t.Context(), waitMax)
+	ctx, cancel := context.WithTimeout(t.Context(), facttest.WaitMax)
 	defer cancel()
-	_, err := store.Append(ctx, batchOf(1, "a"))
-	wantError(t, err, factstr.CodeBusy, "nothing was written")
+	_, err := store.Append(ctx, facttest.Batch(1, "a"))
+	facttest.WantError(t, err, factstr.CodeBusy, "nothing was written")
 }
 
 func TestTheLastNumberOfAllIsGivenAndNoneBehindIt(t *testing.T) { // G2 G5
 	url := pgtest.Database(t)
-	closeStore(t, openStore(t, url))
+	facttest.Close(t, openStore(t, url))
 	openRaw(t, url).exec("INSERT INTO events VALUES (9223372036854775806, now(), 'odd', '{}')")
 	store, another := openStore(t, url), openStore(t, url)
-	_, err := store.Append(t.Context(), batchOf(2, "a"))
-	wantError(t, err, factstr.CodeBackendFailure, "sequence numbers")
-	if got := appendFacts(t, store, batchOf(1, "a")...); got.FirstSequenceNumber != factstr.SequenceMax {
+	_, err := store.Append(t.Context(), facttest.Batch(2, "a"))
+	facttest.WantError(t, err, factstr.CodeBackendFailure, "sequence numbers")
+	if got := facttest.Append(t, store, facttest.Batch(1, "a")...); got.FirstSequenceNumber != factstr.SequenceMax {
 		t.Errorf("%+v", got)
 	}
 	// The other one finds out from the server.
-	_, err = another.Append(t.Context(), batchOf(1, "a"))
-	wantError(t, err, factstr.CodeBackendFailure)
-	if got := fmt.Sprint(numbersOf(queryAll(t, another))); got != "[9223372036854775806 9223372036854775807]" {
+	_, err = another.Append(t.Context(), facttest.Batch(1, "a"))
+	facttest.WantError(t, err, factstr.CodeBackendFailure)
+	if got := fmt.Sprint(facttest.Numbers(facttest.All(t, another))); got != "[9223372036854775806 9223372036854775807]" {
 		t.Errorf("%s", got)
 	}
 }
@@ -247,17 +248,17 @@ func TestTheLastNumberOfAllIsGivenAndNoneBehindIt(t *testing.T) { // G2 G5
 func TestNumbersThatNobodyHasAreNoEnd(t *testing.T) { // G2 G3 G19
 	url := pgtest.Database(t)
 	raw := openRaw(t, url)
-	appendFacts(t, openStore(t, url), batchOf(4, "a")...)
+	facttest.Append(t, openStore(t, url), facttest.Batch(4, "a")...)
 	raw.exec("DELETE FROM events WHERE sequence_number IN (1, 3); INSERT INTO events VALUES (200000, now(), 'a', '{\"at\": 0}')")
 	for i, options := range []factstr.Options{{}, {TailEvents: -1}} {
 		store := openStoreWith(t, url, Options{Options: options})
-		if got := appendFacts(t, store, batchOf(1, "a")...); got.FirstSequenceNumber != uint64(200_001+i) {
+		if got := facttest.Append(t, store, facttest.Batch(1, "a")...); got.FirstSequenceNumber != uint64(200_001+i) {
 			t.Errorf("%+v", got)
 		}
 		if got := fmt.Sprint(replayed(t, store, fmt.Sprint(i), factstr.OfTypes("a"))); got != []string{"[[2 4] [200000] [200001]]", "[[2 4] [200000] [200001] [200002]]"}[i] {
 			t.Errorf("%s", got)
 		}
-		if result := query(t, store, payloadQuery(`{"at":0}`).After(2).AtMost(1)); len(result.EventRecords) != 1 || result.EventRecords[0].SequenceNumber != 200_000 {
+		if result := facttest.Query(t, store, facttest.PayloadQuery(`{"at":0}`).After(2).AtMost(1)); len(result.EventRecords) != 1 || result.EventRecords[0].SequenceNumber != 200_000 {
 			t.Errorf("%+v", result)
 		}
 	}

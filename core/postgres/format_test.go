@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -58,8 +59,8 @@ func isOfOurs(line string) bool { return strings.Contains(line, "factstr_") }
 func TestANewStoreIsWhatTheRustStoreMakes(t *testing.T) {
 	ours, rust := pgtest.Database(t), restoreFixture(t)
 	store := openStore(t, ours)
-	appendFacts(t, store, batchOf(1, "a")...)
-	appendFacts(t, store, batchOf(2, "b")...)
+	facttest.Append(t, store, facttest.Batch(1, "a")...)
+	facttest.Append(t, store, facttest.Batch(2, "b")...)
 	got, want := openRaw(t, ours).catalog("public"), openRaw(t, rust).catalog("public")
 	if len(want) < 25 {
 		t.Fatalf("the catalog of the fixture is %v", want)
@@ -91,15 +92,15 @@ func TestAppendsToADatabaseOfTheRustStoreStayInItsFormat(t *testing.T) { // G1 G
 	raw, expected := openRaw(t, url), readRustAnswers(t)
 	before := raw.catalog("public")
 	store := openStore(t, url)
-	if got := appendFacts(t, store, fact("one", `{"z":1,"a":"é"}`)); got != (factstr.AppendResult{FirstSequenceNumber: 206, LastSequenceNumber: 206, CommittedCount: 1}) {
+	if got := facttest.Append(t, store, facttest.Fact("one", `{"z":1,"a":"é"}`)); got != (factstr.AppendResult{FirstSequenceNumber: 206, LastSequenceNumber: 206, CommittedCount: 1}) {
 		t.Fatalf("%+v", got)
 	}
-	appendFacts(t, store, batchOf(100, "hundred")...)
+	facttest.Append(t, store, facttest.Batch(100, "hundred")...)
 	// A conflict consumes nothing.
-	_, err := store.AppendIf(t.Context(), batchOf(3, "none"), factstr.OfTypes("one"), nil)
-	wantError(t, err, factstr.CodeConditionalAppendConflict)
-	appendFacts(t, store, batchOf(2, "two")...)
-	closeStore(t, store)
+	_, err := store.AppendIf(t.Context(), facttest.Batch(3, "none"), factstr.OfTypes("one"), nil)
+	facttest.WantError(t, err, factstr.CodeConditionalAppendConflict)
+	facttest.Append(t, store, facttest.Batch(2, "two")...)
+	facttest.Close(t, store)
 
 	if got := raw.one("SELECT min(sequence_number), max(sequence_number), count(*) FROM events"); got != "1|308|308" {
 		t.Errorf("events %s", got)
@@ -133,7 +134,7 @@ func TestACursorThatTheRustStoreMovesIsWhereOursGoesOn(t *testing.T) { // G19 G2
 	url := pgtest.Database(t)
 	store, raw := openStore(t, url), openRaw(t, url)
 	for range 6 {
-		appendFacts(t, store, batchOf(1, "a")...)
+		facttest.Append(t, store, facttest.Batch(1, "a")...)
 	}
 	if got := fmt.Sprint(replayed(t, store, "ours", factstr.OfTypes("a"))); got != "[[1] [2] [3] [4] [5] [6]]" {
 		t.Errorf("new: %s", got)
@@ -151,7 +152,7 @@ func TestACursorThatTheRustStoreMovesIsWhereOursGoesOn(t *testing.T) { // G19 G2
 		t.Errorf("of the Rust store: %s", got)
 	}
 	// Our own table may get lost.
-	closeStore(t, store)
+	facttest.Close(t, store)
 	raw.exec("DROP TABLE factstr_durable_streams; UPDATE durable_stream_cursors SET last_processed_sequence_number = 3")
 	store = openStore(t, url)
 	for _, name := range []string{"ours", "rust"} {
@@ -190,7 +191,7 @@ func TestADenseStoreWhoseBatchesCoverTheLogGetsTheMarker(t *testing.T) { // G3 G
 			if got := raw.one("SELECT count(*) FROM pg_indexes WHERE schemaname = $1 AND indexname LIKE 'idx_events_%'", schema); got != "3" {
 				t.Errorf("%s of the store's three indexes are there", got)
 			}
-			appendFacts(t, store, batchOf(1, "sparse")...)
+			facttest.Append(t, store, facttest.Batch(1, "sparse")...)
 			if got := raw.one("SELECT max(last_sequence_number) FROM append_batches"); got != "205" {
 				t.Errorf("a single fact got a row of its own: %s", got)
 			}
@@ -208,7 +209,7 @@ func TestAStoreThatWasHalfCreatedIsCompleted(t *testing.T) { // G3
 		schema := fmt.Sprint("half ", i)
 		raw.exec("CREATE SCHEMA " + quoted(schema) + "; SET search_path = " + quoted(schema) + ";" + strings.Join(rustCreation[:i], ";"))
 		store := openStoreWith(t, url, Options{Schema: schema})
-		if got := appendFacts(t, store, batchOf(2, "a")...); got.FirstSequenceNumber != 1 {
+		if got := facttest.Append(t, store, facttest.Batch(2, "a")...); got.FirstSequenceNumber != 1 {
 			t.Errorf("after %d statements: %+v", i, got)
 		}
 		if got := fmt.Sprint(replayed(t, store, "new", factstr.AllEvents())); got != "[[1 2]]" {
@@ -220,7 +221,7 @@ func TestAStoreThatWasHalfCreatedIsCompleted(t *testing.T) { // G3
 		if got, want := in(schema), in("whole"); got != want {
 			t.Errorf("after %d statements the schema holds\n%s\nwant\n%s", i, got, want)
 		}
-		closeStore(t, store)
+		facttest.Close(t, store)
 	}
 }
 
@@ -305,7 +306,7 @@ func TestAForeignTableOfEventsIsRefusedAndNothingIsCreatedBesideIt(t *testing.T)
 		t.Errorf("the schema was\n%s\nand is\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
 	}
 	// Another schema of the same database is no concern of it.
-	appendFacts(t, openStoreWith(t, url, Options{Schema: "app"}), batchOf(1, "a")...)
+	facttest.Append(t, openStoreWith(t, url, Options{Schema: "app"}), facttest.Batch(1, "a")...)
 }
 
 // What compat.md calls foreign additions: things that others put beside the store's own tables. They stay, and nothing minds them.
@@ -343,10 +344,10 @@ func TestWhatOthersAddToTheDatabaseStaysAndDoesNotDisturb(t *testing.T) { // G2 
 			}
 			before := slices.DeleteFunc(raw.catalog("public"), isOfStore)
 			store, expected := openStore(t, url), readRustAnswers(t)
-			if result := query(t, store, factstr.OfTypes("money-deposited")); !slices.Equal(textsOfNumbers(result.EventRecords), expected.Queries[6].Result.Numbers) || expected.Queries[6].Label != "one type" {
-				t.Errorf("query: %v", numbersOf(result.EventRecords))
+			if result := facttest.Query(t, store, factstr.OfTypes("money-deposited")); !slices.Equal(textsOfNumbers(result.EventRecords), expected.Queries[6].Result.Numbers) || expected.Queries[6].Label != "one type" {
+				t.Errorf("query: %v", facttest.Numbers(result.EventRecords))
 			}
-			if got := appendFacts(t, store, fact("money-deposited", `{}`), fact("money-deposited", `{}`)); got.FirstSequenceNumber != 206 {
+			if got := facttest.Append(t, store, facttest.Fact("money-deposited", `{}`), facttest.Fact("money-deposited", `{}`)); got.FirstSequenceNumber != 206 {
 				t.Errorf("append: %+v", got)
 			}
 			if got := replayed(t, store, "stopped-in-middle", factstr.OfTypes("money-deposited")); len(got) != 11+1 || got[0][0] != "72" {
@@ -355,10 +356,10 @@ func TestWhatOthersAddToTheDatabaseStaysAndDoesNotDisturb(t *testing.T) { // G2 
 			if got := replayed(t, store, "another", factstr.AllEvents()); len(got) != 90 {
 				t.Errorf("replay: %d batches", len(got))
 			}
-			if records := queryAll(t, store); records[0].OccurredAt != "2026-11-23T15:12:22.282457Z" || string(records[99].Payload) != expected.Events[99].Payload {
+			if records := facttest.All(t, store); records[0].OccurredAt != "2026-11-23T15:12:22.282457Z" || string(records[99].Payload) != expected.Events[99].Payload {
 				t.Errorf("records: %+v", records[99])
 			}
-			closeStore(t, store)
+			facttest.Close(t, store)
 			if after := slices.DeleteFunc(raw.catalog("public"), isOfStore); !slices.Equal(before, after) {
 				t.Errorf("%v became %v", before, after)
 			}
@@ -376,7 +377,7 @@ func TestWhatOthersAddToTheDatabaseStaysAndDoesNotDisturb(t *testing.T) { // G2 
 
 func textsOfNumbers(records []factstr.EventRecord) []string {
 	var texts []string
-	for _, number := range numbersOf(records) {
+	for _, number := range facttest.Numbers(records) {
 		texts = append(texts, fmt.Sprint(number))
 	}
 	return texts
@@ -391,13 +392,13 @@ func TestSchemasMayHaveAnyName(t *testing.T) {
 	}
 	for i, name := range names {
 		store := openStoreWith(t, url, Options{Schema: name, ConnectionsMax: 1})
-		if got := appendFacts(t, store, batchOf(i%3+1, fmt.Sprint(i))...); got.FirstSequenceNumber != 1 {
+		if got := facttest.Append(t, store, facttest.Batch(i%3+1, fmt.Sprint(i))...); got.FirstSequenceNumber != 1 {
 			t.Errorf("%q: appended at %d", name, got.FirstSequenceNumber)
 		}
 		if got := replayed(t, store, "same name", factstr.OfTypes(fmt.Sprint(i))); len(got) != 1 || len(got[0]) != i%3+1 {
 			t.Errorf("%q: %v", name, got)
 		}
-		closeStore(t, store)
+		facttest.Close(t, store)
 		// By the option again, and by the URL alone.
 		catalog := raw.catalog(name)
 		for spelling, url := range map[string]string{"option": url, "search_path": inSchema(url, name)} {
@@ -406,10 +407,10 @@ func TestSchemasMayHaveAnyName(t *testing.T) {
 				options.Schema = name
 			}
 			store := openStoreWith(t, url, options)
-			if records := queryAll(t, store); len(records) != i%3+1 || records[0].EventType != fmt.Sprint(i) {
+			if records := facttest.All(t, store); len(records) != i%3+1 || records[0].EventType != fmt.Sprint(i) {
 				t.Errorf("%q by %s: %v", name, spelling, records)
 			}
-			closeStore(t, store)
+			facttest.Close(t, store)
 		}
 		if after := raw.catalog(name); !slices.Equal(after, catalog) || len(catalog) < 25 {
 			t.Errorf("%q: the schema was %v and is %v", name, catalog, after)
@@ -450,15 +451,15 @@ func TestAnySearchPathLeadsToOneStore(t *testing.T) {
 			}
 			store := openStoreWith(t, withSearchPath(url, path), Options{Schema: option, Options: factstr.Options{TailEvents: -1}})
 			before := raw.one("SELECT coalesce(max(sequence_number), 0) FROM " + quoted(c.schema) + ".events")
-			result := appendFacts(t, store, fact(path, `{"tags":["a"]}`), fact(path, `{}`))
+			result := facttest.Append(t, store, facttest.Fact(path, `{"tags":["a"]}`), facttest.Fact(path, `{}`))
 			if fmt.Sprint(result.FirstSequenceNumber-1) != before {
 				t.Errorf("appended at %d behind %s", result.FirstSequenceNumber, before)
 			}
 			// The condition meets facts that another store wrote meanwhile.
 			another := openStoreWith(t, url, Options{Schema: c.schema})
-			appendFacts(t, another, fact("another", `{}`))
-			matching := factstr.EventQuery{Filters: []factstr.EventFilter{{EventTypes: []string{path}, PayloadPredicates: jsonTexts(`{"tags":["a"]}`)}}}
-			if _, err := store.AppendIf(t.Context(), batchOf(1, path), matching, &result.FirstSequenceNumber); err != nil {
+			facttest.Append(t, another, facttest.Fact("another", `{}`))
+			matching := factstr.EventQuery{Filters: []factstr.EventFilter{{EventTypes: []string{path}, PayloadPredicates: facttest.JSONTexts(`{"tags":["a"]}`)}}}
+			if _, err := store.AppendIf(t.Context(), facttest.Batch(1, path), matching, &result.FirstSequenceNumber); err != nil {
 				t.Error(err)
 			}
 			if got := replayed(t, store, path, factstr.OfTypes(path)); len(got) != 2 {
@@ -504,14 +505,14 @@ func TestStoresThatAreCreatedAtTheSameTimeAreOneStore(t *testing.T) { // G2
 			opening.Go(func() {
 				<-start
 				store := openStoreWith(t, url, Options{Schema: schema})
-				appendFacts(t, store, batchOf(2, fmt.Sprint(i))...)
-				closeStore(t, store)
+				facttest.Append(t, store, facttest.Batch(2, fmt.Sprint(i))...)
+				facttest.Close(t, store)
 			})
 		}
 		close(start)
 		opening.Wait()
-		if records := queryAll(t, openStoreWith(t, url, Options{Schema: schema})); len(records) != 8 || records[7].SequenceNumber != 8 {
-			t.Fatalf("round %d: %v", round, numbersOf(records))
+		if records := facttest.All(t, openStoreWith(t, url, Options{Schema: schema})); len(records) != 8 || records[7].SequenceNumber != 8 {
+			t.Fatalf("round %d: %v", round, facttest.Numbers(records))
 		}
 	}
 }
@@ -538,7 +539,7 @@ func TestAStoreMayBeCreatedWhileTheRustStoreCreatesIt(t *testing.T) { // G2
 		for i := range 2 {
 			opening.Go(func() {
 				<-start
-				appendFacts(t, openStoreWith(t, url, Options{Schema: schema, ConnectionsMax: 1}), batchOf(2, fmt.Sprint(i))...)
+				facttest.Append(t, openStoreWith(t, url, Options{Schema: schema, ConnectionsMax: 1}), facttest.Batch(2, fmt.Sprint(i))...)
 			})
 		}
 		close(start)

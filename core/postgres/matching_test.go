@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/jsonvalue"
 	"github.com/factstr/factstr-go/core/memory"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
@@ -33,7 +34,7 @@ func newTwins(t *testing.T) *twins {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { closeStore(t, inMemory) })
+	t.Cleanup(func() { facttest.Close(t, inMemory) })
 	// Indexes are used although the table is small.
 	reading := openStoreWith(t, pgtest.WithParam(url, "options", "-c enable_seqscan=off"), Options{Options: factstr.Options{TailEvents: -1}})
 	return &twins{t, openStore(t, url), openStore(t, url), reading, inMemory}
@@ -41,7 +42,7 @@ func newTwins(t *testing.T) *twins {
 
 func (w *twins) append(events ...factstr.NewEvent) {
 	w.t.Helper()
-	if got, want := appendFacts(w.t, w.writing, events...), appendFacts(w.t, w.memory, events...); got != want {
+	if got, want := facttest.Append(w.t, w.writing, events...), facttest.Append(w.t, w.memory, events...); got != want {
 		w.t.Fatalf("append: %+v and %+v", got, want)
 	}
 }
@@ -69,7 +70,7 @@ func (w *twins) ask(query factstr.EventQuery) int {
 	if err != nil || wantErr != nil {
 		w.t.Fatalf("%s: %v and in memory %v", textOfQuery(query), err, wantErr)
 	}
-	if a, b := numbersOf(got.EventRecords), numbersOf(want.EventRecords); !reflect.DeepEqual(a, b) {
+	if a, b := facttest.Numbers(got.EventRecords), facttest.Numbers(want.EventRecords); !reflect.DeepEqual(a, b) {
 		w.t.Fatalf("%s: %v and in memory %v", textOfQuery(query), a, b)
 	}
 	if !reflect.DeepEqual(got.CurrentContextVersion, want.CurrentContextVersion) || !reflect.DeepEqual(got.LastReturnedSequenceNumber, want.LastReturnedSequenceNumber) {
@@ -104,27 +105,27 @@ func TestEveryVectorOfTheMatcherIsAnsweredByTheServerAsWell(t *testing.T) { // G
 	w := newTwins(t)
 	for _, v := range vectors {
 		// The server looks for the fact that the other store has just written.
-		w.append(fact(v.Name, v.Payload))
-		typed := payloadQuery(v.Predicate)
+		w.append(facttest.Fact(v.Name, v.Payload))
+		typed := facttest.PayloadQuery(v.Predicate)
 		typed.Filters[0].EventTypes = []string{v.Name}
-		if accepted := w.appendIf(batchOf(1, "not "+v.Name), typed, nil); accepted == v.Matches {
+		if accepted := w.appendIf(facttest.Batch(1, "not "+v.Name), typed, nil); accepted == v.Matches {
 			t.Errorf("%s: append_if was accepted: %v", v.Name, accepted)
 		}
 	}
 	for _, v := range vectors {
-		typed := payloadQuery(v.Predicate)
+		typed := facttest.PayloadQuery(v.Predicate)
 		typed.Filters[0].EventTypes = []string{v.Name}
 		if matches := w.ask(typed); matches == 1 != v.Matches {
 			t.Errorf("%s: %d match", v.Name, matches)
 		}
-		w.ask(payloadQuery(v.Predicate))
-		w.ask(payloadQuery(v.Payload))
+		w.ask(facttest.PayloadQuery(v.Predicate))
+		w.ask(facttest.PayloadQuery(v.Payload))
 	}
 	var all []string
 	for _, v := range vectors {
 		all = append(all, v.Predicate)
 	}
-	w.ask(payloadQuery(all...))
+	w.ask(facttest.PayloadQuery(all...))
 }
 
 // author writes random values from small alphabets, so that payloads and predicates often meet, in random spellings.
@@ -189,7 +190,7 @@ func (a author) filter() (filter factstr.EventFilter) {
 
 func (a author) events(count int) (events []factstr.NewEvent) {
 	for range count {
-		events = append(events, fact(a.eventType(), a.value(3)))
+		events = append(events, facttest.Fact(a.eventType(), a.value(3)))
 	}
 	return events
 }
@@ -237,7 +238,7 @@ func TestRandomQueriesAreAnsweredByTheServerAsByTheMatcher(t *testing.T) { // G7
 			w.append(events...)
 		}
 		last += uint64(len(events))
-		if w.appendIf([]factstr.NewEvent{fact(a.eventType(), a.value(2))}, context, before.CurrentContextVersion) {
+		if w.appendIf([]factstr.NewEvent{facttest.Fact(a.eventType(), a.value(2))}, context, before.CurrentContextVersion) {
 			accepted++
 			last++
 		} else {
@@ -255,7 +256,7 @@ func TestLargeQueriesAreAnsweredByTheServerAsByTheMatcher(t *testing.T) { // G7 
 	w := newTwins(t)
 	var events []factstr.NewEvent
 	for i := range 600 {
-		events = append(events, fact(fmt.Sprint("type ", i%150), fmt.Sprintf(`{"at":%d,"of":{"hundred":%d},"tags":["t%d","x"]}`, i, i%100, i%7)))
+		events = append(events, facttest.Fact(fmt.Sprint("type ", i%150), fmt.Sprintf(`{"at":%d,"of":{"hundred":%d},"tags":["t%d","x"]}`, i, i%100, i%7)))
 	}
 	w.append(events...)
 	types := func(count, step int) (types []string) {
@@ -281,15 +282,15 @@ func TestLargeQueriesAreAnsweredByTheServerAsByTheMatcher(t *testing.T) { // G7 
 		"10,000 predicates of types":      {{EventTypes: types(10, 1), PayloadPredicates: predicates(10_000, 1)}},
 		"1,001 predicates and a type":     {{PayloadPredicates: predicates(predicatesMax+1, 4)}, {EventTypes: types(1, 1)}},
 		"a type and a predicate":          {{EventTypes: types(2, 5)}, {PayloadPredicates: predicates(3, 7)}},
-		"types, and types and predicates": {{EventTypes: types(70, 2)}, {EventTypes: types(70, 1), PayloadPredicates: jsonTexts(`{"tags":["t3"]}`)}},
-		"types and predicates":            {{EventTypes: types(70, 2), PayloadPredicates: jsonTexts(`{"tags":["t1"]}`, `{"of":{"hundred":42}}`)}, {EventTypes: types(3, 1), PayloadPredicates: jsonTexts(`{"tags":["x"]}`)}},
+		"types, and types and predicates": {{EventTypes: types(70, 2)}, {EventTypes: types(70, 1), PayloadPredicates: facttest.JSONTexts(`{"tags":["t3"]}`)}},
+		"types and predicates":            {{EventTypes: types(70, 2), PayloadPredicates: facttest.JSONTexts(`{"tags":["t1"]}`, `{"of":{"hundred":42}}`)}, {EventTypes: types(3, 1), PayloadPredicates: facttest.JSONTexts(`{"tags":["x"]}`)}},
 		"1,000 filters":                   thousandFilters(),
 		"a filter that takes everything":  {{EventTypes: types(70, 2)}, {}},
-		"one that takes nothing":          {{EventTypes: []string{}}, {PayloadPredicates: jsonTexts(`{"of":{"hundred":7}}`)}},
+		"one that takes nothing":          {{EventTypes: []string{}}, {PayloadPredicates: facttest.JSONTexts(`{"of":{"hundred":7}}`)}},
 		"only ones that take nothing":     {{EventTypes: []string{}}, {PayloadPredicates: []json.RawMessage{}}},
-		"all objects":                     {{PayloadPredicates: jsonTexts(`{}`)}},
-		"a predicate that nothing has":    {{PayloadPredicates: jsonTexts(`{"at":-1}`)}},
-		"long predicates":                 {{PayloadPredicates: jsonTexts(`"`+strings.Repeat("x", 70_000)+`"`, `{"at":7}`)}},
+		"all objects":                     {{PayloadPredicates: facttest.JSONTexts(`{}`)}},
+		"a predicate that nothing has":    {{PayloadPredicates: facttest.JSONTexts(`{"at":-1}`)}},
+		"long predicates":                 {{PayloadPredicates: facttest.JSONTexts(`"`+strings.Repeat("x", 70_000)+`"`, `{"at":7}`)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w.t = t
@@ -298,13 +299,13 @@ func TestLargeQueriesAreAnsweredByTheServerAsByTheMatcher(t *testing.T) { // G7 
 				w.ask(query)
 			}
 			// Facts of the other store that match, and that do not.
-			for _, event := range []factstr.NewEvent{fact("type 0", `{"at":7,"of":{"hundred":7},"tags":["t1","t3","x"]}`), fact("nothing", `[]`)} {
+			for _, event := range []factstr.NewEvent{facttest.Fact("type 0", `{"at":7,"of":{"hundred":7},"tags":["t1","t3","x"]}`), facttest.Fact("nothing", `[]`)} {
 				known, err := w.memory.Query(t.Context(), query)
 				if err != nil {
 					t.Fatal(err)
 				}
 				w.append(event)
-				w.appendIf([]factstr.NewEvent{fact("result of "+name, `{"at":-7}`)}, query, known.CurrentContextVersion)
+				w.appendIf([]factstr.NewEvent{facttest.Fact("result of "+name, `{"at":-7}`)}, query, known.CurrentContextVersion)
 			}
 		})
 	}
@@ -312,7 +313,7 @@ func TestLargeQueriesAreAnsweredByTheServerAsByTheMatcher(t *testing.T) { // G7 
 
 func thousandFilters() (filters []factstr.EventFilter) {
 	for i := range factstr.FiltersMax {
-		filters = append(filters, factstr.EventFilter{EventTypes: []string{fmt.Sprint("type ", i)}, PayloadPredicates: jsonTexts(fmt.Sprintf(`{"at":%d}`, 2*i))})
+		filters = append(filters, factstr.EventFilter{EventTypes: []string{fmt.Sprint("type ", i)}, PayloadPredicates: facttest.JSONTexts(fmt.Sprintf(`{"at":%d}`, 2*i))})
 	}
 	return filters
 }

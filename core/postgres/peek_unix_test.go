@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -44,7 +45,7 @@ func TestALookAtAConnectionDoesNotWaitForItsReader(t *testing.T) {
 		if over {
 			t.Error("the connection seems to be over")
 		}
-	case <-time.After(waitMax):
-		t.Fatalf("a look took %v", waitMax)
+	case <-time.After(facttest.WaitMax):
+		t.Fatalf("a look took %v", facttest.WaitMax)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 	"github.com/factstr/factstr-go/core/storetest"
 )
@@ -155,12 +156,12 @@ func TestAStoreWorksThroughAPooler(t *testing.T) {
 	}
 	stopFirst()
 	stopSecond()
-	records := queryAll(t, second)
+	records := facttest.All(t, second)
 	l.wantCodes(l.check(records))
 	live.reach(t, uint64(len(records)))
 	durable.reach(t, uint64(len(records)))
 	end(t, stream)
-	if n := len(query(t, first, factstr.OfTypes("raced")).EventRecords); n != 20 {
+	if n := len(facttest.Query(t, first, factstr.OfTypes("raced")).EventRecords); n != 20 {
 		t.Errorf("%d facts of 20 races", n)
 	}
 }
@@ -173,7 +174,7 @@ func raceThrough(t testing.TB, round int, stores ...*factstr.Store) (won int) {
 	answers := make(chan error)
 	for _, store := range stores {
 		go func() {
-			_, err := store.AppendIf(context.Background(), []factstr.NewEvent{fact("raced", payload)}, context1, nil)
+			_, err := store.AppendIf(context.Background(), []factstr.NewEvent{facttest.Fact("raced", payload)}, context1, nil)
 			answers <- err
 		}()
 	}
@@ -225,7 +226,7 @@ func TestACommitThatIsCutBeforeThePoolerIsSettled(t *testing.T) {
 				}
 				t.Logf("%d commits were cut", cuts)
 			}
-			l.wantCodes(l.check(queryAll(t, store)))
+			l.wantCodes(l.check(facttest.All(t, store)))
 		})
 	}
 }
@@ -242,7 +243,7 @@ func TestATransactionBehindThePoolerIsOverBeforeItIsTriedAgain(t *testing.T) {
 	p := startPooler(t, server)
 	raw := openRaw(t, server.URL())
 	raw.exec("CREATE ROLE plain LOGIN")
-	closeStore(t, openStore(t, secretly(server.URL())))
+	facttest.Close(t, openStore(t, secretly(server.URL())))
 	raw.exec("GRANT ALL ON SCHEMA public TO plain")
 	raw.exec("GRANT ALL ON ALL TABLES IN SCHEMA public TO plain")
 	for _, each := range []struct {
@@ -252,15 +253,15 @@ func TestATransactionBehindThePoolerIsOverBeforeItIsTriedAgain(t *testing.T) {
 		t.Run(each.name, func(t *testing.T) {
 			proxy := pgtest.NewProxy(t, p.address())
 			proxy.Hook(withoutCancelling)
-			options := Options{ConnectTimeout: waitMax, LockTimeout: waitMax, ResponseTimeout: waitMax, DirectURL: server.URLAs(each.role, secret, "postgres")}
+			options := Options{ConnectTimeout: facttest.WaitMax, LockTimeout: facttest.WaitMax, ResponseTimeout: facttest.WaitMax, DirectURL: server.URLAs(each.role, secret, "postgres")}
 			store := openStoreWith(t, through(proxy, secretly(server.URL())), options)
-			appendFacts(t, store, batchOf(1, "before")...)
+			facttest.Append(t, store, facttest.Batch(1, "before")...)
 			if each.restarted {
 				must(t, server.Stop())
 				must(t, server.StartAgain())
 				// The pooler finds the new server, and the store's connection to the pooler is the old one.
 				eventually(t, "an append", func() bool {
-					_, err := store.Append(context.Background(), batchOf(1, "before"))
+					_, err := store.Append(context.Background(), facttest.Batch(1, "before"))
 					return err == nil
 				})
 			}
@@ -277,7 +278,7 @@ func TestATransactionBehindThePoolerIsOverBeforeItIsTriedAgain(t *testing.T) {
 			raw.exec("LOCK TABLE events IN SHARE MODE")
 			answers := make(chan error, 1)
 			go func() {
-				_, err := store.Append(context.Background(), batchOf(1, "once"))
+				_, err := store.Append(context.Background(), facttest.Batch(1, "once"))
 				answers <- err
 			}()
 			watcher := openRaw(t, server.URL())
@@ -315,7 +316,7 @@ func TestARestartedPoolerIsNoFailureForAnIdleStore(t *testing.T) {
 	durable, stream := followDurably(t, store, "pooled", 0)
 	for n := range uint64(3) {
 		must(t, queryAtOnce(store, 16))
-		appendFacts(t, store, batchOf(1, "pooled")...)
+		facttest.Append(t, store, facttest.Batch(1, "pooled")...)
 		live.reach(t, n+1)
 		durable.reach(t, n+1)
 		p.restart()
@@ -329,7 +330,7 @@ func TestARestartedPoolerIsNoFailureForAnIdleStore(t *testing.T) {
 func TestAPoolerThatIsKilledLosesAndDoublesNothing(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	p := startPooler(t, server)
-	url, options := p.pooled(server, Options{ResponseTimeout: waitMax})
+	url, options := p.pooled(server, Options{ResponseTimeout: facttest.WaitMax})
 	first, second := openStoreWith(t, url, options), openStoreWith(t, url, options)
 	live := follow(t, second)
 	l := newBook(t)
@@ -355,7 +356,7 @@ func TestAPoolerThatIsKilledLosesAndDoublesNothing(t *testing.T) {
 	stopFirst()
 	stopSecond()
 	eventually(t, "the pooler's finding the server", func() bool { return queryAtOnce(second, 1) == nil })
-	records := queryAll(t, second)
+	records := facttest.All(t, second)
 	codes := l.check(records)
 	l.wantCodes(codes, factstr.CodeBackendFailure, factstr.CodeCommitUnknown)
 	live.reach(t, uint64(len(records)))
@@ -373,7 +374,7 @@ func TestAPoolerWithoutADirectURLIsRefused(t *testing.T) {
 		wantFailure(t, err, factstr.CodeInvalidArgument, "", "direct_url")
 		_, err = Bootstrap(t.Context(), url, "bootstrapped", impatient())
 		wantFailure(t, err, factstr.CodeInvalidArgument, "", "direct_url")
-		appendFacts(t, openStoreWith(t, url, options), batchOf(1, "with a direct URL")...)
+		facttest.Append(t, openStoreWith(t, url, options), facttest.Batch(1, "with a direct URL")...)
 	}
 }
 

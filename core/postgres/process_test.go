@@ -16,6 +16,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/childtest"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -99,15 +100,15 @@ func raceForRounds(side *childtest.Side, arguments []string) error {
 		for member := range crowd {
 			if member == crowd/2 {
 				query := factstr.OfTypes("Own " + arguments[1])
-				err = store.AppendIfAsync(ctx, batchOf(1, "Own "+arguments[1]), query, own, answer("own "))
+				err = store.AppendIfAsync(ctx, facttest.Batch(1, "Own "+arguments[1]), query, own, answer("own "))
 			} else {
-				err = store.AppendAsync(ctx, batchOf(1+member%25, "Crowd"), answer("crowd "))
+				err = store.AppendAsync(ctx, facttest.Batch(1+member%25, "Crowd"), answer("crowd "))
 			}
 			if err != nil {
 				return err
 			}
 		}
-		event := fact("Won", fmt.Sprintf(`{"round":%s,"by":%s}`, round, arguments[1]))
+		event := facttest.Fact("Won", fmt.Sprintf(`{"round":%s,"by":%s}`, round, arguments[1]))
 		if err := store.AppendIfAsync(ctx, []factstr.NewEvent{event}, contextOf(number), versionOf(expected), answer("")); err != nil {
 			return err
 		}
@@ -176,7 +177,7 @@ func race(t *testing.T, url string, processes, rounds, crowd int) {
 
 func expectGapless(t *testing.T, store *factstr.Store, count int) {
 	t.Helper()
-	for i, record := range queryAll(t, store) {
+	for i, record := range facttest.All(t, store) {
 		if record.SequenceNumber != uint64(i+1) {
 			t.Fatalf("fact %d has number %d", i+1, record.SequenceNumber)
 		}
@@ -226,7 +227,7 @@ func openOnce(side *childtest.Side, arguments []string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := store.Append(ctx, []factstr.NewEvent{fact("Opened", `{}`)}); err != nil {
+	if _, err := store.Append(ctx, []factstr.NewEvent{facttest.Fact("Opened", `{}`)}); err != nil {
 		return err
 	}
 	return store.Close(ctx)
@@ -293,7 +294,7 @@ func writeWithoutPause(side *childtest.Side, arguments []string) error {
 		writing.Go(func() {
 			var own *uint64
 			for n := caller; !stopped.Load(); n++ {
-				batch := batchOf(n%3+1, arguments[1])
+				batch := facttest.Batch(n%3+1, arguments[1])
 				var err error
 				if n%2 == 0 {
 					_, err = store.Append(ctx, batch)
@@ -381,7 +382,7 @@ func (a *arrivals) HandleStream(_ context.Context, batch []factstr.EventRecord) 
 // await waits until what was delivered is enough.
 func (a *arrivals) await(t *testing.T, what string, enough func(batches [][]factstr.EventRecord) bool) {
 	t.Helper()
-	limit := time.After(waitMax)
+	limit := time.After(facttest.WaitMax)
 	for {
 		a.mu.Lock()
 		done, grown := enough(a.batches), a.grown
@@ -393,7 +394,7 @@ func (a *arrivals) await(t *testing.T, what string, enough func(batches [][]fact
 		select {
 		case <-grown:
 		case <-limit:
-			t.Fatalf("%s: %d batches came within %v", what, count, waitMax)
+			t.Fatalf("%s: %d batches came within %v", what, count, facttest.WaitMax)
 		}
 	}
 }
@@ -461,13 +462,13 @@ func streamAcrossProcesses(t *testing.T, url string, options Options) {
 	}
 	// The last batches come although nothing follows them that could wake the streams.
 	head := openStoreWith(t, url, Options{})
-	end := versionOr(query(t, head, factstr.AllEvents().AtMost(0)).CurrentContextVersion)
+	end := versionOr(facttest.Query(t, head, factstr.AllEvents().AtMost(0)).CurrentContextVersion)
 	for name, handler := range handlers {
 		handler.await(t, name, reaches(end))
 	}
 	// One more batch shows how long the way is, and that nothing comes again after the end.
 	appended := time.Now()
-	last := appendFacts(t, head, fact("Last", `{"at":0}`))
+	last := facttest.Append(t, head, facttest.Fact("Last", `{"at":0}`))
 	for name, handler := range handlers {
 		handler.await(t, name, reaches(last.LastSequenceNumber))
 		expectWhole(t, name, handler.batches, total+1)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -62,37 +63,37 @@ func TestARoleCanDoWhatItWasGranted(t *testing.T) { // G2 G5 G9 G11 G19
 			url := pgtest.Database(t)
 			raw := openRaw(t, url)
 			owner := openStoreWith(t, url, Options{Schema: "app"})
-			appendFacts(t, owner, batchOf(3, "before")...)
+			facttest.Append(t, owner, facttest.Batch(3, "before")...)
 			role, as := newRole(t, url)
 			raw.exec(strings.ReplaceAll(c.rights, "{role}", role))
 			before := raw.catalog("app")
 			// Opening writes nothing, not even where it could.
-			closeStore(t, openStoreWith(t, readOnly(as), Options{Schema: "app"}))
+			facttest.Close(t, openStoreWith(t, readOnly(as), Options{Schema: "app"}))
 
 			stores := []*factstr.Store{openStoreWith(t, as, Options{Schema: "app"}), openStoreWith(t, as, Options{Schema: "app"})}
 			if function := usesFunction(t, as); function != c.function {
 				t.Errorf("it uses the append function: %v", function)
 			}
 			for _, store := range stores {
-				live := newDeliveries(t)
+				live := facttest.NewDeliveries(t)
 				if _, err := store.StreamAll(t.Context(), live); err != nil {
 					t.Fatal(err)
 				}
-				appendFacts(t, owner, batchOf(1, "live")...)
-				live.next()
+				facttest.Append(t, owner, facttest.Batch(1, "live")...)
+				live.Next()
 			}
-			if got := len(query(t, stores[0], factstr.OfTypes("before")).EventRecords); got != 3 {
+			if got := len(facttest.Query(t, stores[0], factstr.OfTypes("before")).EventRecords); got != 3 {
 				t.Errorf("%d facts", got)
 			}
-			_, err := stores[0].Append(t.Context(), batchOf(2, "by role"))
+			_, err := stores[0].Append(t.Context(), facttest.Batch(2, "by role"))
 			wantReason(t, "append", err, c.append)
 			if c.append == "" {
 				raceOfStores(t, stores)
 			}
-			stream, err := stores[1].StreamToDurable(t.Context(), factstr.DurableStream{Name: "projection"}, factstr.OfTypes("before"), newDeliveries(t))
+			stream, err := stores[1].StreamToDurable(t.Context(), factstr.DurableStream{Name: "projection"}, factstr.OfTypes("before"), facttest.NewDeliveries(t))
 			wantReason(t, "durable", err, c.durable)
 			if c.durable == "" {
-				waitReady(t, stream)
+				facttest.WaitReady(t, stream)
 				if err := stream.Close(t.Context()); err != nil {
 					t.Error(err)
 				}
@@ -101,7 +102,7 @@ func TestARoleCanDoWhatItWasGranted(t *testing.T) { // G2 G5 G9 G11 G19
 				}
 			}
 			for _, store := range stores {
-				closeStore(t, store)
+				facttest.Close(t, store)
 			}
 			if after := raw.catalog("app"); !slices.Equal(after, before) {
 				t.Errorf("the schema was\n%s\nand is\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
@@ -123,7 +124,7 @@ func usesFunction(t testing.TB, url string) (uses bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	closeStore(t, store)
+	facttest.Close(t, store)
 	return uses
 }
 
@@ -136,7 +137,7 @@ func wantReason(t testing.TB, what string, err error, reason string) {
 		}
 		return
 	}
-	if failure := wantError(t, err, factstr.CodeBackendFailure); string(failure.Reason) != reason {
+	if failure := facttest.WantError(t, err, factstr.CodeBackendFailure); string(failure.Reason) != reason {
 		t.Errorf("%s: %v has the reason %q, want %q", what, err, failure.Reason, reason)
 	}
 }
@@ -145,7 +146,7 @@ func wantReason(t testing.TB, what string, err error, reason string) {
 func raceOfStores(t *testing.T, stores []*factstr.Store) {
 	t.Helper()
 	var version *uint64
-	context := factstr.EventQuery{Filters: []factstr.EventFilter{{EventTypes: []string{"race"}, PayloadPredicates: jsonTexts(`{"at":0}`)}}}
+	context := factstr.EventQuery{Filters: []factstr.EventFilter{{EventTypes: []string{"race"}, PayloadPredicates: facttest.JSONTexts(`{"at":0}`)}}}
 	for round := range 10 {
 		var racing sync.WaitGroup
 		var mu sync.Mutex
@@ -154,7 +155,7 @@ func raceOfStores(t *testing.T, stores []*factstr.Store) {
 		for i := range 3 * len(stores) {
 			racing.Go(func() {
 				<-start
-				result, err := stores[i%len(stores)].AppendIf(t.Context(), batchOf(1, "race"), context, version)
+				result, err := stores[i%len(stores)].AppendIf(t.Context(), facttest.Batch(1, "race"), context, version)
 				mu.Lock()
 				defer mu.Unlock()
 				if err == nil {
@@ -188,7 +189,7 @@ func TestARoleThatMayNotOpenTheStoreIsToldSoAndLeavesNothing(t *testing.T) {
 			role, as := newRole(t, url)
 			rights, made := strings.CutPrefix(c.rights, "CREATE")
 			if made {
-				closeStore(t, openStoreWith(t, url, Options{Schema: "app"}))
+				facttest.Close(t, openStoreWith(t, url, Options{Schema: "app"}))
 			}
 			raw.exec(strings.ReplaceAll(rights, "{role}", role))
 			before := raw.catalog("app")
@@ -210,7 +211,7 @@ func TestARoleThatMayCreateOwnsWhatItCreates(t *testing.T) {
 	role, as := newRole(t, url)
 	raw.exec("DO $$ BEGIN EXECUTE 'GRANT CREATE ON DATABASE ' || current_database() || ' TO " + role + "'; END $$")
 	store := openStoreWith(t, as, Options{Schema: "app"})
-	appendFacts(t, store, batchOf(2, "a")...)
+	facttest.Append(t, store, facttest.Batch(2, "a")...)
 	raceOfStores(t, []*factstr.Store{store, openStoreWith(t, as, Options{Schema: "app"})})
 	if got := fmt.Sprint(replayed(t, store, "new", factstr.OfTypes("a"))); got != "[[1 2]]" {
 		t.Errorf("replay: %s", got)
@@ -228,17 +229,17 @@ func TestARoleThatMayNotCreateAppendsToAStoreOfTheRustStore(t *testing.T) { // G
 	raw.exec(strings.ReplaceAll(strings.ReplaceAll(applicationRights, ", app.factstr_durable_streams", ""), "{role}", role))
 	before := raw.catalog("app")
 	store := openStoreWith(t, as, Options{Schema: "app"})
-	if got := appendFacts(t, store, batchOf(2, "a")...); got.FirstSequenceNumber != 206 {
+	if got := facttest.Append(t, store, facttest.Batch(2, "a")...); got.FirstSequenceNumber != 206 {
 		t.Errorf("appended at %d", got.FirstSequenceNumber)
 	}
 	raceOfStores(t, []*factstr.Store{store, openStoreWith(t, as, Options{Schema: "app"})})
-	_, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "new"}, newDeliveries(t))
+	_, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "new"}, facttest.NewDeliveries(t))
 	wantReason(t, "durable", err, "missing_path")
 	if after := raw.catalog("app"); !slices.Equal(after, before) {
 		t.Errorf("the schema was\n%s\nand is\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
 	}
 	// Somebody who may opens the store once, and then there are streams.
-	closeStore(t, openStoreWith(t, url, Options{Schema: "app"}))
+	facttest.Close(t, openStoreWith(t, url, Options{Schema: "app"}))
 	raw.exec(strings.ReplaceAll(applicationRights, "{role}", role))
 	if got := replayed(t, store, "new", factstr.OfTypes("a")); len(got) != 1 {
 		t.Errorf("replay: %v", got)

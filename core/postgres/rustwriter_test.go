@@ -12,6 +12,7 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -182,13 +183,13 @@ func TestARustStoreMayAppendBesideOurs(t *testing.T) { // G2 G9 G10 G11 G15 G16 
 		}
 		appenders[fmt.Sprintf("rust %d", i)] = rustAs(newRustWriter(t, url))
 	}
-	var live, durable []*deliveries
+	var live, durable []*facttest.Deliveries
 	for _, store := range []*factstr.Store{first, second} {
-		all, replayed := newDeliveries(t), newDeliveries(t)
+		all, replayed := facttest.NewDeliveries(t), facttest.NewDeliveries(t)
 		if _, err := store.StreamAll(t.Context(), all); err != nil {
 			t.Fatal(err)
 		}
-		waitReady(t, durableStream(t, store, fmt.Sprintf("projection %d", len(durable)), factstr.AllEvents(), replayed))
+		facttest.WaitReady(t, facttest.DurableStream(t, store, fmt.Sprintf("projection %d", len(durable)), factstr.AllEvents(), replayed))
 		live, durable = append(live, all), append(durable, replayed)
 	}
 
@@ -203,7 +204,7 @@ func TestARustStoreMayAppendBesideOurs(t *testing.T) { // G2 G9 G10 G11 G15 G16 
 					return
 				default:
 				}
-				number, err := write(slices.Repeat([]factstr.NewEvent{fact(by, fmt.Sprintf(`{"contest":null,"n":%d}`, n))}, n%3+1), contest{}, 0)
+				number, err := write(slices.Repeat([]factstr.NewEvent{facttest.Fact(by, fmt.Sprintf(`{"contest":null,"n":%d}`, n))}, n%3+1), contest{}, 0)
 				if err != nil {
 					t.Errorf("%s: %v", by, err)
 					return
@@ -217,7 +218,7 @@ func TestARustStoreMayAppendBesideOurs(t *testing.T) { // G2 G9 G10 G11 G15 G16 
 	for round := range 60 {
 		of := round % len(versions)
 		predicate := fmt.Sprintf(`{"contest":%d}`, of)
-		c := contest{factstr.EventQuery{Filters: []factstr.EventFilter{{PayloadPredicates: jsonTexts(predicate)}}}, "payload @> '" + predicate + "'"}
+		c := contest{factstr.EventQuery{Filters: []factstr.EventFilter{{PayloadPredicates: facttest.JSONTexts(predicate)}}}, "payload @> '" + predicate + "'"}
 		if of == 2 {
 			// One whose types are named as well.
 			for by := range appenders {
@@ -232,7 +233,7 @@ func TestARustStoreMayAppendBesideOurs(t *testing.T) { // G2 G9 G10 G11 G15 G16 
 		for by, write := range appenders {
 			contenders.Go(func() {
 				<-start
-				events := slices.Repeat([]factstr.NewEvent{fact(by, fmt.Sprintf(`{"contest":%d,"round":%d}`, of, round))}, round%2+1)
+				events := slices.Repeat([]factstr.NewEvent{facttest.Fact(by, fmt.Sprintf(`{"contest":%d,"round":%d}`, of, round))}, round%2+1)
 				number, err := write(events, c, version)
 				if err != nil {
 					t.Errorf("round %d, %s: %v", round, by, err)
@@ -255,18 +256,18 @@ func TestARustStoreMayAppendBesideOurs(t *testing.T) { // G2 G9 G10 G11 G15 G16 
 	}
 	close(over)
 	others.Wait()
-	appendFacts(t, first, fact("the end", `{}`))
+	facttest.Append(t, first, facttest.Fact("the end", `{}`))
 	book.write(t, uint64(len(raw.rows("SELECT 1 FROM events"))), 1, "the end")
 
 	want := book.check(t, raw)
 	for i := range live {
-		for kind, got := range map[string]*deliveries{"live": live[i], "durable": durable[i]} {
+		for kind, got := range map[string]*facttest.Deliveries{"live": live[i], "durable": durable[i]} {
 			for at, batch := range want {
-				if delivered := got.next(); !reflect.DeepEqual(delivered, batch) {
+				if delivered := got.Next(); !reflect.DeepEqual(delivered, batch) {
 					t.Fatalf("the %s stream of store %d was delivered %v as number %d, want %v", kind, i, delivered, at, batch)
 				}
 			}
-			if more := got.soFar(); len(more) > 0 {
+			if more := got.SoFar(); len(more) > 0 {
 				t.Errorf("the %s stream of store %d was delivered %v once more", kind, i, more)
 			}
 		}
@@ -285,7 +286,7 @@ func TestARustStoreThatAppendsAllTheTimeKeepsNobodyOut(t *testing.T) { // G2 G5
 		t.Run(name, func(t *testing.T) {
 			url := pgtest.Database(t)
 			store, raw := openStore(t, url), openRaw(t, url)
-			appendFacts(t, store, batchOf(1, "before")...)
+			facttest.Append(t, store, facttest.Batch(1, "before")...)
 			raw.exec(options)
 			first, second := newRustWriter(t, url), newRustWriter(t, url)
 			const lock = "LOCK TABLE events, append_batches IN EXCLUSIVE MODE"
@@ -293,7 +294,7 @@ func TestARustStoreThatAppendsAllTheTimeKeepsNobodyOut(t *testing.T) { // G2 G5
 			mustRun(t, first, "BEGIN", lock, insert)
 			answered := make(chan error, 1)
 			go func() {
-				_, err := store.Append(t.Context(), batchOf(2, "ours"))
+				_, err := store.Append(t.Context(), facttest.Batch(2, "ours"))
 				answered <- err
 			}()
 			waitForWaiting(t, raw, 1)
@@ -322,21 +323,21 @@ func TestARustStoreThatAppendsAllTheTimeKeepsNobodyOut(t *testing.T) { // G2 G5
 func TestTablesThatStayLockedAreToldAsBusy(t *testing.T) { // G5
 	url := pgtest.Database(t)
 	store, rust := openStoreWith(t, url, Options{LockTimeout: 300 * time.Millisecond}), newRustWriter(t, url)
-	appendFacts(t, store, batchOf(1, "a")...)
+	facttest.Append(t, store, facttest.Batch(1, "a")...)
 	mustRun(t, rust, "BEGIN", "LOCK TABLE events, append_batches IN EXCLUSIVE MODE", "INSERT INTO events SELECT max(sequence_number) + 1, now(), 'rust', '{}' FROM events")
 	begun := time.Now()
-	_, err := store.Append(t.Context(), batchOf(2, "a"))
-	wantError(t, err, factstr.CodeBusy, "nothing was written")
+	_, err := store.Append(t.Context(), facttest.Batch(2, "a"))
+	facttest.WantError(t, err, factstr.CodeBusy, "nothing was written")
 	if took := time.Since(begun); took < 300*time.Millisecond || took > 5*time.Second {
 		t.Errorf("it took %v", took)
 	}
-	_, err = store.AppendIf(t.Context(), batchOf(2, "a"), factstr.OfTypes("a"), nil)
-	wantError(t, err, factstr.CodeConditionalAppendConflict)
+	_, err = store.AppendIf(t.Context(), facttest.Batch(2, "a"), factstr.OfTypes("a"), nil)
+	facttest.WantError(t, err, factstr.CodeConditionalAppendConflict)
 	if got := fmt.Sprint(replayed(t, store, "projection", factstr.AllEvents())); got != "[[1]]" {
 		t.Errorf("replay: %s", got)
 	}
 	mustRun(t, rust, "ROLLBACK")
-	if got := appendFacts(t, store, batchOf(2, "a")...); got.FirstSequenceNumber != 2 {
+	if got := facttest.Append(t, store, facttest.Batch(2, "a")...); got.FirstSequenceNumber != 2 {
 		t.Errorf("%+v", got)
 	}
 }

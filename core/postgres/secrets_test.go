@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -54,7 +55,7 @@ func TestAURLThatCannotBeReadIsNotRepeated(t *testing.T) {
 		} {
 			store, err := open()
 			if err == nil {
-				closeStore(t, store)
+				facttest.Close(t, store)
 				t.Errorf("%s %q was opened", field, text)
 				continue
 			}
@@ -83,12 +84,12 @@ func TestAPasswordIsNeitherToldNorLogged(t *testing.T) {
 		for _, o := range []Options{impatient(), options} {
 			o.Schema = role
 			store := openStoreWith(t, url, o)
-			appendFacts(t, store, batchOf(1, "let in")...)
+			facttest.Append(t, store, facttest.Batch(1, "let in")...)
 			_, stream := followDurably(t, store, "let in", 0)
 			text := fmt.Sprintf("%v %+v %s", store, store, stream.Err())
 			proxy.Refuse()
 			for _, call := range []func() error{
-				func() error { _, err := store.Append(context.Background(), batchOf(1, "refused")); return err },
+				func() error { _, err := store.Append(context.Background(), facttest.Batch(1, "refused")); return err },
 				func() error { _, err := store.Query(context.Background(), factstr.AllEvents()); return err },
 				func() error {
 					_, err := store.StreamAllDurable(context.Background(), factstr.DurableStream{Name: "refused"}, newFollower(0))

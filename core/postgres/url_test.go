@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -113,7 +114,7 @@ func TestWhatIsNoURLIsRefusedWithoutRepeatingIt(t *testing.T) {
 				t.Errorf("%q: %v", text, err)
 				continue
 			}
-			if failure := wantError(t, err, factstr.CodeInvalidArgument, field+" "); strings.Contains(failure.Error(), secret) {
+			if failure := facttest.WantError(t, err, factstr.CodeInvalidArgument, field+" "); strings.Contains(failure.Error(), secret) {
 				t.Errorf("%q: %v", text, failure)
 			}
 		}
@@ -148,11 +149,11 @@ func TestTheServerListsEveryConnectionByItsName(t *testing.T) {
 			}
 			store := openStoreWith(t, url, Options{ApplicationName: c.option, Options: factstr.Options{TailEvents: -1}})
 			// All kinds of connections: one that writes, one that reads, one that listens and one that holds a name.
-			appendFacts(t, store, batchOf(1, "a")...)
-			queryAll(t, store)
-			got := newDeliveries(t)
-			waitReady(t, durableStream(t, store, "projection", factstr.AllEvents(), got))
-			got.next()
+			facttest.Append(t, store, facttest.Batch(1, "a")...)
+			facttest.All(t, store)
+			got := facttest.NewDeliveries(t)
+			facttest.WaitReady(t, facttest.DurableStream(t, store, "projection", factstr.AllEvents(), got))
+			got.Next()
 			eventually(t, "four connections", func() bool {
 				return len(raw.rows("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")) >= 4
 			})
@@ -166,8 +167,8 @@ func TestTheServerListsEveryConnectionByItsName(t *testing.T) {
 // What the Rust store's users have in their URLs leads to the same store.
 func TestAStoreIsFoundByEverySpellingOfItsURL(t *testing.T) {
 	url := pgtest.Database(t)
-	appendFacts(t, openStoreWith(t, url, Options{Schema: "app"}), batchOf(1, "app")...)
-	appendFacts(t, openStore(t, url), batchOf(1, "public")...)
+	facttest.Append(t, openStoreWith(t, url, Options{Schema: "app"}), facttest.Batch(1, "app")...)
+	facttest.Append(t, openStore(t, url), facttest.Batch(1, "public")...)
 	config, err := pgconn.ParseConfig(url)
 	if err != nil {
 		t.Fatal(err)
@@ -186,9 +187,9 @@ func TestAStoreIsFoundByEverySpellingOfItsURL(t *testing.T) {
 		keywords + " options='-c search_path=app' keepalives=1 gssencmode=prefer fallback_application_name=other": "app",
 	} {
 		store := openStoreWith(t, text, Options{})
-		if records := queryAll(t, store); len(records) != 1 || records[0].EventType != want {
+		if records := facttest.All(t, store); len(records) != 1 || records[0].EventType != want {
 			t.Errorf("%s: %v, want the one of %s", text, records, want)
 		}
-		closeStore(t, store)
+		facttest.Close(t, store)
 	}
 }

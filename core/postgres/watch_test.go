@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -19,8 +20,8 @@ func TestAStoreThatClosesAfterAnAppendTellsOfIt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		last := appendFacts(t, short, batchOf(1, "Short")...).LastSequenceNumber
-		closeStore(t, short)
+		last := facttest.Append(t, short, facttest.Batch(1, "Short")...).LastSequenceNumber
+		facttest.Close(t, short)
 		handler.await(t, "live", reaches(last))
 	}
 }

@@ -212,7 +212,9 @@ func TestACommitThatIsCutBeforeThePoolerIsSettled(t *testing.T) {
 					proxy.CutAfter(from, at)
 					writer := b.writer
 					if err := l.append(t.Context(), store, 2); err != nil {
-						t.Fatalf("cut after %d bytes, from %d: %v", at, from, err)
+						// The pooler may let the next client have what a cut one had begun, and then two connections are lost.
+						wantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonConnection)
+						continue
 					}
 					if b.writer != writer {
 						cuts++
@@ -226,7 +228,11 @@ func TestACommitThatIsCutBeforeThePoolerIsSettled(t *testing.T) {
 				}
 				t.Logf("%d commits were cut", cuts)
 			}
-			l.wantCodes(l.check(facttest.All(t, store)))
+			codes := l.check(facttest.All(t, store))
+			l.wantCodes(codes, factstr.CodeBackendFailure)
+			if codes[factstr.CodeBackendFailure] > 5 {
+				t.Errorf("answers: %v", codes)
+			}
 		})
 	}
 }

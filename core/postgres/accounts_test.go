@@ -130,7 +130,7 @@ func (a *caller) append(batch int) {
 		result, err = a.store.AppendIf(ctx, numberedBatch(a.by, batch, size, first), factstr.OfTypes("Shared"), expected)
 	case 1:
 		condition = "own"
-		mine := ofPayload(fmt.Sprintf(`{"by":%q}`, a.by))
+		mine := facttest.PayloadQuery(fmt.Sprintf(`{"by":%q}`, a.by))
 		if a.ownStale {
 			if a.own, err = a.version(mine); err != nil {
 				return
@@ -146,11 +146,11 @@ func (a *caller) append(batch int) {
 	switch {
 	case err == nil:
 		a.own = &result.LastSequenceNumber
-		a.side.Say("acked %s %d %d %d %s %s", a.by, batch, result.FirstSequenceNumber, result.LastSequenceNumber, condition, versionText(expected))
+		a.side.Say("acked %s %d %d %d %s %s", a.by, batch, result.FirstSequenceNumber, result.LastSequenceNumber, condition, facttest.VersionText(expected))
 		return
 	case errors.As(err, &failure) && failure.Conflict != nil:
 		a.ownStale = a.ownStale || condition == "own"
-		a.side.Say("conflict %s %d %s %s %s", a.by, batch, condition, versionText(failure.Conflict.ExpectedContextVersion), versionText(failure.Conflict.ActualContextVersion))
+		a.side.Say("conflict %s %d %s %s %s", a.by, batch, condition, facttest.VersionText(failure.Conflict.ExpectedContextVersion), facttest.VersionText(failure.Conflict.ActualContextVersion))
 		return
 	case errors.Is(err, factstr.CodeCommitUnknown):
 		a.ownStale = true
@@ -204,13 +204,13 @@ func (book *accounts) note(t *testing.T, line string) {
 		}
 		return ""
 	}
-	number := func(i int) uint64 { return versionOr(versionOf(at(i))) }
+	number := func(i int) uint64 { return facttest.VersionOrZero(facttest.VersionOf(at(i))) }
 	a := answer{what: at(0)}
 	switch a.what {
 	case "acked":
-		a.first, a.last, a.condition, a.expected = number(3), number(4), at(5), versionOf(at(6))
+		a.first, a.last, a.condition, a.expected = number(3), number(4), at(5), facttest.VersionOf(at(6))
 	case "conflict":
-		a.condition, a.expected, a.actual = at(3), versionOf(at(4)), versionOf(at(5))
+		a.condition, a.expected, a.actual = at(3), facttest.VersionOf(at(4)), facttest.VersionOf(at(5))
 	case "unknown":
 	case "failed":
 		code := strings.TrimSuffix(at(3), ":")
@@ -275,8 +275,8 @@ func (book *accounts) check(t *testing.T, records []factstr.EventRecord, killed 
 				t.Errorf("the batch at %d was acknowledged as %d to %d", number, a.first, a.last)
 			}
 			// G9: the context was the one that was expected.
-			if is := map[string]*uint64{"shared": shared, "own": own[first.By]}[a.condition]; a.condition != "any" && versionText(is) != versionText(a.expected) {
-				t.Errorf("the batch at %d was accepted on the version %s of its %s context, which was at %s", number, versionText(a.expected), a.condition, versionText(is))
+			if is := map[string]*uint64{"shared": shared, "own": own[first.By]}[a.condition]; a.condition != "any" && facttest.VersionText(is) != facttest.VersionText(a.expected) {
+				t.Errorf("the batch at %d was accepted on the version %s of its %s context, which was at %s", number, facttest.VersionText(a.expected), a.condition, facttest.VersionText(is))
 			}
 		case answered && a.what != "unknown":
 			t.Errorf("the batch at %d is there, and was answered %q", number, a.what) // G5
@@ -304,7 +304,7 @@ func (book *accounts) check(t *testing.T, records []factstr.EventRecord, killed 
 // checkConflict wants a conflict to name a fact of the context that is really there. G10 G11
 func (book *accounts) checkConflict(t *testing.T, by string, a answer, records []factstr.EventRecord, facts []numbered) {
 	t.Helper()
-	actual, expected := versionOr(a.actual), versionOr(a.expected)
+	actual, expected := facttest.VersionOrZero(a.actual), facttest.VersionOrZero(a.expected)
 	switch {
 	case actual <= expected || actual > uint64(len(records)):
 		t.Errorf("a conflict of %s names the versions %d and %d; the log ends at %d", by, expected, actual, len(records))

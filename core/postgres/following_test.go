@@ -11,6 +11,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/childtest"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 // Followers say what their durable stream delivered, which is compared with the batches of the log.
@@ -27,7 +28,7 @@ func followUntilTold(side *childtest.Side, arguments []string) error {
 		number, isEvery := strings.CutPrefix(argument, "every=")
 		switch {
 		case argument == "third":
-			query = ofPayload(`{"third":true}`)
+			query = facttest.PayloadQuery(`{"third":true}`)
 		case argument == "hold":
 			holding = true
 		case argument == "slow":
@@ -118,17 +119,17 @@ func (f *following) note(t *testing.T, line string) {
 	case "waiting":
 		now.waiting = true
 	case "resumed":
-		now.resumed, now.cursor = true, versionOr(versionOf(rest))
+		now.resumed, now.cursor = true, facttest.VersionOrZero(facttest.VersionOf(rest))
 	case "got":
 		var batch []uint64
 		for number := range strings.SplitSeq(rest, ",") {
-			batch = append(batch, versionOr(versionOf(number)))
+			batch = append(batch, facttest.VersionOrZero(facttest.VersionOf(number)))
 		}
 		now.batches = append(now.batches, batch)
 	case "ended":
 		now.ended = rest
 	case "stored":
-		now.stored = versionOr(versionOf(rest))
+		now.stored = facttest.VersionOrZero(facttest.VersionOf(rest))
 	case "holding":
 		now.holding = true
 	default:

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 	"golang.org/x/sys/unix"
 )
@@ -131,14 +132,14 @@ func TestAHostThatIsCutOffLosesItsDurableNameToAnotherAndNothingElse(t *testing.
 	const cursor = "SELECT last_processed_sequence_number FROM durable_stream_cursors WHERE durable_stream_id = 'wanted'"
 	machine.ip("link set port0 down")
 	cut := time.Now()
-	atCut := *versionOf(raw.one(cursor))
+	atCut := *facttest.VersionOf(raw.one(cursor))
 	c.until(func() bool { return heir.now().holding })
 	takenOver := time.Since(cut)
 	handled, resumed := len(holder.now().batches), heir.now().cursor
 	if takenOver > takeOverMax {
 		t.Errorf("the name was taken over %v after its holder was cut off", takenOver)
 	}
-	if stored := *versionOf(raw.one(cursor)); resumed != stored || resumed < atCut {
+	if stored := *facttest.VersionOf(raw.one(cursor)); resumed != stored || resumed < atCut {
 		t.Errorf("the heir resumed at %d; the cursor was at %d, when the holder was cut off at %d", resumed, stored, atCut)
 	}
 	if holder.now().reached() <= resumed {
@@ -159,7 +160,7 @@ func TestAHostThatIsCutOffLosesItsDurableNameToAnotherAndNothingElse(t *testing.
 	}
 	// The heir still waits, so nobody but the old holder can have moved the cursor.
 	c.finish("holder")
-	if late := *versionOf(raw.one(cursor)); late != resumed {
+	if late := *facttest.VersionOf(raw.one(cursor)); late != resumed {
 		t.Errorf("the cursor went from %d to %d after the name was taken over", resumed, late)
 	}
 	c.members["heir"].Tell("go on")

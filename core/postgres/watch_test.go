@@ -11,7 +11,7 @@ import (
 // A store that closes right after an append still tells the others, who would look by themselves only later.
 func TestAStoreThatClosesAfterAnAppendTellsOfIt(t *testing.T) {
 	url := pgtest.Database(t)
-	watching, handler := openStoreWith(t, url, Options{PollInterval: time.Hour}), newArrivals()
+	watching, handler := openStoreWith(t, url, Options{PollInterval: time.Hour}), facttest.NewArrivals()
 	if _, err := watching.StreamAll(t.Context(), handler); err != nil {
 		t.Fatal(err)
 	}
@@ -22,6 +22,6 @@ func TestAStoreThatClosesAfterAnAppendTellsOfIt(t *testing.T) {
 		}
 		last := facttest.Append(t, short, facttest.Batch(1, "Short")...).LastSequenceNumber
 		facttest.Close(t, short)
-		handler.await(t, "live", reaches(last))
+		handler.Await(t, "live", facttest.Reaches(last))
 	}
 }

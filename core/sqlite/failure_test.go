@@ -86,7 +86,7 @@ func TestARequestThatDoesNotFitFailsOnlyItself(t *testing.T) {
 		})
 	}
 	wait.Wait()
-	expectGapless(t, store, 56)
+	facttest.WantGapless(t, store, 56)
 }
 
 // G5: a lock of another program that is not of this library, and so does not come through the turnstile.
@@ -141,7 +141,7 @@ func TestAfterAStoreWasBusyNobodyIsKeptOut(t *testing.T) {
 			facttest.Append(t, patient, facttest.Batch(1, "a")...)
 		}
 	}
-	expectGapless(t, patient, 15)
+	facttest.WantGapless(t, patient, 15)
 }
 
 // G24: a log that lost its newest facts, or has others in their place, is noticed; nobody goes on as if nothing had happened.

@@ -108,5 +108,5 @@ func TestAnErrorOfTheFileSystemDuringACommitIsAnsweredAsUnknown(t *testing.T) {
 	if count != 4 && count != 7 {
 		t.Errorf("%d facts", count)
 	}
-	expectGapless(t, store, count)
+	facttest.WantGapless(t, store, count)
 }

@@ -59,7 +59,7 @@ func TestASecondCopyOfTheLibraryInOneProcessIsRefusedByName(t *testing.T) {
 	opener.Tell("go")
 	first := openStore(t, path)
 	opener.Finish()
-	expectGapless(t, first, 3)
+	facttest.WantGapless(t, first, 3)
 }
 
 // openDescriptors are this process's descriptors of the database, its log and the lock file.
@@ -191,7 +191,7 @@ func TestALateSuccessOfAnotherProcessCountsOnlyWhileNobodyHasTheName(t *testing.
 			facttest.Append(t, store, facttest.Batch(3, "a")...)
 			late := childtest.Start(t, "late", path)
 			late.Expect("delivered 3")
-			_, err := register(store, "projection")
+			_, err := facttest.Register(store, "projection")
 			facttest.WantError(t, err, factstr.CodeDurableStreamActive)
 			late.Tell("unsubscribe")
 			late.Expect("unsubscribed")

@@ -38,7 +38,7 @@ func TestProcessesThatAreKilledDisturbNoOther(t *testing.T) {
 	}
 	survivor.Finish()
 	last := facttest.Append(t, store, facttest.Batch(1, "Last")...).LastSequenceNumber
-	expectGapless(t, store, int(last))
+	facttest.WantGapless(t, store, int(last))
 	waitFor := func(name string, got *facttest.Deliveries, next uint64) {
 		for next <= last {
 			for _, number := range got.Next() {

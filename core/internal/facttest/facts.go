@@ -79,6 +79,20 @@ func Query(t testing.TB, store *factstr.Store, q factstr.EventQuery) *factstr.Qu
 	return result
 }
 
+// WantGapless wants a log of so many facts that count up from 1.
+func WantGapless(t *testing.T, store *factstr.Store, count int) {
+	t.Helper()
+	for i, record := range All(t, store) {
+		if record.SequenceNumber != uint64(i+1) {
+			t.Fatalf("fact %d has number %d", i+1, record.SequenceNumber)
+		}
+		count--
+	}
+	if count != 0 {
+		t.Fatalf("%d facts are missing", count)
+	}
+}
+
 // Numbers are the sequence numbers of records.
 func Numbers(records []factstr.EventRecord) []uint64 {
 	numbers := make([]uint64, len(records))

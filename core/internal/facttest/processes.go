@@ -1,0 +1,174 @@
+package facttest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/childtest"
+)
+
+// Opener opens a store in a child, whose first argument is the place of the log.
+type Opener func(ctx context.Context, arguments []string) (*factstr.Store, error)
+
+// Roles are what the children of Race, CheckStreams and CheckDurableNames can be.
+func Roles(open Opener) childtest.Roles {
+	return childtest.Roles{"racer": open.raceForRounds, "writer": open.writeWithoutPause, "holder": open.holdDurableName}
+}
+
+// OpenAtOnce lets processes that play the role opener open one store at the same time, and append one fact each.
+func OpenAtOnce(t *testing.T, processes int, arguments ...string) {
+	t.Helper()
+	var openers []*childtest.Child
+	for range processes {
+		openers = append(openers, childtest.Start(t, "opener", arguments...))
+	}
+	for _, opener := range openers {
+		opener.Expect("ready")
+	}
+	for _, opener := range openers {
+		opener.Tell("go")
+	}
+	for _, opener := range openers {
+		opener.Finish()
+	}
+}
+
+// OpenOnce is a role that opens a store as soon as it is told, which creates what is missing if it is the first, and appends one fact.
+func OpenOnce(open Opener) func(side *childtest.Side, arguments []string) error {
+	return func(side *childtest.Side, arguments []string) error {
+		ctx := context.Background()
+		side.Say("ready")
+		side.Await()
+		store, err := open(ctx, arguments)
+		if err != nil {
+			return err
+		}
+		if _, err := store.Append(ctx, []factstr.NewEvent{Fact("Opened", `{}`)}); err != nil {
+			return err
+		}
+		return store.Close(ctx)
+	}
+}
+
+// CheckDurableNames lets processes that play the role holder take a durable name from each other and from a store.
+func CheckDurableNames(t *testing.T, store *factstr.Store, place string) {
+	t.Helper()
+	holder := childtest.Start(t, "holder", place, "projection")
+	holder.Expect("held")
+	if _, err := Register(store, "projection"); !errors.Is(err, factstr.CodeDurableStreamActive) {
+		t.Fatalf("registering a name that another process holds: %v", err)
+	}
+	if other, err := Register(store, "another"); err != nil {
+		t.Fatalf("another name: %v", err)
+	} else {
+		other.Unsubscribe()
+	}
+	holder.Kill()
+	stream, err := Register(store, "projection")
+	if err != nil {
+		t.Fatalf("after the holder was killed: %v", err)
+	}
+	stream.Unsubscribe()
+	successor := childtest.Start(t, "holder", place, "projection")
+	successor.Expect("held")
+	successor.Finish()
+}
+
+// holdDurableName registers a durable stream, says so, and keeps it.
+func (open Opener) holdDurableName(side *childtest.Side, arguments []string) error {
+	ctx := context.Background()
+	store, err := open(ctx, arguments)
+	if err != nil {
+		return err
+	}
+	stream, err := Register(store, arguments[1])
+	if err != nil {
+		return err
+	}
+	if err := stream.WaitReady(ctx); err != nil {
+		return err
+	}
+	side.Say("held")
+	side.Await()
+	return store.Close(ctx)
+}
+
+// Register tries to register a durable stream of all facts.
+func Register(store *factstr.Store, name string) (*factstr.EventStream, error) {
+	return store.StreamAllDurable(context.Background(), factstr.DurableStream{Name: name}, factstr.HandleFunc(func(context.Context, []factstr.EventRecord) error { return nil }))
+}
+
+// Written ends a child that plays the role writer, and returns how many batches it appended.
+func Written(t *testing.T, writer *childtest.Child) int {
+	t.Helper()
+	rest := writer.Finish()
+	count, err := strconv.Atoi(rest[len(rest)-1])
+	if err != nil {
+		t.Fatalf("a writer said %q", rest)
+	}
+	return count
+}
+
+// writeWithoutPause appends batches of one, two and three facts from several callers until it is told to stop, and says how many it appended.
+func (open Opener) writeWithoutPause(side *childtest.Side, arguments []string) error {
+	ctx := context.Background()
+	store, err := open(ctx, arguments)
+	if err != nil {
+		return err
+	}
+	callers, err := strconv.Atoi(arguments[2])
+	if err != nil {
+		return err
+	}
+	side.Say("ready")
+	if _, ok := side.Await(); !ok {
+		return store.Close(ctx)
+	}
+	var stopped atomic.Bool
+	go func() {
+		side.Await()
+		stopped.Store(true)
+	}()
+	var batches atomic.Int64
+	var failure error
+	var mu sync.Mutex
+	var writing sync.WaitGroup
+	for caller := range callers {
+		writing.Go(func() {
+			var own *uint64
+			for n := caller; !stopped.Load(); n++ {
+				batch := Batch(n%3+1, arguments[1])
+				var err error
+				if n%2 == 0 {
+					_, err = store.Append(ctx, batch)
+				} else {
+					// A context of the caller's own: what most commands have.
+					context := fmt.Sprintf("%s %d", arguments[1], caller)
+					batch[0].EventType = context
+					var result factstr.AppendResult
+					result, err = store.AppendIf(ctx, batch, factstr.OfTypes(context), own)
+					own = &result.FirstSequenceNumber
+				}
+				if err != nil {
+					mu.Lock()
+					failure = errors.Join(failure, err)
+					mu.Unlock()
+					return
+				}
+				batches.Add(1)
+			}
+		})
+	}
+	writing.Wait()
+	if failure != nil {
+		return failure
+	}
+	side.Say("%d", batches.Load())
+	return store.Close(ctx)
+}

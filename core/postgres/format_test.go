@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/rusttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -92,30 +94,10 @@ func TestAppendsToADatabaseOfTheRustStoreStayInItsFormat(t *testing.T) { // G1 G
 	raw, expected := openRaw(t, url), readRustAnswers(t)
 	before := raw.catalog("public")
 	store := openStore(t, url)
-	if got := facttest.Append(t, store, facttest.Fact("one", `{"z":1,"a":"é"}`)); got != (factstr.AppendResult{FirstSequenceNumber: 206, LastSequenceNumber: 206, CommittedCount: 1}) {
-		t.Fatalf("%+v", got)
-	}
-	facttest.Append(t, store, facttest.Batch(100, "hundred")...)
-	// A conflict consumes nothing.
-	_, err := store.AppendIf(t.Context(), facttest.Batch(3, "none"), factstr.OfTypes("one"), nil)
-	facttest.WantError(t, err, factstr.CodeConditionalAppendConflict)
-	facttest.Append(t, store, facttest.Batch(2, "two")...)
+	rusttest.AppendBehind(t, store)
 	facttest.Close(t, store)
 
-	if got := raw.one("SELECT min(sequence_number), max(sequence_number), count(*) FROM events"); got != "1|308|308" {
-		t.Errorf("events %s", got)
-	}
-	var batches []string
-	for _, batch := range expected.AppendBatches {
-		batches = append(batches, batch[0]+"|"+batch[1])
-	}
-	batches = append(batches, "207|306", "307|308")
-	if got := raw.rows("SELECT first_sequence_number, last_sequence_number FROM append_batches ORDER BY 1"); !slices.Equal(got, batches) {
-		t.Errorf("batches %v, want %v", got, batches)
-	}
-	if got := raw.rows("SELECT key, value FROM store_metadata ORDER BY key"); !slices.Equal(got, []string{"append_batch_boundary_format|sparse_v1", "store_format_version|1"}) {
-		t.Errorf("metadata %v", got)
-	}
+	rusttest.CheckRowsAfterAppending(t, expected, raw.rows)
 	if got := slices.DeleteFunc(raw.catalog("public"), isOfOurs); !slices.Equal(got, before) {
 		t.Errorf("the catalog was\n%s\nand is\n%s", strings.Join(before, "\n"), strings.Join(got, "\n"))
 	}
@@ -136,7 +118,7 @@ func TestACursorThatTheRustStoreMovesIsWhereOursGoesOn(t *testing.T) { // G19 G2
 	for range 6 {
 		facttest.Append(t, store, facttest.Batch(1, "a")...)
 	}
-	if got := fmt.Sprint(replayed(t, store, "ours", factstr.OfTypes("a"))); got != "[[1] [2] [3] [4] [5] [6]]" {
+	if got := fmt.Sprint(rusttest.Replayed(t, store, "ours", factstr.OfTypes("a"))); got != "[[1] [2] [3] [4] [5] [6]]" {
 		t.Errorf("new: %s", got)
 	}
 	stored := raw.one("SELECT durable_stream_id, event_query, last_processed_sequence_number FROM durable_stream_cursors")
@@ -144,11 +126,11 @@ func TestACursorThatTheRustStoreMovesIsWhereOursGoesOn(t *testing.T) { // G19 G2
 		t.Errorf("the cursor row is %s, want %s", stored, want)
 	}
 	raw.exec("UPDATE durable_stream_cursors SET last_processed_sequence_number = 4 WHERE durable_stream_id = 'ours'")
-	if got := fmt.Sprint(replayed(t, store, "ours", factstr.OfTypes("a"))); got != "[[5] [6]]" {
+	if got := fmt.Sprint(rusttest.Replayed(t, store, "ours", factstr.OfTypes("a"))); got != "[[5] [6]]" {
 		t.Errorf("moved back: %s", got)
 	}
 	raw.exec(`INSERT INTO durable_stream_cursors VALUES ('rust', '{"filters":null,"min_sequence_number":null}', 5)`)
-	if got := fmt.Sprint(replayed(t, store, "rust", factstr.AllEvents())); got != "[[6]]" {
+	if got := fmt.Sprint(rusttest.Replayed(t, store, "rust", factstr.AllEvents())); got != "[[6]]" {
 		t.Errorf("of the Rust store: %s", got)
 	}
 	// Our own table may get lost.
@@ -160,7 +142,7 @@ func TestACursorThatTheRustStoreMovesIsWhereOursGoesOn(t *testing.T) { // G19 G2
 		if name == "rust" {
 			query = factstr.AllEvents()
 		}
-		if got := fmt.Sprint(replayed(t, store, name, query)); got != "[[4] [5] [6]]" {
+		if got := fmt.Sprint(rusttest.Replayed(t, store, name, query)); got != "[[4] [5] [6]]" {
 			t.Errorf("%s without generations: %s", name, got)
 		}
 		if got := raw.one("SELECT last_processed_sequence_number FROM durable_stream_cursors WHERE durable_stream_id = $1", name); got != "6" {
@@ -169,23 +151,18 @@ func TestACursorThatTheRustStoreMovesIsWhereOursGoesOn(t *testing.T) { // G19 G2
 	}
 }
 
-// makeDense turns a store into one of before 0.5, where every batch has its row.
-const makeDense = `DELETE FROM store_metadata WHERE key = 'append_batch_boundary_format';
-	INSERT INTO append_batches SELECT sequence_number, sequence_number FROM events
-		WHERE NOT EXISTS (SELECT 1 FROM append_batches WHERE sequence_number BETWEEN first_sequence_number AND last_sequence_number)`
-
 func TestADenseStoreWhoseBatchesCoverTheLogGetsTheMarker(t *testing.T) { // G3 G19
 	t.Parallel()
 	url := pgtest.Database(t)
 	for schema, change := range map[string]string{"dense": "", "no_metadata": "; DROP TABLE store_metadata", "no_version": "; DELETE FROM store_metadata", "no_indexes": "; DROP INDEX idx_events_type, idx_events_payload_gin"} {
 		t.Run(schema, func(t *testing.T) {
 			raw := restoreSchema(t, url, schema)
-			raw.exec(makeDense + change)
+			raw.exec(rusttest.MakeDense + change)
 			store := openStoreWith(t, url, Options{Schema: schema})
-			if got := raw.rows("SELECT key, value FROM store_metadata ORDER BY key"); !slices.Equal(got, []string{"append_batch_boundary_format|sparse_v1", "store_format_version|1"}) {
+			if got := raw.rows("SELECT key, value FROM store_metadata ORDER BY key"); !slices.Equal(got, rusttest.Metadata()) {
 				t.Errorf("metadata %v", got)
 			}
-			if got, want := replayed(t, store, "new", factstr.AllEvents()), readRustAnswers(t).AllBatches; !reflect.DeepEqual(got, want) {
+			if got, want := rusttest.Replayed(t, store, "new", factstr.AllEvents()), readRustAnswers(t).AllBatches; !reflect.DeepEqual(got, want) {
 				t.Errorf("batches %v, want %v", got, want)
 			}
 			if got := raw.one("SELECT count(*) FROM pg_indexes WHERE schemaname = $1 AND indexname LIKE 'idx_events_%'", schema); got != "3" {
@@ -212,7 +189,7 @@ func TestAStoreThatWasHalfCreatedIsCompleted(t *testing.T) { // G3
 		if got := facttest.Append(t, store, facttest.Batch(2, "a")...); got.FirstSequenceNumber != 1 {
 			t.Errorf("after %d statements: %+v", i, got)
 		}
-		if got := fmt.Sprint(replayed(t, store, "new", factstr.AllEvents())); got != "[[1 2]]" {
+		if got := fmt.Sprint(rusttest.Replayed(t, store, "new", factstr.AllEvents())); got != "[[1 2]]" {
 			t.Errorf("after %d statements: %s", i, got)
 		}
 		in := func(schema string) string {
@@ -241,13 +218,9 @@ var rustCreation = []string{
 func TestFormatsThatCannotBeReadAreRefusedAndLeftAsTheyAre(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Database(t)
-	for name, c := range map[string]struct{ change, word string }{
-		"version 2":           {"UPDATE store_metadata SET value = '2' WHERE key = 'store_format_version'", "store_format_version 2"},
-		"version 99":          {"UPDATE store_metadata SET value = '99' WHERE key = 'store_format_version'", "store_format_version 99"},
-		"newer batches":       {"UPDATE store_metadata SET value = 'dense_v9' WHERE key = 'append_batch_boundary_format'", "dense_v9"},
-		"sparse, no marker":   {"DELETE FROM store_metadata WHERE key = 'append_batch_boundary_format'", "append_batches"},
+	formats := rusttest.UnreadableFormats()
+	maps.Copy(formats, map[string]rusttest.Unreadable{
 		"foreign cursors":     {"DROP TABLE durable_stream_cursors; CREATE TABLE durable_stream_cursors (name TEXT)", "durable_stream_cursors"},
-		"foreign metadata":    {"DROP TABLE store_metadata; CREATE TABLE store_metadata (k TEXT, v TEXT)", "store_metadata"},
 		"foreign batches":     {"DROP TABLE append_batches; CREATE TABLE append_batches (first BIGINT, last BIGINT)", "append_batches"},
 		"payload of text":     {"DROP INDEX idx_events_payload_gin; ALTER TABLE events ALTER payload TYPE TEXT USING payload::TEXT", "payload"},
 		"payload of json":     {"DROP INDEX idx_events_payload_gin; ALTER TABLE events ALTER payload TYPE JSON", "payload"},
@@ -258,12 +231,13 @@ func TestFormatsThatCannotBeReadAreRefusedAndLeftAsTheyAre(t *testing.T) {
 		"an events sequence":  {"DROP TABLE events; CREATE SEQUENCE events", "events"},
 		"no key":              {"ALTER TABLE events DROP CONSTRAINT events_pkey", "events"},
 		"our table's name":    {"CREATE TABLE factstr_durable_streams (who TEXT)", "factstr_durable_streams"},
-	} {
+	})
+	for name, format := range formats {
 		t.Run(name, func(t *testing.T) {
 			raw := restoreSchema(t, url, name)
-			raw.exec(c.change)
+			raw.exec(format.Change)
 			before := raw.catalog(name)
-			refusedOpen(t, url, Options{Schema: name}, factstr.CodeUnsupportedFormat, name, c.word)
+			refusedOpen(t, url, Options{Schema: name}, factstr.CodeUnsupportedFormat, name, format.Word)
 			if after := raw.catalog(name); !slices.Equal(after, before) {
 				t.Errorf("the schema was\n%s\nand is\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
 			}
@@ -274,19 +248,10 @@ func TestFormatsThatCannotBeReadAreRefusedAndLeftAsTheyAre(t *testing.T) {
 func TestADenseStoreWithAGapOrAnOverlapIsRefused(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Database(t)
-	for name, change := range map[string]string{
-		"gap":         "DELETE FROM append_batches WHERE first_sequence_number = 100",
-		"overlap":     "UPDATE append_batches SET last_sequence_number = 9 WHERE first_sequence_number = 7",
-		"past end":    "UPDATE append_batches SET last_sequence_number = 206 WHERE first_sequence_number = 205",
-		"short":       "DELETE FROM append_batches WHERE first_sequence_number = 205",
-		"no batches":  "DROP TABLE append_batches",
-		"no rows":     "DELETE FROM append_batches",
-		"backwards":   "UPDATE append_batches SET last_sequence_number = 4 WHERE first_sequence_number = 5",
-		"no metadata": "DROP TABLE store_metadata; DELETE FROM append_batches WHERE first_sequence_number = 1",
-	} {
+	for name, change := range rusttest.GapsAndOverlaps() {
 		t.Run(name, func(t *testing.T) {
 			raw := restoreSchema(t, url, name)
-			raw.exec(makeDense + ";" + change)
+			raw.exec(rusttest.MakeDense + ";" + change)
 			before := raw.catalog(name)
 			refusedOpen(t, url, Options{Schema: name}, factstr.CodeUnsupportedFormat, "append_batches")
 			if after := raw.catalog(name); !slices.Equal(after, before) {
@@ -344,18 +309,7 @@ func TestWhatOthersAddToTheDatabaseStaysAndDoesNotDisturb(t *testing.T) { // G2 
 			}
 			before := slices.DeleteFunc(raw.catalog("public"), isOfStore)
 			store, expected := openStore(t, url), readRustAnswers(t)
-			if result := facttest.Query(t, store, factstr.OfTypes("money-deposited")); !slices.Equal(textsOfNumbers(result.EventRecords), expected.Queries[6].Result.Numbers) || expected.Queries[6].Label != "one type" {
-				t.Errorf("query: %v", facttest.Numbers(result.EventRecords))
-			}
-			if got := facttest.Append(t, store, facttest.Fact("money-deposited", `{}`), facttest.Fact("money-deposited", `{}`)); got.FirstSequenceNumber != 206 {
-				t.Errorf("append: %+v", got)
-			}
-			if got := replayed(t, store, "stopped-in-middle", factstr.OfTypes("money-deposited")); len(got) != 11+1 || got[0][0] != "72" {
-				t.Errorf("resume: %v", got)
-			}
-			if got := replayed(t, store, "another", factstr.AllEvents()); len(got) != 90 {
-				t.Errorf("replay: %d batches", len(got))
-			}
+			rusttest.CheckUse(t, store, expected)
 			if records := facttest.All(t, store); records[0].OccurredAt != "2026-11-23T15:12:22.282457Z" || string(records[99].Payload) != expected.Events[99].Payload {
 				t.Errorf("records: %+v", records[99])
 			}
@@ -375,14 +329,6 @@ func TestWhatOthersAddToTheDatabaseStaysAndDoesNotDisturb(t *testing.T) { // G2 
 	}
 }
 
-func textsOfNumbers(records []factstr.EventRecord) []string {
-	var texts []string
-	for _, number := range facttest.Numbers(records) {
-		texts = append(texts, fmt.Sprint(number))
-	}
-	return texts
-}
-
 func TestSchemasMayHaveAnyName(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Database(t)
@@ -395,7 +341,7 @@ func TestSchemasMayHaveAnyName(t *testing.T) {
 		if got := facttest.Append(t, store, facttest.Batch(i%3+1, fmt.Sprint(i))...); got.FirstSequenceNumber != 1 {
 			t.Errorf("%q: appended at %d", name, got.FirstSequenceNumber)
 		}
-		if got := replayed(t, store, "same name", factstr.OfTypes(fmt.Sprint(i))); len(got) != 1 || len(got[0]) != i%3+1 {
+		if got := rusttest.Replayed(t, store, "same name", factstr.OfTypes(fmt.Sprint(i))); len(got) != 1 || len(got[0]) != i%3+1 {
 			t.Errorf("%q: %v", name, got)
 		}
 		facttest.Close(t, store)
@@ -462,7 +408,7 @@ func TestAnySearchPathLeadsToOneStore(t *testing.T) {
 			if _, err := store.AppendIf(t.Context(), facttest.Batch(1, path), matching, &result.FirstSequenceNumber); err != nil {
 				t.Error(err)
 			}
-			if got := replayed(t, store, path, factstr.OfTypes(path)); len(got) != 2 {
+			if got := rusttest.Replayed(t, store, path, factstr.OfTypes(path)); len(got) != 2 {
 				t.Errorf("replay: %v", got)
 			}
 		})
@@ -547,7 +493,7 @@ func TestAStoreMayBeCreatedWhileTheRustStoreCreatesIt(t *testing.T) { // G2
 		if got := rust.one("SELECT count(*), max(sequence_number) FROM events"); got != "4|4" {
 			t.Errorf("round %d: events %s", round, got)
 		}
-		if got := rust.rows("SELECT key, value FROM store_metadata ORDER BY key"); !slices.Equal(got, []string{"append_batch_boundary_format|sparse_v1", "store_format_version|1"}) {
+		if got := rust.rows("SELECT key, value FROM store_metadata ORDER BY key"); !slices.Equal(got, rusttest.Metadata()) {
 			t.Errorf("round %d: metadata %v", round, got)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/rusttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -333,7 +334,7 @@ func TestTablesThatStayLockedAreToldAsBusy(t *testing.T) { // G5
 	}
 	_, err = store.AppendIf(t.Context(), facttest.Batch(2, "a"), factstr.OfTypes("a"), nil)
 	facttest.WantError(t, err, factstr.CodeConditionalAppendConflict)
-	if got := fmt.Sprint(replayed(t, store, "projection", factstr.AllEvents())); got != "[[1]]" {
+	if got := fmt.Sprint(rusttest.Replayed(t, store, "projection", factstr.AllEvents())); got != "[[1]]" {
 		t.Errorf("replay: %s", got)
 	}
 	mustRun(t, rust, "ROLLBACK")

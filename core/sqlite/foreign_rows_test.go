@@ -8,6 +8,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/rusttest"
 )
 
 // Rows that another program stored. What is JSON is read, however it is spelled; what is not is told, never skipped.
@@ -120,7 +121,7 @@ func TestUnusualRowsAreReadAsTheyAreStored(t *testing.T) { // G6 G13 G14
 				if len(matches) == 0 || matches[0].SequenceNumber < 4 && c.predicate != "{}" {
 					t.Errorf("matching: %v", facttest.Numbers(matches))
 				}
-				if got := replayed(t, store, "projection", factstr.AllEvents()); fmt.Sprint(got) != "[[1 2 3] [4] [5]]" {
+				if got := rusttest.Replayed(t, store, "projection", factstr.AllEvents()); fmt.Sprint(got) != "[[1 2 3] [4] [5]]" {
 					t.Errorf("replay: %v", got)
 				}
 				if got := facttest.Append(t, store, facttest.Batch(1, "good")...); got.FirstSequenceNumber != 6 {
@@ -163,7 +164,7 @@ func TestRowsNumberedBelowOneAreNoFacts(t *testing.T) { // G2
 	if got := facttest.Append(t, store, facttest.Batch(1, "good")...); got.FirstSequenceNumber != 1 {
 		t.Errorf("%+v", got)
 	}
-	if got := fmt.Sprint(replayed(t, store, "projection", factstr.AllEvents())); got != "[[1]]" {
+	if got := fmt.Sprint(rusttest.Replayed(t, store, "projection", factstr.AllEvents())); got != "[[1]]" {
 		t.Errorf("%s", got)
 	}
 }
@@ -192,12 +193,12 @@ func TestOddBoundariesGiveTheBatchesOfTheRustStore(t *testing.T) {
 				}
 				raw.close()
 				store = openStoreWith(t, path, Options{Options: options})
-				if got := fmt.Sprint(replayed(t, store, "projection", factstr.AllEvents())); got != c.want {
+				if got := fmt.Sprint(rusttest.Replayed(t, store, "projection", factstr.AllEvents())); got != c.want {
 					t.Errorf("%s, want %s", got, c.want)
 				}
 				// The cursor is never beyond the end, where it would skip what comes next.
 				facttest.Append(t, store, facttest.Batch(1, "a")...)
-				if got := fmt.Sprint(replayed(t, store, "projection", factstr.AllEvents())); name != "past the end" && got != "[[6]]" {
+				if got := fmt.Sprint(rusttest.Replayed(t, store, "projection", factstr.AllEvents())); name != "past the end" && got != "[[6]]" {
 					t.Errorf("then %s", got)
 				}
 			}

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/childtest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/rusttest"
 )
 
 const schemaText = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_autoindex%' ORDER BY name"
@@ -45,36 +47,16 @@ func TestANewDatabaseIsWhatTheRustStoreMakes(t *testing.T) {
 func TestAppendsToADatabaseOfTheRustStoreStayInItsFormat(t *testing.T) { // G2 G3
 	path := copyFixture(t)
 	store := openStore(t, path)
-	if got := facttest.Append(t, store, facttest.Fact("one", `{"z":1,"a":"é"}`)); got != (factstr.AppendResult{FirstSequenceNumber: 206, LastSequenceNumber: 206, CommittedCount: 1}) {
-		t.Fatalf("%+v", got)
-	}
-	facttest.Append(t, store, facttest.Batch(100, "hundred")...)
-	// A conflict consumes nothing.
-	_, err := store.AppendIf(t.Context(), facttest.Batch(3, "none"), factstr.OfTypes("one"), nil)
-	facttest.WantError(t, err, factstr.CodeConditionalAppendConflict)
-	facttest.Append(t, store, facttest.Batch(2, "two")...)
+	rusttest.AppendBehind(t, store)
 	facttest.Close(t, store)
 
 	raw, expected := openRaw(t, path), readRustAnswers(t)
-	if got := raw.one("SELECT min(sequence_number), max(sequence_number), count(*) FROM events"); got != "1|308|308" {
-		t.Errorf("events %s", got)
-	}
-	var batches []string
-	for _, batch := range expected.AppendBatches {
-		batches = append(batches, batch[0]+"|"+batch[1])
-	}
-	batches = append(batches, "207|306", "307|308")
-	if got := raw.rows("SELECT * FROM append_batches ORDER BY 1"); !slices.Equal(got, batches) {
-		t.Errorf("batches %v, want %v", got, batches)
-	}
+	rusttest.CheckRowsAfterAppending(t, expected, raw.rows)
 	if got := raw.rows("SELECT DISTINCT typeof(sequence_number), typeof(occurred_at), typeof(event_type), typeof(payload) FROM events"); !slices.Equal(got, []string{"integer|text|text|text"}) {
 		t.Errorf("storage classes %v", got)
 	}
 	if got := raw.rows("SELECT DISTINCT typeof(first_sequence_number), typeof(last_sequence_number) FROM append_batches"); !slices.Equal(got, []string{"integer|integer"}) {
 		t.Errorf("storage classes %v", got)
-	}
-	if got := raw.rows("SELECT * FROM store_metadata ORDER BY key"); !slices.Equal(got, []string{"append_batch_boundary_format|sparse_v1", "store_format_version|1"}) {
-		t.Errorf("metadata %v", got)
 	}
 	if got, want := raw.rows(schemaText), openRaw(t, copyFixture(t)).rows(schemaText); !slices.Equal(got, want) {
 		t.Errorf("schema %v, want %v", got, want)
@@ -90,22 +72,15 @@ func TestAppendsToADatabaseOfTheRustStoreStayInItsFormat(t *testing.T) { // G2 G
 	}
 }
 
-// makeDense turns a store into one of before 0.5, where every batch has its row.
-func makeDense(raw rawSQL) {
-	raw.exec("DELETE FROM store_metadata WHERE key = 'append_batch_boundary_format'")
-	raw.exec(`INSERT INTO append_batches SELECT sequence_number, sequence_number FROM events
-		WHERE NOT EXISTS (SELECT 1 FROM append_batches WHERE sequence_number BETWEEN first_sequence_number AND last_sequence_number)`)
-}
-
 func TestADenseStoreWhoseBatchesCoverTheLogGetsTheMarker(t *testing.T) { // G3 G19
 	path := copyFixture(t)
 	raw := openRaw(t, path)
-	makeDense(raw)
+	raw.exec(rusttest.MakeDense)
 	store := openStore(t, path)
 	if got := raw.one("SELECT value FROM store_metadata WHERE key = 'append_batch_boundary_format'"); got != "sparse_v1" {
 		t.Errorf("marker %q", got)
 	}
-	if got, want := replayed(t, store, "new", factstr.AllEvents()), readRustAnswers(t).AllBatches; !reflect.DeepEqual(got, want) {
+	if got, want := rusttest.Replayed(t, store, "new", factstr.AllEvents()), readRustAnswers(t).AllBatches; !reflect.DeepEqual(got, want) {
 		t.Errorf("batches %v, want %v", got, want)
 	}
 }
@@ -116,32 +91,29 @@ func TestAnEmptyStoreWithoutTheMarkerGetsIt(t *testing.T) {
 	raw := openRaw(t, path)
 	raw.exec("DELETE FROM store_metadata")
 	store := openStore(t, path)
-	if got := raw.rows("SELECT * FROM store_metadata ORDER BY key"); !slices.Equal(got, []string{"append_batch_boundary_format|sparse_v1", "store_format_version|1"}) {
+	if got := raw.rows("SELECT * FROM store_metadata ORDER BY key"); !slices.Equal(got, rusttest.Metadata()) {
 		t.Errorf("metadata %v", got)
 	}
 	facttest.Append(t, store, facttest.Batch(1, "a")...)
 }
 
 func TestFormatsThatCannotBeReadAreRefusedAndLeftAsTheyAre(t *testing.T) {
-	for name, c := range map[string]struct{ change, word string }{
-		"version 2":         {"UPDATE store_metadata SET value = '2' WHERE key = 'store_format_version'", "store_format_version 2"},
-		"version 99":        {"UPDATE store_metadata SET value = '99' WHERE key = 'store_format_version'", "store_format_version 99"},
-		"newer batches":     {"UPDATE store_metadata SET value = 'dense_v9' WHERE key = 'append_batch_boundary_format'", "dense_v9"},
-		"sparse, no marker": {"DELETE FROM store_metadata WHERE key = 'append_batch_boundary_format'", "append_batches"},
-		"foreign cursors":   {"DROP TABLE subscriber_cursors; CREATE TABLE subscriber_cursors (name TEXT)", "subscriber_cursors"},
-		"foreign metadata":  {"DROP TABLE store_metadata; CREATE TABLE store_metadata (k TEXT, v TEXT)", "store_metadata"},
-	} {
+	formats := rusttest.UnreadableFormats()
+	maps.Copy(formats, map[string]rusttest.Unreadable{
+		"foreign cursors": {"DROP TABLE subscriber_cursors; CREATE TABLE subscriber_cursors (name TEXT)", "subscriber_cursors"},
+	})
+	for name, format := range formats {
 		t.Run(name, func(t *testing.T) {
 			path := copyFixture(t)
 			raw := openRaw(t, path)
 			raw.exec("PRAGMA journal_mode = DELETE")
-			raw.exec(c.change)
+			raw.exec(format.Change)
 			raw.close()
 			before, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			refusedOpen(t, path, factstr.CodeUnsupportedFormat, path, c.word)
+			refusedOpen(t, path, factstr.CodeUnsupportedFormat, path, format.Word)
 			if after, _ := os.ReadFile(path); !slices.Equal(before, after) {
 				t.Error("the file was changed")
 			}
@@ -150,18 +122,11 @@ func TestFormatsThatCannotBeReadAreRefusedAndLeftAsTheyAre(t *testing.T) {
 }
 
 func TestADenseStoreWithAGapOrAnOverlapIsRefused(t *testing.T) {
-	for name, change := range map[string]string{
-		"gap":         "DELETE FROM append_batches WHERE first_sequence_number = 100",
-		"overlap":     "UPDATE append_batches SET last_sequence_number = 9 WHERE first_sequence_number = 7",
-		"past end":    "UPDATE append_batches SET last_sequence_number = 206 WHERE first_sequence_number = 205",
-		"short":       "DELETE FROM append_batches WHERE first_sequence_number = 205",
-		"no batches":  "DROP TABLE append_batches",
-		"no metadata": "DROP TABLE store_metadata; DELETE FROM append_batches WHERE first_sequence_number = 1",
-	} {
+	for name, change := range rusttest.GapsAndOverlaps() {
 		t.Run(name, func(t *testing.T) {
 			path := copyFixture(t)
 			raw := openRaw(t, path)
-			makeDense(raw)
+			raw.exec(rusttest.MakeDense)
 			raw.exec(change)
 			refusedOpen(t, path, factstr.CodeUnsupportedFormat, "append_batches")
 		})
@@ -241,19 +206,8 @@ func TestWhatOthersAddToTheFileStaysAndDoesNotDisturb(t *testing.T) { // G2 G3 G
 				return append(all, raw.rows("SELECT name FROM sqlite_master WHERE name NOT IN ('idx_events_type', 'idx_events_occurred_at') ORDER BY name")...)
 			}
 			before := settings()
-			store, expected := openStore(t, path), readRustAnswers(t)
-			if result := facttest.Query(t, store, factstr.OfTypes("money-deposited")); !slices.Equal(textsOf(facttest.Numbers(result.EventRecords)), expected.Queries[6].Result.Numbers) || expected.Queries[6].Label != "one type" {
-				t.Errorf("query: %v", facttest.Numbers(result.EventRecords))
-			}
-			if got := facttest.Append(t, store, facttest.Fact("money-deposited", `{}`), facttest.Fact("money-deposited", `{}`)); got.FirstSequenceNumber != 206 {
-				t.Errorf("append: %+v", got)
-			}
-			if got := replayed(t, store, "stopped-in-middle", factstr.OfTypes("money-deposited")); len(got) != 11+1 || got[0][0] != "72" {
-				t.Errorf("resume: %v", got)
-			}
-			if got := replayed(t, store, "another", factstr.AllEvents()); len(got) != 90 {
-				t.Errorf("replay: %d batches", len(got))
-			}
+			store := openStore(t, path)
+			rusttest.CheckUse(t, store, readRustAnswers(t))
 			facttest.Close(t, store)
 			after := slices.DeleteFunc(settings(), func(name string) bool { return name == "factstr_durable_streams" })
 			if !slices.Equal(before, after) {
@@ -316,7 +270,7 @@ func TestFactsInTheLogFileOfAKilledProcessAreThere(t *testing.T) { // G5
 		if records := facttest.All(t, store); len(records) != 99 || records[98].SequenceNumber != 99 {
 			t.Errorf("%s: %d facts", name, len(records))
 		}
-		if got := replayed(t, store, "new", factstr.AllEvents()); len(got) != 50 {
+		if got := rusttest.Replayed(t, store, "new", factstr.AllEvents()); len(got) != 50 {
 			t.Errorf("%s: %d batches", name, len(got))
 		}
 		if got := facttest.Append(t, store, facttest.Batch(1, "next")...); got.FirstSequenceNumber != 100 {

@@ -11,6 +11,7 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/childtest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/rusttest"
 )
 
 // anotherCopy makes the code forget which files it has open in this process, as a second copy of the library would not know it.
@@ -206,7 +207,7 @@ func TestALateSuccessOfAnotherProcessCountsOnlyWhileNobodyHasTheName(t *testing.
 			if cursor := raw.one("SELECT last_processed_sequence_number FROM subscriber_cursors"); cursor != c.cursor {
 				t.Errorf("the cursor is at %s, want %s", cursor, c.cursor)
 			}
-			if got := replayed(t, store, "projection", factstr.AllEvents()); len(got) != 1 && c.takeOver || len(got) != 0 && !c.takeOver {
+			if got := rusttest.Replayed(t, store, "projection", factstr.AllEvents()); len(got) != 1 && c.takeOver || len(got) != 0 && !c.takeOver {
 				t.Errorf("then delivered %v", got)
 			}
 		})
@@ -219,20 +220,20 @@ func TestANameWhoseCursorRowIsGoneStartsAnew(t *testing.T) {
 	store := openStore(t, path)
 	facttest.Append(t, store, facttest.Batch(1, "a")...)
 	facttest.Append(t, store, facttest.Batch(1, "b")...)
-	if got := replayed(t, store, "projection", factstr.OfTypes("a")); len(got) != 1 {
+	if got := rusttest.Replayed(t, store, "projection", factstr.OfTypes("a")); len(got) != 1 {
 		t.Fatalf("%v", got)
 	}
 	raw := openRaw(t, path)
 	raw.exec("DELETE FROM subscriber_cursors")
 	for range 2 {
 		raw.exec("UPDATE subscriber_cursors SET last_processed_sequence_number = 0")
-		if got := replayed(t, store, "projection", factstr.OfTypes("b")); len(got) != 1 || got[0][0] != "2" {
+		if got := rusttest.Replayed(t, store, "projection", factstr.OfTypes("b")); len(got) != 1 || got[0][0] != "2" {
 			t.Fatalf("%v", got)
 		}
 	}
 	// The side table can be lost: it only remembers generations and exact numbers.
 	raw.exec("DROP TABLE factstr_durable_streams")
-	if got := replayed(t, store, "projection", factstr.OfTypes("b")); len(got) != 0 {
+	if got := rusttest.Replayed(t, store, "projection", factstr.OfTypes("b")); len(got) != 0 {
 		t.Fatalf("%v", got)
 	}
 }

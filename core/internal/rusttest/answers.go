@@ -151,11 +151,3 @@ func textOf(number *uint64) *string {
 	}
 	return &Texts([]uint64{*number})[0]
 }
-
-func numbersOf(records []factstr.EventRecord) []uint64 {
-	numbers := make([]uint64, len(records))
-	for i := range records {
-		numbers[i] = records[i].SequenceNumber
-	}
-	return numbers
-}

@@ -6,9 +6,9 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 // CheckQueries asks every query.
@@ -21,7 +21,7 @@ func CheckQueries(t *testing.T, store *factstr.Store, expected Answers, list str
 			c.Compare(q.Label, q.Result, factstr.CodeOf(err))
 			continue
 		}
-		c.Compare(q.Label, q.Result, Result{textOf(result.CurrentContextVersion), textOf(result.LastReturnedSequenceNumber), Texts(numbersOf(result.EventRecords))})
+		c.Compare(q.Label, q.Result, Result{textOf(result.CurrentContextVersion), textOf(result.LastReturnedSequenceNumber), Texts(facttest.Numbers(result.EventRecords))})
 	}
 }
 
@@ -54,6 +54,17 @@ func CheckResumes(t *testing.T, store *factstr.Store, expected Answers, list str
 		c.Compare(resume.Name, resume.Batches, Replayed(t, store, durable.Name, durable.Query.EventQuery(t)))
 		if again := Replayed(t, store, durable.Name, durable.Query.EventQuery(t)); len(again) > 0 {
 			t.Errorf("%s: a second resume delivered %v", resume.Name, again)
+		}
+	}
+}
+
+// CheckCursors looks at what CheckResumes left. stored reads a name's text and cursor from the database, joined by '|'. The Rust store compares the text that it wrote byte by byte:
+// it must still stand there.
+func CheckCursors(t testing.TB, expected Answers, stored func(name string) string) {
+	t.Helper()
+	for _, cursor := range expected.Cursors {
+		if got, want := stored(cursor.Name), cursor.Query+"|205"; got != want {
+			t.Errorf("%s: the cursor row is %s, want %s", cursor.Name, got, want)
 		}
 	}
 }
@@ -99,15 +110,8 @@ func CheckDurableQueries(t *testing.T, store *factstr.Store, path, list string, 
 func Replayed(t testing.TB, store *factstr.Store, name string, query factstr.EventQuery) [][]string {
 	t.Helper()
 	got := &deliveries{batches: [][]string{}}
-	stream, err := store.StreamToDurable(t.Context(), factstr.DurableStream{Name: name}, query, got)
-	if err != nil {
-		t.Fatalf("stream %q: %v", name, err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	if err := stream.WaitReady(ctx); err != nil {
-		t.Fatalf("stream %q: %v", name, err)
-	}
+	stream := facttest.DurableStream(t, store, name, query, got)
+	facttest.WaitReady(t, stream)
 	if err := stream.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -118,6 +122,6 @@ func Replayed(t testing.TB, store *factstr.Store, name string, query factstr.Eve
 type deliveries struct{ batches [][]string }
 
 func (d *deliveries) HandleStream(_ context.Context, batch []factstr.EventRecord) error {
-	d.batches = append(d.batches, Texts(numbersOf(batch)))
+	d.batches = append(d.batches, Texts(facttest.Numbers(batch)))
 	return nil
 }

@@ -1,0 +1,85 @@
+package postgres
+
+import (
+	"context"
+	"maps"
+	"strings"
+	"testing"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/rusttest"
+	"github.com/factstr/factstr-go/core/postgres/pgtest"
+)
+
+func TestFormatsThatCannotBeReadAreRefusedAndLeftAsTheyAre(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Database(t)
+	formats := rusttest.UnreadableFormats()
+	maps.Copy(formats, map[string]rusttest.Unreadable{
+		"foreign cursors":     {"DROP TABLE durable_stream_cursors; CREATE TABLE durable_stream_cursors (name TEXT)", "durable_stream_cursors"},
+		"foreign batches":     {"DROP TABLE append_batches; CREATE TABLE append_batches (first BIGINT, last BIGINT)", "append_batches"},
+		"payload of text":     {"DROP INDEX idx_events_payload_gin; ALTER TABLE events ALTER payload TYPE TEXT USING payload::TEXT", "payload"},
+		"payload of json":     {"DROP INDEX idx_events_payload_gin; ALTER TABLE events ALTER payload TYPE JSON", "payload"},
+		"numbers of 32 bits":  {"ALTER TABLE events ALTER sequence_number TYPE INTEGER", "sequence_number"},
+		"times without zone":  {"ALTER TABLE events ALTER occurred_at TYPE TIMESTAMP", "occurred_at"},
+		"types of characters": {"ALTER TABLE events ALTER event_type TYPE CHAR(30)", "event_type"},
+		"an events view":      {"ALTER TABLE events RENAME TO facts; CREATE VIEW events AS SELECT * FROM facts", "events"},
+		"an events sequence":  {"DROP TABLE events; CREATE SEQUENCE events", "events"},
+		"no key":              {"ALTER TABLE events DROP CONSTRAINT events_pkey", "events"},
+		"our table's name":    {"CREATE TABLE factstr_durable_streams (who TEXT)", "factstr_durable_streams"},
+	})
+	for name, format := range formats {
+		t.Run(name, func(t *testing.T) {
+			raw := restoreSchema(t, url, name)
+			raw.exec(format.Change)
+			before := raw.catalog(name)
+			refusedOpen(t, url, Options{Schema: name}, factstr.CodeUnsupportedFormat, name, format.Word)
+			raw.wantCatalog(name, before)
+		})
+	}
+}
+
+func TestADenseStoreWithAGapOrAnOverlapIsRefused(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Database(t)
+	for name, change := range rusttest.GapsAndOverlaps() {
+		t.Run(name, func(t *testing.T) {
+			raw := restoreSchema(t, url, name)
+			raw.exec(rusttest.MakeDense + ";" + change)
+			before := raw.catalog(name)
+			refusedOpen(t, url, Options{Schema: name}, factstr.CodeUnsupportedFormat, "append_batches")
+			raw.wantCatalog(name, before)
+		})
+	}
+}
+
+func TestAForeignTableOfEventsIsRefusedAndNothingIsCreatedBesideIt(t *testing.T) {
+	url := pgtest.Database(t)
+	raw := openRaw(t, url)
+	raw.exec("CREATE TABLE events (id BIGINT PRIMARY KEY, what TEXT); INSERT INTO events VALUES (1, 'concert')")
+	before := raw.catalog("public")
+	refusedOpen(t, url, Options{}, factstr.CodeUnsupportedFormat, "public", "events", "sequence_number")
+	raw.wantCatalog("public", before)
+	// Another schema of the same database is no concern of it.
+	facttest.Append(t, openStoreWith(t, url, Options{Schema: "app"}), facttest.Batch(1, "a")...)
+}
+
+func TestADatabaseOfAnotherEncodingIsRefused(t *testing.T) {
+	url := pgtest.Database(t)
+	raw := openRaw(t, url)
+	for _, encoding := range []string{"SQL_ASCII", "LATIN1", "EUC_JP"} {
+		name := raw.one("SELECT current_database()") + "_" + strings.ToLower(encoding)
+		raw.exec("CREATE DATABASE " + name + " TEMPLATE template0 ENCODING '" + encoding + "' LC_COLLATE 'C' LC_CTYPE 'C'")
+		t.Cleanup(func() {
+			if err := pgtest.Exec(context.Background(), url, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+				t.Error(err)
+			}
+		})
+		other := pgtest.WithDatabase(url, name)
+		refusedOpen(t, other, Options{}, factstr.CodeUnsupportedFormat, encoding, "UTF8")
+		if got := openRaw(t, other).catalog("public"); len(got) != 0 {
+			t.Errorf("%s: %v was created", encoding, got)
+		}
+	}
+}

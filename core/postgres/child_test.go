@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"os"
 	"testing"
 
 	"github.com/factstr/factstr-go/core/internal/childtest"
@@ -11,9 +10,4 @@ import (
 // roles are what the children of these tests can be.
 var roles = childtest.Roles{}
 
-func TestMain(m *testing.M) {
-	if status, isChild := roles.Play(os.Stdin, os.Stdout, os.Stderr); isChild {
-		os.Exit(status)
-	}
-	os.Exit(pgtest.Main(m))
-}
+func TestMain(m *testing.M) { roles.Main(func() int { return pgtest.Main(m) }) }

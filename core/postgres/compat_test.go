@@ -82,13 +82,9 @@ func TestANewDurableStreamReplaysTheBatchesOfTheRustStore(t *testing.T) { // G3 
 }
 
 func TestDurableCursorsOfTheRustStoreGoOnWhereTheyWere(t *testing.T) { // G19 G22 G23
-	url, expected := restoreFixture(t), readRustAnswers(t)
-	store := openStore(t, url)
-	rusttest.CheckResumes(t, store, expected, deviations)
-	facttest.Close(t, store)
-	raw := openRaw(t, url)
-	rusttest.CheckCursors(t, expected, func(name string) string {
-		return raw.one("SELECT event_query, last_processed_sequence_number FROM durable_stream_cursors WHERE durable_stream_id = $1", name)
+	url := restoreFixture(t)
+	rusttest.CheckResumes(t, openStore(t, url), readRustAnswers(t), deviations, func(name string) string {
+		return openRaw(t, url).one("SELECT event_query, last_processed_sequence_number FROM durable_stream_cursors WHERE durable_stream_id = $1", name)
 	})
 }
 

@@ -19,21 +19,14 @@ func openStore(t testing.TB, url string) *factstr.Store {
 func openStoreWith(t testing.TB, url string, options Options) *factstr.Store {
 	t.Helper()
 	store, err := Open(t.Context(), url, options)
-	if err != nil {
-		t.Fatalf("open: %v", err)
-	}
-	t.Cleanup(func() { facttest.Close(t, store) })
-	return store
+	return facttest.Opened(t, store, err)
 }
 
 // refusedOpen wants an error of a code whose message has all the words.
 func refusedOpen(t testing.TB, url string, options Options, code factstr.Code, words ...string) *factstr.Error {
 	t.Helper()
 	store, err := Open(t.Context(), url, options)
-	if err == nil {
-		facttest.Close(t, store)
-	}
-	return facttest.WantError(t, err, code, words...)
+	return facttest.Refused(t, store, err, code, words...)
 }
 
 // rawSQL is the database as another program sees it, on one connection.

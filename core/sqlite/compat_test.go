@@ -61,13 +61,9 @@ func TestANewDurableStreamReplaysTheBatchesOfTheRustStore(t *testing.T) { // G3 
 }
 
 func TestDurableCursorsOfTheRustStoreGoOnWhereTheyWere(t *testing.T) { // G19 G22 G23
-	path, expected := copyFixture(t), readRustAnswers(t)
-	store := openStore(t, path)
-	rusttest.CheckResumes(t, store, expected, deviations)
-	facttest.Close(t, store)
-	raw := openRaw(t, path)
-	rusttest.CheckCursors(t, expected, func(name string) string {
-		return raw.one("SELECT event_query, last_processed_sequence_number FROM subscriber_cursors WHERE subscriber_id = ? AND typeof(event_query) = 'text'", name)
+	path := copyFixture(t)
+	rusttest.CheckResumes(t, openStore(t, path), readRustAnswers(t), deviations, func(name string) string {
+		return openRaw(t, path).one("SELECT event_query, last_processed_sequence_number FROM subscriber_cursors WHERE subscriber_id = ? AND typeof(event_query) = 'text'", name)
 	})
 }
 

@@ -19,22 +19,21 @@ const roleVariable = "FACTSTR_TEST_ROLE"
 // Roles are what a child can be. arguments are those given to Start.
 type Roles map[string]func(side *Side, arguments []string) error
 
-// Play plays the role that this process was started for, and returns its exit status. isChild is false in the process of the tests themselves. It is the first thing
-// that TestMain does.
-func (r Roles) Play(input io.Reader, output, failures io.Writer) (status int, isChild bool) {
+// Main is all that TestMain does: it plays the role that this process was started for, or runs the tests, and exits.
+func (r Roles) Main(tests func() int) {
 	name := os.Getenv(roleVariable)
 	if name == "" {
-		return 0, false
+		os.Exit(tests())
 	}
 	err := errors.New("there is no such role")
 	if role := r[name]; role != nil {
-		err = role(&Side{input: bufio.NewScanner(input), output: output}, os.Args[1:])
+		err = role(&Side{input: bufio.NewScanner(os.Stdin), output: os.Stdout}, os.Args[1:])
 	}
 	if err != nil {
-		_, _ = fmt.Fprintln(failures, name+":", err)
-		return 1, true
+		_, _ = fmt.Fprintln(os.Stderr, name+":", err)
+		os.Exit(1)
 	}
-	return 0, true
+	os.Exit(0)
 }
 
 // Side is what a role talks to.

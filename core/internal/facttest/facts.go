@@ -16,6 +16,25 @@ import (
 // WaitMax is how long something may take that must happen.
 const WaitMax = 20 * time.Second
 
+// Opened is a store that must have been opened. It is closed when the test ends.
+func Opened(t testing.TB, store *factstr.Store, err error) *factstr.Store {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	t.Cleanup(func() { Close(t, store) })
+	return store
+}
+
+// Refused wants a store not to have been opened, with an error of a code whose message has all the words.
+func Refused(t testing.TB, store *factstr.Store, err error, code factstr.Code, words ...string) *factstr.Error {
+	t.Helper()
+	if err == nil {
+		Close(t, store)
+	}
+	return WantError(t, err, code, words...)
+}
+
 // Close closes a store, which must not fail.
 func Close(t testing.TB, store *factstr.Store) {
 	t.Helper()

@@ -38,8 +38,9 @@ func CheckReplays(t *testing.T, store *factstr.Store, expected Answers, list str
 	}
 }
 
-// CheckResumes goes on with every durable stream of the database, which another query cannot do.
-func CheckResumes(t *testing.T, store *factstr.Store, expected Answers, list string) {
+// CheckResumes goes on with every durable stream of the database, which another query cannot do, and closes the store. stored reads a name's text and cursor from the database,
+// joined by '|'.
+func CheckResumes(t *testing.T, store *factstr.Store, expected Answers, list string, stored func(name string) string) {
 	t.Helper()
 	c := NewComparison(t, list, "resume")
 	for i, resume := range expected.Resumes {
@@ -56,12 +57,8 @@ func CheckResumes(t *testing.T, store *factstr.Store, expected Answers, list str
 			t.Errorf("%s: a second resume delivered %v", resume.Name, again)
 		}
 	}
-}
-
-// CheckCursors looks at what CheckResumes left. stored reads a name's text and cursor from the database, joined by '|'. The Rust store compares the text that it wrote byte by byte:
-// it must still stand there.
-func CheckCursors(t testing.TB, expected Answers, stored func(name string) string) {
-	t.Helper()
+	facttest.Close(t, store)
+	// The Rust store compares the text that it wrote byte by byte: it must still stand there.
 	for _, cursor := range expected.Cursors {
 		if got, want := stored(cursor.Name), cursor.Query+"|205"; got != want {
 			t.Errorf("%s: the cursor row is %s, want %s", cursor.Name, got, want)

@@ -116,6 +116,7 @@ func TestALostAnswerIsFoundOut(t *testing.T) {
 
 // G5: while the server can't be reached, the outcome is not known. What was committed stays, and what was not is not committed later.
 func TestOnlyAServerThatCannotBeReachedLeavesACommitUnknown(t *testing.T) {
+	t.Parallel()
 	for _, committed := range []bool{true, false} {
 		t.Run(fmt.Sprintf("committed: %v", committed), func(t *testing.T) {
 			url := serverOfItsOwn(t)

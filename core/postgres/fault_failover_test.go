@@ -130,6 +130,7 @@ func TestAFailoverThatLosesCommitsIsToldToStreamsThatHadThem(t *testing.T) {
 
 // A machine that vanishes refuses nothing: connections to it just don't come about.
 func TestAHostThatVanishedDoesNotKeepTheOtherOneFromBeingFound(t *testing.T) {
+	t.Parallel()
 	primary, standby := pair(t)
 	gone := pgtest.NewProxy(t, primary.Address())
 	options := impatient()
@@ -225,6 +226,7 @@ func TestAStoreFollowsAnAddressThatIsSwitchedOver(t *testing.T) {
 
 // G5: an append that waits for a synchronous standby is not acknowledged by way of finding its row, since that may get lost with the primary.
 func TestACommitThatNoStandbyHasIsNotAcknowledged(t *testing.T) {
+	t.Parallel()
 	primary, standby := pair(t)
 	setSystem(t, primary, "synchronous_standby_names", "*")
 	options := impatient()

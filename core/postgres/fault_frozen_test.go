@@ -129,6 +129,7 @@ func TestAnotherClientThatStoppedInTheMiddleOfACommitIsEvicted(t *testing.T) {
 
 // G5: a store that stopped in the middle of its commit, and goes on after others, is not committed twice and not lost.
 func TestAStoreThatStoppedInTheMiddleOfACommitGoesOnLater(t *testing.T) {
+	t.Parallel()
 	url := serverOfItsOwn(t)
 	store := openStore(t, url)
 	facttest.Append(t, store, facttest.Batch(1, "before")...)

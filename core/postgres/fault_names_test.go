@@ -39,6 +39,7 @@ func namesBackend(t testing.TB, raw rawSQL) (pid string) {
 
 // G21 G22: nobody took the name meanwhile, so the stream goes on with the generation that it has.
 func TestADurableStreamWhoseLockConnectionIsCutGoesOn(t *testing.T) {
+	t.Parallel()
 	url := serverOfItsOwn(t)
 	store, other := openStore(t, url), openStore(t, url)
 	durable, stream := followDurably(t, store, "cut", 0)
@@ -134,6 +135,7 @@ func TestDurableStreamsResumeBehindTheirCursorAfterARestart(t *testing.T) {
 
 // Many names on a slow line are taken again at once, not one after the other.
 func TestManyDurableNamesAreTakenAgainTogether(t *testing.T) {
+	t.Parallel()
 	const many = 200
 	url := serverOfItsOwn(t)
 	proxy := pgtest.NewProxy(t, addressOf(t, url))
@@ -160,6 +162,7 @@ func TestManyDurableNamesAreTakenAgainTogether(t *testing.T) {
 
 // A name that can't be taken again yet is nobody else's trouble.
 func TestADurableNameThatIsStuckLeavesTheOthersAlone(t *testing.T) {
+	t.Parallel()
 	url := serverOfItsOwn(t)
 	store := openStore(t, url)
 	stuck, stuckStream := followDurably(t, store, "stuck", 0)
@@ -219,6 +222,7 @@ func holdANameAndSayWhatIsDelivered(side *childtest.Side, arguments []string) er
 
 // G22: a holder that stopped is taken over, and finds out when it goes on.
 func TestAHolderThatStoppedIsTakenOverAndEndsWhenItGoesOn(t *testing.T) {
+	t.Parallel()
 	url := serverOfItsOwn(t)
 	store := openStore(t, url)
 	facttest.Append(t, store, facttest.Batch(1, "before")...)

@@ -69,6 +69,7 @@ func TestAURLThatCannotBeReadIsNotRepeated(t *testing.T) {
 
 // A server that asks for a password gets it, and nobody else.
 func TestAPasswordIsNeitherToldNorLogged(t *testing.T) {
+	t.Parallel()
 	server := pgtest.New(t, pgtest.Options{
 		Settings: map[string]string{"password_encryption": "scram-sha-256", "log_connections": "on", "log_disconnections": "on", "log_statement": "all", "log_min_messages": "debug1"},
 		HBA:      []string{"host all asked 127.0.0.1/32 scram-sha-256", "host all plain 127.0.0.1/32 password"},

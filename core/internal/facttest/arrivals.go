@@ -49,7 +49,7 @@ func CheckStreams(t *testing.T, store, another *factstr.Store, place string) {
 	last := Append(t, another, Fact("Last", `{"at":0}`))
 	for name, handler := range handlers {
 		handler.Await(t, name, Reaches(last.LastSequenceNumber))
-		wantWhole(t, name, handler.batches, total+1, All(t, another))
+		wantWhole(t, name, handler.batches, total+1, All(t, store))
 		t.Logf("the %s stream got %d batches; the last one %v after its append began", name, len(handler.batches), handler.times[len(handler.times)-1].Sub(appended))
 	}
 	if err := stream.Close(ctx); err != nil {
@@ -60,7 +60,7 @@ func CheckStreams(t *testing.T, store, another *factstr.Store, place string) {
 	}
 }
 
-// wantWhole checks batches of Batch: they are there from the log's beginning, in order, whole, as many as were appended, and as queries answer them.
+// wantWhole checks batches of Batch: they are there from the log's beginning, in order, whole, as many as were appended, and as queries of the same store answer them.
 func wantWhole(t *testing.T, name string, batches [][]factstr.EventRecord, count int, log []factstr.EventRecord) {
 	t.Helper()
 	if len(batches) != count {

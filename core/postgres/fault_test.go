@@ -163,16 +163,26 @@ func (l *book) success() <-chan struct{} {
 	return l.moved
 }
 
-// appendUntil starts goroutines that append without pause until stop is called, which waits for them.
-func (l *book) appendUntil(store *factstr.Store, writers int) (stop func()) {
+// awaitSuccesses waits until so many more appends have succeeded.
+func (l *book) awaitSuccesses(count int) {
+	l.t.Helper()
+	for range count {
+		within(l.t, "a success", l.success())
+	}
+}
+
+// appendUntil starts goroutines that append to each store without pause until stop is called, which waits for them.
+func (l *book) appendUntil(writers int, stores ...*factstr.Store) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	for writer := range writers {
-		running.Go(func() {
-			for n := 0; ctx.Err() == nil; n++ {
-				_ = l.append(context.Background(), store, (n+writer)%3+1)
-			}
-		})
+	for _, store := range stores {
+		for writer := range writers {
+			running.Go(func() {
+				for n := 0; ctx.Err() == nil; n++ {
+					_ = l.append(context.Background(), store, (n+writer)%3+1)
+				}
+			})
+		}
 	}
 	return sync.OnceFunc(func() {
 		cancel()
@@ -233,6 +243,18 @@ func (l *book) wantCodes(codes map[factstr.Code]int, allowed ...factstr.Code) {
 	if codes[""] == 0 {
 		l.t.Errorf("no append succeeded: %v", codes)
 	}
+}
+
+// settle holds the answers against the log, allows codes among them, and waits until followers have all facts.
+func (l *book) settle(reader *factstr.Store, followers []*follower, allowed ...factstr.Code) {
+	l.t.Helper()
+	records := facttest.All(l.t, reader)
+	codes := l.check(records)
+	l.wantCodes(codes, allowed...)
+	for _, f := range followers {
+		f.reach(l.t, uint64(len(records)))
+	}
+	l.t.Logf("%d facts; answers: %v", len(records), codes)
 }
 
 // follower is the handler of a stream of all facts, and checks as it goes that each comes once, in order.

@@ -145,21 +145,16 @@ func TestAStoreWorksThroughAPooler(t *testing.T) {
 	live := follow(t, first)
 	durable, stream := followDurably(t, second, "pooled", 0)
 	l := newBook(t)
-	stopFirst, stopSecond := l.appendUntil(first, 8), l.appendUntil(second, 8)
-	defer stopFirst()
-	defer stopSecond()
+	stop := l.appendUntil(8, first, second)
+	defer stop()
 	for round := range 20 {
 		won := raceThrough(t, round, first, second, direct)
 		if won != 1 {
 			t.Errorf("%d of 3 racing appends won round %d", won, round)
 		}
 	}
-	stopFirst()
-	stopSecond()
-	records := facttest.All(t, second)
-	l.wantCodes(l.check(records))
-	live.reach(t, uint64(len(records)))
-	durable.reach(t, uint64(len(records)))
+	stop()
+	l.settle(second, []*follower{live, durable})
 	end(t, stream)
 	if n := len(facttest.Query(t, first, factstr.OfTypes("raced")).EventRecords); n != 20 {
 		t.Errorf("%d facts of 20 races", n)
@@ -205,29 +200,16 @@ func TestACommitThatIsCutBeforeThePoolerIsSettled(t *testing.T) {
 			b.function = way.function
 			l := newBook(t)
 			must(t, l.append(t.Context(), store, 1))
-			for _, from := range []pgtest.Direction{pgtest.FromClient, pgtest.FromServer} {
-				cuts := 0
-				for at := 0; ; at += step {
-					must(t, l.append(t.Context(), store, 1)) // makes sure of a connection
-					proxy.CutAfter(from, at)
-					writer := b.writer
-					if err := l.append(t.Context(), store, 2); err != nil {
-						// The pooler may let the next client have what a cut one had begun, and then two connections are lost.
-						wantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonConnection)
-						continue
-					}
-					if b.writer != writer {
-						cuts++
-					} else if at > 2000 {
-						break
-					}
+			cutCommits(t, proxy, b, step, 5, func() {
+				must(t, l.append(t.Context(), store, 1)) // makes sure of a connection
+			}, func(pgtest.Direction, int) bool {
+				err := l.append(t.Context(), store, 2)
+				if err != nil {
+					// The pooler may let the next client have what a cut one had begun, and then two connections are lost.
+					wantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonConnection)
 				}
-				proxy.CutAfter(from, 1<<40)
-				if cuts < 5 {
-					t.Errorf("only %d cuts hit a commit", cuts)
-				}
-				t.Logf("%d commits were cut", cuts)
-			}
+				return err == nil
+			})
 			codes := l.check(facttest.All(t, store))
 			l.wantCodes(codes, factstr.CodeBackendFailure)
 			if codes[factstr.CodeBackendFailure] > 5 {
@@ -340,17 +322,14 @@ func TestAPoolerThatIsKilledLosesAndDoublesNothing(t *testing.T) {
 	first, second := openStoreWith(t, url, options), openStoreWith(t, url, options)
 	live := follow(t, second)
 	l := newBook(t)
-	stopFirst, stopSecond := l.appendUntil(first, 4), l.appendUntil(second, 4)
-	defer stopFirst()
-	defer stopSecond()
+	stop := l.appendUntil(4, first, second)
+	defer stop()
 	rounds := 6
 	if long(t, "6 kills") {
 		rounds = 60
 	}
 	for round := range rounds {
-		for range 5 {
-			within(t, "a success", l.success())
-		}
+		l.awaitSuccesses(5)
 		if round%3 == 2 {
 			must(t, server.Kill())
 			must(t, server.StartAgain())
@@ -358,15 +337,10 @@ func TestAPoolerThatIsKilledLosesAndDoublesNothing(t *testing.T) {
 			p.restart()
 		}
 	}
-	within(t, "a success", l.success())
-	stopFirst()
-	stopSecond()
+	l.awaitSuccesses(1)
+	stop()
 	eventually(t, "the pooler's finding the server", func() bool { return queryAtOnce(second, 1) == nil })
-	records := facttest.All(t, second)
-	codes := l.check(records)
-	l.wantCodes(codes, factstr.CodeBackendFailure, factstr.CodeCommitUnknown)
-	live.reach(t, uint64(len(records)))
-	t.Logf("%d facts; answers: %v", len(records), codes)
+	l.settle(second, []*follower{live}, factstr.CodeBackendFailure, factstr.CodeCommitUnknown)
 }
 
 // A pooler that nobody was told about is noticed when the store is opened.

@@ -85,9 +85,5 @@ func (r rawSQL) rows(text string, args ...any) (found []string) {
 
 func (r rawSQL) one(text string, args ...any) string {
 	r.t.Helper()
-	rows := r.rows(text, args...)
-	if len(rows) != 1 {
-		r.t.Fatalf("%s: %d rows", text, len(rows))
-	}
-	return rows[0]
+	return facttest.Only(r.t, text, r.rows(text, args...))
 }

@@ -121,6 +121,15 @@ func Numbers(records []factstr.EventRecord) []uint64 {
 	return numbers
 }
 
+// Only is the one row that a statement found.
+func Only(t testing.TB, statement string, rows []string) string {
+	t.Helper()
+	if len(rows) != 1 {
+		t.Fatalf("%s: %d rows", statement, len(rows))
+	}
+	return rows[0]
+}
+
 // JSONTexts are values as payload predicates take them.
 func JSONTexts(values ...string) []json.RawMessage {
 	list := make([]json.RawMessage, len(values))

@@ -50,7 +50,8 @@ func TestACommitThatIsCutAnywhereIsSettled(t *testing.T) {
 			for n := range 3 {
 				must(t, l.append(t.Context(), store, n+1))
 			}
-			cutCommits(t, proxy, b, step, 10, func() {}, func(from pgtest.Direction, at int) bool {
+			// An append before makes sure of a connection that the one before it may have had cut right at its end.
+			cutCommits(t, proxy, b, step, 10, func() { must(t, l.append(t.Context(), store, 1)) }, func(from pgtest.Direction, at int) bool {
 				if err := l.append(t.Context(), store, 2); err != nil {
 					t.Fatalf("cut after %d bytes, from %d: %v", at, from, err)
 				}
@@ -68,6 +69,7 @@ func cutCommits(t testing.TB, proxy *pgtest.Proxy, b *backend, step, fewest int,
 	for _, from := range []pgtest.Direction{pgtest.FromClient, pgtest.FromServer} {
 		cuts := 0
 		for at := 0; ; at += step {
+			proxy.CutAfter(from, 1<<40)
 			prepare()
 			// The notification of the append before may take some of the bytes.
 			proxy.CutAfter(from, at)

@@ -245,6 +245,13 @@ func TestSettingsOfARoleDoNotBreakTheStore(t *testing.T) {
 			head := headOfLog(t, store)
 			live.reach(t, head)
 			durable.reach(t, head)
+			if each.name == "default_transaction_isolation" {
+				l := newBook(t)
+				stop := l.appendUntil(4, store, other)
+				l.awaitSuccesses(50)
+				stop()
+				l.wantCodes(l.check(facttest.All(t, other)))
+			}
 			if each.name == "idle_session_timeout" {
 				// Every connection was ended while it was idle.
 				raw := openRaw(t, server.URL())

@@ -138,6 +138,7 @@ func (p *pooler) pooled(server *pgtest.Server, options Options) (string, Options
 // G2 G5 G9 G11 G15 G19
 func TestAStoreWorksThroughAPooler(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
+	setDatabase(t, server.URL(), "default_transaction_isolation", "serializable") // which no setting of a session changes behind a pooler
 	p := startPooler(t, server)
 	url, options := p.pooled(server, Options{})
 	first, second := openStoreWith(t, url, options), openStoreWith(t, url, options)
@@ -158,6 +159,27 @@ func TestAStoreWorksThroughAPooler(t *testing.T) {
 	end(t, stream)
 	if n := len(facttest.Query(t, first, factstr.OfTypes("raced")).EventRecords); n != 20 {
 		t.Errorf("%d facts of 20 races", n)
+	}
+}
+
+// G5: what was acknowledged survives a crash though the server is asked for less, and no setting of a session can be relied on.
+func TestAnAcknowledgedAppendThroughAPoolerSurvivesACrash(t *testing.T) {
+	server := pgtest.New(t, pgtest.Options{Settings: map[string]string{"wal_writer_delay": "10s", "synchronous_commit": "off"}})
+	p := startPooler(t, server)
+	url, options := p.pooled(server, Options{})
+	for _, way := range withFunction {
+		t.Run(way.name, func(t *testing.T) {
+			store, b := openBackendStore(t, url, optionsIn(options, way.name))
+			b.function = way.function
+			for range 20 {
+				facttest.Append(t, store, facttest.Batch(1, "kept")...)
+			}
+			must(t, server.Kill())
+			must(t, server.StartAgain())
+			if head := headOfLog(t, openStoreWith(t, secretly(server.URL()), Options{Schema: way.name})); head != 20 {
+				t.Errorf("the log ends at %d, want 20", head)
+			}
+		})
 	}
 }
 

@@ -246,6 +246,12 @@ func TestSettingsOfARoleDoNotBreakTheStore(t *testing.T) {
 			live.reach(t, head)
 			durable.reach(t, head)
 			if each.name == "default_transaction_isolation" {
+				must(t, b.writer.rows(t.Context(), "SELECT current_setting('transaction_isolation')", func(row [][]byte) bool {
+					if level := string(row[0]); level != "read committed" {
+						t.Errorf("appends are at %s", level)
+					}
+					return true
+				}))
 				l := newBook(t)
 				stop := l.appendUntil(4, store, other)
 				l.awaitSuccesses(50)

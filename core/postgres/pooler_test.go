@@ -264,25 +264,23 @@ func TestATransactionBehindThePoolerIsOverBeforeItIsTriedAgain(t *testing.T) {
 			proxy := pgtest.NewProxy(t, p.address())
 			proxy.Hook(withoutCancelling)
 			options := Options{ConnectTimeout: facttest.WaitMax, LockTimeout: facttest.WaitMax, ResponseTimeout: facttest.WaitMax, DirectURL: server.URLAs(each.role, secret, "postgres")}
-			store := openStoreWith(t, through(proxy, secretly(server.URL())), options)
+			store, b := openBackendStore(t, through(proxy, secretly(server.URL())), options)
 			facttest.Append(t, store, facttest.Batch(1, "before")...)
 			if each.restarted {
 				must(t, server.Stop())
 				must(t, server.StartAgain())
 				// The pooler finds the new server, and the store's connection to the pooler is the old one.
-				eventually(t, "an append", func() bool {
-					_, err := store.Append(context.Background(), facttest.Batch(1, "before"))
+				eventually(t, "a query", func() bool {
+					_, err := store.Query(context.Background(), factstr.AllEvents())
 					return err == nil
 				})
-			}
-			var head uint64
-			eventually(t, "a query", func() bool {
-				result, err := store.Query(context.Background(), factstr.AllEvents())
-				if err == nil {
-					head = *result.CurrentContextVersion
+				writer := b.writer
+				facttest.Append(t, store, facttest.Batch(1, "before")...)
+				if b.writer != writer {
+					t.Fatal("the connection to the pooler did not outlive the server")
 				}
-				return err == nil
-			})
+			}
+			head := headOfLog(t, store)
 			raw := openRaw(t, server.URL())
 			raw.exec("BEGIN")
 			raw.exec("LOCK TABLE events IN SHARE MODE")

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -300,7 +301,7 @@ func TestATransactionBehindThePoolerIsOverBeforeItIsTriedAgain(t *testing.T) {
 			if each.role == "postgres" {
 				eventually(t, "another try", func() bool {
 					now := watcher.rows(waiting)
-					return len(now) > 0 && now[0] != before[0]
+					return len(now) > 0 && !slices.Equal(now, before)
 				})
 			} else {
 				eventually(t, "a try to end the first one", func() bool { return strings.Contains(server.Log(), "to terminate") })

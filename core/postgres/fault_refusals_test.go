@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +75,26 @@ func TestAServerThatLetsNobodyInSaysWhy(t *testing.T) {
 			_, err = Bootstrap(t.Context(), each.url, "bootstrapped", impatient())
 			wantFailure(t, err, each.code, each.reason)
 		})
+	}
+}
+
+// A name server that does not answer holds nobody up for longer than a server.
+func TestASilentNameServerIsGivenUpInTime(t *testing.T) {
+	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
+	must(t, err)
+	defer func() { _ = silent.Close() }()
+	before := net.DefaultResolver
+	defer func() { net.DefaultResolver = before }()
+	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "udp", silent.LocalAddr().String())
+	}}
+	begun := time.Now()
+	options := impatient()
+	options.ConnectTimeout = time.Second
+	_, err = Open(t.Context(), "postgres://postgres:"+url.QueryEscape(secret)+"@silent.example/database", options)
+	wantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonConnection, "silent.example")
+	if took := time.Since(begun); took > 4*time.Second {
+		t.Errorf("it took %v", took)
 	}
 }
 

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net"
 	"net/url"
@@ -31,6 +32,12 @@ func parseURL(field, text string, options Options) (*pgxpool.Config, error) {
 	c := &config.ConnConfig.Config
 	c.ConnectTimeout = options.ConnectTimeout
 	c.DialFunc = dial
+	look := c.LookupFunc
+	c.LookupFunc = func(ctx context.Context, host string) ([]string, error) {
+		ctx, cancel := context.WithTimeout(ctx, options.ConnectTimeout)
+		defer cancel()
+		return look(ctx, host)
+	}
 	fallback := c.RuntimeParams["fallback_application_name"]
 	c.RuntimeParams["application_name"] = cmp.Or(options.ApplicationName, c.RuntimeParams["application_name"], fallback, "factstr")
 	// Those that tell libpq about sockets, and not the server. Encryption by GSSAPI is not asked for, unless it is required.

@@ -1,0 +1,230 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// transactionSettings hold for one transaction, where a pooler keeps no others.
+const readCommitted = "SET transaction_isolation = 'read committed'"
+
+const whoAmI = "SELECT pg_current_xact_id()::TEXT::BIGINT, pg_backend_pid()::BIGINT, pg_postmaster_start_time()"
+
+// propose runs the append function.
+func (b *backend) propose(ctx context.Context, group *factstr.Group, p factstr.Proposal, a *attempt, deadline time.Time) error {
+	s, err := b.begin(ctx)
+	if err != nil {
+		return err
+	}
+	*a = attempt{proposal: p, session: s, pid: s.server.pid, started: s.server.started}
+	types, predicates, movable := conditionsOf(p)
+	payload := payloadOf(p)
+	values := []any{
+		lockKey("append", b.schema, ""), lockTimeout(deadline), int64(p.Head.SequenceNumber), headTime(p.Head), movable,
+		types, predicates, payload.times, payload.types, payload.texts, payload.firsts, payload.lasts,
+	}
+	ctx, cancel := context.WithTimeout(ctx, b.options.LockTimeout+b.options.ResponseTimeout)
+	defer cancel()
+	appendName, err := s.prepare(ctx, b.texts.append, argumentsOf(values).types)
+	if err != nil {
+		return err
+	}
+	whoName, err := s.prepare(ctx, whoAmI, nil)
+	if err != nil {
+		return err
+	}
+	if !s.pooled {
+		group.EnterCommit()
+		a.sent = true
+	}
+	pipeline := s.conn.StartPipeline(ctx)
+	if s.pooled {
+		s.send(pipeline, "", readCommitted)
+	}
+	s.send(pipeline, whoName, whoAmI)
+	pipeline.SendFlushRequest() // the number must be here before the outcome can get lost
+	if s.pooled {
+		// The number is the only trace of a transaction behind a pooler.
+		if err := a.begun(pipeline); err != nil {
+			if s.alive() {
+				_ = pipeline.Sync()
+			}
+			_ = pipeline.Close()
+			return err
+		}
+		group.EnterCommit()
+		a.sent = true
+	}
+	s.send(pipeline, appendName, b.texts.append, values...)
+	if err := pipeline.Sync(); err != nil {
+		_ = pipeline.Close()
+		return err
+	}
+	learnt := facts{after: p.Head.SequenceNumber}
+	err = a.read(pipeline, s.pooled, &learnt)
+	if closing := pipeline.Close(); err == nil {
+		err = closing
+	}
+	if err != nil {
+		// A server that shuts down says so, and what it has not carried out by then it does not commit.
+		if !a.carriedOut && !s.pooled && shutDown(err) {
+			a.sent = false
+		}
+		return err
+	}
+	a.written, a.after = learnt.good, learnt.head
+	if learnt.complete() {
+		a.learnt = true
+		group.Learn(learnt.after, learnt.records, learnt.boundaries)
+	}
+	return nil
+}
+
+// begun waits for the beginning of a transaction behind a pooler.
+func (a *attempt) begun(pipeline *pgconn.Pipeline) error {
+	err := pipeline.Flush()
+	for _, visit := range []func([][]byte){func([][]byte) {}, a.identify} {
+		if err == nil {
+			err = nextResult(pipeline, visit)
+		}
+	}
+	return err
+}
+
+// read takes what the pipeline answers: whose transaction it is, then what the function says.
+func (a *attempt) read(pipeline *pgconn.Pipeline, begun bool, learnt *facts) error {
+	if !begun {
+		if err := nextResult(pipeline, a.identify); err != nil {
+			return err
+		}
+	}
+	if err := nextResult(pipeline, learnt.row); err != nil {
+		return err
+	}
+	a.carriedOut = true
+	_, err := pipeline.GetResults() // the end of the transaction
+	return err
+}
+
+// nextResult reads one statement's rows.
+func nextResult(pipeline *pgconn.Pipeline, visit func(row [][]byte)) error {
+	next, err := pipeline.GetResults()
+	if err != nil {
+		return err
+	}
+	result, ok := next.(*pgconn.ResultReader)
+	if !ok {
+		return errors.New("the server answered fewer statements than it was sent")
+	}
+	return drain(result, func(row [][]byte) bool {
+		visit(row)
+		return true
+	})
+}
+
+// identify takes the answer to whoAmI.
+func (a *attempt) identify(row [][]byte) {
+	a.xid, a.pid, a.started = uint64(int64Of(row[0])), int64Of(row[1]), timeOf(row[2])
+}
+
+// facts are what the append function returns.
+type facts struct {
+	answered   bool
+	good       bool
+	after      uint64 // the proposal's head
+	head       uint64
+	records    []factstr.EventRecord
+	boundaries []factstr.Boundary
+}
+
+func (f *facts) row(row [][]byte) {
+	switch {
+	case !f.answered:
+		f.answered, f.head, f.good = true, uint64(int64Of(row[0])), int64Of(row[1]) == 1
+	case row[3] != nil:
+		f.records = append(f.records, recordOf(row[0], row[2], row[3], row[4]))
+	default:
+		if first, last := int64Of(row[0]), int64Of(row[1]); last >= first {
+			f.boundaries = append(f.boundaries, factstr.Boundary{First: uint64(first), Last: uint64(last)})
+		}
+	}
+}
+
+// complete tells that the records are all facts between the proposal's head and the real one.
+func (f *facts) complete() bool {
+	n := len(f.records)
+	return n > 0 && f.records[n-1].SequenceNumber == f.head
+}
+
+// conditionsOf spells what new facts of others must not match, as pairs of a type and a predicate. A nil element leaves that side open.
+func conditionsOf(p factstr.Proposal) (types, predicates [][]byte, movable bool) {
+	types, predicates = [][]byte{}, [][]byte{}
+	if !p.Movable {
+		return types, predicates, false
+	}
+	bytes := 0
+	add := func(eventType, predicate []byte) {
+		types, predicates = append(types, eventType), append(predicates, predicate)
+		bytes += len(eventType) + len(predicate)
+	}
+	for _, plan := range p.Conditions {
+		for _, candidate := range plan.Candidates() {
+			if max(1, len(candidate.Types))*max(1, len(candidate.Predicates)) > conditionsMax {
+				return [][]byte{}, [][]byte{}, false
+			}
+			for at := range max(1, len(candidate.Types)) {
+				var eventType []byte
+				if candidate.Types != nil {
+					eventType = bytesFrom(candidate.Types[at])
+				}
+				if candidate.Predicates == nil {
+					add(eventType, nil)
+				}
+				for _, predicate := range candidate.Predicates {
+					add(eventType, predicate)
+				}
+			}
+			if len(types) > conditionsMax || bytes > conditionBytesMax {
+				return [][]byte{}, [][]byte{}, false
+			}
+		}
+	}
+	return types, predicates, true
+}
+
+// columns are a group's facts as the server takes them.
+type columns struct {
+	times         []micros
+	types, texts  [][]byte
+	firsts, lasts []int64
+}
+
+func payloadOf(p factstr.Proposal) columns {
+	c := columns{times: make([]micros, len(p.Records)), types: make([][]byte, len(p.Records)), texts: make([][]byte, len(p.Records))}
+	for i := range p.Records {
+		record := &p.Records[i]
+		if i > 0 && record.OccurredAt == p.Records[i-1].OccurredAt {
+			c.times[i] = c.times[i-1]
+		} else {
+			c.times[i] = microsOf(record.OccurredAt)
+		}
+		c.types[i], c.texts[i] = bytesFrom(record.EventType), []byte(json.RawMessage(record.Payload))
+	}
+	c.firsts, c.lasts = make([]int64, len(p.Boundaries)), make([]int64, len(p.Boundaries))
+	for i, boundary := range p.Boundaries {
+		c.firsts[i], c.lasts[i] = int64(boundary.First-p.Head.SequenceNumber), int64(boundary.Last-p.Head.SequenceNumber)
+	}
+	return c
+}
+
+func headTime(head factstr.Head) micros {
+	if head.SequenceNumber == 0 {
+		return noTime
+	}
+	return microsOf(head.OccurredAt)
+}

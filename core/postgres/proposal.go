@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// transactionSettings hold for one transaction, where a pooler keeps no others.
+// readCommitted holds for one transaction, where a pooler keeps no settings.
 const readCommitted = "SET transaction_isolation = 'read committed'"
 
 const whoAmI = "SELECT pg_current_xact_id()::TEXT::BIGINT, pg_backend_pid()::BIGINT, pg_postmaster_start_time()"

@@ -43,7 +43,8 @@ need_packages() { # need_packages DEBIAN-PACKAGE...
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     say "installing them"
     mkdir -p "$tools"
-    if ! (apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}") >"$tools/apt.log" 2>&1; then
+    # No service that comes with a package is to start.
+    if ! (apt-get update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}") >"$tools/apt.log" 2>&1; then
       tail -n 20 "$tools/apt.log" >&2
       say "apt-get failed; all it said is in .tools/apt.log" && exit 2
     fi

@@ -309,7 +309,9 @@ func (n *names) release(h *hold) {
 func (n *names) confirm(ctx context.Context, h *hold) error {
 	for {
 		n.mu.Lock()
-		fresh, changed := time.Since(h.proven) < confirmedFor, h.changed
+		// By both clocks: one does not count the time that a machine was suspended, the other may be set.
+		now := time.Now()
+		fresh, changed := max(now.Sub(h.proven), now.Round(0).Sub(h.proven.Round(0))) < confirmedFor, h.changed
 		n.mu.Unlock()
 		select {
 		case <-h.lost:

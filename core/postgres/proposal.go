@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -213,7 +212,7 @@ func payloadOf(p factstr.Proposal) columns {
 		} else {
 			c.times[i] = microsOf(record.OccurredAt)
 		}
-		c.types[i], c.texts[i] = bytesFrom(record.EventType), []byte(json.RawMessage(record.Payload))
+		c.types[i], c.texts[i] = bytesFrom(record.EventType), record.Payload
 	}
 	c.firsts, c.lasts = make([]int64, len(p.Boundaries)), make([]int64, len(p.Boundaries))
 	for i, boundary := range p.Boundaries {

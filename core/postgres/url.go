@@ -60,9 +60,10 @@ func isConnectionText(text string) bool {
 }
 
 func hosts(c *pgconn.Config) map[string]struct{} {
-	hosts := map[string]struct{}{net.JoinHostPort(c.Host, "") + string(rune(c.Port)): {}}
+	address := func(host string, port uint16) string { return net.JoinHostPort(host, strconv.Itoa(int(port))) }
+	hosts := map[string]struct{}{address(c.Host, c.Port): {}}
 	for _, fallback := range c.Fallbacks {
-		hosts[net.JoinHostPort(fallback.Host, "")+string(rune(fallback.Port))] = struct{}{}
+		hosts[address(fallback.Host, fallback.Port)] = struct{}{}
 	}
 	return hosts
 }

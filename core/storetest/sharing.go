@@ -127,10 +127,12 @@ var sharingTests = tests{
 		wantConflict(t, answers[1].err, nil, factstr.Version(4))
 		wantConflict(t, answers[2].err, factstr.Version(3), factstr.Version(1))
 		wantHead(t, other, 9)
-		r := newRecorder()
-		durable(t, other, "batches", r)
-		for _, batch := range [][]uint64{{1}, {2, 3}, {4}, {5, 6, 7}, {8, 9}} {
-			r.want(t, batch)
+		for i, store := range []*factstr.Store{one, other} { // from memory, and as it is stored
+			r := newRecorder()
+			durable(t, store, fmt.Sprint("batches ", i), r)
+			for _, batch := range [][]uint64{{1}, {2, 3}, {4}, {5, 6, 7}, {8, 9}} {
+				r.want(t, batch)
+			}
 		}
 	}},
 	{"a condition that another store broke meanwhile is a conflict with its fact", func(t *testing.T, log Log) { // G9 G10 G11

@@ -83,7 +83,7 @@ var closingTests = tests{
 			wantHead(t, open(t, log), 1)
 		}
 	}},
-	{"close ends every stream once, with StoreClosed, before it returns", func(t *testing.T, log Log) { // G17
+	{"close ends every stream once, with StoreClosed", func(t *testing.T, log Log) { // G17
 		store := open(t, log)
 		var recorders []*recorder
 		var streams []*factstr.EventStream
@@ -101,11 +101,8 @@ var closingTests = tests{
 			t.Fatal(err)
 		}
 		for i, r := range recorders {
-			select {
-			case <-streams[i].Done():
-			default:
-				t.Fatal("close returned before a stream ended")
-			}
+			// Its cursor is stored and its name free by now. The end itself is reported by its own goroutine, which close does not wait for: it may be what closes.
+			within(t, "the end of a stream", streams[i].Done())
 			wantCode(t, streams[i].Err(), factstr.CodeStoreClosed)
 			r.wantEnd(t, factstr.CodeStoreClosed)
 			if len(r.ended) > 0 {

@@ -91,8 +91,7 @@ func (t *texts) question(scan factstr.Scan) question {
 	switch {
 	case selective:
 		return question{rowsMax: selectedRowsMax, values: values, text: fmt.Sprintf(
-			"SELECT e.sequence_number, e.occurred_at, e.event_type, e.payload FROM (SELECT sequence_number FROM (SELECT sequence_number%s WHERE %s AND (%s) OFFSET 0) c %s LIMIT $3) p JOIN %s.events e USING (sequence_number) %s",
-			from, inRange, condition, order, t.schema, order)}
+			"SELECT * FROM (%s%s WHERE %s AND (%s) OFFSET 0) c %s LIMIT $3", columns, from, inRange, condition, order)}
 	case constrained && len(types) <= mergeMax:
 		return question{rowsMax: pageRowsMax, values: []any{types}, text: fmt.Sprintf(
 			"SELECT e.sequence_number, e.occurred_at, e.event_type, e.payload FROM pg_catalog.unnest($4::TEXT[]) t (type) CROSS JOIN LATERAL (%s%s WHERE e.event_type = t.type AND %s %s LIMIT $3) e %s LIMIT $3",

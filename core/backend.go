@@ -61,6 +61,11 @@ type Recoverer interface {
 	RecoversFromUnknownCommits()
 }
 
+// HeadScanner is implemented by a backend that is far away: it answers Head and Scan in one round trip. The head is of a moment before what the scan reads.
+type HeadScanner interface {
+	HeadAndScan(ctx context.Context, scan Scan, visit func(EventRecord) (more bool)) (Head, error)
+}
+
 // Watcher is implemented by a backend whose log other processes can append to. Watch calls changed after each commit that may be another
 // process's, within a few milliseconds, until ctx ends. Core watches only while a stream is open. Without it only this store's commits wake streams.
 type Watcher interface {

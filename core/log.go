@@ -74,6 +74,11 @@ func (l *log) refresh(ctx context.Context, reader Reader) (tail, error) {
 	if err != nil {
 		return tail{}, err
 	}
+	return l.reach(ctx, head, reader)
+}
+
+// reach does what refresh does, with a head that was just read.
+func (l *log) reach(ctx context.Context, head Head, reader Reader) (_ tail, err error) {
 	if known := l.current(); known.head == head {
 		return known, nil
 	}

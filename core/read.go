@@ -29,37 +29,31 @@ func (s *Store) Query(ctx context.Context, query EventQuery) (*QueryResult, erro
 }
 
 func (s *Store) read(ctx context.Context, plan *Plan, query EventQuery) (*QueryResult, error) {
-	known, err := s.log.refresh(ctx, s.backend)
+	rows := &rows{bytesMax: s.options.Limits.ResultBytesMax, limit: math.MaxUint64}
+	scan := Scan{Plan: plan}
+	if query.MinSequenceNumber != nil {
+		scan.After = *query.MinSequenceNumber
+	}
+	if query.Limit != nil {
+		rows.limit = *query.Limit
+		scan.Wanted = int(min(rows.limit, math.MaxInt32))
+	}
+	rows.complete = rows.limit > 0
+	after := scan.After
+	known, err := s.refreshAndScan(ctx, &scan, rows)
 	if err != nil {
 		return nil, err
 	}
-	result := &QueryResult{}
-	var after uint64
-	if query.MinSequenceNumber != nil {
-		after = *query.MinSequenceNumber
-	}
-	complete := query.Limit == nil || *query.Limit > 0
-	if complete {
-		bytes := 0
-		tooLarge := false
-		scan := Scan{Plan: plan, After: after, UpTo: known.head.SequenceNumber}
-		if query.Limit != nil {
-			scan.Wanted = int(min(*query.Limit, math.MaxInt32))
-		}
-		err := s.scan(ctx, &known, scan, func(record EventRecord) bool {
-			result.EventRecords = append(result.EventRecords, record)
-			bytes += recordBytes(&record)
-			tooLarge = bytes > s.options.Limits.ResultBytesMax
-			complete = query.Limit == nil || uint64(len(result.EventRecords)) < *query.Limit
-			return complete && !tooLarge
-		})
-		if err != nil {
+	if rows.more() {
+		scan.UpTo = known.head.SequenceNumber
+		if err := s.scan(ctx, &known, scan, rows.take); err != nil {
 			return nil, err
 		}
-		if tooLarge {
-			return nil, NewError(CodeInvalidArgument, "the query's result exceeds %d bytes; read it in parts with limit and min_sequence_number", s.options.Limits.ResultBytesMax)
-		}
 	}
+	if rows.tooLarge {
+		return nil, NewError(CodeInvalidArgument, "the query's result exceeds %d bytes; read it in parts with limit and min_sequence_number", rows.bytesMax)
+	}
+	result := &QueryResult{EventRecords: rows.records}
 	var last uint64
 	if n := len(result.EventRecords); n > 0 {
 		last = result.EventRecords[n-1].SequenceNumber
@@ -67,7 +61,7 @@ func (s *Store) read(ctx context.Context, plan *Plan, query EventQuery) (*QueryR
 	}
 	// The newest match is the last row, unless rows were cut off at the end; or it is below the read cursor.
 	version := last
-	if !complete {
+	if !rows.complete {
 		if version, err = latestMatch(ctx, &known, s.backend, plan, last, known.head.SequenceNumber); err == nil && version == 0 {
 			version = last
 		}
@@ -81,6 +75,54 @@ func (s *Store) read(ctx context.Context, plan *Plan, query EventQuery) (*QueryR
 		result.CurrentContextVersion = &version
 	}
 	return result, nil
+}
+
+// rows are what a query returns.
+type rows struct {
+	records  []EventRecord
+	bytes    int
+	bytesMax int
+	tooLarge bool
+	limit    uint64
+	complete bool // no row was left out because of the limit, as far as is known
+}
+
+func (r *rows) more() bool { return r.complete && !r.tooLarge }
+
+func (r *rows) take(record EventRecord) (more bool) {
+	r.records = append(r.records, record)
+	r.bytes += recordBytes(&record)
+	r.tooLarge = r.bytes > r.bytesMax
+	r.complete = uint64(len(r.records)) < r.limit
+	return r.more()
+}
+
+// refreshAndScan refreshes the log and, where that takes no round trip of its own, already takes the rows below the tail. scan is what is left to be read.
+func (s *Store) refreshAndScan(ctx context.Context, scan *Scan, rows *rows) (tail, error) {
+	backend, together := s.backend.(HeadScanner)
+	known := s.log.current()
+	if !together || !rows.more() || scan.Plan.Nothing() || scan.After >= known.floor() {
+		return s.log.refresh(ctx, s.backend)
+	}
+	none, below := *rows, *scan
+	below.UpTo = known.floor()
+	head, err := backend.HeadAndScan(ctx, below, matching(scan.Plan, rows.take))
+	if err != nil || head == known.head {
+		scan.After = below.UpTo
+		return known, err
+	}
+	now, err := s.log.reach(ctx, head, s.backend)
+	if now.epoch != known.epoch {
+		*rows = none // they may be of another log
+	} else {
+		scan.After = below.UpTo
+	}
+	return now, err
+}
+
+// matching visits the candidates that match.
+func matching(plan *Plan, visit func(EventRecord) (more bool)) func(EventRecord) bool {
+	return func(record EventRecord) bool { return !plan.Matches(&record) || visit(record) }
 }
 
 // scan visits the facts of a range that match, oldest first: below the tail from the backend, the rest from the tail.

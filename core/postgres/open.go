@@ -92,9 +92,10 @@ type backend struct {
 }
 
 var (
-	_ factstr.Backend   = (*backend)(nil)
-	_ factstr.Watcher   = (*backend)(nil)
-	_ factstr.Recoverer = (*backend)(nil)
+	_ factstr.Backend     = (*backend)(nil)
+	_ factstr.HeadScanner = (*backend)(nil)
+	_ factstr.Watcher     = (*backend)(nil)
+	_ factstr.Recoverer   = (*backend)(nil)
 )
 
 func openBackend(ctx context.Context, config, direct *pgxpool.Config, options Options) (_ *backend, err error) {

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -89,7 +88,7 @@ func (a *attempt) begun(pipeline *pgconn.Pipeline) error {
 	err := pipeline.Flush()
 	for _, visit := range []func([][]byte){func([][]byte) {}, a.identify} {
 		if err == nil {
-			err = nextResult(pipeline, visit)
+			err = nextResult(pipeline, all(visit))
 		}
 	}
 	return err
@@ -98,32 +97,16 @@ func (a *attempt) begun(pipeline *pgconn.Pipeline) error {
 // read takes what the pipeline answers: whose transaction it is, then what the function says.
 func (a *attempt) read(pipeline *pgconn.Pipeline, begun bool, learnt *facts) error {
 	if !begun {
-		if err := nextResult(pipeline, a.identify); err != nil {
+		if err := nextResult(pipeline, all(a.identify)); err != nil {
 			return err
 		}
 	}
-	if err := nextResult(pipeline, learnt.row); err != nil {
+	if err := nextResult(pipeline, all(learnt.row)); err != nil {
 		return err
 	}
 	a.carriedOut = true
 	_, err := pipeline.GetResults() // the end of the transaction
 	return err
-}
-
-// nextResult reads one statement's rows.
-func nextResult(pipeline *pgconn.Pipeline, visit func(row [][]byte)) error {
-	next, err := pipeline.GetResults()
-	if err != nil {
-		return err
-	}
-	result, ok := next.(*pgconn.ResultReader)
-	if !ok {
-		return errors.New("the server answered fewer statements than it was sent")
-	}
-	return drain(result, func(row [][]byte) bool {
-		visit(row)
-		return true
-	})
 }
 
 // identify takes the answer to whoAmI.

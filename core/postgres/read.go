@@ -65,8 +65,18 @@ func (r reader) heard(ctx context.Context, read func(ctx context.Context, heard 
 	return err
 }
 
+// HeadAndScan sends the question for the head along with that for the first page.
+func (r reader) HeadAndScan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) (head factstr.Head, err error) {
+	err = r.scan(ctx, scan, &head, visit)
+	return head, err
+}
+
 // Scan reads the range in pages.
 func (r reader) Scan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) error {
+	return r.scan(ctx, scan, nil, visit)
+}
+
+func (r reader) scan(ctx context.Context, scan factstr.Scan, head *factstr.Head, visit func(factstr.EventRecord) bool) error {
 	scan.UpTo = min(scan.UpTo, factstr.SequenceMax)
 	question := r.texts.question(scan)
 	rows := pageRows
@@ -74,7 +84,7 @@ func (r reader) Scan(ctx context.Context, scan factstr.Scan, visit func(factstr.
 		rows = min(max(scan.Wanted, pageRowsMin), pageRowsMax)
 	}
 	for cuts := 0; scan.After < scan.UpTo; {
-		page := page{rows: rows, visit: visit}
+		page := page{rows: rows, head: head, visit: visit}
 		err := r.read(ctx, question, scan, &page)
 		// Facts do not change, so a page that was cut off is gone on with behind its last row.
 		cut := lost(err) && ctx.Err() == nil && !errors.Is(err, errSilent) && cuts < 2
@@ -89,6 +99,7 @@ func (r reader) Scan(ctx context.Context, scan factstr.Scan, visit func(factstr.
 		if page.count == 0 {
 			continue
 		}
+		head = nil
 		if scan.Descending {
 			scan.UpTo = page.last - 1
 		} else {
@@ -102,6 +113,7 @@ func (r reader) Scan(ctx context.Context, scan factstr.Scan, visit func(factstr.
 // page is what one statement reads.
 type page struct {
 	rows   int
+	head   *factstr.Head // is asked for as well; nil if it is not
 	visit  func(factstr.EventRecord) bool
 	count  int
 	bytes  int
@@ -111,7 +123,7 @@ type page struct {
 
 func (r reader) read(ctx context.Context, q question, scan factstr.Scan, page *page) error {
 	return r.lender.with(ctx, func(s *session) error {
-		err := r.heard(ctx, func(ctx context.Context, heard func()) error { return page.fill(ctx, s, q, scan, heard) })
+		err := r.heard(ctx, func(ctx context.Context, heard func()) error { return r.fill(ctx, s, page, q, scan, heard) })
 		if page.enough {
 			return nil
 		}
@@ -122,21 +134,28 @@ func (r reader) read(ctx context.Context, q question, scan factstr.Scan, page *p
 // heardEvery is after how many rows the server counts as heard again.
 const heardEvery = 256
 
-func (page *page) fill(ctx context.Context, s *session, q question, scan factstr.Scan, heard func()) error {
-	return s.rows(ctx, q.text, func(row [][]byte) bool {
-		record := recordOf(row[0], row[1], row[2], row[3])
-		page.count++
-		page.bytes += len(record.Payload) + len(record.EventType) + 64
-		page.last = record.SequenceNumber
-		if page.count%heardEvery == 0 {
-			heard()
-		}
-		page.enough = !page.visit(record)
-		if page.enough && (page.rows-page.count)*(page.bytes/page.count) > drainBytesMax {
-			s.drop()
-		}
-		return !page.enough
-	}, append([]any{int64(scan.After), int64(scan.UpTo), int64(page.rows)}, q.values...)...)
+func (r reader) fill(ctx context.Context, s *session, page *page, q question, scan factstr.Scan, heard func()) error {
+	values := append([]any{int64(scan.After), int64(scan.UpTo), int64(page.rows)}, q.values...)
+	take := func(row [][]byte) bool { return page.take(s, recordOf(row[0], row[1], row[2], row[3]), heard) }
+	if page.head == nil {
+		return s.rows(ctx, q.text, take, values...)
+	}
+	return s.rowsAfter(ctx, r.texts.head, func(row [][]byte) { *page.head = headOf(row[0], row[1]) }, q.text, take, values...)
+}
+
+// take counts a row in, and gives the connection up rather than read too many that nobody wants.
+func (page *page) take(s *session, record factstr.EventRecord, heard func()) (more bool) {
+	page.count++
+	page.bytes += len(record.Payload) + len(record.EventType) + 64
+	page.last = record.SequenceNumber
+	if page.count%heardEvery == 0 {
+		heard()
+	}
+	page.enough = !page.visit(record)
+	if page.enough && (page.rows-page.count)*(page.bytes/page.count) > drainBytesMax {
+		s.drop()
+	}
+	return !page.enough
 }
 
 func (r reader) Boundaries(ctx context.Context, after, upTo uint64, visit func(factstr.Boundary)) error {

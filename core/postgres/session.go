@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"maps"
 	"strconv"
@@ -115,6 +116,52 @@ func (s *session) rows(ctx context.Context, text string, visit func(row [][]byte
 	return drain(result, visit)
 }
 
+// rowsAfter is rows, with another statement sent ahead in the same round trip, which takes no values.
+func (s *session) rowsAfter(ctx context.Context, first string, visitFirst func(row [][]byte), text string, visit func(row [][]byte) (more bool), values ...any) error {
+	firstName, err := s.prepare(ctx, first, nil)
+	if err != nil {
+		return err
+	}
+	name, err := s.prepare(ctx, text, argumentsOf(values).types)
+	if err != nil {
+		return err
+	}
+	pipeline := s.conn.StartPipeline(ctx)
+	s.send(pipeline, firstName, first)
+	s.send(pipeline, name, text, values...)
+	if err = pipeline.Sync(); err == nil {
+		err = nextResult(pipeline, all(visitFirst))
+	}
+	if err == nil {
+		err = nextResult(pipeline, visit)
+	}
+	if closing := pipeline.Close(); err == nil {
+		err = closing
+	}
+	return err
+}
+
+// nextResult visits the rows of the next statement of a pipeline until visit returns false.
+func nextResult(pipeline *pgconn.Pipeline, visit func(row [][]byte) (more bool)) error {
+	next, err := pipeline.GetResults()
+	if err != nil {
+		return err
+	}
+	result, ok := next.(*pgconn.ResultReader)
+	if !ok {
+		return errors.New("the server answered fewer statements than it was sent")
+	}
+	return drain(result, visit)
+}
+
+// all visits every row.
+func all(visit func(row [][]byte)) func(row [][]byte) (more bool) {
+	return func(row [][]byte) bool {
+		visit(row)
+		return true
+	}
+}
+
 // drain reads a result to its end, also after visit has had enough.
 func drain(result *pgconn.ResultReader, visit func(row [][]byte) (more bool)) error {
 	more := true
@@ -129,7 +176,7 @@ func drain(result *pgconn.ResultReader, visit func(row [][]byte) (more bool)) er
 
 // run executes a statement that answers nothing of interest.
 func (s *session) run(ctx context.Context, text string, values ...any) error {
-	return s.rows(ctx, text, func([][]byte) bool { return true }, values...)
+	return s.rows(ctx, text, all(func([][]byte) {}), values...)
 }
 
 // one returns the number in the first column of the first row.

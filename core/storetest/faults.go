@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 
@@ -195,10 +196,62 @@ func (c *chaos) failScans(times int64, failure error) (failed chan struct{}) {
 	return failed
 }
 
+// farChaos is one that answers the head and rows together. All rows that it answers so are of another type than they were appended with.
+type farChaos struct {
+	*chaos
+	rows int
+}
+
+func (f *farChaos) HeadAndScan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) (factstr.Head, error) {
+	head, err := f.Head(ctx)
+	if err != nil {
+		return head, err
+	}
+	return head, f.Scan(ctx, scan, func(record factstr.EventRecord) bool {
+		f.rows++
+		record.EventType = "replaced"
+		return visit(record)
+	})
+}
+
 // noTail makes streams and queries read from the backend.
 var noTail = factstr.Options{TailEvents: -1}
 
 var readFaultTests = tests{
+	{"rows of a log that is replaced while a query reads it are not returned", func(t *testing.T, log Log) { // G7 G24
+		c := &chaos{}
+		c.set(hooks{})
+		far := &farChaos{chaos: c}
+		store := openWith(t, log, noTail, func(inner factstr.Backend) factstr.Backend {
+			c.wrap(inner)
+			return far
+		})
+		appendTypes(t, store, "a")
+		appendTypes(t, store, "b")
+		for _, moved := range []uint64{0, 1} {
+			far.rows = 0
+			c.set(hooks{head: func(next func() (factstr.Head, error)) (factstr.Head, error) {
+				head, err := next()
+				head.OccurredAt = fmt.Sprintf("2020-01-0%dT00:00:00.000000Z", moved+1)
+				head.SequenceNumber -= moved
+				return head, err
+			}})
+			result := mustQuery(t, store, factstr.AllEvents())
+			if far.rows == 0 {
+				t.Fatal("nothing was read of the log before it was replaced")
+			}
+			for i, record := range result.EventRecords {
+				if want := string(rune('a' + i)); record.EventType != want {
+					t.Errorf("row %d is a fact of the type %q, want %q", i, record.EventType, want)
+				}
+			}
+			if got := len(result.EventRecords); got != int(2-moved) {
+				t.Errorf("%d rows of a log of %d facts", got, 2-moved)
+			}
+		}
+		c.clear()
+		wantStillWorks(t, store, 2)
+	}},
 	{"streams resume where they were after reads failed for a while", func(t *testing.T, log Log) { // G19 G21
 		store, c := openChaos(t, log, noTail)
 		lives, durables := newRecorder(), newRecorder()

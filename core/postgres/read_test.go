@@ -1,0 +1,53 @@
+package postgres
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/postgres/pgtest"
+)
+
+// G7: a query asks for the head and for rows at once, also right after others appended, and gets both right.
+func TestAQueryOfALogThatIsKnownTakesOneRoundTrip(t *testing.T) {
+	url := pgtest.WithParam(pgtest.Database(t), "sslmode", "disable")
+	other := openStore(t, url)
+	facttest.Append(t, other, facttest.Batch(50, "a")...)
+	proxy := pgtest.NewProxy(t, addressOf(t, url))
+	store := openStoreWith(t, pgtest.WithAddress(url, proxy.Address()), Options{Options: factstr.Options{TailEvents: -1}})
+	var trips atomic.Int32
+	proxy.Hook(func(from pgtest.Direction, data []byte) pgtest.Verdict {
+		if from == pgtest.FromClient {
+			trips.Add(1)
+		}
+		return pgtest.Pass
+	})
+	want := func(query factstr.EventQuery, rows int, version uint64, most int) {
+		t.Helper()
+		trips.Store(0)
+		result := facttest.Query(t, store, query)
+		if got := facttest.VersionText(result.CurrentContextVersion); len(result.EventRecords) != rows || got != fmt.Sprint(version) {
+			t.Errorf("%d rows at version %s, want %d at %d", len(result.EventRecords), got, rows, version)
+		}
+		if got := int(trips.Load()); got > most {
+			t.Errorf("%d round trips, want at most %d", got, most)
+		}
+	}
+	all := factstr.AllEvents()
+	selective := facttest.PayloadQuery(`{"at":1}`)
+	selective.Filters[0].EventTypes = []string{"a"}
+	for _, query := range []factstr.EventQuery{all, all.AtMost(1), selective} {
+		facttest.Query(t, store, query) // prepares
+	}
+	found := len(facttest.Query(t, other, selective).EventRecords)
+	want(all, 50, 50, 1)
+	want(all.After(20), 30, 50, 1)
+	want(selective, found, *facttest.Query(t, other, selective).CurrentContextVersion, 1)
+	want(all.AtMost(1), 1, 50, 1)
+	facttest.Append(t, other, facttest.Batch(2, "b")...)
+	// Two looks at the log, the facts that are new, then all of these.
+	want(all, 52, 52, 5)
+	want(all, 52, 52, 1)
+}

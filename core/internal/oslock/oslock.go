@@ -43,6 +43,8 @@ func (f *File) leave() error {
 	if f.uses > 0 {
 		return nil
 	}
+	// A child that was forked and has not closed its copy of the descriptor yet, or not begun its program, would keep the locks.
+	_ = unlockAll(f.file)
 	return f.file.Close()
 }
 

@@ -29,7 +29,12 @@ func lockByte(file *os.File, offset int64, wait bool) error {
 	}
 }
 
-func unlockByte(file *os.File, offset int64) error {
-	lock := unix.Flock_t{Type: unix.F_UNLCK, Whence: 0, Start: offset, Len: 1}
+func unlockByte(file *os.File, offset int64) error { return unlock(file, offset, 1) }
+
+func unlockAll(file *os.File) error { return unlock(file, 0, 0) }
+
+// unlock frees bytes from an offset on, all of them if length is 0.
+func unlock(file *os.File, offset, length int64) error {
+	lock := unix.Flock_t{Type: unix.F_UNLCK, Whence: 0, Start: offset, Len: length}
 	return unix.FcntlFlock(file.Fd(), unix.F_OFD_SETLK, &lock)
 }

@@ -13,3 +13,5 @@ const Supported = false
 func lockByte(*os.File, int64, bool) error { return errors.ErrUnsupported }
 
 func unlockByte(*os.File, int64) error { return errors.ErrUnsupported }
+
+func unlockAll(*os.File) error { return errors.ErrUnsupported }

@@ -54,9 +54,10 @@ type process struct {
 	output *bufio.Reader
 }
 
-func start(t *testing.T, path string) *process {
+func start(t *testing.T, path string, inherited ...*os.File) *process {
 	t.Helper()
 	command := exec.Command(os.Args[0])
+	command.ExtraFiles = inherited
 	command.Env = append(os.Environ(), childOf+"="+path)
 	reading, writing, err := os.Pipe()
 	if err != nil {
@@ -176,4 +177,26 @@ func TestAWaitingProcessDoesNotLoseItsPlaceToOneThatNeverPauses(t *testing.T) {
 		t.Fatalf("the polite process waited %v", longest)
 	}
 	_ = busyFile.Close()
+}
+
+// Between fork and exec a child has all descriptors, also those that are closed on exec.
+func TestClosingFreesTheLocksThoughAChildHasTheFile(t *testing.T) { // G22
+	path := filepath.Join(t.TempDir(), "lock")
+	file := openFile(t, path)
+	child := start(t, path, file.file)
+	if err := file.Try(1 << 61); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := openFile(t, path)
+	defer func() { _ = again.Close() }()
+	if err := again.Try(1 << 61); err != nil {
+		t.Fatalf("a byte that was freed by closing: %v", err)
+	}
+	if err := again.Free(1 << 61); err != nil {
+		t.Fatal(err)
+	}
+	child.order("take") // it is still there
 }

@@ -84,10 +84,16 @@ func (l *log) reach(ctx context.Context, head Head, reader Reader) (_ tail, err 
 	}
 	l.catchUp.Lock()
 	defer l.catchUp.Unlock()
-	// The tail is looked at first: this store's own commits are published only when they can be read, so a head that is read later is not older.
 	known := l.current()
-	if head, err = reader.Head(ctx); err != nil {
-		return tail{}, err
+	if known.head.SequenceNumber >= head.SequenceNumber {
+		if known.head == head {
+			return known, nil
+		}
+		// It was read before the tail went beyond it, or the log went backwards. This store's own commits are published only when they can be read, so a head that is read
+		// now is not older than the tail.
+		if head, err = reader.Head(ctx); err != nil {
+			return tail{}, err
+		}
 	}
 	return l.advance(ctx, known, head, reader)
 }

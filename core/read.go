@@ -131,16 +131,14 @@ func (s *Store) scan(ctx context.Context, known *tail, scan Scan, visit func(Eve
 		return nil
 	}
 	more := true
+	take := matching(scan.Plan, func(record EventRecord) bool {
+		more = visit(record)
+		return more
+	})
 	if floor := known.floor(); scan.After < floor {
 		below := scan
 		below.UpTo = min(scan.UpTo, floor)
-		err := s.backend.Scan(ctx, below, func(record EventRecord) bool {
-			if scan.Plan.Matches(&record) {
-				more = visit(record)
-			}
-			return more
-		})
-		if err != nil {
+		if err := s.backend.Scan(ctx, below, take); err != nil {
 			return err
 		}
 	}
@@ -148,9 +146,7 @@ func (s *Store) scan(ctx context.Context, known *tail, scan Scan, visit func(Eve
 		if !more || record.SequenceNumber > scan.UpTo {
 			break
 		}
-		if scan.Plan.Matches(&record) {
-			more = visit(record)
-		}
+		take(record)
 	}
 	return nil
 }

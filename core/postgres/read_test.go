@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -50,4 +51,32 @@ func TestAQueryOfALogThatIsKnownTakesOneRoundTrip(t *testing.T) {
 	// The log as it is, the facts that are new, whether they are batches, and all that are not in memory.
 	want(all, 52, 52, 4)
 	want(all, 52, 52, 1)
+}
+
+// A connection on which more is on its way than anybody wants is given up, and the next query has another one.
+func TestAQueryThatHasEnoughDoesNotReadTheRest(t *testing.T) {
+	url := pgtest.WithParam(pgtest.Database(t), "sslmode", "disable")
+	proxy := pgtest.NewProxy(t, addressOf(t, url))
+	store := openStoreWith(t, pgtest.WithAddress(url, proxy.Address()), Options{ConnectionsMax: 1, Options: factstr.Options{TailEvents: -1}})
+	const facts, size = 40, 1 << 20
+	for range facts {
+		facttest.Append(t, store, facttest.Fact("a", `"`+strings.Repeat("x", size)+`"`))
+	}
+	var read atomic.Int64
+	proxy.Hook(func(from pgtest.Direction, data []byte) pgtest.Verdict {
+		if from == pgtest.FromServer {
+			read.Add(int64(len(data)))
+		}
+		return pgtest.Pass
+	})
+	for after := range uint64(3) {
+		result := facttest.Query(t, store, factstr.AllEvents().After(after).AtMost(1))
+		if got, version := facttest.Numbers(result.EventRecords), result.CurrentContextVersion; len(got) != 1 || got[0] != after+1 || version == nil || *version != facts {
+			t.Fatalf("facts %v at version %s", got, facttest.VersionText(version))
+		}
+	}
+	// What was in buffers on the way is read for nothing.
+	if got := read.Load(); got > 3*10*size {
+		t.Errorf("three queries for a fact of a megabyte each read %d bytes", got)
+	}
 }

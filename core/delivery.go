@@ -36,6 +36,7 @@ func (st *EventStream) follow() (err error) {
 			return err
 		case err != nil:
 			// Losing the backend is no failure of the stream: it goes on where it was.
+			st.failure.set(err)
 			if !st.sleep(pause) {
 				return nil
 			}
@@ -43,6 +44,7 @@ func (st *EventStream) follow() (err error) {
 			continue
 		}
 		pause = readPause
+		st.failure.set(nil)
 		select {
 		case <-changed:
 		case <-st.lost():

@@ -14,6 +14,7 @@ type streams struct {
 	empty   chan struct{}      // closed when closed and open is empty
 	unwatch context.CancelFunc // stops watching for other processes' commits; nil without open streams
 	watches sync.WaitGroup     // that have not returned
+	failure failure            // why watching cannot read the log at the moment
 }
 
 func (r *streams) init() {
@@ -91,7 +92,11 @@ func (s *Store) watch(ctx context.Context, watcher Watcher) {
 	watcher.Watch(ctx, func() {
 		for pause := readPause; ; pause = min(2*pause, readPauseMax) {
 			_, err := s.log.refresh(ctx, s.backend)
-			if err == nil || ctx.Err() != nil {
+			if ctx.Err() != nil {
+				return
+			}
+			s.streams.failure.set(err)
+			if err == nil {
 				return
 			}
 			if !passing(err) {

@@ -47,6 +47,7 @@ type EventStream struct {
 	epoch  uint64
 	target uint64 // the head that the registration saw
 
+	failure  failure       // why it cannot read on at the moment
 	position atomic.Uint64 // everything up to here was delivered or does not match
 	stored   atomic.Uint64 // the durable cursor as last written
 
@@ -255,6 +256,26 @@ type StreamProgress struct {
 	Position     uint64 // everything up to here was handled or does not match
 	ReplayTarget uint64 // the head that the registration saw
 	StoredCursor uint64 // the durable cursor as last written; for a live stream its start
+	// Failure is why the log cannot be read at the moment. The stream tries again until it can, and ends for other reasons only. nil if all is well.
+	Failure error
+}
+
+// failure is one that may pass.
+type failure struct{ present atomic.Pointer[error] }
+
+func (f *failure) set(err error) {
+	if err == nil {
+		f.present.Store(nil)
+	} else {
+		f.present.Store(&err)
+	}
+}
+
+func (f *failure) get() error {
+	if err := f.present.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // Progress may be called at any time.
@@ -268,7 +289,11 @@ func (st *EventStream) Progress() StreamProgress {
 	select {
 	case <-st.done:
 		progress.Ended = true
+		return progress
 	default:
+	}
+	if progress.Failure = st.failure.get(); progress.Failure == nil {
+		progress.Failure = st.store.streams.failure.get()
 	}
 	return progress
 }

@@ -292,7 +292,10 @@ FACTSTR_API factstr_status factstr_stream_open(factstr_store store, const char *
  */
 FACTSTR_API factstr_status factstr_stream_wait_ready(factstr_stream stream, int64_t timeout_ms, factstr_buffer *error);
 
-/* Where a stream stands: {"state": "replaying"|"live"|"ended", "position": n, "replay_target": n, "stored_cursor": n}. */
+/*
+ * Where a stream stands: {"state": "replaying"|"live"|"ended", "position": n, "replay_target": n, "stored_cursor": n, "failure": InteropError|null}.
+ * failure is why the log cannot be read at the moment; the stream tries again until it can.
+ */
 FACTSTR_API factstr_status factstr_stream_progress(factstr_stream stream, factstr_buffer *out);
 
 /*

@@ -113,6 +113,11 @@ func (c Codec) AppendProgress(dst []byte, progress factstr.StreamProgress) []byt
 	dst = c.appendNumber(append(dst, `,"position":`...), progress.Position)
 	dst = c.appendNumber(append(dst, `,"replay_target":`...), progress.ReplayTarget)
 	dst = c.appendNumber(append(dst, `,"stored_cursor":`...), progress.StoredCursor)
+	dst = append(dst, `,"failure":`...)
+	if progress.Failure == nil {
+		return append(dst, "null}"...)
+	}
+	dst = c.AppendError(dst, progress.Failure)
 	return append(dst, '}')
 }
 

@@ -64,7 +64,9 @@ func TestNumbersAreStringsWhenThatWasAskedFor(t *testing.T) {
 		{codec.AppendError(nil, &factstr.Error{Code: factstr.CodeConditionalAppendConflict, Conflict: &factstr.ConditionalAppendConflict{ActualContextVersion: factstr.Version(5)}}),
 			`{"code":"ConditionalAppendConflict","message":"","conflict":{"expected_context_version":null,"actual_context_version":"5"}}`},
 		{codec.AppendProgress(nil, factstr.StreamProgress{Ready: true, Position: 4, ReplayTarget: 3, StoredCursor: 2}),
-			`{"state":"live","position":"4","replay_target":"3","stored_cursor":"2"}`},
+			`{"state":"live","position":"4","replay_target":"3","stored_cursor":"2","failure":null}`},
+		{codec.AppendProgress(nil, factstr.StreamProgress{Failure: factstr.BackendFailure(factstr.ReasonConnection, "gone")}),
+			`{"state":"replaying","position":"0","replay_target":"0","stored_cursor":"0","failure":{"code":"BackendFailure","message":"gone","reason":"connection"}}`},
 	} {
 		if string(c.got) != c.want {
 			t.Errorf("got  %s\nwant %s", c.got, c.want)

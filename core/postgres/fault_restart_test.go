@@ -118,7 +118,11 @@ func TestAServerThatIsDownIsToldAtOnce(t *testing.T) {
 		t.Run(each.name, func(t *testing.T) {
 			store := openStore(t, secretly(server.URL()))
 			facttest.Append(t, store, facttest.Batch(1, "before")...)
+			stream, err := store.StreamAll(t.Context(), newFollower(0))
+			must(t, err)
 			must(t, each.stop(server))
+			eventually(t, "the failure in the stream's progress", func() bool { return stream.Progress().Failure != nil })
+			wantFailure(t, stream.Progress().Failure, factstr.CodeBackendFailure, factstr.ReasonConnection)
 			for range 2 {
 				begun := time.Now()
 				_, err := store.Append(t.Context(), facttest.Batch(1, "refused"))
@@ -131,6 +135,8 @@ func TestAServerThatIsDownIsToldAtOnce(t *testing.T) {
 			}
 			must(t, server.StartAgain())
 			wantStillWorks(t, store)
+			eventually(t, "the end of the failure", func() bool { return stream.Progress().Failure == nil })
+			wantRunning(t, stream)
 		})
 	}
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
 )
@@ -266,6 +268,28 @@ var readFaultTests = tests{
 		appendTypes(t, store, "a")
 		for _, r := range []*recorder{lives, durables} {
 			r.want(t, []uint64{3, 4}, []uint64{5})
+		}
+	}},
+	{"progress says why a stream cannot read, and for how long", func(t *testing.T, log Log) { // G20 G21
+		store, c := openChaos(t, log, noTail)
+		r := newRecorder()
+		stream := durable(t, store, "model", r)
+		appendTypes(t, store, "a")
+		r.want(t, []uint64{1})
+		if failure := stream.Progress().Failure; failure != nil {
+			t.Fatalf("a stream that reads says %v", failure)
+		}
+		failed := c.failScans(math.MaxInt64, factstr.BackendFailure(factstr.ReasonConnection, "on purpose"))
+		appendTypes(t, store, "a")
+		within(t, "a failed read", failed)
+		within(t, "another one", failed)
+		wantCode(t, stream.Progress().Failure, factstr.CodeBackendFailure)
+		c.clear()
+		r.want(t, []uint64{2})
+		for begun := time.Now(); stream.Progress().Failure != nil; time.Sleep(time.Millisecond) {
+			if time.Since(begun) > waitMax {
+				t.Fatalf("a stream that reads again says %v", stream.Progress().Failure)
+			}
 		}
 	}},
 	{"a replay goes on after reads failed for a while", func(t *testing.T, log Log) { // G20 G21

@@ -2,25 +2,38 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Bootstrap creates the database if it is missing and opens it. serverURL names the server and a database that exists, from which the other is created.
 func Bootstrap(ctx context.Context, serverURL, databaseName string, options Options) (*factstr.Store, error) {
+	open, err := PrepareBootstrap(serverURL, databaseName, options)
+	if err != nil {
+		return nil, err
+	}
+	return open(ctx)
+}
+
+// PrepareBootstrap does of Bootstrap what waits for nothing: it checks the arguments. The rest may be called once.
+func PrepareBootstrap(serverURL, databaseName string, options Options) (open func(context.Context) (*factstr.Store, error), err error) {
 	options = withDefaults(options)
 	if err := checkDatabaseName(databaseName); err != nil {
 		return nil, err
 	}
-	config, err := parseURL("server_url", serverURL, options)
+	config, direct, err := parseURLs("server_url", serverURL, options)
 	if err != nil {
 		return nil, err
 	}
-	direct, err := parseDirectURL(options)
-	if err != nil {
-		return nil, err
-	}
+	return func(ctx context.Context) (*factstr.Store, error) {
+		return bootstrapConfig(ctx, config, direct, databaseName, options)
+	}, nil
+}
+
+func bootstrapConfig(ctx context.Context, config, direct *pgxpool.Config, databaseName string, options Options) (*factstr.Store, error) {
 	server := copied(&config.ConnConfig.Config)
 	if direct != nil {
 		server = copied(&direct.ConnConfig.Config) // a pooler may know only the databases that there are
@@ -86,7 +99,10 @@ func createDatabase(ctx context.Context, s *session, name string) error {
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
-			return err
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return ctx.Err()
+			}
+			return err // which tells who was in the way all the time
 		}
 	}
 }

@@ -15,11 +15,7 @@ func openWrapped(ctx context.Context, url string, options Options, wrap func(fac
 		return Open(ctx, url, options)
 	}
 	options = withDefaults(options)
-	config, err := parseURL("url", url, options)
-	if err != nil {
-		return nil, err
-	}
-	direct, err := parseDirectURL(options)
+	config, direct, err := parseURLs("url", url, options)
 	if err != nil {
 		return nil, err
 	}

@@ -38,24 +38,34 @@ type Options struct {
 
 // Open connects to the database of a URL such as postgres://user@host:5432/database, and creates in its schema what is missing. It never creates a database.
 func Open(ctx context.Context, url string, options Options) (*factstr.Store, error) {
-	options = withDefaults(options)
-	config, err := parseURL("url", url, options)
+	open, err := Prepare(url, options)
 	if err != nil {
 		return nil, err
 	}
-	direct, err := parseDirectURL(options)
-	if err != nil {
-		return nil, err
-	}
-	return openConfig(ctx, config, direct, options)
+	return open(ctx)
 }
 
-// parseDirectURL returns nil if there is no way past a pooler, since there is no pooler.
-func parseDirectURL(options Options) (*pgxpool.Config, error) {
-	if options.DirectURL == "" {
-		return nil, nil
+// Prepare does of Open what waits for nothing: it checks the arguments. The rest may be called once.
+func Prepare(url string, options Options) (open func(context.Context) (*factstr.Store, error), err error) {
+	options = withDefaults(options)
+	config, direct, err := parseURLs("url", url, options)
+	if err != nil {
+		return nil, err
 	}
-	return parseURL("direct_url", options.DirectURL, options)
+	return func(ctx context.Context) (*factstr.Store, error) { return openConfig(ctx, config, direct, options) }, nil
+}
+
+// parseURLs checks everything that could be wrong with arguments. direct is nil if there is no way past a pooler, since there is no pooler.
+func parseURLs(field, url string, options Options) (config, direct *pgxpool.Config, err error) {
+	if config, err = parseURL(field, url, options); err != nil {
+		return nil, nil, err
+	}
+	if options.DirectURL != "" {
+		if direct, err = parseURL("direct_url", options.DirectURL, options); err != nil {
+			return nil, nil, err
+		}
+	}
+	return config, direct, checkSchemaName(options.Schema)
 }
 
 func openConfig(ctx context.Context, config, direct *pgxpool.Config, options Options) (*factstr.Store, error) {
@@ -99,9 +109,6 @@ var (
 )
 
 func openBackend(ctx context.Context, config, direct *pgxpool.Config, options Options) (_ *backend, err error) {
-	if err := checkSchemaName(options.Schema); err != nil {
-		return nil, err
-	}
 	b := &backend{options: options, id: rand.Text(), pooled: direct != nil}
 	defer func() {
 		if err != nil {

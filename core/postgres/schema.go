@@ -153,7 +153,7 @@ func create(ctx context.Context, s *session, schema string) (*found, error) {
 	committed := false
 	defer func() {
 		if !committed && s.alive() {
-			_ = s.script(context.WithoutCancel(ctx), "ROLLBACK")
+			_ = s.script(ctx, "ROLLBACK") // without it the session is dropped
 		}
 	}()
 	f, err := inspect(ctx, s, schema)

@@ -67,7 +67,7 @@ func (k *checkpointer) run() {
 		case <-k.wake:
 		}
 		if c == nil {
-			c, _ = openConn(k.backend.path, k.backend.busyTimeout)
+			c, _ = openConn(context.Background(), k.backend.path, k.backend.busyTimeout)
 		}
 		if c != nil {
 			k.checkpoint(c)

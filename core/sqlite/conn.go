@@ -17,6 +17,7 @@ import (
 // group's transaction to one caller's context, and costs more than the statements themselves.
 type conn struct {
 	path       string
+	context    context.Context // ends statements early, also while they wait for a lock; see during
 	driver     driver.Conn
 	statements map[statementKey]*statement
 }
@@ -34,25 +35,38 @@ type statement struct {
 }
 
 // openConn opens the file at an absolute path. The path is percent-encoded into a file: URI, since in a plain path a '?' would start options.
-func openConn(path string, busyTimeout time.Duration, pragmas ...string) (*conn, error) {
+func openConn(ctx context.Context, path string, busyTimeout time.Duration, pragmas ...string) (*conn, error) {
 	uri := "file:" + (&url.URL{Path: path}).EscapedPath()
 	connector, err := sqlite.NewConnector(strings.ReplaceAll(uri, "?", "%3F"))
 	if err != nil {
 		return nil, err
 	}
-	opened, err := connector.Connect(context.Background())
+	opened, err := connector.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{path: path, driver: opened, statements: map[statementKey]*statement{}}
-	for _, pragma := range append([]string{"busy_timeout = " + milliseconds(busyTimeout), "foreign_keys = ON", "synchronous = FULL", "wal_autocheckpoint = 0", "schema_version"}, pragmas...) {
-		if err := c.run("PRAGMA " + pragma); err != nil {
-			c.close()
-			return nil, err
+	c := &conn{path: path, context: context.Background(), driver: opened, statements: map[statementKey]*statement{}}
+	err = c.during(ctx, func() error {
+		for _, pragma := range append([]string{"busy_timeout = " + milliseconds(busyTimeout), "foreign_keys = ON", "synchronous = FULL", "wal_autocheckpoint = 0", "schema_version"}, pragmas...) {
+			if err := c.run("PRAGMA " + pragma); err != nil {
+				return err
+			}
 		}
+		return nil
+	})
+	if err != nil {
+		c.close()
+		return nil, err
 	}
 	noteDescriptors(path)
 	return c, nil
+}
+
+// during lets the end of ctx end the statements that do runs. Other statements are ended by nothing: a transaction that was begun is none of a caller's.
+func (c *conn) during(ctx context.Context, do func() error) error {
+	c.context = ctx
+	defer func() { c.context = context.Background() }()
+	return do()
 }
 
 func (c *conn) close() {
@@ -68,7 +82,7 @@ func (c *conn) prepare(text string, slot int) (*statement, error) {
 	if s := c.statements[key]; s != nil {
 		return s, nil
 	}
-	prepared, err := c.driver.Prepare(text)
+	prepared, err := c.parse(text)
 	if err != nil {
 		return nil, err
 	}
@@ -82,24 +96,32 @@ func (c *conn) prepare(text string, slot int) (*statement, error) {
 	return s, nil
 }
 
+// parse may have to wait for a lock, too: it reads the schema.
+func (c *conn) parse(text string) (driver.Stmt, error) {
+	if parser, ok := c.driver.(driver.ConnPrepareContext); ok {
+		return parser.PrepareContext(c.context, text)
+	}
+	return c.driver.Prepare(text)
+}
+
 // run executes a prepared statement.
 func (c *conn) run(text string, args ...any) error {
 	s, err := c.prepare(text, 0)
 	if err != nil {
 		return err
 	}
-	_, err = s.exec.ExecContext(context.Background(), named(args))
+	_, err = s.exec.ExecContext(c.context, named(args))
 	return err
 }
 
 // script executes statements that are used once.
 func (c *conn) script(text string) error {
-	prepared, err := c.driver.Prepare(text)
+	prepared, err := c.parse(text)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = prepared.Close() }()
-	_, err = prepared.(driver.StmtExecContext).ExecContext(context.Background(), nil)
+	_, err = prepared.(driver.StmtExecContext).ExecContext(c.context, nil)
 	return err
 }
 
@@ -142,7 +164,7 @@ func (c *conn) rows(text string, slot int, args ...any) (*cursor, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.query.QueryContext(context.Background(), named(args))
+	rows, err := s.query.QueryContext(c.context, named(args))
 	if err != nil {
 		return nil, err
 	}

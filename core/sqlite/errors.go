@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"math"
@@ -32,6 +33,9 @@ func failure(doing string, err error) error {
 	var known *factstr.Error
 	if err == nil || errors.As(err, &known) {
 		return err
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return factstr.NewError(factstr.CodeCancelled, "sqlite: %s was cancelled", doing)
 	}
 	switch resultCode(err) {
 	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_PROTOCOL:

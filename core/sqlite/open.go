@@ -29,6 +29,15 @@ type Options struct {
 
 // Open opens the database at a file system path, and creates it and missing parent directories when it does not exist.
 func Open(ctx context.Context, path string, options Options) (*factstr.Store, error) {
+	open, err := Prepare(path, options)
+	if err != nil {
+		return nil, err
+	}
+	return open(ctx)
+}
+
+// Prepare does of Open what waits for nothing: it checks the arguments. The rest may be called once.
+func Prepare(path string, options Options) (open func(context.Context) (*factstr.Store, error), err error) {
 	if options.BusyTimeout <= 0 {
 		options.BusyTimeout = 5 * time.Second
 	}
@@ -36,19 +45,24 @@ func Open(ctx context.Context, path string, options Options) (*factstr.Store, er
 		return nil, &factstr.Error{Code: factstr.CodeNotImplemented, Store: "sqlite", Operation: "open",
 			Message: "the sqlite store needs locks of open files, which it has on Linux only; use the memory store on this system"}
 	}
-	path, err := preparePath(path)
-	if err != nil {
+	if path, err = absolutePath(path); err != nil {
 		return nil, err
 	}
-	processSettings()
-	if err := checkHeader(path); err != nil {
-		return nil, err
-	}
-	b, err := openBackend(ctx, path, options)
-	if err != nil {
-		return nil, err
-	}
-	return factstr.OpenStore(ctx, b, options.Options)
+	return func(ctx context.Context) (*factstr.Store, error) {
+		path, err := preparePath(path)
+		if err != nil {
+			return nil, err
+		}
+		processSettings()
+		if err := checkHeader(path); err != nil {
+			return nil, err
+		}
+		b, err := openBackend(ctx, path, options)
+		if err != nil {
+			return nil, err
+		}
+		return factstr.OpenStore(ctx, b, options.Options)
+	}, nil
 }
 
 // processSettings are made once, before the first file is opened. With locks of the open file instead of the process, an unrelated open and close of
@@ -58,8 +72,8 @@ var processSettings = sync.OnceFunc(func() {
 	_, _ = sqlite.Fdatasync(true)
 })
 
-// preparePath makes the one path that all openers of the file use, and its directory.
-func preparePath(path string) (string, error) {
+// absolutePath refuses what is no path.
+func absolutePath(path string) (string, error) {
 	switch {
 	case path == "":
 		return "", factstr.NewError(factstr.CodeInvalidArgument, "path is empty; give the path of a file")
@@ -72,13 +86,19 @@ func preparePath(path string) (string, error) {
 	if err != nil {
 		return "", pathFailure(path, err)
 	}
-	if info, err := os.Stat(absolute); err == nil && !info.Mode().IsRegular() {
+	return absolute, nil
+}
+
+// preparePath makes the one path that all openers of the file use, and its directory.
+func preparePath(path string) (string, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		if info.IsDir() {
 			return "", factstr.NewError(factstr.CodeInvalidArgument, "path %q is a directory; give the path of a file in it", path)
 		}
 		return "", factstr.NewError(factstr.CodeInvalidArgument, "path %q is not a regular file; give the path of one", path)
 	}
-	if absolute, err = followLinks(absolute); err != nil {
+	absolute, err := followLinks(path)
+	if err != nil {
 		return "", pathFailure(path, err)
 	}
 	directory, name := filepath.Split(absolute)
@@ -173,7 +193,7 @@ func openBackend(ctx context.Context, path string, options Options) (_ *backend,
 	b.turnstile = oslock.NewTurnstile(b.lockFile, turnstileOffset)
 	b.names.init(b.lockFile)
 	b.readers.init(b)
-	if b.writer, err = openConn(path, b.busyTimeout); err != nil {
+	if b.writer, err = openConn(ctx, path, b.busyTimeout); err != nil {
 		return nil, failure("opening "+path, err)
 	}
 	if options.MaxPageCount > 0 {
@@ -200,14 +220,16 @@ func (b *backend) prepare(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = b.turnstile.Leave() }()
-	// Refusing comes before anything is written, also before the journal mode of somebody else's database is changed.
-	if _, err := checkFormat(b.writer, b.path); err != nil {
-		return err
-	}
-	if err := useWAL(b.writer, b.busyTimeout); err != nil {
-		return err
-	}
-	return prepareSchema(b.writer, b.path)
+	return b.writer.during(ctx, func() error {
+		// Refusing comes before anything is written, also before the journal mode of somebody else's database is changed.
+		if _, err := checkFormat(b.writer, b.path); err != nil {
+			return err
+		}
+		if err := useWAL(b.writer, b.busyTimeout); err != nil {
+			return err
+		}
+		return prepareSchema(b.writer, b.path)
+	})
 }
 
 // replaced refuses to go on when another file was put in the place of the database, such as a restored backup: what is written to the old one is lost.

@@ -43,7 +43,7 @@ func (r *readers) with(ctx context.Context, read func(*reader) error) error {
 		return factstr.NewError(factstr.CodeCancelled, "the read was cancelled")
 	}
 	defer func() { <-r.permits }()
-	c, err := r.take()
+	c, err := r.take(ctx)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (r *readers) with(ctx context.Context, read func(*reader) error) error {
 	return err
 }
 
-func (r *readers) take() (*conn, error) {
+func (r *readers) take(ctx context.Context) (*conn, error) {
 	r.mu.Lock()
 	if r.closed {
 		r.mu.Unlock()
@@ -67,7 +67,7 @@ func (r *readers) take() (*conn, error) {
 		return c, nil
 	}
 	r.mu.Unlock()
-	c, err := openConn(r.backend.path, r.backend.busyTimeout, "query_only = ON")
+	c, err := openConn(ctx, r.backend.path, r.backend.busyTimeout, "query_only = ON")
 	return c, failure("opening "+r.backend.path, err)
 }
 

@@ -27,7 +27,7 @@ func (b *backend) Watch(ctx context.Context, changed func()) {
 	defer ticker.Stop()
 	for {
 		if c == nil {
-			c, _ = openConn(b.path, b.busyTimeout, "query_only = ON")
+			c, _ = openConn(ctx, b.path, b.busyTimeout, "query_only = ON")
 		}
 		if c != nil {
 			now, err := c.one("PRAGMA data_version")

@@ -1,0 +1,135 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/postgres/pgtest"
+)
+
+// patient are options that give nothing up, so that only the caller does.
+func patient(schema string) Options {
+	return Options{Schema: schema, ConnectTimeout: time.Hour, ResponseTimeout: time.Hour, LockTimeout: time.Hour}
+}
+
+// givenUp lets open run into a wait, cancels it, and wants to hear of it at once.
+func givenUp(t testing.TB, waits func(), open func(context.Context) (*factstr.Store, error)) error {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := open(ctx)
+		ended <- err
+	}()
+	waits()
+	cancel()
+	select {
+	case err := <-ended:
+		keepsSecrets(t, err)
+		return err
+	case <-time.After(5 * time.Second):
+		t.Fatal("the opening goes on")
+		return nil
+	}
+}
+
+func wantGivenUp(t testing.TB, waits func(), open func(context.Context) (*factstr.Store, error)) {
+	t.Helper()
+	facttest.WantError(t, givenUp(t, waits, open), factstr.CodeCancelled)
+}
+
+func TestAnOpeningOfASilentServerIsGivenUpAtOnce(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer func() { _ = silent.Close() }()
+	url := secretly("postgres://" + silent.Addr().String() + "/d")
+	for name, open := range map[string]func(context.Context) (*factstr.Store, error){
+		"open":      func(ctx context.Context) (*factstr.Store, error) { return Open(ctx, url, patient("")) },
+		"bootstrap": func(ctx context.Context) (*factstr.Store, error) { return Bootstrap(ctx, url, "app", patient("")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			accepted := make(chan struct{})
+			go func() {
+				if conn, err := silent.Accept(); err == nil {
+					t.Cleanup(func() { _ = conn.Close() })
+				}
+				close(accepted)
+			}()
+			wantGivenUp(t, func() { within(t, "a connection", accepted) }, open)
+		})
+	}
+}
+
+func TestAnOpeningIsGivenUpAtOnceWhereverTheServerFallsSilent(t *testing.T) {
+	url := serverOfItsOwn(t)
+	// falling lets a server fall silent after so many bytes, and tells when it does and what it said until then.
+	falling := func(t testing.TB, most int64) (to string, silent <-chan struct{}, said *atomic.Int64, heal func()) {
+		proxy, fallen := pgtest.NewProxy(t, addressOf(t, url)), make(chan struct{})
+		said = new(atomic.Int64)
+		proxy.Hook(func(from pgtest.Direction, data []byte) pgtest.Verdict {
+			if from == pgtest.FromServer {
+				if now := said.Add(int64(len(data))); now > most && now-int64(len(data)) <= most {
+					close(fallen)
+					return pgtest.HoldBack
+				}
+			}
+			return pgtest.Pass
+		})
+		return through(proxy, url), fallen, said, proxy.Heal
+	}
+	whole, _, said, _ := falling(t, math.MaxInt64)
+	facttest.Close(t, openStoreWith(t, whole, patient("whole")))
+	const places = 16
+	for place := range int64(places + 1) { // up to the answer to the last question
+		t.Run(fmt.Sprintf("%d of %d", place, places), func(t *testing.T) {
+			url, silent, _, heal := falling(t, (said.Load()-1)*place/places)
+			wantGivenUp(t, func() { within(t, "the silence", silent) }, func(ctx context.Context) (*factstr.Store, error) {
+				return Open(ctx, url, patient(fmt.Sprint("place ", place)))
+			})
+			heal()
+		})
+	}
+}
+
+func TestAnOpeningThatWaitsForOthersIsGivenUpAtOnce(t *testing.T) {
+	url := pgtest.Database(t)
+	raw := openRaw(t, url)
+	t.Run("who create the same store", func(t *testing.T) {
+		raw.exec(fmt.Sprintf("BEGIN; SELECT pg_advisory_xact_lock(%d)", lockKey("create", "waited for", "")))
+		waits := func() { waitForWaiting(t, openRaw(t, url), 1) }
+		wantGivenUp(t, waits, func(ctx context.Context) (*factstr.Store, error) { return Open(ctx, url, patient("waited for")) })
+		raw.exec("ROLLBACK")
+		facttest.Append(t, openStoreWith(t, url, Options{Schema: "waited for"}), facttest.Batch(1, "a")...)
+	})
+	t.Run("who use the template of a new database", func(t *testing.T) {
+		openRaw(t, pgtest.WithDatabase(url, "template1"))
+		name := newDatabaseName(t, url)
+		creates := func() {
+			eventually(t, "bootstrap creates the database", func() bool {
+				return raw.one("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE DATABASE ' || chr(34) || $1 || '%'", name) == "1"
+			})
+		}
+		wantGivenUp(t, creates, func(ctx context.Context) (*factstr.Store, error) { return Bootstrap(ctx, url, name, patient("")) })
+	})
+}
+
+// A server that falls silent while a creation that failed is taken back.
+func TestAnOpeningThatFailsCleansUpNoLongerThanItsCallerWaits(t *testing.T) {
+	server := pgtest.New(t, pgtest.Options{})
+	openRaw(t, server.URL()).exec("CREATE ROLE powerless LOGIN")
+	proxy := pgtest.NewProxy(t, server.Address())
+	silent := proxy.HookOnce(pgtest.FromClient, "ROLLBACK", pgtest.HoldBack)
+	err := givenUp(t, func() { within(t, "the end of the transaction", silent) }, func(ctx context.Context) (*factstr.Store, error) {
+		return Open(ctx, through(proxy, server.URLAs("powerless", secret, "postgres")), patient("missing"))
+	})
+	wantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonPermission)
+	proxy.Heal()
+}

@@ -25,6 +25,10 @@ void fs_call_on_end(const factstr_stream_callbacks *callbacks, uintptr_t user_da
 void fs_call_completion(factstr_completion_callback callback, uintptr_t user_data, factstr_store store, uint64_t tag, factstr_status status,
                         const char *result, size_t result_len);
 
+/* Nothing waits for this one, so it counts as no callback of the store: it may close it, and wait for that. */
+void fs_call_open(factstr_open_callback callback, uintptr_t user_data, factstr_status status, factstr_store store, const char *error,
+                  size_t error_len);
+
 /* Whether the calling thread is inside a callback of that store or of one of its streams, or of that stream. */
 int fs_inside_store(factstr_store store);
 int fs_inside_stream(factstr_stream stream);

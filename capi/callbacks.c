@@ -42,6 +42,11 @@ void fs_call_completion(factstr_completion_callback callback, uintptr_t user_dat
   LEAVE_CALLBACK();
 }
 
+void fs_call_open(factstr_open_callback callback, uintptr_t user_data, factstr_status status, factstr_store store, const char *error,
+                  size_t error_len) {
+  callback((void *)user_data, status, store, error, error_len);
+}
+
 int fs_inside_store(factstr_store store) {
   for (const struct frame *frame = innermost; frame != NULL; frame = frame->outer) {
     if (frame->store == store) {

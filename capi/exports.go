@@ -4,15 +4,12 @@ package main
 import "C"
 
 import (
-	"context"
 	"runtime"
 	"runtime/debug"
 	"sync"
-	"unicode/utf8"
 	"unsafe"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"github.com/factstr/factstr-go/core/memory"
 	"github.com/factstr/factstr-go/core/postgres"
 	"github.com/factstr/factstr-go/core/sqlite"
 	"github.com/factstr/factstr-go/interop"
@@ -109,107 +106,6 @@ func go_factstr_configure(options *C.char, length C.size_t, failure *C.factstr_b
 		}
 		return nil
 	})
-}
-
-// addStore gives a store that open made a handle.
-func addStore(into *C.factstr_store, options interop.StoreOptions, open func() (*factstr.Store, error)) error {
-	core, err := open()
-	if err != nil {
-		return err
-	}
-	settings.Lock()
-	settings.storeOpened = true
-	settings.Unlock()
-	*into = C.factstr_store(process.Add(core, options).Handle())
-	return nil
-}
-
-// stringOf copies text that ends with a NUL.
-func stringOf(name string, text *C.char) (string, error) {
-	copied := C.GoString(text)
-	if !utf8.ValidString(copied) {
-		return "", factstr.NewError(factstr.CodeInvalidArgument, "%s is not valid UTF-8", name)
-	}
-	return copied, nil
-}
-
-//export go_factstr_memory_open
-func go_factstr_memory_open(options *C.char, length C.size_t, store *C.factstr_store, failure *C.factstr_buffer) C.factstr_status {
-	return call(failure, func() error {
-		decoded, err := interop.DecodeMemoryOptions(bytesOf(options, length))
-		if err != nil {
-			return err
-		}
-		return addStore(store, decoded, func() (*factstr.Store, error) {
-			return memory.Open(memory.Options{Options: decoded.Store})
-		})
-	})
-}
-
-//export go_factstr_sqlite_open
-func go_factstr_sqlite_open(path *C.char, options *C.char, length C.size_t, store *C.factstr_store, failure *C.factstr_buffer) C.factstr_status {
-	return call(failure, func() error {
-		where, err := stringOf("path", path)
-		if err != nil {
-			return err
-		}
-		decoded, err := interop.DecodeSQLiteOptions(bytesOf(options, length))
-		if err != nil {
-			return err
-		}
-		return addStore(store, decoded, func() (*factstr.Store, error) {
-			return sqlite.Open(context.Background(), where, sqlite.Options{
-				Options: decoded.Store, BusyTimeout: decoded.BusyTimeout, MaxPageCount: decoded.MaxPageCount,
-			})
-		})
-	})
-}
-
-//export go_factstr_postgres_open
-func go_factstr_postgres_open(url *C.char, options *C.char, length C.size_t, store *C.factstr_store, failure *C.factstr_buffer) C.factstr_status {
-	return call(failure, func() error {
-		where, err := stringOf("url", url)
-		if err != nil {
-			return err
-		}
-		decoded, err := interop.DecodePostgresOptions(bytesOf(options, length))
-		if err != nil {
-			return err
-		}
-		return addStore(store, decoded, func() (*factstr.Store, error) {
-			return postgres.Open(context.Background(), where, postgresOptions(decoded))
-		})
-	})
-}
-
-//export go_factstr_postgres_bootstrap
-func go_factstr_postgres_bootstrap(serverURL, databaseName *C.char, options *C.char, length C.size_t, store *C.factstr_store, failure *C.factstr_buffer) C.factstr_status {
-	return call(failure, func() error {
-		where, err := stringOf("server_url", serverURL)
-		if err != nil {
-			return err
-		}
-		name, err := stringOf("database_name", databaseName)
-		if err != nil {
-			return err
-		}
-		decoded, err := interop.DecodePostgresOptions(bytesOf(options, length))
-		if err != nil {
-			return err
-		}
-		return addStore(store, decoded, func() (*factstr.Store, error) {
-			return postgres.Bootstrap(context.Background(), where, name, postgresOptions(decoded))
-		})
-	})
-}
-
-func postgresOptions(decoded interop.StoreOptions) postgres.Options {
-	from := decoded.Postgres
-	return postgres.Options{
-		Options: decoded.Store,
-		Schema:  from.Schema, ApplicationName: from.ApplicationName, DirectURL: from.DirectURL, ConnectionsMax: from.ConnectionsMax,
-		ConnectTimeout: from.ConnectTimeout, LockTimeout: from.LockTimeout, ResponseTimeout: from.ResponseTimeout, PollInterval: from.PollInterval,
-	}
 }
 
 //export go_factstr_store_close

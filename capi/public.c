@@ -192,6 +192,49 @@ factstr_status factstr_postgres_bootstrap(const char *server_url, const char *da
   return go_factstr_postgres_bootstrap(MUTABLE(server_url), MUTABLE(database_name), MUTABLE(options_json), options_len, store, error);
 }
 
+factstr_status factstr_sqlite_open_submit(const char *path, const char *options_json, size_t options_len, factstr_open_callback callback,
+                                          void *user_data, factstr_opening *opening, factstr_buffer *error) {
+  if (opening != NULL) {
+    *opening = 0;
+  }
+  REFUSE_CHILD(error);
+  REQUIRE(callback != NULL, "callback is NULL; pass the function that takes the store", error);
+  REQUIRE(path != NULL, "path is NULL; pass the path of the database file", error);
+  REQUIRE_OPTIONAL(options_json, options_len, error);
+  return go_factstr_sqlite_open_submit(MUTABLE(path), MUTABLE(options_json), options_len, callback, (uintptr_t)user_data, opening, error);
+}
+
+factstr_status factstr_postgres_open_submit(const char *url, const char *options_json, size_t options_len, factstr_open_callback callback,
+                                            void *user_data, factstr_opening *opening, factstr_buffer *error) {
+  if (opening != NULL) {
+    *opening = 0;
+  }
+  REFUSE_CHILD(error);
+  REQUIRE(callback != NULL, "callback is NULL; pass the function that takes the store", error);
+  REQUIRE(url != NULL, "url is NULL; pass the URL of the database", error);
+  REQUIRE_OPTIONAL(options_json, options_len, error);
+  return go_factstr_postgres_open_submit(MUTABLE(url), MUTABLE(options_json), options_len, callback, (uintptr_t)user_data, opening, error);
+}
+
+factstr_status factstr_postgres_bootstrap_submit(const char *server_url, const char *database_name, const char *options_json, size_t options_len,
+                                                 factstr_open_callback callback, void *user_data, factstr_opening *opening, factstr_buffer *error) {
+  if (opening != NULL) {
+    *opening = 0;
+  }
+  REFUSE_CHILD(error);
+  REQUIRE(callback != NULL, "callback is NULL; pass the function that takes the store", error);
+  REQUIRE(server_url != NULL, "server_url is NULL; pass the URL of the server", error);
+  REQUIRE(database_name != NULL, "database_name is NULL; pass the name of the database", error);
+  REQUIRE_OPTIONAL(options_json, options_len, error);
+  return go_factstr_postgres_bootstrap_submit(MUTABLE(server_url), MUTABLE(database_name), MUTABLE(options_json), options_len, callback,
+                                              (uintptr_t)user_data, opening, error);
+}
+
+factstr_status factstr_opening_cancel(factstr_opening opening) {
+  REFUSE_CHILD(NULL);
+  return go_factstr_opening_cancel(opening);
+}
+
 factstr_status factstr_store_close(factstr_store store, factstr_buffer *error) {
   REFUSE_CHILD(error);
   return go_factstr_store_close(store, fs_inside_store(store), error);

@@ -53,6 +53,7 @@ typedef int32_t factstr_status;
 typedef uint64_t factstr_store;
 typedef uint64_t factstr_stream;
 typedef uint64_t factstr_request;
+typedef uint64_t factstr_opening;
 
 enum {
   FACTSTR_OK = 0,
@@ -167,6 +168,34 @@ FACTSTR_API factstr_status factstr_postgres_open(const char *url, const char *op
  */
 FACTSTR_API factstr_status factstr_postgres_bootstrap(const char *server_url, const char *database_name, const char *options_json, size_t options_len,
                                                       factstr_store *store, factstr_buffer *error);
+
+/*
+ * Called once, from a thread of the library, when a submitted opening has ended. FACTSTR_OK: `store` is the handle, which is the receiver's to close; error is NULL. Else
+ * `store` is 0 and `error` is the InteropError that the blocking call would have put into its buffer; it is valid during the call only. Any function may be called
+ * inside, also factstr_store_close with the new store. It may take its time: nothing waits behind it.
+ */
+typedef void (*factstr_open_callback)(void *user_data, factstr_status status, factstr_store store, const char *error, size_t error_len);
+
+/*
+ * The same without waiting: takes the opening on and returns at once; all parameters mean what they mean above. An error status means that nothing was submitted and the
+ * callback is not called: FACTSTR_INVALID_ARGUMENT for what can be known to be wrong without looking at the file or asking the server, such as an unknown
+ * option, a url that cannot be read, or a callback that is NULL. Everything else is told to the callback. *opening, where it is not NULL, is a handle for
+ * factstr_opening_cancel, and is set before the callback is called. It ends by itself when the callback is called; there is nothing to release.
+ */
+FACTSTR_API factstr_status factstr_sqlite_open_submit(const char *path, const char *options_json, size_t options_len, factstr_open_callback callback,
+                                                      void *user_data, factstr_opening *opening, factstr_buffer *error);
+FACTSTR_API factstr_status factstr_postgres_open_submit(const char *url, const char *options_json, size_t options_len, factstr_open_callback callback,
+                                                        void *user_data, factstr_opening *opening, factstr_buffer *error);
+FACTSTR_API factstr_status factstr_postgres_bootstrap_submit(const char *server_url, const char *database_name, const char *options_json,
+                                                             size_t options_len, factstr_open_callback callback, void *user_data,
+                                                             factstr_opening *opening, factstr_buffer *error);
+
+/*
+ * Asks that an opening be given up, and returns at once. FACTSTR_OK: the callback will say FACTSTR_CANCELLED, or how the opening ended if that was just about to be told; a
+ * store that was opened meanwhile is then either given to the callback or closed. FACTSTR_INVALID_HANDLE: the callback was called already, or is being called. What was
+ * created until then, such as a file, a database or tables, stays.
+ */
+FACTSTR_API factstr_status factstr_opening_cancel(factstr_opening opening);
 
 /*
  * Closes a store and all its streams. New calls and queued requests get FACTSTR_STORE_CLOSED, the running group of appends finishes and is
@@ -323,7 +352,7 @@ FACTSTR_API factstr_status factstr_stream_close(factstr_stream stream);
 
 /* ---- For tests ---- */
 
-/* How many handles of stores, streams and requests are open in this process. */
+/* How many handles of stores, streams, requests and openings are open in this process. */
 FACTSTR_API uint64_t factstr_open_handles(void);
 
 #ifdef __cplusplus

@@ -44,6 +44,11 @@ static factstr_buffer dirty(void) {
   return buffer;
 }
 
+static void never_opened(void *user_data, factstr_status status, factstr_store store, const char *error, size_t len) {
+  (void)user_data, (void)status, (void)store, (void)error, (void)len;
+  FAIL("a refused opening has ended");
+}
+
 static void null_arguments_are_refused(void) {
   factstr_store store = 7;
   factstr_buffer out = dirty();
@@ -71,6 +76,30 @@ static void null_arguments_are_refused(void) {
   CHECK(store == 0);
   expect_error(take(factstr_postgres_bootstrap(url, "x", NULL, 1, &store, &out), &out), FACTSTR_INVALID_ARGUMENT, "options_json is NULL");
   expect_error(take(factstr_postgres_bootstrap(url, "x", NULL, 0, NULL, &out), &out), FACTSTR_INVALID_ARGUMENT, "store is NULL");
+
+  factstr_opening opening = 7;
+  out = dirty();
+  expect_error(take(factstr_sqlite_open_submit("x", NULL, 0, NULL, NULL, &opening, &out), &out), FACTSTR_INVALID_ARGUMENT, "callback is NULL");
+  CHECK(opening == 0);
+  expect_error(take(factstr_sqlite_open_submit(NULL, NULL, 0, never_opened, NULL, NULL, &out), &out), FACTSTR_INVALID_ARGUMENT, "path is NULL");
+  expect_error(take(factstr_sqlite_open_submit("x", NULL, 1, never_opened, NULL, NULL, &out), &out), FACTSTR_INVALID_ARGUMENT,
+               "options_json is NULL");
+  opening = 7, out = dirty();
+  expect_error(take(factstr_postgres_open_submit(url, NULL, 0, NULL, NULL, &opening, &out), &out), FACTSTR_INVALID_ARGUMENT, "callback is NULL");
+  CHECK(opening == 0);
+  expect_error(take(factstr_postgres_open_submit(NULL, NULL, 0, never_opened, NULL, NULL, &out), &out), FACTSTR_INVALID_ARGUMENT, "url is NULL");
+  expect_error(take(factstr_postgres_open_submit(url, NULL, 1, never_opened, NULL, NULL, &out), &out), FACTSTR_INVALID_ARGUMENT,
+               "options_json is NULL");
+  opening = 7, out = dirty();
+  expect_error(take(factstr_postgres_bootstrap_submit(url, "x", NULL, 0, NULL, NULL, &opening, &out), &out), FACTSTR_INVALID_ARGUMENT,
+               "callback is NULL");
+  CHECK(opening == 0);
+  expect_error(take(factstr_postgres_bootstrap_submit(NULL, "x", NULL, 0, never_opened, NULL, NULL, &out), &out), FACTSTR_INVALID_ARGUMENT,
+               "server_url is NULL");
+  expect_error(take(factstr_postgres_bootstrap_submit(url, NULL, NULL, 0, never_opened, NULL, NULL, &out), &out), FACTSTR_INVALID_ARGUMENT,
+               "database_name is NULL");
+  expect_error(take(factstr_postgres_bootstrap_submit(url, "x", NULL, 1, never_opened, NULL, NULL, &out), &out), FACTSTR_INVALID_ARGUMENT,
+               "options_json is NULL");
 
   store = open_memory(NULL);
   out = dirty();
@@ -159,6 +188,7 @@ static void expect_unknown(uint64_t handle) {
   CHECK_STATUS(factstr_stream_refuse(handle, 1, NULL, 0), FACTSTR_INVALID_HANDLE);
   CHECK_STATUS(factstr_stream_unsubscribe(handle), FACTSTR_INVALID_HANDLE);
   CHECK_STATUS(factstr_stream_close(handle), FACTSTR_INVALID_HANDLE);
+  CHECK_STATUS(factstr_opening_cancel(handle), FACTSTR_INVALID_HANDLE);
   expect_error(take(factstr_store_close(handle, &out), &out), FACTSTR_INVALID_HANDLE, "store");
 }
 
@@ -185,6 +215,7 @@ static void a_handle_of_another_kind_is_refused(void) {
   CHECK_STATUS(factstr_request_wait(store, 0, NULL), FACTSTR_INVALID_HANDLE);
   CHECK_STATUS(factstr_request_wait(stream, 0, NULL), FACTSTR_INVALID_HANDLE);
   CHECK_STATUS(factstr_store_close(stream, NULL), FACTSTR_INVALID_HANDLE);
+  CHECK_STATUS(factstr_opening_cancel(store), FACTSTR_INVALID_HANDLE);
   CHECK_STATUS(factstr_request_wait(request, -1, NULL), FACTSTR_OK);
   CHECK_STATUS(factstr_stream_close(stream), FACTSTR_OK);
   CHECK_STATUS(factstr_stream_close(stream), FACTSTR_INVALID_HANDLE);

@@ -112,6 +112,20 @@ factstr_store open_postgres(const char *schema, const char *options) {
   return store;
 }
 
+void own_database(char *name, size_t size) {
+  const char *path = strstr(database_url(), "://");
+  CHECK(path != NULL);
+  path += 3 + strcspn(path + 3, "/?");
+  CHECK(*path == '/');
+  snprintf(name, size, "%.*s", (int)strcspn(path + 1, "?"), path + 1);
+}
+
+void new_database(char *name, size_t size) {
+  char own[64];
+  own_database(own, sizeof own);
+  snprintf(name, size, "%.30s_New_%s", own, fresh_name());
+}
+
 void close_store(factstr_store store) {
   factstr_buffer error;
   expect_ok(take(factstr_store_close(store, &error), &error));

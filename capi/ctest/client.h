@@ -35,6 +35,10 @@ factstr_store open_postgres(const char *schema, const char *options);
 answer try_postgres(const char *url, const char *schema, const char *options, factstr_store *store);
 /* DATABASE_URL; fails the test when it is not set. */
 const char *database_url(void);
+/* The database that DATABASE_URL names. */
+void own_database(char *name, size_t size);
+/* A name for a database that is none yet. It begins with that of the tests' own, by which it is known whose it is. */
+void new_database(char *name, size_t size);
 void close_store(factstr_store store);
 factstr_stream open_stream(factstr_store store, const char *registration, const factstr_stream_callbacks *callbacks, void *user_data);
 

@@ -21,6 +21,10 @@ static int32_t never(void *user_data, factstr_stream stream, factstr_delivery de
   return FACTSTR_HANDLED;
 }
 
+static void never_opened(void *user_data, factstr_status status, factstr_store store, const char *error, size_t len) {
+  (void)user_data, (void)status, (void)store, (void)error, (void)len;
+}
+
 static void child(factstr_store store, factstr_stream stream) {
   factstr_buffer out;
   factstr_store opened = 7;
@@ -37,6 +41,14 @@ static void child(factstr_store store, factstr_stream stream) {
   IN_CHILD(factstr_postgres_open("postgres://localhost/x", NULL, 0, &opened, NULL) == FACTSTR_FORKED && opened == 0);
   opened = 7;
   IN_CHILD(factstr_postgres_bootstrap("postgres://localhost/x", "x", NULL, 0, &opened, NULL) == FACTSTR_FORKED && opened == 0);
+  opened = 7;
+  IN_CHILD(factstr_sqlite_open_submit("x", NULL, 0, never_opened, NULL, &opened, NULL) == FACTSTR_FORKED && opened == 0);
+  opened = 7;
+  IN_CHILD(factstr_postgres_open_submit("postgres://localhost/x", NULL, 0, never_opened, NULL, &opened, NULL) == FACTSTR_FORKED && opened == 0);
+  opened = 7;
+  IN_CHILD(factstr_postgres_bootstrap_submit("postgres://localhost/x", "x", NULL, 0, never_opened, NULL, &opened, NULL) == FACTSTR_FORKED &&
+           opened == 0);
+  IN_CHILD(factstr_opening_cancel(1) == FACTSTR_FORKED);
   IN_CHILD(factstr_configure(NULL, 0, NULL) == FACTSTR_FORKED);
   IN_CHILD(factstr_append_if(store, JSON(ONE_EVENT), JSON("{}"), NULL, NULL) == FACTSTR_FORKED);
   IN_CHILD(factstr_query(store, NULL, 0, NULL) == FACTSTR_FORKED);

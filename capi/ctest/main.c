@@ -32,6 +32,7 @@ int main(int count, char **arguments) {
   scenario_tests(arguments[1]);
   store_tests();
   postgres_tests();
+  opening_tests();
   request_tests();
   stream_tests();
   closing_tests();

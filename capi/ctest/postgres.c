@@ -178,22 +178,6 @@ static void several_stores_share_a_log(void) { /* G11 G16 G22 */
   close_store(two);
 }
 
-/* The database that DATABASE_URL names. */
-static void own_database(char *name, size_t size) {
-  const char *path = strstr(database_url(), "://");
-  CHECK(path != NULL);
-  path += 3 + strcspn(path + 3, "/?");
-  CHECK(*path == '/');
-  snprintf(name, size, "%.*s", (int)strcspn(path + 1, "?"), path + 1);
-}
-
-/* A name for a database that is none yet. It begins with that of the tests' own, by which it is known whose it is. */
-static void new_database(char *name, size_t size) {
-  char own[64];
-  own_database(own, sizeof own);
-  snprintf(name, size, "%.30s_New_%s", own, fresh_name());
-}
-
 static void a_database_that_is_there_is_opened(void) {
   char database[100], schema[64], options[100];
   own_database(database, sizeof database);

@@ -9,6 +9,7 @@ void vector_tests(const char *testdata);
 void argument_tests(void);
 void store_tests(void);
 void postgres_tests(void);
+void opening_tests(void);
 void request_tests(void);
 void stream_tests(void);
 void closing_tests(void);

@@ -25,6 +25,7 @@ type Process struct {
 	stores   *handle.Table[*Store]
 	streams  *handle.Table[*Stream]
 	requests *handle.Table[*Request]
+	openings *handle.Table[*Opening]
 }
 
 // NewProcess makes an empty one. The library has a single one.
@@ -34,12 +35,13 @@ func NewProcess() *Process {
 		stores:   handle.NewTable[*Store](numbers),
 		streams:  handle.NewTable[*Stream](numbers),
 		requests: handle.NewTable[*Request](numbers),
+		openings: handle.NewTable[*Opening](numbers),
 	}
 }
 
 // OpenHandles counts the handles that are open.
 func (p *Process) OpenHandles() int {
-	return p.stores.Len() + p.streams.Len() + p.requests.Len()
+	return p.stores.Len() + p.streams.Len() + p.requests.Len() + p.openings.Len()
 }
 
 // Store finds a store by its handle.
@@ -64,6 +66,14 @@ func (p *Process) Request(number uint64) (*Request, error) {
 		return request, nil
 	}
 	return nil, invalidHandle("request", number)
+}
+
+// Opening finds a store that is being opened.
+func (p *Process) Opening(number uint64) (*Opening, error) {
+	if opening, ok := p.openings.Get(number); ok {
+		return opening, nil
+	}
+	return nil, invalidHandle("opening", number)
 }
 
 func invalidHandle(kind string, number uint64) error {

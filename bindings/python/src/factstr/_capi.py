@@ -60,6 +60,7 @@ _buffer = POINTER(Buffer)
 _expected = POINTER(c_uint64)
 # Callbacks are plain pointers here, always NULL: a thread of the library that calls Python costs more than pulling does.
 _submitted = (c_uint64, c_void_p, c_void_p, POINTER(c_uint64), _buffer)
+_opening = (*_text, c_void_p, c_void_p, POINTER(_handle), _buffer)
 
 PROTOTYPES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "factstr_buffer_free": (None, (_buffer,)),
@@ -71,6 +72,10 @@ PROTOTYPES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "factstr_sqlite_open": (_status, (c_char_p, *_text, POINTER(_handle), _buffer)),
     "factstr_postgres_open": (_status, (c_char_p, *_text, POINTER(_handle), _buffer)),
     "factstr_postgres_bootstrap": (_status, (c_char_p, c_char_p, *_text, POINTER(_handle), _buffer)),
+    "factstr_sqlite_open_submit": (_status, (c_char_p, *_opening)),
+    "factstr_postgres_open_submit": (_status, (c_char_p, *_opening)),
+    "factstr_postgres_bootstrap_submit": (_status, (c_char_p, c_char_p, *_opening)),
+    "factstr_opening_cancel": (_status, (_handle,)),
     "factstr_store_close": (_status, (_handle, _buffer)),
     "factstr_append": (_status, (_handle, *_text, _buffer)),
     "factstr_append_if": (_status, (_handle, *_text, *_text, _expected, _buffer)),

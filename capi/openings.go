@@ -1,0 +1,187 @@
+package main
+
+// #include "bridge.h"
+import "C"
+
+import (
+	"context"
+	"unicode/utf8"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/memory"
+	"github.com/factstr/factstr-go/core/postgres"
+	"github.com/factstr/factstr-go/core/sqlite"
+	"github.com/factstr/factstr-go/interop"
+
+	"github.com/factstr/factstr-go/capi/internal/session"
+)
+
+// prepared is a store whose arguments were checked and copied, and that is still to be opened, once.
+type prepared struct {
+	options interop.StoreOptions
+	open    func(context.Context) (*factstr.Store, error)
+}
+
+// openNow opens a store while the caller waits.
+func openNow(into *C.factstr_store, failure *C.factstr_buffer, prepare func() (prepared, error)) C.factstr_status {
+	return call(failure, func() error {
+		p, err := prepare()
+		if err != nil {
+			return err
+		}
+		core, err := p.open(context.Background())
+		if err != nil {
+			return err
+		}
+		noteStore()
+		*into = C.factstr_store(process.Add(core, p.options).Handle())
+		return nil
+	})
+}
+
+// openLater opens a store on a goroutine, which reports to the caller's function.
+func openLater(callback C.factstr_open_callback, userData C.uintptr_t, into *C.factstr_opening, failure *C.factstr_buffer, prepare func() (prepared, error)) C.factstr_status {
+	return call(failure, func() error {
+		p, err := prepare()
+		if err != nil {
+			return err
+		}
+		opening := process.NewOpening(p.open, p.options, func(store *session.Store, err error) {
+			if err == nil {
+				noteStore()
+				C.fs_call_open(callback, userData, C.FACTSTR_OK, C.factstr_store(store.Handle()), nil, 0)
+				return
+			}
+			text, length := cText(append(p.options.Codec.AppendError(nil, err), 0))
+			C.fs_call_open(callback, userData, statusOf(err), 0, text, length)
+		})
+		if into != nil {
+			*into = C.factstr_opening(opening.Handle())
+		}
+		opening.Start()
+		return nil
+	})
+}
+
+// noteStore ends the time in which the settings of the process may be made.
+func noteStore() {
+	settings.Lock()
+	defer settings.Unlock()
+	settings.storeOpened = true
+}
+
+// stringOf copies text that ends with a NUL.
+func stringOf(name string, text *C.char) (string, error) {
+	copied := C.GoString(text)
+	if !utf8.ValidString(copied) {
+		return "", factstr.NewError(factstr.CodeInvalidArgument, "%s is not valid UTF-8", name)
+	}
+	return copied, nil
+}
+
+//export go_factstr_memory_open
+func go_factstr_memory_open(options *C.char, length C.size_t, store *C.factstr_store, failure *C.factstr_buffer) C.factstr_status {
+	return openNow(store, failure, func() (p prepared, err error) {
+		p.options, err = interop.DecodeMemoryOptions(bytesOf(options, length))
+		p.open = func(context.Context) (*factstr.Store, error) {
+			return memory.Open(memory.Options{Options: p.options.Store})
+		}
+		return p, err
+	})
+}
+
+func prepareSQLite(path, options *C.char, length C.size_t) (p prepared, err error) {
+	where, err := stringOf("path", path)
+	if err != nil {
+		return p, err
+	}
+	if p.options, err = interop.DecodeSQLiteOptions(bytesOf(options, length)); err != nil {
+		return p, err
+	}
+	p.open, err = sqlite.Prepare(where, sqlite.Options{
+		Options: p.options.Store, BusyTimeout: p.options.BusyTimeout, MaxPageCount: p.options.MaxPageCount,
+	})
+	return p, err
+}
+
+//export go_factstr_sqlite_open
+func go_factstr_sqlite_open(path *C.char, options *C.char, length C.size_t, store *C.factstr_store, failure *C.factstr_buffer) C.factstr_status {
+	return openNow(store, failure, func() (prepared, error) { return prepareSQLite(path, options, length) })
+}
+
+//export go_factstr_sqlite_open_submit
+func go_factstr_sqlite_open_submit(path *C.char, options *C.char, length C.size_t, callback C.factstr_open_callback, userData C.uintptr_t, opening *C.factstr_opening, failure *C.factstr_buffer) C.factstr_status {
+	return openLater(callback, userData, opening, failure, func() (prepared, error) { return prepareSQLite(path, options, length) })
+}
+
+func preparePostgres(url, options *C.char, length C.size_t) (p prepared, err error) {
+	where, err := stringOf("url", url)
+	if err != nil {
+		return p, err
+	}
+	if p.options, err = interop.DecodePostgresOptions(bytesOf(options, length)); err != nil {
+		return p, err
+	}
+	p.open, err = postgres.Prepare(where, postgresOptions(p.options))
+	return p, err
+}
+
+//export go_factstr_postgres_open
+func go_factstr_postgres_open(url *C.char, options *C.char, length C.size_t, store *C.factstr_store, failure *C.factstr_buffer) C.factstr_status {
+	return openNow(store, failure, func() (prepared, error) { return preparePostgres(url, options, length) })
+}
+
+//export go_factstr_postgres_open_submit
+func go_factstr_postgres_open_submit(url *C.char, options *C.char, length C.size_t, callback C.factstr_open_callback, userData C.uintptr_t, opening *C.factstr_opening, failure *C.factstr_buffer) C.factstr_status {
+	return openLater(callback, userData, opening, failure, func() (prepared, error) { return preparePostgres(url, options, length) })
+}
+
+func prepareBootstrap(serverURL, databaseName, options *C.char, length C.size_t) (p prepared, err error) {
+	where, err := stringOf("server_url", serverURL)
+	if err != nil {
+		return p, err
+	}
+	name, err := stringOf("database_name", databaseName)
+	if err != nil {
+		return p, err
+	}
+	if p.options, err = interop.DecodePostgresOptions(bytesOf(options, length)); err != nil {
+		return p, err
+	}
+	p.open, err = postgres.PrepareBootstrap(where, name, postgresOptions(p.options))
+	return p, err
+}
+
+//export go_factstr_postgres_bootstrap
+func go_factstr_postgres_bootstrap(serverURL, databaseName *C.char, options *C.char, length C.size_t, store *C.factstr_store, failure *C.factstr_buffer) C.factstr_status {
+	return openNow(store, failure, func() (prepared, error) {
+		return prepareBootstrap(serverURL, databaseName, options, length)
+	})
+}
+
+//export go_factstr_postgres_bootstrap_submit
+func go_factstr_postgres_bootstrap_submit(serverURL, databaseName *C.char, options *C.char, length C.size_t, callback C.factstr_open_callback, userData C.uintptr_t, opening *C.factstr_opening, failure *C.factstr_buffer) C.factstr_status {
+	return openLater(callback, userData, opening, failure, func() (prepared, error) {
+		return prepareBootstrap(serverURL, databaseName, options, length)
+	})
+}
+
+func postgresOptions(decoded interop.StoreOptions) postgres.Options {
+	from := decoded.Postgres
+	return postgres.Options{
+		Options: decoded.Store,
+		Schema:  from.Schema, ApplicationName: from.ApplicationName, DirectURL: from.DirectURL, ConnectionsMax: from.ConnectionsMax,
+		ConnectTimeout: from.ConnectTimeout, LockTimeout: from.LockTimeout, ResponseTimeout: from.ResponseTimeout, PollInterval: from.PollInterval,
+	}
+}
+
+//export go_factstr_opening_cancel
+func go_factstr_opening_cancel(number C.factstr_opening) C.factstr_status {
+	return call(nil, func() error {
+		opening, err := process.Opening(uint64(number))
+		if err == nil {
+			opening.Cancel()
+		}
+		return err
+	})
+}

@@ -198,6 +198,15 @@ function storeOptions(value, known) {
   return JSON.stringify({ ...fields, sequence_numbers: 'string' });
 }
 
+/** The options of an opening that does not block: `signal` among them is not the library's. */
+function openOptions(value, known) {
+  if (isAbsent(value)) {
+    return storeOptions(value, known);
+  }
+  const { signal, ...options } = object(value, 'options');
+  return storeOptions(options, known);
+}
+
 function configuration(value) {
   return JSON.stringify(
     settings(value, 'settings', {
@@ -242,6 +251,7 @@ module.exports = {
   expected,
   isAbsent,
   object,
+  openOptions,
   postgresOptionNames,
   query,
   registration,

@@ -193,6 +193,11 @@ export interface PostgresStoreOptions extends StoreOptions {
   pollIntervalMs?: number;
 }
 
+export interface OpenOptions {
+  /** Aborting gives the opening up: it rejects with `Cancelled`, and no store is left open. What was created until then, such as a file or tables, stays. */
+  signal?: AbortSignalLike | null;
+}
+
 export interface PostgresBootstrapTarget {
   /** The server, and a database that exists on it: the other one is created from there. */
   serverUrl: string;
@@ -248,12 +253,14 @@ export interface FactstrMemoryStore extends Store {}
 export declare class FactstrSqliteStore {
   /** @param path file system path; '' and ':memory:' are refused */
   constructor(path: string, options?: SqliteStoreOptions | null);
+  /** The same without blocking the event loop, which the lock of another program could do. */
+  static open(path: string, options?: (SqliteStoreOptions & OpenOptions) | null): Promise<FactstrSqliteStore>;
 }
 export interface FactstrSqliteStore extends Store {}
 
 /**
- * Facts in a PostgreSQL database, shared by many processes and hosts. Opening blocks the thread for as long as connecting takes. A server that
- * is lost later is connected to again. No message holds the password or the URL.
+ * Facts in a PostgreSQL database, shared by many processes and hosts. The constructor and `bootstrap` block the thread for as long as connecting takes; `open` and
+ * `bootstrapAsync` do not. A server that is lost later is connected to again. No message holds the password or the URL.
  */
 export declare class FactstrPostgresStore {
   /**
@@ -261,8 +268,15 @@ export declare class FactstrPostgresStore {
    * @param url `postgres://user:password@host:5432/database?sslmode=require`, or keywords: `host=... dbname=...`
    */
   constructor(url: string, options?: PostgresStoreOptions | null);
+  /** The same without blocking the event loop. */
+  static open(url: string, options?: (PostgresStoreOptions & OpenOptions) | null): Promise<FactstrPostgresStore>;
   /** Creates the database when it does not exist, and opens it. Several processes may do so at once. */
   static bootstrap(target: PostgresBootstrapTarget, options?: PostgresStoreOptions | null): FactstrPostgresStore;
+  /** The same without blocking the event loop. */
+  static bootstrapAsync(
+    target: PostgresBootstrapTarget,
+    options?: (PostgresStoreOptions & OpenOptions) | null,
+  ): Promise<FactstrPostgresStore>;
 }
 export interface FactstrPostgresStore extends Store {}
 

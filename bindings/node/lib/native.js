@@ -10,20 +10,23 @@ const COMPLETION = 0;
 const BATCH = 1;
 const READY = 2;
 const END = 3;
+const OPENED = 4;
 
-// Who gets the items: set by requests.js and streams.js.
-const receivers = { completion: undefined, batch: undefined, ready: undefined, end: undefined };
+// Who gets the items: set by requests.js, streams.js and openings.js.
+const receivers = { completion: undefined, batch: undefined, ready: undefined, end: undefined, opened: undefined };
 
-function dispatch(kind, id, status, delivery, text) {
+function dispatch(kind, id, status, number, text) {
   switch (kind) {
     case COMPLETION:
       return receivers.completion(id, status, text);
     case BATCH:
-      return receivers.batch(id, delivery, text);
+      return receivers.batch(id, number, text);
     case READY:
       return receivers.ready(id);
     case END:
       return receivers.end(id, status, text);
+    case OPENED:
+      return receivers.opened(id, status, number, text);
   }
 }
 
@@ -33,7 +36,7 @@ function makeError(status, text, cause) {
 
 const native = load().attach(dispatch, makeError);
 
-// The event loop stays alive while somebody waits for something: an open request or an open stream. An open store alone holds nothing.
+// The event loop stays alive while somebody waits for something: a request, an opening or an open stream. An open store alone holds nothing.
 let waiting = 0;
 
 function holdLoop() {

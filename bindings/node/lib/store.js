@@ -5,6 +5,7 @@ const decode = require('./decode.js');
 const encode = require('./encode.js');
 const { FactstrError } = require('./errors.js');
 const { native } = require('./native.js');
+const { open } = require('./openings.js');
 const { submit } = require('./requests.js');
 const { allClosed, openDurable, openLive } = require('./streams.js');
 
@@ -112,6 +113,11 @@ if (Symbol.asyncDispose !== undefined) {
   };
 }
 
+// A constructor would open once more: these stores are made of the handle that there is.
+function storeOf(kind) {
+  return (handle) => Reflect.construct(Store, [handle], kind);
+}
+
 class FactstrMemoryStore extends Store {
   constructor(options) {
     super(native.openMemory(encode.storeOptions(options, encode.storeOptionNames)));
@@ -122,24 +128,38 @@ class FactstrSqliteStore extends Store {
   constructor(path, options) {
     super(native.openSqlite(encode.string(path, 'path'), encode.storeOptions(options, encode.sqliteOptionNames)));
   }
+
+  static async open(path, options) {
+    const texts = [encode.string(path, 'path'), encode.openOptions(options, encode.sqliteOptionNames)];
+    return open(signalOf(options), (tag) => native.openSqliteSubmit(...texts, tag), storeOf(FactstrSqliteStore));
+  }
 }
 
 // No message repeats a URL: there may be a password in it.
+
+function bootstrapTexts(target) {
+  const { serverUrl, databaseName } = encode.object(target, 'target');
+  return [encode.string(serverUrl, 'target.serverUrl'), encode.string(databaseName, 'target.databaseName')];
+}
 
 class FactstrPostgresStore extends Store {
   constructor(url, options) {
     super(native.openPostgres(encode.string(url, 'url'), encode.storeOptions(options, encode.postgresOptionNames)));
   }
 
+  static async open(url, options) {
+    const texts = [encode.string(url, 'url'), encode.openOptions(options, encode.postgresOptionNames)];
+    return open(signalOf(options), (tag) => native.openPostgresSubmit(...texts, tag), storeOf(FactstrPostgresStore));
+  }
+
   static bootstrap(target, options) {
-    const { serverUrl, databaseName } = encode.object(target, 'target');
-    const handle = native.bootstrapPostgres(
-      encode.string(serverUrl, 'target.serverUrl'),
-      encode.string(databaseName, 'target.databaseName'),
-      encode.storeOptions(options, encode.postgresOptionNames),
-    );
-    // The constructor would connect again: this store is made of the handle that there is.
-    return Reflect.construct(Store, [handle], FactstrPostgresStore);
+    const texts = [...bootstrapTexts(target), encode.storeOptions(options, encode.postgresOptionNames)];
+    return storeOf(FactstrPostgresStore)(native.bootstrapPostgres(...texts));
+  }
+
+  static async bootstrapAsync(target, options) {
+    const texts = [...bootstrapTexts(target), encode.openOptions(options, encode.postgresOptionNames)];
+    return open(signalOf(options), (tag) => native.bootstrapPostgresSubmit(...texts, tag), storeOf(FactstrPostgresStore));
   }
 }
 

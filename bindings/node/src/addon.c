@@ -21,7 +21,7 @@ static napi_value attach(napi_env env, napi_callback_info info) {
   }
   napi_value functions;
   CHECK(env, napi_create_object(env, &functions), NULL);
-  const function_entry *lists[] = {library_functions, store_functions, request_functions, stream_functions};
+  const function_entry *lists[] = {library_functions, opening_functions, store_functions, request_functions, stream_functions};
   for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
     if (!define_functions(env, functions, s, lists[i])) {
       return NULL;

@@ -19,15 +19,17 @@
 #include "factstr.h"
 
 /* What JavaScript is told; lib/native.js has the same numbers. */
-enum item_kind { ITEM_COMPLETION = 0, ITEM_BATCH = 1, ITEM_READY = 2, ITEM_END = 3 };
+enum item_kind { ITEM_COMPLETION = 0, ITEM_BATCH = 1, ITEM_READY = 2, ITEM_END = 3, ITEM_OPENED = 4 };
 
 typedef struct item {
   struct item *next;
-  struct session *session; /* of a submitted request, which holds a reference */
+  struct session *session; /* of a submitted request or opening, which holds a reference */
   enum item_kind kind;
-  double id; /* the request's tag or the stream's id: JavaScript's own counters, exact as doubles */
+  double id; /* the request's or opening's tag or the stream's id: JavaScript's own counters, exact as doubles */
   factstr_status status;
   factstr_delivery delivery;
+  factstr_opening opening;
+  factstr_store store; /* that nobody has taken over yet */
   char *text;
   size_t text_len;
 } item;
@@ -50,10 +52,11 @@ typedef struct session {
 
   /* Only for the JavaScript thread. */
   napi_env env;
-  napi_ref dispatch;   /* (kind, id, status, delivery, text) */
+  napi_ref dispatch;   /* (kind, id, status, delivery or store, text) */
   napi_ref make_error; /* (status, text) -> Error */
   handle_list stores;  /* what is closed when the environment goes away */
   handle_list streams;
+  handle_list openings; /* what is cancelled then */
 } session;
 
 /* ---- session.c ---- */
@@ -69,9 +72,11 @@ bool session_is_alive(session *s);
 item *item_create(enum item_kind kind, double id);
 /* Copies text into the item; false when there is no memory, and then the item has none. */
 bool item_set_text(item *it, const char *text, size_t len);
+/* Closes a store that it still holds. */
 void item_free(item *it);
 
-bool handle_list_reserve(handle_list *list);
+/* Makes sure of so many more places. */
+bool handle_list_reserve(handle_list *list, size_t more);
 /* Needs a reserved place: adding after the library made the handle cannot fail. */
 void handle_list_add(handle_list *list, uint64_t handle);
 void handle_list_remove(handle_list *list, uint64_t handle);
@@ -125,7 +130,7 @@ bool call_info(napi_env env, napi_callback_info info, size_t argc, napi_value *a
     }                                                                                                                                                \
   } while (0)
 
-/* ---- library.c, stores.c, requests.c, streams.c: the functions that JavaScript sees ---- */
+/* ---- library.c, openings.c, stores.c, requests.c, streams.c: the functions that JavaScript sees ---- */
 
 typedef struct function_entry {
   const char *name;
@@ -133,6 +138,7 @@ typedef struct function_entry {
 } function_entry;
 
 extern const function_entry library_functions[]; /* each list ends with a NULL name */
+extern const function_entry opening_functions[];
 extern const function_entry store_functions[];
 extern const function_entry request_functions[];
 extern const function_entry stream_functions[];

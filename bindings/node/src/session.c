@@ -27,16 +27,19 @@ bool item_set_text(item *it, const char *text, size_t len) {
 
 void item_free(item *it) {
   if (it != NULL) {
+    if (it->store != 0) {
+      factstr_store_close(it->store, NULL);
+    }
     free(it->text);
     free(it);
   }
 }
 
-bool handle_list_reserve(handle_list *list) {
-  if (list->len < list->capacity) {
+bool handle_list_reserve(handle_list *list, size_t more) {
+  if (list->len + more <= list->capacity) {
     return true;
   }
-  size_t capacity = list->capacity == 0 ? 8 : list->capacity * 2;
+  size_t capacity = (list->len + more) * 2;
   uint64_t *handles = realloc(list->handles, capacity * sizeof *handles);
   if (handles == NULL) {
     return false;
@@ -63,6 +66,14 @@ void session_retain(session *s) {
   pthread_mutex_unlock(&s->lock);
 }
 
+static void free_items(item *first) {
+  while (first != NULL) {
+    item *next = first->next;
+    item_free(first);
+    first = next;
+  }
+}
+
 void session_release(session *s) {
   pthread_mutex_lock(&s->lock);
   bool last = --s->references == 0;
@@ -70,13 +81,10 @@ void session_release(session *s) {
   if (!last) {
     return;
   }
-  while (s->first != NULL) {
-    item *it = s->first;
-    s->first = it->next;
-    item_free(it);
-  }
+  free_items(s->first);
   free(s->stores.handles);
   free(s->streams.handles);
+  free(s->openings.handles);
   pthread_mutex_destroy(&s->lock);
   free(s);
 }
@@ -120,12 +128,23 @@ static item *take_all(session *s) {
   return first;
 }
 
-static napi_status dispatch_item(napi_env env, napi_value receiver, napi_value dispatch, const item *it) {
+/* An opening has ended: its store is the session's from here on. Its place was reserved when it was submitted. */
+static factstr_store take_store(session *s, item *it) {
+  factstr_store store = it->store;
+  handle_list_remove(&s->openings, it->opening);
+  if (store != 0) {
+    handle_list_add(&s->stores, store);
+    it->store = 0;
+  }
+  return store;
+}
+
+static napi_status dispatch_item(session *s, napi_env env, napi_value receiver, napi_value dispatch, item *it) {
+  uint64_t number = it->kind == ITEM_OPENED ? take_store(s, it) : it->delivery;
   napi_value argv[5];
   napi_status status;
   if ((status = napi_create_int32(env, it->kind, &argv[0])) != napi_ok || (status = napi_create_double(env, it->id, &argv[1])) != napi_ok ||
-      (status = napi_create_int32(env, it->status, &argv[2])) != napi_ok ||
-      (status = napi_create_bigint_uint64(env, it->delivery, &argv[3])) != napi_ok ||
+      (status = napi_create_int32(env, it->status, &argv[2])) != napi_ok || (status = napi_create_bigint_uint64(env, number, &argv[3])) != napi_ok ||
       (status = napi_create_string_utf8(env, it->text == NULL ? "" : it->text, it->text_len, &argv[4])) != napi_ok) {
     return status;
   }
@@ -148,7 +167,7 @@ static void on_wake(napi_env env, napi_value function, void *context, void *data
     item *next = it->next;
     napi_handle_scope scope;
     if (ready && napi_open_handle_scope(env, &scope) == napi_ok) {
-      if (dispatch_item(env, receiver, dispatch, it) == napi_pending_exception) {
+      if (dispatch_item(s, env, receiver, dispatch, it) == napi_pending_exception) {
         /* dispatch catches what handlers throw, so this is a defect of the package or a terminated worker (then the call below does nothing). */
         napi_value exception;
         if (napi_get_and_clear_last_exception(env, &exception) == napi_ok) {
@@ -164,13 +183,19 @@ static void on_wake(napi_env env, napi_value function, void *context, void *data
 
 /*
  * Runs before the thread-safe function is taken down, because hooks run in the reverse order of their registration. From here on no thread of
- * the library touches the environment. Stores that JavaScript left open are closed: a worker that ends must leave nothing behind.
+ * the library touches the environment. Stores that JavaScript left open are closed: a worker that ends must leave nothing behind. Openings are cancelled and not waited
+ * for; a store that comes all the same is closed with its item.
  */
 static void on_environment_exit(void *data) {
   session *s = data;
   pthread_mutex_lock(&s->lock);
   s->alive = false;
   pthread_mutex_unlock(&s->lock);
+  for (size_t i = 0; i < s->openings.len; i++) {
+    factstr_opening_cancel(s->openings.handles[i]);
+  }
+  s->openings.len = 0;
+  free_items(take_all(s));
   for (size_t i = 0; i < s->streams.len; i++) {
     factstr_stream_close(s->streams.handles[i]);
   }

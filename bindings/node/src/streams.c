@@ -92,7 +92,7 @@ static napi_value open_stream(napi_env env, napi_callback_info info) {
     return NULL;
   }
   stream_data *data = NULL;
-  if (handle_list_reserve(&s->streams)) {
+  if (handle_list_reserve(&s->streams, 1)) {
     data = stream_data_create(s, env, id);
   } else {
     throw_no_memory(env);

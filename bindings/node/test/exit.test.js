@@ -3,6 +3,7 @@
 const assert = require('node:assert/strict');
 const { spawn } = require('node:child_process');
 const { once } = require('node:events');
+const net = require('node:net');
 const path = require('node:path');
 const { test } = require('node:test');
 
@@ -49,9 +50,23 @@ for (const [name, expected] of [
   endsWith(name, expected, places.memory);
 }
 
+test('a process ends while a server does not answer its opening', limit, async (t) => {
+  const server = net.createServer((socket) => socket.on('error', () => {}).resume()).listen(0, '127.0.0.1');
+  atEnd(t, () => server.close());
+  await once(server, 'listening');
+  const place = {
+    store: 'FactstrPostgresStore',
+    args: [`postgres://clerk@127.0.0.1:${server.address().port}/facts`, { connectTimeoutMs: 20_000 }],
+  };
+  const { code, out, err } = await run(t, 'exit_while_opening.js', place);
+  assert.deepEqual({ code, out }, { code: 7, out: '' }, err);
+});
+
 eachSharedPlace('the end of a process', (newPlace) => {
   endsWith('exit_in_handler.js', { code: 7, out: '' }, newPlace);
   endsWith('uncaught_exception.js', { code: 1, out: '' }, newPlace);
+  endsWith('awaited_opening.mjs', { code: 0, out: '1n\n' }, newPlace);
+  endsWith('exit_while_opening.js', { code: 7, out: '' }, newPlace);
 
   test('a process with an open stream runs until the stream is unsubscribed', limit, async (t) => {
     const place = newPlace(t);

@@ -9,4 +9,9 @@ function openPlace({ store, args }) {
   return new factstr[store](...args);
 }
 
-module.exports = { openPlace };
+/** The same without waiting. */
+function openPlaceAsync({ store, args }) {
+  return factstr[store].open(...args);
+}
+
+module.exports = { openPlace, openPlaceAsync };

@@ -10,18 +10,11 @@ const { FactstrPostgresStore } = require('../lib/index.js');
 const { Deliveries } = require('./deliveries.js');
 const { collectUntil } = require('./garbage.js');
 const { relay } = require('./relay.js');
-const { atEnd, closedAfter, databaseUrl, facts, newName, noHandleIsLeftOpen, openPostgres, withCode } = require('./stores.js');
+const { atEnd, closedAfter, databaseUrl, facts, newDatabase, newName, noHandleIsLeftOpen, openPostgres, withCode } = require('./stores.js');
 
 noHandleIsLeftOpen();
 
 const limit = { timeout: 60_000 };
-
-/** The name of a database that goes away with the test, where psql is at hand; else it goes with the server. */
-function newDatabase(t) {
-  const name = newName();
-  atEnd(t, () => spawnSync('psql', ['-qX', '-c', `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`, databaseUrl()]));
-  return name;
-}
 
 function withDatabase(url, name) {
   const changed = new URL(url);

@@ -1,6 +1,7 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const { spawnSync } = require('node:child_process');
 const { randomBytes } = require('node:crypto');
 const fs = require('node:fs');
 const os = require('node:os');
@@ -57,6 +58,13 @@ function databaseUrl() {
 /** A name that nothing else on the server has. */
 function newName() {
   return `node_${randomBytes(8).toString('hex')}`;
+}
+
+/** The name of a database that goes away with the test, where psql is at hand; else it goes with the server. */
+function newDatabase(t) {
+  const name = newName();
+  atEnd(t, () => spawnSync('psql', ['-qX', '-c', `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`, databaseUrl()]));
+  return name;
 }
 
 // Where a new store of each kind is to be opened.
@@ -128,6 +136,7 @@ module.exports = {
   eachStore,
   facts,
   folder,
+  newDatabase,
   newName,
   noHandleIsLeftOpen,
   ofType,

@@ -48,6 +48,13 @@ async function added(): Promise<void> {
     queueTimeoutMs: 100,
   });
   await postgres.queryAsync();
+  const abort: AbortSignal = new AbortController().signal;
+  const opened: FactstrPostgresStore = await FactstrPostgresStore.open('postgres://localhost/facts', { schema: 'facts', signal: abort });
+  const target = { serverUrl: 'postgres://localhost', databaseName: 'facts' };
+  const created: FactstrPostgresStore = await FactstrPostgresStore.bootstrapAsync(target, { connectionsMax: 2, signal: null });
+  await using file: FactstrSqliteStore = await FactstrSqliteStore.open('facts.sqlite', { busyTimeoutMs: 100, signal: abort });
+  await Promise.all([opened, created, file].map((store) => store.queryAsync()));
+  void [FactstrSqliteStore.open('facts.sqlite'), FactstrPostgresStore.open('postgres://localhost/facts', null)];
   await using store = new FactstrSqliteStore('facts.sqlite', { busyTimeoutMs: 100 });
   const signal = new AbortController().signal;
   await store.appendIfAsync([{ event_type: 'a', payload: null }], {}, 5n, { signal });
@@ -82,5 +89,11 @@ new FactstrPostgresStore('postgres://localhost/facts', { application_name: 'bill
 new FactstrPostgresStore('postgres://localhost/facts', { busyTimeoutMs: 100 });
 // @ts-expect-error the name of the database is missing
 FactstrPostgresStore.bootstrap({ serverUrl: 'postgres://localhost' });
+// @ts-expect-error a constructor cannot be aborted
+new FactstrSqliteStore('facts.sqlite', { signal: new AbortController().signal });
+// @ts-expect-error a promised store is none yet
+FactstrSqliteStore.open('facts.sqlite').query();
+// @ts-expect-error that is an option of another store
+FactstrPostgresStore.open('postgres://localhost/facts', { busyTimeoutMs: 100 });
 // @ts-expect-error a URL is text
 new FactstrPostgresStore(new URL('postgres://localhost/facts'));

@@ -47,9 +47,15 @@ func TestAnOpeningThatWaitsIsGivenUpAtOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := newPath(t)
 			unlock := lock(t, path)
-			for range 3 {
-				ctx, cancel := context.WithCancel(t.Context())
-				time.AfterFunc(50*time.Millisecond, cancel)
+			for code, givenUp := range map[factstr.Code]func() (context.Context, context.CancelFunc){
+				factstr.CodeCancelled: func() (context.Context, context.CancelFunc) {
+					ctx, cancel := context.WithCancel(t.Context())
+					time.AfterFunc(50*time.Millisecond, cancel)
+					return ctx, cancel
+				},
+				factstr.CodeTimeout: func() (context.Context, context.CancelFunc) { return context.WithTimeout(t.Context(), 50*time.Millisecond) },
+			} {
+				ctx, cancel := givenUp()
 				ended := make(chan error, 1)
 				go func() {
 					_, err := Open(ctx, path, Options{BusyTimeout: time.Hour})
@@ -57,7 +63,7 @@ func TestAnOpeningThatWaitsIsGivenUpAtOnce(t *testing.T) {
 				}()
 				select {
 				case err := <-ended:
-					facttest.WantError(t, err, factstr.CodeCancelled, "cancelled")
+					facttest.WantError(t, err, code, "sqlite")
 				case <-time.After(facttest.WaitMax):
 					t.Fatal("the opening goes on")
 				}

@@ -80,7 +80,7 @@ func (b *backend) enter(ctx, waiting context.Context, doing string) error {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
-		return factstr.NewError(factstr.CodeCancelled, "sqlite: %s was cancelled while it waited for other processes; nothing was written", doing)
+		return failure(doing, ctx.Err())
 	case waiting.Err() != nil:
 		return factstr.NewError(factstr.CodeBusy, "sqlite: %s: other processes kept the database's lock for %v; nothing was written, try again", doing, b.busyTimeout)
 	}

@@ -34,8 +34,11 @@ func failure(doing string, err error) error {
 	if err == nil || errors.As(err, &known) {
 		return err
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	switch {
+	case errors.Is(err, context.Canceled):
 		return factstr.NewError(factstr.CodeCancelled, "sqlite: %s was cancelled", doing)
+	case errors.Is(err, context.DeadlineExceeded):
+		return factstr.NewError(factstr.CodeTimeout, "sqlite: %s did not end within the caller's time limit", doing)
 	}
 	switch resultCode(err) {
 	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_PROTOCOL:

@@ -165,11 +165,11 @@ func TestAStoreWorksThroughAPooler(t *testing.T) {
 
 // G5: what was acknowledged survives a crash though the server is asked for less, and no setting of a session can be relied on.
 func TestAnAcknowledgedAppendThroughAPoolerSurvivesACrash(t *testing.T) {
-	server := pgtest.New(t, pgtest.Options{Settings: map[string]string{"wal_writer_delay": "10s", "synchronous_commit": "off"}})
-	p := startPooler(t, server)
-	url, options := p.pooled(server, Options{})
 	for _, way := range withFunction {
 		t.Run(way.name, func(t *testing.T) {
+			// A pooler remembers for a while that its server was gone, so none is used twice.
+			server := pgtest.New(t, pgtest.Options{Settings: map[string]string{"wal_writer_delay": "10s", "synchronous_commit": "off"}})
+			url, options := startPooler(t, server).pooled(server, Options{})
 			store, b := openBackendStore(t, url, optionsIn(options, way.name))
 			b.function = way.function
 			for range 20 {

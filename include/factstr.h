@@ -323,7 +323,7 @@ FACTSTR_API factstr_status factstr_stream_wait_ready(factstr_stream stream, int6
 
 /*
  * Where a stream stands: {"state": "replaying"|"live"|"ended", "position": n, "replay_target": n, "stored_cursor": n, "failure": InteropError|null}.
- * failure is why the log cannot be read at the moment; the stream tries again until it can.
+ * failure is why the log cannot be read at the moment; the stream tries again until it can. A live stream is never replaying, and one that has ended has no failure.
  */
 FACTSTR_API factstr_status factstr_stream_progress(factstr_stream stream, factstr_buffer *out);
 

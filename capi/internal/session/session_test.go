@@ -355,6 +355,25 @@ func TestNoDeliveryIsTakenOnceTheStreamIsStopped(t *testing.T) { // G17
 	closeNow(t, store)
 }
 
+func TestAStreamWithoutReplayIsReadyAtOnce(t *testing.T) { // G20
+	_, store := open(t, `{}`)
+	appendOne(t, store)
+	for range 200 {
+		stream := openStream(t, store, `{}`, Callbacks{})
+		if progress := stream.Progress(); !progress.Ready || progress.Ended {
+			t.Fatalf("progress %+v", progress)
+		}
+	}
+	waiting := openStream(t, store, `{"durable":{"name":"d"}}`, Callbacks{}) // nobody takes the batch that it replays
+	if progress := waiting.Progress(); progress.Ready || progress.ReplayTarget != 1 {
+		t.Errorf("progress %+v", progress)
+	}
+	closeNow(t, store)
+	if progress := waiting.Progress(); progress.Ready || !progress.Ended {
+		t.Errorf("progress %+v", progress)
+	}
+}
+
 func TestClosingWakesWhoWaitsForCompletions(t *testing.T) {
 	_, store := open(t, `{}`)
 	woken := make(chan error, 1)

@@ -179,10 +179,13 @@ func (st *Stream) WaitReady(timeout time.Duration, inside bool) error {
 	}
 }
 
-// Progress tells where the stream stands.
+// Progress tells where the stream stands. A live stream has no replay, and one that has ended reads nothing that could fail.
 func (st *Stream) Progress() factstr.StreamProgress {
 	progress := st.core.Progress()
-	progress.Ended = st.over.Load()
+	progress.Ready = progress.Ready || !st.durable
+	if progress.Ended = st.over.Load(); progress.Ended {
+		progress.Failure = nil
+	}
 	return progress
 }
 

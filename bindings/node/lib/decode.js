@@ -56,9 +56,22 @@ function appendIfResult(text) {
   return parsed.conflict ? { conflict: conflict(parsed.conflict) } : { append_result: withVersions({}, parsed, appendResultFields) };
 }
 
+/** Where a stream stands: StreamProgress. */
+function progress(text) {
+  const parsed = JSON.parse(text);
+  for (const field of ['position', 'replay_target', 'stored_cursor']) {
+    parsed[field] = sequenceNumber(parsed[field]);
+  }
+  parsed.failure &&= interopError(parsed.failure);
+  return parsed;
+}
+
 /** An InteropError. `text` may be empty; then the code alone speaks. */
 function error(code, text, cause) {
-  const parsed = text === '' ? { code, message: `libfactstr answered ${code}` } : JSON.parse(text);
+  return interopError(text === '' ? { code, message: `libfactstr answered ${code}` } : JSON.parse(text), cause);
+}
+
+function interopError(parsed, cause) {
   const details = {
     reason: parsed.reason ?? undefined,
     store: parsed.store ?? undefined,
@@ -71,4 +84,4 @@ function error(code, text, cause) {
   return new FactstrError(parsed.code, parsed.message, details);
 }
 
-module.exports = { batch, queryResult, appendResult, appendIfResult, error };
+module.exports = { batch, queryResult, appendResult, appendIfResult, progress, error };

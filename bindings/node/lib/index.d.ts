@@ -130,7 +130,26 @@ export interface StreamOptions {
   onError?: ((failure: unknown) => void) | null;
 }
 
+/** Where a stream stands. */
+export interface StreamProgress {
+  /** A live stream never replays. */
+  state: 'replaying' | 'live' | 'ended';
+  /** Everything up to here was handled or does not match. */
+  position: bigint;
+  /** The newest fact when the stream was registered. `position` may be above it before the replay is done, when more is appended meanwhile. */
+  replay_target: bigint;
+  /** The cursor as it was stored last. Of a live stream: where it began. */
+  stored_cursor: bigint;
+  /** Why the log cannot be read at the moment, for example because the server is away. The stream tries again until it can. */
+  failure: FactstrError | null;
+}
+
 export interface DurableStreamOptions extends StreamOptions {
+  /**
+   * Called about once a second during the replay, never after the promise has settled. Aborting the signal in it gives the replay up. What it throws is an
+   * uncaught exception, as in every callback of a timer, and leaves the stream as it is.
+   */
+  onProgress?: ((progress: StreamProgress) => void) | null;
   /** Redelivers a failed batch instead of ending the stream. Default: no attempt; delays from 100 ms doubling to 10 s. */
   retry?: { maxAttempts?: number; delayMs?: number; delayMaxMs?: number } | null;
   /** How often the cursor is stored at least. Default: each 1,000 batches or 100 ms. */
@@ -142,6 +161,8 @@ export declare class EventStreamSubscription {
   private constructor();
   /** No further delivery starts after this returned; a durable name is free at once. May be called again, also inside the handler. */
   unsubscribe(): void;
+  /** Where it stands, read at each call. After the end the last numbers, with the state 'ended'. */
+  progress(): StreamProgress;
   /**
    * Resolves when the stream has ended normally (unsubscribed, store closed) and its handler is not running; rejects with a FactstrError when it failed.
    * A rejection that nobody looks at does not end the process. Do not await it inside the stream's own handler.

@@ -11,9 +11,10 @@ const BATCH = 1;
 const READY = 2;
 const END = 3;
 const OPENED = 4;
+const PROGRESS = 5;
 
 // Who gets the items: set by requests.js, streams.js and openings.js.
-const receivers = { completion: undefined, batch: undefined, ready: undefined, end: undefined, opened: undefined };
+const receivers = { completion: undefined, batch: undefined, ready: undefined, end: undefined, opened: undefined, progress: undefined };
 
 function dispatch(kind, id, status, number, text) {
   switch (kind) {
@@ -27,6 +28,8 @@ function dispatch(kind, id, status, number, text) {
       return receivers.end(id, status, text);
     case OPENED:
       return receivers.opened(id, status, number, text);
+    case PROGRESS:
+      return receivers.progress(id, text);
   }
 }
 

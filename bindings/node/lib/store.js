@@ -7,7 +7,7 @@ const { FactstrError } = require('./errors.js');
 const { native } = require('./native.js');
 const { open } = require('./openings.js');
 const { submit } = require('./requests.js');
-const { allClosed, openDurable, openLive } = require('./streams.js');
+const { allClosed, keepProgress, openDurable, openLive } = require('./streams.js');
 
 // 0.5.2 had no close(): a store that is dropped without it is closed when it is collected. Open streams and requests keep it from that.
 const dropped = new FinalizationRegistry((handle) => {
@@ -95,6 +95,7 @@ class Store {
     if (handle !== undefined) {
       this.#handle = undefined;
       dropped.unregister(this);
+      keepProgress(this);
       native.closeStore(handle);
     }
   }

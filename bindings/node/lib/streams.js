@@ -5,6 +5,7 @@ const decode = require('./decode.js');
 const encode = require('./encode.js');
 const { invalidArgument } = require('./errors.js');
 const { OK, holdLoop, makeError, native, receivers, releaseLoop } = require('./native.js');
+const { watch } = require('./progress.js');
 
 // Open streams by id. An entry keeps its store and its handler from being collected until the stream has ended.
 const streams = new Map();
@@ -46,6 +47,8 @@ class Stream {
   #running = false; // an asynchronous handler has not settled yet
   #holdsLoop = false;
   #failure; // what the handler threw last
+  #stopWatching; // while onProgress is called
+  #lastProgress; // text, for when the library does not know the stream any more
 
   constructor(store, handler, options) {
     if (typeof handler !== 'function') {
@@ -81,9 +84,24 @@ class Stream {
     }
   }
 
+  /** Calls onProgress until the replay is done or given up. */
+  watchReplay(onProgress) {
+    this.#stopWatching = watch(this, onProgress);
+  }
+
+  progress() {
+    const text = this.#handle === undefined ? undefined : native.progress(this.#handle);
+    if (text === undefined) {
+      return { ...decode.progress(this.#lastProgress), state: 'ended', failure: null };
+    }
+    this.#lastProgress = text;
+    return decode.progress(text);
+  }
+
   unsubscribe() {
     if (!this.#unsubscribed) {
       this.#unsubscribed = true;
+      this.#stopWatching?.();
       if (this.#handle !== undefined) {
         native.unsubscribe(this.#handle);
       }
@@ -132,12 +150,18 @@ class Stream {
   }
 
   onReady() {
+    this.#stopWatching?.();
     this.#ready.resolve();
+  }
+
+  onLastProgress(text) {
+    this.#lastProgress = text;
   }
 
   onEnd(status, text) {
     this.#end = { status, text };
     streams.delete(this.#id);
+    this.#stopWatching?.();
     this.#ignoreAbort?.();
     this.unref();
     // A delivery that is still being handled takes no answer any more, so the handle has no further use.
@@ -205,6 +229,7 @@ class Stream {
 
 receivers.batch = (id, delivery, text) => streams.get(id)?.onBatch(delivery, text);
 receivers.ready = (id) => streams.get(id)?.onReady();
+receivers.progress = (id, text) => streams.get(id)?.onLastProgress(text);
 receivers.end = (id, status, text) => streams.get(id)?.onEnd(status, text);
 
 const fromThisFile = Symbol('EventStreamSubscription');
@@ -221,6 +246,10 @@ class EventStreamSubscription {
 
   get closed() {
     return this.#stream.closed;
+  }
+
+  progress() {
+    return this.#stream.progress();
   }
 
   unsubscribe() {
@@ -263,14 +292,36 @@ function openLive(store, handle, query, handler, options) {
 }
 
 async function openDurable(store, handle, durable, query, handler, options) {
+  const onProgress = encode.isAbsent(options) ? undefined : encode.object(options, 'options').onProgress;
+  if (!encode.isAbsent(onProgress) && typeof onProgress !== 'function') {
+    throw invalidArgument('options.onProgress must be a function');
+  }
   const { stream, subscription } = open(store, handle, (given) => encode.registration(query, durable, given), handler, options);
+  if (onProgress) {
+    stream.watchReplay(onProgress);
+  }
   await stream.ready;
   return subscription;
 }
 
-/** Settles when every stream of the store has ended. */
-function allClosed(store) {
-  return Promise.allSettled([...streams.values()].filter((stream) => stream.store === store).map((stream) => stream.closed));
+function streamsOf(store) {
+  return [...streams.values()].filter((stream) => stream.store === store);
 }
 
-module.exports = { EventStreamSubscription, allClosed, openDurable, openLive };
+/** Before the store is closed, which releases the handles of its streams: they can tell afterwards where they stood. */
+function keepProgress(store) {
+  for (const stream of streamsOf(store)) {
+    try {
+      stream.progress();
+    } catch {
+      // A defect of the library must not keep the store from being closed.
+    }
+  }
+}
+
+/** Settles when every stream of the store has ended. */
+function allClosed(store) {
+  return Promise.allSettled(streamsOf(store).map((stream) => stream.closed));
+}
+
+module.exports = { EventStreamSubscription, allClosed, keepProgress, openDurable, openLive };

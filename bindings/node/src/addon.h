@@ -19,7 +19,7 @@
 #include "factstr.h"
 
 /* What JavaScript is told; lib/native.js has the same numbers. */
-enum item_kind { ITEM_COMPLETION = 0, ITEM_BATCH = 1, ITEM_READY = 2, ITEM_END = 3, ITEM_OPENED = 4 };
+enum item_kind { ITEM_COMPLETION = 0, ITEM_BATCH = 1, ITEM_READY = 2, ITEM_END = 3, ITEM_OPENED = 4, ITEM_PROGRESS = 5 };
 
 typedef struct item {
   struct item *next;

@@ -68,13 +68,29 @@ static void on_ready(void *user_data, factstr_stream stream) {
   }
 }
 
+/* Where the stream came to: what its store's close has let go of cannot be asked for any more when the end is dispatched. */
+static void push_progress(stream_data *data, factstr_stream stream) {
+  factstr_buffer text = {NULL, 0};
+  if (factstr_stream_progress(stream, &text) != FACTSTR_OK) {
+    factstr_buffer_free(&text);
+    return;
+  }
+  item *it = item_create(ITEM_PROGRESS, data->id);
+  if (it != NULL && item_set_text(it, text.data, text.len)) {
+    session_push(data->session, it);
+  } else {
+    item_free(it);
+  }
+  factstr_buffer_free(&text);
+}
+
 static void on_end(void *user_data, factstr_stream stream, factstr_status status, const char *reason, size_t reason_len) {
-  (void)stream;
   stream_data *data = user_data;
   item *it = data->end;
   data->end = NULL;
   it->status = status;
   item_set_text(it, reason, reason_len); /* without memory the status alone tells the end */
+  push_progress(data, stream);
   session_push(data->session, it);
   stream_data_free(data);
 }
@@ -155,6 +171,23 @@ static napi_value refuse(napi_env env, napi_callback_info info) {
   return answered(s, env, status);
 }
 
+/* progress(stream) -> text, undefined when its store was closed */
+static napi_value progress(napi_env env, napi_callback_info info) {
+  session *s;
+  napi_value argv[1];
+  factstr_stream stream;
+  if (!call_info(env, info, 1, argv, &s) || !read_uint64(s, env, argv[0], "stream", &stream)) {
+    return NULL;
+  }
+  factstr_buffer out = {NULL, 0};
+  factstr_status status = factstr_stream_progress(stream, &out);
+  if (status == FACTSTR_INVALID_HANDLE) {
+    factstr_buffer_free(&out);
+    return undefined(env);
+  }
+  return answer_text(s, env, status, &out);
+}
+
 /* unsubscribe(stream) */
 static napi_value unsubscribe(napi_env env, napi_callback_info info) {
   session *s;
@@ -182,6 +215,6 @@ static napi_value close_stream(napi_env env, napi_callback_info info) {
 }
 
 const function_entry stream_functions[] = {
-    {"openStream", open_stream},  {"acknowledge", acknowledge},  {"refuse", refuse},
-    {"unsubscribe", unsubscribe}, {"closeStream", close_stream}, {NULL, NULL},
+    {"openStream", open_stream},   {"acknowledge", acknowledge}, {"refuse", refuse}, {"unsubscribe", unsubscribe},
+    {"closeStream", close_stream}, {"progress", progress},       {NULL, NULL},
 };

@@ -46,6 +46,7 @@ for (const [name, expected] of [
   ['unobserved_failure.js', { code: 0, out: 'done\n' }],
   ['unobserved_registration.js', { code: 1, out: '' }],
   ['on_error_throws.js', { code: 1, out: '' }],
+  ['on_progress_throws.js', { code: 0, out: 'uncaught: from onProgress\nregistered\n' }],
 ]) {
   endsWith(name, expected, places.memory);
 }

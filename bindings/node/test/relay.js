@@ -26,7 +26,7 @@ function withAddress(url, host, port) {
   return changed.href;
 }
 
-/** A relay in front of the server of `url`: its URL, how many connections it carries, and how to cut them. */
+/** A relay in front of the server of `url`: its URL, how many connections it carries, how to cut them, and how to make the server seem away and back. */
 async function relay(t, url) {
   const { hostname, port, searchParams } = new URL(url);
   const given = searchParams.get('host') ?? decodeURIComponent(hostname);
@@ -35,13 +35,16 @@ async function relay(t, url) {
     : { host: given, port: Number(searchParams.get('port') ?? (port || 5432)) };
   const count = new Int32Array(new SharedArrayBuffer(4));
   const served = await serve(t, 'relay.js', { target, count });
+  const tell = async (order) => {
+    served.thread.postMessage(order);
+    await once(served.thread, 'message');
+  };
   return {
     url: withAddress(url, '127.0.0.1', served.port),
     connections: () => Atomics.load(count, 0),
-    cut: async () => {
-      served.thread.postMessage('cut');
-      await once(served.thread, 'message');
-    },
+    cut: () => tell('cut'),
+    down: () => tell('down'),
+    up: () => tell('up'),
   };
 }
 

@@ -1,11 +1,16 @@
-// Carries bytes between its clients and the target, counts the connections, and cuts them when it is told to.
+// Carries bytes between its clients and the target, counts the connections, and is told to cut them, to turn everybody away, and to let them in again.
 const net = require('node:net');
 const { parentPort, workerData } = require('node:worker_threads');
 
 const { target, count } = workerData;
 const clients = new Set();
+let up = true;
 
 const server = net.createServer((client) => {
+  if (!up) {
+    client.destroy();
+    return;
+  }
   const upstream = net.connect(target);
   clients.add(client);
   Atomics.add(count, 0, 1);
@@ -24,13 +29,16 @@ const server = net.createServer((client) => {
 
 server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
 
-parentPort.on('message', async () => {
-  await Promise.all(
-    [...clients].map((client) => {
-      const closed = new Promise((resolve) => client.once('close', resolve));
-      client.destroy();
-      return closed;
-    }),
-  );
-  parentPort.postMessage('cut');
+parentPort.on('message', async (order) => {
+  up = order !== 'down';
+  if (order !== 'up') {
+    await Promise.all(
+      [...clients].map((client) => {
+        const closed = new Promise((resolve) => client.once('close', resolve));
+        client.destroy();
+        return closed;
+      }),
+    );
+  }
+  parentPort.postMessage(order);
 });

@@ -8,6 +8,7 @@ import {
   FactstrMemoryStore,
   FactstrPostgresStore,
   FactstrSqliteStore,
+  type StreamProgress,
   configure,
 } from '@factstr/factstr-node';
 
@@ -59,9 +60,20 @@ async function added(): Promise<void> {
   const signal = new AbortController().signal;
   await store.appendIfAsync([{ event_type: 'a', payload: null }], {}, 5n, { signal });
   await store.queryAsync({ limit: 10 }, { signal });
-  const options = { retry: { maxAttempts: 3 }, cursorEvery: { batches: 1 }, signal, onError: (failure: unknown) => void failure };
+  const onProgress = ({ position, replay_target }: StreamProgress) => void (replay_target - position);
+  const options = {
+    retry: { maxAttempts: 3 },
+    cursorEvery: { batches: 1 },
+    signal,
+    onError: (failure: unknown) => void failure,
+    onProgress,
+  };
   using subscription = await store.streamToDurable({ name: 'model' }, query, () => false, options);
   subscription.unref().ref();
+  const progress: StreamProgress = subscription.progress();
+  const state: 'replaying' | 'live' | 'ended' = progress.state;
+  const away: boolean = progress.failure?.reason === 'connection' && progress.stored_cursor < progress.position;
+  void [state, away, store.streamAllDurable({ name: 'model' }, () => {}, { onProgress: null })];
   try {
     await subscription.closed;
   } catch (error) {
@@ -91,6 +103,10 @@ new FactstrPostgresStore('postgres://localhost/facts', { busyTimeoutMs: 100 });
 FactstrPostgresStore.bootstrap({ serverUrl: 'postgres://localhost' });
 // @ts-expect-error a constructor cannot be aborted
 new FactstrSqliteStore('facts.sqlite', { signal: new AbortController().signal });
+// @ts-expect-error a live stream has no replay that could be watched
+memory.streamAll(() => {}, { onProgress: () => {} });
+// @ts-expect-error there is no such state
+void ((progress: StreamProgress) => progress.state === 'paused');
 // @ts-expect-error a promised store is none yet
 FactstrSqliteStore.open('facts.sqlite').query();
 // @ts-expect-error that is an option of another store

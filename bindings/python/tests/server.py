@@ -12,8 +12,8 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from urllib.parse import parse_qsl, unquote, urlsplit
+from contextlib import contextmanager, suppress
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 TIMEOUT_S = 30
 Row = tuple[str | None, ...]
@@ -48,21 +48,27 @@ def session() -> Iterator[Session]:
         connection.close()
 
 
+def connected(url: str) -> socket.socket:
+    parts = urlsplit(url)
+    given = dict(parse_qsl(parts.query))
+    host = given.get("host") or parts.hostname or "localhost"
+    port = int(given.get("port") or parts.port or 5432)
+    if not host.startswith("/"):
+        return socket.create_connection((host, port), TIMEOUT_S)
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(TIMEOUT_S)
+    connection.connect(f"{host}/.s.PGSQL.{port}")
+    return connection
+
+
 class Session:
     """One connection to a server: as much of the protocol as it takes to look behind a store and to stand in its way."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         given = dict(parse_qsl(parts.query))
-        host = given.get("host") or parts.hostname or "localhost"
-        port = int(given.get("port") or parts.port or 5432)
         user = given.get("user") or unquote(parts.username or getpass.getuser())
-        if host.startswith("/"):
-            self._socket = socket.socket(socket.AF_UNIX)
-            self._socket.settimeout(TIMEOUT_S)
-            self._socket.connect(f"{host}/.s.PGSQL.{port}")
-        else:
-            self._socket = socket.create_connection((host, port), TIMEOUT_S)
+        self._socket = connected(url)
         self._incoming = self._socket.makefile("rb")
         startup = {"user": user, "database": unquote(parts.path[1:]) or user, "client_encoding": "UTF8"}
         self._send(b"", struct.pack(">i", 3 << 16) + b"".join(_text(word) for pair in startup.items() for word in pair) + b"\0")
@@ -187,3 +193,65 @@ def refuse_the_password(connection: socket.socket) -> None:
         talk.read(struct.unpack(">i", talk.read(4))[0] - 4)
         fields = b'SFATAL\0VFATAL\0C28P01\0Mpassword authentication failed for user "ann"\0\0'
         talk.write(b"E" + struct.pack(">i", len(fields) + 4) + fields)
+
+
+class Relay:
+    """Stands in front of the server of the tests, which seems to be away between down() and up()."""
+
+    url = ""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._is_up = True
+        self._sockets: list[socket.socket] = []
+
+    def down(self) -> None:
+        with self._lock:
+            self._is_up = False
+            for each in self._sockets:
+                _shut_down(each)
+            self._sockets.clear()
+
+    def up(self) -> None:
+        with self._lock:
+            self._is_up = True
+
+    def carry(self, client: socket.socket) -> None:
+        with connected(database_url()) as server:
+            server.settimeout(None)
+            with self._lock:
+                if not self._is_up:
+                    _shut_down(client)
+                    return
+                self._sockets += (client, server)
+            back = threading.Thread(target=_pump, args=(server, client), daemon=True)
+            back.start()
+            _pump(client, server)
+            back.join()
+
+
+@contextmanager
+def relay() -> Iterator[Relay]:
+    carrying = Relay()
+    with pretended(carrying.carry) as address:
+        parts = urlsplit(database_url())
+        user, at, _ = parts.netloc.rpartition("@")
+        rest = urlencode([(name, value) for name, value in parse_qsl(parts.query) if name not in ("host", "port")])
+        carrying.url = f"{parts.scheme}://{user}{at}{address}{parts.path}?{rest}"
+        try:
+            yield carrying
+        finally:
+            carrying.down()
+
+
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(1 << 16):
+            target.sendall(data)
+    _shut_down(source)
+    _shut_down(target)
+
+
+def _shut_down(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)

@@ -36,7 +36,7 @@ def inside(function, thread=threading.main_thread().ident):
 class Fork(ProgramCase):
     def test_a_forked_child_gets_a_fork_error_and_the_parent_goes_on(self) -> None:
         self.prints(
-            "Forked Forked Forked Forked\nchild 0\n1",
+            "Forked Forked Forked Forked Forked\nchild 0\n1",
             """
 import os, sys, warnings
 import factstr
@@ -53,7 +53,8 @@ if child == 0:
             assert "spawn" in error.message and "forkserver" in error.message
             return error.code
     event = factstr.NewEvent("a", 1)
-    print(code(lambda: store.append([event])), code(store.query), code(subscription.wait), code(factstr.MemoryStore), flush=True)
+    uses = (lambda: store.append([event])), store.query, subscription.wait, subscription.progress, factstr.MemoryStore
+    print(*map(code, uses), flush=True)
     subscription.unsubscribe()
     subscription.close()
     store.close()

@@ -19,10 +19,12 @@ from ._types import (
     Handler,
     NewEvent,
     NewEventDict,
+    ProgressHandler,
     QueryInput,
     QueryResult,
     Retry,
     RetryDict,
+    StreamProgress,
 )
 from ._version import __version__
 from .errors import (
@@ -86,6 +88,7 @@ __all__ = [
     "OperationNotImplemented",
     "PostgresOptions",
     "PostgresStore",
+    "ProgressHandler",
     "QueryInput",
     "QueryResult",
     "ReadOnly",
@@ -96,6 +99,7 @@ __all__ = [
     "Store",
     "StoreClosed",
     "StoreOptions",
+    "StreamProgress",
     "Subscription",
     "Timeout",
     "UnsupportedFormat",

@@ -23,8 +23,9 @@ from ._types import (
     QueryInput,
     QueryResult,
     Retry,
+    StreamProgress,
 )
-from .errors import InvalidArgument
+from .errors import InvalidArgument, error_of
 
 ParseFloat = Callable[[str], Any]
 
@@ -146,6 +147,17 @@ class Decoder:
 
     def batch(self, text: bytes) -> tuple[EventRecord, ...]:
         return _records(self._decode(text.decode()))
+
+    def progress(self, text: bytes) -> StreamProgress:
+        fields = self._decode(text.decode())
+        failure = fields["failure"]
+        return StreamProgress(
+            fields["state"],
+            fields["position"],
+            fields["replay_target"],
+            fields["stored_cursor"],
+            None if failure is None else error_of(failure["code"], failure),
+        )
 
 
 def _records(records: list[dict[str, Any]]) -> tuple[EventRecord, ...]:

@@ -19,7 +19,7 @@ from ._capi import OK, TIMEOUT, Buffer, in_forked_child, take
 from ._handle import WAIT_MS, HandleOwner, interruptible, wait_for
 from ._json import Decoder, ParseFloat, encode_events, encode_options, encode_query
 from ._subscription import Subscription, open_subscription
-from ._types import AppendResult, CursorEveryInput, EventInput, Handler, QueryInput, QueryResult, RetryInput
+from ._types import AppendResult, CursorEveryInput, EventInput, Handler, ProgressHandler, QueryInput, QueryResult, RetryInput
 from .errors import FactstrError, InvalidArgument, StoreClosed, Timeout, error_from
 
 if TYPE_CHECKING:
@@ -140,14 +140,23 @@ class Store(HandleOwner):
         return open_subscription(self, query, handle)
 
     def stream_all_durable(
-        self, name: str, handle: Handler, *, retry: RetryInput | None = None, cursor_every: CursorEveryInput | None = None
+        self,
+        name: str,
+        handle: Handler,
+        *,
+        retry: RetryInput | None = None,
+        cursor_every: CursorEveryInput | None = None,
+        on_progress: ProgressHandler | None = None,
     ) -> Subscription:
         """Replays what the named stream has not handled yet, returns, and goes on with what is committed.
 
         The store remembers under the name how far the handler came. A handler that raises or returns False ends the stream, and the
         registration when it is still replaying, with HandlerFailed; that batch comes again at the next registration.
+
+        `on_progress` is called about once a second during the replay, on the thread that waits for it. What it raises ends the
+        registration and comes out of this call.
         """
-        return open_subscription(self, None, handle, _name(name), retry, cursor_every)
+        return open_subscription(self, None, handle, _name(name), retry, cursor_every, on_progress)
 
     def stream_to_durable(
         self,
@@ -157,9 +166,10 @@ class Store(HandleOwner):
         *,
         retry: RetryInput | None = None,
         cursor_every: CursorEveryInput | None = None,
+        on_progress: ProgressHandler | None = None,
     ) -> Subscription:
         """As stream_all_durable, with the matching records of each batch that has any. A name stays with its query."""
-        return open_subscription(self, query, handle, _name(name), retry, cursor_every)
+        return open_subscription(self, query, handle, _name(name), retry, cursor_every, on_progress)
 
     @property
     def closed(self) -> bool:
@@ -193,6 +203,8 @@ class Store(HandleOwner):
         # To the library a pulled delivery is no running callback, so the handlers are waited for here: what they handle moves the cursors.
         running = [each for each in subscriptions if not each._is_current_thread()]
         finished = all(each.wait(max(0.0, deadline - time.monotonic())) for each in running)
+        for each in subscriptions:
+            each._keep_progress()  # the handles of the streams go with the store
         status, text = interruptible(lambda: _close_handle(self._library, handle), lambda _: None)
         self._collect_given_up(WAIT_MS)
         if status == TIMEOUT or not finished:

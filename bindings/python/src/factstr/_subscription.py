@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import logging
 import threading
+import time
 import traceback
 from ctypes import byref, c_uint64
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ._capi import ENDED, OK, TIMEOUT, Buffer, in_forked_child, status_name, take
+from ._capi import ENDED, INVALID_HANDLE, OK, TIMEOUT, Buffer, in_forked_child, status_name, take
 from ._handle import WAIT_MS, HandleOwner, wait_for
 from ._json import encode_registration
+from ._types import StreamProgress
 from .errors import FactstrError, HandlerFailed, InternalError, InvalidArgument, InvalidHandle, StoreClosed, error_from, forked
 
 if TYPE_CHECKING:
     from ._store import Store
-    from ._types import CursorEveryInput, Handler, QueryInput, RetryInput
+    from ._types import CursorEveryInput, Handler, ProgressHandler, QueryInput, RetryInput
 
 _log = logging.getLogger("factstr")
 _ASYNC = "the handler is async, and nothing would await it: give a plain function"
+_PROGRESS_EVERY_S = 1.0
 
 
 class Subscription(HandleOwner):
@@ -32,12 +37,13 @@ class Subscription(HandleOwner):
     def __init__(self, store: Store, handle: int, handler: Handler) -> None:
         super().__init__(store._library, handle)
         self._store = store
-        self._decode = store._decoder.batch
+        self._decoder = store._decoder
         self._handler = handler
         self._stopping = False  # no delivery starts any more
         self._handling = False
         self._failure: BaseException | None = None
         self._error: FactstrError | None = None
+        self._last_progress = StreamProgress("ended", 0, 0, 0, None)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"factstr-stream-{handle}", daemon=True)
 
@@ -73,6 +79,23 @@ class Subscription(HandleOwner):
             raise forked()
         return wait_for(self._ended, timeout)
 
+    def progress(self) -> StreamProgress:
+        """Where the stream stands, read at each call. After the end the last numbers, with the state "ended"."""
+        if in_forked_child():
+            raise forked()
+        buffer = Buffer()
+        status = self._library.factstr_stream_progress(self._handle, byref(buffer))
+        text = take(self._library, buffer)
+        if status == INVALID_HANDLE:  # released at the end, or with its store
+            return replace(self._last_progress, state="ended", failure=None)
+        self._check(status, text)
+        return self._decoder.progress(text)
+
+    def _keep_progress(self) -> None:
+        """Before the handle is released, which a defect of the library must not prevent."""
+        with self._handle_lock, contextlib.suppress(FactstrError):
+            self._last_progress = self.progress()
+
     @property
     def closed(self) -> bool:
         """True once the subscription has ended and no handler of it is running."""
@@ -91,6 +114,7 @@ class Subscription(HandleOwner):
         error: FactstrError | None = None
         try:
             error = self._deliver()
+            self._await_end()
         except Exception as defect:
             error = InternalError(f"the subscription's thread failed: {defect}")
             error.__cause__ = defect
@@ -99,6 +123,14 @@ class Subscription(HandleOwner):
             self._error = error
             self._store._forget(self)
             self._ended.set()
+
+    def _await_end(self) -> None:
+        """Ends the stream, so that its cursor is stored, and keeps where it came to."""
+        self._library.factstr_stream_unsubscribe(self._handle)
+        buffer = Buffer()
+        self._library.factstr_stream_next(self._handle, -1, byref(c_uint64()), byref(buffer))
+        take(self._library, buffer)
+        self._keep_progress()
 
     def _deliver(self) -> FactstrError | None:
         stream, next_ = self._handle, self._library.factstr_stream_next
@@ -122,7 +154,7 @@ class Subscription(HandleOwner):
     def _failed(self, text: bytes) -> str | None:
         """Hands one batch to the handler. None when it was handled, else why not."""
         try:
-            result = self._handler(self._decode(text))
+            result = self._handler(self._decoder.batch(text))
         except BaseException as error:
             self._failure = error
             _log.error("a handler of a stream failed", exc_info=error)
@@ -150,13 +182,17 @@ class Subscription(HandleOwner):
             error.__cause__ = self._failure
         return error
 
-    def _wait_ready(self) -> None:
+    def _wait_ready(self, on_progress: ProgressHandler | None) -> None:
         """Waits for the end of the replay. A stream that ended before raises why."""
-        status = TIMEOUT
+        told = time.monotonic()
         try:
-            while status == TIMEOUT:
-                # The thread releases the handle at the end, so an error here only says: ask the thread.
-                status = self._library.factstr_stream_wait_ready(self._handle, WAIT_MS, None)
+            # The thread releases the handle at the end, so an error here only says: ask the thread.
+            while (status := self._library.factstr_stream_wait_ready(self._handle, WAIT_MS, None)) == TIMEOUT:
+                if on_progress is not None and time.monotonic() - told >= _PROGRESS_EVERY_S:
+                    progress = self.progress()
+                    if progress.state == "replaying":
+                        on_progress(progress)
+                    told = time.monotonic()
             if status == OK:
                 return
             wait_for(self._ended)
@@ -176,12 +212,15 @@ def open_subscription(
     durable: str | None = None,
     retry: RetryInput | None = None,
     cursor_every: CursorEveryInput | None = None,
+    on_progress: ProgressHandler | None = None,
 ) -> Subscription:
     """Registers a stream and starts its thread; a durable one is replayed before this returns."""
     if not callable(handler):
         raise InvalidArgument(f"handle must be a function that takes a batch, not {type(handler).__name__}")
     if inspect.iscoroutinefunction(handler):
         raise InvalidArgument(_ASYNC)
+    if on_progress is not None and (not callable(on_progress) or inspect.iscoroutinefunction(on_progress)):
+        raise InvalidArgument(f"on_progress must be a plain function that takes a StreamProgress, not {type(on_progress).__name__}")
     registration = encode_registration(query, durable, retry, cursor_every)
     library, stream, buffer = store._library, c_uint64(), Buffer()
     subscription: Subscription | None = None
@@ -198,5 +237,5 @@ def open_subscription(
             library.factstr_stream_close(stream.value)
         raise
     if durable is not None:
-        subscription._wait_ready()
+        subscription._wait_ready(on_progress)
     return subscription

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
+
+from .errors import FactstrError
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,24 @@ class AppendResult:
     committed_count: int
 
 
+@dataclass(frozen=True, slots=True)
+class StreamProgress:
+    """Where a stream stands. A live stream never replays.
+
+    position       everything up to here was handled or does not match
+    replay_target  the newest fact when the stream was registered; `position` may be above it before the replay is done, when more is
+                   appended meanwhile
+    stored_cursor  the cursor as it was stored last; of a live stream, where it began
+    failure        why the log cannot be read at the moment, for example because the server is away; the stream tries again until it can
+    """
+
+    state: Literal["replaying", "live", "ended"]
+    position: int
+    replay_target: int
+    stored_cursor: int
+    failure: FactstrError | None
+
+
 class NewEventDict(TypedDict):
     event_type: str
     payload: Any
@@ -117,3 +137,5 @@ RetryInput = Retry | RetryDict | Mapping[str, Any]
 CursorEveryInput = CursorEvery | CursorEveryDict | Mapping[str, Any]
 Handler = Callable[[tuple[EventRecord, ...]], object]
 """Gets one committed batch. It has failed when it raises or returns False."""
+ProgressHandler = Callable[[StreamProgress], object]
+"""Gets where the replay stands. What it raises ends the registration."""

@@ -204,7 +204,11 @@ def error_from(code: str, text: bytes) -> FactstrError:
     """The exception for an answer of the library: the name of its status and its InteropError as JSON, which may be missing."""
     if code == ForkError.code:
         return forked()
-    fields: dict[str, Any] = json.loads(text) if text else {}
+    return error_of(code, json.loads(text) if text else {})
+
+
+def error_of(code: str, fields: dict[str, Any]) -> FactstrError:
+    """The exception for an InteropError."""
     error = _classes.get(code, FactstrError)(fields.get("message", ""))
     if isinstance(error, ConditionalAppendConflict):
         conflict = fields.get("conflict") or {}

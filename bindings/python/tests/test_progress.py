@@ -1,0 +1,322 @@
+"""Where a stream stands: asked for at any time, and told while a registration replays."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+import unittest
+from collections.abc import Callable
+from typing import Any
+from unittest import mock
+
+import factstr
+import server
+from factstr import StreamProgress, _subscription
+from support import WAIT_S, Batch, Deliveries, StoreCase, fact, on_every_store
+
+SELDOM = factstr.CursorEvery(batches=1_000_000, ms=3_600_000)
+
+
+class Watcher:
+    """An on_progress that keeps what it is told, and lets a handler wait for it."""
+
+    def __init__(self, then: Callable[[StreamProgress], object] = lambda progress: None) -> None:
+        self.told: list[StreamProgress] = []
+        self.threads: set[int] = set()
+        self._then = then
+        self._changed = threading.Condition()
+
+    def __call__(self, progress: StreamProgress) -> None:
+        with self._changed:
+            self.told.append(progress)
+            self.threads.add(threading.get_ident())
+            self._changed.notify_all()
+        self._then(progress)
+
+    def await_position(self, position: int) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: any(each.position == position for each in self.told), WAIT_S), position
+
+    def await_calls(self, count: int) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.told) >= count, WAIT_S), len(self.told)
+
+
+class ProgressCase(StoreCase):
+    def set_pace(self) -> None:
+        """From now on on_progress is called as often as can be."""
+        pace = mock.patch.multiple(_subscription, _PROGRESS_EVERY_S=0, WAIT_MS=1)
+        pace.start()
+        self.addCleanup(pace.stop)
+
+    def until(self, done: Callable[[], bool]) -> None:
+        until = time.monotonic() + WAIT_S
+        while not done():
+            self.assertLess(time.monotonic(), until)
+            time.sleep(0.005)
+
+
+@on_every_store
+class Progress(ProgressCase):
+    def test_a_durable_stream_tells_where_it_stands_while_it_is_live_and_after_its_end(self) -> None:  # G20 G23
+        self.store.append([fact("a"), fact("a")])
+        got = Deliveries()
+        subscription = self.store.stream_all_durable("model", got, cursor_every=SELDOM)
+        ready = StreamProgress(state="live", position=2, replay_target=2, stored_cursor=2, failure=None)
+        self.assertEqual(subscription.progress(), ready)
+        self.store.append([fact("b")])
+        self.until(lambda: subscription.progress().position == 3)
+        self.assertEqual(subscription.progress(), dataclasses.replace(ready, position=3))
+        subscription.unsubscribe()
+        self.assertTrue(subscription.wait(WAIT_S))
+        ended = StreamProgress(state="ended", position=3, replay_target=2, stored_cursor=3, failure=None)
+        self.assertEqual((subscription.progress(), subscription.progress()), (ended, ended))
+        self.store.close()
+        self.assertEqual(subscription.progress(), ended)
+
+    def test_a_live_stream_is_live_from_its_registration(self) -> None:
+        self.store.append([fact("a"), fact("a")])
+        with self.store.stream_all(Deliveries()) as subscription:
+            begun = StreamProgress(state="live", position=2, replay_target=2, stored_cursor=2, failure=None)
+            self.assertEqual(subscription.progress(), begun)
+        self.assertEqual(subscription.progress(), dataclasses.replace(begun, state="ended"))
+
+    def test_a_progress_cannot_be_changed(self) -> None:
+        progress: Any = self.store.stream_all(Deliveries()).progress()
+        with self.assertRaises(dataclasses.FrozenInstanceError):
+            progress.position = 7
+
+    def test_streams_of_a_closed_store_tell_where_they_stood(self) -> None:  # G23
+        subscription = self.store.stream_all_durable("model", Deliveries(), cursor_every=SELDOM)
+        self.store.append([fact("a")])
+        self.until(lambda: subscription.progress().position == 1)
+        self.assertEqual(subscription.progress().stored_cursor, 0)
+        self.store.close()
+        self.assertEqual(subscription.progress(), StreamProgress("ended", 1, 0, 1, None))
+
+    def test_what_is_handled_while_close_waits_counts(self) -> None:  # G21 G23
+        entered, leave = threading.Event(), threading.Event()
+
+        def handle(batch: Batch) -> None:
+            entered.set()
+            leave.wait(WAIT_S)
+
+        subscription = self.store.stream_all_durable("model", handle, cursor_every=SELDOM)
+        self.store.append([fact("a")])
+        self.assertTrue(entered.wait(WAIT_S))
+        closing = threading.Thread(target=subscription.close)
+        closing.start()
+        self.assertEqual(subscription.progress(), StreamProgress("live", 0, 0, 0, None))
+        self.until(lambda: subscription._stopping)
+        leave.set()
+        closing.join(WAIT_S)
+        self.assertEqual(subscription.progress(), StreamProgress("ended", 1, 0, 1, None))
+
+    def test_a_stream_whose_handler_outlives_its_store_tells_where_it_stood(self) -> None:
+        self.store.close()
+        store = self.open(close_timeout_ms=50)
+        entered, leave = threading.Event(), threading.Event()
+
+        def handle(batch: Batch) -> None:
+            if batch[0].event_type == "slow":
+                entered.set()
+                leave.wait(WAIT_S)
+
+        subscription = store.stream_all(handle)
+        store.append([fact("a")])
+        store.append([fact("slow")])
+        self.assertTrue(entered.wait(WAIT_S))
+        with self.assertRaises(factstr.Timeout):
+            store.close()
+        stood = StreamProgress("ended", 1, 0, 0, None)
+        self.assertEqual(subscription.progress(), stood)
+        leave.set()
+        self.assertTrue(subscription.wait(WAIT_S))
+        self.assertEqual(subscription.progress(), stood)
+
+    def test_after_a_failed_delivery_the_position_is_before_it(self) -> None:  # G21
+        subscription = self.store.stream_all_durable("model", Deliveries(failing=(2,)))
+        with self.assertLogs("factstr", "ERROR"):
+            self.store.append([fact("a")])
+            self.store.append([fact("b")])
+            self.assertTrue(subscription.wait(WAIT_S))
+        self.assertEqual(subscription.progress(), StreamProgress("ended", 1, 0, 1, None))
+
+    def test_a_long_replay_is_watched(self) -> None:  # G20
+        for _ in range(3000):
+            self.store.append([fact("a")])
+        self.set_pace()
+        watcher = Watcher()
+        handled: list[int] = []
+
+        def handle(batch: Batch) -> None:
+            handled.append(batch[0].sequence_number)
+            if len(handled) % 500 == 0:
+                watcher.await_position(len(handled) - 1)
+
+        subscription = self.store.stream_all_durable("model", handle, on_progress=watcher)
+        positions = [each.position for each in watcher.told]
+        self.assertEqual(positions, sorted(positions))
+        self.assertLessEqual({499, 999, 1499, 1999, 2499, 2999}, set(positions))
+        self.assertEqual({(each.state, each.replay_target, each.failure) for each in watcher.told}, {("replaying", 3000, None)})
+        self.assertTrue(all(each.stored_cursor <= each.position <= 3000 for each in watcher.told))
+        self.assertEqual(watcher.threads, {threading.get_ident()})
+        self.assertEqual(subscription.progress(), StreamProgress("live", 3000, 3000, 3000, None))
+
+    def test_what_on_progress_raises_ends_the_registration(self) -> None:  # G20 G22
+        self.store.append([fact("a")])
+        self.store.append([fact("b")])
+        self.set_pace()
+        leave = threading.Event()
+        got = Deliveries()
+
+        def handle(batch: Batch) -> None:
+            got(batch)
+            leave.wait(WAIT_S)
+
+        for raised in (ZeroDivisionError("mine"), KeyboardInterrupt("mine")):
+
+            def give_up(progress: StreamProgress, raised: BaseException = raised) -> None:
+                raise raised
+
+            with self.assertRaisesRegex(type(raised), "mine"):
+                self.store.stream_to_durable("model", {}, handle, on_progress=give_up)
+        leave.set()
+        again = Deliveries()
+        self.store.stream_to_durable("model", {}, again)
+        self.assertEqual((again.numbers(), again.numbers()), ([1], [2]))
+        self.assertLessEqual(got.count, 2)
+
+    def test_on_progress_may_close_the_store(self) -> None:
+        self.store.append([fact("a")])
+        self.store.append([fact("b")])
+        self.set_pace()
+        leave = threading.Event()
+
+        def close(progress: StreamProgress) -> None:
+            leave.set()
+            self.store.close()
+
+        with self.assertRaises(factstr.StoreClosed):
+            self.store.stream_all_durable("model", lambda batch: leave.wait(WAIT_S) and None, on_progress=close)
+
+    def test_a_failed_replay_is_told_no_more(self) -> None:  # G20
+        self.store.append([fact("a")])
+        self.set_pace()
+        watcher = Watcher()
+
+        def handle(batch: Batch) -> bool:
+            watcher.await_calls(3)
+            return False
+
+        with self.assertRaises(factstr.HandlerFailed):
+            self.store.stream_all_durable("model", handle, on_progress=watcher)
+        self.assertEqual({each.state for each in watcher.told}, {"replaying"})
+
+    def test_an_on_progress_that_cannot_be_called_is_refused(self) -> None:
+        async def asynchronous(progress: StreamProgress) -> None: ...
+
+        bad: list[Any] = [7, "often", {}, True, asynchronous]
+        for value in bad:
+            with self.subTest(value), self.refused(factstr.InvalidArgument, "on_progress"):
+                self.store.stream_all_durable("model", Deliveries(), on_progress=value)
+        self.store.stream_all_durable("model", Deliveries(), on_progress=None)
+
+
+class Pace(ProgressCase):
+    kind = "memory"
+
+    def test_a_replay_that_is_done_while_its_progress_is_read_is_told_no_more(self) -> None:
+        self.store.append([fact("a")])
+        self.set_pace()
+        watcher, leave = Watcher(), threading.Event()
+        real = factstr.Subscription.progress
+
+        def late(subscription: factstr.Subscription) -> StreamProgress:
+            leave.set()
+            self.until(lambda: real(subscription).state != "replaying")
+            return real(subscription)
+
+        def handle(batch: Batch) -> None:
+            leave.wait(WAIT_S)
+
+        with mock.patch.object(factstr.Subscription, "progress", late):
+            self.store.stream_all_durable("model", handle, on_progress=watcher)
+        self.assertTrue(leave.is_set())
+        self.assertEqual(watcher.told, [])
+
+    def test_on_progress_is_called_again_and_again_while_a_handler_runs(self) -> None:
+        self.store.append([fact("a")])
+        watcher = Watcher()
+        self.store.stream_all_durable("model", lambda batch: watcher.await_calls(2), on_progress=watcher)
+        self.assertEqual(watcher.told, [StreamProgress("replaying", 0, 1, 0, None)] * 2)
+        self.assertEqual(_subscription._PROGRESS_EVERY_S, 1)
+
+    def test_a_replay_that_is_done_at_once_is_not_told(self) -> None:
+        watcher = Watcher()
+        self.store.stream_all_durable("model", Deliveries(), on_progress=watcher)
+        self.assertEqual(watcher.told, [])
+
+
+class ServerAway(ProgressCase):
+    kind = "postgres"
+
+    def open_at(self, relay: server.Relay) -> factstr.Store:
+        store = factstr.PostgresStore(relay.url, schema=self.place, poll_interval_ms=20)
+        self.addCleanup(store.close)
+        return store
+
+    def assert_is_lost_connection(self, failure: factstr.FactstrError | None) -> None:
+        assert isinstance(failure, factstr.BackendFailure), failure
+        self.assertEqual((failure.code, failure.reason), ("BackendFailure", "connection"))
+        self.assertGreater(len(failure.message), 10)
+
+    def test_progress_says_that_the_log_cannot_be_read(self) -> None:  # G20 G21
+        with server.relay() as relay, self.open_at(relay) as store:
+            got = Deliveries()
+            subscription = store.stream_all_durable("model", got)
+            self.assertIsNone(subscription.progress().failure)
+            relay.down()
+            self.until(lambda: subscription.progress().failure is not None)
+            self.assertEqual(subscription.progress().state, "live")
+            self.assert_is_lost_connection(subscription.progress().failure)
+            relay.up()
+            self.until(lambda: subscription.progress().failure is None)
+            store.append([fact("after")])
+            self.assertEqual(got.numbers(), [1])
+
+    def test_a_stream_that_ends_while_its_server_is_away_tells_no_failure_after_that(self) -> None:
+        with server.relay() as relay, self.open_at(relay) as store:
+            subscriptions = [store.stream_all(Deliveries()) for _ in range(2)]
+            relay.down()
+            self.until(lambda: subscriptions[1].progress().failure is not None)
+            subscriptions[0].close()
+            store.close()
+            self.assertEqual([each.progress() for each in subscriptions], [StreamProgress("ended", 0, 0, 0, None)] * 2)
+
+    def test_on_progress_says_so_during_a_replay_which_goes_on_when_the_server_is_back(self) -> None:  # G20 G21
+        with server.relay() as relay, self.open_at(relay) as store:
+            store.append([fact("a")])
+            store.append([fact("b")])
+            self.set_pace()
+            got = Deliveries()
+
+            def bring_back(progress: StreamProgress) -> None:
+                if progress.failure or len(watcher.told) == 5000:
+                    relay.up()
+
+            def handle(batch: Batch) -> None:
+                got(batch)
+                if got.count == 1:
+                    relay.down()
+
+            watcher = Watcher(bring_back)
+            subscription = store.stream_all_durable("model", handle, on_progress=watcher)
+            self.assert_is_lost_connection(next(each.failure for each in watcher.told if each.failure))
+            self.assertEqual((got.numbers(), got.numbers()), ([1], [2]))
+            self.until(lambda: subscription.progress().failure is None)
+
+
+if __name__ == "__main__":
+    unittest.main()

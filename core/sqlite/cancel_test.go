@@ -53,7 +53,9 @@ func TestAnOpeningThatWaitsIsGivenUpAtOnce(t *testing.T) {
 					time.AfterFunc(50*time.Millisecond, cancel)
 					return ctx, cancel
 				},
-				factstr.CodeTimeout: func() (context.Context, context.CancelFunc) { return context.WithTimeout(t.Context(), 50*time.Millisecond) },
+				factstr.CodeTimeout: func() (context.Context, context.CancelFunc) {
+					return context.WithTimeout(t.Context(), 50*time.Millisecond)
+				},
 			} {
 				ctx, cancel := givenUp()
 				ended := make(chan error, 1)

@@ -3,6 +3,7 @@ package factstr
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 )
 
 // log is what a store knows of its log: the head up to which everything is committed and readable, and the tail. It learns of this store's own
@@ -12,7 +13,8 @@ import (
 type log struct {
 	eventsMax, bytesMax int
 
-	catchUp sync.Mutex
+	catchUp  sync.Mutex
+	advances atomic.Uint64 // how often the log was brought up to a head, or that failed
 
 	mu      sync.Mutex
 	tail    tail
@@ -70,27 +72,28 @@ func (l *log) wake() {
 
 // refresh brings the log up to the real head and returns a snapshot that is at least as new as the head at the time of the call.
 func (l *log) refresh(ctx context.Context, reader Reader) (tail, error) {
+	since := l.advances.Load()
 	head, err := reader.Head(ctx)
 	if err != nil {
 		return tail{}, err
 	}
-	return l.reach(ctx, head, reader)
+	return l.reach(ctx, since, head, reader)
 }
 
-// reach does what refresh does, with a head that was just read.
-func (l *log) reach(ctx context.Context, head Head, reader Reader) (_ tail, err error) {
+// reach does what refresh does, with a head that was just read. since is the number of advances before it was.
+func (l *log) reach(ctx context.Context, since uint64, head Head, reader Reader) (_ tail, err error) {
 	if known := l.current(); known.head == head {
 		return known, nil
 	}
 	l.catchUp.Lock()
 	defer l.catchUp.Unlock()
 	known := l.current()
-	if known.head.SequenceNumber >= head.SequenceNumber {
-		if known.head == head {
-			return known, nil
-		}
-		// It was read before the tail went beyond it, or the log went backwards. This store's own commits are published only when they can be read, so a head that is read
-		// now is not older than the tail.
+	if known.head == head {
+		return known, nil
+	}
+	if known.head.SequenceNumber >= head.SequenceNumber || l.advances.Load() != since {
+		// It was read before the tail went beyond it, or the log went backwards, maybe before another refresh that noticed it. This store's own commits are published only
+		// when they can be read, so a head that is read now is not older than the tail.
 		if head, err = reader.Head(ctx); err != nil {
 			return tail{}, err
 		}
@@ -109,6 +112,7 @@ func (l *log) advance(ctx context.Context, known tail, head Head, reader Reader)
 	if head == known.head {
 		return l.current(), nil
 	}
+	defer l.advances.Add(1)
 	if head.SequenceNumber <= known.head.SequenceNumber {
 		return l.restart(head), nil
 	}

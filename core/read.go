@@ -106,12 +106,13 @@ func (s *Store) refreshAndScan(ctx context.Context, scan *Scan, rows *rows) (tai
 	}
 	none, below := *rows, *scan
 	below.UpTo = known.floor()
+	since := s.log.advances.Load()
 	head, err := backend.HeadAndScan(ctx, below, matching(scan.Plan, rows.take))
 	if err != nil || head == known.head {
 		scan.After = below.UpTo
 		return known, err
 	}
-	now, err := s.log.reach(ctx, head, s.backend)
+	now, err := s.log.reach(ctx, since, head, s.backend)
 	if now.epoch != known.epoch {
 		*rows = none // they may be of another log
 	} else {

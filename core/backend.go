@@ -61,7 +61,8 @@ type Recoverer interface {
 	RecoversFromUnknownCommits()
 }
 
-// HeadScanner is implemented by a backend that is far away: it answers Head and Scan in one round trip. The head is of a moment before what the scan reads.
+// HeadScanner is implemented by a backend that is far away: it answers Head and Scan in one round trip. The head is of a moment during the call, and of the log from which the last
+// of what the scan visits was read.
 type HeadScanner interface {
 	HeadAndScan(ctx context.Context, scan Scan, visit func(EventRecord) (more bool)) (Head, error)
 }

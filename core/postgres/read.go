@@ -65,7 +65,7 @@ func (r reader) heard(ctx context.Context, read func(ctx context.Context, heard 
 	return err
 }
 
-// HeadAndScan sends the question for the head along with that for the first page.
+// HeadAndScan sends the question for the head along with that for each page, so that the head is of the server that the last page came from.
 func (r reader) HeadAndScan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) (head factstr.Head, err error) {
 	err = r.scan(ctx, scan, &head, visit)
 	return head, err
@@ -99,7 +99,6 @@ func (r reader) scan(ctx context.Context, scan factstr.Scan, head *factstr.Head,
 		if page.count == 0 {
 			continue
 		}
-		head = nil
 		if scan.Descending {
 			scan.UpTo = page.last - 1
 		} else {
@@ -140,6 +139,7 @@ func (r reader) fill(ctx context.Context, s *session, page *page, q question, sc
 	if page.head == nil {
 		return s.rows(ctx, q.text, take, values...)
 	}
+	*page.head = factstr.Head{}
 	return s.rowsAfter(ctx, r.texts.head, func(row [][]byte) { *page.head = headOf(row[0], row[1]) }, q.text, take, values...)
 }
 

@@ -80,3 +80,69 @@ func TestAQueryThatHasEnoughDoesNotReadTheRest(t *testing.T) {
 		t.Errorf("three queries for a fact of a megabyte each read %d bytes", got)
 	}
 }
+
+// G8 G24: a connection is cut in the middle of a query's answer, and the next one leads to a server that has another log. Rows and version are of one of the two.
+func TestAQueryThatIsCutDoesNotMixTwoLogs(t *testing.T) {
+	url := pgtest.WithParam(pgtest.Database(t), "sslmode", "disable")
+	proxy := pgtest.NewProxy(t, addressOf(t, url))
+	proxy.Hook(withoutCancelling)
+	other, raw := openStore(t, url), openRaw(t, url)
+	// fill makes a log of small batches.
+	fill := func(eventType string, facts int) {
+		raw.exec("DELETE FROM events; DELETE FROM append_batches")
+		for range facts {
+			facttest.Append(t, other, facttest.Batch(1, eventType)...)
+		}
+	}
+	step := 23
+	if long(t, "cuts at every byte") {
+		step = 1
+	}
+	for _, query := range []factstr.EventQuery{factstr.AllEvents(), factstr.AllEvents().AtMost(2), facttest.PayloadQuery(`{"at":0}`)} {
+		for _, facts := range []int{0, 3, 6} {
+			cuts := 0
+			for at := 1; ; at += step {
+				fill("old", 4)
+				store := openStoreWith(t, through(proxy, url), Options{Options: factstr.Options{TailEvents: -1}})
+				facttest.Query(t, store, query) // prepares
+				var cut atomic.Bool
+				proxy.Hook(func(from pgtest.Direction, data []byte) pgtest.Verdict {
+					if from == pgtest.FromServer && len(data) >= at && cut.CompareAndSwap(false, true) {
+						fill("new", facts)
+						proxy.CutAfter(from, at)
+					}
+					return withoutCancelling(from, data)
+				})
+				result := facttest.Query(t, store, query)
+				proxy.Hook(withoutCancelling)
+				facttest.Close(t, store)
+				if !cut.Load() {
+					break // the answer is shorter
+				}
+				cuts++
+				eventType, version := "new", facts
+				if n := len(result.EventRecords); n > 0 {
+					eventType = result.EventRecords[0].EventType
+				}
+				if eventType == "old" {
+					version = 4
+				}
+				want := version
+				if query.Limit != nil {
+					want = min(want, int(*query.Limit))
+				}
+				wrong := len(result.EventRecords) != want || facttest.VersionOrZero(result.CurrentContextVersion) != uint64(version)
+				for _, record := range result.EventRecords {
+					wrong = wrong || record.EventType != eventType
+				}
+				if wrong {
+					t.Errorf("cut after %d bytes: facts %v at version %s, beginning with one of the %s log, of %d facts", at, facttest.Numbers(result.EventRecords),
+						facttest.VersionText(result.CurrentContextVersion), eventType, version)
+				}
+			}
+			if cuts < 5 {
+				t.Errorf("%d cuts", cuts)
+			}
+		}
+	}
+}

@@ -81,6 +81,7 @@ func (st *EventStream) catchUp() (changed <-chan struct{}, err error) {
 		if through == st.position.Load() {
 			return changed, st.reportReady()
 		}
+		st.failure.set(nil) // a handler may take its time
 		for _, batch := range batches {
 			if err := st.truncated(st.store.log.current()); err != nil {
 				return nil, err

@@ -49,10 +49,22 @@ func (r *streams) remove(stream *EventStream) {
 	if r.unwatch != nil {
 		r.unwatch()
 		r.unwatch = nil
+		r.failure.set(nil)
 	}
 	if r.closed {
 		close(r.empty)
 	}
+}
+
+// looked tells how a look at the log ended. It is false when nobody watches any more.
+func (r *streams) looked(ctx context.Context, err error) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if ctx.Err() != nil {
+		return false
+	}
+	r.failure.set(err)
+	return true
 }
 
 // close stops every stream and lets no other start.
@@ -92,11 +104,7 @@ func (s *Store) watch(ctx context.Context, watcher Watcher) {
 	watcher.Watch(ctx, func() {
 		for pause := readPause; ; pause = min(2*pause, readPauseMax) {
 			_, err := s.log.refresh(ctx, s.backend)
-			if ctx.Err() != nil {
-				return
-			}
-			s.streams.failure.set(err)
-			if err == nil {
+			if !s.streams.looked(ctx, err) || err == nil {
 				return
 			}
 			if !passing(err) {

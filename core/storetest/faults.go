@@ -216,6 +216,20 @@ func (f *farChaos) HeadAndScan(ctx context.Context, scan factstr.Scan, visit fun
 	})
 }
 
+// toldWatcher is told of changes by the test.
+type toldWatcher chan struct{}
+
+func (w toldWatcher) Watch(ctx context.Context, changed func()) {
+	for {
+		select {
+		case <-w:
+			changed()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // noTail makes streams and queries read from the backend.
 var noTail = factstr.Options{TailEvents: -1}
 
@@ -291,6 +305,56 @@ var readFaultTests = tests{
 				t.Fatalf("a stream that reads again says %v", stream.Progress().Failure)
 			}
 		}
+	}},
+	{"progress says nothing of a failed read as soon as a later one did not fail", func(t *testing.T, log Log) { // G20 G21
+		store, c := openChaos(t, log, noTail)
+		for range 2 {
+			appendTypes(t, store, "a")
+		}
+		failed := c.failScans(1, factstr.BackendFailure(factstr.ReasonConnection, "on purpose"))
+		r, release := newRecorder(), make(chan struct{})
+		r.handle = func(context.Context, []factstr.EventRecord) error {
+			<-release
+			return nil
+		}
+		stream, err := store.StreamToDurable(t.Context(), factstr.DurableStream{Name: "model"}, factstr.AllEvents(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		within(t, "a failed read", failed)
+		r.want(t, []uint64{1})
+		failure := stream.Progress().Failure
+		close(release)
+		if failure != nil {
+			t.Errorf("a stream that delivers says %v", failure)
+		}
+		r.want(t, []uint64{2})
+		end(t, stream)
+	}},
+	{"progress says nothing of what failed for streams that are gone", func(t *testing.T, log Log) { // G20
+		c, told := &chaos{}, make(toldWatcher)
+		c.set(hooks{})
+		store := openWith(t, log, noTail, func(inner factstr.Backend) factstr.Backend {
+			c.wrap(inner)
+			return watchingChaos{c, told}
+		})
+		stream := live(t, store, factstr.AllEvents(), newRecorder())
+		failed := make(chan struct{}, 1000)
+		c.set(hooks{head: func(func() (factstr.Head, error)) (factstr.Head, error) {
+			failed <- struct{}{}
+			return factstr.Head{}, factstr.BackendFailure(factstr.ReasonConnection, "on purpose")
+		}})
+		told <- struct{}{}
+		within(t, "a failed look at the head", failed)
+		within(t, "another one", failed)
+		wantCode(t, stream.Progress().Failure, factstr.CodeBackendFailure)
+		end(t, stream)
+		c.clear()
+		again := live(t, store, factstr.AllEvents(), newRecorder())
+		if failure := again.Progress().Failure; failure != nil {
+			t.Errorf("a new stream of a log that can be read says %v", failure)
+		}
+		end(t, again)
 	}},
 	{"a replay goes on after reads failed for a while", func(t *testing.T, log Log) { // G20 G21
 		store, c := openChaos(t, log, noTail)

@@ -18,17 +18,26 @@ func (s *Store) Query(ctx context.Context, query EventQuery) (*QueryResult, erro
 	defer done()
 	ctx, stop := s.bound(ctx)
 	defer stop()
-	result, err := s.read(ctx, plan, query)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, s.interruptedRead(ctx)
+	for range replacedMax {
+		result, same, err := s.read(ctx, plan, query)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil, s.interruptedRead(ctx)
+			}
+			return nil, err
 		}
-		return nil, err
+		if same {
+			return result, nil
+		}
 	}
-	return result, nil
+	return nil, NewError(CodeLogTruncated, "the log was replaced while the query read it, and then again; check that all reads lead to one server")
 }
 
-func (s *Store) read(ctx context.Context, plan *Plan, query EventQuery) (*QueryResult, error) {
+// replacedMax is how often a query begins with another log.
+const replacedMax = 3
+
+// read is to be done again if it was not all the same log.
+func (s *Store) read(ctx context.Context, plan *Plan, query EventQuery) (_ *QueryResult, same bool, err error) {
 	rows := &rows{bytesMax: s.options.Limits.ResultBytesMax, limit: math.MaxUint64}
 	scan := Scan{Plan: plan}
 	if query.MinSequenceNumber != nil {
@@ -42,16 +51,17 @@ func (s *Store) read(ctx context.Context, plan *Plan, query EventQuery) (*QueryR
 	after := scan.After
 	known, err := s.refreshAndScan(ctx, &scan, rows)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
+	log := oneLog{store: s, known: &known, same: true}
 	if rows.more() {
 		scan.UpTo = known.head.SequenceNumber
-		if err := s.scan(ctx, &known, scan, rows.take); err != nil {
-			return nil, err
+		if err := scanFrom(ctx, &known, &log, scan, rows.take); err != nil {
+			return nil, false, err
 		}
 	}
 	if rows.tooLarge {
-		return nil, NewError(CodeInvalidArgument, "the query's result exceeds %d bytes; read it in parts with limit and min_sequence_number", rows.bytesMax)
+		return nil, false, NewError(CodeInvalidArgument, "the query's result exceeds %d bytes; read it in parts with limit and min_sequence_number", rows.bytesMax)
 	}
 	result := &QueryResult{EventRecords: rows.records}
 	var last uint64
@@ -62,19 +72,19 @@ func (s *Store) read(ctx context.Context, plan *Plan, query EventQuery) (*QueryR
 	// The newest match is the last row, unless rows were cut off at the end; or it is below the read cursor.
 	version := last
 	if !rows.complete {
-		if version, err = latestMatch(ctx, &known, s.backend, plan, last, known.head.SequenceNumber); err == nil && version == 0 {
+		if version, err = latestMatch(ctx, &known, &log, plan, last, known.head.SequenceNumber); err == nil && version == 0 {
 			version = last
 		}
 	} else if version == 0 && after > 0 {
-		version, err = latestMatch(ctx, &known, s.backend, plan, 0, min(after, known.head.SequenceNumber))
+		version, err = latestMatch(ctx, &known, &log, plan, 0, min(after, known.head.SequenceNumber))
 	}
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if version > 0 {
 		result.CurrentContextVersion = &version
 	}
-	return result, nil
+	return result, log.same, nil
 }
 
 // rows are what a query returns.
@@ -126,8 +136,39 @@ func matching(plan *Plan, visit func(EventRecord) (more bool)) func(EventRecord)
 	return func(record EventRecord) bool { return !plan.Matches(&record) || visit(record) }
 }
 
-// scan visits the facts of a range that match, oldest first: below the tail from the backend, the rest from the tail.
-func (s *Store) scan(ctx context.Context, known *tail, scan Scan, visit func(EventRecord) (more bool)) error {
+type scanner interface {
+	Scan(ctx context.Context, scan Scan, visit func(EventRecord) (more bool)) error
+}
+
+// oneLog reads the backend and finds out whether the log is still the one that was known, where that takes no round trip of its own.
+type oneLog struct {
+	store *Store
+	known *tail
+	same  bool
+}
+
+func (l *oneLog) Scan(ctx context.Context, scan Scan, visit func(EventRecord) (more bool)) error {
+	backend, together := l.store.backend.(HeadScanner)
+	if !together {
+		return l.store.backend.Scan(ctx, scan, visit)
+	}
+	head, err := backend.HeadAndScan(ctx, scan, visit)
+	if err != nil || head == l.known.head {
+		return err
+	}
+	if now := l.store.log.current(); now.head == head && now.epoch == l.known.epoch {
+		return nil // this store has appended
+	}
+	_, same, err := readSince(ctx, l.store.backend, l.known.head, l.known.head.SequenceNumber, 0)
+	if err != nil && CodeOf(err) != CodeCorrupt {
+		return err
+	}
+	l.same = l.same && (same || err != nil) // a head that is damaged is there
+	return nil
+}
+
+// scanFrom visits the facts of a range that match, oldest first: below the tail from the reader, the rest from the tail.
+func scanFrom(ctx context.Context, known *tail, reader scanner, scan Scan, visit func(EventRecord) (more bool)) error {
 	if scan.Plan.Nothing() || scan.After >= scan.UpTo {
 		return nil
 	}
@@ -139,7 +180,7 @@ func (s *Store) scan(ctx context.Context, known *tail, scan Scan, visit func(Eve
 	if floor := known.floor(); scan.After < floor {
 		below := scan
 		below.UpTo = min(scan.UpTo, floor)
-		if err := s.backend.Scan(ctx, below, take); err != nil {
+		if err := reader.Scan(ctx, below, take); err != nil {
 			return err
 		}
 	}
@@ -153,7 +194,7 @@ func (s *Store) scan(ctx context.Context, known *tail, scan Scan, visit func(Eve
 }
 
 // latestMatch returns the newest fact in (floor, upTo] that matches, 0 if there is none: from the tail, else from the reader.
-func latestMatch(ctx context.Context, known *tail, reader Reader, plan *Plan, floor, upTo uint64) (version uint64, err error) {
+func latestMatch(ctx context.Context, known *tail, reader scanner, plan *Plan, floor, upTo uint64) (version uint64, err error) {
 	if plan.Nothing() || floor >= upTo {
 		return 0, nil
 	}

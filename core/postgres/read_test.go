@@ -146,3 +146,45 @@ func TestAQueryThatIsCutDoesNotMixTwoLogs(t *testing.T) {
 		}
 	}
 }
+
+// G8 G9 G24: a server that has another log answers the second question of a query, which is for the version.
+func TestRowsAndVersionOfAQueryAreOfOneLog(t *testing.T) {
+	url := pgtest.WithParam(pgtest.Database(t), "sslmode", "disable")
+	proxy := pgtest.NewProxy(t, addressOf(t, url))
+	other, raw := openStore(t, url), openRaw(t, url)
+	query := facttest.PayloadQuery(`{"at":0}`)
+	for _, query := range []factstr.EventQuery{query.AtMost(1), query.AtMost(0), query.After(6)} {
+		for _, facts := range []int{3, 4, 7} {
+			raw.exec("DELETE FROM events; DELETE FROM append_batches")
+			for range 4 {
+				facttest.Append(t, other, facttest.Batch(1, "old")...)
+			}
+			store := openStoreWith(t, through(proxy, url), Options{Options: factstr.Options{TailEvents: -1}})
+			facttest.Query(t, store, query) // prepares
+			var questions atomic.Int32
+			proxy.Hook(func(from pgtest.Direction, data []byte) pgtest.Verdict {
+				if from != pgtest.FromClient || questions.Add(1) != 2 {
+					return pgtest.Pass
+				}
+				raw.exec("DELETE FROM events; DELETE FROM append_batches")
+				for range facts {
+					facttest.Append(t, other, facttest.Batch(1, "new")...)
+				}
+				return pgtest.CutBefore
+			})
+			result := facttest.Query(t, store, query)
+			proxy.Hook(nil)
+			if questions.Load() < 2 {
+				t.Fatal("the query asked once")
+			}
+			if version := facttest.VersionOrZero(result.CurrentContextVersion); version != uint64(facts) {
+				t.Errorf("version %d of a log of %d facts", version, facts)
+			}
+			for _, record := range result.EventRecords {
+				if record.EventType != "new" {
+					t.Errorf("fact %d is of the log that is gone", record.SequenceNumber)
+				}
+			}
+		}
+	}
+}

@@ -198,7 +198,7 @@ func (c *chaos) failScans(times int64, failure error) (failed chan struct{}) {
 	return failed
 }
 
-// farChaos is one that answers the head and rows together. All rows that it answers so are of another type than they were appended with.
+// farChaos is one that answers the head and rows together. All rows that it answers so at first are of another type than they were appended with.
 type farChaos struct {
 	*chaos
 	rows int
@@ -209,9 +209,12 @@ func (f *farChaos) HeadAndScan(ctx context.Context, scan factstr.Scan, visit fun
 	if err != nil {
 		return head, err
 	}
+	first := f.rows == 0
 	return head, f.Scan(ctx, scan, func(record factstr.EventRecord) bool {
 		f.rows++
-		record.EventType = "replaced"
+		if first {
+			record.EventType = "replaced"
+		}
 		return visit(record)
 	})
 }

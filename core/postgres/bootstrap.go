@@ -29,7 +29,8 @@ func PrepareBootstrap(serverURL, databaseName string, options Options) (open fun
 		return nil, err
 	}
 	return func(ctx context.Context) (*factstr.Store, error) {
-		return bootstrapConfig(ctx, config, direct, databaseName, options)
+		store, err := bootstrapConfig(ctx, config, direct, databaseName, options)
+		return store, lateOpening(ctx, err)
 	}, nil
 }
 

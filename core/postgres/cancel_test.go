@@ -64,6 +64,11 @@ func TestAnOpeningOfASilentServerIsGivenUpAtOnce(t *testing.T) {
 				close(accepted)
 			}()
 			wantGivenUp(t, func() { within(t, "a connection", accepted) }, open)
+			late, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			_, err := open(late)
+			keepsSecrets(t, err)
+			facttest.WantError(t, err, factstr.CodeTimeout, "time limit", "did not answer in time")
 		})
 	}
 }

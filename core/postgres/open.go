@@ -4,6 +4,7 @@ package postgres
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -52,7 +53,18 @@ func Prepare(url string, options Options) (open func(context.Context) (*factstr.
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context) (*factstr.Store, error) { return openConfig(ctx, config, direct, options) }, nil
+	return func(ctx context.Context) (*factstr.Store, error) {
+		store, err := openConfig(ctx, config, direct, options)
+		return store, lateOpening(ctx, err)
+	}, nil
+}
+
+// lateOpening says of a lost connection that it was the caller's time limit.
+func lateOpening(ctx context.Context, err error) error {
+	if factstr.CodeOf(err) == factstr.CodeBackendFailure && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = factstr.NewError(factstr.CodeTimeout, "the opening did not end within the caller's time limit: %w", err)
+	}
+	return err
 }
 
 // parseURLs checks everything that could be wrong with arguments. direct is nil if there is no way past a pooler, since there is no pooler.

@@ -26,8 +26,11 @@ func (b *backend) Watch(ctx context.Context, changed func()) {
 	ticker := time.NewTicker(pause)
 	defer ticker.Stop()
 	for {
+		var err error
 		if c == nil {
-			c, _ = openConn(ctx, b.path, b.busyTimeout, "query_only = ON")
+			if c, err = openConn(ctx, b.path, b.busyTimeout, "query_only = ON"); err != nil {
+				changed() // who looks on another connection finds what there is, or why it cannot be read
+			}
 		}
 		if c != nil {
 			now, err := c.one("PRAGMA data_version")
@@ -35,6 +38,7 @@ func (b *backend) Watch(ctx context.Context, changed func()) {
 			case err != nil:
 				c.close()
 				c, version = nil, nil
+				changed()
 			case now != version:
 				version = now
 				changed()

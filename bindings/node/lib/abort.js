@@ -15,13 +15,20 @@ function signalOf(options) {
   if (encode.isAbsent(signal)) {
     return undefined;
   }
-  if (typeof signal.aborted !== 'boolean' || typeof signal.addEventListener !== 'function') {
+  if (
+    typeof signal.aborted !== 'boolean' ||
+    typeof signal.addEventListener !== 'function' ||
+    typeof signal.removeEventListener !== 'function'
+  ) {
     throw invalidArgument('options.signal must be an AbortSignal');
   }
   return signal;
 }
 
-/** Calls `callback` when the signal aborts. Answers the function that takes this back. */
+/**
+ * Calls `callback` when the signal aborts. Answers the function that takes this back. A signal that is not Node's may throw, so it is listened to before anything is begun that
+ * would have to be undone.
+ */
 function onAbort(signal, callback) {
   let waiting = callbacks.get(signal);
   if (waiting === undefined) {
@@ -32,8 +39,8 @@ function onAbort(signal, callback) {
         waiter();
       }
     };
-    callbacks.set(signal, waiting);
     signal.addEventListener('abort', waiting.listener, { once: true });
+    callbacks.set(signal, waiting);
   }
   waiting.set.add(callback);
   return () => {

@@ -17,14 +17,20 @@ function open(signal, send, wrap) {
       throw cancelled(signal, 'aborted before the store was opened');
     }
     const tag = ++lastTag;
-    const opening = send(tag);
     const entry = { resolve, reject, wrap, signal, aborted: false };
+    let opening;
     entry.ignoreAbort =
       signal &&
       onAbort(signal, () => {
         entry.aborted = true;
         native.cancelOpening(opening);
       });
+    try {
+      opening = send(tag);
+    } catch (error) {
+      entry.ignoreAbort?.();
+      throw error;
+    }
     pending.set(tag, entry);
     holdLoop();
   });

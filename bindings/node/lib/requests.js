@@ -17,8 +17,13 @@ function submit(store, handle, signal, send, decodeAnswer) {
       throw cancelled(signal, 'aborted before it was submitted; nothing was written');
     }
     const tag = ++lastTag;
-    send(tag);
     const ignoreAbort = signal && onAbort(signal, () => native.cancel(handle, tag));
+    try {
+      send(tag);
+    } catch (error) {
+      ignoreAbort?.();
+      throw error;
+    }
     pending.set(tag, { store, resolve, reject, decodeAnswer, signal, ignoreAbort });
     holdLoop();
   });

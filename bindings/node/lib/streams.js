@@ -76,12 +76,15 @@ class Stream {
     if (this.#signal?.aborted) {
       throw cancelled(this.#signal, 'aborted before the stream was opened');
     }
-    this.#handle = native.openStream(storeHandle, registration, this.#id);
+    this.#ignoreAbort = this.#signal && onAbort(this.#signal, () => this.unsubscribe());
+    try {
+      this.#handle = native.openStream(storeHandle, registration, this.#id);
+    } catch (error) {
+      this.#ignoreAbort?.();
+      throw error;
+    }
     streams.set(this.#id, this);
     this.ref();
-    if (this.#signal !== undefined) {
-      this.#ignoreAbort = onAbort(this.#signal, () => this.unsubscribe());
-    }
   }
 
   /** Calls onProgress until the replay is done or given up. */

@@ -170,9 +170,33 @@ eachStore('bad input', (open) => {
         ['max_attempts', () => store.streamAllDurable({ name: 'model' }, handle, { retry: { max_attempts: 3 } })],
         ['cursorEvery', () => store.streamAllDurable({ name: 'model' }, handle, { cursorEvery: 5 })],
         ['signal', () => store.streamAll(handle, { signal: {} })],
+        ['signal', () => store.streamAll(handle, { signal: { aborted: false, addEventListener() {} } })],
         ['onError', () => store.streamAll(handle, { onError: 'log' })],
       ].map(([word, call]) => assert.rejects(async () => call(), naming(word), String(call))),
     );
+  });
+
+  test('what a signal throws comes before anything is begun', async (t) => {
+    const store = open(t);
+    const failure = new Error('nobody may listen');
+    const signal = {
+      aborted: false,
+      addEventListener() {
+        throw failure;
+      },
+      removeEventListener() {},
+    };
+    const before = native.openHandles();
+    const calls = [
+      () => store.appendAsync(facts('a'), { signal }),
+      () => store.streamAll(() => {}, { signal }),
+      () => FactstrPostgresStore.open(nowhere, { signal }),
+    ];
+    for (const call of [...calls, ...calls]) {
+      await assert.rejects(async () => call(), failure, String(call));
+    }
+    assert.deepEqual((await store.queryAsync()).event_records, []);
+    assert.equal(native.openHandles(), before);
   });
 
   test('use after close() is StoreClosed, and closing again does nothing', async (t) => {

@@ -140,12 +140,14 @@ func (st *EventStream) deliver(batch []EventRecord) error {
 			}
 		}
 		err := st.handle(batch)
-		if err == nil || st.durable == nil {
-			// A live stream's failure affects nothing but this batch.
+		if err == nil {
 			return nil
 		}
 		if st.context.Err() != nil {
-			return err
+			return err // the batch does not count as handled
+		}
+		if st.durable == nil {
+			return nil // a live stream's failure affects nothing but this batch
 		}
 		if attempt >= st.options.retry.MaxAttempts {
 			return &Error{Code: CodeHandlerFailed, Cause: err, Message: fmt.Sprintf("%v, at the batch of %d to %d; its cursor stays before it", err,

@@ -278,9 +278,9 @@ func (f *failure) get() error {
 	return nil
 }
 
-// Progress may be called at any time.
+// Progress may be called at any time. The numbers are read last, so that a stream that is told as ready or ended is told with what it did until then.
 func (st *EventStream) Progress() StreamProgress {
-	progress := StreamProgress{Position: st.position.Load(), ReplayTarget: st.target, StoredCursor: st.stored.Load()}
+	progress := StreamProgress{ReplayTarget: st.target}
 	select {
 	case <-st.ready:
 		progress.Ready = true
@@ -289,12 +289,12 @@ func (st *EventStream) Progress() StreamProgress {
 	select {
 	case <-st.done:
 		progress.Ended = true
-		return progress
 	default:
+		if progress.Failure = st.failure.get(); progress.Failure == nil {
+			progress.Failure = st.store.streams.failure.get()
+		}
 	}
-	if progress.Failure = st.failure.get(); progress.Failure == nil {
-		progress.Failure = st.store.streams.failure.get()
-	}
+	progress.Position, progress.StoredCursor = st.position.Load(), st.stored.Load()
 	return progress
 }
 

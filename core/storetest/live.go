@@ -165,6 +165,24 @@ var liveTests = tests{
 			t.Fatalf("progress %+v, %d more ready", p, len(readied))
 		}
 	}},
+	{"a batch that a live stream's handler gave up at the end does not count as handled", func(t *testing.T, log Log) { // G17
+		store := open(t, log)
+		entered := make(chan struct{})
+		stream, err := store.StreamAll(t.Context(), factstr.HandleFunc(func(ctx context.Context, _ []factstr.EventRecord) error {
+			close(entered)
+			<-ctx.Done()
+			return ctx.Err()
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		appendTypes(t, store, "a")
+		within(t, "the handler", entered)
+		end(t, stream)
+		if p := stream.Progress(); !p.Ended || p.Position != 0 {
+			t.Fatalf("progress %+v", p)
+		}
+	}},
 	{"several streams observe the same batches", func(t *testing.T, log Log) { // G15
 		store := open(t, log)
 		var recorders []*recorder

@@ -95,6 +95,19 @@ class Progress(ProgressCase):
         self.store.close()
         self.assertEqual(subscription.progress(), StreamProgress("ended", 1, 0, 1, None))
 
+    def test_a_stream_whose_handler_closed_the_store_tells_what_was_stored_then(self) -> None:  # G21 G23
+        def handle(batch: Batch) -> None:
+            if batch[0].event_type == "last":
+                self.store.close()
+
+        subscription = self.store.stream_all_durable("model", handle, cursor_every=SELDOM)
+        self.store.append([fact("a")])
+        self.until(lambda: subscription.progress().position == 1)
+        self.assertEqual(subscription.progress().stored_cursor, 0)
+        self.store.append([fact("last")])
+        self.assertTrue(subscription.wait(WAIT_S))
+        self.assertEqual(subscription.progress(), StreamProgress("ended", 1, 0, 1, None))
+
     def test_what_is_handled_while_close_waits_counts(self) -> None:  # G21 G23
         entered, leave = threading.Event(), threading.Event()
 

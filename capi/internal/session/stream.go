@@ -181,9 +181,10 @@ func (st *Stream) WaitReady(timeout time.Duration, inside bool) error {
 
 // Progress tells where the stream stands. A live stream has no replay, and one that has ended reads nothing that could fail.
 func (st *Stream) Progress() factstr.StreamProgress {
+	ended := st.over.Load() // before the numbers, which change until then
 	progress := st.core.Progress()
 	progress.Ready = progress.Ready || !st.durable
-	if progress.Ended = st.over.Load(); progress.Ended {
+	if progress.Ended = ended; ended {
 		progress.Failure = nil
 	}
 	return progress

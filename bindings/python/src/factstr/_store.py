@@ -204,7 +204,8 @@ class Store(HandleOwner):
         running = [each for each in subscriptions if not each._is_current_thread()]
         finished = all(each.wait(max(0.0, deadline - time.monotonic())) for each in running)
         for each in subscriptions:
-            each._keep_progress()  # the handles of the streams go with the store
+            # The handles of the streams go with the store.
+            each._await_end(max(WAIT_MS, int((deadline - time.monotonic()) * 1000)))
         status, text = interruptible(lambda: _close_handle(self._library, handle), lambda _: None)
         self._collect_given_up(WAIT_MS)
         if status == TIMEOUT or not finished:

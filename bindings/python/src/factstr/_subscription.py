@@ -114,7 +114,7 @@ class Subscription(HandleOwner):
         error: FactstrError | None = None
         try:
             error = self._deliver()
-            self._await_end()
+            self._await_end(-1)
         except Exception as defect:
             error = InternalError(f"the subscription's thread failed: {defect}")
             error.__cause__ = defect
@@ -124,11 +124,11 @@ class Subscription(HandleOwner):
             self._store._forget(self)
             self._ended.set()
 
-    def _await_end(self) -> None:
+    def _await_end(self, timeout_ms: int) -> None:
         """Ends the stream, so that its cursor is stored, and keeps where it came to."""
         self._library.factstr_stream_unsubscribe(self._handle)
         buffer = Buffer()
-        self._library.factstr_stream_next(self._handle, -1, byref(c_uint64()), byref(buffer))
+        self._library.factstr_stream_next(self._handle, timeout_ms, byref(c_uint64()), byref(buffer))
         take(self._library, buffer)
         self._keep_progress()
 

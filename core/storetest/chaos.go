@@ -109,6 +109,41 @@ func (c *chaos) decideOnly(ctx context.Context, group *factstr.Group) error {
 	return err
 }
 
+// farChaos is one that answers the head and rows together. All rows that it answers so at first are of another type than they were appended with.
+type farChaos struct {
+	*chaos
+	rows int
+}
+
+func (f *farChaos) HeadAndScan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) (factstr.Head, error) {
+	head, err := f.Head(ctx)
+	if err != nil {
+		return head, err
+	}
+	first := f.rows == 0
+	return head, f.Scan(ctx, scan, func(record factstr.EventRecord) bool {
+		f.rows++
+		if first {
+			record.EventType = "replaced"
+		}
+		return visit(record)
+	})
+}
+
+// toldWatcher is told of changes by the test.
+type toldWatcher chan struct{}
+
+func (w toldWatcher) Watch(ctx context.Context, changed func()) {
+	for {
+		select {
+		case <-w:
+			changed()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // gate holds up commits: each tells that it arrived, and goes on when the test lets it.
 type gate struct {
 	arrived chan struct{}

@@ -25,10 +25,7 @@ function signalOf(options) {
   return signal;
 }
 
-/**
- * Calls `callback` when the signal aborts. Answers the function that takes this back. A signal that is not Node's may throw, so it is listened to before anything is begun that
- * would have to be undone.
- */
+/** Calls `callback` when the signal aborts. Answers the function that takes this back. */
 function onAbort(signal, callback) {
   let waiting = callbacks.get(signal);
   if (waiting === undefined) {
@@ -52,8 +49,23 @@ function onAbort(signal, callback) {
   };
 }
 
+/**
+ * Calls `start`, and `callback` when the signal aborts afterwards. Answers the function that takes this back, undefined without a signal. A signal that is not Node's may
+ * throw, so it is listened to before anything is begun that would have to be undone.
+ */
+function begin(start, signal, callback) {
+  const ignoreAbort = signal && onAbort(signal, callback);
+  try {
+    start();
+  } catch (error) {
+    ignoreAbort?.();
+    throw error;
+  }
+  return ignoreAbort;
+}
+
 function cancelled(signal, message) {
   return new FactstrError('Cancelled', message, { cause: signal.reason });
 }
 
-module.exports = { cancelled, onAbort, signalOf };
+module.exports = { begin, cancelled, signalOf };

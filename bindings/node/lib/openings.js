@@ -1,6 +1,6 @@
 'use strict';
 
-const { cancelled, onAbort } = require('./abort.js');
+const { begin, cancelled } = require('./abort.js');
 const { OK, holdLoop, makeError, native, receivers, releaseLoop } = require('./native.js');
 
 // Submitted and not yet ended, by tag.
@@ -19,18 +19,14 @@ function open(signal, send, wrap) {
     const tag = ++lastTag;
     const entry = { resolve, reject, wrap, signal, aborted: false };
     let opening;
-    entry.ignoreAbort =
-      signal &&
-      onAbort(signal, () => {
+    entry.ignoreAbort = begin(
+      () => (opening = send(tag)),
+      signal,
+      () => {
         entry.aborted = true;
         native.cancelOpening(opening);
-      });
-    try {
-      opening = send(tag);
-    } catch (error) {
-      entry.ignoreAbort?.();
-      throw error;
-    }
+      },
+    );
     pending.set(tag, entry);
     holdLoop();
   });

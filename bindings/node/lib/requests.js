@@ -1,6 +1,6 @@
 'use strict';
 
-const { cancelled, onAbort } = require('./abort.js');
+const { begin, cancelled } = require('./abort.js');
 const { OK, holdLoop, makeError, native, receivers, releaseLoop } = require('./native.js');
 
 // Submitted and not yet answered, by tag. An entry keeps its store from being collected.
@@ -17,13 +17,11 @@ function submit(store, handle, signal, send, decodeAnswer) {
       throw cancelled(signal, 'aborted before it was submitted; nothing was written');
     }
     const tag = ++lastTag;
-    const ignoreAbort = signal && onAbort(signal, () => native.cancel(handle, tag));
-    try {
-      send(tag);
-    } catch (error) {
-      ignoreAbort?.();
-      throw error;
-    }
+    const ignoreAbort = begin(
+      () => send(tag),
+      signal,
+      () => native.cancel(handle, tag),
+    );
     pending.set(tag, { store, resolve, reject, decodeAnswer, signal, ignoreAbort });
     holdLoop();
   });

@@ -1,6 +1,6 @@
 'use strict';
 
-const { cancelled, onAbort, signalOf } = require('./abort.js');
+const { begin, cancelled, signalOf } = require('./abort.js');
 const decode = require('./decode.js');
 const encode = require('./encode.js');
 const { invalidArgument } = require('./errors.js');
@@ -76,13 +76,11 @@ class Stream {
     if (this.#signal?.aborted) {
       throw cancelled(this.#signal, 'aborted before the stream was opened');
     }
-    this.#ignoreAbort = this.#signal && onAbort(this.#signal, () => this.unsubscribe());
-    try {
-      this.#handle = native.openStream(storeHandle, registration, this.#id);
-    } catch (error) {
-      this.#ignoreAbort?.();
-      throw error;
-    }
+    this.#ignoreAbort = begin(
+      () => (this.#handle = native.openStream(storeHandle, registration, this.#id)),
+      this.#signal,
+      () => this.unsubscribe(),
+    );
     streams.set(this.#id, this);
     this.ref();
   }

@@ -5,6 +5,7 @@ import "C"
 
 import (
 	"context"
+	"log/slog"
 	"unicode/utf8"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -63,6 +64,13 @@ func openLater(callback C.factstr_open_callback, userData C.uintptr_t, into *C.f
 	})
 }
 
+// storeOptions decodes the options of a store.
+func storeOptions(decode func([]byte) (interop.StoreOptions, error), options *C.char, length C.size_t) (interop.StoreOptions, error) {
+	decoded, err := decode(bytesOf(options, length))
+	decoded.Store.Logger = slog.New(slog.DiscardHandler)
+	return decoded, err
+}
+
 // noteStore ends the time in which the settings of the process may be made.
 func noteStore() {
 	settings.Lock()
@@ -82,7 +90,7 @@ func stringOf(name string, text *C.char) (string, error) {
 //export go_factstr_memory_open
 func go_factstr_memory_open(options *C.char, length C.size_t, store *C.factstr_store, failure *C.factstr_buffer) C.factstr_status {
 	return openNow(store, failure, func() (p prepared, err error) {
-		p.options, err = interop.DecodeMemoryOptions(bytesOf(options, length))
+		p.options, err = storeOptions(interop.DecodeMemoryOptions, options, length)
 		p.open = func(context.Context) (*factstr.Store, error) {
 			return memory.Open(memory.Options{Options: p.options.Store})
 		}
@@ -95,7 +103,7 @@ func prepareSQLite(path, options *C.char, length C.size_t) (p prepared, err erro
 	if err != nil {
 		return p, err
 	}
-	if p.options, err = interop.DecodeSQLiteOptions(bytesOf(options, length)); err != nil {
+	if p.options, err = storeOptions(interop.DecodeSQLiteOptions, options, length); err != nil {
 		return p, err
 	}
 	p.open, err = sqlite.Prepare(where, sqlite.Options{
@@ -119,7 +127,7 @@ func preparePostgres(url, options *C.char, length C.size_t) (p prepared, err err
 	if err != nil {
 		return p, err
 	}
-	if p.options, err = interop.DecodePostgresOptions(bytesOf(options, length)); err != nil {
+	if p.options, err = storeOptions(interop.DecodePostgresOptions, options, length); err != nil {
 		return p, err
 	}
 	p.open, err = postgres.Prepare(where, postgresOptions(p.options))
@@ -145,7 +153,7 @@ func prepareBootstrap(serverURL, databaseName, options *C.char, length C.size_t)
 	if err != nil {
 		return p, err
 	}
-	if p.options, err = interop.DecodePostgresOptions(bytesOf(options, length)); err != nil {
+	if p.options, err = storeOptions(interop.DecodePostgresOptions, options, length); err != nil {
 		return p, err
 	}
 	p.open, err = postgres.PrepareBootstrap(where, name, postgresOptions(p.options))

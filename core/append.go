@@ -58,7 +58,7 @@ func (s *Store) AppendIfAsync(ctx context.Context, events []NewEvent, query Even
 		defer leave()
 		defer func() {
 			if reason := recover(); reason != nil {
-				done(AppendResult{}, panicError("append_if", reason))
+				done(AppendResult{}, s.panicked("append_if", reason))
 			}
 		}()
 		err := s.lookAhead(ctx, request.condition)

@@ -2,6 +2,8 @@ package factstr
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -17,6 +19,9 @@ type cursors struct {
 	dirty map[*EventStream]int // batches handled since the last write
 	timer *time.Timer          // runs while something is dirty
 	due   time.Time            // when the timer fires
+
+	panics  panics
+	trouble Trouble
 }
 
 func (c *cursors) init(s *Store) {
@@ -52,9 +57,17 @@ func (c *cursors) flushWithin(wait time.Duration) {
 
 // flushAll writes what is dirty. What could not be written stays dirty and is tried again.
 func (c *cursors) flushAll() {
+	written := false
 	defer func() {
-		// A panicking backend must not take the process down from a timer; the cursor stays where it is, which repeats deliveries.
-		_ = recover()
+		// A panicking backend must not take the process down from a timer; the cursor stays where it is until the next try, which repeats deliveries.
+		if reason := recover(); reason != nil {
+			c.panics.recovered(c.store.tells, "the writing of cursors", reason)
+		}
+		if !written && c.store.context.Err() == nil {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.flushWithin(time.Second)
+		}
 	}()
 	c.mu.Lock()
 	if c.timer != nil {
@@ -66,14 +79,7 @@ func (c *cursors) flushAll() {
 		streams = append(streams, st)
 	}
 	c.mu.Unlock()
-	if len(streams) == 0 {
-		return
-	}
-	if err := c.write(c.store.context, streams); err != nil && c.store.context.Err() == nil {
-		c.mu.Lock()
-		c.flushWithin(time.Second)
-		c.mu.Unlock()
-	}
+	written = len(streams) == 0 || c.write(c.store.context, streams) == nil
 }
 
 // flush writes one stream's cursor now.
@@ -138,8 +144,13 @@ func (c *cursors) write(ctx context.Context, streams []*EventStream) (err error)
 	}
 	if len(writes) > 0 {
 		if err := c.store.backend.WriteCursors(ctx, writes); err != nil {
+			if !errors.Is(err, context.Canceled) && CodeOf(err) != CodeCancelled {
+				c.trouble.Shows(c.store.tells, LogCursorNotStored, fmt.Sprintf("cursors cannot be stored: %v; they are tried again, and a crash would repeat deliveries", err),
+					"code", string(CodeOf(err)), "error", err.Error())
+			}
 			return err
 		}
+		c.trouble.Over(c.store.tells, LogCursorStored, "cursors are stored again")
 	}
 	for i, st := range moved {
 		st.stored.Store(writes[i].SequenceNumber)

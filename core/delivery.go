@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 )
 
@@ -14,16 +15,19 @@ const (
 
 // run is the life of a stream, on a goroutine of its own: one loop for replay, catching up and live delivery.
 func (st *EventStream) run() {
-	err := st.follow()
-	st.halt(err)
-	st.finish()
+	err := error(NewError(CodeHandlerFailed, "the handler ended its goroutine instead of returning"))
+	defer func() {
+		st.halt(err)
+		st.finish()
+	}()
+	err = st.follow()
 }
 
 // follow delivers until the stream is stopped, which returns nil, or cannot go on.
 func (st *EventStream) follow() (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			err = panicError("stream", reason)
+			err = st.store.panicked("stream", reason)
 		}
 	}()
 	pause := readPause
@@ -141,18 +145,26 @@ func (st *EventStream) deliver(batch []EventRecord) error {
 		}
 		err := st.handle(batch)
 		if err == nil {
+			if st.failed.due() {
+				st.tellRest("; it does no more")
+			}
 			return nil
 		}
 		if st.context.Err() != nil {
+			if !errors.Is(err, context.Canceled) {
+				st.tellFailed(err, batch, attempt, "; the stream was stopped meanwhile")
+			}
 			return err // the batch does not count as handled
 		}
 		if st.durable == nil {
+			st.tellFailed(err, batch, attempt, "; the stream goes on with the next batch")
 			return nil // a live stream's failure affects nothing but this batch
 		}
 		if attempt >= st.options.retry.MaxAttempts {
 			return &Error{Code: CodeHandlerFailed, Cause: err, Message: fmt.Sprintf("%v, at the batch of %d to %d; its cursor stays before it", err,
 				batch[0].SequenceNumber, batch[len(batch)-1].SequenceNumber)}
 		}
+		st.tellFailed(err, batch, attempt, "; the batch is delivered again")
 		if !st.sleep(delay) {
 			return st.context.Err()
 		}
@@ -164,7 +176,7 @@ func (st *EventStream) deliver(batch []EventRecord) error {
 func (st *EventStream) handle(batch []EventRecord) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			err = &StreamHandlerError{Message: fmt.Sprintf("panic: %v", reason)}
+			err = &StreamHandlerError{Message: fmt.Sprintf("panic: %v", reason), stack: string(debug.Stack())}
 		}
 	}()
 	st.mu.Lock()
@@ -181,6 +193,69 @@ func (st *EventStream) handle(batch []EventRecord) (err error) {
 		return &StreamHandlerError{Message: err.Error(), Cause: err}
 	}
 	return nil
+}
+
+// tellFailed tells of a failure of the handler that only the log hears of.
+func (st *EventStream) tellFailed(err error, batch []EventRecord, attempt int, goesOn string) {
+	tell, skipped := st.failed.pass()
+	if !tell {
+		return
+	}
+	attributes := append(st.attributes(), "error", err.Error(), "first", batch[0].SequenceNumber, "last", batch[len(batch)-1].SequenceNumber, "attempt", attempt+1)
+	if stack := stackOf(err); stack != "" {
+		attributes = append(attributes, "stack", stack)
+	}
+	if skipped > 0 {
+		attributes = append(attributes, "untold", skipped)
+	}
+	st.store.tells.Tell(LogHandlerFailed, fmt.Sprintf("%s: %v, at the batch of %d to %d%s", st, err, batch[0].SequenceNumber, batch[len(batch)-1].SequenceNumber, goesOn), attributes...)
+}
+
+// tellRest tells how many failures were not told.
+func (st *EventStream) tellRest(now string) {
+	if untold := st.failed.rest(); untold > 0 {
+		st.store.tells.Tell(LogHandlerFailed, fmt.Sprintf("%s: the handler failed %d more times%s", st, untold, now), append(st.attributes(), "untold", untold)...)
+	}
+}
+
+// tellEnd tells of an end by failure.
+func (st *EventStream) tellEnd(reason error) {
+	st.tellRest(" before the stream ended")
+	if reason == nil || CodeOf(reason) == CodeStoreClosed {
+		return
+	}
+	attributes := append(st.attributes(), "code", string(CodeOf(reason)), "error", reason.Error(), "position", st.position.Load(), "stored_cursor", st.stored.Load())
+	if CodeOf(reason) == CodeDurableStreamLost {
+		st.store.tells.Tell(LogLeaseLost, reason.Error(), st.attributes()...)
+	}
+	if stack := stackOf(reason); stack != "" {
+		attributes = append(attributes, "stack", stack)
+	}
+	st.store.tells.Tell(LogStreamEnded, fmt.Sprintf("%s ended: %v", st, reason), attributes...)
+}
+
+func stackOf(err error) string {
+	var failure *StreamHandlerError
+	if errors.As(err, &failure) {
+		return failure.stack
+	}
+	return ""
+}
+
+func (st *EventStream) attributes() []any {
+	attributes := []any{"stream", st.number}
+	if st.durable != nil {
+		attributes = append(attributes, "durable_name", st.durable.name)
+	}
+	return attributes
+}
+
+// String names the stream in messages.
+func (st *EventStream) String() string {
+	if st.durable != nil {
+		return fmt.Sprintf("durable stream %q", st.durable.name)
+	}
+	return fmt.Sprintf("live stream %d", st.number)
 }
 
 // handled moves the position, and lets the cursor follow.
@@ -225,23 +300,20 @@ func (st *EventStream) reportReady() error {
 // finish stores the cursor, frees the name and reports the end, in this order. Nothing that goes wrong on the way leaves the stream without an end.
 func (st *EventStream) finish() {
 	defer close(st.done)
+	tells := st.store.tells
 	if st.durable != nil {
-		unharmed(func() { st.store.cursors.flushLast(st) })
-		unharmed(st.durable.release)
+		tells.Once("the last write of a cursor", func() { st.store.cursors.flushLast(st) })
+		tells.Once("the release of a durable name", st.durable.release)
 	}
+	st.failure.set(nil)
 	st.store.streams.remove(st)
 	st.mu.Lock()
 	reason := st.reason
 	st.mu.Unlock()
+	st.tellEnd(reason)
 	if st.options.onEnd != nil {
-		unharmed(func() { st.options.onEnd(reason) })
+		tells.Once("the function that is told of a stream's end", func() { st.options.onEnd(reason) })
 	}
-}
-
-// unharmed calls what may panic where there is nobody left to tell: it must not take the process down.
-func unharmed(call func()) {
-	defer func() { _ = recover() }()
-	call()
 }
 
 // sleep waits unless the stream is stopped meanwhile.

@@ -3,6 +3,7 @@ package factstr
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/factstr/factstr-go/core/internal/commit"
@@ -206,6 +207,10 @@ func (s *Store) runRequests(requests []*appendRequest) {
 	if err == nil || len(requests) == 1 || s.poison.Load() != nil || !mayBeOneRequests(err) {
 		return
 	}
+	if tell, untold := s.retried.pass(); tell {
+		s.tells.Tell(LogGroupRetried, fmt.Sprintf("a group of %d appends failed and is tried again one by one: %v", len(requests), err),
+			"appends", len(requests), "code", string(err.Code), "error", err.Error(), "untold", untold)
+	}
 	// The group was rolled back. One request may be the reason, or the group's size: each gets its own transaction and its own answer.
 	for _, request := range requests {
 		_ = s.commitGroup([]*appendRequest{request})
@@ -259,6 +264,7 @@ func (s *Store) commitGroup(requests []*appendRequest) *Error {
 func (s *Store) commitUnknown(group *Group, cause error) {
 	const unknown = "the commit ended in an unknown state (%w); query for the batch before appending it again"
 	if _, goesOn := s.backend.(Recoverer); goesOn {
+		s.tells.Tell(LogCommitInDoubt, fmt.Sprintf("a commit ended in an unknown state: %v", cause), "error", cause.Error(), "unresolved", true)
 		for _, request := range group.requests {
 			if request.accepted {
 				request.result, request.err = AppendResult{}, NewError(CodeCommitUnknown, unknown, cause)
@@ -270,6 +276,7 @@ func (s *Store) commitUnknown(group *Group, cause error) {
 	}
 	poison := NewError(CodeInvalidState, "an earlier commit ended in an unknown state (%v); close the store and open it again", cause)
 	s.poison.CompareAndSwap(nil, &poison)
+	s.tells.Tell(LogStorePoisoned, fmt.Sprintf("a commit ended in an unknown state: %v; appends are refused until the store is opened again", cause), "error", cause.Error())
 	for _, request := range group.requests {
 		switch {
 		case request.accepted:
@@ -285,7 +292,7 @@ func (s *Store) commitUnknown(group *Group, cause error) {
 func (s *Store) commitGuarded(group *Group) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			failure := panicError("commit", reason)
+			failure := s.panicked("commit", reason)
 			if group.committing {
 				failure.Code = CodeCommitUnknown
 			}

@@ -2,6 +2,7 @@ package factstr
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 )
@@ -12,6 +13,7 @@ import (
 // Locks: catchUp before mu. catchUp lets one refresh at a time read from the backend; mu is held for moments only.
 type log struct {
 	eventsMax, bytesMax int
+	tells               *Observer
 
 	catchUp  sync.Mutex
 	advances atomic.Uint64 // how often the log was brought up to a head, or that failed
@@ -179,6 +181,8 @@ func readSince(ctx context.Context, reader Reader, since Head, upTo uint64, byte
 func (l *log) restart(head Head) tail {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.tells.Tell(LogWentBackwards, fmt.Sprintf("the log went backwards or was replaced: it ended at %s, now at %s; streams end with LogTruncated", l.tail.head, head),
+		"head_before", l.tail.head.SequenceNumber, "head", head.SequenceNumber)
 	l.tail = tail{head: head, epoch: l.tail.epoch + 1}
 	l.wake()
 	return l.tail

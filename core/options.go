@@ -1,6 +1,9 @@
 package factstr
 
-import "time"
+import (
+	"log/slog"
+	"time"
+)
 
 // Limits bind what is appended and asked. Reading accepts whatever is stored.
 type Limits struct {
@@ -36,6 +39,12 @@ type Options struct {
 	// suits a backend that is in memory itself.
 	TailEvents int
 	TailBytes  int
+	// Logger is told what nobody else is: a recovered panic, a handler's failure, a stream that ended by a failure, a lost connection and its return, and the rest of LogEvent, each
+	// record with the attribute "event". nil is slog.Default() at the time of the record; slog.New(slog.DiscardHandler) is silence. It is called on a goroutine of the store, one
+	// record at a time; while it is slow, nothing waits for it, and what comes too fast is dropped, counted and told.
+	Logger *slog.Logger
+
+	observer *Observer // that backend and core share
 }
 
 func (o Options) withDefaults() Options {

@@ -3,11 +3,13 @@ package factstr
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // streams are the open streams of a store.
 type streams struct {
+	numbers atomic.Uint64 // given to streams so far
 	mu      sync.Mutex
 	open    map[*EventStream]struct{}
 	closed  bool
@@ -15,9 +17,13 @@ type streams struct {
 	unwatch context.CancelFunc // stops watching for other processes' commits; nil without open streams
 	watches sync.WaitGroup     // that have not returned
 	failure failure            // why watching cannot read the log at the moment
+
+	unreadable outage
 }
 
-func (r *streams) init() {
+func (r *streams) init(s *Store) {
+	r.unreadable.tells = s.tells
+	r.failure.outage = &r.unreadable
 	r.open = map[*EventStream]struct{}{}
 	r.empty = make(chan struct{})
 }
@@ -96,12 +102,7 @@ func (r *streams) wait() { <-r.empty }
 
 // watch keeps the log up with commits of other processes.
 func (s *Store) watch(ctx context.Context, watcher Watcher) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			s.streams.end(panicError("watch", reason))
-		}
-	}()
-	watcher.Watch(ctx, func() {
+	changed := func() {
 		for pause := readPause; ; pause = min(2*pause, readPauseMax) {
 			_, err := s.log.refresh(ctx, s.backend)
 			if !s.streams.looked(ctx, err) || err == nil {
@@ -116,6 +117,11 @@ func (s *Store) watch(ctx context.Context, watcher Watcher) {
 			case <-ctx.Done():
 				return
 			}
+		}
+	}
+	s.tells.Keep(ctx, "watch", func() {
+		for watcher.Watch(ctx, changed); ctx.Err() == nil; watcher.Watch(ctx, changed) {
+			time.Sleep(readPause) // it should not have returned
 		}
 	})
 }

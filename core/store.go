@@ -20,6 +20,7 @@ import (
 type Store struct {
 	backend Backend
 	options Options
+	tells   *Observer
 	// context is the life of the store. Commits and streams run on it, so that no caller's cancellation can break another's work.
 	context context.Context
 	cancel  context.CancelFunc
@@ -32,6 +33,7 @@ type Store struct {
 	streams  streams
 	cursors  cursors
 	counters counters
+	retried  repeats // groups that were tried again, as they are told; owned by the goroutine that leads the queue
 
 	life sync.Mutex
 	// calls counts the calls that are inside, so that the backend is closed after the last one. Guarded by life, as are the fields below.
@@ -45,11 +47,15 @@ type Store struct {
 // OpenStore makes a store of a backend, which it owns from then on. Programs use the Open function of a store package instead.
 func OpenStore(ctx context.Context, backend Backend, options Options) (*Store, error) {
 	s := &Store{backend: backend, options: options.withDefaults(), lastCall: make(chan struct{}), closed: make(chan struct{})}
+	if s.tells = s.options.Log(); s.tells == nil {
+		s.tells = s.options.Observed(backend.Kind()).Log()
+	}
+	s.log.tells = s.tells
 	s.context, s.cancel = context.WithCancel(context.Background())
 	s.clock.read = time.Now
 	s.log.eventsMax, s.log.bytesMax = s.options.TailEvents, s.options.TailBytes
 	s.queue = newQueue(s.runGroup)
-	s.streams.init()
+	s.streams.init(s)
 	s.cursors.init(s)
 	if _, err := s.log.refresh(ctx, backend); err != nil {
 		s.cancel()
@@ -144,8 +150,9 @@ func (s *Store) shutDown() {
 	defer close(s.closed)
 	defer func() {
 		if reason := recover(); reason != nil {
-			s.closeErr = panicError("close", reason)
+			s.closeErr = s.panicked("close", reason)
 		}
+		s.tells.settle(min(lastRecords, s.options.CloseTimeout/4))
 	}()
 	s.streams.close(errStoreClosed())
 	<-s.queue.Close()
@@ -154,6 +161,15 @@ func (s *Store) shutDown() {
 	s.streams.watches.Wait()
 	<-s.lastCall
 	s.closeErr = s.backend.Close()
+}
+
+// lastRecords is how long a store that closes waits for its logger.
+const lastRecords = time.Second
+
+// panicked tells of a panic that was recovered just now, and makes an error of it.
+func (s *Store) panicked(where string, reason any) *Error {
+	s.tells.Recovered(where, reason)
+	return panicError(where, reason)
 }
 
 // panicError is what a recovered panic becomes. The stack is the cause, for those who look for it.

@@ -2,6 +2,7 @@ package factstr
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +26,7 @@ func (f HandleFunc) HandleStream(ctx context.Context, batch []EventRecord) error
 type StreamHandlerError struct {
 	Message string
 	Cause   error
+	stack   string // of a panic
 }
 
 func (e *StreamHandlerError) Error() string { return "stream handler failed: " + e.Message }
@@ -35,6 +37,7 @@ func (e *StreamHandlerError) Unwrap() error { return e.Cause }
 // replays, catches up or is live.
 type EventStream struct {
 	store   *Store
+	number  uint64 // of the stream in its store, in what is logged
 	plan    *Plan
 	handler HandleStream
 	options streamOptions
@@ -47,6 +50,7 @@ type EventStream struct {
 	epoch  uint64
 	target uint64 // the head that the registration saw
 
+	failed   repeats       // of the handler, as they are told
 	failure  failure       // why it cannot read on at the moment
 	position atomic.Uint64 // everything up to here was delivered or does not match
 	stored   atomic.Uint64 // the durable cursor as last written
@@ -105,7 +109,8 @@ func (s *Store) register(ctx context.Context, durable *DurableStream, query Even
 	bounded, unbind := s.bound(ctx)
 	defer unbind()
 
-	stream := &EventStream{store: s, plan: plan, handler: handler, ready: make(chan struct{}), done: make(chan struct{})}
+	stream := &EventStream{store: s, number: s.streams.numbers.Add(1), plan: plan, handler: handler, ready: make(chan struct{}), done: make(chan struct{})}
+	stream.failure.outage = &s.streams.unreadable
 	stream.context, stream.stop = context.WithCancel(context.WithValue(context.Background(), handlerKey{}, stream))
 	for _, option := range options {
 		option(&stream.options)
@@ -135,6 +140,7 @@ func (st *EventStream) open(ctx context.Context, durable *DurableStream, query E
 		if err != nil {
 			return err
 		}
+		s.tells.Tell(LogLeaseTaken, fmt.Sprintf("durable stream %q is active here", durable.Name), "durable_name", durable.Name, "generation", claim.Generation)
 		st.durable = &durableClaim{name: durable.Name, generation: claim.Generation, release: sync.OnceFunc(claim.Release), confirm: claim.Confirm, lost: claim.Lost}
 		cursor = claim.Cursor
 	}
@@ -261,14 +267,19 @@ type StreamProgress struct {
 }
 
 // failure is one that may pass.
-type failure struct{ present atomic.Pointer[error] }
+type failure struct {
+	present atomic.Pointer[error]
+	outage  *outage
+}
 
+// set is called by one goroutine at a time.
 func (f *failure) set(err error) {
-	if err == nil {
-		f.present.Store(nil)
-	} else {
-		f.present.Store(&err)
+	var now *error
+	if err != nil {
+		now = &err
 	}
+	before := f.present.Swap(now)
+	f.outage.changed(before != nil, err)
 }
 
 func (f *failure) get() error {

@@ -90,10 +90,11 @@ func openConfig(ctx context.Context, config, direct *pgxpool.Config, options Opt
 
 // backend is one open database.
 type backend struct {
-	options Options
-	schema  string
-	texts   *texts
-	id      string // of this store, in its notifications
+	options  Options
+	observer *factstr.Observer
+	schema   string
+	texts    *texts
+	id       string // of this store, in its notifications
 
 	writes *pgconn.Config // of the connection that appends
 	direct *pgconn.Config // of those that listen and hold names
@@ -121,7 +122,7 @@ var (
 )
 
 func openBackend(ctx context.Context, config, direct *pgxpool.Config, options Options) (_ *backend, err error) {
-	b := &backend{options: options, id: rand.Text(), pooled: direct != nil}
+	b := &backend{options: options, observer: options.Log(), id: rand.Text(), pooled: direct != nil}
 	defer func() {
 		if err != nil {
 			_ = b.Close()

@@ -157,6 +157,7 @@ func isHex(text string) bool {
 const noLimit = 1000 * 24 * time.Hour
 
 func withDefaults(o Options) Options {
+	o.Options = o.Observed("postgres")
 	if o.ConnectionsMax <= 0 {
 		o.ConnectionsMax = 4
 	}

@@ -38,6 +38,7 @@ func Open(ctx context.Context, path string, options Options) (*factstr.Store, er
 
 // Prepare does of Open what waits for nothing: it checks the arguments. The rest may be called once.
 func Prepare(path string, options Options) (open func(context.Context) (*factstr.Store, error), err error) {
+	options.Options = options.Observed("sqlite")
 	if options.BusyTimeout <= 0 {
 		options.BusyTimeout = 5 * time.Second
 	}
@@ -153,6 +154,7 @@ func checkHeader(path string) error {
 type backend struct {
 	path        string
 	busyTimeout time.Duration
+	observer    *factstr.Observer
 	file        os.FileInfo // of the database as it was opened
 	lockFile    *oslock.File
 	instance    *instance
@@ -176,7 +178,7 @@ var (
 )
 
 func openBackend(ctx context.Context, path string, options Options) (_ *backend, err error) {
-	b := &backend{path: path, busyTimeout: options.BusyTimeout}
+	b := &backend{path: path, busyTimeout: options.BusyTimeout, observer: options.Log()}
 	defer func() {
 		if err != nil {
 			_ = b.Close()

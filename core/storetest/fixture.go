@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -25,6 +26,9 @@ func openWith(t testing.TB, log Log, options factstr.Options, wrap func(factstr.
 	t.Helper()
 	if options.CloseTimeout == 0 {
 		options.CloseTimeout = waitMax // a busy machine is no failure
+	}
+	if options.Logger == nil {
+		options.Logger = slog.New(slog.DiscardHandler) // what goes wrong on purpose is no news
 	}
 	store, err := log.Open(t.Context(), options, wrap)
 	if err != nil {

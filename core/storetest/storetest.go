@@ -40,6 +40,7 @@ func Run(t *testing.T, newLog func(t testing.TB) Log) {
 		{"cancelling", cancellingTests},
 		{"failing commits", commitFaultTests},
 		{"failing reads", readFaultTests},
+		{"observer", observerTests},
 		{"sharing", sharingTests},
 		{"model", modelTests},
 	} {

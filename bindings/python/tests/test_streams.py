@@ -226,12 +226,6 @@ class Streams(StoreCase):
         gc.collect()
         self.assertIsNone(known())
 
-    def test_a_registration_whose_thread_cannot_be_started_keeps_no_stream(self) -> None:
-        with mock.patch.object(threading.Thread, "start", side_effect=RuntimeError("no more threads")), self.assertRaises(RuntimeError):
-            self.store.stream_all_durable("model", Deliveries())
-        self.assertEqual(self.library().factstr_open_handles(), 1)
-        self.store.stream_all_durable("model", Deliveries())
-
     def test_a_store_that_is_closed_during_a_registration_keeps_no_stream(self) -> None:
         def close_first(*arguments: Any) -> factstr.Subscription:
             self.store.close()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import os
-import threading
 from ctypes import POINTER, c_char_p, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
 from pathlib import Path
 
+from ._threads import Lock
 from ._version import __version__
 from .errors import InternalError
 
@@ -101,7 +101,7 @@ PROTOTYPES: dict[str, tuple[type | None, tuple[type, ...]]] = {
 # Python, for a thread that does not exist in the child.
 _in_forked_child = False
 _loaded: ctypes.CDLL | None = None
-_loading = threading.Lock()
+_loading = Lock()
 
 
 def in_forked_child() -> bool:

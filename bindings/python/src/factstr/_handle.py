@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import math
-import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from types import TracebackType
 from typing import TypeVar
 
+from . import _threads
 from ._capi import INVALID_HANDLE, OK, in_forked_child, status_name
-from .errors import FactstrError, error_from, forked
+from .errors import FactstrError, InvalidState, error_from, forked
 
 # Python runs signal handlers between bytecodes only, so no wait inside the library lasts longer than this.
 WAIT_MS = 100
@@ -28,7 +28,7 @@ class HandleOwner(ABC):
         self._library = library
         self._handle = handle
         # Reentrant, because a signal handler that runs while its thread is inside may close what it interrupts.
-        self._handle_lock = threading.RLock()
+        self._handle_lock = _threads.RLock()
 
     @property
     @abstractmethod
@@ -74,22 +74,28 @@ class HandleOwner(ABC):
                 raise
 
 
-def wait_for(event: threading.Event, timeout: float | None = None) -> bool:
+def wait_for(flag: _threads.Flag, timeout: float | None = None) -> bool:
     """Waits in steps: a signal that arrives just before a wait begins would be noticed only at its end."""
     deadline = math.inf if timeout is None else time.monotonic() + timeout
-    while not event.wait(max(0.0, min(WAIT_MS / 1000, deadline - time.monotonic()))):
-        if time.monotonic() >= deadline:
+    pause = _threads.pauses() if _threads.greenlets() else None
+    while not flag.is_set():
+        left = deadline - time.monotonic()
+        if left <= 0:
             return False
+        if pause is not None:
+            pause()
+        else:
+            flag.wait(min(WAIT_MS / 1000, left))
     return True
 
 
 def interruptible(call: Callable[[], Result], undo: Callable[[Result], None]) -> Result:
     """Makes one blocking call of the library that has no timeout. After Ctrl-C its result, when it comes, is undone."""
-    if threading.current_thread() is not threading.main_thread():
+    if not _threads.in_main_thread():
         return call()  # signals reach the main thread only
     results: list[Result] = []
-    lock = threading.Lock()
-    done = threading.Event()
+    lock = _threads.Lock()
+    done = _threads.Flag()
     wanted = True
 
     def run() -> None:
@@ -103,9 +109,9 @@ def interruptible(call: Callable[[], Result], undo: Callable[[Result], None]) ->
 
     try:
         try:
-            threading.Thread(target=run, name="factstr-call", daemon=True).start()
-        except RuntimeError:
-            return call()  # the interpreter is shutting down and starts no thread
+            _threads.start(run, "factstr-call")
+        except InvalidState:
+            return call()
         wait_for(done)
     except BaseException:
         with lock:

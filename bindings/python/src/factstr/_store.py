@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from ctypes import byref, c_uint64
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
-from . import _capi
+from . import _capi, _threads
 from ._capi import OK, TIMEOUT, Buffer, in_forked_child, take
 from ._handle import WAIT_MS, HandleOwner, interruptible, wait_for
 from ._json import Decoder, ParseFloat, encode_events, encode_options, encode_query
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _tags = itertools.count(1)
 _open_stores: weakref.WeakSet[Store] = weakref.WeakSet()
 _CLOSE_TIMEOUT_MS = 5000  # the library's own default
+_GREENLETS_WAIT_MS = 1  # most answers come within it; a slower one lets other greenlets run
 
 
 class StoreOptions(TypedDict, total=False):
@@ -102,7 +103,7 @@ class Store(HandleOwner):
         given = options.get("close_timeout_ms")
         seconds: float = (_CLOSE_TIMEOUT_MS if given is None else given) / 1000
         self._close_timeout = min(seconds, threading.TIMEOUT_MAX) if seconds >= 0 else threading.TIMEOUT_MAX
-        self._close_done = threading.Event()
+        self._close_done = _threads.Flag()
         self._subscriptions: set[Subscription] = set()
         self._given_up: list[int] = []
         _open_stores.add(self)
@@ -218,7 +219,7 @@ class Store(HandleOwner):
         if self._given_up:
             self._collect_given_up(0)
         library, handle, buffer = self._library, self._use(), Buffer()
-        if not waits or threading.current_thread() is not threading.main_thread():
+        if not waits or not _threads.in_main_thread():
             status = call.blocking(handle, *arguments, byref(buffer))
             text = take(library, buffer)
             self._check(status, text)
@@ -227,9 +228,13 @@ class Store(HandleOwner):
         try:
             status = call.submit(handle, *arguments, tag, None, None, byref(request), byref(buffer))
             if status == OK:
-                status = library.factstr_request_wait(request, WAIT_MS, byref(buffer))
+                wait_ms, pause = (_GREENLETS_WAIT_MS, _threads.pauses()) if _threads.greenlets() else (WAIT_MS, None)
+                status = library.factstr_request_wait(request, wait_ms, byref(buffer))
                 while status == TIMEOUT and not buffer.data:
-                    status = library.factstr_request_wait(request, WAIT_MS, byref(buffer))
+                    if pause is not None:
+                        pause()
+                        wait_ms = 0
+                    status = library.factstr_request_wait(request, wait_ms, byref(buffer))
             text = take(library, buffer)
         except BaseException:
             # Ctrl-C: nothing is written if no group has taken the request yet. Its answer is fetched by a later call.

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import inspect
 import logging
-import threading
 import time
 import traceback
 from ctypes import byref, c_uint64
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from . import _threads
 from ._capi import ENDED, INVALID_HANDLE, OK, TIMEOUT, Buffer, in_forked_child, status_name, take
 from ._handle import WAIT_MS, HandleOwner, wait_for
 from ._json import encode_registration
@@ -44,8 +44,8 @@ class Subscription(HandleOwner):
         self._failure: BaseException | None = None
         self._error: FactstrError | None = None
         self._last_progress = StreamProgress("ended", 0, 0, 0, None)
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"factstr-stream-{handle}", daemon=True)
+        self._ended = _threads.Flag()
+        self._thread: int | None = None
 
     def unsubscribe(self) -> None:
         """No delivery starts after this returned, and a durable name is free. Never waits for a running handler; may be called again."""
@@ -108,10 +108,11 @@ class Subscription(HandleOwner):
 
     def _is_current_thread(self) -> bool:
         """True inside the handler."""
-        return threading.current_thread() is self._thread
+        return _threads.get_ident() == self._thread
 
     def _run(self) -> None:
         error: FactstrError | None = None
+        self._thread = _threads.get_ident()
         try:
             error = self._deliver()
             self._await_end(-1)
@@ -122,6 +123,7 @@ class Subscription(HandleOwner):
             self._library.factstr_stream_close(self._disown())
             self._error = error
             self._store._forget(self)
+            self._thread = None
             self._ended.set()
 
     def _await_end(self, timeout_ms: int) -> None:
@@ -186,8 +188,11 @@ class Subscription(HandleOwner):
         """Waits for the end of the replay. A stream that ended before raises why."""
         told = time.monotonic()
         try:
+            pause = _threads.pauses() if _threads.greenlets() else None
             # The thread releases the handle at the end, so an error here only says: ask the thread.
-            while (status := self._library.factstr_stream_wait_ready(self._handle, WAIT_MS, None)) == TIMEOUT:
+            while (status := self._library.factstr_stream_wait_ready(self._handle, 0 if pause else WAIT_MS, None)) == TIMEOUT:
+                if pause is not None:
+                    pause()
                 if on_progress is not None and time.monotonic() - told >= _PROGRESS_EVERY_S:
                     progress = self.progress()
                     if progress.state == "replaying":
@@ -229,7 +234,7 @@ def open_subscription(
         store._check(status, take(library, buffer))
         subscription = Subscription(store, stream.value, handler)
         store._remember(subscription)
-        subscription._thread.start()
+        _threads.start(subscription._run, f"factstr-stream-{stream.value}")
     except BaseException:
         if subscription is not None:
             store._forget(subscription)

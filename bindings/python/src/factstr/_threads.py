@@ -1,0 +1,101 @@
+"""Real threads, and waits that let other greenlets run.
+
+gevent and eventlet replace the primitives of threading by those of greenlets, which all run on one thread. A stream needs a thread of its
+own, and a thread of its own cannot wake a greenlet's lock. So what threads share with each other here is made of the interpreter's own
+primitives, and where greenlets may be waiting, a wait looks in short steps and lets them run in between: the handler that it waits for may
+itself wait for one of them.
+"""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import BuiltinFunctionType, ModuleType
+
+from .errors import InvalidState
+
+_PAUSE_MIN_S, _PAUSE_MAX_S = 0.0005, 0.01
+
+
+def _fresh_thread_module() -> ModuleType:
+    """The interpreter's own _thread: what was patched is the module that the program imported, not this one."""
+    spec = importlib.machinery.BuiltinImporter.find_spec("_thread")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_real = _fresh_thread_module()
+get_ident: Callable[[], int] = _real.get_ident
+Lock: Callable[[], threading.Lock] = _real.allocate_lock
+RLock: Callable[[], threading.RLock] = _real.RLock
+
+
+def greenlets() -> bool:
+    """Reports whether locks are those of greenlets. Debuggers patch how threads start, but not the locks."""
+    return not isinstance(sys.modules["_thread"].allocate_lock, BuiltinFunctionType)
+
+
+def in_main_thread() -> bool:
+    """Reports whether Ctrl-C comes to this thread. To gevent every greenlet is a thread; to Linux the main one has the process's number."""
+    if greenlets():
+        return threading.get_native_id() == os.getpid()
+    return threading.current_thread() is threading.main_thread()
+
+
+def start(target: Callable[[], None], name: str) -> None:
+    """Starts a thread that does not keep the process alive."""
+    try:
+        if greenlets():
+            _real.start_new_thread(target, ())
+        else:
+            threading.Thread(target=target, name=name, daemon=True).start()
+    except RuntimeError as error:
+        raise InvalidState(
+            f"Python starts no thread for the stream: {error}. Isolated sub-interpreters and a program that is ending refuse every thread, "
+            "and limits of the system one too many: register streams in the main interpreter, while the program runs"
+        ) from error
+
+
+def pauses() -> Callable[[], None]:
+    """A wait in steps that grow. Between greenlets each lets the others run."""
+    pause, sleep = _PAUSE_MIN_S, time.sleep
+    if isinstance(sleep, BuiltinFunctionType):  # patched are the locks alone
+        sleep = threading.Event().wait  # type: ignore[assignment]
+
+    def step() -> None:
+        nonlocal pause
+        sleep(pause)
+        pause = min(2 * pause, _PAUSE_MAX_S)
+
+    return step
+
+
+class Flag:
+    """A threading.Event for real threads, set once."""
+
+    def __init__(self) -> None:
+        self._unset = Lock()
+        self._unset.acquire()
+        self._is_set = False
+        self._setting = Lock()
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+    def set(self) -> None:
+        if self._setting.acquire(blocking=False):  # never released: the first one alone
+            self._is_set = True
+            self._unset.release()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Blocks this thread, with all its greenlets."""
+        if not self._is_set and self._unset.acquire(timeout=timeout_s):
+            self._unset.release()
+        return self._is_set

@@ -67,6 +67,12 @@ type HeadScanner interface {
 	HeadAndScan(ctx context.Context, scan Scan, visit func(EventRecord) (more bool)) (Head, error)
 }
 
+// Pacer is implemented by a backend whose scan may pass facts without visiting them, and looks for all candidates of its range before it visits one. Pace returns the number
+// of the fact that is so many facts above after, or upTo if there are fewer up to there. Replay goes on in such steps, so that none is long however few facts match.
+type Pacer interface {
+	Pace(ctx context.Context, after, upTo uint64, facts int) (uint64, error)
+}
+
 // Watcher is implemented by a backend whose log other processes can append to. Watch calls changed after each commit that may be another
 // process's, within a few milliseconds, until ctx ends. Core watches only while a stream is open. Without it only this store's commits wake streams.
 type Watcher interface {

@@ -7,7 +7,7 @@ import (
 
 // Bounds of what a stream reads ahead of its handler. A batch is always read whole.
 const (
-	chunkRange   = 16_384 // sequence numbers
+	chunkRows    = 16_384 // facts that a scan of a Pacer passes, and numbers that one look at boundaries spans
 	chunkRecords = 1_000
 	chunkBytes   = 1 << 20
 	chunkTime    = 40 * time.Millisecond
@@ -41,13 +41,21 @@ func tailBatches(known *tail, plan *Plan, after uint64) (batches []deliverable, 
 	return walk.batches, known.head.SequenceNumber
 }
 
-// storedBatches reads in three short steps, so that no read transaction is long: the candidates of a range, the boundaries of that range, and the rest of a
-// batch that reaches beyond it.
+// storedBatches reads in short steps, so that no read transaction is long: candidates until there is enough of them, the boundaries around those that match, and
+// the rest of a batch that reaches beyond them. What it costs follows the facts that are there, never the numbers between them.
 func (s *Store) storedBatches(ctx context.Context, known *tail, plan *Plan, after uint64) (batches []deliverable, through uint64, err error) {
-	through = min(after+chunkRange, known.head.SequenceNumber)
+	through = known.head.SequenceNumber
+	if plan.Nothing() {
+		return nil, through, nil
+	}
+	if pacer, ok := s.backend.(Pacer); ok && !plan.Everything() {
+		if through, err = pacer.Pace(ctx, after, through, chunkRows); err != nil {
+			return nil, 0, err
+		}
+	}
 	var matching []EventRecord
 	bytes, visited, deadline := 0, 0, time.Now().Add(chunkTime)
-	collect := func(record EventRecord) (more bool) {
+	err = s.backend.Scan(ctx, Scan{Plan: plan, After: after, UpTo: through, Wanted: chunkRecords}, func(record EventRecord) (more bool) {
 		visited++
 		if plan.Matches(&record) {
 			matching = append(matching, record)
@@ -58,35 +66,50 @@ func (s *Store) storedBatches(ctx context.Context, known *tail, plan *Plan, afte
 			return false
 		}
 		return true
-	}
-	if !plan.Nothing() {
-		if err := s.backend.Scan(ctx, Scan{Plan: plan, After: after, UpTo: through, Wanted: chunkRecords}, collect); err != nil {
-			return nil, 0, err
-		}
-	}
-	walk := batchWalk{head: known.head.SequenceNumber}
-	err = s.backend.Boundaries(ctx, after, through, func(b Boundary) {
-		walk.boundaries = append(walk.boundaries, b)
 	})
 	if err != nil {
 		return nil, 0, err
 	}
-	if n := len(walk.boundaries); n > 0 && walk.boundaries[n-1].Last > through {
-		rest := Scan{Plan: plan, After: through, UpTo: min(walk.boundaries[n-1].Last, known.head.SequenceNumber)}
-		through = rest.UpTo
-		if !plan.Nothing() {
-			err = s.backend.Scan(ctx, rest, func(record EventRecord) bool {
-				if plan.Matches(&record) {
-					matching = append(matching, record)
-				}
-				return true
-			})
-		}
+	walk := batchWalk{head: known.head.SequenceNumber}
+	if walk.boundaries, err = s.boundariesAround(ctx, matching); err != nil {
+		return nil, 0, err
 	}
 	for i := range matching {
 		walk.visit(&matching[i], true)
 	}
+	if walk.last > through {
+		rest := Scan{Plan: plan, After: through, UpTo: walk.last}
+		through = walk.last
+		err = s.backend.Scan(ctx, rest, func(record EventRecord) bool {
+			if plan.Matches(&record) {
+				walk.visit(&record, true)
+			}
+			return true
+		})
+	}
 	return walk.batches, through, err
+}
+
+// boundariesAround reads the boundaries of the batches that ascending facts are of. Facts that lie far apart have far more batches between them than
+// their own, so each look spans few numbers.
+func (s *Store) boundariesAround(ctx context.Context, records []EventRecord) (boundaries []Boundary, err error) {
+	var first uint64 // of the last boundary
+	for len(records) > 0 {
+		from, n := records[0].SequenceNumber-1, 1
+		for n < len(records) && records[n].SequenceNumber-from <= chunkRows {
+			n++
+		}
+		err := s.backend.Boundaries(ctx, from, records[n-1].SequenceNumber, func(b Boundary) {
+			if b.First > first { // not one that spans two looks
+				boundaries, first = append(boundaries, b), b.First
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+		records = records[n:]
+	}
+	return boundaries, nil
 }
 
 // batchWalk groups ascending facts by the batch they were committed in.

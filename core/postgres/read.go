@@ -158,6 +158,18 @@ func (page *page) take(s *session, record factstr.EventRecord, heard func()) (mo
 	return !page.enough
 }
 
+// Pace finds the end of the range that a selective scan looks at: each looks for all candidates of its range at once.
+func (r reader) Pace(ctx context.Context, after, upTo uint64, facts int) (number uint64, err error) {
+	number = upTo
+	err = r.twice(ctx, func(ctx context.Context, s *session) error {
+		return s.rows(ctx, r.texts.pace, func(row [][]byte) bool {
+			number = uint64(int64Of(row[0]))
+			return false
+		}, int64(after), int64(min(upTo, factstr.SequenceMax)), int64(facts-1))
+	})
+	return number, failure("reading", err)
+}
+
 func (r reader) Boundaries(ctx context.Context, after, upTo uint64, visit func(factstr.Boundary)) error {
 	var found []factstr.Boundary
 	err := r.twice(ctx, func(ctx context.Context, s *session) error {

@@ -12,6 +12,7 @@ import (
 type texts struct {
 	schema      string // quoted
 	head        string
+	pace        string
 	boundaries  string
 	append      string
 	insert      string
@@ -29,9 +30,11 @@ func textsOf(schema string) *texts {
 	return &texts{
 		schema: quoted(schema),
 		head:   in.Replace("SELECT sequence_number, occurred_at FROM {schema}.events WHERE sequence_number > 0 ORDER BY sequence_number DESC LIMIT 1"),
-		// A batch that overlaps the range starts at the last one that starts up to its beginning, or later.
+		pace:   in.Replace("SELECT sequence_number FROM {schema}.events WHERE sequence_number > $1 AND sequence_number <= $2 ORDER BY sequence_number OFFSET $3 LIMIT 1"),
+		// A batch that overlaps the range starts at the last one that starts up to its beginning, or later. Rows that end before they start are no batches.
 		boundaries: in.Replace(`SELECT first_sequence_number, last_sequence_number FROM {schema}.append_batches
-			WHERE first_sequence_number >= (SELECT coalesce(max(first_sequence_number), 0) FROM {schema}.append_batches WHERE first_sequence_number <= $1)
+			WHERE first_sequence_number >= coalesce((SELECT first_sequence_number FROM {schema}.append_batches
+				WHERE first_sequence_number <= $1 AND last_sequence_number >= first_sequence_number ORDER BY first_sequence_number DESC LIMIT 1), 0)
 			AND first_sequence_number <= $2 ORDER BY first_sequence_number`),
 		append: in.Replace("SELECT * FROM {schema}.factstr_append_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"),
 		insert: in.Replace(`INSERT INTO {schema}.events (sequence_number, occurred_at, event_type, payload)

@@ -44,6 +44,8 @@ const (
 	scanAllDown    = scanAll + " DESC"
 	scanOfType     = recordColumns + "INDEXED BY idx_events_type WHERE event_type = ?3 AND " + inRange + "ORDER BY sequence_number"
 	scanOfTypeDown = scanOfType + " DESC"
+	// The index holds types that other programs stored as bytes behind all that are text.
+	typesAsBytes = "SELECT 1 FROM events INDEXED BY idx_events_type WHERE event_type >= x'' LIMIT 1"
 )
 
 // Scan reads the range in pages, each a short read transaction.
@@ -84,13 +86,15 @@ func (r *reader) page(ctx context.Context, scan factstr.Scan, visit func(factstr
 		if err != nil {
 			return 0, false, err
 		}
-		if source.admits(record.EventType) {
+		admitted := source.admits(&record)
+		if admitted {
 			if problem := damage(&record); problem != "" {
 				return 0, false, factstr.NewError(factstr.CodeCorrupt, "sqlite: event %[2]d: its %[1]s; repair that row or restore a backup", problem, record.SequenceNumber)
 			}
-			if !visit(record) {
-				return 0, true, nil
-			}
+		}
+		// Facts of other types are visited as well, since who reads on through a long range of them wants to know how far it has come.
+		if (admitted || record.null != "event_type") && !visit(record.EventRecord) {
+			return 0, true, nil
 		}
 		if n%pageCheck == 0 {
 			if ctx.Err() != nil {
@@ -103,14 +107,37 @@ func (r *reader) page(ctx context.Context, scan factstr.Scan, visit func(factstr
 	}
 }
 
-// damage tells why a row cannot be handed out. Only other programs store such rows.
-func damage(record *factstr.EventRecord) string {
+// row is a fact as it is stored. Other programs may have stored NULL where a column lets them.
+type row struct {
+	factstr.EventRecord
+	null string // the first column that holds it
+}
+
+// rowOf takes text that another program stored as a BLOB for that text.
+func rowOf(values []driver.Value) (r row) {
+	number, _ := values[0].(int64)
+	r.EventRecord = factstr.EventRecord{SequenceNumber: uint64(number), OccurredAt: textOf(values[1]), EventType: textOf(values[2]), Payload: bytesFrom(textOf(values[3]))}
 	switch {
-	case !jsonvalue.Valid(record.Payload):
+	case values[2] == nil:
+		r.null = "event_type"
+	case values[1] == nil:
+		r.null = "occurred_at"
+	case values[3] == nil:
+		r.null = "payload"
+	}
+	return r
+}
+
+// damage tells why a row cannot be handed out. Only other programs store such rows.
+func damage(r *row) string {
+	switch {
+	case r.null != "":
+		return r.null + " is NULL"
+	case !jsonvalue.Valid(r.Payload):
 		return "payload is not JSON"
-	case !utf8.ValidString(record.EventType):
+	case !utf8.ValidString(r.EventType):
 		return "event_type is not valid UTF-8"
-	case !utf8.ValidString(record.OccurredAt):
+	case !utf8.ValidString(r.OccurredAt):
 		return "occurred_at is not valid UTF-8"
 	}
 	return ""
@@ -121,7 +148,7 @@ type source struct {
 	cursors    []*cursor
 	states     []rowState
 	descending bool
-	types      map[string]struct{} // nil: any
+	types      map[string]struct{} // nil: any that is proposed
 }
 
 // rowState tells of a cursor's row.
@@ -153,13 +180,19 @@ func (r *reader) open(scan factstr.Scan) (*source, error) {
 	if scan.Descending {
 		text = scanOfTypeDown
 	}
+	asBytes, err := r.conn.one(typesAsBytes)
 	for slot, eventType := range types {
-		if err := s.add(r.conn, text, slot, int64(scan.After), int64(scan.UpTo), eventType); err != nil {
-			s.close()
-			return nil, err
+		if err == nil {
+			err = s.add(r.conn, text, slot, int64(scan.After), int64(scan.UpTo), eventType)
+		}
+		if err == nil && asBytes != nil {
+			err = s.add(r.conn, text, mergeMax+slot, int64(scan.After), int64(scan.UpTo), []byte(eventType))
 		}
 	}
-	return s, nil
+	if err != nil {
+		s.close()
+	}
+	return s, err
 }
 
 func (s *source) add(c *conn, text string, slot int, args ...any) error {
@@ -173,7 +206,7 @@ func (s *source) add(c *conn, text string, slot int, args ...any) error {
 }
 
 // next returns the next record in order.
-func (s *source) next() (factstr.EventRecord, error) {
+func (s *source) next() (row, error) {
 	best := -1
 	for i, opened := range s.cursors {
 		if s.states[i] == taken {
@@ -181,7 +214,7 @@ func (s *source) next() (factstr.EventRecord, error) {
 			case err == io.EOF:
 				s.states[i] = finished
 			case err != nil:
-				return factstr.EventRecord{}, err
+				return row{}, err
 			default:
 				s.states[i] = ready
 			}
@@ -191,12 +224,10 @@ func (s *source) next() (factstr.EventRecord, error) {
 		}
 	}
 	if best < 0 {
-		return factstr.EventRecord{}, io.EOF
+		return row{}, io.EOF
 	}
 	s.states[best] = taken
-	row := s.cursors[best].row
-	number, _ := row[0].(int64)
-	return factstr.EventRecord{SequenceNumber: uint64(number), OccurredAt: textOf(row[1]), EventType: textOf(row[2]), Payload: bytesFrom(textOf(row[3]))}, nil
+	return rowOf(s.cursors[best].row), nil
 }
 
 func (s *source) before(i, j int) bool {
@@ -205,12 +236,12 @@ func (s *source) before(i, j int) bool {
 	return a < b != s.descending
 }
 
-func (s *source) admits(eventType string) bool {
+func (s *source) admits(r *row) bool {
 	if s.types == nil {
 		return true
 	}
-	_, ok := s.types[eventType]
-	return ok
+	_, ok := s.types[r.EventType]
+	return ok && r.null != "event_type"
 }
 
 func (s *source) close() {
@@ -230,9 +261,10 @@ func textOf(value driver.Value) string {
 	return ""
 }
 
-// A batch that overlaps (after, upTo] starts at the last one that starts up to after, or later.
+// A batch that overlaps (after, upTo] starts at the last one that starts up to after, or later. Rows that end before they start are no batches.
 const scanBoundaries = `SELECT first_sequence_number, last_sequence_number FROM append_batches
-	WHERE first_sequence_number >= (SELECT coalesce(max(first_sequence_number), 0) FROM append_batches WHERE first_sequence_number <= ?1)
+	WHERE first_sequence_number >= coalesce((SELECT first_sequence_number FROM append_batches
+		WHERE first_sequence_number <= ?1 AND last_sequence_number >= first_sequence_number ORDER BY first_sequence_number DESC LIMIT 1), 0)
 	AND first_sequence_number <= ?2 ORDER BY first_sequence_number`
 
 func (r *reader) Boundaries(_ context.Context, after, upTo uint64, visit func(factstr.Boundary)) error {

@@ -1,0 +1,108 @@
+package sqlite
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/rusttest"
+)
+
+// G19 G20: what reading on costs follows the facts, not the numbers between them. Walking through these holes in steps would take from hours to centuries.
+func TestReplayGoesOverHolesInTheNumbersAtOnce(t *testing.T) {
+	for _, far := range []int64{1_700_000_000_000, math.MaxInt64 - 1} {
+		for name, query := range map[string]factstr.EventQuery{
+			"all": factstr.AllEvents(), "a type": factstr.OfTypes("a"), "many types": factstr.OfTypes("a", "b", "c", "d", "e", "f", "g", "h", "i", "j"),
+			"a predicate": facttest.PayloadQuery(`{"at":5}`), "nothing that is there": factstr.OfTypes("none"),
+		} {
+			t.Run(fmt.Sprint(name, " ", far), func(t *testing.T) {
+				path := newPath(t)
+				store := openStore(t, path)
+				for range 3 {
+					facttest.Append(t, store, facttest.Fact("a", `{"at":5}`))
+				}
+				facttest.Append(t, store, facttest.Fact("other", `{"at":6}`))
+				facttest.Close(t, store)
+				raw := openRaw(t, path)
+				raw.exec("INSERT INTO events VALUES (?, '2026-01-01T00:00:00Z', 'a', '{\"at\":5}'), (?, '2026-01-01T00:00:00Z', 'a', '{\"at\":5}')", far-1, far)
+				raw.exec("INSERT INTO append_batches VALUES (?, ?)", far-1, far)
+				store = openStore(t, path)
+				got := facttest.NewDeliveries(t)
+				stream := facttest.DurableStream(t, store, "projection", query, got)
+				facttest.WaitReady(t, stream)
+				want := fmt.Sprintf("[[1] [2] [3] [%d %d]]", far-1, far)
+				switch name {
+				case "all":
+					want = fmt.Sprintf("[[1] [2] [3] [4] [%d %d]]", far-1, far)
+				case "nothing that is there":
+					want = "[]"
+				}
+				if batches := fmt.Sprint(got.SoFar()); batches != want {
+					t.Errorf("delivered %s, want %s", batches, want)
+				}
+				if progress := stream.Progress(); progress.StoredCursor != uint64(far) {
+					t.Errorf("%+v", progress)
+				}
+			})
+		}
+	}
+}
+
+// G2: the last number there can be is a head as any other; there is just no room behind it.
+func TestALogWhoseNumbersAreUsedUpIsReadAndRefusesAppends(t *testing.T) {
+	path := newPath(t)
+	facttest.Close(t, openStore(t, path))
+	openRaw(t, path).exec("INSERT INTO events VALUES (?, '2026-01-01T00:00:00Z', 'a', '{}')", int64(math.MaxInt64))
+	store := openStore(t, path)
+	if got := fmt.Sprint(facttest.Numbers(facttest.All(t, store))); got != "[9223372036854775807]" {
+		t.Errorf("%s", got)
+	}
+	_, err := store.Append(t.Context(), facttest.Batch(1, "a"))
+	facttest.WantError(t, err, factstr.CodeBackendFailure, "sequence numbers")
+	if got := fmt.Sprint(rusttest.Replayed(t, store, "projection", factstr.AllEvents())); got != "[[9223372036854775807]]" {
+		t.Errorf("%s", got)
+	}
+}
+
+// G3 G15: a replay cuts its reading at any fact; a batch that lies across the cut is delivered whole, also where a row of another program lies inside it, and nothing behind
+// it is taken for a part of it.
+func TestNoFactIsLostWhereBoundariesOverlapAcrossWhatIsReadAtOnce(t *testing.T) {
+	for name, boundaries := range map[string]string{
+		"one inside":          "(1, 5000), (2, 3)",
+		"one inside, later":   "(1, 5000), (900, 950)",
+		"reversed inside":     "(1, 5000), (1001, 4)",
+		"far past the end":    "(1, 9000000000000000000), (2, 3)",
+		"a ladder of overlap": "(1, 1500), (1400, 3000), (2900, 5500)",
+	} {
+		for query, plan := range map[string]factstr.EventQuery{"all": factstr.AllEvents(), "a type": factstr.OfTypes("a"), "a predicate": facttest.PayloadQuery(`{"k":1}`)} {
+			t.Run(name+" "+query, func(t *testing.T) {
+				path := newPath(t)
+				facttest.Close(t, openStore(t, path))
+				raw := openRaw(t, path)
+				raw.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 6000)
+					INSERT INTO events SELECT i, '2026-01-01T00:00:00Z', CASE i % 2 WHEN 0 THEN 'a' ELSE 'b' END, CASE i % 2 WHEN 0 THEN '{"k":1}' ELSE '{}' END FROM n`)
+				raw.exec("INSERT INTO append_batches VALUES " + boundaries)
+				store := openStoreWith(t, path, Options{Options: factstr.Options{TailEvents: -1}})
+				count, last := 0, 0
+				for _, batch := range rusttest.Replayed(t, store, "projection", plan) {
+					for _, number := range batch {
+						var n int
+						if _, err := fmt.Sscan(number, &n); err != nil || n <= last {
+							t.Fatalf("%s after %d", number, last)
+						}
+						last, count = n, count+1
+					}
+				}
+				want := 3000
+				if query == "all" {
+					want = 6000
+				}
+				if count != want {
+					t.Errorf("%d facts were delivered, there are %d", count, want)
+				}
+			})
+		}
+	}
+}

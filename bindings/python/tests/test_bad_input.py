@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import unittest
+from collections import ChainMap, defaultdict
+from collections.abc import Iterator, Mapping
 from ctypes import byref, c_uint64
+from dataclasses import dataclass
+from datetime import date, datetime, timezone
 from decimal import Decimal
 from enum import IntEnum
+from fractions import Fraction
 from typing import Any
+from uuid import uuid4
 
 import factstr
 from factstr import InvalidArgument, _capi
@@ -117,6 +123,66 @@ class BadEvents(StoreCase):
 
         self.store.append([fact(Name("a"), {Name("k"): [Level.high, Name("v")]})])
         self.assertEqual(self.store.query().event_records[0].payload, {"k": [3, "v"]})
+
+    def test_text_is_taken_from_the_value_and_not_from_what_it_prints(self) -> None:
+        class Price(Decimal):
+            def __str__(self) -> str:
+                return '0, "paid": true'
+
+        class Name(str):
+            __slots__ = ()
+
+            def __str__(self) -> str:
+                return "printed"
+
+        self.store.append([fact("a", {"price": Price("9.5"), Name("k"): Name("v")})])
+        self.assertEqual(self.store.query().event_records[0].payload, {"price": 9.5, "k": "v"})
+
+    def test_keys_of_the_same_text_are_refused(self) -> None:
+        class Own(str):
+            __slots__ = ()
+            __hash__ = object.__hash__
+
+            def __eq__(self, other: object) -> bool:
+                return self is other
+
+        class Pairs(Mapping[str, int]):
+            def __getitem__(self, key: str) -> int:
+                return 1
+
+            def __iter__(self) -> Iterator[str]:
+                return iter(("k", "k"))
+
+            def __len__(self) -> int:
+                return 2
+
+        for payload in ({Own("k"): 1, Own("k"): 2}, {"k": 1, Own("k"): 2}, Pairs()):
+            with self.subTest(payload), self.refused(InvalidArgument, "'k' is there twice"):
+                self.store.append([fact("a", payload)])
+        self.store.append([fact("a", {"first": 1, Own("k"): 2, "last": 3})])
+
+    def test_other_mappings_go_as_objects(self) -> None:
+        self.store.append([fact("a", ChainMap({"a": 1}, {"b": 2})), fact("a", defaultdict(int, c=3))])
+        self.assertEqual([record.payload for record in self.store.query().event_records], [{"a": 1, "b": 2}, {"c": 3}])
+
+    def test_values_of_other_types_are_refused_by_their_type(self) -> None:
+        @dataclass
+        class Seat:
+            name: str
+
+        values: tuple[Any, ...] = (
+            datetime.now(timezone.utc),
+            date(2026, 1, 1),
+            Fraction(1, 3),
+            uuid4(),
+            Seat("A1"),
+            bytearray(b"x"),
+            {}.keys(),
+            iter([1]),
+        )
+        for value in values:
+            with self.subTest(type(value)), self.refused(InvalidArgument, f"{type(value).__name__} is no JSON value"):
+                self.store.append([fact("a", {"value": value})])
 
 
 @on_every_store

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from json.encoder import encode_basestring_ascii as _quoted  # lone surrogates become escapes, which the library refuses by name
 from typing import Any
 
+from ._deep_json import decode_deep
 from ._types import (
     AppendResult,
     CursorEvery,
@@ -25,9 +26,10 @@ from ._types import (
     Retry,
     StreamProgress,
 )
-from .errors import InvalidArgument, error_of
+from .errors import Corrupt, InvalidArgument, error_of
 
 ParseFloat = Callable[[str], Any]
+_INT_BITS_MAX = 3322  # what 1,000 digits have; Python itself turns no more than 4,300 into text
 
 
 def encode_events(events: Iterable[Any]) -> bytes:
@@ -85,6 +87,8 @@ def _encode(value: Any, name: str) -> str:
         raise InvalidArgument(f"{name}: {error}") from None
     except RecursionError:
         raise InvalidArgument(f"{name}: nested too deeply; 127 levels are the limit") from None
+    except RuntimeError as error:  # a dict that another thread changes
+        raise InvalidArgument(f"{name}: {error}") from None
     return "".join(parts)
 
 
@@ -98,20 +102,27 @@ def _write(value: Any, out: Callable[[str], None]) -> None:
     elif value is False:
         out("false")
     elif isinstance(value, int):
+        if value.bit_length() > _INT_BITS_MAX:
+            raise ValueError("a number has more than 1000 digits, which is the limit")
         out(int.__repr__(value))
     elif isinstance(value, float):
         out(_finite(math.isfinite(value), float.__repr__(value)))
     elif isinstance(value, Mapping):
         separator = "{"
+        plain = type(value) is dict
         for key, item in value.items():
-            if not isinstance(key, str):
-                raise ValueError(f"the key {key!r} is {type(key).__name__}, and keys of JSON objects are strings")
+            if type(key) is not str:
+                if not isinstance(key, str):
+                    raise ValueError(f"the key {key!r} is {type(key).__name__}, and keys of JSON objects are strings")
+                plain = False
             out(separator)
             out(_quoted(key))
             out(":")
             _write(item, out)
             separator = ","
         out("}" if separator == "," else "{}")
+        if not plain:
+            _distinct(str.__str__(key) for key, _ in value.items())
     elif isinstance(value, (list, tuple)):
         separator = "["
         for item in value:
@@ -120,9 +131,18 @@ def _write(value: Any, out: Callable[[str], None]) -> None:
             separator = ","
         out("]" if separator == "," else "[]")
     elif isinstance(value, Decimal):
-        out(_finite(value.is_finite(), str(value)))
+        out(_finite(value.is_finite(), Decimal.__str__(value)))
     else:
         raise ValueError(f"{type(value).__name__} is no JSON value; convert it to a string, number, list or dict first")
+
+
+def _distinct(keys: Iterable[str]) -> None:
+    """Other mappings than a dict, and other keys than a str, may have two of the same text; one value would be lost."""
+    seen: set[str] = set()
+    for key in keys:
+        if key in seen:
+            raise ValueError(f"the key {key!r} is there twice")
+        seen.add(key)
 
 
 def _finite(is_finite: bool, text: str) -> str:
@@ -131,25 +151,60 @@ def _finite(is_finite: bool, text: str) -> str:
     return text
 
 
+def _fraction(text: str) -> float | Decimal:
+    """A float if it stands for exactly this number, else a Decimal: never another number."""
+    value = float(text)
+    # A float holds 15 digits, save near the ends of its range. What Python or JavaScript wrote comes back as it was.
+    if (len(text) <= 16 and 1e-290 < abs(value) < 1e290) or repr(value) == text:
+        return value
+    try:
+        exact = Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"the exponent of {text[:60]} is beyond that of any Decimal") from None
+    return value if math.isfinite(value) and Decimal(repr(value)) == exact else exact
+
+
+def _integer(text: str) -> int | Decimal:
+    """An int, or a Decimal where Python makes no int of so many digits."""
+    try:
+        return int(text)
+    except ValueError:
+        return Decimal(text)
+
+
 class Decoder:
-    """Reads the library's answers. Fractions become what `parse_float` makes of their text: float, or Decimal for the exact value."""
+    """Reads the library's answers, whatever other programs have stored. Fractions become what `parse_float` makes of their text.
+
+    Left at float they become a float if that is the very number, else a Decimal.
+    """
 
     def __init__(self, parse_float: ParseFloat) -> None:
-        self._decode = json.JSONDecoder(parse_float=parse_float).decode
+        self._parse_float: ParseFloat = _fraction if parse_float is float else parse_float
+        self._standard = json.JSONDecoder(parse_float=self._parse_float).decode
+
+    def _decode(self, text: bytes) -> Any:
+        try:
+            decoded = text.decode()
+            try:
+                return self._standard(decoded)
+            except (RecursionError, ValueError):  # nested too deeply, or an integer with too many digits
+                return decode_deep(decoded, self._parse_float, _integer)
+        except (ValueError, ArithmeticError) as error:
+            raise Corrupt(f"what is stored is nothing that Python can hold: {error}") from error
 
     def append_result(self, text: bytes) -> AppendResult:
-        fields = self._decode(text.decode())
+        fields = self._decode(text)
         return AppendResult(fields["first_sequence_number"], fields["last_sequence_number"], fields["committed_count"])
 
     def query_result(self, text: bytes) -> QueryResult:
-        fields = self._decode(text.decode())
+        fields = self._decode(text)
         return QueryResult(_records(fields["event_records"]), fields["last_returned_sequence_number"], fields["current_context_version"])
 
     def batch(self, text: bytes) -> tuple[EventRecord, ...]:
-        return _records(self._decode(text.decode()))
+        return _records(self._decode(text))
 
     def progress(self, text: bytes) -> StreamProgress:
-        fields = self._decode(text.decode())
+        fields = self._decode(text)
         failure = fields["failure"]
         return StreamProgress(
             fields["state"],

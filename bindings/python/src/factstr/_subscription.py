@@ -16,7 +16,7 @@ from ._capi import ENDED, INVALID_HANDLE, OK, TIMEOUT, Buffer, in_forked_child, 
 from ._handle import WAIT_MS, HandleOwner, wait_for
 from ._json import encode_registration
 from ._types import StreamProgress
-from .errors import FactstrError, HandlerFailed, InternalError, InvalidArgument, InvalidHandle, StoreClosed, error_from, forked
+from .errors import Corrupt, FactstrError, HandlerFailed, InternalError, InvalidArgument, InvalidHandle, StoreClosed, error_from, forked
 
 if TYPE_CHECKING:
     from ._store import Store
@@ -114,11 +114,14 @@ class Subscription(HandleOwner):
         error: FactstrError | None = None
         self._thread = _threads.get_ident()
         try:
-            error = self._deliver()
+            try:
+                error = self._deliver()
+            except Exception as failure:
+                _log.error("a stream has ended: what it was given cannot be read", exc_info=failure)
+                error = failure if isinstance(failure, Corrupt) else _broken(failure)
             self._await_end(-1)
         except Exception as defect:
-            error = InternalError(f"the subscription's thread failed: {defect}")
-            error.__cause__ = defect
+            error = _broken(defect)
         finally:
             self._library.factstr_stream_close(self._disown())
             self._error = error
@@ -154,9 +157,10 @@ class Subscription(HandleOwner):
                 return self._end(status, text)
 
     def _failed(self, text: bytes) -> str | None:
-        """Hands one batch to the handler. None when it was handled, else why not."""
+        """Hands one batch to the handler. None when it was handled, else why not. What cannot be read is no failure of the handler."""
+        batch = self._decoder.batch(text)
         try:
-            result = self._handler(self._decoder.batch(text))
+            result = self._handler(batch)
         except BaseException as error:
             self._failure = error
             _log.error("a handler of a stream failed", exc_info=error)
@@ -208,6 +212,12 @@ class Subscription(HandleOwner):
 
     def _error_after_close(self) -> FactstrError:
         return InvalidHandle("this subscription has ended")
+
+
+def _broken(defect: Exception) -> InternalError:
+    error = InternalError(f"the subscription's thread failed: {defect}")
+    error.__cause__ = defect
+    return error
 
 
 def open_subscription(

@@ -204,7 +204,7 @@ def error_from(code: str, text: bytes) -> FactstrError:
     """The exception for an answer of the library: the name of its status and its InteropError as JSON, which may be missing."""
     if code == ForkError.code:
         return forked()
-    return error_of(code, json.loads(text) if text else {})
+    return error_of(code, json.loads(text.decode(errors="replace")) if text else {})
 
 
 def error_of(code: str, fields: dict[str, Any]) -> FactstrError:

@@ -1,0 +1,47 @@
+"""Reads JSON that is nested deeper than the standard decoder goes, which calls itself for each level. Slow, and used for such text only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from json.decoder import scanstring  # type: ignore[attr-defined]  # public by its name, and not in the stubs
+from typing import Any
+
+# The library has checked the text, so separators tell nothing here.
+_TOKEN = re.compile(r'[ \t\n\r,:]*(?:(true|false|null)|(-?[0-9]+)((?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)|(["\[\]{}]))')
+_WORDS = {"true": True, "false": False, "null": None}
+
+
+def decode_deep(text: str, parse_float: Callable[[str], Any], parse_int: Callable[[str], Any]) -> Any:
+    whole: list[Any] = []
+    container: Any = whole
+    outer: list[Any] = []
+    key: str | None = None
+    position = 0
+    while (token := _TOKEN.match(text, position)) is not None:
+        position = token.end()
+        word, integer, fraction, mark = token.groups()
+        value: Any
+        if mark == "]" or mark == "}":
+            container = outer.pop()
+            continue
+        if mark == '"':
+            value, position = scanstring(text, position)
+            if key is None and type(container) is dict:
+                key = value
+                continue
+        elif mark is not None:
+            value = [] if mark == "[" else {}
+        elif word is not None:
+            value = _WORDS[word]
+        else:
+            value = parse_float(integer + fraction) if fraction else parse_int(integer)
+        if type(container) is dict:
+            container[key] = value
+            key = None
+        else:
+            container.append(value)
+        if mark == "[" or mark == "{":
+            outer.append(container)
+            container = value
+    return whole[0]

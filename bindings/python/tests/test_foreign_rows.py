@@ -1,0 +1,151 @@
+"""Rows of other programs hold what this package would never store: each comes as the very value, or raises a FactstrError."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import subprocess
+import sys
+import unittest
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from decimal import Decimal
+from typing import Any
+
+import factstr
+import server
+from support import WAIT_S, Batch, Deliveries, StoreCase, on_persistent_stores
+
+# As stored, with the type in which exactly this number comes back.
+NUMBERS: dict[str, type] = {
+    "1.50": float,
+    "0.1": float,
+    "-0.0": float,
+    "1E5": float,
+    "2.5e-7": float,
+    "5e-324": float,
+    "1.7976931348623157e308": float,
+    "0.30000000000000004": float,
+    "9007199254740993": int,
+    "9" * 4000: int,
+    "0.1000000000000000055511151231257827": Decimal,
+    "0.12345678901234567890": Decimal,
+    "1.23456789e-320": Decimal,
+    "1e400": Decimal,
+    "-1.5e-400": Decimal,
+}
+
+
+# A second SQLite in this process would take the store's locks away.
+INSERT = """
+import sqlite3, sys
+with sqlite3.connect(sys.argv[1]) as database:
+    database.execute("INSERT INTO events VALUES (1, '2026-01-01T00:00:00Z', 'a', ?)", sys.argv[2:])
+"""
+
+
+def nested(depth: int) -> str:
+    return '{"a":[' * (depth // 2) + '"[{", 1.5, -7, true, null, {}' + "]}" * (depth // 2)
+
+
+def innermost(value: Any) -> Any:
+    while isinstance(value, dict) or (isinstance(value, list) and len(value) == 1):
+        value = value["a"] if isinstance(value, dict) else value[0]
+    return value
+
+
+@contextmanager
+def log_held_back() -> Iterator[None]:
+    logging.disable()
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+class ForeignRowsCase(StoreCase):
+    def store_foreign(self, *payloads: str) -> None:
+        rows = [(number, "2026-01-01T00:00:00Z", "a", payload) for number, payload in enumerate(payloads, 1)]
+        self.store.close()
+        if self.kind == "sqlite":
+            with closing(sqlite3.connect(self.place)) as database, database:
+                database.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", rows)
+        else:
+            for number, occurred_at, event_type, payload in rows:
+                server.run(f"INSERT INTO {self.place}.events VALUES ({number}, '{occurred_at}', '{event_type}', '{payload}')")
+        self.reopen()
+
+    def payloads(self) -> list[Any]:
+        """As a query has them, and a stream the same."""
+        records = self.store.query().event_records
+        got = Deliveries()
+        with self.store.stream_all_durable("name", got):
+            streamed = [record.payload for _ in records for record in got.next()]
+        self.assertEqual(len(streamed), len(records))
+        self.assertTrue(all(type(a) is type(b) for a, b in zip(streamed, (record.payload for record in records), strict=True)))
+        return [record.payload for record in records]
+
+
+@on_persistent_stores
+class ForeignRows(ForeignRowsCase):
+    def test_a_number_is_never_another_number(self) -> None:  # G14
+        self.store_foreign(*NUMBERS)
+        for (stored, kind), payload in zip(NUMBERS.items(), self.payloads(), strict=True):
+            with self.subTest(stored[:40]):
+                self.assertEqual(Decimal(str(payload)), Decimal(stored))
+                self.assertIs(type(payload), int if self.kind == "postgres" and "e" in stored.lower() and payload > 1 else kind)
+
+    def test_an_integer_with_more_digits_than_python_reads_is_a_decimal(self) -> None:  # G14
+        self.store_foreign("9" * 100_000, f"[{'-' + '7' * 5000}]")
+        first, second = self.payloads()
+        self.assertEqual(first, Decimal("9" * 100_000))
+        self.assertEqual(second, [Decimal("-" + "7" * 5000)])
+
+    def test_what_is_nested_deeper_than_python_recurses_comes_whole(self) -> None:
+        depth = 100_000 if self.kind == "sqlite" else 3_000  # the server has a limit of its own
+        self.store_foreign(nested(depth))
+        (payload,) = self.payloads()
+        self.assertEqual(innermost(payload), ["[{", 1.5, -7, True, None, {}])
+
+    def test_fractions_are_asked_for_as_decimals_however_deep_they_are(self) -> None:  # G14
+        self.store_foreign(nested(3_000))
+        store = self.open(parse_float=Decimal)
+        self.assertEqual(repr(innermost(store.query().event_records[0].payload)[1]), "Decimal('1.5')")
+
+
+class ForeignRowsOfSqlite(ForeignRowsCase):
+    """What jsonb does not hold."""
+
+    def test_what_is_no_value_of_python_is_corrupt_and_ends_a_stream(self) -> None:
+        for payload, message in {
+            "1e99999999999999999999": "exponent",
+            "[1.5, -1E-99999999999999999999]": "exponent",
+            "NaN": "JSON",
+        }.items():
+            with self.subTest(payload):
+                self.place = self.new_place()
+                self.reopen()
+                self.store_foreign(payload)
+                with self.assertRaisesRegex(factstr.Corrupt, message):
+                    self.store.query()
+                with self.assertRaisesRegex(factstr.Corrupt, message), log_held_back():
+                    self.store.stream_all_durable("name", self.never)
+                self.assertEqual(self.store.append([factstr.NewEvent("a", 1)]).first_sequence_number, 2)
+
+    def test_a_live_stream_that_meets_it_ends_and_says_so(self) -> None:  # G21
+        subscription = self.store.stream_all(self.never)
+        with self.assertLogs("factstr", "ERROR"):
+            subprocess.run([sys.executable, "-c", INSERT, self.place, "1e99999999999999999999"], check=True)
+            self.assertTrue(subscription.wait(WAIT_S))
+        self.assertIsInstance(subscription.error, factstr.Corrupt)
+
+    def never(self, batch: Batch) -> None:
+        self.fail(f"delivered {batch}")
+
+    def test_duplicate_keys_and_lone_surrogates_come_as_they_are(self) -> None:  # G14
+        self.store_foreign('{"a":1,"a":2}', '"\\ud800"', '"\\u0000"')
+        self.assertEqual(self.payloads(), [{"a": 2}, "\ud800", "\0"])
+
+
+if __name__ == "__main__":
+    unittest.main()

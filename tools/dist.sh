@@ -21,7 +21,7 @@ pack_npm() { # pack_npm NAME FILE...
 }
 node=bindings/node
 pack_npm factstr-node "$node/package.json" "$node/README.md" "$node/lib"
-pack_npm "$platform" "$node/npm/$platform/"* "$node/native/$platform/"* "$third_party"
+pack_npm "$platform" "$node/npm/$platform/"* "$node/native/$platform/"* "$node/lib" "$third_party"
 
 # Python
 tools/build-wheel.sh

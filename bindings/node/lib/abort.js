@@ -6,12 +6,8 @@ const { FactstrError, invalidArgument } = require('./errors.js');
 // One listener a signal, however many calls share it: Node warns of a leak at the eleventh.
 const callbacks = new WeakMap();
 
-/** The signal of an options argument, or undefined. */
-function signalOf(options) {
-  if (encode.isAbsent(options)) {
-    return undefined;
-  }
-  const { signal } = encode.object(options, 'options');
+/** The signal among options that were read, or undefined. */
+function signalOf({ signal }) {
   if (encode.isAbsent(signal)) {
     return undefined;
   }

@@ -1,6 +1,8 @@
 'use strict';
 
 const { FactstrError } = require('./errors.js');
+const { parse } = require('./numbers.js');
+const { cutPayloads } = require('./scan.js');
 
 // The stores are opened with "sequence_numbers": "string", so no sequence number ever passes through a double.
 function sequenceNumber(value) {
@@ -20,24 +22,27 @@ function withVersions(target, source, fields) {
   return target;
 }
 
-function records(parsed) {
-  for (const record of parsed) {
+/** What `recordsOf` finds in the text, with numbers as numbers.js reads them, or with each payload as its own text. */
+function parseRecords(text, rawPayloads, recordsOf) {
+  const cut = rawPayloads ? cutPayloads(text) : undefined;
+  const parsed = cut ? JSON.parse(cut.text) : parse(text);
+  for (const record of recordsOf(parsed)) {
     record.sequence_number = sequenceNumber(record.sequence_number);
+    if (cut) {
+      record.payload = cut.payloads[record.payload];
+    }
   }
   return parsed;
 }
 
 /** A delivered batch: EventRecord[]. */
-function batch(text) {
-  return records(JSON.parse(text));
+function batch(text, rawPayloads) {
+  return parseRecords(text, rawPayloads, (parsed) => parsed);
 }
 
-function queryResult(text) {
-  const parsed = JSON.parse(text);
-  return withVersions({ event_records: records(parsed.event_records) }, parsed, [
-    'last_returned_sequence_number',
-    'current_context_version',
-  ]);
+function queryResult(text, rawPayloads) {
+  const parsed = parseRecords(text, rawPayloads, ({ event_records }) => event_records);
+  return withVersions({ event_records: parsed.event_records }, parsed, ['last_returned_sequence_number', 'current_context_version']);
 }
 
 const appendResultFields = ['first_sequence_number', 'last_sequence_number', 'committed_count'];

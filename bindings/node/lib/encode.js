@@ -1,59 +1,17 @@
 'use strict';
 
 const { invalidArgument } = require('./errors.js');
+const { RawJson, write } = require('./payload.js');
 
 // Requests are written by hand from the fields that are known: other fields are ignored, undefined and null mean absent, and BigInt
 // becomes digits. What a value must look like is for the library to judge, which names the field; only what JSON would
-// silently turn into something else is caught here.
-
-/** JSON text that stands for itself where a payload or predicate is expected: for tests of what no JavaScript value can say. */
-class RawJson {
-  constructor(text) {
-    this.text = text;
-  }
-}
-
-function stringify(value, what) {
-  try {
-    return JSON.stringify(value);
-  } catch (cause) {
-    throw invalidArgument(`${what} cannot be written as JSON: ${cause?.message ?? cause}`, cause);
-  }
-}
-
-function refuseNonFinite(what) {
-  return (key, value) => {
-    if (typeof value === 'number' && !Number.isFinite(value)) {
-      throw invalidArgument(
-        `${what} holds ${value}${key === '' ? '' : ` in ${JSON.stringify(key)}`}, which JSON cannot say; use null or a string`,
-      );
-    }
-    return value;
-  };
-}
-
-function json(value, what) {
-  if (value instanceof RawJson) {
-    return value.text;
-  }
-  const text = stringify(value, what);
-  if (text === undefined) {
-    throw invalidArgument(
-      `${what} is missing: it must be a value that JSON can hold, and ${value === undefined ? 'undefined' : `a ${typeof value}`} is none`,
-    );
-  }
-  // JSON.stringify writes NaN and Infinity as null. Only a text with a null in it can hide one.
-  if (text.includes('null')) {
-    JSON.stringify(value, refuseNonFinite(what));
-  }
-  return text;
-}
+// silently turn into something else is caught here and in payload.js.
 
 function array(value, what) {
   if (!Array.isArray(value)) {
     throw invalidArgument(`${what} must be an array`);
   }
-  return value;
+  return Array.from(value); // a hole becomes undefined, which is looked at; map would leave it out
 }
 
 function object(value, what) {
@@ -79,7 +37,7 @@ function event(value, what) {
   if (typeof event_type !== 'string') {
     throw invalidArgument(`${what}.event_type must be a string`);
   }
-  return `{"event_type":${JSON.stringify(event_type)},"payload":${json(payload, `${what}.payload`)}}`;
+  return `{"event_type":${JSON.stringify(event_type)},"payload":${write(payload, `${what}.payload`)}}`;
 }
 
 function events(value) {
@@ -92,11 +50,13 @@ function filter(value, what) {
   const { event_types, payload_predicates } = object(value, what);
   const fields = [];
   if (!isAbsent(event_types)) {
-    fields.push(`"event_types":${stringify(array(event_types, `${what}.event_types`), `${what}.event_types`)}`);
+    const name = `${what}.event_types`;
+    const texts = array(event_types, name).map((type, i) => JSON.stringify(string(type, `${name}[${i}]`)));
+    fields.push(`"event_types":[${texts.join(',')}]`);
   }
   if (!isAbsent(payload_predicates)) {
     const name = `${what}.payload_predicates`;
-    const texts = array(payload_predicates, name).map((predicate, i) => json(predicate, `${name}[${i}]`));
+    const texts = array(payload_predicates, name).map((predicate, i) => write(predicate, `${name}[${i}]`));
     fields.push(`"payload_predicates":[${texts.join(',')}]`);
   }
   return `{${fields.join(',')}}`;
@@ -149,17 +109,38 @@ function wholeNumber(value, what) {
   return value;
 }
 
-// Every other option is a whole number.
+function boolean(value, what) {
+  if (typeof value !== 'boolean') {
+    throw invalidArgument(`${what} must be true or false`);
+  }
+  return value;
+}
+
+// Every other option of the library is a whole number.
 const textFields = new Set(['application_name', 'direct_url', 'schema']);
 
-/** Named options to the library's fields; `known` maps one to the other. A misspelt option is refused: it would do nothing. */
+// Options that the library does not know: this package acts on them.
+const OURS = Symbol('of this package');
+
+function refuseUnknown(value, what, names) {
+  for (const name of Object.keys(object(value, what))) {
+    if (!names.includes(name)) {
+      throw invalidArgument(`${what}.${name} is unknown; there are ${names.join(', ')}`);
+    }
+  }
+  return value;
+}
+
+/** An options argument, {} when it is absent. A misspelt option is refused: it would do nothing. */
+function options(value, names) {
+  return isAbsent(value) ? {} : refuseUnknown(value, 'options', names);
+}
+
+/** Named options to the library's fields; `known` maps one to the other. */
 function settings(value, what, known) {
   const fields = {};
-  for (const [name, setting] of Object.entries(object(value, what))) {
-    if (!Object.hasOwn(known, name)) {
-      throw invalidArgument(`${what}.${name} is unknown; there are ${Object.keys(known).join(', ')}`);
-    }
-    if (!isAbsent(setting)) {
+  for (const [name, setting] of Object.entries(refuseUnknown(value, what, Object.keys(known)))) {
+    if (!isAbsent(setting) && known[name] !== OURS) {
       const read = textFields.has(known[name]) ? string : wholeNumber;
       fields[known[name]] = read(setting, `${what}.${name}`);
     }
@@ -174,6 +155,7 @@ const storeOptionNames = {
   batchEventsMax: 'batch_events_max',
   batchBytesMax: 'batch_bytes_max',
   resultBytesMax: 'result_bytes_max',
+  rawPayloads: OURS,
 };
 
 const sqliteOptionNames = {
@@ -193,18 +175,21 @@ const postgresOptionNames = {
   pollIntervalMs: 'poll_interval_ms',
 };
 
+/** The options of a store as the library takes them. */
 function storeOptions(value, known) {
   const fields = isAbsent(value) ? {} : settings(value, 'options', known);
   return JSON.stringify({ ...fields, sequence_numbers: 'string' });
 }
 
-/** The options of an opening that does not block: `signal` among them is not the library's. */
+/** Of an opening that does not block: there may be a signal among them. */
 function openOptions(value, known) {
-  if (isAbsent(value)) {
-    return storeOptions(value, known);
-  }
-  const { signal, ...options } = object(value, 'options');
-  return storeOptions(options, known);
+  return storeOptions(value, { ...known, signal: OURS });
+}
+
+/** The options of a store that this package acts on. */
+function ownOptions(value) {
+  const { rawPayloads } = value ?? {};
+  return { rawPayloads: isAbsent(rawPayloads) ? false : boolean(rawPayloads, 'options.rawPayloads') };
 }
 
 function configuration(value) {
@@ -252,6 +237,8 @@ module.exports = {
   isAbsent,
   object,
   openOptions,
+  options,
+  ownOptions,
   postgresOptionNames,
   query,
   registration,

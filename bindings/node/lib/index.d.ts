@@ -2,43 +2,50 @@
 /// <reference lib="esnext.disposable" />
 
 /** A fact to append. */
-export interface NewEvent {
+export interface NewEvent<Payload = unknown> {
   event_type: string;
-  /** Any value that JSON can hold. NaN, Infinity, BigInt, functions and undefined are refused, not turned into null. */
-  payload: any;
+  /**
+   * Any value that JSON can hold; a BigInt is written as the integer it is. What JSON.stringify would silently turn into something else is
+   * refused: NaN, Infinity, undefined in arrays, functions, symbols, Map, Set, Error, typed arrays, instances without properties of their own.
+   */
+  payload: Payload;
 }
 
 /** A stored fact. */
-export interface EventRecord {
+export interface EventRecord<Payload = unknown> {
   sequence_number: bigint;
   /** When it was recorded: `YYYY-MM-DDTHH:MM:SS.ffffffZ`. Not the ordering key; `sequence_number` is. */
   occurred_at: string;
   event_type: string;
-  payload: any;
+  /**
+   * Integers that no Number is written like come as BigInt, such as 9007199254740993n. Another number that no Number is written like fails the
+   * reading with `InvalidState`; with the option `rawPayloads` the payload is its JSON text.
+   */
+  payload: Payload;
 }
 
 /** Matches an event of one of the types AND with one of the predicates. An absent field does not constrain; an empty array matches nothing. */
 export interface EventFilter {
-  event_types?: string[] | null;
-  /** Recursive subsets: objects by subset, arrays by containment, scalars by equality (numbers by exact value). */
-  payload_predicates?: any[] | null;
+  event_types?: string[] | null | undefined;
+  /** Recursive subsets: objects by subset, arrays by containment, scalars by equality (numbers by exact value; BigInt too). */
+  payload_predicates?: unknown[] | null | undefined;
 }
 
 export interface EventQuery {
   /** Alternatives. Absent or empty: all events. */
-  filters?: EventFilter[] | null;
+  filters?: EventFilter[] | null | undefined;
   /** Exclusive read cursor: only rows above it are returned. Ignored by contexts and streams. */
-  min_sequence_number?: bigint | null;
+  min_sequence_number?: bigint | null | undefined;
   /** At most so many rows, the lowest sequence numbers first. */
-  limit?: number | bigint | null;
+  limit?: number | bigint | null | undefined;
 }
 
-export interface QueryResult {
-  event_records: EventRecord[];
+export interface QueryResult<Payload = unknown> {
+  event_records: EventRecord<Payload>[];
   /** The highest sequence number among the returned rows; absent when there are none. */
-  last_returned_sequence_number?: bigint;
+  last_returned_sequence_number?: bigint | null | undefined;
   /** The highest sequence number in the whole matching context, whatever the cursor and limit; absent when nothing matches. */
-  current_context_version?: bigint;
+  current_context_version?: bigint | null | undefined;
 }
 
 export interface AppendResult {
@@ -48,14 +55,14 @@ export interface AppendResult {
 }
 
 export interface ConditionalAppendConflict {
-  expected_context_version?: bigint;
-  actual_context_version?: bigint;
+  expected_context_version?: bigint | null | undefined;
+  actual_context_version?: bigint | null | undefined;
 }
 
 /** Exactly one of the two is present. */
 export interface AppendIfResult {
-  append_result?: AppendResult;
-  conflict?: ConditionalAppendConflict;
+  append_result?: AppendResult | null | undefined;
+  conflict?: ConditionalAppendConflict | null | undefined;
 }
 
 export interface DurableStream {
@@ -65,9 +72,10 @@ export interface DurableStream {
 
 /**
  * Gets the matching events of one committed batch. Throwing, rejecting or answering `false` (also by a promise) is a failure. The next batch comes when this one
- * is handled. Every method of the store may be called inside.
+ * is handled. Every method of the store may be called inside. A handler may name the payloads that it expects, which nothing checks.
  */
-export type StreamHandler = (events: EventRecord[]) => unknown;
+export type EventStreamHandle<Payload = unknown> = { handle(events: EventRecord<Payload>[]): unknown }['handle'];
+export type StreamHandler<Payload = unknown> = EventStreamHandle<Payload>;
 
 export type FactstrErrorCode =
   | 'EmptyAppend'
@@ -99,10 +107,10 @@ export declare class FactstrError extends Error {
   readonly name: 'FactstrError';
   readonly code: FactstrErrorCode;
   /** Of a BackendFailure. */
-  readonly reason?: 'missing_path' | 'permission' | 'disk_full' | 'connection' | 'io' | 'other';
-  readonly store?: string;
-  readonly operation?: string;
-  readonly conflict?: ConditionalAppendConflict;
+  readonly reason?: 'missing_path' | 'permission' | 'disk_full' | 'connection' | 'io' | 'other' | undefined;
+  readonly store?: string | undefined;
+  readonly operation?: string | undefined;
+  readonly conflict?: ConditionalAppendConflict | undefined;
   /** What the handler threw (HandlerFailed), or the reason of the signal (Cancelled). */
   readonly cause?: unknown;
 }
@@ -110,7 +118,7 @@ export declare class FactstrError extends Error {
 /** The part of an AbortSignal that is used. */
 export interface AbortSignalLike {
   readonly aborted: boolean;
-  readonly reason?: any;
+  readonly reason?: unknown;
   addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void;
   removeEventListener(type: 'abort', listener: () => void): void;
 }
@@ -120,14 +128,14 @@ export interface RequestOptions {
    * Aborting rejects a request that still waits with `Cancelled`: nothing was written. One that the store has begun goes on and settles as it
    * ends.
    */
-  signal?: AbortSignalLike | null;
+  signal?: AbortSignalLike | null | undefined;
 }
 
 export interface StreamOptions {
   /** Aborting unsubscribes; during the replay of a durable stream the registration rejects with `Cancelled`. */
-  signal?: AbortSignalLike | null;
+  signal?: AbortSignalLike | null | undefined;
   /** Told what a handler threw or rejected with. Without it a failing handler of a live stream goes unnoticed. */
-  onError?: ((failure: unknown) => void) | null;
+  onError?: ((failure: unknown) => void) | null | undefined;
 }
 
 /** Where a stream stands. */
@@ -149,11 +157,11 @@ export interface DurableStreamOptions extends StreamOptions {
    * Called about once a second during the replay, never after the promise has settled. Aborting the signal in it gives the replay up. What it throws is an
    * uncaught exception, as in every callback of a timer, and leaves the stream as it is.
    */
-  onProgress?: ((progress: StreamProgress) => void) | null;
+  onProgress?: ((progress: StreamProgress) => void) | null | undefined;
   /** Redelivers a failed batch instead of ending the stream. Default: no attempt; delays from 100 ms doubling to 10 s. */
-  retry?: { maxAttempts?: number; delayMs?: number; delayMaxMs?: number } | null;
+  retry?: { maxAttempts?: number | undefined; delayMs?: number | undefined; delayMaxMs?: number | undefined } | null | undefined;
   /** How often the cursor is stored at least. Default: each 1,000 batches or 100 ms. */
-  cursorEvery?: { batches?: number; ms?: number } | null;
+  cursorEvery?: { batches?: number | undefined; ms?: number | undefined } | null | undefined;
 }
 
 /** An open stream. It keeps the process running until it is unsubscribed or `unref()` was called. */
@@ -177,83 +185,91 @@ export declare class EventStreamSubscription {
 
 export interface StoreOptions {
   /** How long close() waits at most. Default 5,000. */
-  closeTimeoutMs?: number;
+  closeTimeoutMs?: number | undefined;
   /** How long an append waits for room in a full queue before `Busy`. Default 5,000. */
-  queueTimeoutMs?: number;
+  queueTimeoutMs?: number | undefined;
   /** Default 16 MiB. */
-  payloadBytesMax?: number;
+  payloadBytesMax?: number | undefined;
   /** Default 10,000. */
-  batchEventsMax?: number;
+  batchEventsMax?: number | undefined;
   /** Default 64 MiB. */
-  batchBytesMax?: number;
+  batchBytesMax?: number | undefined;
   /** Default 256 MiB. */
-  resultBytesMax?: number;
+  resultBytesMax?: number | undefined;
+  /** Gives payloads as their JSON text, for numbers that neither Number nor BigInt can hold, and for parsers of your own. Default false. */
+  rawPayloads?: boolean | undefined;
 }
 
 export interface SqliteStoreOptions extends StoreOptions {
   /** How long a write waits for other processes before `Busy`. Default 5,000. */
-  busyTimeoutMs?: number;
+  busyTimeoutMs?: number | undefined;
 }
 
 export interface PostgresStoreOptions extends StoreOptions {
   /** Holds the tables; created when it does not exist. Default: the current schema of the connection. */
-  schema?: string;
+  schema?: string | undefined;
   /** How the server lists the connections. Default: what the URL says, else 'factstr'. */
-  applicationName?: string;
+  applicationName?: string | undefined;
   /** A URL past a pooler in transaction mode, for the connections that hold durable names and listen. Default: the store's URL. */
-  directUrl?: string;
+  directUrl?: string | undefined;
   /** How many connections read at most. Default 4. One more appends, and two serve open streams. */
-  connectionsMax?: number;
+  connectionsMax?: number | undefined;
   /** How long one attempt to connect takes at most. Default 5,000. */
-  connectTimeoutMs?: number;
+  connectTimeoutMs?: number | undefined;
   /** How long a write waits for other processes before `Busy`. Default 5,000. */
-  lockTimeoutMs?: number;
+  lockTimeoutMs?: number | undefined;
   /** How long the server may take to answer a commit before the connection counts as lost. Default 30,000. */
-  responseTimeoutMs?: number;
+  responseTimeoutMs?: number | undefined;
   /** How often the log is looked at while streams are open, should a notification get lost. Default 250. */
-  pollIntervalMs?: number;
+  pollIntervalMs?: number | undefined;
 }
 
 export interface OpenOptions {
   /** Aborting gives the opening up: it rejects with `Cancelled`, and no store is left open. What was created until then, such as a file or tables, stays. */
-  signal?: AbortSignalLike | null;
+  signal?: AbortSignalLike | null | undefined;
 }
 
-export interface PostgresBootstrapTarget {
+export interface FactstrPostgresBootstrapOptions {
   /** The server, and a database that exists on it: the other one is created from there. */
   serverUrl: string;
   /** `[A-Za-z_][A-Za-z0-9_]*`, at most 63 bytes. */
   databaseName: string;
 }
+export type PostgresBootstrapTarget = FactstrPostgresBootstrapOptions;
 
-/** What every store can do. Sync methods throw a FactstrError, the others reject with one. */
-interface Store {
+/** What every store can do; `Payload` is what the program takes its payloads for, nothing checks it. Sync methods throw a FactstrError, the others reject with one. */
+interface Store<Payload> {
   /** Returns after the batch is as durable as the store promises. */
-  append(events: NewEvent[]): AppendResult;
-  query(query?: EventQuery | null): QueryResult;
+  append(events: readonly NewEvent<Payload>[]): AppendResult;
+  query(query?: EventQuery | null): QueryResult<Payload>;
   /**
    * Appends only if the context version of `query` equals `expected`; null or undefined expects that no event matches. A conflict is an answer, and then nothing
    * happened. A Number is refused: it cannot hold every sequence number.
    */
-  appendIf(events: NewEvent[], query: EventQuery, expected?: bigint | null): AppendIfResult;
+  appendIf(events: readonly NewEvent<Payload>[], query: EventQuery, expected?: bigint | null): AppendIfResult;
 
-  appendAsync(events: NewEvent[], options?: RequestOptions | null): Promise<AppendResult>;
-  queryAsync(query?: EventQuery | null, options?: RequestOptions | null): Promise<QueryResult>;
-  appendIfAsync(events: NewEvent[], query: EventQuery, expected?: bigint | null, options?: RequestOptions | null): Promise<AppendIfResult>;
+  appendAsync(events: readonly NewEvent<Payload>[], options?: RequestOptions | null): Promise<AppendResult>;
+  queryAsync(query?: EventQuery | null, options?: RequestOptions | null): Promise<QueryResult<Payload>>;
+  appendIfAsync(
+    events: readonly NewEvent<Payload>[],
+    query: EventQuery,
+    expected?: bigint | null,
+    options?: RequestOptions | null,
+  ): Promise<AppendIfResult>;
 
   /** Sees every batch committed after it returned. */
-  streamAll(handle: StreamHandler, options?: StreamOptions | null): EventStreamSubscription;
-  streamTo(query: EventQuery, handle: StreamHandler, options?: StreamOptions | null): EventStreamSubscription;
+  streamAll(handle: EventStreamHandle<Payload>, options?: StreamOptions | null): EventStreamSubscription;
+  streamTo(query: EventQuery, handle: EventStreamHandle<Payload>, options?: StreamOptions | null): EventStreamSubscription;
   /** Resolves when everything committed before has been handled; goes on live. Starts after the stored cursor of the name. */
   streamAllDurable(
     durableStream: DurableStream,
-    handle: StreamHandler,
+    handle: EventStreamHandle<Payload>,
     options?: DurableStreamOptions | null,
   ): Promise<EventStreamSubscription>;
   streamToDurable(
     durableStream: DurableStream,
     query: EventQuery,
-    handle: StreamHandler,
+    handle: EventStreamHandle<Payload>,
     options?: DurableStreamOptions | null,
   ): Promise<EventStreamSubscription>;
 
@@ -265,46 +281,52 @@ interface Store {
 }
 
 /** Facts in memory, for the life of the instance. */
-export declare class FactstrMemoryStore {
+export declare class FactstrMemoryStore<Payload = unknown> {
   constructor(options?: StoreOptions | null);
 }
-export interface FactstrMemoryStore extends Store {}
+export interface FactstrMemoryStore<Payload = unknown> extends Store<Payload> {}
 
 /** Facts in a SQLite database, created when it does not exist. */
-export declare class FactstrSqliteStore {
+export declare class FactstrSqliteStore<Payload = unknown> {
   /** @param path file system path; '' and ':memory:' are refused */
   constructor(path: string, options?: SqliteStoreOptions | null);
   /** The same without blocking the event loop, which the lock of another program could do. */
-  static open(path: string, options?: (SqliteStoreOptions & OpenOptions) | null): Promise<FactstrSqliteStore>;
+  static open<Payload = unknown>(path: string, options?: (SqliteStoreOptions & OpenOptions) | null): Promise<FactstrSqliteStore<Payload>>;
 }
-export interface FactstrSqliteStore extends Store {}
+export interface FactstrSqliteStore<Payload = unknown> extends Store<Payload> {}
 
 /**
  * Facts in a PostgreSQL database, shared by many processes and hosts. The constructor and `bootstrap` block the thread for as long as connecting takes; `open` and
  * `bootstrapAsync` do not. A server that is lost later is connected to again. No message holds the password or the URL.
  */
-export declare class FactstrPostgresStore {
+export declare class FactstrPostgresStore<Payload = unknown> {
   /**
    * Opens a database that exists, and creates what is missing in it.
    * @param url `postgres://user:password@host:5432/database?sslmode=require`, or keywords: `host=... dbname=...`
    */
   constructor(url: string, options?: PostgresStoreOptions | null);
   /** The same without blocking the event loop. */
-  static open(url: string, options?: (PostgresStoreOptions & OpenOptions) | null): Promise<FactstrPostgresStore>;
-  /** Creates the database when it does not exist, and opens it. Several processes may do so at once. */
-  static bootstrap(target: PostgresBootstrapTarget, options?: PostgresStoreOptions | null): FactstrPostgresStore;
-  /** The same without blocking the event loop. */
-  static bootstrapAsync(
-    target: PostgresBootstrapTarget,
+  static open<Payload = unknown>(
+    url: string,
     options?: (PostgresStoreOptions & OpenOptions) | null,
-  ): Promise<FactstrPostgresStore>;
+  ): Promise<FactstrPostgresStore<Payload>>;
+  /** Creates the database when it does not exist, and opens it. Several processes may do so at once. */
+  static bootstrap<Payload = unknown>(
+    target: FactstrPostgresBootstrapOptions,
+    options?: PostgresStoreOptions | null,
+  ): FactstrPostgresStore<Payload>;
+  /** The same without blocking the event loop. */
+  static bootstrapAsync<Payload = unknown>(
+    target: FactstrPostgresBootstrapOptions,
+    options?: (PostgresStoreOptions & OpenOptions) | null,
+  ): Promise<FactstrPostgresStore<Payload>>;
 }
-export interface FactstrPostgresStore extends Store {}
+export interface FactstrPostgresStore<Payload = unknown> extends Store<Payload> {}
 
 /** Settings of the whole process, to be made before the first store is opened. */
 export declare function configure(settings: {
   /** A soft limit on the memory of the library's runtime. */
-  memoryLimitBytes?: number;
+  memoryLimitBytes?: number | undefined;
   /** How many processors the library uses at most. */
-  processorsMax?: number;
+  processorsMax?: number | undefined;
 }): void;

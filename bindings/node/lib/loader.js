@@ -5,7 +5,9 @@ const { version } = require('../package.json');
 // One literal require a platform, so that bundlers can follow it.
 const platforms = {
   'linux-x64-gnu': {
-    fromPackage: () => require('@factstr/factstr-node-linux-x64-gnu'),
+    fromPackage: () => require('@factstr/factstr-node-linux-x64-gnu/factstr_node.node'),
+    // This code is in the platform package too, which can be loaded by itself.
+    fromHere: () => require('../factstr_node.node'),
     // In a checkout of the repository the build puts the addon here.
     fromCheckout: () => require('../native/linux-x64-gnu/factstr_node.node'),
   },
@@ -75,8 +77,8 @@ function load() {
   const name = platformName();
   const failures = [];
   if (Object.hasOwn(platforms, name)) {
-    const { fromPackage, fromCheckout } = platforms[name];
-    for (const source of [fromPackage, fromCheckout]) {
+    const { fromPackage, fromHere, fromCheckout } = platforms[name];
+    for (const source of [fromPackage, fromHere, fromCheckout]) {
       try {
         return check(source());
       } catch (failure) {

@@ -18,12 +18,18 @@ const dropped = new FinalizationRegistry((handle) => {
   }
 });
 
+function requestSignal(options) {
+  return signalOf(encode.options(options, ['signal']));
+}
+
 /** What every store can do. The stores differ only in how they are opened. */
 class Store {
   #handle;
+  #rawPayloads;
 
-  constructor(handle) {
+  constructor(handle, { rawPayloads }) {
     this.#handle = handle;
+    this.#rawPayloads = rawPayloads;
     dropped.register(this, handle, this);
   }
 
@@ -34,12 +40,19 @@ class Store {
     return this.#handle;
   }
 
+  /** What streams are opened on. */
+  get #source() {
+    return { store: this, handle: this.#open, rawPayloads: this.#rawPayloads };
+  }
+
+  #decodeResult = (text) => decode.queryResult(text, this.#rawPayloads);
+
   append(events) {
     return decode.appendResult(native.append(this.#open, encode.events(events)));
   }
 
   query(query) {
-    return decode.queryResult(native.query(this.#open, encode.query(query)));
+    return this.#decodeResult(native.query(this.#open, encode.query(query)));
   }
 
   appendIf(events, query, expected) {
@@ -51,13 +64,13 @@ class Store {
   async appendAsync(events, options) {
     const handle = this.#open;
     const text = encode.events(events);
-    return submit(this, handle, signalOf(options), (tag) => native.appendSubmit(handle, text, tag), decode.appendResult);
+    return submit(this, handle, requestSignal(options), (tag) => native.appendSubmit(handle, text, tag), decode.appendResult);
   }
 
   async queryAsync(query, options) {
     const handle = this.#open;
     const text = encode.query(query);
-    return submit(this, handle, signalOf(options), (tag) => native.querySubmit(handle, text, tag), decode.queryResult);
+    return submit(this, handle, requestSignal(options), (tag) => native.querySubmit(handle, text, tag), this.#decodeResult);
   }
 
   async appendIfAsync(events, query, expected, options) {
@@ -68,26 +81,26 @@ class Store {
     return submit(
       this,
       handle,
-      signalOf(options),
+      requestSignal(options),
       (tag) => native.appendIfSubmit(handle, eventsText, queryText, version, tag),
       decode.appendIfResult,
     );
   }
 
   streamAll(handle, options) {
-    return openLive(this, this.#open, undefined, handle, options);
+    return openLive(this.#source, undefined, handle, options);
   }
 
   streamTo(query, handle, options) {
-    return openLive(this, this.#open, query, handle, options);
+    return openLive(this.#source, query, handle, options);
   }
 
   async streamAllDurable(durableStream, handle, options) {
-    return openDurable(this, this.#open, durableStream, undefined, handle, options);
+    return openDurable(this.#source, durableStream, undefined, handle, options);
   }
 
   async streamToDurable(durableStream, query, handle, options) {
-    return openDurable(this, this.#open, durableStream, query, handle, options);
+    return openDurable(this.#source, durableStream, query, handle, options);
   }
 
   close() {
@@ -115,24 +128,33 @@ if (Symbol.asyncDispose !== undefined) {
 }
 
 // A constructor would open once more: these stores are made of the handle that there is.
-function storeOf(kind) {
-  return (handle) => Reflect.construct(Store, [handle], kind);
+function storeOf(kind, options) {
+  const own = encode.ownOptions(options);
+  return (handle) => Reflect.construct(Store, [handle, own], kind);
+}
+
+/** Opens without blocking. `texts` are what the library opens by: the last one is made of the options. */
+function openLater(kind, options, submitOpening, texts) {
+  const wrap = storeOf(kind, options);
+  return open(signalOf(options ?? {}), (tag) => submitOpening(...texts, tag), wrap);
 }
 
 class FactstrMemoryStore extends Store {
   constructor(options) {
-    super(native.openMemory(encode.storeOptions(options, encode.storeOptionNames)));
+    const own = encode.ownOptions(options);
+    super(native.openMemory(encode.storeOptions(options, encode.storeOptionNames)), own);
   }
 }
 
 class FactstrSqliteStore extends Store {
   constructor(path, options) {
-    super(native.openSqlite(encode.string(path, 'path'), encode.storeOptions(options, encode.sqliteOptionNames)));
+    const own = encode.ownOptions(options);
+    super(native.openSqlite(encode.string(path, 'path'), encode.storeOptions(options, encode.sqliteOptionNames)), own);
   }
 
   static async open(path, options) {
     const texts = [encode.string(path, 'path'), encode.openOptions(options, encode.sqliteOptionNames)];
-    return open(signalOf(options), (tag) => native.openSqliteSubmit(...texts, tag), storeOf(FactstrSqliteStore));
+    return openLater(FactstrSqliteStore, options, native.openSqliteSubmit, texts);
   }
 }
 
@@ -145,22 +167,24 @@ function bootstrapTexts(target) {
 
 class FactstrPostgresStore extends Store {
   constructor(url, options) {
-    super(native.openPostgres(encode.string(url, 'url'), encode.storeOptions(options, encode.postgresOptionNames)));
+    const own = encode.ownOptions(options);
+    super(native.openPostgres(encode.string(url, 'url'), encode.storeOptions(options, encode.postgresOptionNames)), own);
   }
 
   static async open(url, options) {
     const texts = [encode.string(url, 'url'), encode.openOptions(options, encode.postgresOptionNames)];
-    return open(signalOf(options), (tag) => native.openPostgresSubmit(...texts, tag), storeOf(FactstrPostgresStore));
+    return openLater(FactstrPostgresStore, options, native.openPostgresSubmit, texts);
   }
 
   static bootstrap(target, options) {
     const texts = [...bootstrapTexts(target), encode.storeOptions(options, encode.postgresOptionNames)];
-    return storeOf(FactstrPostgresStore)(native.bootstrapPostgres(...texts));
+    const wrap = storeOf(FactstrPostgresStore, options);
+    return wrap(native.bootstrapPostgres(...texts));
   }
 
   static async bootstrapAsync(target, options) {
     const texts = [...bootstrapTexts(target), encode.openOptions(options, encode.postgresOptionNames)];
-    return open(signalOf(options), (tag) => native.bootstrapPostgresSubmit(...texts, tag), storeOf(FactstrPostgresStore));
+    return openLater(FactstrPostgresStore, options, native.bootstrapPostgresSubmit, texts);
   }
 }
 

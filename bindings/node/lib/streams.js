@@ -36,6 +36,7 @@ function describe(failure) {
 class Stream {
   #handle; // undefined before it is opened and after it was closed
   #handler;
+  #rawPayloads;
   #onError;
   #signal;
   #ignoreAbort;
@@ -47,10 +48,11 @@ class Stream {
   #running = false; // an asynchronous handler has not settled yet
   #holdsLoop = false;
   #failure; // what the handler threw last
+  #unreadable; // why a batch could not be given to the handler, which ended the stream
   #stopWatching; // while onProgress is called
   #lastProgress; // text, for when the library does not know the stream any more
 
-  constructor(store, handler, options) {
+  constructor({ store, rawPayloads }, handler, options) {
     if (typeof handler !== 'function') {
       throw invalidArgument('handle must be a function');
     }
@@ -59,6 +61,7 @@ class Stream {
       throw invalidArgument('options.onError must be a function');
     }
     this.store = store;
+    this.#rawPayloads = rawPayloads;
     this.#handler = handler;
     this.#onError = onError;
     this.#signal = signalOf(options);
@@ -128,10 +131,19 @@ class Stream {
     if (this.#unsubscribed) {
       return;
     }
+    let events;
+    try {
+      events = decode.batch(text, this.#rawPayloads);
+    } catch (error) {
+      // No failure of the handler: trying again would not help, and going on would leave facts out.
+      this.#unreadable = error;
+      this.unsubscribe();
+      return;
+    }
     let outcome;
     try {
       const handler = this.#handler;
-      outcome = handler(decode.batch(text));
+      outcome = handler(events);
       if (typeof outcome?.then === 'function') {
         outcome = Promise.resolve(outcome);
       }
@@ -217,8 +229,8 @@ class Stream {
 
   #endError() {
     const { status, text } = this.#end;
-    if (status === OK) {
-      return undefined;
+    if (status === OK || this.#unreadable !== undefined) {
+      return this.#unreadable;
     }
     const error = makeError(status, text);
     if (error.code === 'HandlerFailed' && this.#failure !== undefined) {
@@ -280,24 +292,29 @@ if (Symbol.asyncDispose !== undefined) {
   };
 }
 
-function open(store, handle, registrationOf, handler, options) {
-  const given = encode.isAbsent(options) ? {} : encode.object(options, 'options');
-  const stream = new Stream(store, handler, given);
-  stream.open(handle, registrationOf(given));
+const liveOptions = ['signal', 'onError'];
+const durableOptions = [...liveOptions, 'onProgress', 'retry', 'cursorEvery'];
+
+/** Opens a stream on `source`, the { store, handle, rawPayloads } of a store. */
+function open(source, registration, handler, options) {
+  const stream = new Stream(source, handler, options);
+  stream.open(source.handle, registration);
   return { stream, subscription: new EventStreamSubscription(fromThisFile, stream) };
 }
 
-function openLive(store, handle, query, handler, options) {
-  const { subscription } = open(store, handle, () => encode.registration(query, undefined, {}), handler, options);
+function openLive(source, query, handler, options) {
+  const given = encode.options(options, liveOptions);
+  const { subscription } = open(source, encode.registration(query, undefined, {}), handler, given);
   return subscription;
 }
 
-async function openDurable(store, handle, durable, query, handler, options) {
-  const onProgress = encode.isAbsent(options) ? undefined : encode.object(options, 'options').onProgress;
+async function openDurable(source, durable, query, handler, options) {
+  const given = encode.options(options, durableOptions);
+  const { onProgress } = given;
   if (!encode.isAbsent(onProgress) && typeof onProgress !== 'function') {
     throw invalidArgument('options.onProgress must be a function');
   }
-  const { stream, subscription } = open(store, handle, (given) => encode.registration(query, durable, given), handler, options);
+  const { stream, subscription } = open(source, encode.registration(query, durable, given), handler, given);
   if (onProgress) {
     stream.watchReplay(onProgress);
   }

@@ -21,7 +21,10 @@ eachStore('append', (open) => {
   test('an empty append is EmptyAppend and consumes no number', (t) => {
     // G2 G4
     const store = open(t);
-    assert.throws(() => store.append([]), withCode('EmptyAppend'));
+    assert.throws(
+      () => store.append([]),
+      withCode('EmptyAppend', ({ message }) => /^EmptyAppend: \w/.test(message)),
+    );
     assert.equal(store.append(facts('a')).first_sequence_number, 1n);
   });
 

@@ -38,7 +38,7 @@ const badEvents = [
   ['a number where the type belongs', event(1, 5), 'event_type'],
   ['an event without a payload', [{ event_type: 'a' }], 'payload'],
   ['a payload that is a function', event(() => {}), 'payload'],
-  ['a BigInt in a payload', event({ n: 1n }), 'payload'],
+  ['a BigInt beyond the range of a float', event({ n: 10n ** 400n }), 'payload'],
   ['NaN in a payload', event({ n: NaN }), 'NaN'],
   ['an infinite payload', event(-Infinity), 'Infinity'],
   ['a circular payload', event(circular), 'payload'],
@@ -172,6 +172,14 @@ eachStore('bad input', (open) => {
         ['signal', () => store.streamAll(handle, { signal: {} })],
         ['signal', () => store.streamAll(handle, { signal: { aborted: false, addEventListener() {} } })],
         ['onError', () => store.streamAll(handle, { onError: 'log' })],
+        ['options.onerror', () => store.streamAll(handle, { onerror: () => {} })],
+        ['options.retry', () => store.streamTo({}, handle, { retry: { maxAttempts: 3 } })],
+        ['options.onprogress', () => store.streamAllDurable({ name: 'model' }, handle, { onprogress: () => {} })],
+        ['options.signals', () => store.streamToDurable({ name: 'model' }, {}, handle, { signals: null })],
+        ['options', () => store.streamAll(handle, 5)],
+        ['options.timeoutMs', () => store.appendAsync(facts('a'), { timeoutMs: 5 })],
+        ['options.Signal', () => store.queryAsync({}, { Signal: undefined })],
+        ['options.signall', () => store.appendIfAsync(facts('a'), {}, null, { signall: null })],
       ].map(([word, call]) => assert.rejects(async () => call(), naming(word), String(call))),
     );
   });
@@ -247,6 +255,8 @@ test('options that are misspelt or no whole number are refused', () => {
   assert.throws(() => new FactstrMemoryStore({ closeTimeoutMs: '5' }), naming('closeTimeoutMs'));
   assert.throws(() => new FactstrMemoryStore({ closeTimeoutMs: -1 }), naming('closeTimeoutMs'));
   assert.throws(() => new FactstrMemoryStore(5), naming('options'));
+  assert.throws(() => new FactstrMemoryStore({ signal: null }), naming('options.signal'));
+  assert.throws(() => new FactstrMemoryStore({ rawPayloads: 'yes' }), naming('options.rawPayloads'));
 });
 
 test('options of a PostgreSQL store that are misspelt or of the wrong type are refused before anything connects', () => {

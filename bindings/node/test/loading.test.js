@@ -18,7 +18,7 @@ const root = path.join(__dirname, '..');
 const manifest = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
 const version = fs.readFileSync(path.join(root, '../../VERSION'), 'utf8').trim();
 
-test('import and require give the same classes, and nothing else is exported', async () => {
+test('import, also by default, and require give the same classes, and nothing else is exported', async () => {
   const module = await import('../lib/index.mjs');
   assert.deepEqual(Object.keys(module).sort(), [
     'EventStreamSubscription',
@@ -27,9 +27,10 @@ test('import and require give the same classes, and nothing else is exported', a
     'FactstrPostgresStore',
     'FactstrSqliteStore',
     'configure',
+    'default',
   ]);
   for (const [name, value] of Object.entries(module)) {
-    assert.equal(commonjs[name], value, name);
+    assert.equal(name === 'default' ? commonjs : commonjs[name], value, name);
   }
 });
 
@@ -89,22 +90,43 @@ test('a package without its native part says how to install it', (t) => {
   assert.match(stderr, /@factstr\/factstr-node-linux-x64-gnu is not installed[^]*--include=optional/);
 });
 
+/** The packages as npm lays them out, without the checkout. */
+function installed(t, ...packages) {
+  const made = folder(t);
+  const scope = path.join(made, 'node_modules/@factstr');
+  for (const name of packages) {
+    const to = path.join(scope, name);
+    fs.cpSync(path.join(root, 'lib'), path.join(to, 'lib'), { recursive: true });
+    if (name === 'factstr-node') {
+      fs.copyFileSync(path.join(root, 'package.json'), path.join(to, 'package.json'));
+    } else {
+      fs.cpSync(path.join(root, 'npm/linux-x64-gnu'), to, { recursive: true });
+      fs.cpSync(path.join(root, 'native/linux-x64-gnu'), to, { recursive: true });
+    }
+  }
+  return made;
+}
+
+function prints(cwd, program, expected) {
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { cwd, encoding: 'utf8' });
+  assert.equal(stdout, expected, stderr);
+}
+
 test('the platform package is found beside the main package, without the checkout', (t) => {
-  const modules = path.join(folder(t), 'node_modules/@factstr');
-  const main = path.join(modules, 'factstr-node');
-  const platform = path.join(modules, 'factstr-node-linux-x64-gnu');
-  fs.cpSync(path.join(root, 'lib'), path.join(main, 'lib'), { recursive: true });
-  fs.copyFileSync(path.join(root, 'package.json'), path.join(main, 'package.json'));
-  fs.cpSync(path.join(root, 'npm/linux-x64-gnu'), platform, { recursive: true });
-  fs.cpSync(path.join(root, 'native/linux-x64-gnu'), platform, { recursive: true });
   const program = `
-    import { FactstrMemoryStore } from '@factstr/factstr-node';
-    console.log(new FactstrMemoryStore().append([{ event_type: 'a', payload: 1 }]).committed_count);`;
-  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
-    cwd: path.dirname(path.dirname(modules)),
-    encoding: 'utf8',
-  });
-  assert.equal(stdout, '1n\n', stderr);
+    import factstr, { FactstrMemoryStore } from '@factstr/factstr-node';
+    import platform from '@factstr/factstr-node-linux-x64-gnu';
+    console.log(new FactstrMemoryStore().append([{ event_type: 'a', payload: 1 }]).committed_count, platform === factstr);`;
+  prints(installed(t, 'factstr-node', 'factstr-node-linux-x64-gnu'), program, '1n true\n');
+});
+
+test('the platform package by itself gives the classes, as that of 0.5.2 did', (t) => {
+  const program = `
+    import factstr from '@factstr/factstr-node-linux-x64-gnu';
+    console.log(Object.keys(factstr).filter((name) => /Store|Subscription/.test(name)).sort().join());
+    console.log(new factstr.FactstrMemoryStore().append([{ event_type: 'a', payload: 1 }]).committed_count);`;
+  const names = 'EventStreamSubscription,FactstrMemoryStore,FactstrPostgresStore,FactstrSqliteStore';
+  prints(installed(t, 'factstr-node-linux-x64-gnu'), program, `${names}\n1n\n`);
 });
 
 test('the JavaScript of the package can be loaded twice over one addon, as test runners do', async () => {

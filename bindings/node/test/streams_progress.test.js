@@ -285,7 +285,8 @@ test('onProgress is a function or absent', async (t) => {
     const subscription = await store.streamAllDurable({ name: 'model' }, () => {}, { onProgress });
     subscription.unsubscribe();
   }
-  store.streamAll(() => {}, { onProgress: 7 }); // a live stream replays nothing, and what is unknown is ignored
+  const unknown = withCode('InvalidArgument', (error) => error.message.includes('options.onProgress is unknown'));
+  assert.throws(() => store.streamAll(() => {}, { onProgress: () => {} }), unknown); // a live stream replays nothing
 });
 
 eachSharedPlace('progress in workers', (newPlace) => {

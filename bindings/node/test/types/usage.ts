@@ -1,13 +1,19 @@
 // Compiled by tsc --strict, never run: what a program writes against the types must compile, and what is wrong must not.
 import {
   type AppendIfResult,
+  type ConditionalAppendConflict,
+  type EventFilter,
   type EventQuery,
   type EventRecord,
+  type EventStreamHandle,
   EventStreamSubscription,
   FactstrError,
   FactstrMemoryStore,
+  type FactstrPostgresBootstrapOptions,
   FactstrPostgresStore,
   FactstrSqliteStore,
+  type PostgresStoreOptions,
+  type QueryResult,
   type StreamProgress,
   configure,
 } from '@factstr/factstr-node';
@@ -22,10 +28,10 @@ const query: EventQuery = {
 };
 const appended = memory.append([{ event_type: 'account-opened', payload: { owner: 'rico' } }]);
 const last: bigint = appended.last_sequence_number + appended.committed_count;
-const version: bigint | undefined = memory.query(query).current_context_version;
+const version: bigint | null | undefined = memory.query(query).current_context_version;
 const answer: AppendIfResult = memory.appendIf([{ event_type: 'renamed', payload: {} }], query, version);
-const actual: bigint | undefined = answer.conflict?.actual_context_version ?? answer.append_result?.first_sequence_number;
-const live: EventStreamSubscription = memory.streamTo(query, (events) => events.every((event) => event.payload.owner !== last && actual));
+const actual: bigint | null | undefined = answer.conflict?.actual_context_version ?? answer.append_result?.first_sequence_number;
+const live: EventStreamSubscription = memory.streamTo(query, (events) => events.every((event) => event.payload !== last && actual));
 live.unsubscribe();
 const durable: Promise<EventStreamSubscription> = memory.streamAllDurable({ name: 'model' }, async (events: EventRecord[]) => {
   await memory.appendAsync([{ event_type: 'seen', payload: String(events[0]?.sequence_number) }]);
@@ -34,6 +40,42 @@ const durable: Promise<EventStreamSubscription> = memory.streamAllDurable({ name
 const bootstrapped: FactstrPostgresStore = FactstrPostgresStore.bootstrap({ serverUrl: 'postgres://localhost', databaseName: 'facts' });
 const shared: FactstrMemoryStore | FactstrSqliteStore | FactstrPostgresStore = new FactstrPostgresStore('postgres://localhost/facts');
 shared.append([{ event_type: 'opened', payload: bootstrapped.query().event_records.length }]);
+
+const handle: EventStreamHandle = (events: EventRecord[]) => void events.length;
+const place: FactstrPostgresBootstrapOptions = { serverUrl: 'postgres://localhost', databaseName: 'facts' };
+void [memory.streamAll(handle), FactstrPostgresStore.bootstrap(place)];
+const target: EventQuery = { filters: null, min_sequence_number: null };
+target.filters = [];
+target.filters.push({ event_types: ['renamed'] });
+
+// Test doubles of a program for 0.5.2: null where a result has nothing.
+const conflict: ConditionalAppendConflict = { expected_context_version: null, actual_context_version: 3n };
+const refused: AppendIfResult = { append_result: null, conflict };
+const nothing: QueryResult = { event_records: [], last_returned_sequence_number: null, current_context_version: null };
+const records: EventRecord[] = [{ sequence_number: 1n, occurred_at: '', event_type: 'a', payload: {} }];
+const double: Pick<FactstrMemoryStore, 'query' | 'appendIf' | 'streamAll'> = {
+  query: (): QueryResult => ({ ...nothing, event_records: records }),
+  appendIf: () => refused,
+  streamAll: (given: EventStreamHandle): EventStreamSubscription => memory.streamAll(given),
+};
+void double;
+
+// With exactOptionalPropertyTypes undefined is a value, and every optional input takes it.
+const filter: EventFilter = { event_types: undefined, payload_predicates: undefined };
+const absent: EventQuery = { filters: undefined, min_sequence_number: undefined, limit: undefined };
+const options: PostgresStoreOptions = { schema: undefined, closeTimeoutMs: undefined, rawPayloads: undefined };
+void [filter, absent, options, memory.streamAllDurable({ name: 'model' }, handle, { retry: undefined, cursorEvery: { ms: undefined } })];
+
+// Who knows what is in the payloads says so once.
+interface Deposit {
+  account: string;
+}
+const bank = new FactstrMemoryStore<Deposit>();
+bank.append([{ event_type: 'deposited', payload: { account: 'a1' } }]);
+const accounts: string[] = bank.query().event_records.map(({ payload }) => payload.account);
+bank.streamAll((events) => accounts.push(...events.map(({ payload }) => payload.account)));
+memory.streamAll((events: EventRecord<Deposit>[]) => accounts.push(...events.map(({ payload }) => payload.account)));
+void FactstrSqliteStore.open<Deposit>('bank.sqlite').then((opened) => opened.query().event_records[0]?.payload.account);
 
 // What 0.6 adds.
 async function added(): Promise<void> {
@@ -113,3 +155,7 @@ FactstrSqliteStore.open('facts.sqlite').query();
 FactstrPostgresStore.open('postgres://localhost/facts', { busyTimeoutMs: 100 });
 // @ts-expect-error a URL is text
 new FactstrPostgresStore(new URL('postgres://localhost/facts'));
+// @ts-expect-error nothing is known of a payload
+memory.query().event_records[0]?.payload.account;
+// @ts-expect-error an amount is no account
+bank.append([{ event_type: 'deposited', payload: { amount: 5 } }]);

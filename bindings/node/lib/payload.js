@@ -1,0 +1,199 @@
+'use strict';
+
+const { types } = require('node:util');
+
+const { invalidArgument } = require('./errors.js');
+
+// Payloads and predicates are written by hand and not by JSON.stringify, which turns what JSON cannot hold into something else without
+// a word: NaN into null, a Map into {}, an ArrayBuffer into {}, a function into nothing. Facts are kept for ever, so such
+// a value is refused, and the error names its place. What is looked at is what is written: a getter is read once.
+
+// The library takes 127 levels and names the limit. Here the depth only has to end before the stack does.
+const DEPTH_MAX = 1000;
+
+const isRawJson = JSON.isRawJSON ?? (() => false);
+
+/** JSON text that stands for itself where a payload or predicate is expected: for tests of what no JavaScript value can say. */
+class RawJson {
+  constructor(text) {
+    this.text = text;
+  }
+}
+
+// Objects whose content is not in their properties, though they may have some.
+const hidden = [
+  types.isMap,
+  types.isSet,
+  types.isWeakMap,
+  types.isWeakSet,
+  types.isRegExp,
+  types.isDate, // without its toJSON
+  types.isPromise,
+  types.isNativeError,
+  types.isAnyArrayBuffer,
+  types.isArrayBufferView,
+  types.isGeneratorObject,
+  types.isSymbolObject,
+];
+
+const identifier = /^[A-Za-z_$][\w$]*$/;
+
+function nameOf(value) {
+  const name = value.constructor?.name;
+  return typeof name === 'string' && name !== '' ? name : 'nameless object';
+}
+
+function isHidden(value) {
+  return hidden.some((isOne) => isOne(value));
+}
+
+/** Reports whether it is an object as literals make them, also one of another context (node:vm, test runners). */
+function isPlain(prototype) {
+  return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;
+}
+
+class Writer {
+  #what;
+  #path = []; // of keys, down to what is being written; when something throws it stays where that was
+  #open = []; // the objects around it
+  #refusal;
+
+  constructor(what) {
+    this.#what = what;
+  }
+
+  /** What foreign code throws (a getter, toJSON, a trap of a Proxy) is told with its place, as the cause. */
+  text(value) {
+    try {
+      return this.#value(value);
+    } catch (failure) {
+      throw failure === this.#refusal ? failure : invalidArgument(`${this.#place()} cannot be read: ${describe(failure)}`, failure);
+    }
+  }
+
+  #place() {
+    const keys = this.#path.map((key) => {
+      if (typeof key === 'number') {
+        return `[${key}]`;
+      }
+      return identifier.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
+    });
+    return this.#what + keys.join('');
+  }
+
+  #refuse(problem) {
+    this.#refusal = invalidArgument(`${this.#place()} ${problem}`);
+    throw this.#refusal;
+  }
+
+  #value(value) {
+    switch (typeof value) {
+      case 'string':
+        return JSON.stringify(value);
+      case 'number':
+        return Number.isFinite(value) ? String(value) : this.#refuse(`is ${value}, which JSON cannot say; use null or a string`);
+      case 'boolean':
+      case 'bigint':
+        return String(value);
+      case 'object':
+        return value === null ? 'null' : this.#object(value);
+      case 'undefined':
+        return this.#refuse('is undefined, which JSON cannot hold; use null, or leave the property out');
+      default:
+        return this.#refuse(`is a ${typeof value}, which JSON cannot hold`);
+    }
+  }
+
+  #object(given) {
+    const value = typeof given.toJSON === 'function' ? this.#answerOf(given) : given;
+    if (typeof value !== 'object' || value === null) {
+      return this.#value(value);
+    }
+    if (this.#open.includes(value)) {
+      this.#refuse('is one of the objects around it (circular), which JSON cannot hold');
+    }
+    if (this.#open.length === DEPTH_MAX) {
+      this.#refuse('is nested too deeply: 127 levels are allowed');
+    }
+    this.#open.push(value);
+    const text = Array.isArray(value) ? this.#array(value) : this.#content(value);
+    this.#open.pop();
+    return text;
+  }
+
+  #answerOf(value) {
+    if (types.isDate(value) && Number.isNaN(Date.prototype.getTime.call(value))) {
+      this.#refuse('is an invalid Date, which JSON cannot say; use null or a string');
+    }
+    return value.toJSON(String(this.#path.at(-1) ?? ''));
+  }
+
+  #content(value) {
+    const prototype = Object.getPrototypeOf(value);
+    if (prototype === null && isRawJson(value)) {
+      return value.rawJSON;
+    }
+    if (value instanceof RawJson) {
+      return value.text;
+    }
+    const plain = isPlain(prototype);
+    if (!plain && types.isBoxedPrimitive(value)) {
+      return this.#value(value.valueOf());
+    }
+    const text = plain || !isHidden(value) ? this.#properties(value) : undefined;
+    if (text === undefined || (text === '{}' && isHidden(value))) {
+      this.#refuse(`is ${article(nameOf(value))}, which JSON cannot hold; give an array or a plain object of what is in it`);
+    }
+    if (text === '{}' && !plain) {
+      // Private fields, accessors, or content that the engine keeps: nothing of it would be stored.
+      this.#refuse(`is ${article(nameOf(value))} without properties of its own, stored as {}; give a plain object, or the class a toJSON`);
+    }
+    return text;
+  }
+
+  #array(value) {
+    const parts = [];
+    for (let i = 0; i < value.length; i++) {
+      this.#path.push(i);
+      parts.push(this.#value(value[i])); // a hole reads as undefined and is refused like it
+      this.#path.pop();
+    }
+    return `[${parts.join(',')}]`;
+  }
+
+  // A property that is undefined is absent, as everywhere in this package.
+  #properties(value) {
+    let text = '';
+    for (const key of Object.keys(value)) {
+      this.#path.push(key);
+      const property = value[key];
+      if (property !== undefined) {
+        text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${this.#value(property)}`;
+      }
+      this.#path.pop();
+    }
+    return `{${text}}`;
+  }
+}
+
+function article(name) {
+  return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`;
+}
+
+function describe(cause) {
+  try {
+    return String(cause?.message ?? cause);
+  } catch {
+    return 'a value that cannot be shown was thrown';
+  }
+}
+
+/** The JSON text of a payload or predicate. `what` names it in errors. */
+function write(value, what) {
+  if (value === undefined) {
+    throw invalidArgument(`${what} is missing: it must be a value that JSON can hold, and undefined is none`);
+  }
+  return new Writer(what).text(value);
+}
+
+module.exports = { RawJson, write };

@@ -4,11 +4,16 @@ import factstr
 
 with factstr.SqliteStore(sys.argv[1] if len(sys.argv) > 1 else "hello.db") as store:
     seat = {"filters": [{"event_types": ["SeatReserved"], "payload_predicates": [{"seat": "A1"}]}]}
-    fact = {"event_type": "SeatReserved", "payload": {"seat": "A1", "by": "Ada"}}
 
-    version = store.query(seat).current_context_version  # nothing yet
-    print(store.append_if([fact], seat, version))  # fact 1
-    try:
-        store.append_if([fact], seat, version)
-    except factstr.ConditionalAppendConflict as conflict:  # somebody was first: version 1
-        print(conflict)
+    seen = store.query(seat)  # what this decision depends on
+    if seen.event_records:
+        print("seat A1 is taken")
+    else:
+        # Two people decide on what was seen. It holds for the first of them only.
+        for by in ("Ada", "Ben"):
+            fact = {"event_type": "SeatReserved", "payload": {"seat": "A1", "by": by}}
+            try:
+                store.append_if([fact], seat, seen.current_context_version)
+                print(f"{by} has seat A1")
+            except factstr.ConditionalAppendConflict:
+                print(f"{by} is too late: seat A1 is taken")

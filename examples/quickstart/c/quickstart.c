@@ -9,9 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Whether seat A2 is reserved: the facts that match are the context of that decision. */
-static const char seat_a2[] = "{\"filters\":[{\"event_types\":[\"SeatReserved\"],\"payload_predicates\":[{\"concert\":\"c-7\",\"seat\":\"A2\"}]}]}";
-
 /* Ends the program unless the call went well. `text` is what the call put into its buffer: on failure the error as JSON. */
 static void check(factstr_status status, const factstr_buffer *text) {
   if (status == FACTSTR_OK)
@@ -41,22 +38,50 @@ static void show(const char *batch) {
   }
 }
 
-static void append(factstr_store store, const char *events, factstr_buffer *out) { check(factstr_append(store, events, strlen(events), out), out); }
+/* Appends a batch, which is committed whole or not at all, if no fact matches the query. Tells whether that was so; `out` is to be freed. */
+static int append_if_none(factstr_store store, const char *events, const char *query, factstr_buffer *out) {
+  const uint64_t *expected = NULL; /* no fact may match; else the version that a query answered */
+  const factstr_status status = factstr_append_if(store, events, strlen(events), query, strlen(query), expected, out);
+  if (status != FACTSTR_CONDITIONAL_APPEND_CONFLICT)
+    check(status, out);
+  return status == FACTSTR_OK;
+}
 
-/* The decision is appended only if the context is still what was read: here, if still no fact matches. */
-static void reserve_a2(factstr_store store, const char *by) {
-  char events[128];
+static void announce(factstr_store store) {
+  static const char events[] = "[{\"event_type\":\"ConcertAnnounced\",\"payload\":{\"concert\":\"c-7\",\"seats\":[\"A1\",\"A2\",\"A3\"]}},"
+                               "{\"event_type\":\"SeatReserved\",\"payload\":{\"concert\":\"c-7\",\"seat\":\"A1\",\"by\":\"Ada\"}}]";
+  static const char query[] = "{\"filters\":[{\"event_types\":[\"ConcertAnnounced\"],\"payload_predicates\":[{\"concert\":\"c-7\"}]}]}";
   factstr_buffer out;
-  const uint64_t *expected = NULL; /* no fact may match; else the version that the query answered */
-  snprintf(events, sizeof events, "[{\"event_type\":\"SeatReserved\",\"payload\":{\"concert\":\"c-7\",\"seat\":\"A2\",\"by\":\"%s\"}}]", by);
-  const factstr_status status = factstr_append_if(store, events, strlen(events), seat_a2, strlen(seat_a2), expected, &out);
-  if (status == FACTSTR_CONDITIONAL_APPEND_CONFLICT) {
-    printf("%s is too late: expected version none, found version %" PRIu64 "\n", by, number(out.data, "actual_context_version"));
-  } else {
-    check(status, &out);
-    printf("%s has seat A2: fact %" PRIu64 "\n", by, number(out.data, "first_sequence_number"));
-  }
+  if (append_if_none(store, events, query, &out))
+    printf("appended facts %" PRIu64 " to %" PRIu64 "\n", number(out.data, "first_sequence_number"), number(out.data, "last_sequence_number"));
+  else
+    printf("concert c-7 is announced already, by fact %" PRIu64 "\n", number(out.data, "actual_context_version"));
   factstr_buffer_free(&out);
+}
+
+/* Before a decision, read the facts that matter to it: its context. The decision is appended only if that is still what was read. */
+static void reserve(factstr_store store, const char *seat, const char *const *people, size_t count) {
+  char query[160], events[160];
+  factstr_buffer out;
+  snprintf(query, sizeof query, "{\"filters\":[{\"event_types\":[\"SeatReserved\"],\"payload_predicates\":[{\"concert\":\"c-7\",\"seat\":\"%s\"}]}]}",
+           seat);
+  check(factstr_query(store, query, strlen(query), &out), &out);
+  const uint64_t taken_by = number(out.data, "current_context_version"); /* null is 0 here, which is no fact's number */
+  factstr_buffer_free(&out);
+  if (taken_by != 0) {
+    printf("seat %s is taken, by fact %" PRIu64 "\n", seat, taken_by);
+    return;
+  }
+  /* They all decide on the same view. The first one's decision changes it. */
+  for (size_t i = 0; i < count; i++) {
+    snprintf(events, sizeof events, "[{\"event_type\":\"SeatReserved\",\"payload\":{\"concert\":\"c-7\",\"seat\":\"%s\",\"by\":\"%s\"}}]", seat,
+             people[i]);
+    if (append_if_none(store, events, query, &out))
+      printf("%s has seat %s: fact %" PRIu64 "\n", people[i], seat, number(out.data, "first_sequence_number"));
+    else
+      printf("%s is too late: expected version none, found version %" PRIu64 "\n", people[i], number(out.data, "actual_context_version"));
+    factstr_buffer_free(&out);
+  }
 }
 
 /*
@@ -89,27 +114,12 @@ int main(int argc, char **argv) {
   factstr_buffer out;
   check(factstr_sqlite_open(argc > 1 ? argv[1] : "quickstart.db", NULL, 0, &store, &out), &out);
 
-  /* Facts are appended in batches. A batch is committed whole or not at all. */
-  append(store,
-         "[{\"event_type\":\"ConcertAnnounced\",\"payload\":{\"concert\":\"c-7\",\"seats\":[\"A1\",\"A2\",\"A3\"]}},"
-         "{\"event_type\":\"SeatReserved\",\"payload\":{\"concert\":\"c-7\",\"seat\":\"A1\",\"by\":\"Ada\"}}]",
-         &out);
-  printf("appended facts %" PRIu64 " to %" PRIu64 "\n", number(out.data, "first_sequence_number"), number(out.data, "last_sequence_number"));
-  factstr_buffer_free(&out);
-
-  /* Before a decision, read the facts that matter to it. */
-  check(factstr_query(store, seat_a2, strlen(seat_a2), &out), &out);
-  const char *version = field(out.data, "current_context_version");
-  if (strncmp(version, "null", 4) == 0)
-    printf("seat A2: 0 facts, version none\n");
-  factstr_buffer_free(&out);
-  reserve_a2(store, "Ben");
-  reserve_a2(store, "Cleo"); /* decided on the same view, and is too late */
-
+  announce(store);
+  reserve(store, "A2", (const char *const[]){"Ben", "Cleo"}, 2);
   read_seat_plan(store);
+
   /* Started again, it gets only what it has not handled yet. */
-  append(store, "[{\"event_type\":\"SeatReserved\",\"payload\":{\"concert\":\"c-7\",\"seat\":\"A3\",\"by\":\"Dora\"}}]", &out);
-  factstr_buffer_free(&out);
+  reserve(store, "A3", (const char *const[]){"Dora"}, 1);
   read_seat_plan(store);
 
   check(factstr_store_close(store, &out), &out);

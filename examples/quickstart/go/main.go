@@ -29,58 +29,70 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, path string) error {
+func run(ctx context.Context, path string) (err error) {
 	store, err := sqlite.Open(ctx, path, sqlite.Options{})
 	if err != nil {
 		return err
 	}
-	defer store.Close(ctx)
+	defer func() { err = errors.Join(err, store.Close(ctx)) }()
 
-	// Facts are appended in batches. A batch is committed whole or not at all.
-	appended, err := store.Append(ctx, []factstr.NewEvent{
-		{EventType: "ConcertAnnounced", Payload: json.RawMessage(`{"concert": "c-7", "seats": ["A1", "A2", "A3"]}`)},
-		reserved("A1", "Ada"),
-	})
-	if err != nil {
+	if err := announce(ctx, store); err != nil {
 		return err
 	}
-	fmt.Printf("appended facts %d to %d\n", appended.FirstSequenceNumber, appended.LastSequenceNumber)
-
-	// Before a decision, read the facts that matter to it: its context. Here, whether seat A2 is reserved.
-	seatA2 := factstr.EventQuery{Filters: []factstr.EventFilter{{
-		EventTypes:        []string{"SeatReserved"},
-		PayloadPredicates: []json.RawMessage{json.RawMessage(`{"concert": "c-7", "seat": "A2"}`)},
-	}}}
-	before, err := store.Query(ctx, seatA2)
-	if err != nil {
+	if err := reserve(ctx, store, "A2", "Ben", "Cleo"); err != nil {
 		return err
 	}
-	fmt.Printf("seat A2: %d facts, version %s\n", len(before.EventRecords), shown(before.CurrentContextVersion))
-
-	// The decision is appended only if the context is still what was read. Ben is first, Cleo decided on the same view and is too late.
-	for _, by := range []string{"Ben", "Cleo"} {
-		result, err := store.AppendIf(ctx, []factstr.NewEvent{reserved("A2", by)}, seatA2, before.CurrentContextVersion)
-		var failure *factstr.Error
-		switch {
-		case err == nil:
-			fmt.Printf("%s has seat A2: fact %d\n", by, result.FirstSequenceNumber)
-		case errors.As(err, &failure) && failure.Conflict != nil:
-			conflict := failure.Conflict
-			fmt.Printf("%s is too late: expected version %s, found version %s\n",
-				by, shown(conflict.ExpectedContextVersion), shown(conflict.ActualContextVersion))
-		default:
-			return err
-		}
-	}
-
 	if err := readSeatPlan(ctx, store); err != nil {
 		return err
 	}
 	// Started again, the stream gets only what it has not handled yet.
-	if _, err := store.Append(ctx, []factstr.NewEvent{reserved("A3", "Dora")}); err != nil {
+	if err := reserve(ctx, store, "A3", "Dora"); err != nil {
 		return err
 	}
 	return readSeatPlan(ctx, store)
+}
+
+// announce appends a batch, which is committed whole or not at all, here only if nobody has announced the concert yet.
+func announce(ctx context.Context, store *factstr.Store) error {
+	batch := []factstr.NewEvent{
+		{EventType: "ConcertAnnounced", Payload: json.RawMessage(`{"concert": "c-7", "seats": ["A1", "A2", "A3"]}`)},
+		reserved("A1", "Ada"),
+	}
+	appended, err := store.AppendIf(ctx, batch, matching("ConcertAnnounced", `{"concert": "c-7"}`), nil)
+	if conflict := conflictOf(err); conflict != nil {
+		fmt.Printf("concert c-7 is announced already, by fact %s\n", shown(conflict.ActualContextVersion))
+		return nil
+	}
+	if err == nil {
+		fmt.Printf("appended facts %d to %d\n", appended.FirstSequenceNumber, appended.LastSequenceNumber)
+	}
+	return err
+}
+
+// reserve reads the facts that matter to the decision: its context. The decision is appended only if that is still what was read.
+func reserve(ctx context.Context, store *factstr.Store, seat string, people ...string) error {
+	query := matching("SeatReserved", fmt.Sprintf(`{"concert": "c-7", "seat": %q}`, seat))
+	before, err := store.Query(ctx, query)
+	if err != nil {
+		return err
+	}
+	if len(before.EventRecords) > 0 {
+		fmt.Printf("seat %s is taken, by fact %s\n", seat, shown(before.CurrentContextVersion))
+		return nil
+	}
+	// They all decide on the same view. The first one's decision changes it.
+	for _, by := range people {
+		result, err := store.AppendIf(ctx, []factstr.NewEvent{reserved(seat, by)}, query, before.CurrentContextVersion)
+		if conflict := conflictOf(err); conflict != nil {
+			fmt.Printf("%s is too late: expected version %s, found version %s\n",
+				by, shown(conflict.ExpectedContextVersion), shown(conflict.ActualContextVersion))
+		} else if err != nil {
+			return err
+		} else {
+			fmt.Printf("%s has seat %s: fact %d\n", by, seat, result.FirstSequenceNumber)
+		}
+	}
+	return nil
 }
 
 // readSeatPlan shows a durable stream: it delivers what was committed after its stored cursor and then goes on live.
@@ -103,6 +115,22 @@ func readSeatPlan(ctx context.Context, store *factstr.Store) error {
 		return err
 	}
 	return stream.Close(ctx)
+}
+
+func matching(eventType, predicate string) factstr.EventQuery {
+	return factstr.EventQuery{Filters: []factstr.EventFilter{{
+		EventTypes:        []string{eventType},
+		PayloadPredicates: []json.RawMessage{json.RawMessage(predicate)},
+	}}}
+}
+
+// conflictOf is nil for every other error.
+func conflictOf(err error) *factstr.ConditionalAppendConflict {
+	var failure *factstr.Error
+	if errors.As(err, &failure) {
+		return failure.Conflict
+	}
+	return nil
 }
 
 func reserved(seat, by string) factstr.NewEvent {

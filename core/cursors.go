@@ -29,7 +29,8 @@ func (c *cursors) init(s *Store) {
 	c.dirty = map[*EventStream]int{}
 }
 
-// follow notes that a stream's position moved.
+// follow notes that a stream's position moved. The write begins at half the time within which the cursor is to be stored: the rest is for the write, and
+// for one that is running.
 func (c *cursors) follow(st *EventStream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -37,7 +38,7 @@ func (c *cursors) follow(st *EventStream) {
 	if c.dirty[st] == st.options.cursorEvery.Batches {
 		go c.flushAll()
 	} else {
-		c.flushWithin(st.options.cursorEvery.Time)
+		c.flushWithin(st.options.cursorEvery.Time / 2)
 	}
 }
 
@@ -165,7 +166,7 @@ func (c *cursors) write(ctx context.Context, streams []*EventStream) (err error)
 			if c.dirty[st] >= st.options.cursorEvery.Batches {
 				go c.flushAll() // they came during the write
 			} else {
-				c.flushWithin(st.options.cursorEvery.Time)
+				c.flushWithin(st.options.cursorEvery.Time / 2)
 			}
 		}
 	}

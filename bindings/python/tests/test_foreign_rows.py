@@ -116,19 +116,20 @@ class ForeignRows(ForeignRowsCase):
 class ForeignRowsOfSqlite(ForeignRowsCase):
     """What jsonb does not hold."""
 
-    def test_what_is_no_value_of_python_is_corrupt_and_ends_a_stream(self) -> None:
-        for payload, message in {
-            "1e99999999999999999999": "exponent",
-            "[1.5, -1E-99999999999999999999]": "exponent",
-            "NaN": "JSON",
-        }.items():
+    def test_what_is_no_value_of_python_is_an_error_and_ends_a_stream(self) -> None:
+        cases: dict[str, tuple[type[factstr.FactstrError], str]] = {
+            "1e99999999999999999999": (factstr.InvalidState, "exponent"),
+            "[1.5, -1E-99999999999999999999]": (factstr.InvalidState, "exponent"),
+            "NaN": (factstr.Corrupt, "JSON"),
+        }
+        for payload, (error, message) in cases.items():
             with self.subTest(payload):
                 self.place = self.new_place()
                 self.reopen()
                 self.store_foreign(payload)
-                with self.assertRaisesRegex(factstr.Corrupt, message):
+                with self.assertRaisesRegex(error, message):
                     self.store.query()
-                with self.assertRaisesRegex(factstr.Corrupt, message), log_held_back():
+                with self.assertRaisesRegex(error, message), log_held_back():
                     self.store.stream_all_durable("name", self.never)
                 self.assertEqual(self.store.append([factstr.NewEvent("a", 1)]).first_sequence_number, 2)
 
@@ -137,7 +138,7 @@ class ForeignRowsOfSqlite(ForeignRowsCase):
         with self.assertLogs("factstr", "ERROR"):
             subprocess.run([sys.executable, "-c", INSERT, self.place, "1e99999999999999999999"], check=True)
             self.assertTrue(subscription.wait(WAIT_S))
-        self.assertIsInstance(subscription.error, factstr.Corrupt)
+        self.assertIsInstance(subscription.error, factstr.InvalidState)
 
     def never(self, batch: Batch) -> None:
         self.fail(f"delivered {batch}")

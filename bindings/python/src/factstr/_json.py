@@ -26,7 +26,7 @@ from ._types import (
     Retry,
     StreamProgress,
 )
-from .errors import Corrupt, InvalidArgument, error_of
+from .errors import InvalidArgument, InvalidState, error_of
 
 ParseFloat = Callable[[str], Any]
 _INT_BITS_MAX = 3322  # what 1,000 digits have; Python itself turns no more than 4,300 into text
@@ -190,7 +190,7 @@ class Decoder:
             except (RecursionError, ValueError):  # nested too deeply, or an integer with too many digits
                 return decode_deep(decoded, self._parse_float, _integer)
         except (ValueError, ArithmeticError) as error:
-            raise Corrupt(f"what is stored is nothing that Python can hold: {error}") from error
+            raise InvalidState(f"what is stored is nothing that Python can hold: {error}") from error
 
     def append_result(self, text: bytes) -> AppendResult:
         fields = self._decode(text)

@@ -16,7 +16,7 @@ from ._capi import ENDED, INVALID_HANDLE, OK, TIMEOUT, Buffer, in_forked_child, 
 from ._handle import WAIT_MS, HandleOwner, wait_for
 from ._json import encode_registration
 from ._types import StreamProgress
-from .errors import Corrupt, FactstrError, HandlerFailed, InternalError, InvalidArgument, InvalidHandle, StoreClosed, error_from, forked
+from .errors import FactstrError, HandlerFailed, InternalError, InvalidArgument, InvalidHandle, StoreClosed, error_from, forked
 
 if TYPE_CHECKING:
     from ._store import Store
@@ -118,7 +118,7 @@ class Subscription(HandleOwner):
                 error = self._deliver()
             except Exception as failure:
                 _log.error("a stream has ended: what it was given cannot be read", exc_info=failure)
-                error = failure if isinstance(failure, Corrupt) else _broken(failure)
+                error = failure if isinstance(failure, FactstrError) else _broken(failure)
             self._await_end(-1)
         except Exception as defect:
             error = _broken(defect)

@@ -29,6 +29,12 @@ void fs_call_completion(factstr_completion_callback callback, uintptr_t user_dat
 void fs_call_open(factstr_open_callback callback, uintptr_t user_data, factstr_status status, factstr_store store, const char *error,
                   size_t error_len);
 
+/* Hands one record to the function that takes the log. fs_inside_log: whether the calling thread is inside of it. */
+void fs_call_log(factstr_log_callback callback, uintptr_t user_data, const char *record, size_t record_len);
+int fs_inside_log(void);
+/* Writes to standard error, as far as it takes it. */
+void fs_write_stderr(const char *text, size_t len);
+
 /* Whether the calling thread is inside a callback of that store or of one of its streams, or of that stream. */
 int fs_inside_store(factstr_store store);
 int fs_inside_stream(factstr_stream stream);

@@ -1,5 +1,8 @@
 #include "bridge.h"
 
+#include <errno.h>
+#include <unistd.h>
+
 /* The callbacks that the thread is in, innermost first. The frames are on its stack. */
 struct frame {
   factstr_store store;
@@ -45,6 +48,30 @@ void fs_call_completion(factstr_completion_callback callback, uintptr_t user_dat
 void fs_call_open(factstr_open_callback callback, uintptr_t user_data, factstr_status status, factstr_store store, const char *error,
                   size_t error_len) {
   callback((void *)user_data, status, store, error, error_len);
+}
+
+static _Thread_local int inside_log;
+
+void fs_call_log(factstr_log_callback callback, uintptr_t user_data, const char *record, size_t record_len) {
+  inside_log = 1;
+  callback((void *)user_data, record, record_len);
+  inside_log = 0;
+}
+
+int fs_inside_log(void) { return inside_log; }
+
+void fs_write_stderr(const char *text, size_t len) {
+  while (len > 0) {
+    ssize_t written = write(STDERR_FILENO, text, len);
+    if (written < 0 && errno == EINTR) {
+      continue;
+    }
+    if (written <= 0) {
+      return;
+    }
+    text += written;
+    len -= (size_t)written;
+  }
 }
 
 int fs_inside_store(factstr_store store) {

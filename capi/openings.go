@@ -64,10 +64,10 @@ func openLater(callback C.factstr_open_callback, userData C.uintptr_t, into *C.f
 	})
 }
 
-// storeOptions decodes the options of a store.
+// storeOptions decodes the options of a store, which tells its log to the host.
 func storeOptions(decode func([]byte) (interop.StoreOptions, error), options *C.char, length C.size_t) (interop.StoreOptions, error) {
 	decoded, err := decode(bytesOf(options, length))
-	decoded.Store.Logger = slog.New(slog.DiscardHandler)
+	decoded.Store.Logger = slog.New(hostLog.NewStore())
 	return decoded, err
 }
 

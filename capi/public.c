@@ -370,4 +370,12 @@ factstr_status factstr_stream_close(factstr_stream stream) {
   return go_factstr_stream_close(stream, fs_inside_stream(stream));
 }
 
+factstr_status factstr_log_set(factstr_log_callback callback, void *user_data, int32_t min_level) {
+  REFUSE_CHILD(NULL);
+  if (min_level < FACTSTR_LOG_INFO || min_level > FACTSTR_LOG_OFF) {
+    return FACTSTR_INVALID_ARGUMENT;
+  }
+  return go_factstr_log_set(callback, (uintptr_t)user_data, min_level, fs_inside_log());
+}
+
 uint64_t factstr_open_handles(void) { return forked ? 0 : go_factstr_open_handles(); }

@@ -350,6 +350,40 @@ FACTSTR_API factstr_status factstr_stream_unsubscribe(factstr_stream stream);
  */
 FACTSTR_API factstr_status factstr_stream_close(factstr_stream stream);
 
+/* ---- What the library logs ---- */
+
+/* Levels of records. FACTSTR_LOG_OFF is above all of them. */
+enum { FACTSTR_LOG_INFO = 1, FACTSTR_LOG_WARNING = 2, FACTSTR_LOG_ERROR = 3, FACTSTR_LOG_OFF = 4 };
+
+/*
+ * A record: what nobody else is told of, such as a handler's failure, a stream that ended by one, a recovered panic, or a lost connection. `record` is a JSON object, valid
+ * during the call only:
+ *   {"time": "YYYY-MM-DDTHH:MM:SS.ffffffZ",
+ *    "level": "info" | "warning" | "error",
+ *    "event": s,                   what happened, of the closed set in docs/operating.md: act on this, never on the message
+ *    "message": s,
+ *    "store": n | null,            the handle of the store; null for what belongs to none, and while a store is being opened
+ *    "store_kind"?: "memory" | "sqlite" | "postgres",
+ *    ...}                          attributes of the event: "durable_name", "stream" (its number in the store, no handle), "code", "error", "stack", ... Times are
+ *                                  milliseconds, numbers integers of up to 63 bits, however "sequence_numbers" is set. More may be added
+ * Called from a thread of the library, one call at a time for the whole process, a little after the fact. It may take its time and call any function: nothing of the
+ * library waits for it, except that factstr_store_close waits up to a second until what the store had told is handed over. While it does not return, 1,024 records of each store
+ * are kept; further ones are dropped, counted, and told as "records_dropped".
+ */
+typedef void (*factstr_log_callback)(void *user_data, const char *record, size_t record_len);
+
+/*
+ * Sets where the records of min_level and above go, for the whole process; one setting replaces the one before. It may be made at any time. callback == NULL: to standard error, one line each.
+ * Before the first call that is what happens with FACTSTR_LOG_WARNING. FACTSTR_LOG_OFF is silence.
+ *
+ * When it has returned, the callback that was set before is not running and is not called again, so what `user_data` points to may be freed. For that it waits for one that is running:
+ * do not hold what the callback waits for. Inside the callback it does not wait, and the call that it is in goes on. A program that is about to end,
+ * or to unload the code of its callback, calls it with NULL and FACTSTR_LOG_OFF first.
+ *
+ * FACTSTR_INVALID_ARGUMENT: min_level is none of the levels. FACTSTR_FORKED in a forked child, in which nothing is told.
+ */
+FACTSTR_API factstr_status factstr_log_set(factstr_log_callback callback, void *user_data, int32_t min_level);
+
 /* ---- For tests ---- */
 
 /* How many handles of stores, streams, requests and openings are open in this process. */

@@ -28,6 +28,7 @@ int main(int count, char **arguments) {
     return 2;
   }
   argument_tests(); /* first: they need a process without an opened store */
+  logging_tests();  /* then: they begin with what is logged when nothing was set */
   vector_tests(arguments[1]);
   scenario_tests(arguments[1]);
   store_tests();

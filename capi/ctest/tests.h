@@ -7,6 +7,7 @@
 void scenario_tests(const char *testdata);
 void vector_tests(const char *testdata);
 void argument_tests(void);
+void logging_tests(void);
 void store_tests(void);
 void postgres_tests(void);
 void opening_tests(void);

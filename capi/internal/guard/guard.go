@@ -8,6 +8,11 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
+var observer atomic.Pointer[factstr.Observer]
+
+// Observe lets panics be told.
+func Observe(o *factstr.Observer) { observer.Store(o) }
+
 // Poison remembers that a call on an object panicked. What the panic left behind is not known, so the object takes no further calls but its close.
 type Poison struct {
 	cause atomic.Pointer[factstr.Error]
@@ -25,6 +30,7 @@ func (p *Poison) Err() error {
 func Call(poison *Poison, f func() error) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
+			observer.Load().Recovered("a call of the C library", reason)
 			failure := factstr.NewError(factstr.CodeInternal, "panic: %v\n%s", reason, debug.Stack())
 			if poison != nil {
 				poison.cause.CompareAndSwap(nil, failure)

@@ -9,6 +9,7 @@ import (
 	"github.com/factstr/factstr-go/interop"
 
 	"github.com/factstr/factstr-go/capi/internal/guard"
+	"github.com/factstr/factstr-go/capi/internal/hostlog"
 )
 
 // Store is an open store with what a foreign caller needs around it.
@@ -48,6 +49,11 @@ func (p *Process) Add(core *factstr.Store, options interop.StoreOptions) *Store 
 	s.submissions.init()
 	s.dispatcher.init()
 	s.handle = p.stores.Reserve()
+	if logger := options.Store.Logger; logger != nil {
+		if told, ok := logger.Handler().(*hostlog.Store); ok {
+			told.Opened(s.handle)
+		}
+	}
 	p.stores.Put(s.handle, s)
 	return s
 }

@@ -48,7 +48,7 @@ type Backend interface {
 	ClaimStream(ctx context.Context, name string, query DurableQuery) (StreamClaim, error)
 
 	// WriteCursors moves cursors forward, each by compare-and-set on (name, generation). A write whose generation is no longer the name's
-	// has no effect and is no error.
+	// has no effect and is no error. In a log that does not hold the write's Head nothing is written, however long the call waited before; CodeLogTruncated may tell so.
 	WriteCursors(ctx context.Context, writes []CursorWrite) error
 
 	// Close releases everything. Core calls it once, after the last other call returned.
@@ -84,6 +84,8 @@ type StreamClaim struct {
 	Generation uint64
 	// Cursor is the last processed sequence number as stored.
 	Cursor uint64
+	// Head is the newest fact of the log that Cursor was read from, in the same transaction. The zero Head says nothing.
+	Head Head
 	// Release frees the name at once. It never waits for a handler, and may be called once only.
 	Release func()
 	// Confirm returns when it is certain that the name is still this store's, which no delivery starts without, or fails with CodeDurableStreamLost or when ctx ends. nil
@@ -98,8 +100,8 @@ type CursorWrite struct {
 	Name           string
 	Generation     uint64
 	SequenceNumber uint64
-	// Head is the newest fact that is known of the log in which the stream has come so far. In a log that does not hold it, as after a failover that lost commits, the
-	// write should have no effect: the number may be another fact's there.
+	// Head is the newest fact that is known of the log in which the stream has come so far, at SequenceNumber or above. In a log that does not hold it, as after a restore or a
+	// failover that lost commits, the number may be another fact's.
 	Head Head
 }
 

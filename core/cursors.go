@@ -135,10 +135,14 @@ func (c *cursors) write(ctx context.Context, streams []*EventStream) (err error)
 		counts[i] = c.dirty[st]
 	}
 	c.mu.Unlock()
-	known := c.store.log.current()
-	for _, st := range streams {
+	positions := make([]uint64, len(streams))
+	for i, st := range streams {
+		positions[i] = st.position.Load()
+	}
+	known := c.store.log.current() // after the positions, so that its head is not below them and vouches for all that was handled
+	for i, st := range streams {
 		// What was handled of a log that is not there any more says nothing about the one that is.
-		if position := st.position.Load(); position > st.stored.Load() && st.epoch == known.epoch {
+		if position := positions[i]; position > st.stored.Load() && st.epoch == known.epoch {
 			moved = append(moved, st)
 			writes = append(writes, CursorWrite{Name: st.durable.name, Generation: st.durable.generation, SequenceNumber: position, Head: known.head})
 		}
@@ -148,6 +152,9 @@ func (c *cursors) write(ctx context.Context, streams []*EventStream) (err error)
 			if !errors.Is(err, context.Canceled) && CodeOf(err) != CodeCancelled {
 				c.trouble.Shows(c.store.tells, LogCursorNotStored, fmt.Sprintf("cursors cannot be stored: %v; they are tried again, and a crash would repeat deliveries", err),
 					"code", string(CodeOf(err)), "error", err.Error())
+			}
+			if CodeOf(err) == CodeLogTruncated {
+				_, _ = c.store.log.refresh(ctx, c.store.backend) // ends the streams of the log that is gone
 			}
 			return err
 		}

@@ -134,6 +134,7 @@ func (s *Store) register(ctx context.Context, durable *DurableStream, query Even
 func (st *EventStream) open(ctx context.Context, durable *DurableStream, query EventQuery) error {
 	s := st.store
 	var cursor uint64
+	var claimed Head
 	if durable != nil {
 		s.cursors.flushName(ctx, durable.Name)
 		claim, err := s.backend.ClaimStream(ctx, durable.Name, durableQuery(query))
@@ -142,9 +143,19 @@ func (st *EventStream) open(ctx context.Context, durable *DurableStream, query E
 		}
 		s.tells.Tell(LogLeaseTaken, fmt.Sprintf("durable stream %q is active here", durable.Name), "durable_name", durable.Name, "generation", claim.Generation)
 		st.durable = &durableClaim{name: durable.Name, generation: claim.Generation, release: sync.OnceFunc(claim.Release), confirm: claim.Confirm, lost: claim.Lost}
-		cursor = claim.Cursor
+		cursor, claimed = claim.Cursor, claim.Head
 	}
 	known, err := s.log.refresh(ctx, s.backend)
+	if err == nil && claimed != (Head{}) && claimed != known.head {
+		// The cursor is of the log that it was read from. Looked at after the refresh: if that log was replaced before, it shows here, and later in the epoch.
+		var same bool
+		if _, same, err = readSince(ctx, s.backend, claimed, claimed.SequenceNumber, 0); CodeOf(err) == CodeCorrupt {
+			same, err = true, nil // a head that is damaged is there
+		}
+		if err == nil && !same {
+			err = NewError(CodeLogTruncated, "the log was replaced while durable stream %q was being registered: event %s is not in it any more; register it again after checking the log", durable.Name, claimed)
+		}
+	}
 	if err == nil && cursor > known.head.SequenceNumber {
 		err = NewError(CodeLogTruncated, "the cursor of durable stream %q is at %d, but the log ends at %d: facts that it handled are gone; restore the log, or use a new name",
 			durable.Name, cursor, known.head.SequenceNumber)

@@ -25,7 +25,7 @@ func (b *backend) Commit(ctx context.Context, group *factstr.Group) error {
 			return false, err
 		}
 		for _, boundary := range write.Boundaries {
-			if err := c.run("INSERT INTO append_batches (first_sequence_number, last_sequence_number) VALUES (?1, ?2)", int64(boundary.First), int64(boundary.Last)); err != nil {
+			if err := c.change("append_batches", insertBoundary, int64(boundary.First), int64(boundary.Last)); err != nil {
 				return false, err
 			}
 		}
@@ -61,6 +61,13 @@ func (b *backend) write(ctx context.Context, doing string, transaction func(*con
 			b.undo()
 		}
 	}()
+	// What was looked at before waiting for the lock may have become another log or other tables since.
+	if err := b.replaced(); err != nil {
+		return err
+	}
+	if err := b.sameSchema(c); err != nil {
+		return err
+	}
 	changed, err := transaction(c)
 	if err != nil || !changed {
 		return failure(doing, err)
@@ -112,6 +119,10 @@ func commitFailure(doing string, err error) error {
 	return factstr.NewError(factstr.CodeCommitUnknown, "sqlite: %s: %w", doing, err)
 }
 
+// A row that is there already is of facts that are gone, so it says nothing about the batch.
+const insertBoundary = `INSERT INTO append_batches (first_sequence_number, last_sequence_number) VALUES (?1, ?2)
+	ON CONFLICT (first_sequence_number) DO UPDATE SET last_sequence_number = excluded.last_sequence_number`
+
 // rowsPerInsert are the sizes of multi-row inserts, largest first.
 var rowsPerInsert = []int{64, 32, 16, 8, 4, 2, 1}
 
@@ -157,7 +168,8 @@ func (b *backend) insertRecords(c *conn, records []factstr.EventRecord) error {
 					driver.NamedValue{Ordinal: len(args) + 4, Value: textFrom(record.Payload)})
 			}
 			b.insertArgs = args
-			if _, err := statement.exec.ExecContext(context.Background(), args); err != nil {
+			result, err := statement.exec.ExecContext(context.Background(), args)
+			if err := changed("events", rows, result, err); err != nil {
 				return err
 			}
 			records = records[rows:]

@@ -10,6 +10,7 @@ import (
 	"time"
 	"unsafe"
 
+	factstr "github.com/factstr/factstr-go/core"
 	"modernc.org/sqlite"
 )
 
@@ -111,6 +112,28 @@ func (c *conn) run(text string, args ...any) error {
 		return err
 	}
 	_, err = s.exec.ExecContext(c.context, named(args))
+	return err
+}
+
+// change executes a prepared statement that has to insert or update one row of a table.
+func (c *conn) change(table, text string, args ...any) error {
+	s, err := c.prepare(text, 0)
+	if err != nil {
+		return err
+	}
+	result, err := s.exec.ExecContext(c.context, named(args))
+	return changed(table, 1, result, err)
+}
+
+// changed looks whether as many rows were changed as were meant to be: a trigger or a constraint of another program may leave some out without an error.
+func changed(table string, rows int, result driver.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	done, err := result.RowsAffected()
+	if err == nil && done != int64(rows) {
+		err = factstr.BackendFailure(factstr.ReasonOther, "sqlite: of %d rows for table %s %d were written; a trigger or a constraint of the table left rows out; nothing was written; remove it", rows, table, done)
+	}
 	return err
 }
 

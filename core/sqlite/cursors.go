@@ -59,6 +59,14 @@ func (n *names) free(name string) {
 	_ = n.file.Free(namesOffset + hashOf(name))
 }
 
+const (
+	insertCursor = "INSERT INTO subscriber_cursors (subscriber_id, event_query, last_processed_sequence_number) VALUES (?1, ?2, 0)"
+	updateCursor = "UPDATE subscriber_cursors SET last_processed_sequence_number = ?1 WHERE subscriber_id = ?2"
+	// The generation is above every one that a lost table may have given out.
+	raiseGeneration = `INSERT INTO factstr_durable_streams (name, generation, exact_query) VALUES (?1, ?2, ?3)
+		ON CONFLICT (name) DO UPDATE SET generation = excluded.generation, exact_query = excluded.exact_query`
+)
+
 // ClaimStream takes the name, then reads or makes its cursor row. The order of the refusals is that of the Rust store: another query before an active name.
 func (b *backend) ClaimStream(ctx context.Context, name string, query factstr.DurableQuery) (claim factstr.StreamClaim, err error) {
 	taken, err := b.names.take(name)
@@ -69,24 +77,25 @@ func (b *backend) ClaimStream(ctx context.Context, name string, query factstr.Du
 		if err := c.script(durableStreamsSchema); err != nil {
 			return false, err
 		}
-		found, cursor, generation, same, err := readCursor(c, name, query)
+		stored, err := readCursor(c, name)
 		switch {
 		case err != nil:
 			return false, err
-		case found && !same:
+		case stored.found && !query.Same(stored.query, stored.exact):
 			return false, factstr.ErrQueryMismatch(name)
 		case !taken:
 			return false, factstr.ErrStreamActive(name)
-		case !found:
-			if err := c.run("INSERT INTO subscriber_cursors (subscriber_id, event_query, last_processed_sequence_number) VALUES (?1, ?2, 0)", name, query.Text); err != nil {
+		case !stored.found:
+			if err := c.change("subscriber_cursors", insertCursor, name, query.Text); err != nil {
 				return false, err
 			}
 		}
-		// Above every generation that a lost table may have given out.
-		generation = max(generation+1, time.Now().UnixMicro())
-		claim.Cursor, claim.Generation = uint64(cursor), uint64(generation)
-		return true, c.run(`INSERT INTO factstr_durable_streams (name, generation, exact_query) VALUES (?1, ?2, ?3)
-			ON CONFLICT (name) DO UPDATE SET generation = excluded.generation, exact_query = excluded.exact_query`, name, generation, query.Exact)
+		if claim.Head, err = readHead(c); err != nil {
+			return false, err
+		}
+		generation := max(stored.generation+1, time.Now().UnixMicro())
+		claim.Cursor, claim.Generation = uint64(stored.position), uint64(generation)
+		return true, c.change(generationsTable, raiseGeneration, name, generation, query.Exact)
 	})
 	if err != nil {
 		if taken {
@@ -98,31 +107,65 @@ func (b *backend) ClaimStream(ctx context.Context, name string, query factstr.Du
 	return claim, nil
 }
 
-func readCursor(c *conn, name string, query factstr.DurableQuery) (found bool, cursor, generation int64, same bool, err error) {
-	var stored, exact string
-	err = c.each(`SELECT k.event_query, k.last_processed_sequence_number, d.generation, d.exact_query
-		FROM subscriber_cursors k LEFT JOIN factstr_durable_streams d ON d.name = k.subscriber_id WHERE k.subscriber_id = ?1`, func(row []driver.Value) bool {
-		found = true
-		stored = textOf(row[0])
-		cursor, _ = row[1].(int64)
-		generation, _ = row[2].(int64)
-		exact = textOf(row[3])
-		return false
-	}, name)
-	return found, max(cursor, 0), generation, found && query.Same(stored, exact), err
+// storedCursor is what the database holds of a durable name.
+type storedCursor struct {
+	found        bool
+	query, exact string
+	position     int64
+	generation   int64
 }
 
+func readCursor(c *conn, name string) (stored storedCursor, err error) {
+	sound := true
+	err = c.each(`SELECT k.event_query, k.last_processed_sequence_number, d.generation, d.exact_query
+		FROM subscriber_cursors k LEFT JOIN factstr_durable_streams d ON d.name = k.subscriber_id WHERE k.subscriber_id = ?1`, func(row []driver.Value) bool {
+		stored = storedCursor{found: true, query: textOf(row[0]), exact: textOf(row[3])}
+		stored.position, sound = row[1].(int64)
+		stored.position = max(stored.position, 0)
+		stored.generation, _ = row[2].(int64)
+		return false
+	}, name)
+	if err == nil && !sound {
+		err = factstr.NewError(factstr.CodeCorrupt, "sqlite: the cursor of durable stream %q is no whole number; repair its row in subscriber_cursors", name)
+	}
+	return stored, err
+}
+
+// WriteCursors looks whether the log is the one that was handled, and writes, in one transaction: however long it waited for the lock, maybe for a restore, nothing
+// comes between.
 func (b *backend) WriteCursors(ctx context.Context, writes []factstr.CursorWrite) error {
-	return b.write(ctx, "storing durable cursors", func(c *conn) (changed bool, err error) {
+	return b.write(ctx, "storing durable cursors", func(c *conn) (moved bool, err error) {
 		for _, write := range writes {
-			err := c.run(`UPDATE subscriber_cursors SET last_processed_sequence_number = ?1
-				WHERE subscriber_id = ?2 AND last_processed_sequence_number < ?1
-				AND EXISTS (SELECT 1 FROM factstr_durable_streams WHERE name = ?2 AND generation = ?3)`,
-				int64(write.SequenceNumber), write.Name, int64(write.Generation))
+			if there, err := holds(c, write.Head); err != nil {
+				return false, err
+			} else if !there {
+				return false, factstr.NewError(factstr.CodeLogTruncated, "the log went backwards or was replaced: event %s is not in it any more, so the cursor of durable stream %q was not moved to %d",
+					write.Head, write.Name, write.SequenceNumber)
+			}
+			stored, err := readCursor(c, write.Name)
 			if err != nil {
 				return false, err
 			}
+			if !stored.found || stored.generation != int64(write.Generation) || stored.position >= int64(write.SequenceNumber) {
+				continue
+			}
+			if err := c.change("subscriber_cursors", updateCursor, int64(write.SequenceNumber), write.Name); err != nil {
+				return false, err
+			}
+			moved = true
 		}
-		return true, nil
+		return moved, nil
 	})
+}
+
+// holds tells whether the log holds a fact that was its head. Every log holds that of an empty one.
+func holds(c *conn, head factstr.Head) (there bool, err error) {
+	if head == (factstr.Head{}) {
+		return true, nil
+	}
+	err = c.each("SELECT occurred_at FROM events WHERE sequence_number = ?1", func(row []driver.Value) bool {
+		there = textOf(row[0]) == head.OccurredAt
+		return false
+	}, int64(head.SequenceNumber))
+	return there, err
 }

@@ -100,7 +100,8 @@ func TestAnEmptyStoreWithoutTheMarkerGetsIt(t *testing.T) {
 func TestFormatsThatCannotBeReadAreRefusedAndLeftAsTheyAre(t *testing.T) {
 	formats := rusttest.UnreadableFormats()
 	maps.Copy(formats, map[string]rusttest.Unreadable{
-		"foreign cursors": {"DROP TABLE subscriber_cursors; CREATE TABLE subscriber_cursors (name TEXT)", "subscriber_cursors"},
+		"foreign cursors":     {"DROP TABLE subscriber_cursors; CREATE TABLE subscriber_cursors (name TEXT)", "subscriber_cursors"},
+		"foreign generations": {"CREATE TABLE factstr_durable_streams (id INTEGER PRIMARY KEY, name TEXT)", "factstr_durable_streams"},
 	})
 	for name, format := range formats {
 		t.Run(name, func(t *testing.T) {
@@ -121,15 +122,60 @@ func TestFormatsThatCannotBeReadAreRefusedAndLeftAsTheyAre(t *testing.T) {
 	}
 }
 
-func TestADenseStoreWithAGapOrAnOverlapIsRefused(t *testing.T) {
-	for name, change := range rusttest.GapsAndOverlaps() {
+// What 0.4.1 began and 0.5.2 went on with, and what other programs did to the boundaries: rows are batches where they are, any other fact is one of its own, and each
+// fact is read and delivered once.
+func TestAStoreWithoutTheMarkerOpensWhateverItsBatchesAre(t *testing.T) { // G1 G3 G19
+	changes := rusttest.GapsAndOverlaps()
+	changes["as 0.5.2 left it"] = "DELETE FROM append_batches WHERE first_sequence_number = last_sequence_number"
+	for name, change := range changes {
 		t.Run(name, func(t *testing.T) {
 			path := copyFixture(t)
 			raw := openRaw(t, path)
 			raw.exec(rusttest.MakeDense)
 			raw.exec(change)
-			refusedOpen(t, path, factstr.CodeUnsupportedFormat, "append_batches")
+			store := openStore(t, path)
+			if got := raw.rows("SELECT key, value FROM store_metadata ORDER BY key"); !slices.Equal(got, rusttest.Metadata()) {
+				t.Errorf("metadata %v", got)
+			}
+			if got := len(facttest.All(t, store)); got != 205 {
+				t.Errorf("%d facts are read", got)
+			}
+			batches := rusttest.Replayed(t, store, "new", factstr.AllEvents())
+			numbers := slices.Concat(batches...)
+			for i, number := range numbers {
+				if number != strconv.Itoa(i+1) {
+					t.Fatalf("delivered %v", batches)
+				}
+			}
+			if len(numbers) != 205 {
+				t.Errorf("%d facts were delivered", len(numbers))
+			}
+			if want := readRustAnswers(t).AllBatches; name == "as 0.5.2 left it" && !reflect.DeepEqual(batches, want) {
+				t.Errorf("batches %v, want %v", batches, want)
+			}
+			if got := facttest.Append(t, store, facttest.Batch(2, "next")...); got.FirstSequenceNumber != 206 {
+				t.Errorf("%+v", got)
+			}
+			if name == "past end" {
+				return // its last row makes one batch of 205 and 206, of which 205 was delivered
+			}
+			if got := rusttest.Replayed(t, store, "new", factstr.AllEvents()); fmt.Sprint(got) != "[[206 207]]" {
+				t.Errorf("then %v", got)
+			}
 		})
+	}
+}
+
+// A row that another program left behind the log's end is of no batch, and must not be in the way of the one that comes there.
+func TestABoundaryBehindTheEndDoesNotStopAppends(t *testing.T) { // G3
+	path := newPath(t)
+	store := openStore(t, path)
+	facttest.Append(t, store, facttest.Batch(3, "a")...)
+	openRaw(t, path).exec("INSERT INTO append_batches VALUES (4, 90)")
+	facttest.Append(t, store, facttest.Batch(2, "a")...)
+	facttest.Append(t, store, facttest.Batch(1, "a")...)
+	if got := fmt.Sprint(rusttest.Replayed(t, store, "new", factstr.AllEvents())); got != "[[1 2 3] [4 5] [6]]" {
+		t.Errorf("%s", got)
 	}
 }
 

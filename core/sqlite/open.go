@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -155,7 +156,8 @@ type backend struct {
 	path        string
 	busyTimeout time.Duration
 	observer    *factstr.Observer
-	file        os.FileInfo // of the database as it was opened
+	file        os.FileInfo  // of the database as it was opened
+	schema      atomic.Int64 // SQLite's number of the schema that was last found to be that of a store
 	lockFile    *oslock.File
 	instance    *instance
 

@@ -86,6 +86,9 @@ func (b *backend) Head(ctx context.Context) (head factstr.Head, err error) {
 		return head, err
 	}
 	err = b.readers.with(ctx, func(r *reader) error {
+		if err := b.sameSchema(r.conn); err != nil {
+			return err
+		}
 		head, err = r.Head(ctx)
 		return err
 	})

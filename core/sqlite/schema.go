@@ -1,9 +1,7 @@
 package sqlite
 
 import (
-	"database/sql/driver"
 	_ "embed"
-	"slices"
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -19,17 +17,7 @@ var storeSchema string
 //go:embed migrations/0002_durable_streams.sql
 var durableStreamsSchema string
 
-var tables = []struct {
-	name    string
-	columns []string
-}{
-	{"events", []string{"sequence_number", "occurred_at", "event_type", "payload"}},
-	{"append_batches", []string{"first_sequence_number", "last_sequence_number"}},
-	{"subscriber_cursors", []string{"subscriber_id", "event_query", "last_processed_sequence_number"}},
-	{"store_metadata", []string{"key", "value"}},
-}
-
-const schemaObjects = `SELECT count(*) FROM sqlite_master WHERE name IN
+const schemaObjects = `SELECT count(*) FROM sqlite_master WHERE type IN ('table', 'index') AND lower(name) IN
 	('events', 'append_batches', 'store_metadata', 'subscriber_cursors', 'idx_events_type', 'idx_events_occurred_at')`
 
 // prepareSchema checks the format and creates what is missing, in one transaction. It takes the write lock only when there is something to write.
@@ -49,6 +37,10 @@ func prepareSchema(c *conn, path string) error {
 	if err := c.script(storeSchema); err != nil {
 		return failure("creating the store", err)
 	}
+	// What was created has to go together with what was there.
+	if _, err := checkFormat(c, path); err != nil {
+		return err
+	}
 	if err := c.run("COMMIT"); err != nil {
 		return failure("creating the store", err)
 	}
@@ -57,20 +49,12 @@ func prepareSchema(c *conn, path string) error {
 
 // checkFormat refuses what is not a store or a newer one, and tells whether a store is complete.
 func checkFormat(c *conn, path string) (complete bool, err error) {
+	if err := checkTables(c, path); err != nil {
+		return false, failure("reading the format of "+path, err)
+	}
 	objects, err := c.one(schemaObjects)
 	if err != nil {
 		return false, failure("reading the format of "+path, err)
-	}
-	for _, table := range tables {
-		have, err := columns(c, table.name)
-		if err != nil {
-			return false, failure("reading the format of "+path, err)
-		}
-		for _, column := range table.columns {
-			if len(have) > 0 && !slices.Contains(have, column) {
-				return false, factstr.NewError(factstr.CodeUnsupportedFormat, "sqlite: %s is not a factstr store: its table %s has no column %s; give another path", path, table.name, column)
-			}
-		}
 	}
 	version, err := metadata(c, "store_format_version")
 	if err != nil {
@@ -84,59 +68,19 @@ func checkFormat(c *conn, path string) (complete bool, err error) {
 		return false, factstr.NewError(factstr.CodeUnsupportedFormat, "sqlite: %s has store_format_version %s, this library reads 1; open it with a newer version", path, version)
 	case boundaries != "" && boundaries != "sparse_v1":
 		return false, factstr.NewError(factstr.CodeUnsupportedFormat, "sqlite: %s has append_batch_boundary_format %s, this library reads sparse_v1; open it with a newer version", path, boundaries)
-	case boundaries == "":
-		return false, checkDense(c, path)
 	}
-	return version != "" && objects == int64(6), nil
+	// Without the marker the store was begun before 0.5, which wrote a row for every batch. 0.5 and later write none for a batch of one, so a fact without a row is one
+	// either way, and the marker may be added whoever wrote what.
+	return version != "" && boundaries != "" && objects == int64(6), nil
 }
 
-// checkDense lets a store of before 0.5 pass, where every batch has its row. One without the marker is sound only if the rows cover the whole log.
-func checkDense(c *conn, path string) error {
-	have, err := columns(c, "events")
-	if err != nil || len(have) == 0 {
-		return failure("reading the format of "+path, err)
-	}
-	next, contiguous := int64(1), true
-	if have, err = columns(c, "append_batches"); err == nil && len(have) > 0 {
-		err = c.each("SELECT first_sequence_number, last_sequence_number FROM append_batches ORDER BY first_sequence_number", func(row []driver.Value) bool {
-			first, _ := row[0].(int64)
-			last, _ := row[1].(int64)
-			contiguous = first == next && last >= first
-			next = last + 1
-			return contiguous
-		})
-	}
-	if err != nil {
-		return failure("reading the format of "+path, err)
-	}
-	last, err := c.one("SELECT coalesce(max(sequence_number), 0) FROM events")
-	if err != nil {
-		return failure("reading the format of "+path, err)
-	}
-	if !contiguous || last != next-1 {
-		return factstr.NewError(factstr.CodeUnsupportedFormat,
-			"sqlite: %s has no marker append_batch_boundary_format and its append_batches do not cover the log without a gap, so batches cannot be told; import its events into a new store", path)
-	}
-	return nil
-}
-
-func columns(c *conn, table string) (names []string, err error) {
-	err = c.each("SELECT name FROM pragma_table_info(?1)", func(row []driver.Value) bool {
-		name, _ := row[0].(string)
-		names = append(names, name)
-		return true
-	}, table)
-	return names, err
-}
-
-func metadata(c *conn, key string) (string, error) {
-	have, err := columns(c, "store_metadata")
-	if err != nil || len(have) == 0 {
+func metadata(c *conn, key string) (text string, err error) {
+	there, err := c.one("SELECT 1 FROM sqlite_master WHERE type = 'table' AND lower(name) = 'store_metadata'")
+	if err != nil || there == nil {
 		return "", err
 	}
 	value, err := c.one("SELECT value FROM store_metadata WHERE key = ?1", key)
-	text, _ := value.(string)
-	return text, err
+	return textOf(value), err
 }
 
 // useWAL turns write-ahead logging on. SQLite does not wait by itself while another connection does the same.

@@ -38,11 +38,10 @@ type Unreadable = struct{ Change, Word string }
 // UnreadableFormats are those of every kind of database.
 func UnreadableFormats() map[string]Unreadable {
 	return map[string]Unreadable{
-		"version 2":         {"UPDATE store_metadata SET value = '2' WHERE key = 'store_format_version'", "store_format_version 2"},
-		"version 99":        {"UPDATE store_metadata SET value = '99' WHERE key = 'store_format_version'", "store_format_version 99"},
-		"newer batches":     {"UPDATE store_metadata SET value = 'dense_v9' WHERE key = 'append_batch_boundary_format'", "dense_v9"},
-		"sparse, no marker": {"DELETE FROM store_metadata WHERE key = 'append_batch_boundary_format'", "append_batches"},
-		"foreign metadata":  {"DROP TABLE store_metadata; CREATE TABLE store_metadata (k TEXT, v TEXT)", "store_metadata"},
+		"version 2":        {"UPDATE store_metadata SET value = '2' WHERE key = 'store_format_version'", "store_format_version 2"},
+		"version 99":       {"UPDATE store_metadata SET value = '99' WHERE key = 'store_format_version'", "store_format_version 99"},
+		"newer batches":    {"UPDATE store_metadata SET value = 'dense_v9' WHERE key = 'append_batch_boundary_format'", "dense_v9"},
+		"foreign metadata": {"DROP TABLE store_metadata; CREATE TABLE store_metadata (k TEXT, v TEXT)", "store_metadata"},
 	}
 }
 

@@ -1,0 +1,73 @@
+package memory
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
+)
+
+// watchedCursors looks at the cursor writes of a store, and may claim names in a log that is gone.
+type watchedCursors struct {
+	*backend
+	claimed factstr.Head
+
+	mu     sync.Mutex
+	writes []factstr.CursorWrite
+}
+
+func (w *watchedCursors) WriteCursors(ctx context.Context, writes []factstr.CursorWrite) error {
+	w.mu.Lock()
+	w.writes = append(w.writes, writes...)
+	w.mu.Unlock()
+	return w.backend.WriteCursors(ctx, writes)
+}
+
+func (w *watchedCursors) ClaimStream(ctx context.Context, name string, query factstr.DurableQuery) (factstr.StreamClaim, error) {
+	claim, err := w.backend.ClaimStream(ctx, name, query)
+	claim.Head = w.claimed
+	return claim, err
+}
+
+// G24: the head that a cursor write is made on vouches for all that was handled, so it is never below the cursor.
+func TestACursorIsNeverBeyondTheHeadThatItIsWrittenOn(t *testing.T) {
+	w := &watchedCursors{backend: newBackend()}
+	store, err := factstr.OpenStore(t.Context(), w, factstr.Options{})
+	store = facttest.Opened(t, store, err)
+	stream, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "projection"}, factstr.HandleFunc(func(context.Context, []factstr.EventRecord) error { return nil }),
+		factstr.WithCursorEvery(factstr.CursorEvery{Batches: 1}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3000 {
+		facttest.Append(t, store, facttest.Batch(1, "a")...)
+	}
+	if err := stream.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, write := range w.writes {
+		if write.SequenceNumber > write.Head.SequenceNumber {
+			t.Fatalf("%+v", write)
+		}
+	}
+	if len(w.writes) == 0 {
+		t.Error("no cursor was written")
+	}
+}
+
+// G24: a cursor that was read from a log which is replaced before the head is read says nothing about the new one.
+func TestARegistrationWhoseLogIsReplacedMeanwhileIsRefused(t *testing.T) {
+	w := &watchedCursors{backend: newBackend(), claimed: factstr.Head{SequenceNumber: 2, OccurredAt: "in the log that is gone"}}
+	store, err := factstr.OpenStore(t.Context(), w, factstr.Options{})
+	store = facttest.Opened(t, store, err)
+	facttest.Append(t, store, facttest.Batch(3, "a")...)
+	_, err = facttest.Register(store, "projection")
+	facttest.WantError(t, err, factstr.CodeLogTruncated, "projection", "2")
+	// The name is free again.
+	w.claimed = factstr.Head{}
+	if _, err = facttest.Register(store, "projection"); err != nil {
+		t.Error(err)
+	}
+}

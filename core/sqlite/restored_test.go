@@ -1,0 +1,123 @@
+package sqlite
+
+import (
+	"context"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
+)
+
+// G24 G21: a cursor write that waits for the lock while the log is set back has no effect, whether the log has grown past the cursor meanwhile or not. One into a log that holds
+// the head that it was made on is carried out.
+func TestACursorWriteThatWaitedForARestoreHasNoEffect(t *testing.T) {
+	const grow = `WITH RECURSIVE n(i) AS (SELECT 6 UNION ALL SELECT i+1 FROM n WHERE i < 20) INSERT INTO events SELECT i, '2020-01-01T00:00:00Z', 'new', '{}' FROM n`
+	for name, c := range map[string]struct {
+		changes []string
+		moved   bool
+	}{
+		"set back":           {[]string{"DELETE FROM events WHERE sequence_number > 5"}, false},
+		"set back and grown": {[]string{"DELETE FROM events WHERE sequence_number > 5", grow}, false},
+		"emptied":            {[]string{"DELETE FROM events"}, false},
+		"left as it is":      {[]string{"INSERT INTO events VALUES (11, '2020-01-01T00:00:00Z', 'new', '{}')"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := newPath(t)
+			store := openStore(t, path)
+			facttest.Append(t, store, facttest.Batch(10, "a")...)
+			head := facttest.All(t, store)[9]
+			facttest.Close(t, store)
+			b, err := openBackend(t.Context(), path, Options{BusyTimeout: 10 * time.Second})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = b.Close() }()
+			claim, err := b.ClaimStream(t.Context(), "projection", factstr.DurableQuery{Text: "q", Exact: "q"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer claim.Release()
+			if want := (factstr.Head{SequenceNumber: 10, OccurredAt: head.OccurredAt}); claim.Head != want {
+				t.Errorf("claimed at %v, want %v", claim.Head, want)
+			}
+			raw := openRaw(t, path)
+			raw.exec("BEGIN IMMEDIATE")
+			written := make(chan error)
+			go func() {
+				written <- b.WriteCursors(t.Context(), []factstr.CursorWrite{{Name: "projection", Generation: claim.Generation, SequenceNumber: 8, Head: claim.Head}})
+			}()
+			for _, change := range c.changes {
+				raw.exec(change)
+			}
+			raw.exec("COMMIT")
+			err = <-written
+			stored := raw.one("SELECT last_processed_sequence_number FROM subscriber_cursors")
+			if c.moved {
+				if err != nil || stored != "8" {
+					t.Errorf("error %v, cursor at %s", err, stored)
+				}
+				return
+			}
+			facttest.WantError(t, err, factstr.CodeLogTruncated, "10", "projection")
+			if stored != "0" {
+				t.Errorf("the cursor is at %s", stored)
+			}
+		})
+	}
+}
+
+// G5 G24: a commit that waits for the lock while another file is put in the database's place is not acknowledged: it would be written to a log that nobody finds.
+func TestACommitThatWaitedForAnotherFileIsNotAcknowledged(t *testing.T) {
+	for range 5 {
+		path, backup := newPath(t), newPath(t)
+		b, err := openBackend(t.Context(), path, Options{BusyTimeout: 10 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		store, err := factstr.OpenStore(t.Context(), b, factstr.Options{})
+		store = facttest.Opened(t, store, err)
+		facttest.Append(t, store, facttest.Batch(3, "a")...)
+		facttest.Close(t, openStore(t, backup))
+		raw := openRaw(t, path)
+		raw.exec("BEGIN IMMEDIATE")
+		answered := make(chan error)
+		go func() {
+			_, err := store.Append(context.Background(), facttest.Batch(1, "a"))
+			answered <- err
+		}()
+		for b.writing.TryLock() { // until it is on its way
+			b.writing.Unlock()
+			runtime.Gosched()
+		}
+		if err := os.Rename(backup, path); err != nil {
+			t.Fatal(err)
+		}
+		raw.exec("COMMIT")
+		facttest.WantError(t, <-answered, factstr.CodeLogTruncated)
+	}
+}
+
+// G24: a stream whose cursor write finds another log ends, also where nothing else looks at the log.
+func TestAStreamWhoseCursorFindsAnotherLogEnds(t *testing.T) {
+	path := newPath(t)
+	store := openStore(t, path)
+	facttest.Append(t, store, facttest.Batch(10, "a")...)
+	got := facttest.NewDeliveries(t)
+	stream := facttest.DurableStream(t, store, "projection", factstr.AllEvents(), got)
+	facttest.WaitReady(t, stream)
+	raw := openRaw(t, path)
+	raw.exec("BEGIN IMMEDIATE")
+	raw.exec("DELETE FROM events WHERE sequence_number > 5")
+	raw.exec("UPDATE subscriber_cursors SET last_processed_sequence_number = 5")
+	raw.exec("COMMIT")
+	facttest.WantError(t, facttest.WaitEnd(t, stream), factstr.CodeLogTruncated)
+	facttest.Append(t, store, facttest.Batch(15, "new")...)
+	again := facttest.NewDeliveries(t)
+	facttest.WaitReady(t, facttest.DurableStream(t, store, "projection", factstr.AllEvents(), again))
+	if batches := again.SoFar(); len(batches) != 1 || len(batches[0]) != 15 || batches[0][0] != 6 {
+		t.Errorf("then delivered %v", batches)
+	}
+}

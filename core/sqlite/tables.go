@@ -1,0 +1,242 @@
+package sqlite
+
+import (
+	"database/sql/driver"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"modernc.org/sqlite"
+)
+
+// tables are the store's tables with the columns that it reads and writes. The first is the key, of which there are never two.
+var tables = []table{
+	{"events", []column{{"sequence_number", "INTEGER"}, {"occurred_at", "TEXT"}, {"event_type", "TEXT"}, {"payload", "TEXT"}}},
+	{"append_batches", []column{{"first_sequence_number", "INTEGER"}, {"last_sequence_number", "INTEGER"}}},
+	{"subscriber_cursors", []column{{"subscriber_id", "TEXT"}, {"event_query", "TEXT"}, {"last_processed_sequence_number", "INTEGER"}}},
+	{"store_metadata", []column{{"key", "TEXT"}, {"value", "TEXT"}}},
+	{generationsTable, []column{{"name", "TEXT"}, {"generation", "INTEGER"}, {"exact_query", "TEXT"}}},
+}
+
+const generationsTable = "factstr_durable_streams"
+
+type table struct {
+	name    string
+	columns []column
+}
+
+type column struct{ name, affinity string }
+
+// checkTables refuses a file in which something else has the name of a table of the store, or where what is written would not be what is there afterwards: the name
+// alone says nothing. Columns, indexes and triggers that others added are welcome as long as they leave the store's rows alone.
+func checkTables(c *conn, path string) error {
+	refuse := func(what string, arguments ...any) error {
+		return factstr.NewError(factstr.CodeUnsupportedFormat, "sqlite: %s is not a factstr store: its %s; give another path", path, fmt.Sprintf(what, arguments...))
+	}
+	there := map[string]bool{}
+	for _, table := range tables {
+		kind, text, err := kindOf(c, table.name)
+		if err != nil {
+			return err
+		}
+		if kind == "" {
+			continue
+		}
+		if kind != "table" {
+			return refuse("%s is a %s instead of a table", table.name, kind)
+		}
+		there[table.name] = true
+		have, err := columns(c, table.name)
+		if err != nil {
+			return err
+		}
+		for _, column := range table.columns {
+			is, ok := have[column.name]
+			switch {
+			case !ok:
+				return refuse("table %s has no column %s", table.name, column.name)
+			case is.generated:
+				return refuse("table %s has a column %s that is generated", table.name, column.name)
+			case affinity(is.declared) != column.affinity:
+				return refuse("table %s has a column %s of type %q instead of %s", table.name, column.name, is.declared, column.affinity)
+			}
+			delete(have, column.name)
+		}
+		for _, name := range slices.Sorted(maps.Keys(have)) {
+			if have[name].demanded {
+				return refuse("table %s has a column %s that is NOT NULL and has no default, so no row of the store fits", table.name, name)
+			}
+		}
+		unique, err := isKey(c, table)
+		if err != nil {
+			return err
+		}
+		if !unique {
+			return refuse("table %s may hold two rows of one %s, for want of a primary key", table.name, table.columns[0].name)
+		}
+		if conflict := ownConflicts.FindString(text); conflict != "" {
+			return refuse("table %s says %s, by which rows give way to others silently", table.name, conflict)
+		}
+	}
+	if there["events"] {
+		distinct, err := c.one(`WITH t (x) AS (SELECT event_type FROM events WHERE 0 UNION ALL SELECT 'a' UNION ALL SELECT 'A' UNION ALL SELECT 'a ') SELECT count(DISTINCT x) FROM t`)
+		if err != nil {
+			return err
+		}
+		if distinct != int64(3) {
+			return refuse("table events has a column event_type of another collation than BINARY, which takes different types for one")
+		}
+		if sound, err := typeIndexIsSound(c); err != nil {
+			return err
+		} else if !sound {
+			return refuse("index idx_events_type is not one of the column event_type of all events")
+		}
+	}
+	return checkTriggers(c, path, there)
+}
+
+// kindOf tells what has a name: a table, view, index or virtual table, or "" if nothing has it.
+func kindOf(c *conn, name string) (kind, text string, err error) {
+	err = c.each("SELECT type, rootpage, sql FROM sqlite_master WHERE type <> 'trigger' AND lower(name) = ?1", func(row []driver.Value) bool {
+		kind, text = textOf(row[0]), textOf(row[2])
+		if kind == "table" && row[1] == int64(0) {
+			kind = "virtual table"
+		}
+		return false
+	}, name)
+	return kind, text, err
+}
+
+// declared is a column as it was made.
+type declared struct {
+	declared  string
+	generated bool
+	demanded  bool // a row must give it a value
+}
+
+func columns(c *conn, table string) (map[string]declared, error) {
+	have := map[string]declared{}
+	err := c.each(`SELECT name, type, "notnull", dflt_value, hidden FROM pragma_table_xinfo(?1)`, func(row []driver.Value) bool {
+		generated := row[4] != int64(0)
+		have[strings.ToLower(textOf(row[0]))] = declared{textOf(row[1]), generated, row[2] != int64(0) && row[3] == nil && !generated}
+		return true
+	}, table)
+	return have, err
+}
+
+// affinity is what SQLite makes of a declared type: of other values than text or whole numbers it keeps something else than it was given.
+func affinity(declared string) string {
+	declared = strings.ToUpper(declared)
+	has := func(part string) bool { return strings.Contains(declared, part) }
+	switch {
+	case has("INT"):
+		return "INTEGER"
+	case has("CHAR"), has("CLOB"), has("TEXT"):
+		return "TEXT"
+	}
+	return "another"
+}
+
+// isKey tells whether the first column is a key: a number by being the table's own row number, which is a whole number whatever is stored, a text by an index.
+func isKey(c *conn, table table) (unique bool, err error) {
+	key := table.columns[0]
+	if key.affinity == "INTEGER" {
+		value, err := c.one(`SELECT (SELECT group_concat(lower(name)) FROM pragma_table_xinfo(?1) WHERE pk > 0) = ?2
+			AND NOT EXISTS (SELECT 1 FROM pragma_index_list(?1) WHERE origin = 'pk')`, table.name, key.name)
+		return value == int64(1), err
+	}
+	value, err := c.one(`SELECT EXISTS (SELECT 1 FROM pragma_index_list(?1) l WHERE l."unique" AND NOT l.partial
+		AND (SELECT group_concat(lower(x.name) || ' ' || x.coll) FROM pragma_index_xinfo(l.name) x WHERE x.key) = ?2 || ' BINARY')`, table.name, key.name)
+	return value == int64(1), err
+}
+
+// typeIndexIsSound tells whether the index that finds facts by type, if it is there, finds them all, and only those of the very type.
+func typeIndexIsSound(c *conn) (bool, error) {
+	kind, _, err := kindOf(c, "idx_events_type")
+	if err != nil || kind == "" {
+		return err == nil, err
+	}
+	value, err := c.one(`SELECT EXISTS (SELECT 1 FROM pragma_index_list('events') l WHERE lower(l.name) = 'idx_events_type' AND NOT l.partial
+		AND (SELECT group_concat(lower(x.name) || ' ' || x.coll || ' ' || x."desc") FROM pragma_index_xinfo(l.name) x WHERE x.key) = 'event_type BINARY 0')`)
+	return value == int64(1), err
+}
+
+// ownConflicts is a clause by which a table, not the statement, decides what becomes of a row that is in the way of another.
+var ownConflicts = regexp.MustCompile(`(?i)\bON\s+CONFLICT\s+(REPLACE|IGNORE)\b`)
+
+// keepsOut is a trigger that can leave out a row that it is called before. One that is called after it cannot.
+var keepsOut = regexp.MustCompile("(?is)^CREATE\\s+TRIGGER\\s+(?:\"(?:[^\"]|\"\")*\"|`[^`]*`|\\[[^\\]]*\\]|'[^']*'|[^\\s\"'`\\[]+)\\s*(?:\\bBEFORE\\s+)?\\b(INSERT|UPDATE)\\b.*\\bRAISE\\s*\\(\\s*IGNORE\\b")
+
+// sameSchema checks the tables again when somebody has changed the schema, so that an open store goes on with no other tables than it would open.
+func (b *backend) sameSchema(c *conn) error {
+	value, err := c.one("PRAGMA schema_version")
+	if err != nil {
+		return failure("reading the format of "+b.path, err)
+	}
+	version, _ := value.(int64)
+	if version == b.schema.Load() {
+		return nil
+	}
+	complete, err := checkFormat(c, b.path)
+	if err == nil && !complete {
+		err = factstr.NewError(factstr.CodeUnsupportedFormat, "sqlite: tables or indexes of the store in %s were dropped while it was open; close the store and open it again", b.path)
+	}
+	if err == nil {
+		b.schema.Store(version)
+	}
+	return err
+}
+
+// checkTriggers refuses triggers that keep the store's rows out or change them. What others fill tables of theirs with is their own affair.
+func checkTriggers(c *conn, path string, there map[string]bool) (err error) {
+	refuse := func(trigger, does string) error {
+		return factstr.NewError(factstr.CodeUnsupportedFormat, "sqlite: %s cannot be used: its trigger %s %s, so what is appended may not be what is stored; drop that trigger", path, trigger, does)
+	}
+	triggers := 0
+	var refusal error
+	err = c.each("SELECT name, lower(tbl_name), sql FROM sqlite_master WHERE type = 'trigger'", func(row []driver.Value) bool {
+		name, table := textOf(row[0]), textOf(row[1])
+		if !there[table] {
+			return true
+		}
+		triggers++
+		if match := keepsOut.FindStringSubmatch(textOf(row[2])); match != nil && (strings.EqualFold(match[1], "INSERT") || table == "subscriber_cursors" || table == generationsTable) {
+			refusal = refuse(name, "keeps rows out of "+table+" (RAISE(IGNORE))")
+		}
+		return refusal == nil
+	})
+	if err == nil {
+		err = refusal
+	}
+	if err != nil || triggers == 0 {
+		return err
+	}
+	// SQLite itself says which tables a statement writes by way of triggers, and of triggers of those.
+	registerer, ok := c.driver.(sqlite.AuthorizerRegisterer)
+	if !ok {
+		return nil // inserted rows are counted
+	}
+	err = registerer.RegisterAuthorizer(func(action sqlite.AuthorizerActionCode, table, _, _, trigger string) sqlite.AuthorizerReturnCode {
+		switch action {
+		case sqlite.AuthInsert, sqlite.AuthUpdate, sqlite.AuthDelete:
+			if table = strings.ToLower(table); trigger != "" && there[table] && refusal == nil {
+				refusal = refuse(trigger, "changes "+table)
+			}
+		}
+		return sqlite.AuthorizerOK
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = registerer.RegisterAuthorizer(nil) }()
+	for _, text := range []string{insertTexts[1], insertBoundary, insertCursor, updateCursor, raiseGeneration} {
+		// One that cannot be compiled, for want of a table or of another program's function, cannot be run either.
+		if statement, err := c.parse(text); err == nil {
+			_ = statement.Close()
+		}
+	}
+	return refusal
+}

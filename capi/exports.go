@@ -139,6 +139,17 @@ func go_factstr_query(number C.factstr_store, query *C.char, length C.size_t, ou
 	})
 }
 
+//export go_factstr_statistics
+func go_factstr_statistics(number C.factstr_store, out *C.factstr_buffer) C.factstr_status {
+	return onStore(number, out, func(store *session.Store) error {
+		text, err := store.Statistics()
+		if err == nil && !put(out, len(text), func(dst []byte) []byte { return append(dst, text...) }) {
+			err = noMemory()
+		}
+		return err
+	})
+}
+
 func version(expected *C.uint64_t) *uint64 {
 	if expected == nil {
 		return nil

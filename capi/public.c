@@ -370,6 +370,11 @@ factstr_status factstr_stream_close(factstr_stream stream) {
   return go_factstr_stream_close(stream, fs_inside_stream(stream));
 }
 
+factstr_status factstr_statistics(factstr_store store, factstr_buffer *out) {
+  REFUSE_CHILD(out);
+  return go_factstr_statistics(store, out);
+}
+
 factstr_status factstr_log_set(factstr_log_callback callback, void *user_data, int32_t min_level) {
   REFUSE_CHILD(NULL);
   if (min_level < FACTSTR_LOG_INFO || min_level > FACTSTR_LOG_OFF) {

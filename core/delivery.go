@@ -41,6 +41,7 @@ func (st *EventStream) follow() (err error) {
 		case err != nil:
 			// Losing the backend is no failure of the stream: it goes on where it was.
 			st.failure.set(err)
+			st.store.counters.readRetries.Add(1)
 			if !st.sleep(pause) {
 				return nil
 			}
@@ -169,6 +170,7 @@ func (st *EventStream) deliver(batch []EventRecord) error {
 			return st.context.Err()
 		}
 		delay = min(2*delay, st.options.retry.DelayMax)
+		st.store.counters.redeliveries.Add(1)
 	}
 }
 

@@ -207,6 +207,7 @@ func (s *Store) runRequests(requests []*appendRequest) {
 	if err == nil || len(requests) == 1 || s.poison.Load() != nil || !mayBeOneRequests(err) {
 		return
 	}
+	s.counters.groupsRetried.Add(1)
 	if tell, untold := s.retried.pass(); tell {
 		s.tells.Tell(LogGroupRetried, fmt.Sprintf("a group of %d appends failed and is tried again one by one: %v", len(requests), err),
 			"appends", len(requests), "code", string(err.Code), "error", err.Error(), "untold", untold)

@@ -84,15 +84,20 @@ func (r *streams) close(reason error) {
 	r.end(reason)
 }
 
+// list returns the streams that are open.
+func (r *streams) list() []*EventStream {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	open := make([]*EventStream, 0, len(r.open))
+	for stream := range r.open {
+		open = append(open, stream)
+	}
+	return open
+}
+
 // end stops every stream that is open.
 func (r *streams) end(reason error) {
-	r.mu.Lock()
-	stopping := make([]*EventStream, 0, len(r.open))
-	for stream := range r.open {
-		stopping = append(stopping, stream)
-	}
-	r.mu.Unlock()
-	for _, stream := range stopping {
+	for _, stream := range r.list() {
 		stream.halt(reason)
 	}
 }

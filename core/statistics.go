@@ -1,41 +1,109 @@
 package factstr
 
-import "sync/atomic"
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+)
 
-// Statistics are counts since the store was opened.
+// Statistics are of one store, not of the log's other users. Counts are since it was opened.
 type Statistics struct {
-	Appends uint64 // batches committed
-	Commits uint64 // transactions that committed them, each with one sync: Appends/Commits is the size of a group
-	// TailEvents is how many of the newest facts are in memory.
+	Store string // its kind
+	// Head is the newest fact of the log, and Facts how many there are as far as their numbers tell: they have no gaps. If the log cannot be read at the moment, Failure says
+	// why, and both are as last known.
+	Head    Head
+	Facts   uint64
+	Failure error
+	// DatabaseBytes is how much the facts take, with their indexes: SQLite's database file, or PostgreSQL's table. LogFileBytes is SQLite's write-ahead log file. 0 where there is none.
+	DatabaseBytes int64
+	LogFileBytes  int64
+
+	Appends         uint64 // batches committed
+	Commits         uint64 // transactions (groups) that committed them, each with one sync: Appends/Commits is the size of a group
+	GroupAppendsMax uint64 // batches in the largest group
+	GroupsRetried   uint64 // groups that failed and were tried again one by one
+	QueueAppends    int    // appends that wait for the group before them
+	QueueBytes      int
+
+	ReadRetries  uint64 // reads of streams that failed and were tried again
+	Redeliveries uint64 // deliveries of durable streams that were repeated after a failure
+	Reconnects   uint64 // connections to the server that took the place of one that was lost
+
+	// TailEvents and TailBytes are of the newest facts that are in memory.
 	TailEvents int
-	// LogFileBytes is the size of SQLite's write-ahead log file, 0 for other stores.
-	LogFileBytes int64
+	TailBytes  int
+	// IndexWatermark is the number up to which the payload index holds the log; nil without an index.
+	IndexWatermark *uint64
+
+	Streams []StreamStatistics // in the order of their registration
+}
+
+// StreamStatistics are those of an open stream.
+type StreamStatistics struct {
+	Number      uint64 // of the stream in its store, as the log's "stream"
+	DurableName string // "" for a live stream
+	StreamProgress
+	Lag uint64 // facts between its position and the head, matching or not
 }
 
 // Measurer is implemented by a backend that has statistics of its own to fill in.
 type Measurer interface {
-	Measure(statistics *Statistics)
+	Measure(ctx context.Context, statistics *Statistics) error
 }
 
 type counters struct {
-	appends, commits atomic.Uint64
+	appends, commits, groupMax, groupsRetried, readRetries, redeliveries atomic.Uint64
 }
 
-// Statistics may be called at any time.
-func (s *Store) Statistics() Statistics {
-	known := s.log.current()
-	statistics := Statistics{Appends: s.counters.appends.Load(), Commits: s.counters.commits.Load(), TailEvents: len(known.records)}
-	if measurer, ok := s.backend.(Measurer); ok {
-		measurer.Measure(&statistics)
+// Statistics may be called at any time. A log that cannot be read is no error but a Failure in the answer, so that the rest can be seen.
+func (s *Store) Statistics(ctx context.Context) (Statistics, error) {
+	done, err := s.enter()
+	if err != nil {
+		return Statistics{}, err
 	}
-	return statistics
+	defer done()
+	ctx, stop := s.bound(ctx)
+	defer stop()
+	known, failure := s.log.refresh(ctx, s.backend)
+	if failure != nil {
+		known = s.log.current()
+	}
+	statistics := Statistics{
+		Store: s.backend.Kind(), Head: known.head, Facts: known.head.SequenceNumber, Failure: failure, TailEvents: len(known.records), TailBytes: known.bytes,
+		Appends: s.counters.appends.Load(), Commits: s.counters.commits.Load(), GroupAppendsMax: s.counters.groupMax.Load(), GroupsRetried: s.counters.groupsRetried.Load(),
+		ReadRetries: s.counters.readRetries.Load(), Redeliveries: s.counters.redeliveries.Load(),
+	}
+	statistics.QueueAppends, statistics.QueueBytes = s.queue.Waiting()
+	if measurer, ok := s.backend.(Measurer); ok {
+		if err := measurer.Measure(ctx, &statistics); err != nil && statistics.Failure == nil {
+			statistics.Failure = err
+		}
+	}
+	if ctx.Err() != nil {
+		return Statistics{}, s.interruptedRead(ctx)
+	}
+	for _, stream := range s.streams.list() {
+		one := StreamStatistics{Number: stream.number, StreamProgress: stream.Progress()}
+		if stream.durable != nil {
+			one.DurableName = stream.durable.name
+		}
+		if one.Position < known.head.SequenceNumber {
+			one.Lag = known.head.SequenceNumber - one.Position
+		}
+		statistics.Streams = append(statistics.Streams, one)
+	}
+	slices.SortFunc(statistics.Streams, func(a, b StreamStatistics) int { return int(a.Number) - int(b.Number) })
+	return statistics, nil
 }
 
 func (c *counters) committed(requests []*appendRequest) {
 	c.commits.Add(1)
+	accepted := uint64(0)
 	for _, request := range requests {
 		if request.accepted {
-			c.appends.Add(1)
+			accepted++
 		}
 	}
+	c.appends.Add(accepted)
+	c.groupMax.Store(max(accepted, c.groupMax.Load())) // one group commits at a time
 }

@@ -182,6 +182,9 @@ func (o *streamOptions) withDefaults() {
 	setDefault(&o.cursorEvery.Time, 100*time.Millisecond)
 }
 
+// Number is the stream's in its store, as statistics and what is logged name it.
+func (st *EventStream) Number() uint64 { return st.number }
+
 // Unsubscribe lets no further delivery start and frees a durable name at once. It never waits; a delivery in flight goes on, and the end is reported after
 // it. It may be called again.
 func (st *EventStream) Unsubscribe() { st.halt(nil) }

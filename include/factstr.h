@@ -350,7 +350,34 @@ FACTSTR_API factstr_status factstr_stream_unsubscribe(factstr_stream stream);
  */
 FACTSTR_API factstr_status factstr_stream_close(factstr_stream stream);
 
-/* ---- What the library logs ---- */
+/* ---- Operating ---- */
+
+/*
+ * out: what the store counts, since it was opened and for this process alone. It reads the head of the log; if that cannot be read, the answer is FACTSTR_OK with "failure", and head and facts are as last known.
+ *   {"store_kind": "memory" | "sqlite" | "postgres",
+ *    "head": n, "facts": n,              the newest sequence number, and how many facts there are as far as the numbers tell, which have no gaps
+ *    "failure": InteropError | null,
+ *    "database_bytes": n | null,         SQLite's database file, or PostgreSQL's table of facts with its indexes
+ *    "log_file_bytes": n | null,         SQLite's write-ahead log file
+ *    "appends": n, "groups": n,          batches committed, and the transactions that committed them: their ratio is the size of a group
+ *    "group_appends_max": n,             batches in the largest group
+ *    "groups_retried": n,                groups that failed and were tried again one by one
+ *    "queue_appends": n, "queue_bytes": n,   appends that wait for the group before them
+ *    "read_retries": n,                  reads of streams that failed and were tried again
+ *    "redeliveries": n,                  deliveries that were repeated after a failure
+ *    "reconnects": n,                    connections to a server that took the place of lost ones
+ *    "tail_events": n, "tail_bytes": n,  the newest facts that are kept in memory
+ *    "index_watermark": n | null,        up to where the payload index holds the log; null without an index
+ *    "streams": [                        those that are open, in the order of their registration
+ *      {"number": n,                     the stream's in its store, as "stream" in what is logged
+ *       "handle": n | null, "durable_name": string | null,
+ *       "lag": n,                        facts between its position and the head, matching or not
+ *       "state": ..., "position": n, "replay_target": n, "stored_cursor": n, "failure": ...   as in factstr_stream_progress
+ *      }]}
+ * More fields may be added. head, facts, index_watermark and the numbers of streams' places (lag, position, replay_target, stored_cursor) are spelled as "sequence_numbers" says; all others are
+ * JSON numbers.
+ */
+FACTSTR_API factstr_status factstr_statistics(factstr_store store, factstr_buffer *out);
 
 /* Levels of records. FACTSTR_LOG_OFF is above all of them. */
 enum { FACTSTR_LOG_INFO = 1, FACTSTR_LOG_WARNING = 2, FACTSTR_LOG_ERROR = 3, FACTSTR_LOG_OFF = 4 };

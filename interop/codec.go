@@ -100,6 +100,68 @@ func (c Codec) AppendError(dst []byte, err error) []byte {
 	return append(dst, '}')
 }
 
+// AppendStatistics appends InteropStatistics. handles are those of streams by their number.
+func (c Codec) AppendStatistics(dst []byte, s factstr.Statistics, handles map[uint64]uint64) []byte {
+	count := func(name string, value uint64) {
+		dst = append(append(append(dst, `,"`...), name...), `":`...)
+		dst = strconv.AppendUint(dst, value, 10)
+	}
+	size := func(name string, bytes int64) {
+		if bytes > 0 {
+			count(name, uint64(bytes))
+		} else {
+			dst = append(append(append(dst, `,"`...), name...), `":null`...)
+		}
+	}
+	dst = jsonvalue.AppendString(append(dst, `{"store_kind":`...), s.Store)
+	dst = c.appendNumber(append(dst, `,"head":`...), s.Head.SequenceNumber)
+	dst = c.appendNumber(append(dst, `,"facts":`...), s.Facts)
+	dst = c.appendFailure(append(dst, `,"failure":`...), s.Failure)
+	size("database_bytes", s.DatabaseBytes)
+	size("log_file_bytes", s.LogFileBytes)
+	count("appends", s.Appends)
+	count("groups", s.Commits)
+	count("group_appends_max", s.GroupAppendsMax)
+	count("groups_retried", s.GroupsRetried)
+	count("queue_appends", uint64(max(s.QueueAppends, 0)))
+	count("queue_bytes", uint64(max(s.QueueBytes, 0)))
+	count("read_retries", s.ReadRetries)
+	count("redeliveries", s.Redeliveries)
+	count("reconnects", s.Reconnects)
+	count("tail_events", uint64(max(s.TailEvents, 0)))
+	count("tail_bytes", uint64(max(s.TailBytes, 0)))
+	dst = c.appendOptional(append(dst, `,"index_watermark":`...), s.IndexWatermark)
+	dst = append(dst, `,"streams":[`...)
+	for i, stream := range s.Streams {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = strconv.AppendUint(append(dst, `{"number":`...), stream.Number, 10)
+		if handle := handles[stream.Number]; handle != 0 {
+			dst = strconv.AppendUint(append(dst, `,"handle":`...), handle, 10)
+		} else {
+			dst = append(dst, `,"handle":null`...)
+		}
+		if stream.DurableName == "" {
+			dst = append(dst, `,"durable_name":null`...)
+			stream.Ready = true // a live stream has no replay
+		} else {
+			dst = jsonvalue.AppendString(append(dst, `,"durable_name":`...), stream.DurableName)
+		}
+		dst = c.appendNumber(append(dst, `,"lag":`...), stream.Lag)
+		dst = append(dst, ',')
+		dst = append(dst, c.AppendProgress(nil, stream.StreamProgress)[1:]...) // its fields, and the brace that ends it
+	}
+	return append(dst, "]}"...)
+}
+
+func (c Codec) appendFailure(dst []byte, err error) []byte {
+	if err == nil {
+		return append(dst, "null"...)
+	}
+	return c.AppendError(dst, err)
+}
+
 // AppendProgress appends where a stream stands.
 func (c Codec) AppendProgress(dst []byte, progress factstr.StreamProgress) []byte {
 	state := "replaying"
@@ -113,12 +175,7 @@ func (c Codec) AppendProgress(dst []byte, progress factstr.StreamProgress) []byt
 	dst = c.appendNumber(append(dst, `,"position":`...), progress.Position)
 	dst = c.appendNumber(append(dst, `,"replay_target":`...), progress.ReplayTarget)
 	dst = c.appendNumber(append(dst, `,"stored_cursor":`...), progress.StoredCursor)
-	dst = append(dst, `,"failure":`...)
-	if progress.Failure == nil {
-		return append(dst, "null}"...)
-	}
-	dst = c.AppendError(dst, progress.Failure)
-	return append(dst, '}')
+	return append(c.appendFailure(append(dst, `,"failure":`...), progress.Failure), '}')
 }
 
 func (c Codec) appendNumber(dst []byte, n uint64) []byte {

@@ -209,6 +209,7 @@ static void a_handle_of_another_kind_is_refused(void) {
   factstr_request request;
   CHECK_STATUS(factstr_append_submit(store, JSON(ONE_EVENT), 1, NULL, NULL, &request, NULL), FACTSTR_OK);
   CHECK_STATUS(factstr_query(stream, NULL, 0, NULL), FACTSTR_INVALID_HANDLE);
+  CHECK_STATUS(factstr_statistics(stream, NULL), FACTSTR_INVALID_HANDLE);
   CHECK_STATUS(factstr_query(request, NULL, 0, NULL), FACTSTR_INVALID_HANDLE);
   CHECK_STATUS(factstr_stream_close(store), FACTSTR_INVALID_HANDLE);
   CHECK_STATUS(factstr_stream_close(request), FACTSTR_INVALID_HANDLE);

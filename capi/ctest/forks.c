@@ -67,6 +67,7 @@ static void child(factstr_store store, factstr_stream stream) {
   IN_CHILD(factstr_stream_unsubscribe(stream) == FACTSTR_FORKED);
   IN_CHILD(factstr_stream_close(stream) == FACTSTR_FORKED);
   IN_CHILD(factstr_store_close(store, NULL) == FACTSTR_FORKED);
+  IN_CHILD(factstr_statistics(store, NULL) == FACTSTR_FORKED);
   IN_CHILD(factstr_log_set(NULL, NULL, FACTSTR_LOG_OFF) == FACTSTR_FORKED);
   IN_CHILD(factstr_open_handles() == 0);
   IN_CHILD(factstr_abi_version() == FACTSTR_ABI_VERSION && strcmp(factstr_status_name(FACTSTR_FORKED), "Forked") == 0);

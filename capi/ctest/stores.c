@@ -277,7 +277,34 @@ static void a_second_copy_of_the_library_is_refused(void) {
   CHECK(run_again(folder, "--second-copy", library, path) == 0);
 }
 
+static void statistics_of(factstr_store store, int bytes) { /* G24 */
+  factstr_buffer out;
+  expect_ok(append(store, ONE_EVENT));
+  factstr_stream stream = open_stream(store, "{\"durable\":{\"name\":\"counted\"}}", NULL, NULL);
+  answer told = take(factstr_statistics(store, &out), &out);
+  CHECK(told.status == FACTSTR_OK && told.json != NULL);
+  CHECK(json_integer(told.json, "head") == 1 && json_integer(told.json, "facts") == 1 && json_integer(told.json, "appends") == 1);
+  CHECK(cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(told.json, "database_bytes")) == !bytes);
+  CHECK(cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(told.json, "index_watermark")));
+  const cJSON *streams = cJSON_GetObjectItemCaseSensitive(told.json, "streams");
+  CHECK(cJSON_GetArraySize(streams) == 1);
+  const cJSON *one = cJSON_GetArrayItem(streams, 0);
+  CHECK(json_integer(one, "handle") == stream && json_integer(one, "lag") == 1 && strcmp(json_string(one, "durable_name"), "counted") == 0);
+  CHECK(strcmp(json_string(one, "state"), "replaying") == 0);
+  drop(told);
+  CHECK_STATUS(factstr_statistics(store, NULL), FACTSTR_OK);
+  close_store(store);
+  CHECK_STATUS(factstr_statistics(store, NULL), FACTSTR_INVALID_HANDLE);
+}
+
+static void statistics_tell_what_a_store_counts(void) {
+  statistics_of(open_memory(NULL), 0);
+  statistics_of(open_sqlite(fresh_path("counted.db"), NULL), 1);
+  statistics_of(open_postgres(fresh_name(), NULL), 1);
+}
+
 void store_tests(void) {
+  RUN(statistics_tell_what_a_store_counts, "statistics tell what a store counts, and how far its streams are");
   RUN(paths_that_name_no_file_are_refused, "paths that name no file are refused");
   RUN(a_file_that_is_no_database_is_refused_and_left_alone, "a file that is no database is refused and left alone");
   RUN(a_folder_that_cannot_be_made_is_named, "a folder that cannot be made is a failure of the backend");

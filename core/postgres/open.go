@@ -7,6 +7,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -92,9 +93,11 @@ func openConfig(ctx context.Context, config, direct *pgxpool.Config, options Opt
 type backend struct {
 	options  Options
 	observer *factstr.Observer
-	schema   string
-	texts    *texts
-	id       string // of this store, in its notifications
+
+	reconnects atomic.Uint64
+	schema     string
+	texts      *texts
+	id         string // of this store, in its notifications
 
 	writes *pgconn.Config // of the connection that appends
 	direct *pgconn.Config // of those that listen and hold names
@@ -119,6 +122,7 @@ var (
 	_ factstr.HeadScanner = (*backend)(nil)
 	_ factstr.Watcher     = (*backend)(nil)
 	_ factstr.Recoverer   = (*backend)(nil)
+	_ factstr.Measurer    = (*backend)(nil)
 )
 
 func openBackend(ctx context.Context, config, direct *pgxpool.Config, options Options) (_ *backend, err error) {
@@ -183,6 +187,16 @@ func checkSchemaName(schema string) error {
 }
 
 func (b *backend) Kind() string { return "postgres" }
+
+// Measure asks the server for the size of the table.
+func (b *backend) Measure(ctx context.Context, statistics *factstr.Statistics) error {
+	statistics.Reconnects = b.reconnects.Load()
+	return failure("statistics", b.pool.with(ctx, func(s *session) error {
+		bytes, _, err := s.one(ctx, b.texts.size)
+		statistics.DatabaseBytes = bytes
+		return err
+	}))
+}
 
 // RecoversFromUnknownCommits: each commit compares the log with what the group was decided on.
 func (b *backend) RecoversFromUnknownCommits() {}

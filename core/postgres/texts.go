@@ -23,6 +23,7 @@ type texts struct {
 	enter       string
 	cursors     string
 	generations string
+	size        string
 }
 
 func textsOf(schema string) *texts {
@@ -57,6 +58,7 @@ func textsOf(schema string) *texts {
 			WHERE k.durable_stream_id = w.name AND k.last_processed_sequence_number < w.number
 			AND ($5 IS NULL OR EXISTS (SELECT 1 FROM {schema}.events e WHERE e.sequence_number = $4 AND e.occurred_at = $5))`),
 		generations: in.Replace("SELECT name, generation FROM {schema}.factstr_durable_streams WHERE name = ANY ($1)"),
+		size:        "SELECT pg_catalog.pg_total_relation_size('" + strings.ReplaceAll(quoted(schema), "'", "''") + ".events')",
 	}
 }
 

@@ -113,9 +113,13 @@ func walPages(c *conn, mode string) (logged, copied int64) {
 	return logged, copied
 }
 
-// Measure tells the size of the log file.
-func (b *backend) Measure(statistics *factstr.Statistics) {
+// Measure tells the sizes of the files.
+func (b *backend) Measure(_ context.Context, statistics *factstr.Statistics) error {
+	if info, err := os.Stat(b.path); err == nil {
+		statistics.DatabaseBytes = info.Size()
+	}
 	if info, err := os.Stat(b.path + "-wal"); err == nil {
 		statistics.LogFileBytes = info.Size()
 	}
+	return nil
 }

@@ -174,9 +174,10 @@ type backend struct {
 }
 
 var (
-	_ factstr.Backend = (*backend)(nil)
-	_ factstr.Watcher = (*backend)(nil)
-	_ factstr.Reader  = (*reader)(nil)
+	_ factstr.Backend  = (*backend)(nil)
+	_ factstr.Watcher  = (*backend)(nil)
+	_ factstr.Measurer = (*backend)(nil)
+	_ factstr.Reader   = (*reader)(nil)
 )
 
 func openBackend(ctx context.Context, path string, options Options) (_ *backend, err error) {

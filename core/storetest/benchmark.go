@@ -53,7 +53,7 @@ func benchmarkConditional(b *testing.B, log Log, callers int) {
 	store := open(b, log)
 	var next atomic.Int64
 	var running sync.WaitGroup
-	before := store.Statistics()
+	before := mustMeasure(b, store)
 	b.ResetTimer()
 	for caller := range callers {
 		running.Go(func() {
@@ -75,7 +75,7 @@ func benchmarkConditional(b *testing.B, log Log, callers int) {
 	running.Wait()
 	b.StopTimer()
 	reportEvents(b, b.N)
-	after := store.Statistics()
+	after := mustMeasure(b, store)
 	b.ReportMetric(float64(after.Appends-before.Appends)/float64(max(1, after.Commits-before.Commits)), "appends/commit")
 }
 

@@ -41,6 +41,7 @@ func Run(t *testing.T, newLog func(t testing.TB) Log) {
 		{"failing commits", commitFaultTests},
 		{"failing reads", readFaultTests},
 		{"observer", observerTests},
+		{"statistics", statisticsTests},
 		{"sharing", sharingTests},
 		{"model", modelTests},
 	} {

@@ -76,7 +76,11 @@ func (c *calls) close(ctx context.Context) {
 
 // run lets every caller call for that long, and adds what they did to the total.
 func (c *calls) run(ctx context.Context, length time.Duration) error {
-	written, before, start := bytesWritten(), c.store.Statistics(), time.Now()
+	before, err := c.store.Statistics(ctx)
+	if err != nil {
+		return err
+	}
+	written, start := bytesWritten(), time.Now()
 	var wait sync.WaitGroup
 	for _, one := range c.callers {
 		wait.Go(func() { one.callUntil(ctx, c.store, c.scenario.conditional, start.Add(length)) })
@@ -93,7 +97,11 @@ func (c *calls) run(ctx context.Context, length time.Duration) error {
 	if c.kind == "memory" {
 		c.total.syncs, c.total.bytes = c.total.calls, c.total.calls*uint64(c.scenario.events*payloadBytes)
 	} else {
-		c.total.syncs += c.store.Statistics().Commits - before.Commits
+		after, err := c.store.Statistics(ctx)
+		if err != nil {
+			return err
+		}
+		c.total.syncs += after.Commits - before.Commits
 		c.total.bytes += bytesWritten() - written
 	}
 	return nil

@@ -121,6 +121,23 @@ func (s *Store) read(ctx context.Context, query factstr.EventQuery) Answer {
 	return Answer{Query: result, codec: s.codec}
 }
 
+// Statistics spells what the store counts.
+func (s *Store) Statistics() ([]byte, error) {
+	statistics, err := s.core.Statistics(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	handles := map[uint64]uint64{}
+	s.mu.Lock()
+	for stream := range s.streams {
+		if number := stream.number.Load(); number != 0 {
+			handles[number] = stream.handle
+		}
+	}
+	s.mu.Unlock()
+	return s.codec.AppendStatistics(nil, statistics, handles), nil
+}
+
 func (s *Store) failed(err error) Answer { return Answer{Err: err, codec: s.codec} }
 
 // Close closes the store and releases its handle and those of its streams and requests. On a thread that is inside a callback of the store it does not

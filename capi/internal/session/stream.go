@@ -37,6 +37,7 @@ type Stream struct {
 	store     *Store
 	callbacks Callbacks
 	core      *factstr.EventStream
+	number    atomic.Uint64 // of core, 0 while it is being registered
 	durable   bool
 
 	// opened is closed when the caller knows the handle: no callback comes before.
@@ -100,6 +101,9 @@ func (st *Stream) register(registration interop.Registration) (err error) {
 		st.core, err = core.StreamTo(context.Background(), registration.Query, handler, options...)
 	} else {
 		st.core, err = core.StreamToDurable(context.Background(), *registration.Durable, registration.Query, handler, options...)
+	}
+	if err == nil {
+		st.number.Store(st.core.Number())
 	}
 	return err
 }

@@ -106,6 +106,13 @@ func (q *Queue[T]) Do(ctx context.Context, request T, size int, roomTimeout time
 	}
 }
 
+// Waiting returns how many tickets no group has taken yet, and their size.
+func (q *Queue[T]) Waiting() (count, size int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.count, q.size
+}
+
 // settled is the outcome of a ticket that was told that it is over.
 func (q *Queue[T]) settled(ticket *Ticket[T]) Outcome {
 	q.mu.Lock()

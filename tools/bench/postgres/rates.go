@@ -236,7 +236,11 @@ func appendFor(arguments []string) error {
 	}
 	running.Wait()
 	o.Seconds = time.Since(start).Seconds()
-	o.Commits = int(store.Statistics().Commits)
+	statistics, err := store.Statistics(ctx)
+	if err != nil {
+		return err
+	}
+	o.Commits = int(statistics.Commits)
 	select {
 	case err := <-failures:
 		return err

@@ -21,6 +21,7 @@ type conn struct {
 	context    context.Context // ends statements early, also while they wait for a lock; see during
 	driver     driver.Conn
 	statements map[statementKey]*statement
+	utf16      bool // text is stored in that encoding
 }
 
 // statementKey tells statements apart; slot allows for the same text to be read several times at once.
@@ -53,7 +54,9 @@ func openConn(ctx context.Context, path string, busyTimeout time.Duration, pragm
 				return err
 			}
 		}
-		return nil
+		encoding, err := c.one("PRAGMA encoding")
+		c.utf16 = encoding != "UTF-8"
+		return err
 	})
 	if err != nil {
 		c.close()

@@ -269,20 +269,6 @@ func TestWhatOthersAddToTheFileStaysAndDoesNotDisturb(t *testing.T) { // G2 G3 G
 	}
 }
 
-func TestAFileOfUTF16TextWorks(t *testing.T) { // G1
-	path := newPath(t)
-	raw := openRaw(t, path)
-	raw.exec("PRAGMA encoding = 'UTF-16le'")
-	raw.exec("CREATE TABLE first (n)")
-	store := openStore(t, path)
-	facttest.Append(t, store, facttest.Fact("Überweisung 送金", `{"note":"🎉 \u2028"}`))
-	facttest.Close(t, store)
-	records := facttest.All(t, openStoreWith(t, path, Options{Options: factstr.Options{TailEvents: -1}}))
-	if len(records) != 1 || records[0].EventType != "Überweisung 送金" || string(records[0].Payload) != `{"note":"🎉 \u2028"}` {
-		t.Errorf("%+v", records)
-	}
-}
-
 func init() {
 	roles["leaver"] = func(side *childtest.Side, arguments []string) error {
 		store, err := Open(context.Background(), arguments[0], Options{})

@@ -3,8 +3,10 @@ package sqlite
 import (
 	"context"
 	"database/sql/driver"
+	"encoding/binary"
 	"io"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -37,16 +39,26 @@ func readHead(c *conn) (head factstr.Head, err error) {
 	return head, failure("reading the head", err)
 }
 
-const (
-	recordColumns  = "SELECT sequence_number, occurred_at, event_type, payload FROM events "
-	inRange        = "sequence_number > ?1 AND sequence_number <= ?2 "
-	scanAll        = recordColumns + "WHERE " + inRange + "ORDER BY sequence_number"
-	scanAllDown    = scanAll + " DESC"
-	scanOfType     = recordColumns + "INDEXED BY idx_events_type WHERE event_type = ?3 AND " + inRange + "ORDER BY sequence_number"
-	scanOfTypeDown = scanOfType + " DESC"
-	// The index holds types that other programs stored as bytes behind all that are text.
-	typesAsBytes = "SELECT 1 FROM events INDEXED BY idx_events_type WHERE event_type >= x'' LIMIT 1"
+// scanTexts are the statements that read facts.
+type scanTexts struct{ all, allDown, ofType, ofTypeDown string }
+
+const recordColumns = "sequence_number, occurred_at, event_type, payload"
+
+var (
+	scanUTF8 = scanTextsOf(recordColumns)
+	// A surrogate without its other half becomes another character on the way, so what is stored is looked at too.
+	scanUTF16 = scanTextsOf(recordColumns + ", CAST(event_type AS BLOB)")
 )
+
+func scanTextsOf(columns string) scanTexts {
+	const inRange = "sequence_number > ?1 AND sequence_number <= ?2 ORDER BY sequence_number"
+	all := "SELECT " + columns + " FROM events WHERE " + inRange
+	ofType := "SELECT " + columns + " FROM events INDEXED BY idx_events_type WHERE event_type = ?3 AND " + inRange
+	return scanTexts{all, all + " DESC", ofType, ofType + " DESC"}
+}
+
+// The index holds types that other programs stored as bytes behind all that are text.
+const typesAsBytes = "SELECT 1 FROM events INDEXED BY idx_events_type WHERE event_type >= x'' LIMIT 1"
 
 // Scan reads the range in pages, each a short read transaction.
 func (r *reader) Scan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) error {
@@ -93,7 +105,7 @@ func (r *reader) page(ctx context.Context, scan factstr.Scan, visit func(factstr
 			}
 		}
 		// Facts of other types are visited as well, since who reads on through a long range of them wants to know how far it has come.
-		if (admitted || record.null != "event_type") && !visit(record.EventRecord) {
+		if (admitted || !record.typeless) && !visit(record.EventRecord) {
 			return 0, true, nil
 		}
 		if n%pageCheck == 0 {
@@ -107,10 +119,11 @@ func (r *reader) page(ctx context.Context, scan factstr.Scan, visit func(factstr
 	}
 }
 
-// row is a fact as it is stored. Other programs may have stored NULL where a column lets them.
+// row is a fact as it is stored.
 type row struct {
 	factstr.EventRecord
-	null string // the first column that holds it
+	typeless bool   // the type is nothing that a query could ask for
+	problem  string // why it is no fact, if that cannot be told by its text
 }
 
 // rowOf takes text that another program stored as a BLOB for that text.
@@ -119,20 +132,35 @@ func rowOf(values []driver.Value) (r row) {
 	r.EventRecord = factstr.EventRecord{SequenceNumber: uint64(number), OccurredAt: textOf(values[1]), EventType: textOf(values[2]), Payload: bytesFrom(textOf(values[3]))}
 	switch {
 	case values[2] == nil:
-		r.null = "event_type"
+		r.typeless, r.problem = true, "event_type is NULL"
+	case len(values) > 4 && !storedAsUTF16(r.EventType, values[2], values[4]):
+		r.typeless, r.problem = true, "event_type is not valid UTF-16"
 	case values[1] == nil:
-		r.null = "occurred_at"
+		r.problem = "occurred_at is NULL"
 	case values[3] == nil:
-		r.null = "payload"
+		r.problem = "payload is NULL"
 	}
 	return r
+}
+
+// storedAsUTF16 tells whether text that was read is what is stored, in either order of bytes.
+func storedAsUTF16(text string, value, stored driver.Value) bool {
+	bytes, _ := stored.([]byte)
+	if _, isText := value.(string); !isText {
+		return true
+	}
+	little, big := make([]byte, 0, len(bytes)), make([]byte, 0, len(bytes))
+	for _, unit := range utf16.Encode([]rune(text)) {
+		little, big = binary.LittleEndian.AppendUint16(little, unit), binary.BigEndian.AppendUint16(big, unit)
+	}
+	return string(little) == string(bytes) || string(big) == string(bytes)
 }
 
 // damage tells why a row cannot be handed out. Only other programs store such rows.
 func damage(r *row) string {
 	switch {
-	case r.null != "":
-		return r.null + " is NULL"
+	case r.problem != "":
+		return r.problem
 	case !jsonvalue.Valid(r.Payload):
 		return "payload is not JSON"
 	case !utf8.ValidString(r.EventType):
@@ -161,6 +189,10 @@ const (
 )
 
 func (r *reader) open(scan factstr.Scan) (*source, error) {
+	texts := &scanUTF8
+	if r.conn.utf16 {
+		texts = &scanUTF16
+	}
 	types, constrained := scan.Plan.Types()
 	s := &source{descending: scan.Descending}
 	if !constrained || len(types) > mergeMax {
@@ -170,15 +202,15 @@ func (r *reader) open(scan factstr.Scan) (*source, error) {
 				s.types[eventType] = struct{}{}
 			}
 		}
-		text := scanAll
+		text := texts.all
 		if scan.Descending {
-			text = scanAllDown
+			text = texts.allDown
 		}
 		return s, s.add(r.conn, text, 0, int64(scan.After), int64(scan.UpTo))
 	}
-	text := scanOfType
+	text := texts.ofType
 	if scan.Descending {
-		text = scanOfTypeDown
+		text = texts.ofTypeDown
 	}
 	asBytes, err := r.conn.one(typesAsBytes)
 	for slot, eventType := range types {
@@ -241,7 +273,7 @@ func (s *source) admits(r *row) bool {
 		return true
 	}
 	_, ok := s.types[r.EventType]
-	return ok && r.null != "event_type"
+	return ok && !r.typeless
 }
 
 func (s *source) close() {

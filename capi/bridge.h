@@ -8,6 +8,16 @@
 #include "../include/factstr.h"
 
 /*
+ * A call that the host's thread waits for in C while Go carries it out on a goroutine, which ends with fs_finish. Until then the caller's memory may be used.
+ */
+struct fs_wait {
+  uint32_t done;
+  factstr_status status;
+};
+void fs_finish(struct fs_wait *wait, factstr_status status);
+enum { FS_LATER = -1 }; /* instead of a status: fs_finish will bring it */
+
+/*
  * Memory that goes to the caller, with room for one NUL behind `len`. NULL if there is none.
  */
 char *fs_allocate(size_t len);
@@ -35,6 +45,8 @@ int fs_inside_log(void);
 /* Writes to standard error, as far as it takes it. */
 void fs_write_stderr(const char *text, size_t len);
 
+/* Whether the calling thread is inside any callback. */
+int fs_inside_callback(void);
 /* Whether the calling thread is inside a callback of that store or of one of its streams, or of that stream. */
 int fs_inside_store(factstr_store store);
 int fs_inside_stream(factstr_stream stream);

@@ -1,11 +1,16 @@
+#define _POSIX_C_SOURCE 200809L /* sigset_t in strict C11 */
 #include "bridge.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <unistd.h>
 
-/* The callbacks that the thread is in, innermost first. The frames are on its stack. */
+/*
+ * The callbacks that the thread is in, innermost first. The frames are on its stack, which is one of C: callbacks run on threads of the runtime, but not on the stacks of
+ * goroutines. The host's signals stay blocked there, see signals.h.
+ */
 struct frame {
-  factstr_store store;
+  factstr_store store;   /* 0 where a store was opened, and in the log */
   factstr_stream stream; /* 0 in a completion callback */
   const struct frame *outer;
 };
@@ -47,24 +52,37 @@ void fs_call_completion(factstr_completion_callback callback, uintptr_t user_dat
 
 void fs_call_open(factstr_open_callback callback, uintptr_t user_data, factstr_status status, factstr_store store, const char *error,
                   size_t error_len) {
+  ENTER_CALLBACK(0, 0);
   callback((void *)user_data, status, store, error, error_len);
+  LEAVE_CALLBACK();
 }
 
 static _Thread_local int inside_log;
 
 void fs_call_log(factstr_log_callback callback, uintptr_t user_data, const char *record, size_t record_len) {
+  ENTER_CALLBACK(0, 0);
   inside_log = 1;
   callback((void *)user_data, record, record_len);
   inside_log = 0;
+  LEAVE_CALLBACK();
 }
 
 int fs_inside_log(void) { return inside_log; }
 
+/* SIGPIPE is blocked where Go runs. One that the thread has brought upon itself is taken back, or it would end the host when its call returns. */
 void fs_write_stderr(const char *text, size_t len) {
+  static const struct timespec at_once;
+  sigset_t pending, pipe;
+  sigpending(&pending);
   while (len > 0) {
     ssize_t written = write(STDERR_FILENO, text, len);
     if (written < 0 && errno == EINTR) {
       continue;
+    }
+    if (written < 0 && errno == EPIPE && !sigismember(&pending, SIGPIPE)) {
+      sigemptyset(&pipe);
+      sigaddset(&pipe, SIGPIPE);
+      sigtimedwait(&pipe, NULL, &at_once);
     }
     if (written <= 0) {
       return;
@@ -73,6 +91,8 @@ void fs_write_stderr(const char *text, size_t len) {
     len -= (size_t)written;
   }
 }
+
+int fs_inside_callback(void) { return innermost != NULL; }
 
 int fs_inside_store(factstr_store store) {
   for (const struct frame *frame = innermost; frame != NULL; frame = frame->outer) {

@@ -4,9 +4,11 @@ package main
 import "C"
 
 import (
+	"errors"
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"time"
 	"unsafe"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -86,6 +88,49 @@ func onStream(number C.factstr_stream, buffer *C.factstr_buffer, do func(*sessio
 	}))
 }
 
+// later carries out an export on a goroutine while the caller's thread waits in C: there it takes its signals, and a thread that waits in Go would cost two more switches.
+// Without a wait nobody can wait in C.
+func later(wait *C.struct_fs_wait, do func() C.factstr_status) C.factstr_status {
+	if wait == nil {
+		return do()
+	}
+	go func() { C.fs_finish(wait, do()) }()
+	if alone {
+		// The caller's thread would leave with the only processor, and the runtime would take some time to notice.
+		runtime.Gosched()
+	}
+	return C.FS_LATER
+}
+
+// alone tells that the runtime has a single processor.
+var alone = runtime.GOMAXPROCS(0) == 1
+
+// nextOrLater carries out an export on a store: at once if the store is in memory and no other caller is in it, since then there is nothing to wait for and
+// handing it over would cost more than it takes.
+func nextOrLater(number C.factstr_store, wait *C.struct_fs_wait, do func() C.factstr_status) C.factstr_status {
+	if store, err := process.Store(uint64(number)); err == nil && store.Enter() {
+		defer store.Leave()
+		return do()
+	}
+	return later(wait, do)
+}
+
+// nowOrLater carries out an export that waits for something to come. When it is there, the caller has it without another thread.
+func nowOrLater(wait *C.struct_fs_wait, timeout C.int64_t, do func(timeout time.Duration, came *bool) C.factstr_status) C.factstr_status {
+	came := true
+	status := do(0, &came)
+	if came || timeout == 0 {
+		return status
+	}
+	return later(wait, func() C.factstr_status { return do(duration(timeout), &came) })
+}
+
+// whetherCame notes ErrNotYet.
+func whetherCame(came *bool, err error) error {
+	*came = !errors.Is(err, session.ErrNotYet)
+	return err
+}
+
 //export go_factstr_configure
 func go_factstr_configure(options *C.char, length C.size_t, failure *C.factstr_buffer) C.factstr_status {
 	return call(failure, func() error {
@@ -109,44 +154,54 @@ func go_factstr_configure(options *C.char, length C.size_t, failure *C.factstr_b
 }
 
 //export go_factstr_store_close
-func go_factstr_store_close(number C.factstr_store, inside C.int, failure *C.factstr_buffer) C.factstr_status {
+func go_factstr_store_close(number C.factstr_store, inside C.int, failure *C.factstr_buffer, wait *C.struct_fs_wait) C.factstr_status {
 	// Not by onStore: a poisoned store can be closed.
 	store, err := process.Store(uint64(number))
 	if err != nil {
 		return putError(failure, interop.Codec{}, err)
 	}
-	return call(failure, func() error { return store.Close(inside != 0) })
+	return later(wait, func() C.factstr_status {
+		return call(failure, func() error { return store.Close(inside != 0) })
+	})
 }
 
 //export go_factstr_append
-func go_factstr_append(number C.factstr_store, events *C.char, length C.size_t, out *C.factstr_buffer) C.factstr_status {
-	return answerOf(number, out, func(store *session.Store) session.Answer {
-		return store.Append(bytesOf(events, length))
+func go_factstr_append(number C.factstr_store, events *C.char, length C.size_t, out *C.factstr_buffer, wait *C.struct_fs_wait) C.factstr_status {
+	return nextOrLater(number, wait, func() C.factstr_status {
+		return answerOf(number, out, func(store *session.Store) session.Answer {
+			return store.Append(bytesOf(events, length))
+		})
 	})
 }
 
 //export go_factstr_append_if
-func go_factstr_append_if(number C.factstr_store, events *C.char, eventsLength C.size_t, query *C.char, queryLength C.size_t, expected *C.uint64_t, out *C.factstr_buffer) C.factstr_status {
-	return answerOf(number, out, func(store *session.Store) session.Answer {
-		return store.AppendIf(bytesOf(events, eventsLength), bytesOf(query, queryLength), version(expected))
+func go_factstr_append_if(number C.factstr_store, events *C.char, eventsLength C.size_t, query *C.char, queryLength C.size_t, expected *C.uint64_t, out *C.factstr_buffer, wait *C.struct_fs_wait) C.factstr_status {
+	return nextOrLater(number, wait, func() C.factstr_status {
+		return answerOf(number, out, func(store *session.Store) session.Answer {
+			return store.AppendIf(bytesOf(events, eventsLength), bytesOf(query, queryLength), version(expected))
+		})
 	})
 }
 
 //export go_factstr_query
-func go_factstr_query(number C.factstr_store, query *C.char, length C.size_t, out *C.factstr_buffer) C.factstr_status {
-	return answerOf(number, out, func(store *session.Store) session.Answer {
-		return store.Query(bytesOf(query, length))
+func go_factstr_query(number C.factstr_store, query *C.char, length C.size_t, out *C.factstr_buffer, wait *C.struct_fs_wait) C.factstr_status {
+	return nextOrLater(number, wait, func() C.factstr_status {
+		return answerOf(number, out, func(store *session.Store) session.Answer {
+			return store.Query(bytesOf(query, length))
+		})
 	})
 }
 
 //export go_factstr_statistics
-func go_factstr_statistics(number C.factstr_store, out *C.factstr_buffer) C.factstr_status {
-	return onStore(number, out, func(store *session.Store) error {
-		text, err := store.Statistics()
-		if err == nil && !put(out, len(text), func(dst []byte) []byte { return append(dst, text...) }) {
-			err = noMemory()
-		}
-		return err
+func go_factstr_statistics(number C.factstr_store, out *C.factstr_buffer, wait *C.struct_fs_wait) C.factstr_status {
+	return later(wait, func() C.factstr_status {
+		return onStore(number, out, func(store *session.Store) error {
+			text, err := store.Statistics()
+			if err == nil && !put(out, len(text), func(dst []byte) []byte { return append(dst, text...) }) {
+				err = noMemory()
+			}
+			return err
+		})
 	})
 }
 

@@ -2,6 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"unsafe"
@@ -60,12 +64,12 @@ func openPanicking(t *testing.T) (*panickingBackend, *session.Store) {
 
 // The types of C have no names in tests, so the exports are called through their signatures.
 
-func query[S, L ~uint64, T, B any, R ~int32](export func(S, *T, L, *B) R, store uint64) int {
-	return int(export(S(store), nil, 0, nil))
+func query[S, L ~uint64, T, B, W any, R ~int32](export func(S, *T, L, *B, *W) R, store uint64) int {
+	return int(export(S(store), nil, 0, nil, nil))
 }
 
-func closeStore[S ~uint64, I ~int32, B any, R ~int32](export func(S, I, *B) R, store uint64) int {
-	return int(export(S(store), 0, nil))
+func closeStore[S ~uint64, I ~int32, B, W any, R ~int32](export func(S, I, *B, *W) R, store uint64) int {
+	return int(export(S(store), 0, nil, nil))
 }
 
 const (
@@ -146,13 +150,13 @@ func memoryOpen[T, S, B any, L ~uint64, R ~int32](export func(*T, L, *S, *B) R, 
 	return status, store
 }
 
-func withText[S, L ~uint64, T, B any, R ~int32](export func(S, *T, L, *B) R, store uint64, text []byte) int {
-	return int(export(S(store), textOf[T](text), L(len(text)), nil))
+func withText[S, L ~uint64, T, B, W any, R ~int32](export func(S, *T, L, *B, *W) R, store uint64, text []byte) int {
+	return int(export(S(store), textOf[T](text), L(len(text)), nil, nil))
 }
 
-func streamOpen[S, L, U, I ~uint64, T, C, B any, R ~int32](export func(S, *T, L, *C, U, *I, *B) R, store uint64, registration []byte) int {
+func streamOpen[S, L, U, I ~uint64, T, C, B, W any, R ~int32](export func(S, *T, L, *C, U, *I, *B, *W) R, store uint64, registration []byte) int {
 	var stream I
-	return int(export(S(store), textOf[T](registration), L(len(registration)), nil, 0, &stream, nil))
+	return int(export(S(store), textOf[T](registration), L(len(registration)), nil, 0, &stream, nil, nil))
 }
 
 // FuzzEntryPoints gives one text to every entry point that takes text. None may fail inside the library, and the store must go on.
@@ -186,4 +190,49 @@ func FuzzEntryPoints(f *testing.F) {
 			closeStore(go_factstr_store_close, uint64(other))
 		}
 	})
+}
+
+// A thread of the host's must not run Go while its signals are open, so C enters Go in one place, which blocks them.
+func TestCEntersGoWhereSignalsAreBlockedOnly(t *testing.T) {
+	sources, err := filepath.Glob("*.[ch]")
+	if err != nil || len(sources) < 4 {
+		t.Fatal(sources, err)
+	}
+	var places []string
+	for _, name := range sources {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, line := range strings.Split(string(text), "\n") {
+			if strings.Contains(line, "go_factstr_") {
+				places = append(places, fmt.Sprintf("%s:%d: %s", name, i+1, strings.Trim(line, " \\")))
+			}
+		}
+	}
+	if len(places) != 1 || !strings.HasSuffix(places[0], "(result) = go_factstr_##export;") {
+		t.Errorf("C enters Go here: %q; use IN_GO or FROM_GO of public.c", places)
+	}
+	sources, err = filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exports := 0
+	for _, name := range sources {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range strings.Split(string(text), "\n") {
+			if export, found := strings.CutPrefix(line, "//"+"export "); found {
+				exports++
+				if !strings.HasPrefix(export, "go_factstr_") {
+					t.Errorf("%s exports %s; begin the name with go_factstr_, by which calls are found", name, export)
+				}
+			}
+		}
+	}
+	if exports < 25 {
+		t.Errorf("%d exports were found", exports)
+	}
 }

@@ -25,17 +25,19 @@ func writeLine(line []byte) {
 }
 
 //export go_factstr_log_set
-func go_factstr_log_set(callback C.factstr_log_callback, userData C.uintptr_t, level C.int32_t, inside C.int) C.factstr_status {
-	return call(nil, func() error {
-		write := writeLine
-		if callback != nil {
-			write = func(record []byte) {
-				text, length := cText(append(record, 0))
-				C.fs_call_log(callback, userData, text, length)
+func go_factstr_log_set(callback C.factstr_log_callback, userData C.uintptr_t, level C.int32_t, inside C.int, wait *C.struct_fs_wait) C.factstr_status {
+	return later(wait, func() C.factstr_status {
+		return call(nil, func() error {
+			write := writeLine
+			if callback != nil {
+				write = func(record []byte) {
+					text, length := cText(append(record, 0))
+					C.fs_call_log(callback, userData, text, length)
+				}
 			}
-		}
-		hostLog.Set(levelOf(level), callback == nil, write, inside != 0)
-		return nil
+			hostLog.Set(levelOf(level), callback == nil, write, inside != 0)
+			return nil
+		})
 	})
 }
 

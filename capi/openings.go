@@ -21,6 +21,8 @@ import (
 type prepared struct {
 	options interop.StoreOptions
 	open    func(context.Context) (*factstr.Store, error)
+	// inMemory: its calls wait for nothing but each other.
+	inMemory bool
 }
 
 // openNow opens a store while the caller waits.
@@ -35,7 +37,9 @@ func openNow(into *C.factstr_store, failure *C.factstr_buffer, prepare func() (p
 			return err
 		}
 		noteStore()
-		*into = C.factstr_store(process.Add(core, p.options).Handle())
+		store := process.Add(core, p.options)
+		store.InMemory = p.inMemory
+		*into = C.factstr_store(store.Handle())
 		return nil
 	})
 }
@@ -91,6 +95,7 @@ func stringOf(name string, text *C.char) (string, error) {
 func go_factstr_memory_open(options *C.char, length C.size_t, store *C.factstr_store, failure *C.factstr_buffer) C.factstr_status {
 	return openNow(store, failure, func() (p prepared, err error) {
 		p.options, err = storeOptions(interop.DecodeMemoryOptions, options, length)
+		p.inMemory = true
 		p.open = func(context.Context) (*factstr.Store, error) {
 			return memory.Open(memory.Options{Options: p.options.Store})
 		}
@@ -113,8 +118,10 @@ func prepareSQLite(path, options *C.char, length C.size_t) (p prepared, err erro
 }
 
 //export go_factstr_sqlite_open
-func go_factstr_sqlite_open(path *C.char, options *C.char, length C.size_t, store *C.factstr_store, failure *C.factstr_buffer) C.factstr_status {
-	return openNow(store, failure, func() (prepared, error) { return prepareSQLite(path, options, length) })
+func go_factstr_sqlite_open(path *C.char, options *C.char, length C.size_t, store *C.factstr_store, failure *C.factstr_buffer, wait *C.struct_fs_wait) C.factstr_status {
+	return later(wait, func() C.factstr_status {
+		return openNow(store, failure, func() (prepared, error) { return prepareSQLite(path, options, length) })
+	})
 }
 
 //export go_factstr_sqlite_open_submit
@@ -135,8 +142,10 @@ func preparePostgres(url, options *C.char, length C.size_t) (p prepared, err err
 }
 
 //export go_factstr_postgres_open
-func go_factstr_postgres_open(url *C.char, options *C.char, length C.size_t, store *C.factstr_store, failure *C.factstr_buffer) C.factstr_status {
-	return openNow(store, failure, func() (prepared, error) { return preparePostgres(url, options, length) })
+func go_factstr_postgres_open(url *C.char, options *C.char, length C.size_t, store *C.factstr_store, failure *C.factstr_buffer, wait *C.struct_fs_wait) C.factstr_status {
+	return later(wait, func() C.factstr_status {
+		return openNow(store, failure, func() (prepared, error) { return preparePostgres(url, options, length) })
+	})
 }
 
 //export go_factstr_postgres_open_submit
@@ -161,9 +170,11 @@ func prepareBootstrap(serverURL, databaseName, options *C.char, length C.size_t)
 }
 
 //export go_factstr_postgres_bootstrap
-func go_factstr_postgres_bootstrap(serverURL, databaseName *C.char, options *C.char, length C.size_t, store *C.factstr_store, failure *C.factstr_buffer) C.factstr_status {
-	return openNow(store, failure, func() (prepared, error) {
-		return prepareBootstrap(serverURL, databaseName, options, length)
+func go_factstr_postgres_bootstrap(serverURL, databaseName *C.char, options *C.char, length C.size_t, store *C.factstr_store, failure *C.factstr_buffer, wait *C.struct_fs_wait) C.factstr_status {
+	return later(wait, func() C.factstr_status {
+		return openNow(store, failure, func() (prepared, error) {
+			return prepareBootstrap(serverURL, databaseName, options, length)
+		})
 	})
 }
 

@@ -3,7 +3,7 @@
  * the Go exports.
  */
 #include "_cgo_export.h"
-#include "bridge.h"
+#include "signals.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -15,6 +15,9 @@ static volatile sig_atomic_t forked;
 static void after_fork_in_child(void) {
   forked = 1;
   fs_close_descriptors();
+  if (fs_inside_callback()) {
+    fs_unblock_in_child();
+  }
 }
 
 __attribute__((constructor)) static void watch_forks(void) { pthread_atfork(NULL, NULL, after_fork_in_child); }
@@ -69,6 +72,27 @@ static factstr_status refuse_child(factstr_buffer *buffer) {
   REQUIRE((text) != NULL || (len) == 0, #text " is NULL, but " #len " is not 0; pass the text, or NULL with length 0", buffer)
 
 #define REQUIRE_TEXT(text, buffer) REQUIRE((text) != NULL, #text " is NULL; pass JSON text", buffer)
+
+/* The only way into Go: the host's signals are blocked inside. A test sees to it that nothing else in C names an export. */
+#define FROM_GO(result, export)                                                                                                                      \
+  do {                                                                                                                                               \
+    sigset_t hosts;                                                                                                                                  \
+    fs_block_signals(&hosts);                                                                                                                        \
+    (result) = go_factstr_##export;                                                                                                                  \
+    fs_restore_signals(&hosts);                                                                                                                      \
+  } while (0)
+
+/*
+ * Returns what a Go export answers. One that may have to wait takes &wait, answers FS_LATER and goes on elsewhere, so that the host's thread waits in C and with its
+ * own mask.
+ */
+#define IN_GO(export)                                                                                                                                \
+  do {                                                                                                                                               \
+    struct fs_wait wait = {0, 0};                                                                                                                    \
+    factstr_status status;                                                                                                                           \
+    FROM_GO(status, export);                                                                                                                         \
+    return fs_await(&wait, status);                                                                                                                  \
+  } while (0)
 
 /* cgo's prototypes know no const. Nothing is written through it. */
 #define MUTABLE(pointer) ((char *)(pointer))
@@ -144,7 +168,7 @@ const char *factstr_status_name(factstr_status status) {
 factstr_status factstr_configure(const char *options_json, size_t options_len, factstr_buffer *error) {
   REFUSE_CHILD(error);
   REQUIRE_OPTIONAL(options_json, options_len, error);
-  return go_factstr_configure(MUTABLE(options_json), options_len, error);
+  IN_GO(configure(MUTABLE(options_json), options_len, error));
 }
 
 factstr_status factstr_memory_open(const char *options_json, size_t options_len, factstr_store *store, factstr_buffer *error) {
@@ -154,7 +178,7 @@ factstr_status factstr_memory_open(const char *options_json, size_t options_len,
   REFUSE_CHILD(error);
   REQUIRE(store != NULL, "store is NULL; pass where the handle goes", error);
   REQUIRE_OPTIONAL(options_json, options_len, error);
-  return go_factstr_memory_open(MUTABLE(options_json), options_len, store, error);
+  IN_GO(memory_open(MUTABLE(options_json), options_len, store, error));
 }
 
 factstr_status factstr_sqlite_open(const char *path, const char *options_json, size_t options_len, factstr_store *store, factstr_buffer *error) {
@@ -165,7 +189,7 @@ factstr_status factstr_sqlite_open(const char *path, const char *options_json, s
   REQUIRE(store != NULL, "store is NULL; pass where the handle goes", error);
   REQUIRE(path != NULL, "path is NULL; pass the path of the database file", error);
   REQUIRE_OPTIONAL(options_json, options_len, error);
-  return go_factstr_sqlite_open(MUTABLE(path), MUTABLE(options_json), options_len, store, error);
+  IN_GO(sqlite_open(MUTABLE(path), MUTABLE(options_json), options_len, store, error, &wait));
 }
 
 factstr_status factstr_postgres_open(const char *url, const char *options_json, size_t options_len, factstr_store *store, factstr_buffer *error) {
@@ -176,7 +200,7 @@ factstr_status factstr_postgres_open(const char *url, const char *options_json, 
   REQUIRE(store != NULL, "store is NULL; pass where the handle goes", error);
   REQUIRE(url != NULL, "url is NULL; pass the URL of the database", error);
   REQUIRE_OPTIONAL(options_json, options_len, error);
-  return go_factstr_postgres_open(MUTABLE(url), MUTABLE(options_json), options_len, store, error);
+  IN_GO(postgres_open(MUTABLE(url), MUTABLE(options_json), options_len, store, error, &wait));
 }
 
 factstr_status factstr_postgres_bootstrap(const char *server_url, const char *database_name, const char *options_json, size_t options_len,
@@ -189,7 +213,7 @@ factstr_status factstr_postgres_bootstrap(const char *server_url, const char *da
   REQUIRE(server_url != NULL, "server_url is NULL; pass the URL of the server", error);
   REQUIRE(database_name != NULL, "database_name is NULL; pass the name of the database", error);
   REQUIRE_OPTIONAL(options_json, options_len, error);
-  return go_factstr_postgres_bootstrap(MUTABLE(server_url), MUTABLE(database_name), MUTABLE(options_json), options_len, store, error);
+  IN_GO(postgres_bootstrap(MUTABLE(server_url), MUTABLE(database_name), MUTABLE(options_json), options_len, store, error, &wait));
 }
 
 factstr_status factstr_sqlite_open_submit(const char *path, const char *options_json, size_t options_len, factstr_open_callback callback,
@@ -201,7 +225,7 @@ factstr_status factstr_sqlite_open_submit(const char *path, const char *options_
   REQUIRE(callback != NULL, "callback is NULL; pass the function that takes the store", error);
   REQUIRE(path != NULL, "path is NULL; pass the path of the database file", error);
   REQUIRE_OPTIONAL(options_json, options_len, error);
-  return go_factstr_sqlite_open_submit(MUTABLE(path), MUTABLE(options_json), options_len, callback, (uintptr_t)user_data, opening, error);
+  IN_GO(sqlite_open_submit(MUTABLE(path), MUTABLE(options_json), options_len, callback, (uintptr_t)user_data, opening, error));
 }
 
 factstr_status factstr_postgres_open_submit(const char *url, const char *options_json, size_t options_len, factstr_open_callback callback,
@@ -213,7 +237,7 @@ factstr_status factstr_postgres_open_submit(const char *url, const char *options
   REQUIRE(callback != NULL, "callback is NULL; pass the function that takes the store", error);
   REQUIRE(url != NULL, "url is NULL; pass the URL of the database", error);
   REQUIRE_OPTIONAL(options_json, options_len, error);
-  return go_factstr_postgres_open_submit(MUTABLE(url), MUTABLE(options_json), options_len, callback, (uintptr_t)user_data, opening, error);
+  IN_GO(postgres_open_submit(MUTABLE(url), MUTABLE(options_json), options_len, callback, (uintptr_t)user_data, opening, error));
 }
 
 factstr_status factstr_postgres_bootstrap_submit(const char *server_url, const char *database_name, const char *options_json, size_t options_len,
@@ -226,37 +250,37 @@ factstr_status factstr_postgres_bootstrap_submit(const char *server_url, const c
   REQUIRE(server_url != NULL, "server_url is NULL; pass the URL of the server", error);
   REQUIRE(database_name != NULL, "database_name is NULL; pass the name of the database", error);
   REQUIRE_OPTIONAL(options_json, options_len, error);
-  return go_factstr_postgres_bootstrap_submit(MUTABLE(server_url), MUTABLE(database_name), MUTABLE(options_json), options_len, callback,
-                                              (uintptr_t)user_data, opening, error);
+  IN_GO(postgres_bootstrap_submit(MUTABLE(server_url), MUTABLE(database_name), MUTABLE(options_json), options_len, callback, (uintptr_t)user_data,
+                                  opening, error));
 }
 
 factstr_status factstr_opening_cancel(factstr_opening opening) {
   REFUSE_CHILD(NULL);
-  return go_factstr_opening_cancel(opening);
+  IN_GO(opening_cancel(opening));
 }
 
 factstr_status factstr_store_close(factstr_store store, factstr_buffer *error) {
   REFUSE_CHILD(error);
-  return go_factstr_store_close(store, fs_inside_store(store), error);
+  IN_GO(store_close(store, fs_inside_store(store), error, &wait));
 }
 
 factstr_status factstr_append(factstr_store store, const char *events, size_t events_len, factstr_buffer *out) {
   REFUSE_CHILD(out);
   REQUIRE_TEXT(events, out);
-  return go_factstr_append(store, MUTABLE(events), events_len, out);
+  IN_GO(append(store, MUTABLE(events), events_len, out, &wait));
 }
 
 factstr_status factstr_append_if(factstr_store store, const char *events, size_t events_len, const char *query, size_t query_len,
                                  const uint64_t *expected, factstr_buffer *out) {
   REFUSE_CHILD(out);
   REQUIRE_TEXT(events, out);
-  return go_factstr_append_if(store, MUTABLE(events), events_len, MUTABLE(query), query_len, (uint64_t *)expected, out);
+  IN_GO(append_if(store, MUTABLE(events), events_len, MUTABLE(query), query_len, (uint64_t *)expected, out, &wait));
 }
 
 factstr_status factstr_query(factstr_store store, const char *query, size_t query_len, factstr_buffer *out) {
   REFUSE_CHILD(out);
   REQUIRE_OPTIONAL(query, query_len, out);
-  return go_factstr_query(store, MUTABLE(query), query_len, out);
+  IN_GO(query(store, MUTABLE(query), query_len, out, &wait));
 }
 
 factstr_status factstr_append_submit(factstr_store store, const char *events, size_t events_len, uint64_t tag, factstr_completion_callback callback,
@@ -266,7 +290,7 @@ factstr_status factstr_append_submit(factstr_store store, const char *events, si
   }
   REFUSE_CHILD(error);
   REQUIRE_TEXT(events, error);
-  return go_factstr_append_submit(store, MUTABLE(events), events_len, tag, callback, (uintptr_t)user_data, request, error);
+  IN_GO(append_submit(store, MUTABLE(events), events_len, tag, callback, (uintptr_t)user_data, request, error));
 }
 
 factstr_status factstr_append_if_submit(factstr_store store, const char *events, size_t events_len, const char *query, size_t query_len,
@@ -277,8 +301,8 @@ factstr_status factstr_append_if_submit(factstr_store store, const char *events,
   }
   REFUSE_CHILD(error);
   REQUIRE_TEXT(events, error);
-  return go_factstr_append_if_submit(store, MUTABLE(events), events_len, MUTABLE(query), query_len, (uint64_t *)expected, tag, callback,
-                                     (uintptr_t)user_data, request, error);
+  IN_GO(append_if_submit(store, MUTABLE(events), events_len, MUTABLE(query), query_len, (uint64_t *)expected, tag, callback, (uintptr_t)user_data,
+                         request, error));
 }
 
 factstr_status factstr_query_submit(factstr_store store, const char *query, size_t query_len, uint64_t tag, factstr_completion_callback callback,
@@ -288,12 +312,12 @@ factstr_status factstr_query_submit(factstr_store store, const char *query, size
   }
   REFUSE_CHILD(error);
   REQUIRE_OPTIONAL(query, query_len, error);
-  return go_factstr_query_submit(store, MUTABLE(query), query_len, tag, callback, (uintptr_t)user_data, request, error);
+  IN_GO(query_submit(store, MUTABLE(query), query_len, tag, callback, (uintptr_t)user_data, request, error));
 }
 
 factstr_status factstr_request_wait(factstr_request request, int64_t timeout_ms, factstr_buffer *out) {
   REFUSE_CHILD(out);
-  return go_factstr_request_wait(request, timeout_ms, out);
+  IN_GO(request_wait(request, timeout_ms, out, &wait));
 }
 
 factstr_status factstr_completions_next(factstr_store store, factstr_completion *out, size_t out_max, size_t *out_len, int64_t timeout_ms) {
@@ -304,12 +328,12 @@ factstr_status factstr_completions_next(factstr_store store, factstr_completion 
   if (out == NULL || out_len == NULL || out_max == 0) {
     return FACTSTR_INVALID_ARGUMENT;
   }
-  return go_factstr_completions_next(store, out, out_max, out_len, timeout_ms);
+  IN_GO(completions_next(store, out, out_max, out_len, timeout_ms, &wait));
 }
 
 factstr_status factstr_cancel(factstr_store store, uint64_t tag) {
   REFUSE_CHILD(NULL);
-  return go_factstr_cancel(store, tag);
+  IN_GO(cancel(store, tag));
 }
 
 factstr_status factstr_stream_open(factstr_store store, const char *registration, size_t registration_len, const factstr_stream_callbacks *callbacks,
@@ -324,18 +348,18 @@ factstr_status factstr_stream_open(factstr_store store, const char *registration
     REQUIRE(callbacks->size >= sizeof *callbacks, "callbacks.size is too small; set it to sizeof(factstr_stream_callbacks)", error);
     REQUIRE(callbacks->on_batch != NULL, "callbacks.on_batch is NULL; set it, or pass no callbacks to take batches by factstr_stream_next", error);
   }
-  return go_factstr_stream_open(store, MUTABLE(registration), registration_len, (factstr_stream_callbacks *)callbacks, (uintptr_t)user_data, stream,
-                                error);
+  IN_GO(
+      stream_open(store, MUTABLE(registration), registration_len, (factstr_stream_callbacks *)callbacks, (uintptr_t)user_data, stream, error, &wait));
 }
 
 factstr_status factstr_stream_wait_ready(factstr_stream stream, int64_t timeout_ms, factstr_buffer *error) {
   REFUSE_CHILD(error);
-  return go_factstr_stream_wait_ready(stream, timeout_ms, fs_inside_stream(stream), error);
+  IN_GO(stream_wait_ready(stream, timeout_ms, fs_inside_stream(stream), error, &wait));
 }
 
 factstr_status factstr_stream_progress(factstr_stream stream, factstr_buffer *out) {
   REFUSE_CHILD(out);
-  return go_factstr_stream_progress(stream, out);
+  IN_GO(stream_progress(stream, out));
 }
 
 factstr_status factstr_stream_next(factstr_stream stream, int64_t timeout_ms, factstr_delivery *delivery, factstr_buffer *batch) {
@@ -344,12 +368,12 @@ factstr_status factstr_stream_next(factstr_stream stream, int64_t timeout_ms, fa
   }
   REFUSE_CHILD(batch);
   REQUIRE(delivery != NULL, "delivery is NULL; pass where its number goes", batch);
-  return go_factstr_stream_next(stream, timeout_ms, delivery, batch);
+  IN_GO(stream_next(stream, timeout_ms, delivery, batch, &wait));
 }
 
 factstr_status factstr_stream_acknowledge(factstr_stream stream, factstr_delivery delivery) {
   REFUSE_CHILD(NULL);
-  return go_factstr_stream_acknowledge(stream, delivery);
+  IN_GO(stream_acknowledge(stream, delivery));
 }
 
 factstr_status factstr_stream_refuse(factstr_stream stream, factstr_delivery delivery, const char *message, size_t message_len) {
@@ -357,22 +381,22 @@ factstr_status factstr_stream_refuse(factstr_stream stream, factstr_delivery del
   if (message == NULL && message_len != 0) {
     return FACTSTR_INVALID_ARGUMENT;
   }
-  return go_factstr_stream_refuse(stream, delivery, MUTABLE(message), message_len);
+  IN_GO(stream_refuse(stream, delivery, MUTABLE(message), message_len));
 }
 
 factstr_status factstr_stream_unsubscribe(factstr_stream stream) {
   REFUSE_CHILD(NULL);
-  return go_factstr_stream_unsubscribe(stream);
+  IN_GO(stream_unsubscribe(stream, &wait));
 }
 
 factstr_status factstr_stream_close(factstr_stream stream) {
   REFUSE_CHILD(NULL);
-  return go_factstr_stream_close(stream, fs_inside_stream(stream));
+  IN_GO(stream_close(stream, fs_inside_stream(stream), &wait));
 }
 
 factstr_status factstr_statistics(factstr_store store, factstr_buffer *out) {
   REFUSE_CHILD(out);
-  return go_factstr_statistics(store, out);
+  IN_GO(statistics(store, out, &wait));
 }
 
 factstr_status factstr_log_set(factstr_log_callback callback, void *user_data, int32_t min_level) {
@@ -380,7 +404,13 @@ factstr_status factstr_log_set(factstr_log_callback callback, void *user_data, i
   if (min_level < FACTSTR_LOG_INFO || min_level > FACTSTR_LOG_OFF) {
     return FACTSTR_INVALID_ARGUMENT;
   }
-  return go_factstr_log_set(callback, (uintptr_t)user_data, min_level, fs_inside_log());
+  IN_GO(log_set(callback, (uintptr_t)user_data, min_level, fs_inside_log(), &wait));
 }
 
-uint64_t factstr_open_handles(void) { return forked ? 0 : go_factstr_open_handles(); }
+uint64_t factstr_open_handles(void) {
+  uint64_t open = 0;
+  if (!forked) {
+    FROM_GO(open, open_handles());
+  }
+  return open;
+}

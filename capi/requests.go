@@ -4,6 +4,7 @@ package main
 import "C"
 
 import (
+	"time"
 	"unsafe"
 
 	"github.com/factstr/factstr-go/capi/internal/session"
@@ -55,41 +56,44 @@ func go_factstr_query_submit(store C.factstr_store, query *C.char, length C.size
 }
 
 //export go_factstr_request_wait
-func go_factstr_request_wait(number C.factstr_request, timeout C.int64_t, out *C.factstr_buffer) C.factstr_status {
+func go_factstr_request_wait(number C.factstr_request, timeout C.int64_t, out *C.factstr_buffer, wait *C.struct_fs_wait) C.factstr_status {
 	request, err := process.Request(uint64(number))
 	if err != nil {
 		return putError(out, interop.Codec{}, err)
 	}
-	var status C.factstr_status
-	failure := call(out, func() error {
-		answer, err := request.Wait(duration(timeout))
-		if err != nil {
-			return err
+	return nowOrLater(wait, timeout, func(timeout time.Duration, came *bool) (status C.factstr_status) {
+		failure := call(out, func() error {
+			answer, err := request.Wait(timeout)
+			if err != nil {
+				return whetherCame(came, err)
+			}
+			status = putAnswer(out, answer)
+			return nil
+		})
+		if failure != C.FACTSTR_OK {
+			return failure
 		}
-		status = putAnswer(out, answer)
-		return nil
+		return status
 	})
-	if failure != C.FACTSTR_OK {
-		return failure
-	}
-	return status
 }
 
 //export go_factstr_completions_next
-func go_factstr_completions_next(number C.factstr_store, out *C.factstr_completion, outMax C.size_t, outLength *C.size_t, timeout C.int64_t) C.factstr_status {
-	return onStore(number, nil, func(store *session.Store) error {
-		const most = 4096 // at a time; the caller comes again for more
-		taken, err := store.Completions(int(min(uint64(outMax), most)), duration(timeout))
-		if err != nil {
-			return err
-		}
-		answers := unsafe.Slice(out, len(taken))
-		for i := range taken {
-			answers[i] = C.factstr_completion{tag: C.uint64_t(taken[i].Tag)}
-			answers[i].status = putAnswer(&answers[i].result, &taken[i].Answer)
-		}
-		*outLength = C.size_t(len(taken))
-		return nil
+func go_factstr_completions_next(number C.factstr_store, out *C.factstr_completion, outMax C.size_t, outLength *C.size_t, timeout C.int64_t, wait *C.struct_fs_wait) C.factstr_status {
+	return nowOrLater(wait, timeout, func(timeout time.Duration, came *bool) C.factstr_status {
+		return onStore(number, nil, func(store *session.Store) error {
+			const most = 4096 // at a time; the caller comes again for more
+			taken, err := store.Completions(int(min(uint64(outMax), most)), timeout)
+			if err != nil {
+				return whetherCame(came, err)
+			}
+			answers := unsafe.Slice(out, len(taken))
+			for i := range taken {
+				answers[i] = C.factstr_completion{tag: C.uint64_t(taken[i].Tag)}
+				answers[i].status = putAnswer(&answers[i].result, &taken[i].Answer)
+			}
+			*outLength = C.size_t(len(taken))
+			return nil
+		})
 	})
 }
 

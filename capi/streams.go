@@ -4,6 +4,8 @@ package main
 import "C"
 
 import (
+	"time"
+
 	factstr "github.com/factstr/factstr-go/core"
 
 	"github.com/factstr/factstr-go/capi/internal/session"
@@ -59,22 +61,26 @@ func streamCallbacks(store C.factstr_store, given *C.factstr_stream_callbacks, u
 }
 
 //export go_factstr_stream_open
-func go_factstr_stream_open(number C.factstr_store, registration *C.char, length C.size_t, callbacks *C.factstr_stream_callbacks, userData C.uintptr_t, into *C.factstr_stream, failure *C.factstr_buffer) C.factstr_status {
-	return onStore(number, failure, func(store *session.Store) error {
-		stream, err := store.OpenStream(bytesOf(registration, length), streamCallbacks(number, callbacks, userData))
-		if err != nil {
-			return err
-		}
-		*into = C.factstr_stream(stream.Handle())
-		stream.Opened()
-		return nil
+func go_factstr_stream_open(number C.factstr_store, registration *C.char, length C.size_t, callbacks *C.factstr_stream_callbacks, userData C.uintptr_t, into *C.factstr_stream, failure *C.factstr_buffer, wait *C.struct_fs_wait) C.factstr_status {
+	return later(wait, func() C.factstr_status {
+		return onStore(number, failure, func(store *session.Store) error {
+			stream, err := store.OpenStream(bytesOf(registration, length), streamCallbacks(number, callbacks, userData))
+			if err != nil {
+				return err
+			}
+			*into = C.factstr_stream(stream.Handle())
+			stream.Opened()
+			return nil
+		})
 	})
 }
 
 //export go_factstr_stream_wait_ready
-func go_factstr_stream_wait_ready(number C.factstr_stream, timeout C.int64_t, inside C.int, failure *C.factstr_buffer) C.factstr_status {
-	return onStream(number, failure, func(stream *session.Stream) error {
-		return stream.WaitReady(duration(timeout), inside != 0)
+func go_factstr_stream_wait_ready(number C.factstr_stream, timeout C.int64_t, inside C.int, failure *C.factstr_buffer, wait *C.struct_fs_wait) C.factstr_status {
+	return nowOrLater(wait, timeout, func(timeout time.Duration, came *bool) C.factstr_status {
+		return onStream(number, failure, func(stream *session.Stream) error {
+			return whetherCame(came, stream.WaitReady(timeout, inside != 0))
+		})
 	})
 }
 
@@ -90,18 +96,20 @@ func go_factstr_stream_progress(number C.factstr_stream, out *C.factstr_buffer) 
 }
 
 //export go_factstr_stream_next
-func go_factstr_stream_next(number C.factstr_stream, timeout C.int64_t, delivery *C.factstr_delivery, batch *C.factstr_buffer) C.factstr_status {
-	return onStream(number, batch, func(stream *session.Stream) error {
-		taken, records, err := stream.Next(duration(timeout))
-		if err != nil {
-			return err
-		}
-		*delivery = C.factstr_delivery(taken)
-		if !put(batch, interop.BatchSize(records), func(dst []byte) []byte { return stream.Store().Codec().AppendBatch(dst, records) }) {
-			_ = stream.Refuse(taken, "there is no memory for the batch")
-			return noMemory()
-		}
-		return nil
+func go_factstr_stream_next(number C.factstr_stream, timeout C.int64_t, delivery *C.factstr_delivery, batch *C.factstr_buffer, wait *C.struct_fs_wait) C.factstr_status {
+	return nowOrLater(wait, timeout, func(timeout time.Duration, came *bool) C.factstr_status {
+		return onStream(number, batch, func(stream *session.Stream) error {
+			taken, records, err := stream.Next(timeout)
+			if err != nil {
+				return whetherCame(came, err)
+			}
+			*delivery = C.factstr_delivery(taken)
+			if !put(batch, interop.BatchSize(records), func(dst []byte) []byte { return stream.Store().Codec().AppendBatch(dst, records) }) {
+				_ = stream.Refuse(taken, "there is no memory for the batch")
+				return noMemory()
+			}
+			return nil
+		})
 	})
 }
 
@@ -120,19 +128,24 @@ func go_factstr_stream_refuse(number C.factstr_stream, delivery C.factstr_delive
 }
 
 //export go_factstr_stream_unsubscribe
-func go_factstr_stream_unsubscribe(number C.factstr_stream) C.factstr_status {
-	return onStream(number, nil, func(stream *session.Stream) error {
-		stream.Unsubscribe()
-		return nil
+func go_factstr_stream_unsubscribe(number C.factstr_stream, wait *C.struct_fs_wait) C.factstr_status {
+	// It waits for no handler, but a server may have to be told.
+	return later(wait, func() C.factstr_status {
+		return onStream(number, nil, func(stream *session.Stream) error {
+			stream.Unsubscribe()
+			return nil
+		})
 	})
 }
 
 //export go_factstr_stream_close
-func go_factstr_stream_close(number C.factstr_stream, inside C.int) C.factstr_status {
+func go_factstr_stream_close(number C.factstr_stream, inside C.int, wait *C.struct_fs_wait) C.factstr_status {
 	// Not by onStream: a poisoned stream can be closed.
 	stream, err := process.Stream(uint64(number))
 	if err != nil {
 		return statusOf(err)
 	}
-	return call(nil, func() error { return stream.Close(inside != 0) })
+	return later(wait, func() C.factstr_status {
+		return call(nil, func() error { return stream.Close(inside != 0) })
+	})
 }

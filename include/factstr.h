@@ -14,6 +14,8 @@
  *   kind answers FACTSTR_INVALID_HANDLE.
  * - All functions may be called from any thread, also from inside callbacks, unless said otherwise.
  * - Times are milliseconds: 0 does not wait, a negative value waits without limit. FACTSTR_TIMEOUT of a wait leaves the buffer empty.
+ * - Signals are the host's: its handlers run on its own threads, also while a call waits, never on the library's and never inside it. Callbacks run with signals
+ *   blocked. No handler may leave a call by siglongjmp. docs/c-api.md has the details.
  * - After fork() the child must not use the library: every function answers FACTSTR_FORKED there. exec() after fork() is fine.
  *
  * JSON shapes (field names exact, unknown fields refused; null in an optional field means absent; sequence numbers are integers of up to 63 bits)

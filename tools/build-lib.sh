@@ -10,7 +10,7 @@ trap 'rm -rf "$new"' EXIT
 
 # Two libraries in one process must not share symbols, and Go cannot be unloaded: hence the version script and nodelete.
 GOTOOLCHAIN=local CGO_ENABLED=1 go build -buildmode=c-shared -trimpath -buildvcs=false \
-  -ldflags "-s -w -buildid= -extldflags '-Wl,-soname,libfactstr.so.0 -Wl,-z,nodelete -Wl,--version-script=$PWD/capi/symbols.map'" \
+  -ldflags "-s -w -buildid= -X=runtime.godebugDefault=asyncpreemptoff=1 -extldflags '-Wl,-soname,libfactstr.so.0 -Wl,-z,nodelete -Wl,--version-script=$PWD/capi/symbols.map'" \
   -o "$new/libfactstr.so.0" ./capi
 
 # Renaming, so that a process that has the old file loaded keeps it, and an unchanged library keeps its date.

@@ -11,6 +11,9 @@ static void second_copy(void) { open_by_second_copy(again[2], again[3]); }
 /* A part of a test that the program runs in a process of its own. */
 static int run_part(char **arguments) {
   again = arguments;
+  if (strcmp(arguments[1], "--signals") == 0) {
+    return signal_part(arguments[2], arguments[3]);
+  }
   if (strcmp(arguments[1], "--open-forbidden") == 0) {
     RUN(forbidden, "  (a process without rights)");
   } else {
@@ -39,6 +42,7 @@ int main(int count, char **arguments) {
   closing_tests();
   thread_tests();
   fork_tests();
+  signal_tests();
   remove_folders();
   printf("%d passed, %d failed\n", tests_passed(), tests_failed());
   return tests_failed() == 0 ? 0 : 1;

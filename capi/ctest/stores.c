@@ -146,8 +146,7 @@ static void a_newer_format_is_refused_and_left_alone(void) {
   close_store(store);
 }
 
-/* Takes SQLite's write lock of a log in WAL mode, as another program would, until the gate is closed. Runs in a child without the library. */
-static void hold_write_lock(const char *path, int ready, int gate) {
+void hold_write_lock(const char *path, int ready, int gate) {
   char shared[700], byte = 0;
   snprintf(shared, sizeof shared, "%s-shm", path);
   int descriptor = open(shared, O_RDWR);
@@ -185,7 +184,7 @@ static void a_locked_database_is_busy(void) { /* G5 */
   close_store(store);
 }
 
-static void copy_file(const char *from, const char *to) {
+void copy_file(const char *from, const char *to) {
   size_t len;
   char *text = read_file(from, &len);
   put_file(to, text, len);
@@ -193,8 +192,7 @@ static void copy_file(const char *from, const char *to) {
   CHECK(chmod(to, 0755) == 0);
 }
 
-/* The file that the library was loaded from. */
-static const char *library_path(void) {
+const char *library_path(void) {
   Dl_info info;
   union {
     const char *(*function)(void);

@@ -1,0 +1,170 @@
+#define _GNU_SOURCE /* syscall() */
+#include "signals.h"
+
+#include <elf.h>
+#include <limits.h>
+#include <link.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static void all_but_faults(sigset_t *set) {
+  static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
+  sigfillset(set);
+  for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+    sigdelset(set, faults[i]);
+  }
+}
+
+void fs_block_signals(sigset_t *hosts) {
+  sigset_t blocked;
+  all_but_faults(&blocked);
+  pthread_sigmask(SIG_BLOCK, &blocked, hosts);
+}
+
+void fs_restore_signals(const sigset_t *hosts) { pthread_sigmask(SIG_SETMASK, hosts, NULL); }
+
+/* ---- Waiting ---- */
+
+factstr_status fs_await(struct fs_wait *wait, factstr_status status) {
+  if (status != FS_LATER) {
+    return status;
+  }
+  /* Not by a condition variable: waiting for one is a point of cancellation, and the thread must not be gone while its call writes to its memory. */
+  while (!__atomic_load_n(&wait->done, __ATOMIC_ACQUIRE)) {
+    syscall(SYS_futex, &wait->done, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+  }
+  return wait->status;
+}
+
+void fs_finish(struct fs_wait *wait, factstr_status status) {
+  uint32_t *done = &wait->done;
+  wait->status = status;
+  __atomic_store_n(done, 1, __ATOMIC_RELEASE);
+  /* The caller may be gone by now, and its stack with it; a wake needs the address only, and one too many does no harm. */
+  syscall(SYS_futex, done, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+/* ---- Around the start of the Go runtime ---- */
+
+/*
+ * The runtime starts in a constructor of this library, on a thread that it makes there, and gives all its threads the mask that this one was born with.
+ * Constructors with a priority come before it, the others, being of objects that are linked after it, behind it.
+ */
+#define BEFORE_GO __attribute__((constructor(101)))
+#define AFTER_GO __attribute__((constructor))
+
+static sigset_t mask_at_load;
+static struct sigaction before_go[NSIG];
+
+/* A row of the runtime's table of signals (runtime/sigtab_linux_generic.go). */
+struct row {
+  int32_t flags;
+  const char *name;
+  intptr_t len;
+};
+
+enum { UNBLOCK = 1 << 7 }; /* _SigUnblock of runtime/runtime2.go */
+
+extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden"))); /* set by the linker: where this library begins */
+
+/* Where this library is, besides what the file says. */
+static uintptr_t bias(void) {
+  const ElfW(Phdr) *headers = (const void *)((const char *)&__ehdr_start + __ehdr_start.e_phoff);
+  for (int i = 0; i < __ehdr_start.e_phnum; i++) {
+    if (headers[i].p_type == PT_LOAD && headers[i].p_offset == 0) {
+      return (uintptr_t)&__ehdr_start - headers[i].p_vaddr;
+    }
+  }
+  return (uintptr_t)&__ehdr_start;
+}
+
+/* Whether the address is in a segment of this library that has these rights. */
+static int in_library(uintptr_t address, size_t len, uint32_t rights) {
+  const ElfW(Phdr) *headers = (const void *)((const char *)&__ehdr_start + __ehdr_start.e_phoff);
+  for (int i = 0; i < __ehdr_start.e_phnum; i++) {
+    uintptr_t begin = bias() + headers[i].p_vaddr;
+    if (headers[i].p_type == PT_LOAD && (headers[i].p_flags & rights) == rights && address >= begin && address - begin <= headers[i].p_memsz &&
+        len <= headers[i].p_memsz - (address - begin)) {
+      return 1;
+    }
+  }
+  return 0;
+}
+
+static int named(const struct row *row, const char *name) {
+  return row->len == (intptr_t)strlen(name) && in_library((uintptr_t)row->name, (size_t)row->len, PF_R) &&
+         memcmp(row->name, name, (size_t)row->len) == 0;
+}
+
+/* The runtime's table in the writable data between two addresses, or NULL. */
+static struct row *find_table(uintptr_t begin, uintptr_t end) {
+  const uintptr_t rows = 65 * sizeof(struct row);
+  for (uintptr_t at = begin; at + rows <= end; at += sizeof(void *)) {
+    struct row *table = (struct row *)at; /* NOLINT */
+    if (table[0].flags == 0 && named(&table[SIGHUP], "SIGHUP: terminal line hangup") && named(&table[SIGCHLD], "SIGCHLD: child status has changed") &&
+        named(&table[SIGPROF], "SIGPROF: profiling alarm clock") && named(&table[34], "signal 34")) {
+      return table;
+    }
+  }
+  return NULL;
+}
+
+/*
+ * Whatever mask they are born with, threads of the runtime unblock what the runtime's table says, and that are not faults alone: SIGCHLD, SIGPROF, SIGSTKFLT and
+ * the first real-time signal are the host's just as well. The runtime has no use for them here, and no setting, so its table is mended before it starts.
+ * Without a table of this form everything stays as it is; a test looks at the masks of all threads.
+ */
+static void mend_table(void) {
+  static const int hosts[] = {SIGCHLD, SIGPROF, SIGSTKFLT, 34};
+  const ElfW(Phdr) *headers = (const void *)((const char *)&__ehdr_start + __ehdr_start.e_phoff);
+  uintptr_t read_only_end = 0;
+  for (int i = 0; i < __ehdr_start.e_phnum; i++) {
+    if (headers[i].p_type == PT_GNU_RELRO) {
+      read_only_end = bias() + headers[i].p_vaddr + headers[i].p_memsz;
+    }
+  }
+  for (int i = 0; i < __ehdr_start.e_phnum; i++) {
+    if (headers[i].p_type != PT_LOAD || (headers[i].p_flags & PF_W) == 0) {
+      continue;
+    }
+    uintptr_t begin = bias() + headers[i].p_vaddr, end = begin + headers[i].p_filesz;
+    if (read_only_end > begin && read_only_end <= end) {
+      begin = read_only_end;
+    }
+    struct row *table = find_table((begin + sizeof(void *) - 1) / sizeof(void *) * sizeof(void *), end);
+    for (size_t h = 0; table != NULL && h < sizeof hosts / sizeof *hosts; h++) {
+      table[hosts[h]].flags &= ~UNBLOCK;
+    }
+  }
+}
+
+BEFORE_GO static void before_runtime(void) {
+  mend_table();
+  for (int number = 1; number < NSIG; number++) {
+    sigaction(number, NULL, &before_go[number]);
+  }
+  fs_block_signals(&mask_at_load);
+}
+
+/*
+ * The runtime has installed handlers for SIGSEGV, SIGBUS and SIGFPE, which it needs, and for SIGPIPE and SIGURG, which it gets no more, and has asked for the alternate stack
+ * on behalf of the host's handlers, which then may not find room: the one that it gives to threads is small.
+ */
+AFTER_GO static void after_runtime(void) {
+  for (int number = 1; number < NSIG; number++) {
+    struct sigaction now, *before = &before_go[number];
+    if (number == SIGSEGV || number == SIGBUS || number == SIGFPE || sigaction(number, NULL, &now) != 0) {
+      continue;
+    }
+    int is_hosts = now.sa_handler == before->sa_handler && (now.sa_flags ^ before->sa_flags) == SA_ONSTACK;
+    if (is_hosts || in_library((uintptr_t)now.sa_handler, 1, PF_X)) {
+      sigaction(number, before, NULL);
+    }
+  }
+  fs_restore_signals(&mask_at_load);
+}
+
+void fs_unblock_in_child(void) { fs_restore_signals(&mask_at_load); }

@@ -71,7 +71,7 @@ class DurableStreams(StoreCase):
     def test_a_handler_that_fails_during_replay_fails_the_registration(self) -> None:  # G20
         for _ in range(3):
             self.store.append([fact("a")])
-        with self.assertLogs("factstr", "ERROR"), self.assertRaises(factstr.HandlerFailed) as raised:
+        with self.assertLogs("factstr", "WARNING"), self.assertRaises(factstr.HandlerFailed) as raised:
             self.store.stream_all_durable("model", Deliveries(failing=(2,)))
         self.assertRegex(str(raised.exception.__cause__), "delivery 2 fails")
         got = Deliveries()
@@ -86,7 +86,7 @@ class DurableStreams(StoreCase):
     def test_a_live_failure_ends_the_stream_before_the_next_batch_and_says_why(self) -> None:  # G21
         got = Deliveries(failing=(2,))
         subscription = self.store.stream_all_durable("model", got)
-        with self.assertLogs("factstr", "ERROR"):
+        with self.assertLogs("factstr", "WARNING"):
             for _ in range(3):
                 self.store.append([fact("a")])
             self.assertTrue(subscription.wait(WAIT_S))
@@ -100,7 +100,7 @@ class DurableStreams(StoreCase):
     def test_retry_delivers_the_same_batch_again(self) -> None:  # G21
         got = Deliveries(failing=(1, 2))
         subscription = self.store.stream_all_durable("model", got, retry=factstr.Retry(max_attempts=2, delay_ms=1, delay_max_ms=2))
-        with self.assertLogs("factstr", "ERROR"):
+        with self.assertLogs("factstr", "WARNING"):
             self.store.append([fact("a")])
             self.store.append([fact("b")])
             self.assertEqual([got.numbers() for _ in range(4)], [[1], [1], [1], [2]])
@@ -110,7 +110,7 @@ class DurableStreams(StoreCase):
         got = Deliveries(failing=(1,))
         retry = {"max_attempts": 1, "delay_ms": 1}
         self.store.stream_to_durable("model", A, got, retry=retry, cursor_every=factstr.CursorEvery(batches=1))
-        with self.assertLogs("factstr", "ERROR"):
+        with self.assertLogs("factstr", "WARNING"):
             self.store.append([fact("a")])
             self.assertEqual((got.numbers(), got.numbers()), ([1], [1]))
         self.store.stream_all_durable("other", Deliveries(), cursor_every={"ms": 10})

@@ -150,7 +150,7 @@ class Progress(ProgressCase):
 
     def test_after_a_failed_delivery_the_position_is_before_it(self) -> None:  # G21
         subscription = self.store.stream_all_durable("model", Deliveries(failing=(2,)))
-        with self.assertLogs("factstr", "ERROR"):
+        with self.assertLogs("factstr", "WARNING"):
             self.store.append([fact("a")])
             self.store.append([fact("b")])
             self.assertTrue(subscription.wait(WAIT_S))

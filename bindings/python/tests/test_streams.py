@@ -55,7 +55,7 @@ class Streams(StoreCase):
         failing, other = Deliveries(failing=(1,)), Deliveries()
         subscription = self.store.stream_all(failing)
         self.store.stream_all(other)
-        with self.assertLogs("factstr", "ERROR") as logged:
+        with self.assertLogs("factstr", "WARNING") as logged:
             self.store.append([fact("a")])
             self.store.append([fact("b")])
             self.assertEqual((failing.numbers(), failing.numbers()), ([1], [2]))
@@ -245,7 +245,7 @@ class Streams(StoreCase):
             called.set()
             return handle(batch)
 
-        with self.assertLogs("factstr", "ERROR") as logged, self.store.stream_all(disguised):
+        with self.assertLogs("factstr", "WARNING") as logged, self.store.stream_all(disguised):
             self.store.append([fact("a")])
             self.assertTrue(called.wait(WAIT_S))
         self.assertIn("async", logged.output[0])

@@ -40,6 +40,11 @@ HANDLER_FAILED = 29
 FORKED = 30
 INTERNAL = 31
 
+LOG_INFO = 1
+LOG_WARNING = 2
+LOG_ERROR = 3
+LOG_OFF = 4
+
 
 class Buffer(ctypes.Structure):
     """Text that the library gives; it stays the library's until factstr_buffer_free."""
@@ -94,6 +99,7 @@ PROTOTYPES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "factstr_stream_refuse": (_status, (_handle, c_uint64, *_text)),
     "factstr_stream_unsubscribe": (_status, (_handle,)),
     "factstr_stream_close": (_status, (_handle,)),
+    "factstr_log_set": (_status, (c_void_p, c_void_p, c_int32)),
     "factstr_open_handles": (c_uint64, ()),
 }
 

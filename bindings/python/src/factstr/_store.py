@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import ctypes
 import itertools
 import os
@@ -18,6 +19,7 @@ from . import _capi, _threads
 from ._capi import OK, TIMEOUT, Buffer, in_forked_child, take
 from ._handle import WAIT_MS, HandleOwner, interruptible, wait_for
 from ._json import Decoder, ParseFloat, encode_events, encode_options, encode_query
+from ._log import LogBridge
 from ._subscription import Subscription, open_subscription
 from ._types import AppendResult, CursorEveryInput, EventInput, Handler, ProgressHandler, QueryInput, QueryResult, RetryInput
 from .errors import FactstrError, InvalidArgument, StoreClosed, Timeout, error_from
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 _tags = itertools.count(1)
 _open_stores: weakref.WeakSet[Store] = weakref.WeakSet()
+_log_bridge: LogBridge | None = None
+_starting_log = _threads.Lock()
 _CLOSE_TIMEOUT_MS = 5000  # the library's own default
 _GREENLETS_WAIT_MS = 1  # most answers come within it; a slower one lets other greenlets run
 
@@ -343,6 +347,7 @@ class PostgresStore(Store):
 
 def _open(library: ctypes.CDLL, open_: Callable[..., int], before: tuple[Any, ...], options: dict[str, Any]) -> int:
     text = encode_options(options)
+    _start_log(library)
 
     def call() -> tuple[int, int, bytes]:
         handle, buffer = c_uint64(), Buffer()
@@ -357,6 +362,19 @@ def _open(library: ctypes.CDLL, open_: Callable[..., int], before: tuple[Any, ..
     if status != OK:
         raise error_from(_capi.status_name(library, status), error)
     return handle
+
+
+def _start_log(library: ctypes.CDLL) -> None:
+    """At the first opening, like the library itself."""
+    global _log_bridge
+    with _starting_log:
+        if _log_bridge is None and not in_forked_child():
+            _log_bridge = LogBridge(library, _name_of)
+            _log_bridge.start()
+
+
+def _name_of(handle: int) -> str | None:
+    return next((repr(store) for store in list(_open_stores) if store._handle == handle), None)
 
 
 def _close_handle(library: ctypes.CDLL, handle: int) -> tuple[int, bytes]:
@@ -411,7 +429,7 @@ def _expected(version: Any) -> Any:
 def _close_all() -> None:
     # Before the interpreter goes: afterwards the threads of subscriptions could not finish what they handle.
     for store in list(_open_stores):
-        try:
+        with contextlib.suppress(FactstrError):
             store.close()
-        except FactstrError:
-            continue
+    if _log_bridge is not None and not in_forked_child():
+        _log_bridge.stop()

@@ -9,12 +9,13 @@ import time
 import traceback
 from ctypes import byref, c_uint64
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import _threads
 from ._capi import ENDED, INVALID_HANDLE, OK, TIMEOUT, Buffer, in_forked_child, status_name, take
 from ._handle import WAIT_MS, HandleOwner, wait_for
 from ._json import encode_registration
+from ._log import tell
 from ._types import StreamProgress
 from .errors import FactstrError, HandlerFailed, InternalError, InvalidArgument, InvalidHandle, StoreClosed, error_from, forked
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from ._store import Store
     from ._types import CursorEveryInput, Handler, ProgressHandler, QueryInput, RetryInput
 
-_log = logging.getLogger("factstr")
 _ASYNC = "the handler is async, and nothing would await it: give a plain function"
 _PROGRESS_EVERY_S = 1.0
 
@@ -31,14 +31,16 @@ class Subscription(HandleOwner):
     """A running stream. It runs until it is unsubscribed or closed, its store is closed, or it ends with an error.
 
     It goes on when the object is dropped.
-    What a handler raises is logged by the logger "factstr". A live stream goes on with its next batch, a durable one ends.
+    What a handler raises is logged by the logger "factstr", with its traceback. A live stream goes on with its next batch, a durable one
+    ends.
     """
 
-    def __init__(self, store: Store, handle: int, handler: Handler) -> None:
+    def __init__(self, store: Store, handle: int, handler: Handler, durable: str | None) -> None:
         super().__init__(store._library, handle)
         self._store = store
         self._decoder = store._decoder
         self._handler = handler
+        self._durable = durable
         self._stopping = False  # no delivery starts any more
         self._handling = False
         self._failure: BaseException | None = None
@@ -117,7 +119,8 @@ class Subscription(HandleOwner):
             try:
                 error = self._deliver()
             except Exception as failure:
-                _log.error("a stream has ended: what it was given cannot be read", exc_info=failure)
+                message = "a stream has ended: what it was given cannot be read"
+                tell(logging.ERROR, message, self._told("stream_ended"), error=failure)
                 error = failure if isinstance(failure, FactstrError) else _broken(failure)
             self._await_end(-1)
         except Exception as defect:
@@ -159,18 +162,27 @@ class Subscription(HandleOwner):
     def _failed(self, text: bytes) -> str | None:
         """Hands one batch to the handler. None when it was handled, else why not. What cannot be read is no failure of the handler."""
         batch = self._decoder.batch(text)
+        self._failure = None
         try:
             result = self._handler(batch)
         except BaseException as error:
             self._failure = error
-            _log.error("a handler of a stream failed", exc_info=error)
-            return "".join(traceback.format_exception_only(type(error), error)).strip()
-        self._failure = None
-        if inspect.iscoroutine(result):
-            result.close()
-            _log.error(_ASYNC)
-            return _ASYNC
-        return "the handler returned False" if result is False else None
+            failed: str | None = "".join(traceback.format_exception_only(type(error), error)).strip()
+        else:
+            failed = "the handler returned False" if result is False else None
+            if inspect.iscoroutine(result):
+                result.close()
+                failed = _ASYNC
+        if failed is not None:
+            fields = self._told("handler_failed", error=failed, first=batch[0].sequence_number, last=batch[-1].sequence_number)
+            tell(logging.WARNING, f"a handler of a stream failed: {failed}", fields, error=self._failure)
+        return failed
+
+    def _told(self, event: str, **fields: Any) -> dict[str, Any]:
+        """What a record of this stream holds, as those of the library do."""
+        if self._durable is not None:
+            fields["durable_name"] = self._durable
+        return {"event": event, "store": repr(self._store), **fields}
 
     def _answer(self, stream: int, delivery: int, failed: str | None) -> None:
         # A delivery that is not open any more needs no answer: how the stream ended is told by the next pull.
@@ -242,7 +254,7 @@ def open_subscription(
     try:
         status = library.factstr_stream_open(store._use(), registration, len(registration), None, None, byref(stream), byref(buffer))
         store._check(status, take(library, buffer))
-        subscription = Subscription(store, stream.value, handler)
+        subscription = Subscription(store, stream.value, handler, durable)
         store._remember(subscription)
         _threads.start(subscription._run, f"factstr-stream-{stream.value}")
     except BaseException:

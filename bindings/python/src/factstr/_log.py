@@ -1,0 +1,97 @@
+"""What the library logs goes to the logger "factstr".
+
+No thread of the library may call Python: it could come while the interpreter ends, and would never return to the library. The function that
+the library is given is write(2) of the C library, which has the right shape, on a socket that keeps records apart; a thread of Python reads
+them.
+"""
+
+from __future__ import annotations
+
+import _socket
+import contextlib
+import ctypes
+import json
+import logging
+import posix  # eventlet replaces what os has
+import struct
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from . import _threads
+from ._capi import LOG_INFO, LOG_WARNING
+from ._handle import wait_for
+from .errors import InvalidState
+
+log = logging.getLogger("factstr")
+
+_LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_RECORD_MAX = 1 << 20
+_END = b"end"  # a forked child may hold the socket open
+_SEND_TIMEOUT = struct.pack("ll", 1, 0)  # a struct timeval: a logger that is stuck holds up the end of the program for no longer
+_DRAIN_S = 1.0
+
+
+class LogBridge:
+    """From the library to the logger, for the whole process."""
+
+    def __init__(self, library: ctypes.CDLL, name_of: Callable[[int], str | None]) -> None:
+        self._library = library
+        self._name_of = name_of
+        self._started = False
+        self._ended = _threads.Flag()
+        reader, writer = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+        writer.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, _SEND_TIMEOUT)
+        self._reader, self._writer = reader.detach(), writer.detach()
+
+    def start(self) -> None:
+        """Where Python starts no thread, the library keeps writing to standard error."""
+        try:
+            _threads.start(self._run, "factstr-log")
+        except InvalidState:
+            return
+        self._started = True
+        write = ctypes.cast(ctypes.CDLL(None).write, ctypes.c_void_p)
+        self._library.factstr_log_set(write, self._writer, LOG_INFO)
+
+    def stop(self) -> None:
+        """What was told until now is logged before it returns, unless the logger is stuck."""
+        if not self._started:
+            return
+        self._library.factstr_log_set(None, None, LOG_WARNING)
+        with contextlib.suppress(OSError):
+            posix.write(self._writer, _END)
+        if wait_for(self._ended, _DRAIN_S):
+            posix.close(self._writer)
+            posix.close(self._reader)
+
+    def _run(self) -> None:
+        while (text := posix.read(self._reader, _RECORD_MAX)) != _END:
+            with contextlib.suppress(Exception):  # of a filter, say: the next record is told all the same
+                self._tell(json.loads(text))
+        self._ended.set()
+
+    def _tell(self, fields: dict[str, Any]) -> None:
+        # Failures of handlers are logged where they happen, with their traceback.
+        if fields["event"] != "handler_failed":
+            store = fields.pop("store", None)
+            kind = fields.pop("store_kind", None)
+            if store is not None:
+                fields["store"] = self._name_of(store) or f"a closed {kind} store"
+            at = datetime.fromisoformat(fields.pop("time").replace("Z", "+00:00"))
+            tell(_LEVELS[fields.pop("level")], fields.pop("message"), fields, at=at)
+
+
+def tell(level: int, message: str, fields: Mapping[str, Any], *, at: datetime | None = None, error: BaseException | None = None) -> None:
+    """Logs a record with the fields as its attributes, and the traceback of an error."""
+    if not log.isEnabledFor(level):
+        return
+    trace = None if error is None else (type(error), error, error.__traceback__)
+    record = log.makeRecord(log.name, level, "factstr", 0, "%s", (message,), trace)
+    if at is not None:
+        record.created = at.timestamp()
+        record.msecs = at.microsecond // 1000
+    for name, value in fields.items():
+        if not hasattr(record, name):  # what formatters rely on stays
+            setattr(record, name, value)
+    log.handle(record)

@@ -1,0 +1,202 @@
+"""What nobody else is told of goes to the logger "factstr", whatever that does, and whenever the program ends."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import threading
+import unittest
+from typing import Any
+
+import factstr
+from support import WAIT_S, Deliveries, ProgramCase, StoreCase, fact, on_every_store, run_program
+
+
+class Records(logging.Handler):
+    """Keeps the records that the logger gets during a test, of every level."""
+
+    def __init__(self, case: unittest.TestCase) -> None:
+        super().__init__()
+        self._records: queue.Queue[logging.LogRecord] = queue.Queue()
+        logger = logging.getLogger("factstr")
+        level, propagate = logger.level, logger.propagate
+        logger.addHandler(self)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+        case.addCleanup(logger.removeHandler, self)
+        case.addCleanup(logger.setLevel, level)
+        case.addCleanup(setattr, logger, "propagate", propagate)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._records.put(record)
+
+    def next(self, event: str) -> Any:
+        while True:
+            record: Any = self._records.get(timeout=WAIT_S)
+            if record.event == event:
+                return record
+
+
+@on_every_store
+class Log(StoreCase):
+    def test_what_the_library_tells_is_a_record_with_its_attributes(self) -> None:
+        records = Records(self)
+        self.store.stream_all_durable("model", Deliveries())
+        record = records.next("lease_taken")
+        self.assertEqual((record.levelname, record.name, record.durable_name), ("INFO", "factstr", "model"))
+        self.assertEqual(record.store, repr(self.store))
+        self.assertIn("model", record.getMessage())
+        self.assertRegex(logging.Formatter("%(asctime)s %(levelname)s %(message)s").format(record), r"^20\d\d-.* INFO durable stream")
+
+    def test_a_failure_of_a_handler_is_told_once_with_its_traceback(self) -> None:  # G24
+        records = Records(self)
+        self.store.stream_all(Deliveries(failing=(1, 2)))
+        self.store.append([fact("a"), fact("b")])
+        self.store.append([fact("c")])
+        first, second = records.next("handler_failed"), records.next("handler_failed")
+        self.assertEqual((first.levelname, first.first, first.last), ("WARNING", 1, 2))
+        self.assertEqual((second.first, second.last), (3, 3))
+        self.assertIn("RuntimeError: delivery 1 fails", first.getMessage())
+        self.assertIs(first.exc_info[0], RuntimeError)
+        self.assertFalse(hasattr(first, "durable_name"))
+
+    def test_a_handler_that_answers_false_is_told_too(self) -> None:  # G24
+        records = Records(self)
+        self.store.stream_all(lambda batch: False)
+        self.store.append([fact("a")])
+        self.assertIn("returned False", records.next("handler_failed").getMessage())
+
+    def test_a_durable_stream_that_ends_by_it_is_told(self) -> None:  # G21 G24
+        records = Records(self)
+        subscription = self.store.stream_all_durable("model", Deliveries(failing=(1,)))
+        self.store.append([fact("a")])
+        self.assertEqual(records.next("handler_failed").durable_name, "model")
+        record = records.next("stream_ended")
+        self.assertEqual((record.levelname, record.durable_name, record.code), ("ERROR", "model", "HandlerFailed"))
+        self.assertTrue(subscription.wait(WAIT_S))
+
+    def test_a_logging_handler_may_use_and_close_the_store(self) -> None:
+        records, done = Records(self), threading.Event()
+
+        class Closing(logging.Handler):
+            def emit(self, record: logging.LogRecord) -> None:
+                if not done.is_set():
+                    store.query()
+                    store.close()
+                    done.set()
+
+        store, logger, closing = self.store, logging.getLogger("factstr"), Closing()
+        logger.addHandler(closing)
+        self.addCleanup(logger.removeHandler, closing)
+        with contextlib.suppress(factstr.StoreClosed):
+            store.stream_all_durable("model", Deliveries())
+        self.assertTrue(done.wait(WAIT_S))
+        self.assertTrue(store.closed)
+        self.assertTrue(records.next("lease_taken"))
+
+    def test_closing_under_the_lock_of_a_logging_handler_does_not_wait_for_it(self) -> None:
+        records = Records(self)
+        records.acquire()
+        try:
+            self.store.stream_all_durable("model", Deliveries())
+            self.store.close()
+        finally:
+            records.release()
+        self.assertTrue(records.next("lease_taken"))
+
+
+class LogOfPrograms(ProgramCase):
+    FAILING = """
+import logging, sys
+import factstr
+from support import fact
+def fail(batch):
+    raise RuntimeError("no")
+"""
+
+    def test_without_any_setting_warnings_go_to_standard_error(self) -> None:
+        done = run_program(
+            self.FAILING
+            + """
+with factstr.MemoryStore() as store:
+    store.append([fact("a")])
+    try:
+        store.stream_all_durable("model", fail)
+    except factstr.HandlerFailed as error:
+        print(error.code)
+"""
+        )
+        self.assertEqual((done.stdout, done.returncode), ("HandlerFailed\n", 0), done.stderr)
+        self.assertIn('durable stream "model" ended: HandlerFailed', done.stderr)
+        self.assertIn("RuntimeError: no", done.stderr)
+        self.assertNotIn("is active here", done.stderr)
+
+    def test_what_was_told_at_the_very_end_is_logged(self) -> None:
+        self.prints(
+            "told lease_taken",
+            self.FAILING
+            + """
+class Told(logging.Handler):
+    def emit(self, record):
+        print("told", record.event)
+logging.getLogger("factstr").addHandler(Told())
+logging.getLogger("factstr").setLevel(logging.INFO)
+factstr.MemoryStore().stream_all_durable("model", print)
+""",
+        )
+
+    def test_a_logger_that_is_stuck_does_not_keep_the_program_from_its_end(self) -> None:
+        done = run_program(
+            self.FAILING
+            + """
+import threading
+class Stuck(logging.Handler):
+    def emit(self, record):
+        stuck.set()
+        threading.Event().wait()
+    def acquire(self): ...
+    def release(self): ...
+stuck = threading.Event()
+logging.raiseExceptions = False
+logging.getLogger("factstr").addHandler(Stuck())
+logging.getLogger("factstr").setLevel(logging.INFO)
+store = factstr.MemoryStore()
+for name in range(3000):
+    store.stream_all_durable(str(name), print).close()
+assert stuck.wait(10)
+store.close()
+print("end")
+"""
+        )
+        self.assertEqual((done.stdout, done.returncode), ("end\n", 0), done.stderr)
+        self.assertIn("records of the store were dropped", done.stderr)
+
+    def test_records_go_to_the_handlers_of_today_and_no_fork_or_thread_limit_stands_in_the_way(self) -> None:
+        self.prints(
+            "child 0\ntold lease_taken",
+            self.FAILING
+            + """
+import os, warnings
+warnings.simplefilter("ignore", DeprecationWarning)
+store = factstr.MemoryStore()
+child = os.fork()
+if child == 0:
+    sys.exit()
+print("child", os.waitpid(child, 0)[1])
+class Told(logging.Handler):
+    def emit(self, record):
+        print("told", record.event, flush=True)
+        told.set()
+import threading
+told = threading.Event()
+logging.getLogger("factstr").addHandler(Told())
+logging.getLogger("factstr").setLevel(logging.INFO)
+store.stream_all_durable("model", print)
+assert told.wait(10)
+""",
+        )
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -149,7 +149,7 @@ FACTSTR_API factstr_status factstr_sqlite_open(const char *path, const char *opt
  *   "connect_timeout_ms": n     how long one attempt to connect may take; default 5000
  *   "lock_timeout_ms": n        how long a write waits for other processes before it answers FACTSTR_BUSY; default 5000; 0 does not wait, a negative
  *                               value waits without limit
- *   "response_timeout_ms": n    how long the server may take to answer a commit before the connection counts as lost; default 30000
+ *   "response_timeout_ms": n    how long the server may take to answer before FACTSTR_TIMEOUT; default 30000
  *   "poll_interval_ms": n       how often the log is looked at while streams are open, should a notification get lost; default 250
  * Errors: FACTSTR_INVALID_ARGUMENT: the url or an option cannot be used. FACTSTR_BACKEND_FAILURE: the server cannot be reached (reason "connection"), refuses
  * the user or the password or lacks a right ("permission"), or does not have the database ("missing_path"). FACTSTR_READ_ONLY: it is a standby. FACTSTR_UNSUPPORTED_FORMAT: the tables are not a store's, or of a newer format.

@@ -40,7 +40,7 @@ func TestWhatOthersAddToTheDatabaseStaysAndDoesNotDisturb(t *testing.T) { // G2 
 			raw := openRaw(t, url)
 			raw.exec(change)
 			isOfStore := func(line string) bool {
-				return strings.Contains(line, "factstr_append_v1") || strings.Contains(line, "factstr_durable_streams") || strings.Contains(line, "factstr_events_type_sequence") || strings.Contains(line, "idx_events_")
+				return strings.Contains(line, "factstr_append_v2") || strings.Contains(line, "factstr_durable_streams") || strings.Contains(line, "factstr_events_type_sequence") || strings.Contains(line, "idx_events_")
 			}
 			before := slices.DeleteFunc(raw.catalog("public"), isOfStore)
 			store, expected := openStore(t, url), readRustAnswers(t)

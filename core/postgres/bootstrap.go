@@ -73,7 +73,7 @@ func checkDatabaseName(name string) error {
 // createDatabase creates it unless somebody else does at the same time.
 func createDatabase(ctx context.Context, s *session, name string) error {
 	statement := "CREATE DATABASE " + quoted(name)
-	err := s.rows(ctx, "SELECT pg_encoding_to_char(encoding) FROM pg_catalog.pg_database WHERE datname = 'template1'", func(row [][]byte) bool {
+	err := s.rows(ctx, spelled("SELECT pg_catalog.pg_encoding_to_char(encoding) FROM pg_catalog.pg_database WHERE datname {=} 'template1'"), func(row [][]byte) bool {
 		if string(row[0]) != "UTF8" { // as on a server that was set up without a locale
 			statement += " TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
 		}
@@ -84,7 +84,7 @@ func createDatabase(ctx context.Context, s *session, name string) error {
 	}
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		exists := false
-		err := s.rows(ctx, "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1)", func(row [][]byte) bool {
+		err := s.rows(ctx, spelled("SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_database WHERE datname {=} $1)"), func(row [][]byte) bool {
 			exists = boolOf(row[0])
 			return false
 		}, name)

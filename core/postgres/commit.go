@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -83,12 +84,16 @@ func (c *commit) judge(ctx context.Context, a *attempt, err error) (done bool, _
 
 // find makes sure of what became of a group whose connection was lost.
 func (c *commit) find(ctx context.Context, a *attempt, cause error) error {
-	if a.sent {
+	slow := isOverdue(cause)
+	if a.sent || slow && !c.backend.pooled && len(a.proposal.Records) > 0 { // a server that is still at it holds up the others
 		if err := c.backend.settle(ctx, a, cause); err != nil || a.written {
 			return err
 		}
 	} else {
 		c.backend.dropWriter() // mostly one that was idle while the server restarted
+	}
+	if slow && (c.backend.pooled || c.backend.server == a.started) {
+		return cause // trying again would be more of the same
 	}
 	if c.lost++; c.lost > lostMax || !a.sent && time.Now().After(c.deadline) {
 		return cause
@@ -99,6 +104,9 @@ func (c *commit) find(ctx context.Context, a *attempt, cause error) error {
 // refused returns nil if a group that was not written may be by another try. err is what the server said; nothing if others were faster.
 func (c *commit) refused(ctx context.Context, err error) error {
 	b, late := c.backend, time.Now().After(c.deadline)
+	if errors.Is(err, errSwallowed) || state(err) == swallowedRows {
+		b.dropWriter()
+	}
 	switch state(err) {
 	case uniqueViolation:
 		switch violated(err) {
@@ -117,7 +125,7 @@ func (c *commit) refused(ctx context.Context, err error) error {
 		}
 	case readOnlyTransaction:
 		b.dropWriter() // the next append may find the primary elsewhere
-	case undefinedFunction:
+	case undefinedFunction, ambiguousFunction, foreignFunction: // it was dropped, or the schema was renamed or replaced by a copy
 		if b.function {
 			b.function = false
 			return nil
@@ -190,10 +198,10 @@ func (b *backend) evict(ctx context.Context, key int64) {
 	}
 }
 
-const lockHolders = ` FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-	WHERE l.locktype = 'advisory' AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-	AND l.classid::BIGINT = $1 AND l.objid::BIGINT = $2 AND l.objsubid = 1 AND a.pid <> pg_backend_pid()
-	AND pg_has_role(a.usesysid, 'USAGE')`
+const lockHolders = ` FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid {=} l.pid
+	WHERE l.locktype {=} 'advisory' AND l.granted AND l.database {=} (SELECT oid FROM pg_catalog.pg_database WHERE datname {=} pg_catalog.current_database())
+	AND l.classid::BIGINT {=} $1 AND l.objid::BIGINT {=} $2 AND l.objsubid {=} 1 AND a.pid {<>} pg_catalog.pg_backend_pid()
+	AND pg_catalog.pg_has_role(a.usesysid, 'USAGE')`
 
-const evictStopped = "SELECT pg_terminate_backend(a.pid)" + lockHolders + ` AND a.wait_event IN ('ClientRead', 'ClientWrite')
-	AND clock_timestamp() - greatest(a.query_start, a.state_change) > INTERVAL '1.5 s'`
+var evictStopped = spelled("SELECT pg_catalog.pg_terminate_backend(a.pid)" + lockHolders + ` AND a.wait_event {=} ANY (ARRAY['ClientRead', 'ClientWrite'])
+	AND pg_catalog.clock_timestamp() {-} greatest(a.query_start, a.state_change) {>} INTERVAL '1.5 s'`)

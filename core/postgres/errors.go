@@ -3,8 +3,10 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -49,6 +51,7 @@ func violated(err error) string {
 const (
 	uniqueViolation     = "23505"
 	undefinedFunction   = "42883"
+	ambiguousFunction   = "42725"
 	undefinedTable      = "42P01"
 	undefinedSchema     = "3F000"
 	lockNotAvailable    = "55P03"
@@ -58,6 +61,27 @@ const (
 	objectInUse         = "55006"
 )
 
+// overdue is a server that did not answer in time, though the connection to it stands.
+type overdue struct{ limit time.Duration }
+
+func (o *overdue) Error() string {
+	return fmt.Sprintf("the server needed longer than response_timeout_ms (%d ms)", o.limit.Milliseconds())
+}
+
+// late says of an error that it came of the response timeout, which has ended ctx.
+func late(ctx context.Context, err error, limit time.Duration) error {
+	var connecting *pgconn.ConnectError
+	if lost(err) && errors.Is(ctx.Err(), context.DeadlineExceeded) && !errors.As(err, &connecting) {
+		return &overdue{limit}
+	}
+	return err
+}
+
+func isOverdue(err error) bool {
+	var late *overdue
+	return errors.As(err, &late)
+}
+
 // failure makes an error of this module of one that came of what was being done. Its message is the server's own, and never holds a URL.
 func failure(doing string, err error) error {
 	var known *factstr.Error
@@ -66,6 +90,13 @@ func failure(doing string, err error) error {
 	}
 	if errors.Is(err, context.Canceled) {
 		return factstr.NewError(factstr.CodeCancelled, "postgres: %s was cancelled", doing)
+	}
+	if isOverdue(err) {
+		certain := ""
+		if doing == "append" {
+			certain = "; nothing was written"
+		}
+		return factstr.NewError(factstr.CodeTimeout, "postgres: %s: %w%s; raise response_timeout_ms if it is only slow, as it is for large payloads in the index or on a busy machine", doing, err, certain)
 	}
 	var server *pgconn.PgError
 	if !errors.As(err, &server) {
@@ -84,7 +115,14 @@ func failure(doing string, err error) error {
 		return factstr.NewError(factstr.CodeTimeout, "postgres: %s: the server gave it up; nothing was written: %s (SQLSTATE %s)", doing, server.Message, server.Code)
 	case readOnlyTransaction:
 		return factstr.NewError(factstr.CodeReadOnly, "postgres: %s: the server is read-only; connect to the primary: %s (SQLSTATE %s)", doing, server.Message, server.Code)
+	case swallowedRows:
+		return swallowed(doing, server.Message)
+	case hiddenRows:
+		return hidden(doing)
 	case deniedPrivilege:
+		if server.Routine == "check_enable_rls" {
+			return hidden(doing)
+		}
 		return what(factstr.ReasonPermission, "; grant the role what docs/postgres.md lists")
 	case "3D000":
 		return what(factstr.ReasonMissingPath, "; create it, or open the store by bootstrap")
@@ -104,6 +142,19 @@ func failure(doing string, err error) error {
 		return what(factstr.ReasonConnection, "")
 	}
 	return what(factstr.ReasonOther, "")
+}
+
+// hidden is the answer where row level security was switched on since the store was opened.
+func hidden(doing string) error {
+	return factstr.BackendFailure(factstr.ReasonPermission, "postgres: %s: row level security of the store's tables applies to the role, so facts could be hidden from it; disable it for these tables, or give the role BYPASSRLS", doing)
+}
+
+// errSwallowed makes the connection one that is not used again: the server may keep a plan that does nothing, also when the rule is gone that it was made for.
+var errSwallowed = errors.New("a trigger or a rule on the store's tables leaves rows out or changes them")
+
+// swallowed is the answer where what was inserted is not what the tables hold.
+func swallowed(doing, what string) error {
+	return factstr.BackendFailure(factstr.ReasonOther, "postgres: %s: %s; %w; nothing was written; remove it", doing, what, errSwallowed)
 }
 
 // connectionFailure is of an error that the server did not answer. The driver's own text names host, user and database, and no password.

@@ -248,15 +248,19 @@ func TestACursorIsNotWrittenIntoALogThatLacksItsHead(t *testing.T) {
 		head   factstr.Head
 		number uint64
 		want   string
+		code   factstr.Code
 	}{
-		{factstr.Head{SequenceNumber: 5, OccurredAt: "2001-02-03T04:05:06.000000Z"}, 2, "0"}, // another fact
-		{factstr.Head{SequenceNumber: 6, OccurredAt: head.OccurredAt}, 2, "0"},               // a fact that is not there
-		{head, 2, "2"},
-		{factstr.Head{}, 3, "3"}, // nothing is known
-		{head, 1, "3"},
-		{factstr.Head{SequenceNumber: 5, OccurredAt: "infinity"}, 4, "4"}, // a time that another program wrote
+		{factstr.Head{SequenceNumber: 5, OccurredAt: "2001-02-03T04:05:06.000000Z"}, 2, "0", factstr.CodeLogTruncated}, // another fact
+		{factstr.Head{SequenceNumber: 5, OccurredAt: "infinity"}, 2, "0", factstr.CodeLogTruncated},
+		{factstr.Head{SequenceNumber: 6, OccurredAt: head.OccurredAt}, 2, "0", factstr.CodeLogTruncated}, // a fact that is not there
+		{head, 2, "2", ""},
+		{factstr.Head{}, 3, "3", ""}, // nothing is known
+		{head, 1, "3", ""},
 	} {
-		must(t, b.WriteCursors(t.Context(), []factstr.CursorWrite{{Name: "counted", Generation: claim.Generation, SequenceNumber: each.number, Head: each.head}}))
+		err := b.WriteCursors(t.Context(), []factstr.CursorWrite{{Name: "counted", Generation: claim.Generation, SequenceNumber: each.number, Head: each.head}})
+		if factstr.CodeOf(err) != each.code {
+			t.Errorf("%d with the head %v: %v", each.number, each.head, err)
+		}
 		if cursor := raw.one("SELECT last_processed_sequence_number FROM durable_stream_cursors"); cursor != each.want {
 			t.Errorf("%d with the head %v: the cursor is at %s, want %s", each.number, each.head, cursor, each.want)
 		}

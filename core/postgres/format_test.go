@@ -76,7 +76,7 @@ func TestANewStoreIsWhatTheRustStoreMakes(t *testing.T) {
 			names = append(names, name)
 		}
 	}
-	if want := []string{"factstr_append_v1", "factstr_durable_streams", "factstr_durable_streams_pkey", "factstr_events_type_sequence"}; !slices.Equal(names, want) {
+	if want := []string{"factstr_append_v2", "factstr_durable_streams", "factstr_durable_streams_pkey", "factstr_events_type_sequence"}; !slices.Equal(names, want) {
 		t.Errorf("beside it there are %v, want %v", names, want)
 	}
 	const metadata = "SELECT key, value FROM store_metadata ORDER BY key"
@@ -170,4 +170,54 @@ func TestADenseStoreWhoseBatchesCoverTheLogGetsTheMarker(t *testing.T) { // G3 G
 			}
 		})
 	}
+}
+
+// The Rust store 0.5.2 goes on with a database that 0.4.1 began: it makes store_metadata without the marker, and no rows for batches of one. The rows that there are say which facts are a batch, and
+// every other fact is one by itself.
+func TestADatabaseThatWasBegunBefore05OpensWithoutTheMarker(t *testing.T) { // G3 G9 G19
+	t.Parallel()
+	url := pgtest.Database(t)
+	const sparse = "DELETE FROM store_metadata WHERE key = 'append_batch_boundary_format'"
+	for schema, c := range map[string]struct {
+		change  string
+		batches func(all [][]string) [][]string
+	}{
+		"never dense":         {sparse, nil},
+		"dense up to 100":     {rusttest.MakeDense + "; DELETE FROM append_batches WHERE first_sequence_number = last_sequence_number AND first_sequence_number > 100", nil},
+		"dense, no metadata":  {rusttest.MakeDense + "; DROP TABLE store_metadata; DELETE FROM append_batches WHERE first_sequence_number = last_sequence_number AND first_sequence_number < 100", nil},
+		"no row of any batch": {sparse + "; DELETE FROM append_batches", alone},
+		"no table of batches": {sparse + "; DROP TABLE append_batches", alone},
+	} {
+		t.Run(schema, func(t *testing.T) {
+			raw := restoreSchema(t, url, schema)
+			raw.exec(c.change)
+			rows := raw.one("SELECT coalesce(to_regclass('append_batches')::TEXT, '')")
+			store, expected := openStoreWith(t, url, Options{Schema: schema}), readRustAnswers(t)
+			want := expected.AllBatches
+			if c.batches != nil {
+				want = c.batches(want)
+			}
+			if got := rusttest.Replayed(t, store, "new", factstr.AllEvents()); !reflect.DeepEqual(got, want) {
+				t.Errorf("batches %v, want %v (append_batches: %q)", got, want, rows)
+			}
+			if got := raw.rows("SELECT key, value FROM store_metadata ORDER BY key"); !slices.Equal(got, rusttest.Metadata()) {
+				t.Errorf("metadata %v", got)
+			}
+			_, err := store.AppendIf(t.Context(), facttest.Batch(1, "a"), factstr.OfTypes(expected.Events[0].EventType), nil)
+			facttest.WantError(t, err, factstr.CodeConditionalAppendConflict)
+			if got := facttest.Append(t, store, facttest.Batch(2, "a")...); got.FirstSequenceNumber != 206 {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
+// alone makes each fact a batch.
+func alone(all [][]string) (single [][]string) {
+	for _, batch := range all {
+		for _, number := range batch {
+			single = append(single, []string{number})
+		}
+	}
+	return single
 }

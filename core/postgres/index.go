@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"time"
 )
@@ -40,7 +39,7 @@ func (i *indexer) build(ctx context.Context, b *backend) {
 	}
 	defer s.drop()
 	taken := false
-	err = s.rows(ctx, "SELECT pg_try_advisory_lock($1)", func(row [][]byte) bool {
+	err = s.rows(ctx, "SELECT pg_catalog.pg_try_advisory_lock($1)", func(row [][]byte) bool {
 		taken = boolOf(row[0])
 		return false
 	}, lockKey("index", b.schema, ""))
@@ -51,7 +50,7 @@ func (i *indexer) build(ctx context.Context, b *backend) {
 	if err != nil || now.indexes[typeIndex] {
 		return
 	}
-	in := strings.NewReplacer("{schema}", b.texts.schema, "{concurrently}", "CONCURRENTLY")
+	in := spellingIn(b.schema, "{concurrently}", "CONCURRENTLY")
 	if _, unfinished := now.indexes[typeIndex]; unfinished {
 		if err := s.script(ctx, "DROP INDEX CONCURRENTLY IF EXISTS "+b.texts.schema+"."+typeIndex); err != nil {
 			return

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -96,7 +97,7 @@ func (n *names) with(ctx context.Context, use func(ctx context.Context, s *sessi
 			n.using <- struct{}{}
 			done <- err
 		}()
-		err = n.use(limited, use)
+		err = late(limited, n.use(limited, use), n.backend.options.ResponseTimeout)
 	}()
 	select {
 	case err := <-done:
@@ -113,7 +114,9 @@ func (n *names) use(ctx context.Context, use func(ctx context.Context, s *sessio
 	}
 	if !n.session.alive() {
 		n.session = nil
-		s, err := connect(ctx, n.backend.direct, false)
+		config := copied(n.backend.direct)
+		inFullView(config)
+		s, err := connect(ctx, config, false)
 		if err != nil {
 			return err
 		}
@@ -126,12 +129,14 @@ func (n *names) use(ctx context.Context, use func(ctx context.Context, s *sessio
 		n.session = s
 	}
 	err := use(ctx, n.session)
-	if lost(err) || state(err) == readOnlyTransaction {
+	if lost(err) || state(err) == readOnlyTransaction || errors.Is(err, errSwallowed) {
 		n.session.drop()
 		n.session = nil
 	}
 	return err
 }
+
+var endBackend = spelled("SELECT pg_catalog.pg_terminate_backend(pid, 1000) FROM pg_catalog.pg_stat_activity WHERE pid {=} $1 AND backend_start {=} $2")
 
 // reclaim takes on this session the names that are held without its lock, all of them at once, and lets go of those that another store has registered since. Names that
 // somebody else has the lock of this moment are left for the next time.
@@ -156,13 +161,13 @@ func (n *names) reclaim(ctx context.Context, s *session) (left int, err error) {
 			continue
 		}
 		// Cut off from here, it may still be there.
-		if err := s.run(ctx, "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2", backend.pid, backend.startedAt); err != nil {
+		if err := s.run(ctx, endBackend, backend.pid, backend.startedAt); err != nil {
 			return 0, err
 		}
 	}
 	begun := time.Now()
 	taken, generations := map[string]bool{}, map[string]int64{}
-	err = s.rows(ctx, "SELECT w.name, pg_try_advisory_lock(w.key) FROM unnest($1, $2) w (name, key)", func(row [][]byte) bool {
+	err = s.rows(ctx, "SELECT w.name, pg_catalog.pg_try_advisory_lock(w.key) FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) w (name, key)", func(row [][]byte) bool {
 		taken[string(row[0])] = boolOf(row[1])
 		return true
 	}, names, keys)
@@ -196,7 +201,7 @@ func (n *names) reclaim(ctx context.Context, s *session) (left int, err error) {
 }
 
 func (n *names) lock(ctx context.Context, s *session, name string) (taken bool, err error) {
-	err = s.rows(ctx, "SELECT pg_try_advisory_lock($1)", func(row [][]byte) bool {
+	err = s.rows(ctx, "SELECT pg_catalog.pg_try_advisory_lock($1)", func(row [][]byte) bool {
 		taken = boolOf(row[0])
 		return false
 	}, lockKey("name", n.backend.schema, name))
@@ -204,7 +209,7 @@ func (n *names) lock(ctx context.Context, s *session, name string) (taken bool, 
 }
 
 func (n *names) unlock(ctx context.Context, s *session, name string) error {
-	return s.run(ctx, "SELECT pg_advisory_unlock($1)", lockKey("name", n.backend.schema, name))
+	return s.run(ctx, "SELECT pg_catalog.pg_advisory_unlock($1)", lockKey("name", n.backend.schema, name))
 }
 
 // prove notes that the server had this hold at that moment. The caller holds mu.
@@ -223,6 +228,21 @@ func (n *names) loseHold(h *hold) {
 		delete(n.held, h.name)
 	}
 	close(h.lost)
+}
+
+// lose lets go of a name if it is still held by that generation.
+func (n *names) lose(ctx context.Context, s *session, name string, generation int64) {
+	n.mu.Lock()
+	h := n.held[name]
+	ours := h != nil && h.session == s
+	n.mu.Unlock()
+	if h == nil || h.generation != generation {
+		return
+	}
+	n.loseHold(h)
+	if ours {
+		_ = n.unlock(ctx, s, name)
+	}
 }
 
 // keep proves once a second that the session is alive, while names are held.

@@ -32,7 +32,7 @@ type Options struct {
 	ConnectTimeout time.Duration
 	// LockTimeout is how long a write waits for other processes before it answers CodeBusy; default 5 s.
 	LockTimeout time.Duration
-	// ResponseTimeout is how long the server may take to answer a commit, or to begin to answer a read, before the connection counts as lost; default 30 s.
+	// ResponseTimeout is how long the server may take to answer a commit, or to go on with the answer to a read, before that is given up with CodeTimeout; default 30 s.
 	ResponseTimeout time.Duration
 	// PollInterval is how often the log is looked at while streams are open, should a notification get lost; default 250 ms.
 	PollInterval time.Duration
@@ -135,11 +135,14 @@ func openBackend(ctx context.Context, config, direct *pgxpool.Config, options Op
 	b.direct = copied(&config.ConnConfig.Config)
 	if b.pooled {
 		b.direct = copied(&direct.ConnConfig.Config)
-	} else {
-		settings(&config.ConnConfig.Config)
 	}
 	settings(b.direct)
 	b.writes = copied(&config.ConnConfig.Config)
+	if !b.pooled {
+		settings(b.writes)
+		settings(&config.ConnConfig.Config)
+		forReading(&config.ConnConfig.Config)
+	}
 	if b.pool, err = newPool(config, b.pooled, options.ConnectionsMax); err != nil {
 		return nil, failure("opening", err)
 	}
@@ -166,7 +169,7 @@ func openBackend(ctx context.Context, config, direct *pgxpool.Config, options Op
 		return nil, err
 	}
 	b.texts = textsOf(b.schema)
-	b.function = f.callable
+	b.function = f.function.ours() && f.function.callable
 	b.reader = reader{b.pool, b.texts, options.ResponseTimeout}
 	b.names.init(b)
 	b.notifier.init(b)

@@ -39,7 +39,7 @@ func (p *pool) with(ctx context.Context, use func(*session) error) error {
 		return err
 	}
 	defer lent.Release()
-	err = use(&session{conn: lent.Conn().PgConn(), pooled: p.pooled})
+	err = use(&session{conn: lent.Conn().PgConn(), pooled: p.pooled, guarded: p.pooled})
 	if lost(err) && ctx.Err() == nil {
 		p.reset() // what became of one connection has mostly become of all
 	}

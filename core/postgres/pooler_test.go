@@ -36,6 +36,12 @@ type pooler struct {
 // startPooler starts a pooler in front of a server.
 func startPooler(t testing.TB, server *pgtest.Server) *pooler {
 	t.Helper()
+	return startPoolerFor(t, server, "postgres")
+}
+
+// startPoolerFor starts one that connects as a role.
+func startPoolerFor(t testing.TB, server *pgtest.Server, role string) *pooler {
+	t.Helper()
 	program, err := exec.LookPath("pgbouncer")
 	if err != nil {
 		program = "/usr/sbin/pgbouncer" // where Debian has it, and where not every PATH looks
@@ -58,7 +64,7 @@ func startPooler(t testing.TB, server *pgtest.Server) *pooler {
 	p.port = listener.Addr().(*net.TCPAddr).Port
 	must(t, listener.Close())
 	must(t, os.WriteFile(filepath.Join(p.folder, "pgbouncer.ini"), fmt.Appendf(nil, `[databases]
-* = host=127.0.0.1 port=%d user=postgres
+* = host=127.0.0.1 port=%d user=%s
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = %d
@@ -67,7 +73,7 @@ auth_type = any
 pool_mode = transaction
 default_pool_size = 5
 server_login_retry = 0.1
-`, server.Port(), p.port), 0o644))
+`, server.Port(), role, p.port), 0o644))
 	p.start()
 	t.Cleanup(func() { _ = p.input.Close() })
 	return p

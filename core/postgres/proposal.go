@@ -11,10 +11,10 @@ import (
 // readCommitted holds for one transaction, where a pooler keeps no settings.
 const readCommitted = "SET transaction_isolation = 'read committed'"
 
-const whoAmI = "SELECT pg_current_xact_id()::TEXT::BIGINT, pg_backend_pid()::BIGINT, pg_postmaster_start_time()"
+const whoAmI = "SELECT pg_catalog.pg_current_xact_id()::pg_catalog.text::BIGINT, pg_catalog.pg_backend_pid()::BIGINT, pg_catalog.pg_postmaster_start_time()"
 
 // propose runs the append function.
-func (b *backend) propose(ctx context.Context, group *factstr.Group, p factstr.Proposal, a *attempt, deadline time.Time) error {
+func (b *backend) propose(ctx context.Context, group *factstr.Group, p factstr.Proposal, a *attempt, deadline time.Time) (err error) {
 	s, err := b.begin(ctx)
 	if err != nil {
 		return err
@@ -23,11 +23,12 @@ func (b *backend) propose(ctx context.Context, group *factstr.Group, p factstr.P
 	types, predicates, movable := conditionsOf(p)
 	payload := payloadOf(p)
 	values := []any{
-		lockKey("append", b.schema, ""), lockTimeout(deadline), int64(p.Head.SequenceNumber), headTime(p.Head), movable,
+		b.schema, lockKey("append", b.schema, ""), lockTimeout(deadline), int64(p.Head.SequenceNumber), headTime(p.Head), movable,
 		types, predicates, payload.times, payload.types, payload.texts, payload.firsts, payload.lasts,
 	}
 	ctx, cancel := context.WithTimeout(ctx, b.options.LockTimeout+b.options.ResponseTimeout)
 	defer cancel()
+	defer func() { err = late(ctx, err, b.options.ResponseTimeout) }()
 	appendName, err := s.prepare(ctx, b.texts.append, argumentsOf(values).types)
 	if err != nil {
 		return err
@@ -88,7 +89,7 @@ func (a *attempt) begun(pipeline *pgconn.Pipeline) error {
 	err := pipeline.Flush()
 	for _, visit := range []func([][]byte){func([][]byte) {}, a.identify} {
 		if err == nil {
-			err = nextResult(pipeline, all(visit))
+			_, err = nextResult(pipeline, all(visit))
 		}
 	}
 	return err
@@ -97,11 +98,11 @@ func (a *attempt) begun(pipeline *pgconn.Pipeline) error {
 // read takes what the pipeline answers: whose transaction it is, then what the function says.
 func (a *attempt) read(pipeline *pgconn.Pipeline, begun bool, learnt *facts) error {
 	if !begun {
-		if err := nextResult(pipeline, all(a.identify)); err != nil {
+		if _, err := nextResult(pipeline, all(a.identify)); err != nil {
 			return err
 		}
 	}
-	if err := nextResult(pipeline, all(learnt.row)); err != nil {
+	if _, err := nextResult(pipeline, all(learnt.row)); err != nil {
 		return err
 	}
 	a.carriedOut = true

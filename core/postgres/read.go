@@ -43,7 +43,7 @@ func (r reader) twice(ctx context.Context, use func(context.Context, *session) e
 		})
 	}
 	err := once()
-	if lost(err) && ctx.Err() == nil && !errors.Is(err, errSilent) {
+	if lost(err) && ctx.Err() == nil && !isOverdue(err) {
 		err = once()
 	}
 	return err
@@ -60,7 +60,7 @@ func (r reader) heard(ctx context.Context, read func(ctx context.Context, heard 
 	defer timer.Stop()
 	err := read(ctx, func() { timer.Reset(r.silence) })
 	if err != nil && context.Cause(ctx) == errSilent {
-		return errSilent
+		return &overdue{r.silence}
 	}
 	return err
 }
@@ -87,7 +87,7 @@ func (r reader) scan(ctx context.Context, scan factstr.Scan, head *factstr.Head,
 		page := page{rows: rows, head: head, visit: visit}
 		err := r.read(ctx, question, scan, &page)
 		// Facts do not change, so a page that was cut off is gone on with behind its last row.
-		cut := lost(err) && ctx.Err() == nil && !errors.Is(err, errSilent) && cuts < 2
+		cut := lost(err) && ctx.Err() == nil && !isOverdue(err) && cuts < 2
 		if cut {
 			cuts++
 		} else if err != nil {

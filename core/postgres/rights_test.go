@@ -54,7 +54,7 @@ func TestARoleCanDoWhatItWasGranted(t *testing.T) { // G2 G5 G9 G11 G19
 		// Appends take several round trips then.
 		"an application that may not execute":                {rights: applicationRights + oursRevoked},
 		"an application that may create and may not execute": {rights: applicationRights + oursRevoked + "GRANT CREATE ON SCHEMA app TO {role};"},
-		"an application without the function":                {rights: "DROP FUNCTION app.factstr_append_v1;" + applicationRights},
+		"an application without the function":                {rights: "DROP FUNCTION app.factstr_append_v2;" + applicationRights},
 		"a reader":                                           {rights: "GRANT USAGE ON SCHEMA app TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA app TO {role};", append: "permission", durable: "permission", function: true},
 		"a reader of our table":                              {rights: strings.ReplaceAll(applicationRights, ", app.factstr_durable_streams", ""), durable: "permission", function: true},
 		"a writer without streams": {rights: "DROP TABLE app.factstr_durable_streams;" + strings.ReplaceAll(applicationRights, ", app.factstr_durable_streams", ""),
@@ -181,7 +181,6 @@ func TestARoleThatMayNotOpenTheStoreIsToldSoAndLeavesNothing(t *testing.T) {
 		"an empty schema":                  {"CREATE SCHEMA app", "GRANT USAGE ON SCHEMA app TO {role}", "app"},
 		"a store it may not use":           {"", "CREATE", "reading the format"},
 		"a store whose metadata is hidden": {"", "CREATE GRANT USAGE ON SCHEMA app TO {role}; GRANT SELECT ON app.events TO {role}", "store_metadata"},
-		"a store of before 0.5":            {"", "CREATE DELETE FROM app.store_metadata; GRANT USAGE ON SCHEMA app TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA app TO {role}", "app"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := pgtest.Database(t)
@@ -202,6 +201,23 @@ func TestARoleThatMayNotOpenTheStoreIsToldSoAndLeavesNothing(t *testing.T) {
 				t.Errorf("the schema was\n%s\nand is\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
 			}
 		})
+	}
+}
+
+// What a database of before 0.5 lacks holds no reader up.
+func TestARoleThatMayOnlyReadOpensAStoreOfBefore05(t *testing.T) { // G8
+	url := pgtest.Database(t)
+	raw := openRaw(t, url)
+	owner := openStoreWith(t, url, Options{Schema: "app"})
+	facttest.Append(t, owner, facttest.Batch(2, "a")...)
+	role, as := newRole(t, url)
+	for _, change := range []string{"DELETE FROM app.store_metadata", "DROP TABLE app.store_metadata"} {
+		raw.exec(change + strings.ReplaceAll("; GRANT USAGE ON SCHEMA app TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA app TO {role}", "{role}", role))
+		before := raw.catalog("app")
+		if got := len(facttest.All(t, openStoreWith(t, as, Options{Schema: "app"}))); got != 2 {
+			t.Errorf("%s: %d facts", change, got)
+		}
+		raw.wantCatalog("app", before)
 	}
 }
 

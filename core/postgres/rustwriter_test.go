@@ -283,7 +283,7 @@ func TestARustStoreMayAppendBesideOurs(t *testing.T) { // G2 G9 G10 G11 G15 G16 
 
 // Whoever has waited for the tables must not wait for those who came later: a Rust store that appends all the time would leave no room for ours.
 func TestARustStoreThatAppendsAllTheTimeKeepsNobodyOut(t *testing.T) { // G2 G5
-	for name, options := range map[string]string{"with the append function": "", "without it": "DROP FUNCTION factstr_append_v1"} {
+	for name, options := range map[string]string{"with the append function": "", "without it": "DROP FUNCTION factstr_append_v2"} {
 		t.Run(name, func(t *testing.T) {
 			url := pgtest.Database(t)
 			store, raw := openStore(t, url), openRaw(t, url)

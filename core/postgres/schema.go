@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"fmt"
@@ -22,24 +23,14 @@ var durableStreamsSchema string
 //go:embed migrations/0003_type_index.sql
 var typeIndexSchema string
 
-// A later version of the function gets another name, so that processes of both versions can use one log.
-//
-//go:embed migrations/0004_append.sql
-var appendSchema string
-
-const appendFunction = "factstr_append_v1"
-
-// What the append function returns of facts that its caller did not know, at most. Whoever is further behind reads them first.
-const (
-	behindRowsMax  = 10_000
-	behindBytesMax = 4 << 20
-)
-
 // indexAtOnceMax is the size of a log whose index on types is built while opening; for a larger one it is built beside the writers.
 const indexAtOnceMax = 200_000
 
 // column is one that the store needs, of the type that the Rust store gives it.
 type column struct{ name, is string }
+
+// typeNumbers are the server's. The name of a type may be another's in somebody's search_path.
+var typeNumbers = map[string]int{"bigint": typeInt8, "text": typeText, "jsonb": typeJSON, "timestamp with time zone": typeTimestamp}
 
 // tables are those of the Rust format. The first column of each is its key.
 var tables = []struct {
@@ -59,17 +50,25 @@ const generationsTable = "factstr_durable_streams"
 type found struct {
 	schema    bool                         // exists
 	others    map[string]bool              // that are no tables: views, sequences and so on
-	columns   map[string]map[string]string // of each table, with their types
+	columns   map[string]map[string]string // of each table, with their types: number, modifier and spelling
 	keys      map[string][]string          // columns of each table that are unique
 	indexes   map[string]bool              // true: usable
-	function  bool
-	callable  bool // the function may be used
+	odd       []oddity
+	function  functionFound
 	durables  bool // the table of generations
 	head      int64
 	version   string
 	boundary  string
 	mayCreate bool // in the schema, or the schema itself
 	owner     bool // of the events
+}
+
+// oddity is what makes a table of the store one that is not to be trusted with facts, or not in full view.
+type oddity struct{ table, kind, detail string }
+
+// usable tells that there is a log, though something beside it may be missing.
+func (f *found) usable() bool {
+	return len(f.columns["events"]) > 0 && len(f.columns["append_batches"]) > 0
 }
 
 // complete tells that the store of the Rust format is there.
@@ -91,7 +90,7 @@ const typeIndex = "factstr_events_type_sequence"
 
 // currentSchema is where the connection's own settings would create tables.
 func currentSchema(ctx context.Context, s *session) (schema string, err error) {
-	err = s.rows(ctx, "SELECT current_schema()::TEXT", func(row [][]byte) bool {
+	err = s.rows(ctx, "SELECT pg_catalog.current_schema()::pg_catalog.text", func(row [][]byte) bool {
 		schema = string(row[0])
 		return false
 	})
@@ -107,15 +106,16 @@ func prepareSchema(ctx context.Context, s *session, schema string) (*found, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := f.check(ctx, s, schema); err != nil {
+	if err := f.check(schema); err != nil {
 		return nil, err
 	}
-	if s.server.inRecovery || f.complete() && f.durables && f.function && !f.lacksIndexAtOnce() {
+	if s.server.inRecovery || f.complete() && f.durables && f.function.ours() && !f.lacksIndexAtOnce() {
 		return f, readable(f, s, schema)
 	}
 	if f.complete() && !f.mayCreate {
 		return f, nil // what is ours can be done without
 	}
+	before := f
 	// Two processes that create at once: the Rust store's does not wait for this lock, so one of them may fail and look again.
 	for try := 0; ; try++ {
 		f, err = create(ctx, s, schema)
@@ -124,6 +124,9 @@ func prepareSchema(ctx context.Context, s *session, schema string) (*found, erro
 			if try < 5 {
 				continue
 			}
+		}
+		if state(err) == deniedPrivilege && before.usable() {
+			return before, nil // so can what a newer store than that of before 0.5 has beside its facts
 		}
 		if err != nil {
 			return nil, failure("creating the store in schema "+strconv.Quote(schema), err)
@@ -134,7 +137,7 @@ func prepareSchema(ctx context.Context, s *session, schema string) (*found, erro
 
 // readable refuses a standby that holds no store.
 func readable(f *found, s *session, schema string) error {
-	if s.server.inRecovery && !f.complete() {
+	if s.server.inRecovery && !f.usable() {
 		return factstr.NewError(factstr.CodeReadOnly, "postgres: schema %q holds no store and the server is a standby; open the store on the primary first", schema)
 	}
 	return nil
@@ -145,9 +148,8 @@ func (f *found) lacksIndexAtOnce() bool {
 }
 
 func create(ctx context.Context, s *session, schema string) (*found, error) {
-	in := strings.NewReplacer("{schema}", quoted(schema), "{concurrently}", "",
-		"{rows}", strconv.Itoa(behindRowsMax), "{bytes}", strconv.Itoa(behindBytesMax))
-	if err := s.script(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL client_min_messages = warning; SELECT pg_advisory_xact_lock("+strconv.FormatInt(lockKey("create", schema, ""), 10)+")"); err != nil {
+	in := spellingIn(schema, "{concurrently}", "")
+	if err := s.script(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL client_min_messages = warning; "+takeLock(lockKey("create", schema, ""))); err != nil {
 		return nil, err
 	}
 	committed := false
@@ -160,7 +162,7 @@ func create(ctx context.Context, s *session, schema string) (*found, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := f.check(ctx, s, schema); err != nil {
+	if err := f.check(schema); err != nil {
 		return nil, err
 	}
 	var missing []string
@@ -177,11 +179,13 @@ func create(ctx context.Context, s *session, schema string) (*found, error) {
 	if f.lacksIndexAtOnce() {
 		missing = append(missing, typeIndexSchema)
 	}
-	if !f.function {
-		missing = append(missing, appendSchema)
-	}
 	for _, text := range missing {
 		if err := s.script(ctx, in.Replace(text)); err != nil {
+			return nil, err
+		}
+	}
+	if !f.function.ours() {
+		if err := createFunction(ctx, s, schema, f.function); err != nil {
 			return nil, err
 		}
 	}
@@ -192,20 +196,28 @@ func create(ctx context.Context, s *session, schema string) (*found, error) {
 	return inspect(ctx, s, schema)
 }
 
-const inspection = `SELECT 'column', c.relname::TEXT, a.attname::TEXT, pg_catalog.format_type(a.atttypid, a.atttypmod) FROM pg_catalog.pg_namespace n
-		JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p')
-		JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped WHERE n.nspname = $1
-	UNION ALL SELECT 'other', c.relname::TEXT, '', '' FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relkind NOT IN ('r', 'p') WHERE n.nspname = $1
-	UNION ALL SELECT 'key', c.relname::TEXT, a.attname::TEXT, '' FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
-		JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indnkeyatts = 1
-		JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0] WHERE n.nspname = $1
-	UNION ALL SELECT 'index', c.relname::TEXT, i.indisvalid::TEXT, '' FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
-		JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid WHERE n.nspname = $1
-	UNION ALL SELECT 'function', p.proname::TEXT, has_function_privilege(p.oid, 'EXECUTE')::TEXT, '' FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_proc p ON p.pronamespace = n.oid WHERE n.nspname = $1 AND p.proname = $2
-	UNION ALL SELECT 'schema', n.nspname::TEXT, has_schema_privilege(n.oid, 'CREATE')::TEXT, '' FROM pg_catalog.pg_namespace n WHERE n.nspname = $1
-	UNION ALL SELECT 'database', '', has_database_privilege(current_database(), 'CREATE')::TEXT, ''
-	UNION ALL SELECT 'owner', '', pg_catalog.pg_has_role(c.relowner, 'USAGE')::TEXT, '' FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid WHERE n.nspname = $1 AND c.relname = 'events'
-	UNION ALL SELECT 'encoding', '', pg_catalog.getdatabaseencoding()::TEXT, ''`
+// inspection asks for everything of a schema, $1, and for the oddities of the tables $2.
+var inspection = spelled(`SELECT 'column', c.relname::pg_catalog.text, a.attname::pg_catalog.text, pg_catalog.concat(a.atttypid, ' ', a.atttypmod, ' ', pg_catalog.format_type(a.atttypid, a.atttypmod)) FROM pg_catalog.pg_namespace n
+		JOIN pg_catalog.pg_class c ON c.relnamespace {=} n.oid AND c.relkind {=} ANY (` + plainTables + `)
+		JOIN pg_catalog.pg_attribute a ON a.attrelid {=} c.oid AND a.attnum {>} 0 AND NOT a.attisdropped WHERE n.nspname {=} $1
+	UNION ALL SELECT 'other', c.relname::pg_catalog.text, '', '' FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace {=} n.oid AND c.relkind {<>} ALL (` + plainTables + `) WHERE n.nspname {=} $1
+	UNION ALL SELECT 'key', c.relname::pg_catalog.text, a.attname::pg_catalog.text, '' FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace {=} n.oid
+		JOIN pg_catalog.pg_index i ON i.indrelid {=} c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indnkeyatts {=} 1
+		JOIN pg_catalog.pg_attribute a ON a.attrelid {=} c.oid AND a.attnum {=} i.indkey[0] WHERE n.nspname {=} $1
+	UNION ALL SELECT 'index', c.relname::pg_catalog.text, i.indisvalid::pg_catalog.text, '' FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace {=} n.oid
+		JOIN pg_catalog.pg_index i ON i.indexrelid {=} c.oid WHERE n.nspname {=} $1
+	UNION ALL SELECT 'schema', n.nspname::pg_catalog.text, pg_catalog.has_schema_privilege(n.oid, 'CREATE')::pg_catalog.text, '' FROM pg_catalog.pg_namespace n WHERE n.nspname {=} $1
+	UNION ALL SELECT 'database', '', pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')::pg_catalog.text, ''
+	UNION ALL SELECT 'owner', '', pg_catalog.pg_has_role(c.relowner, 'USAGE')::pg_catalog.text, '' FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace {=} n.oid WHERE n.nspname {=} $1 AND c.relname {=} 'events'
+	UNION ALL SELECT 'encoding', '', pg_catalog.getdatabaseencoding()::pg_catalog.text, ''
+	UNION ALL SELECT 'odd', c.relname::pg_catalog.text, o.kind, o.detail FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace {=} n.oid
+		CROSS JOIN LATERAL (SELECT 'hidden', current_user::pg_catalog.text WHERE c.relkind {=} ANY (` + plainTables + `) AND pg_catalog.row_security_active(c.oid)
+			UNION ALL SELECT 'unlogged', '' WHERE c.relpersistence {<>} 'p'
+			UNION ALL SELECT 'children', h.inhrelid::pg_catalog.regclass::pg_catalog.text FROM pg_catalog.pg_inherits h WHERE h.inhparent {=} c.oid AND c.relkind {=} 'r'
+			UNION ALL SELECT 'rule', r.rulename::pg_catalog.text FROM pg_catalog.pg_rewrite r WHERE r.ev_class {=} c.oid AND r.is_instead AND r.ev_enabled {<>} 'D' AND c.relkind {=} ANY (` + plainTables + `)) o (kind, detail)
+		WHERE n.nspname {=} $1 AND c.relname {=} ANY ($2)`)
+
+const plainTables = `ARRAY['r', 'p']::pg_catalog."char"[]`
 
 // inspect reads what a schema holds.
 func inspect(ctx context.Context, s *session, schema string) (*found, error) {
@@ -219,15 +231,15 @@ func inspect(ctx context.Context, s *session, schema string) (*found, error) {
 			if f.columns[name] == nil {
 				f.columns[name] = map[string]string{}
 			}
-			f.columns[name][detail] = strings.Trim(string(row[3]), `"`) // a role may want all names quoted
+			f.columns[name][detail] = string(row[3])
 		case "other":
 			f.others[name] = true
 		case "key":
 			f.keys[name] = append(f.keys[name], detail)
 		case "index":
 			f.indexes[name] = detail == "true"
-		case "function":
-			f.function, f.callable = true, detail == "true"
+		case "odd":
+			f.odd = append(f.odd, oddity{name, detail, string(row[3])})
 		case "schema":
 			f.schema, f.mayCreate = true, detail == "true"
 		case "database":
@@ -238,7 +250,10 @@ func inspect(ctx context.Context, s *session, schema string) (*found, error) {
 			encoding = detail
 		}
 		return true
-	}, schema, appendFunction)
+	}, schema, tableNames())
+	if err == nil {
+		f.function, err = inspectFunction(ctx, s, schema)
+	}
 	if err != nil {
 		return nil, failure("reading the format", err)
 	}
@@ -249,7 +264,7 @@ func inspect(ctx context.Context, s *session, schema string) (*found, error) {
 		f.mayCreate = inDatabase
 	}
 	f.durables = len(f.columns[generationsTable]) > 0
-	if f.checkTables(schema) != nil {
+	if f.checkTables(schema) != nil || f.checkSight(schema) != nil {
 		return f, nil // there is nothing to read
 	}
 	if len(f.columns["store_metadata"]) > 0 {
@@ -264,14 +279,17 @@ func inspect(ctx context.Context, s *session, schema string) (*found, error) {
 		})
 	}
 	if err == nil && len(f.columns["events"]) > 0 {
-		f.head, _, err = s.one(ctx, "SELECT max(sequence_number) FROM "+quoted(schema)+".events WHERE sequence_number > 0")
+		f.head, _, err = s.one(ctx, spellingIn(schema).Replace("SELECT pg_catalog.max(sequence_number) FROM {schema}.events WHERE sequence_number {>} 0"))
 	}
 	return f, failure("reading the format", err)
 }
 
 // check refuses what is not a store or a newer one.
-func (f *found) check(ctx context.Context, s *session, schema string) error {
+func (f *found) check(schema string) error {
 	if err := f.checkTables(schema); err != nil {
+		return err
+	}
+	if err := f.checkSight(schema); err != nil {
 		return err
 	}
 	where := "schema " + strconv.Quote(schema)
@@ -280,8 +298,6 @@ func (f *found) check(ctx context.Context, s *session, schema string) error {
 		return factstr.NewError(factstr.CodeUnsupportedFormat, "postgres: %s has store_format_version %s, this library reads 1; open it with a newer version", where, f.version)
 	case f.boundary != "" && f.boundary != "sparse_v1":
 		return factstr.NewError(factstr.CodeUnsupportedFormat, "postgres: %s has append_batch_boundary_format %s, this library reads sparse_v1; open it with a newer version", where, f.boundary)
-	case f.boundary == "" && len(f.columns["events"]) > 0:
-		return f.checkDense(ctx, s, schema)
 	}
 	return nil
 }
@@ -300,11 +316,12 @@ func (f *found) checkTables(schema string) error {
 			continue
 		}
 		for _, column := range table.columns {
-			switch is, ok := have[column.name]; {
-			case !ok:
+			is, ok := have[column.name]
+			if !ok {
 				return refusal("table %s has no column %s", table.name, column.name)
-			case is != column.is:
-				return refusal("table %s has a column %s of type %s instead of %s", table.name, column.name, is, column.is)
+			}
+			if kind, spelled, _ := strings.Cut(is, " -1 "); kind != strconv.Itoa(typeNumbers[column.is]) {
+				return refusal("table %s has a column %s of type %s instead of %s", table.name, column.name, cmp.Or(spelled, is), column.is)
 			}
 		}
 		if key := table.columns[0].name; !slices.Contains(f.keys[table.name], key) {
@@ -314,24 +331,34 @@ func (f *found) checkTables(schema string) error {
 	return nil
 }
 
-// checkDense lets a store of before 0.5 pass, where every batch has its row. One without the marker is sound only if the rows cover the whole log.
-func (f *found) checkDense(ctx context.Context, s *session, schema string) error {
-	dense := f.head == 0
-	if len(f.columns["append_batches"]) > 0 && !dense {
-		err := s.rows(ctx, strings.ReplaceAll(`SELECT coalesce(bool_and(first_sequence_number = before + 1 AND last_sequence_number >= first_sequence_number), false)
-				AND coalesce(max(last_sequence_number), 0) = $1
-			FROM (SELECT first_sequence_number, last_sequence_number, lag(last_sequence_number, 1, 0::BIGINT) OVER (ORDER BY first_sequence_number) AS before FROM {schema}.append_batches) b`,
-			"{schema}", quoted(schema)), func(row [][]byte) bool {
-			dense = boolOf(row[0])
-			return false
-		}, f.head)
-		if err != nil {
-			return failure("reading the format", err)
+// checkSight refuses tables of which some rows may be hidden, or lost, without an error.
+func (f *found) checkSight(schema string) error {
+	for _, odd := range f.odd {
+		table := quoted(schema) + "." + odd.table
+		switch odd.kind {
+		case "hidden":
+			return factstr.BackendFailure(factstr.ReasonPermission, "postgres: row level security of table %s applies to role %q, so facts could be hidden from it; ALTER TABLE %s DISABLE ROW LEVEL SECURITY, or give the role BYPASSRLS", table, odd.detail, table)
+		case "unlogged":
+			if odd.table != generationsTable {
+				return factstr.NewError(factstr.CodeUnsupportedFormat, "postgres: table %s is not logged, so the server empties it after a crash; ALTER TABLE %s SET LOGGED", table, table)
+			}
+		case "children":
+			return factstr.NewError(factstr.CodeUnsupportedFormat, "postgres: table %s is inherited by %s, so it may hold two rows of one number; ALTER TABLE %s NO INHERIT %s", table, odd.detail, odd.detail, table)
+		case "rule":
+			return factstr.NewError(factstr.CodeUnsupportedFormat, "postgres: rule %q of table %s does something else instead of what is asked; DROP RULE %s ON %s", odd.detail, table, quoted(odd.detail), table)
 		}
 	}
-	if !dense {
-		return factstr.NewError(factstr.CodeUnsupportedFormat,
-			"postgres: schema %q has no marker append_batch_boundary_format and its append_batches do not cover the log without a gap, so batches cannot be told; import its events into a new store", schema)
-	}
 	return nil
+}
+
+func tableNames() (names []string) {
+	for _, table := range tables {
+		names = append(names, table.name)
+	}
+	return names
+}
+
+// takeLock spells the statement that takes a lock until the transaction ends.
+func takeLock(key int64) string {
+	return "SELECT pg_catalog.pg_advisory_xact_lock('" + strconv.FormatInt(key, 10) + "'::BIGINT)"
 }

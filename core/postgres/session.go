@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -17,8 +16,9 @@ import (
 type session struct {
 	conn *pgconn.PgConn
 	// pooled: behind a pooler in transaction mode no setting and no prepared statement outlives a transaction.
-	pooled bool
-	server server
+	pooled  bool
+	guarded bool // each statement goes behind guard
+	server  server
 }
 
 // server is what tells a backend of the server from every other one, so that it can be said whether it is gone.
@@ -51,6 +51,15 @@ func settings(c *pgconn.Config) {
 	}
 }
 
+// inFullView makes a query fail that would leave out rows by row level security. Appends see to that by themselves, since the setting would be one for the triggers of others too.
+func inFullView(c *pgconn.Config) { c.RuntimeParams["row_security"] = "off" }
+
+// forReading makes of settings those of sessions that only read.
+func forReading(c *pgconn.Config) {
+	inFullView(c)
+	c.RuntimeParams["search_path"] = safePath
+}
+
 // connect opens a session for writing or for locks, which knows its backend. The driver gives each host its own time, so that one that is gone leaves some to the next.
 func connect(ctx context.Context, config *pgconn.Config, pooled bool) (*session, error) {
 	conn, err := pgconn.ConnectConfig(ctx, config)
@@ -60,14 +69,14 @@ func connect(ctx context.Context, config *pgconn.Config, pooled bool) (*session,
 	ctx, cancel := context.WithTimeout(ctx, config.ConnectTimeout)
 	defer cancel()
 	s := &session{conn: conn, pooled: true} // nothing is prepared for once
-	who := `SELECT pg_is_in_recovery(), pg_backend_pid()::BIGINT, pg_postmaster_start_time(),
-		(SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()), current_setting('plan_cache_mode') = 'force_custom_plan'`
+	who := `SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.pg_backend_pid()::BIGINT, pg_catalog.pg_postmaster_start_time(),
+		(SELECT backend_start FROM pg_catalog.pg_stat_activity WHERE pid {=} pg_catalog.pg_backend_pid()), pg_catalog.current_setting('plan_cache_mode') {=} 'force_custom_plan'`
 	if !pooled {
 		// Generations and cursors, too, survive a crash of the server.
-		who += ", CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'local', false) END"
+		who += ", CASE WHEN pg_catalog.current_setting('synchronous_commit') {=} 'off' THEN pg_catalog.set_config('synchronous_commit', 'local', false) END"
 	}
 	set := pooled
-	err = s.rows(ctx, who, func(row [][]byte) bool {
+	err = s.rows(ctx, spelled(who), func(row [][]byte) bool {
 		s.server = server{inRecovery: boolOf(row[0]), pid: int64Of(row[1]), started: timeOf(row[2]), startedAt: timeOf(row[3])}
 		set = set || boolOf(row[4])
 		return true
@@ -102,54 +111,85 @@ func (s *session) over() bool {
 
 func (s *session) alive() bool { return s != nil && !s.conn.IsClosed() }
 
+// guard does what forReading does elsewhere, for one transaction.
+const guard = "SELECT pg_catalog.set_config('search_path', '" + safePath + "', true), pg_catalog.set_config('row_security', 'off', true)"
+
 // rows visits the rows of a statement until visit returns false. Columns are binary and valid during the visit only.
 func (s *session) rows(ctx context.Context, text string, visit func(row [][]byte) (more bool), values ...any) error {
-	a := argumentsOf(values)
-	var result *pgconn.ResultReader
-	if name, err := s.prepare(ctx, text, a.types); err != nil {
-		return err
-	} else if name != "" {
-		result = s.conn.ExecPrepared(ctx, name, a.values, a.formats, []int16{binaryFormat})
-	} else {
-		result = s.conn.ExecParams(ctx, text, a.values, a.types, a.formats, []int16{binaryFormat})
+	_, err := s.execute(ctx, text, visit, values...)
+	return err
+}
+
+// execute is rows, and returns how many rows the statement wrote or read.
+func (s *session) execute(ctx context.Context, text string, visit func(row [][]byte) (more bool), values ...any) (count int64, err error) {
+	if s.guarded {
+		return s.inOneTrip(ctx, nil, text, visit, values...)
 	}
-	return drain(result, visit)
+	a := argumentsOf(values)
+	name, err := s.prepare(ctx, text, a.types)
+	if err != nil {
+		return 0, err
+	}
+	if name != "" {
+		return drain(s.conn.ExecPrepared(ctx, name, a.values, a.formats, []int16{binaryFormat}), visit)
+	}
+	return drain(s.conn.ExecParams(ctx, text, a.values, a.types, a.formats, []int16{binaryFormat}), visit)
+}
+
+// before is a statement that goes ahead of another one in the same round trip.
+type before struct {
+	text   string
+	visit  func(row [][]byte)
+	values []any
 }
 
 // rowsAfter is rows, with another statement sent ahead in the same round trip, which takes no values.
 func (s *session) rowsAfter(ctx context.Context, first string, visitFirst func(row [][]byte), text string, visit func(row [][]byte) (more bool), values ...any) error {
-	firstName, err := s.prepare(ctx, first, nil)
-	if err != nil {
-		return err
+	_, err := s.inOneTrip(ctx, []before{{text: first, visit: visitFirst}}, text, visit, values...)
+	return err
+}
+
+func (s *session) inOneTrip(ctx context.Context, ahead []before, text string, visit func(row [][]byte) (more bool), values ...any) (count int64, err error) {
+	if s.guarded {
+		ahead = append([]before{{text: guard, visit: func([][]byte) {}}}, ahead...)
+	}
+	names := make([]string, len(ahead))
+	for i, each := range ahead {
+		if names[i], err = s.prepare(ctx, each.text, argumentsOf(each.values).types); err != nil {
+			return 0, err
+		}
 	}
 	name, err := s.prepare(ctx, text, argumentsOf(values).types)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	pipeline := s.conn.StartPipeline(ctx)
-	s.send(pipeline, firstName, first)
+	for i, each := range ahead {
+		s.send(pipeline, names[i], each.text, each.values...)
+	}
 	s.send(pipeline, name, text, values...)
-	if err = pipeline.Sync(); err == nil {
-		err = nextResult(pipeline, all(visitFirst))
+	err = pipeline.Sync()
+	for i := 0; i < len(ahead) && err == nil; i++ {
+		_, err = nextResult(pipeline, all(ahead[i].visit))
 	}
 	if err == nil {
-		err = nextResult(pipeline, visit)
+		count, err = nextResult(pipeline, visit)
 	}
 	if closing := pipeline.Close(); err == nil {
 		err = closing
 	}
-	return err
+	return count, err
 }
 
 // nextResult visits the rows of the next statement of a pipeline until visit returns false.
-func nextResult(pipeline *pgconn.Pipeline, visit func(row [][]byte) (more bool)) error {
+func nextResult(pipeline *pgconn.Pipeline, visit func(row [][]byte) (more bool)) (count int64, err error) {
 	next, err := pipeline.GetResults()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	result, ok := next.(*pgconn.ResultReader)
 	if !ok {
-		return errors.New("the server answered fewer statements than it was sent")
+		return 0, errors.New("the server answered fewer statements than it was sent")
 	}
 	return drain(result, visit)
 }
@@ -163,15 +203,15 @@ func all(visit func(row [][]byte)) func(row [][]byte) (more bool) {
 }
 
 // drain reads a result to its end, also after visit has had enough.
-func drain(result *pgconn.ResultReader, visit func(row [][]byte) (more bool)) error {
+func drain(result *pgconn.ResultReader, visit func(row [][]byte) (more bool)) (count int64, err error) {
 	more := true
 	for result.NextRow() {
 		if more {
 			more = visit(result.Values())
 		}
 	}
-	_, err := result.Close()
-	return err
+	tag, err := result.Close()
+	return tag.RowsAffected(), err
 }
 
 // run executes a statement that answers nothing of interest.
@@ -194,6 +234,15 @@ func (s *session) one(ctx context.Context, text string, values ...any) (number i
 func (s *session) script(ctx context.Context, text string) error {
 	_, err := s.conn.Exec(ctx, text).ReadAll()
 	return err
+}
+
+// yes returns what a statement answers that asks whether something is so.
+func (s *session) yes(ctx context.Context, text string, values ...any) (yes bool, err error) {
+	err = s.rows(ctx, text, func(row [][]byte) bool {
+		yes = boolOf(row[0])
+		return false
+	}, values...)
+	return yes, err
 }
 
 type statements map[string]string // names by text
@@ -229,9 +278,6 @@ func (s *session) send(pipeline *pgconn.Pipeline, name, text string, values ...a
 		pipeline.SendQueryParams(text, a.values, a.types, a.formats, []int16{binaryFormat})
 	}
 }
-
-// quoted spells an identifier.
-func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 // copied is a configuration that can be changed.
 func copied(c *pgconn.Config) *pgconn.Config {

@@ -10,6 +10,7 @@ import (
 // settle finds out what became of a commit whose answer was lost. The transaction's own number does not tell: after a crash the server gives it to another one. What tells is
 // the row, once the backend that may still be writing it is gone.
 func (b *backend) settle(ctx context.Context, a *attempt, cause error) error {
+	first := cause
 	b.dropWriter()
 	ctx, cancel := context.WithTimeout(ctx, b.options.ResponseTimeout)
 	defer cancel()
@@ -26,11 +27,15 @@ func (b *backend) settle(ctx context.Context, a *attempt, cause error) error {
 			continue
 		case <-ctx.Done():
 		}
-		return factstr.NewError(factstr.CodeCommitUnknown, "postgres: the connection was lost during the commit, and what became of it could not be found out: %w", failure("append", cause))
+		what := "the connection was lost during the commit"
+		if isOverdue(first) {
+			what = first.Error() + " for the commit"
+		}
+		return factstr.NewError(factstr.CodeCommitUnknown, "postgres: %s, and what became of it could not be found out: %w", what, failure("append", cause))
 	}
 }
 
-const waitForStandbys = "SELECT pg_catalog.pg_logical_emit_message(true, 'factstr', '') WHERE pg_catalog.current_setting('synchronous_standby_names') <> ''"
+var waitForStandbys = spelled("SELECT pg_catalog.pg_logical_emit_message(true, 'factstr', '') WHERE pg_catalog.current_setting('synchronous_standby_names') {<>} ''")
 
 // look is one try of settle.
 func (b *backend) look(ctx context.Context, a *attempt) (settled bool, err error) {
@@ -56,7 +61,9 @@ func (b *backend) look(ctx context.Context, a *attempt) (settled bool, err error
 	first := &a.proposal.Records[0]
 	// A row keeps the lower half of the number of its transaction.
 	const lowerHalf = 1<<32 - 1
-	number, found, err := s.one(attempt, b.texts.settle, int64(a.proposal.Head.SequenceNumber), microsOf(first.OccurredAt), first.EventType, []byte(first.Payload), int64(a.xid&lowerHalf))
+	guarded := *s
+	guarded.guarded = true
+	number, found, err := guarded.one(attempt, b.texts.settle, int64(a.proposal.Head.SequenceNumber), microsOf(first.OccurredAt), first.EventType, []byte(first.Payload), int64(a.xid&lowerHalf))
 	if err != nil {
 		return false, err
 	}
@@ -75,18 +82,18 @@ func (a *attempt) gone(ctx context.Context, s *session) (gone bool, err error) {
 	if a.started != s.server.started {
 		return true, nil // the server was started since, or another one was promoted
 	}
-	running, values := "pid = $1 AND backend_start = $2", []any{a.pid, a.session.server.startedAt}
+	running, values := "pid {=} $1 AND backend_start {=} $2", []any{a.pid, a.session.server.startedAt}
 	if a.session.pooled {
 		// The backend may serve somebody else by now, so only the transaction counts.
 		if a.xid == 0 {
 			return false, factstr.BackendFailure(factstr.ReasonConnection, "postgres: the pooler lost the transaction before its number was known")
 		}
-		running, values = "pid = $1 AND backend_xid::TEXT::BIGINT = $2", []any{a.pid, int64(uint32(a.xid))}
+		running, values = "pid {=} $1 AND backend_xid::pg_catalog.text::BIGINT {=} $2", []any{a.pid, int64(uint32(a.xid))}
 	}
-	if err := s.run(ctx, "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE "+running, values...); err != nil {
+	if err := s.run(ctx, spelled("SELECT pg_catalog.pg_terminate_backend(pid, 2000) FROM pg_catalog.pg_stat_activity WHERE "+running), values...); err != nil {
 		return false, err
 	}
-	err = s.rows(ctx, "SELECT NOT EXISTS (SELECT 1 FROM pg_stat_activity WHERE "+running+")", func(row [][]byte) bool {
+	err = s.rows(ctx, spelled("SELECT NOT EXISTS (SELECT 1 FROM pg_catalog.pg_stat_activity WHERE "+running+")"), func(row [][]byte) bool {
 		gone = boolOf(row[0])
 		return false
 	}, values...)

@@ -8,7 +8,7 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// texts are the statements of a store. Every name in them carries the schema, so that no search_path matters.
+// texts are the statements of a store. Every name in them carries its schema, so that no search_path matters.
 type texts struct {
 	schema      string // quoted
 	head        string
@@ -17,48 +17,66 @@ type texts struct {
 	append      string
 	insert      string
 	batches     string
+	hides       string
+	maySwallow  string
+	areKept     string
 	settle      string
 	cursor      string
 	raise       string
 	enter       string
 	cursors     string
+	cursorsNow  string
 	generations string
 	size        string
 }
 
 func textsOf(schema string) *texts {
-	in := strings.NewReplacer("{schema}", quoted(schema))
+	in := spellingIn(schema, "{events name}", relationName(schema, "events"), "{batches name}", relationName(schema, "append_batches"))
+	parameters := strings.NewReplacer("{head}", "$1", "{times}", "$2", "{types}", "$3", "{payloads}", "$4", "{firsts}", "$5", "{lasts}", "$6")
 	return &texts{
 		schema: quoted(schema),
-		head:   in.Replace("SELECT sequence_number, occurred_at FROM {schema}.events WHERE sequence_number > 0 ORDER BY sequence_number DESC LIMIT 1"),
-		pace:   in.Replace("SELECT sequence_number FROM {schema}.events WHERE sequence_number > $1 AND sequence_number <= $2 ORDER BY sequence_number OFFSET $3 LIMIT 1"),
+		head:   in.Replace("SELECT sequence_number, occurred_at FROM {schema}.events WHERE sequence_number {>} 0 ORDER BY sequence_number DESC LIMIT 1"),
+		pace:   in.Replace("SELECT sequence_number FROM {schema}.events WHERE sequence_number {>} $1 AND sequence_number {<=} $2 ORDER BY sequence_number OFFSET $3 LIMIT 1"),
 		// A batch that overlaps the range starts at the last one that starts up to its beginning, or later. Rows that end before they start are no batches.
 		boundaries: in.Replace(`SELECT first_sequence_number, last_sequence_number FROM {schema}.append_batches
-			WHERE first_sequence_number >= coalesce((SELECT first_sequence_number FROM {schema}.append_batches
-				WHERE first_sequence_number <= $1 AND last_sequence_number >= first_sequence_number ORDER BY first_sequence_number DESC LIMIT 1), 0)
-			AND first_sequence_number <= $2 ORDER BY first_sequence_number`),
-		append: in.Replace("SELECT * FROM {schema}.factstr_append_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"),
+			WHERE first_sequence_number {>=} coalesce((SELECT first_sequence_number FROM {schema}.append_batches
+				WHERE first_sequence_number {<=} $1 AND last_sequence_number {>=} first_sequence_number ORDER BY first_sequence_number DESC LIMIT 1), 0)
+			AND first_sequence_number {<=} $2 ORDER BY first_sequence_number`),
+		append: in.Replace("SELECT * FROM {schema}." + appendFunction + "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"),
 		insert: in.Replace(`INSERT INTO {schema}.events (sequence_number, occurred_at, event_type, payload)
-			SELECT $1 + n.position, n.at, n.type, n.payload::JSONB FROM unnest($2, $3, $4) WITH ORDINALITY n (at, type, payload, position)`),
+			SELECT $1 {+} n.position, n.at, n.type, n.payload::pg_catalog.jsonb
+			FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4)) WITH ORDINALITY n (at, type, payload, position)`),
 		batches: in.Replace(`INSERT INTO {schema}.append_batches (first_sequence_number, last_sequence_number)
-			SELECT $1 + b.first, $1 + b.last FROM unnest($2, $3) b (first, last)`),
-		settle: in.Replace(`SELECT sequence_number FROM {schema}.events WHERE sequence_number > $1 AND occurred_at = $2 AND event_type = $3 AND payload = $4::JSONB
-			AND ($5 = 0 OR xmin::TEXT::BIGINT = $5) ORDER BY sequence_number LIMIT 1`),
-		cursor: in.Replace(`SELECT k.event_query, d.exact_query, k.last_processed_sequence_number FROM {schema}.durable_stream_cursors k
-			LEFT JOIN {schema}.factstr_durable_streams d ON d.name = k.durable_stream_id WHERE k.durable_stream_id = $1`),
+			SELECT $1 {+} b.first, $1 {+} b.last FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3)) b (first, last)`),
+		hides:      in.Replace("SELECT " + hides),
+		maySwallow: in.Replace("SELECT " + maySwallow),
+		areKept:    in.Replace(parameters.Replace("SELECT " + areKept)),
+		settle: in.Replace(`SELECT sequence_number FROM {schema}.events WHERE sequence_number {>} $1 AND occurred_at {=} $2 AND event_type {=} $3 AND payload {=} $4::pg_catalog.jsonb
+			AND ($5 {=} 0 OR xmin::pg_catalog.text::BIGINT {=} $5) ORDER BY sequence_number LIMIT 1`),
+		// The head is of the same moment, so of the log that the cursor is of.
+		cursor: in.Replace(`SELECT k.event_query, d.exact_query, k.last_processed_sequence_number, h.sequence_number, h.occurred_at FROM {schema}.durable_stream_cursors k
+			LEFT JOIN {schema}.factstr_durable_streams d ON d.name {=} k.durable_stream_id
+			LEFT JOIN LATERAL (SELECT sequence_number, occurred_at FROM {schema}.events WHERE sequence_number {>} 0 ORDER BY sequence_number DESC LIMIT 1) h ON true
+			WHERE k.durable_stream_id {=} $1`),
 		// Above every generation that a lost table may have given out.
-		raise: in.Replace(`INSERT INTO {schema}.factstr_durable_streams AS d (name, generation, exact_query) VALUES ($1, (extract(epoch FROM clock_timestamp()) * 1000000)::BIGINT, $2)
-			ON CONFLICT (name) DO UPDATE SET generation = greatest(d.generation + 1, excluded.generation), exact_query = excluded.exact_query RETURNING generation`),
+		raise: in.Replace(`INSERT INTO {schema}.factstr_durable_streams AS d (name, generation, exact_query)
+			VALUES ($1, (extract(epoch FROM pg_catalog.clock_timestamp()) {*} 1000000)::BIGINT, $2)
+			ON CONFLICT (name) DO UPDATE SET generation = greatest(d.generation {+} 1, excluded.generation), exact_query = excluded.exact_query RETURNING generation`),
 		enter: in.Replace(`INSERT INTO {schema}.durable_stream_cursors (durable_stream_id, event_query, last_processed_sequence_number) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING`),
 		// Whoever registers a name waits for a cursor write that has looked at its generation, and is waited for by one that has not.
 		cursors: in.Replace(`WITH w AS (
-				SELECT d.name, w.number FROM {schema}.factstr_durable_streams d JOIN unnest($1, $2, $3) w (name, generation, number) ON d.name = w.name AND d.generation = w.generation
+				SELECT d.name, w.number FROM {schema}.factstr_durable_streams d
+				JOIN ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3)) w (name, generation, number) ON d.name {=} w.name AND d.generation {=} w.generation
 				ORDER BY d.name FOR SHARE OF d)
 			UPDATE {schema}.durable_stream_cursors k SET last_processed_sequence_number = w.number FROM w
-			WHERE k.durable_stream_id = w.name AND k.last_processed_sequence_number < w.number
-			AND ($5 IS NULL OR EXISTS (SELECT 1 FROM {schema}.events e WHERE e.sequence_number = $4 AND e.occurred_at = $5))`),
-		generations: in.Replace("SELECT name, generation FROM {schema}.factstr_durable_streams WHERE name = ANY ($1)"),
-		size:        "SELECT pg_catalog.pg_total_relation_size('" + strings.ReplaceAll(quoted(schema), "'", "''") + ".events')",
+			WHERE k.durable_stream_id {=} w.name AND k.last_processed_sequence_number {<} w.number`),
+		// What they are after that, and whether the log holds the fact $4 of the time $5.
+		cursorsNow: in.Replace(`SELECT w.name, d.generation, k.last_processed_sequence_number,
+				$4 {=} 0 OR EXISTS (SELECT 1 FROM {schema}.events e WHERE e.sequence_number {=} $4 AND e.occurred_at {=} $5)
+			FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3)) w (name, generation, number)
+			LEFT JOIN {schema}.factstr_durable_streams d ON d.name {=} w.name LEFT JOIN {schema}.durable_stream_cursors k ON k.durable_stream_id {=} w.name`),
+		generations: in.Replace("SELECT name, generation FROM {schema}.factstr_durable_streams WHERE name {=} ANY ($1)"),
+		size:        "SELECT pg_catalog.pg_total_relation_size(" + relationName(schema, "events") + "::pg_catalog.regclass)",
 	}
 }
 
@@ -86,7 +104,7 @@ func (t *texts) question(scan factstr.Scan) question {
 		order += " DESC"
 	}
 	const columns = "SELECT sequence_number, occurred_at, event_type, payload"
-	const inRange = "sequence_number > $1 AND sequence_number <= $2"
+	const inRange = "sequence_number OPERATOR(pg_catalog.>) $1 AND sequence_number OPERATOR(pg_catalog.<=) $2"
 	from := " FROM " + t.schema + ".events e"
 	types, constrained := scan.Plan.Types()
 	condition, values, selective := "", []any(nil), false
@@ -99,10 +117,10 @@ func (t *texts) question(scan factstr.Scan) question {
 			"SELECT * FROM (%s%s WHERE %s AND (%s) OFFSET 0) c %s LIMIT $3", columns, from, inRange, condition, order)}
 	case constrained && len(types) <= mergeMax:
 		return question{rowsMax: pageRowsMax, values: []any{types}, text: fmt.Sprintf(
-			"SELECT e.sequence_number, e.occurred_at, e.event_type, e.payload FROM pg_catalog.unnest($4::TEXT[]) t (type) CROSS JOIN LATERAL (%s%s WHERE e.event_type = t.type AND %s %s LIMIT $3) e %s LIMIT $3",
+			"SELECT e.sequence_number, e.occurred_at, e.event_type, e.payload FROM pg_catalog.unnest($4::pg_catalog.text[]) t (type) CROSS JOIN LATERAL (%s%s WHERE e.event_type OPERATOR(pg_catalog.=) t.type AND %s %s LIMIT $3) e %s LIMIT $3",
 			columns, from, inRange, order, order)}
 	case constrained:
-		return question{rowsMax: pageRowsMax, values: []any{types}, text: columns + from + " WHERE " + inRange + " AND event_type = ANY ($4::TEXT[]) " + order + " LIMIT $3"}
+		return question{rowsMax: pageRowsMax, values: []any{types}, text: columns + from + " WHERE " + inRange + " AND event_type OPERATOR(pg_catalog.=) ANY ($4::pg_catalog.text[]) " + order + " LIMIT $3"}
 	}
 	return question{rowsMax: pageRowsMax, text: columns + from + " WHERE " + inRange + " " + order + " LIMIT $3"}
 }
@@ -123,12 +141,12 @@ func conditionOf(plan *factstr.Plan, constrained bool) (condition string, values
 		}
 		var both []string
 		if candidate.Types != nil {
-			both = append(both, "event_type = ANY ("+parameter(candidate.Types)+"::TEXT[])")
+			both = append(both, "event_type OPERATOR(pg_catalog.=) ANY ("+parameter(candidate.Types)+"::pg_catalog.text[])")
 		}
 		if candidate.Predicates != nil {
 			either := make([]string, len(candidate.Predicates))
 			for i, predicate := range candidate.Predicates {
-				either[i] = "payload @> " + parameter(predicate) + "::TEXT::JSONB"
+				either[i] = "payload OPERATOR(pg_catalog.@>) " + parameter(predicate) + "::pg_catalog.text::pg_catalog.jsonb"
 			}
 			both = append(both, "("+strings.Join(either, " OR ")+")")
 		}

@@ -2,11 +2,14 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
 )
+
+var localCommit = spelled("SELECT pg_catalog.set_config('synchronous_commit', 'local', true) WHERE pg_catalog.current_setting('synchronous_commit') {=} 'off'")
 
 // commitUnderLock decides and writes the group in one transaction, with the lock held over the round trips in between: for a role that may not create the function, and for
 // a group that others outran again and again.
@@ -18,9 +21,10 @@ func (b *backend) commitUnderLock(ctx context.Context, group *factstr.Group, a *
 	*a = attempt{session: s, pid: s.server.pid, started: s.server.started}
 	ctx, cancel := context.WithTimeout(ctx, b.options.LockTimeout+b.options.ResponseTimeout)
 	defer cancel()
+	defer func() { err = late(ctx, err, b.options.ResponseTimeout) }()
 	err = s.script(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = "+strconv.Itoa(idleTransactionMS)+
 		"; SET LOCAL enable_seqscan = off; SET LOCAL lock_timeout = '"+lockTimeout(deadline)+
-		"'; SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off'; SELECT pg_advisory_xact_lock("+strconv.FormatInt(lockKey("append", b.schema, ""), 10)+"); LOCK TABLE "+b.texts.schema+".events IN ROW EXCLUSIVE MODE")
+		"'; "+localCommit+"; "+takeLock(lockKey("append", b.schema, ""))+"; LOCK TABLE "+b.texts.schema+".events IN ROW EXCLUSIVE MODE")
 	if err == nil {
 		err = b.decideUnderLock(ctx, s, group, a)
 	}
@@ -33,6 +37,9 @@ func (b *backend) commitUnderLock(ctx context.Context, group *factstr.Group, a *
 }
 
 func (b *backend) decideUnderLock(ctx context.Context, s *session, group *factstr.Group, a *attempt) (err error) {
+	if err := b.wantFullView(ctx, s); err != nil {
+		return err
+	}
 	if a.proposal, err = group.Propose(ctx, reader{lends{s}, b.texts, b.options.ResponseTimeout}, true); err != nil {
 		return err
 	}
@@ -48,13 +55,16 @@ func (b *backend) decideUnderLock(ctx context.Context, s *session, group *factst
 		return err
 	}
 	after, payload := int64(a.proposal.Head.SequenceNumber), payloadOf(a.proposal)
-	if err := s.run(ctx, b.texts.insert, after, payload.times, payload.types, payload.texts); err != nil {
+	if err := insertAll(ctx, s, "events", b.texts.insert, len(payload.types), after, payload.times, payload.types, payload.texts); err != nil {
 		return err
 	}
 	if len(payload.firsts) > 0 {
-		if err := s.run(ctx, b.texts.batches, after, payload.firsts, payload.lasts); err != nil {
+		if err := insertAll(ctx, s, "append_batches", b.texts.batches, len(payload.firsts), after, payload.firsts, payload.lasts); err != nil {
 			return err
 		}
+	}
+	if err := b.lookAtInserted(ctx, s, after, payload); err != nil {
+		return err
 	}
 	group.EnterCommit()
 	a.sent = true
@@ -63,4 +73,38 @@ func (b *backend) decideUnderLock(ctx context.Context, s *session, group *factst
 	}
 	a.written, a.after = true, uint64(after)
 	return nil
+}
+
+// wantFullView makes sure that no row is hidden from the role. None can be until the transaction ends, since that takes a lock that nobody gets meanwhile.
+func (b *backend) wantFullView(ctx context.Context, s *session) error {
+	hides, err := s.yes(ctx, b.texts.hides)
+	if err == nil && hides {
+		err = hidden("append")
+	}
+	return err
+}
+
+// insertAll wants the server to have inserted as many rows as it was given.
+func insertAll(ctx context.Context, s *session, table, text string, rows int, values ...any) error {
+	inserted, err := s.execute(ctx, text, all(func([][]byte) {}), values...)
+	if err == nil && inserted != int64(rows) {
+		err = swallowed("append", fmt.Sprintf("of %d rows for table %s %d were inserted", rows, table, inserted))
+	}
+	return err
+}
+
+// lookAtInserted does what the append function does where triggers or rules may change what is inserted.
+func (b *backend) lookAtInserted(ctx context.Context, s *session, after int64, payload columns) error {
+	looks, err := s.yes(ctx, b.texts.maySwallow)
+	if err != nil || !looks {
+		return err
+	}
+	if err := s.script(ctx, "SET CONSTRAINTS ALL IMMEDIATE"); err != nil {
+		return err
+	}
+	same, err := s.yes(ctx, b.texts.areKept, after, payload.times, payload.types, payload.texts, payload.firsts, payload.lasts)
+	if err == nil && !same {
+		err = swallowed("append", "the rows in events or append_batches are not those that were inserted")
+	}
+	return err
 }

@@ -40,20 +40,6 @@ func TestFormatsThatCannotBeReadAreRefusedAndLeftAsTheyAre(t *testing.T) {
 	}
 }
 
-func TestADenseStoreWithAGapOrAnOverlapIsRefused(t *testing.T) {
-	t.Parallel()
-	url := pgtest.Database(t)
-	for name, change := range rusttest.GapsAndOverlaps() {
-		t.Run(name, func(t *testing.T) {
-			raw := restoreSchema(t, url, name)
-			raw.exec(rusttest.MakeDense + ";" + change)
-			before := raw.catalog(name)
-			refusedOpen(t, url, Options{Schema: name}, factstr.CodeUnsupportedFormat, "append_batches")
-			raw.wantCatalog(name, before)
-		})
-	}
-}
-
 func TestAForeignTableOfEventsIsRefusedAndNothingIsCreatedBesideIt(t *testing.T) {
 	url := pgtest.Database(t)
 	raw := openRaw(t, url)

@@ -72,7 +72,7 @@ func (n *notifier) tell(closing context.Context, channel string) {
 	defer cancel()
 	defer context.AfterFunc(closing, func() { time.AfterFunc(lastNotification, cancel) })()
 	_ = n.backend.pool.with(limited, func(s *session) error {
-		return s.run(limited, "SELECT pg_notify($1, $2)", channel, n.backend.id)
+		return s.run(limited, "SELECT pg_catalog.pg_notify($1, $2)", channel, n.backend.id)
 	})
 }
 
@@ -134,6 +134,7 @@ func (b *backend) Watch(ctx context.Context, changed func()) {
 // listen tells of every notification of another store, and of each time that it begins or ceases to listen.
 func (b *backend) listen(ctx context.Context, tell func(listening bool)) {
 	config := copied(b.direct)
+	forReading(config)
 	config.OnNotification = func(_ *pgconn.PgConn, n *pgconn.Notification) {
 		if n.Payload != b.id {
 			tell(true)

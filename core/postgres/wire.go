@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -17,6 +18,7 @@ const (
 	typeBool        = 16
 	typeInt8        = 20
 	typeText        = 25
+	typeJSON        = 3802 // jsonb
 	typeTextArray   = 1009
 	typeInt8Array   = 1016
 	typeTimestamp   = 1184 // with time zone
@@ -45,19 +47,32 @@ func (m micros) spell() string {
 	}
 	at := time.UnixMicro(int64(m) + microsOfTheYear).UTC()
 	if year := at.Year(); int64(m) > math.MaxInt64-microsOfTheYear || year < 0 || year > 9999 {
-		return strconv.FormatInt(int64(m), 10) + " microseconds since 2000"
+		return strconv.FormatInt(int64(m), 10) + oddTime
 	}
 	return timestamp.Format(at)
 }
 
-// microsOf reads the time of a record of this store; noTime if it is none.
+// microsOf reads what spell writes; noTime if it is none.
 func microsOf(text string) micros {
+	switch text {
+	case "infinity":
+		return infinity
+	case "-infinity":
+		return minusInfinity
+	}
+	if count, odd := strings.CutSuffix(text, oddTime); odd {
+		if m, err := strconv.ParseInt(count, 10, 64); err == nil {
+			return micros(m)
+		}
+	}
 	at, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
 		return noTime
 	}
 	return micros(at.UnixMicro() - microsOfTheYear)
 }
+
+const oddTime = " microseconds since 2000"
 
 // arguments are the parameters of a statement in binary form.
 type arguments struct {

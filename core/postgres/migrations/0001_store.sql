@@ -1,20 +1,20 @@
 CREATE TABLE IF NOT EXISTS {schema}.events (
     sequence_number BIGINT PRIMARY KEY,
-    occurred_at TIMESTAMPTZ NOT NULL DEFAULT NOW(),
-    event_type TEXT NOT NULL,
-    payload JSONB NOT NULL
+    occurred_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    event_type pg_catalog.text NOT NULL,
+    payload pg_catalog.jsonb NOT NULL
 );
 CREATE TABLE IF NOT EXISTS {schema}.append_batches (
     first_sequence_number BIGINT PRIMARY KEY,
     last_sequence_number BIGINT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS {schema}.store_metadata (
-    key TEXT PRIMARY KEY,
-    value TEXT NOT NULL
+    key pg_catalog.text PRIMARY KEY,
+    value pg_catalog.text NOT NULL
 );
 CREATE TABLE IF NOT EXISTS {schema}.durable_stream_cursors (
-    durable_stream_id TEXT PRIMARY KEY,
-    event_query TEXT NOT NULL,
+    durable_stream_id pg_catalog.text PRIMARY KEY,
+    event_query pg_catalog.text NOT NULL,
     last_processed_sequence_number BIGINT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS idx_events_type ON {schema}.events (event_type);

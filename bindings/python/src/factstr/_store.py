@@ -69,7 +69,7 @@ class PostgresOptions(StoreOptions, total=False):
     connections_max     connections that read; 4
     connect_timeout_ms  how long one attempt to connect may take; 5000
     lock_timeout_ms     how long a write waits for other processes before it raises Busy; 5000
-    response_timeout_ms how long the server may take to answer a commit before the connection counts as lost; 30000
+    response_timeout_ms how long the server may take to answer before Timeout; 30000
     poll_interval_ms    how often the log is looked at while streams are open, should a notification get lost; 250
     """
 

@@ -1,0 +1,243 @@
+package postgres
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/postgres/pgtest"
+)
+
+// typesIn are the facts of a schema, as another program sees them.
+func (r rawSQL) typesIn(schema string) string {
+	r.t.Helper()
+	return strings.Join(r.rows("SELECT event_type FROM "+quoted(schema)+".events ORDER BY sequence_number"), " ")
+}
+
+// wantOneLog appends and races conditions on a schema, whose facts must be there and nowhere else.
+func wantOneLog(t *testing.T, store *factstr.Store, raw rawSQL, schema string, others ...string) {
+	t.Helper()
+	var before []string
+	for _, other := range others {
+		before = append(before, raw.typesIn(other))
+	}
+	had := raw.typesIn(schema)
+	facttest.Append(t, store, facttest.Batch(2, "mine")...)
+	seat := fmt.Sprint("seat ", strings.Count(had, " "))
+	if _, err := store.AppendIf(t.Context(), facttest.Batch(1, seat), factstr.OfTypes(seat), nil); err != nil {
+		t.Errorf("the seat is not free: %v", err)
+	}
+	_, err := store.AppendIf(t.Context(), facttest.Batch(1, seat), factstr.OfTypes(seat), nil)
+	facttest.WantError(t, err, factstr.CodeConditionalAppendConflict)
+	if got, want := raw.typesIn(schema), strings.TrimSpace(had+" mine mine "+seat); got != want {
+		t.Errorf("schema %s holds %q, want %q", schema, got, want)
+	}
+	for i, other := range others {
+		if got := raw.typesIn(other); got != before[i] {
+			t.Errorf("schema %s held %q and holds %q", other, before[i], got)
+		}
+	}
+}
+
+// copySchema makes in one schema what is in another, the append function with the other's name in it as it is restored from a dump into a renamed schema.
+func copySchema(raw rawSQL, from, to string) {
+	raw.exec("CREATE SCHEMA " + quoted(to))
+	for _, table := range tables {
+		raw.exec(fmt.Sprintf("CREATE TABLE %s.%s (LIKE %s.%s INCLUDING ALL); INSERT INTO %s.%s SELECT * FROM %s.%s", quoted(to), table.name, quoted(from), table.name, quoted(to), table.name, quoted(from), table.name))
+	}
+	definition := raw.one("SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = '" + appendFunction + "' AND pronamespace = '" + quoted(from) + "'::regnamespace")
+	raw.exec(strings.Replace(definition, "FUNCTION "+from+".", "FUNCTION "+quoted(to)+".", 1))
+}
+
+func TestACopiedOrRenamedSchemaIsALogOfItsOwn(t *testing.T) { // G1 G2 G5 G9
+	t.Parallel()
+	for name, role := range map[string]string{"opened by the owner": "", "opened by a role that may not replace the function": "may not"} {
+		t.Run(name, func(t *testing.T) {
+			url := pgtest.Database(t)
+			raw := openRaw(t, url)
+			facttest.Append(t, openStoreWith(t, url, Options{Schema: "shop"}), facttest.Batch(3, "real")...)
+			copySchema(raw, "shop", "copy")
+			raw.exec("CREATE SCHEMA template")
+			facttest.Close(t, openStoreWith(t, url, Options{Schema: "template"}))
+			raw.exec("ALTER SCHEMA template RENAME TO tenant")
+			facttest.Close(t, openStoreWith(t, url, Options{Schema: "template"}))
+			as := url
+			if role != "" {
+				role, as = newRole(t, url)
+				for _, schema := range []string{"copy", "tenant"} {
+					raw.exec(strings.NewReplacer("{role}", role, "app.", schema+".", "SCHEMA app", "SCHEMA "+schema).Replace(applicationRights))
+				}
+			}
+			for schema, other := range map[string]string{"copy": "shop", "tenant": "template"} {
+				store, b := openBackendStore(t, as, Options{Schema: schema})
+				if b.function != (role == "") {
+					t.Errorf("schema %s: the function is used: %v", schema, b.function)
+				}
+				wantOneLog(t, store, raw, schema, "shop", other)
+				again, b := openBackendStore(t, as, Options{Schema: schema})
+				if b.function != (role == "") {
+					t.Errorf("schema %s, opened again: the function is used: %v", schema, b.function)
+				}
+				facttest.Append(t, again, facttest.Batch(1, "again")...)
+			}
+		})
+	}
+}
+
+// What is in the schema changes while it is open.
+func TestASchemaThatIsReplacedUnderAStoreIsWrittenTo(t *testing.T) { // G5
+	t.Parallel()
+	url := pgtest.Database(t)
+	raw := openRaw(t, url)
+	store, b := openBackendStore(t, url, Options{Schema: "tenant"})
+	facttest.Append(t, store, facttest.Batch(1, "first")...)
+	facttest.Append(t, openStoreWith(t, url, Options{Schema: "template"}), facttest.Batch(1, "pattern")...)
+	raw.exec("ALTER SCHEMA tenant RENAME TO old; ALTER SCHEMA template RENAME TO tenant")
+	facttest.Close(t, openStoreWith(t, url, Options{Schema: "template"}))
+	wantOneLog(t, store, raw, "tenant", "old", "template")
+	if b.function {
+		t.Error("the function of the other schema is used")
+	}
+	raw.exec("ALTER SCHEMA tenant RENAME TO gone")
+	_, err := store.Append(t.Context(), facttest.Batch(1, "nowhere"))
+	wantReason(t, "append", err, "missing_path")
+}
+
+// Anybody who may create in the schema can make a function of that name, and would be called with the rights of those who append.
+func TestAFunctionOfOursThatIsNotOursIsNotCalled(t *testing.T) { // G5
+	t.Parallel()
+	arguments := "(" + appendArguments + ")"
+	for name, change := range map[string]string{
+		"another body":       "SELECT 1; DO $$ BEGIN EXECUTE replace(pg_get_functiondef('app." + appendFunction + "'::regproc), 'BEGIN', 'BEGIN RAISE EXCEPTION ''called'';'); END $$",
+		"definer's rights":   "ALTER FUNCTION app." + appendFunction + arguments + " SECURITY DEFINER",
+		"a setting":          "ALTER FUNCTION app." + appendFunction + arguments + " SET synchronous_commit = off",
+		"strict":             "ALTER FUNCTION app." + appendFunction + arguments + " STRICT",
+		"stable":             "ALTER FUNCTION app." + appendFunction + arguments + " STABLE",
+		"another's":          "ALTER FUNCTION app." + appendFunction + arguments + " OWNER TO {role}",
+		"another's creation": "DROP FUNCTION app." + appendFunction + "; SET ROLE {role}; CREATE FUNCTION app." + appendFunction + arguments + " RETURNS TABLE (a BIGINT, b BIGINT, c TIMESTAMPTZ, d TEXT, e JSONB) LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''called''; END'; RESET ROLE",
+	} {
+		t.Run(name, func(t *testing.T) {
+			url := pgtest.Database(t)
+			raw := openRaw(t, url)
+			facttest.Close(t, openStoreWith(t, url, Options{Schema: "app"}))
+			owner, _ := newRole(t, url)
+			raw.exec(strings.ReplaceAll("GRANT CREATE, USAGE ON SCHEMA app TO {role};"+change, "{role}", owner))
+			role, as := newRole(t, url)
+			raw.exec(strings.ReplaceAll(applicationRights, "{role}", role))
+			// Who may not replace it does without.
+			for _, c := range []struct {
+				as       string
+				function bool
+			}{{as, false}, {url, true}, {as, true}} {
+				store, b := openBackendStore(t, c.as, Options{Schema: "app"})
+				if b.function != c.function {
+					t.Errorf("%s: the function is used: %v, want %v", c.as, b.function, c.function)
+				}
+				facttest.Append(t, store, facttest.Batch(2, "a")...)
+			}
+		})
+	}
+}
+
+// Two that fit equally well.
+func TestAnAmbiguousAppendFunctionIsNotNeeded(t *testing.T) { // G5
+	url := pgtest.Database(t)
+	raw := openRaw(t, url)
+	store := openStore(t, url)
+	facttest.Append(t, store, facttest.Batch(1, "a")...)
+	raw.exec("CREATE FUNCTION " + appendFunction + "(" + appendArguments + ", more INT DEFAULT 1) RETURNS TABLE (a BIGINT, b BIGINT, c TIMESTAMPTZ, d TEXT, e JSONB) LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''called''; END'")
+	for _, each := range []*factstr.Store{store, openStore(t, url)} {
+		facttest.Append(t, each, facttest.Batch(2, "b")...)
+	}
+}
+
+// swallowing are ways in which a table does not keep what is inserted.
+var swallowing = map[string]string{
+	"a trigger that returns NULL":              "CREATE TRIGGER t BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION nothing()",
+	"a trigger that leaves out some":           "CREATE TRIGGER t BEFORE INSERT ON {table} FOR EACH ROW WHEN (NEW.{number} % 2 = 1) EXECUTE FUNCTION nothing()",
+	"a trigger that changes rows":              "CREATE TRIGGER t BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION other()",
+	"a trigger that removes them later":        "CREATE TRIGGER t AFTER INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION removes()",
+	"a deferred trigger that removes them":     "CREATE CONSTRAINT TRIGGER t AFTER INSERT ON {table} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION removes()",
+	"a rule that does nothing instead":         "CREATE RULE r AS ON INSERT TO {table} DO INSTEAD NOTHING",
+	"a rule that removes them as well":         "CREATE RULE r AS ON INSERT TO {table} DO ALSO DELETE FROM {table} WHERE {number} = NEW.{number}",
+	"a view in the table's place, with a rule": "ALTER TABLE {table} RENAME TO {table}_moved; CREATE VIEW {table} AS SELECT * FROM {table}_moved; CREATE RULE r AS ON INSERT TO {table} DO INSTEAD NOTHING",
+}
+
+// G2 G5: what is acknowledged is there.
+func TestAnInsertThatIsSwallowedIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	for name, change := range swallowing {
+		for _, c := range []struct{ table, number, other string }{
+			{"events", "sequence_number", "NEW.event_type := upper(NEW.event_type)"}, {"append_batches", "first_sequence_number", "NEW.last_sequence_number := NEW.last_sequence_number + 1"},
+		} {
+			t.Run(name+" "+c.table, func(t *testing.T) {
+				t.Parallel()
+				url := pgtest.Database(t)
+				raw := openRaw(t, url)
+				store, b := openBackendStore(t, url, Options{LockTimeout: time.Second})
+				facttest.Append(t, store, facttest.Batch(2, "before")...)
+				raw.exec(strings.NewReplacer("{table}", c.table, "{number}", c.number).Replace(`
+					CREATE FUNCTION nothing() RETURNS TRIGGER LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+					CREATE FUNCTION other() RETURNS TRIGGER LANGUAGE plpgsql AS 'BEGIN ` + c.other + `; RETURN NEW; END';
+					CREATE FUNCTION removes() RETURNS TRIGGER LANGUAGE plpgsql AS 'BEGIN DELETE FROM {table} WHERE {number} = NEW.{number}; RETURN NULL; END';` + change))
+				for _, way := range withFunction {
+					b.function = way.function
+					_, err := store.Append(t.Context(), facttest.Batch(3, "swallowed"))
+					facttest.WantError(t, err, factstr.CodeBackendFailure, "trigger")
+					if got := raw.one("SELECT count(*) FROM events WHERE sequence_number > 2"); got != "0" {
+						t.Errorf("%s: %s facts are there", way.name, got)
+					}
+				}
+				undo := "DROP TRIGGER IF EXISTS t ON {table}; DROP RULE IF EXISTS r ON {table}"
+				if strings.Contains(name, "view") {
+					undo = "DROP VIEW {table}; ALTER TABLE {table}_moved RENAME TO {table}"
+				}
+				raw.exec(strings.ReplaceAll(undo, "{table}", c.table))
+				for _, way := range withFunction {
+					b.function = way.function
+					facttest.Append(t, store, facttest.Batch(3, "kept")...)
+				}
+			})
+		}
+	}
+}
+
+// A trigger that changes nothing of the store's is nobody's concern.
+func TestATriggerThatKeepsTheRowsIsNoHindrance(t *testing.T) { // G2
+	url := pgtest.Database(t)
+	raw := openRaw(t, url)
+	store, b := openBackendStore(t, url, Options{})
+	raw.exec(`ALTER TABLE events ADD COLUMN note TEXT; CREATE FUNCTION notes() RETURNS TRIGGER LANGUAGE plpgsql AS 'BEGIN NEW.note := NEW.event_type; RETURN NEW; END';
+		CREATE TRIGGER t BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION notes()`)
+	for _, way := range withFunction {
+		b.function = way.function
+		facttest.Append(t, store, facttest.Fact("a", `{"n": 1.50, "s": "é\u0041", "o": {"b": 1, "a": [1e2]}}`), facttest.Fact("b", `-0`))
+	}
+	if got := raw.one("SELECT count(*) FROM events WHERE note = event_type"); got != "4" {
+		t.Errorf("%s facts have a note", got)
+	}
+}
+
+// G21 G23: a cursor that was not moved is not taken for one that was.
+func TestACursorThatIsSwallowedIsNoSuccess(t *testing.T) {
+	url := pgtest.Database(t)
+	raw := openRaw(t, url)
+	store, b := openBackendStore(t, url, Options{})
+	facttest.Append(t, store, facttest.Batch(1, "a")...)
+	claim, err := b.ClaimStream(t.Context(), "name", factstr.DurableQuery{Text: "{}", Exact: "{}"})
+	must(t, err)
+	defer claim.Release()
+	head, err := b.Head(t.Context())
+	must(t, err)
+	raw.exec(`CREATE FUNCTION nothing() RETURNS TRIGGER LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+		CREATE TRIGGER t BEFORE INSERT OR UPDATE ON durable_stream_cursors FOR EACH ROW EXECUTE FUNCTION nothing()`)
+	write := []factstr.CursorWrite{{Name: "name", Generation: claim.Generation, SequenceNumber: 1, Head: head}}
+	facttest.WantError(t, b.WriteCursors(t.Context(), write), factstr.CodeBackendFailure, "trigger", "name")
+	_, err = b.ClaimStream(t.Context(), "another", factstr.DurableQuery{Text: "{}", Exact: "{}"})
+	facttest.WantError(t, err, factstr.CodeBackendFailure, "trigger")
+	raw.exec("DROP TRIGGER t ON durable_stream_cursors")
+	must(t, b.WriteCursors(t.Context(), write))
+}

@@ -2,6 +2,7 @@
 
 const decode = require('./decode.js');
 const { load } = require('./loader.js');
+const { turns } = require('./turns.js');
 
 const OK = 0;
 
@@ -37,10 +38,18 @@ function makeError(status, text, cause) {
   return decode.error(native.statusName(status), text, cause);
 }
 
-const native = load().attach(dispatch, makeError);
-
 // The event loop stays alive while somebody waits for something: a request, an opening or an open stream. An open store alone holds nothing.
 let waiting = 0;
+
+const native = load().attach(dispatch, () => begin(), makeError);
+const begin = turns({
+  next(preferDelivery) {
+    const kind = native.next(preferDelivery);
+    return kind === undefined ? undefined : kind === COMPLETION || kind === OPENED ? 'answer' : 'delivery';
+  },
+  rest: native.rest,
+  isHeld: () => waiting > 0,
+});
 
 function holdLoop() {
   if (waiting++ === 0) {

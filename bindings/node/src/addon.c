@@ -9,19 +9,19 @@ static bool define_functions(napi_env env, napi_value target, session *s, const 
   return true;
 }
 
-/* attach(dispatch, makeError) -> the functions of a new session. */
+/* attach(dispatch, woken, makeError) -> the functions of a new session. */
 static napi_value attach(napi_env env, napi_callback_info info) {
-  napi_value argv[2];
-  if (!call_info(env, info, 2, argv, NULL)) {
+  napi_value argv[3];
+  if (!call_info(env, info, 3, argv, NULL)) {
     return NULL;
   }
-  session *s = session_create(env, argv[0], argv[1]);
+  session *s = session_create(env, argv[0], argv[1], argv[2]);
   if (s == NULL) {
     return NULL;
   }
   napi_value functions;
   CHECK(env, napi_create_object(env, &functions), NULL);
-  const function_entry *lists[] = {library_functions, opening_functions, store_functions, request_functions, stream_functions};
+  const function_entry *lists[] = {library_functions, session_functions, opening_functions, store_functions, request_functions, stream_functions};
   for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
     if (!define_functions(env, functions, s, lists[i])) {
       return NULL;

@@ -5,7 +5,8 @@
  * the process, so workers come and go, and test runners that load the JavaScript twice over one loaded addon get two sessions.
  *
  * Threads. The library calls back on threads of its own. Such a call copies what it was given into an item, appends it to the session's queue
- * and wakes the event loop; it never waits for JavaScript. The JavaScript thread takes the whole queue and calls `dispatch` for each item.
+ * and wakes the event loop; it never waits for JavaScript. The JavaScript thread takes the items one by one and calls `dispatch` for each, for as long as
+ * lib/turns.js lets it before timers and I/O come in between.
  */
 #ifndef FACTSTR_NODE_ADDON_H
 #define FACTSTR_NODE_ADDON_H
@@ -40,19 +41,26 @@ typedef struct handle_list {
   size_t capacity;
 } handle_list;
 
+typedef struct item_queue {
+  item *first;
+  item *last;
+} item_queue;
+
 typedef struct session {
   pthread_mutex_t lock;
 
   /* Guarded by lock. */
   bool alive; /* false once the environment is going away: `wake` must not be touched any more */
+  bool awake; /* JavaScript will look at the queues without being woken */
   size_t references;
-  item *first;
-  item *last;
+  item_queue answers;
+  item_queue deliveries; /* what concerns streams: apart, so that neither waits behind thousands of the other */
   napi_threadsafe_function wake;
 
   /* Only for the JavaScript thread. */
   napi_env env;
   napi_ref dispatch;   /* (kind, id, status, delivery or store, text) */
+  napi_ref woken;      /* () */
   napi_ref make_error; /* (status, text) -> Error */
   handle_list stores;  /* what is closed when the environment goes away */
   handle_list streams;
@@ -62,7 +70,7 @@ typedef struct session {
 /* ---- session.c ---- */
 
 /* Makes a session of this environment; NULL with an exception pending when that fails. */
-session *session_create(napi_env env, napi_value dispatch, napi_value make_error);
+session *session_create(napi_env env, napi_value dispatch, napi_value woken, napi_value make_error);
 void session_retain(session *s);
 void session_release(session *s);
 /* Queues `it` for the JavaScript thread, or frees it when the environment is gone. From any thread. */
@@ -130,7 +138,7 @@ bool call_info(napi_env env, napi_callback_info info, size_t argc, napi_value *a
     }                                                                                                                                                \
   } while (0)
 
-/* ---- library.c, openings.c, stores.c, requests.c, streams.c: the functions that JavaScript sees ---- */
+/* ---- library.c, session.c, openings.c, stores.c, requests.c, streams.c: the functions that JavaScript sees ---- */
 
 typedef struct function_entry {
   const char *name;
@@ -138,6 +146,7 @@ typedef struct function_entry {
 } function_entry;
 
 extern const function_entry library_functions[]; /* each list ends with a NULL name */
+extern const function_entry session_functions[];
 extern const function_entry opening_functions[];
 extern const function_entry store_functions[];
 extern const function_entry request_functions[];

@@ -81,7 +81,8 @@ void session_release(session *s) {
   if (!last) {
     return;
   }
-  free_items(s->first);
+  free_items(s->answers.first);
+  free_items(s->deliveries.first);
   free(s->stores.handles);
   free(s->streams.handles);
   free(s->openings.handles);
@@ -96,20 +97,33 @@ bool session_is_alive(session *s) {
   return alive;
 }
 
-void session_push(session *s, item *it) {
+static void queue_add(item_queue *queue, item *it) {
   it->next = NULL;
+  if (queue->first == NULL) {
+    queue->first = it;
+  } else {
+    queue->last->next = it;
+  }
+  queue->last = it;
+}
+
+static item *queue_take(item_queue *queue) {
+  item *it = queue->first;
+  if (it != NULL) {
+    queue->first = it->next;
+  }
+  return it;
+}
+
+void session_push(session *s, item *it) {
+  bool answers = it->kind == ITEM_COMPLETION || it->kind == ITEM_OPENED;
   pthread_mutex_lock(&s->lock);
   bool alive = s->alive;
   if (alive) {
-    bool was_empty = s->first == NULL;
-    if (was_empty) {
-      s->first = it;
-    } else {
-      s->last->next = it;
-    }
-    s->last = it;
-    /* One wake-up for a queue that others go on filling. Under the lock, so that the environment cannot go away meanwhile. */
-    if (was_empty) {
+    queue_add(answers ? &s->answers : &s->deliveries, it);
+    /* One wake-up for queues that others go on filling. Under the lock, so that the environment cannot go away meanwhile. */
+    if (!s->awake) {
+      s->awake = true;
       napi_call_threadsafe_function(s->wake, NULL, napi_tsfn_nonblocking);
     }
   }
@@ -119,13 +133,13 @@ void session_push(session *s, item *it) {
   }
 }
 
-static item *take_all(session *s) {
+static item *take_next(session *s, bool prefer_delivery) {
   pthread_mutex_lock(&s->lock);
-  item *first = s->first;
-  s->first = NULL;
-  s->last = NULL;
+  item_queue *preferred = prefer_delivery ? &s->deliveries : &s->answers;
+  item_queue *other = prefer_delivery ? &s->answers : &s->deliveries;
+  item *it = queue_take(preferred->first != NULL ? preferred : other);
   pthread_mutex_unlock(&s->lock);
-  return first;
+  return it;
 }
 
 /* An opening has ended: its store is the session's from here on. Its place was reserved when it was submitted. */
@@ -151,6 +165,49 @@ static napi_status dispatch_item(session *s, napi_env env, napi_value receiver, 
   return napi_call_function(env, receiver, dispatch, 5, argv, NULL);
 }
 
+/* next(preferDelivery) -> the kind of the item that was given to dispatch, undefined when there was none. */
+static napi_value next(napi_env env, napi_callback_info info) {
+  session *s;
+  napi_value argv[1];
+  bool prefer_delivery = false;
+  if (!call_info(env, info, 1, argv, &s)) {
+    return NULL;
+  }
+  CHECK(env, napi_get_value_bool(env, argv[0], &prefer_delivery), NULL);
+  item *it = take_next(s, prefer_delivery);
+  if (it == NULL) {
+    return undefined(env);
+  }
+  napi_value dispatch;
+  napi_value receiver;
+  napi_value kind;
+  napi_status status;
+  if ((status = napi_create_int32(env, it->kind, &kind)) == napi_ok && (status = napi_get_reference_value(env, s->dispatch, &dispatch)) == napi_ok &&
+      (status = napi_get_undefined(env, &receiver)) == napi_ok) {
+    /* dispatch catches what handlers throw, so an exception is a defect of the package or the end of a terminated worker. */
+    status = dispatch_item(s, env, receiver, dispatch, it);
+  }
+  item_free(it);
+  return status == napi_ok ? kind : throw_unexpected(env, status, "dispatch_item");
+}
+
+/* rest() -> whether there is nothing to do. Then `woken` is called when there is. */
+static napi_value rest(napi_env env, napi_callback_info info) {
+  session *s;
+  if (!call_info(env, info, 0, NULL, &s)) {
+    return NULL;
+  }
+  pthread_mutex_lock(&s->lock);
+  bool idle = s->answers.first == NULL && s->deliveries.first == NULL;
+  s->awake = !idle;
+  pthread_mutex_unlock(&s->lock);
+  napi_value answer;
+  CHECK(env, napi_get_boolean(env, idle, &answer), NULL);
+  return answer;
+}
+
+const function_entry session_functions[] = {{"next", next}, {"rest", rest}, {NULL, NULL}};
+
 /* Runs on the JavaScript thread. env == NULL: the environment is being torn down; what is queued is freed with the session. */
 static void on_wake(napi_env env, napi_value function, void *context, void *data) {
   (void)function;
@@ -159,25 +216,14 @@ static void on_wake(napi_env env, napi_value function, void *context, void *data
   if (env == NULL) {
     return;
   }
-  item *it = take_all(s);
-  napi_value dispatch = NULL;
-  napi_value receiver = NULL;
-  bool ready = napi_get_reference_value(env, s->dispatch, &dispatch) == napi_ok && napi_get_undefined(env, &receiver) == napi_ok;
-  while (it != NULL) {
-    item *next = it->next;
-    napi_handle_scope scope;
-    if (ready && napi_open_handle_scope(env, &scope) == napi_ok) {
-      if (dispatch_item(s, env, receiver, dispatch, it) == napi_pending_exception) {
-        /* dispatch catches what handlers throw, so this is a defect of the package or a terminated worker (then the call below does nothing). */
-        napi_value exception;
-        if (napi_get_and_clear_last_exception(env, &exception) == napi_ok) {
-          napi_fatal_exception(env, exception);
-        }
-      }
-      napi_close_handle_scope(env, scope);
+  napi_value woken;
+  napi_value receiver;
+  if (napi_get_reference_value(env, s->woken, &woken) == napi_ok && napi_get_undefined(env, &receiver) == napi_ok &&
+      napi_call_function(env, receiver, woken, 0, NULL, NULL) == napi_pending_exception) {
+    napi_value exception;
+    if (napi_get_and_clear_last_exception(env, &exception) == napi_ok) {
+      napi_fatal_exception(env, exception);
     }
-    item_free(it);
-    it = next;
   }
 }
 
@@ -195,7 +241,10 @@ static void on_environment_exit(void *data) {
     factstr_opening_cancel(s->openings.handles[i]);
   }
   s->openings.len = 0;
-  free_items(take_all(s));
+  free_items(s->answers.first);
+  free_items(s->deliveries.first);
+  s->answers.first = NULL;
+  s->deliveries.first = NULL;
   for (size_t i = 0; i < s->streams.len; i++) {
     factstr_stream_close(s->streams.handles[i]);
   }
@@ -212,7 +261,7 @@ static void on_wake_finalized(napi_env env, void *data, void *hint) {
   session_release(data);
 }
 
-session *session_create(napi_env env, napi_value dispatch, napi_value make_error) {
+session *session_create(napi_env env, napi_value dispatch, napi_value woken, napi_value make_error) {
   session *s = calloc(1, sizeof *s);
   if (s == NULL) {
     throw_no_memory(env);
@@ -225,6 +274,7 @@ session *session_create(napi_env env, napi_value dispatch, napi_value make_error
   napi_value name;
   napi_status status;
   if ((status = napi_create_reference(env, dispatch, 1, &s->dispatch)) != napi_ok ||
+      (status = napi_create_reference(env, woken, 1, &s->woken)) != napi_ok ||
       (status = napi_create_reference(env, make_error, 1, &s->make_error)) != napi_ok ||
       (status = napi_create_string_utf8(env, "factstr", NAPI_AUTO_LENGTH, &name)) != napi_ok ||
       (status = napi_create_threadsafe_function(env, NULL, NULL, name, 0, 1, s, on_wake_finalized, s, on_wake, &s->wake)) != napi_ok) {

@@ -106,7 +106,8 @@ const { FactstrSqliteStore } = require(process.argv[1]);
 const [, , addon, file] = process.argv;
 const store = new FactstrSqliteStore(file);
 const makeError = (status, text) => new Error(text);
-const second = require(addon).attach(() => {}, makeError);
+const nothing = () => {};
+const second = require(addon).attach(nothing, nothing, makeError);
 try {
   second.openSqlite(file, '{}');
 } catch (error) {

@@ -18,7 +18,7 @@ test('the vectors of the matcher are answered through Node as they say', (t) => 
   const vectors = JSON.parse(fs.readFileSync(file, 'utf8'));
   assert.ok(vectors.length > 0);
   for (const { name, payload, predicate, matches } of vectors) {
-    const store = openMemory(t);
+    const store = openMemory(t, { rawPayloads: true });
     store.append([{ event_type: 'v', payload: new RawJson(payload) }]);
     const { event_records } = store.query({ filters: [{ payload_predicates: [new RawJson(predicate)] }] });
     assert.equal(event_records.length === 1, matches, name);

@@ -24,7 +24,9 @@ from ._types import (
     QueryResult,
     Retry,
     RetryDict,
+    Statistics,
     StreamProgress,
+    StreamStatistics,
 )
 from ._version import __version__
 from .errors import (
@@ -96,10 +98,12 @@ __all__ = [
     "RetryDict",
     "SqliteOptions",
     "SqliteStore",
+    "Statistics",
     "Store",
     "StoreClosed",
     "StoreOptions",
     "StreamProgress",
+    "StreamStatistics",
     "Subscription",
     "Timeout",
     "UnsupportedFormat",

@@ -24,9 +24,11 @@ from ._types import (
     QueryInput,
     QueryResult,
     Retry,
+    Statistics,
     StreamProgress,
+    StreamStatistics,
 )
-from .errors import InvalidArgument, InvalidState, error_of
+from .errors import FactstrError, InvalidArgument, InvalidState, error_of
 
 ParseFloat = Callable[[str], Any]
 _INT_BITS_MAX = 3322  # what 1,000 digits have; Python itself turns no more than 4,300 into text
@@ -204,15 +206,24 @@ class Decoder:
         return _records(self._decode(text))
 
     def progress(self, text: bytes) -> StreamProgress:
+        return _progress(self._decode(text))
+
+    def statistics(self, text: bytes) -> Statistics:
         fields = self._decode(text)
-        failure = fields["failure"]
-        return StreamProgress(
-            fields["state"],
-            fields["position"],
-            fields["replay_target"],
-            fields["stored_cursor"],
-            None if failure is None else error_of(failure["code"], failure),
+        fields["failure"] = _failure(fields)
+        fields["streams"] = tuple(
+            StreamStatistics(each["number"], each["durable_name"], each["lag"], _progress(each)) for each in fields["streams"]
         )
+        return Statistics(**{name: fields[name] for name in Statistics.__slots__})
+
+
+def _progress(fields: dict[str, Any]) -> StreamProgress:
+    return StreamProgress(fields["state"], fields["position"], fields["replay_target"], fields["stored_cursor"], _failure(fields))
+
+
+def _failure(fields: dict[str, Any]) -> FactstrError | None:
+    failure = fields["failure"]
+    return None if failure is None else error_of(failure["code"], failure)
 
 
 def _records(records: list[dict[str, Any]]) -> tuple[EventRecord, ...]:

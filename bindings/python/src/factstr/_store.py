@@ -21,7 +21,17 @@ from ._handle import WAIT_MS, HandleOwner, interruptible, wait_for
 from ._json import Decoder, ParseFloat, encode_events, encode_options, encode_query
 from ._log import LogBridge
 from ._subscription import Subscription, open_subscription
-from ._types import AppendResult, CursorEveryInput, EventInput, Handler, ProgressHandler, QueryInput, QueryResult, RetryInput
+from ._types import (
+    AppendResult,
+    CursorEveryInput,
+    EventInput,
+    Handler,
+    ProgressHandler,
+    QueryInput,
+    QueryResult,
+    RetryInput,
+    Statistics,
+)
 from .errors import FactstrError, InvalidArgument, StoreClosed, Timeout, error_from
 
 if TYPE_CHECKING:
@@ -175,6 +185,19 @@ class Store(HandleOwner):
     ) -> Subscription:
         """As stream_all_durable, with the matching records of each batch that has any. A name stays with its query."""
         return open_subscription(self, query, handle, _name(name), retry, cursor_every, on_progress)
+
+    def statistics(self) -> Statistics:
+        """What the store counts since it was opened. A log that cannot be read at the moment is no error but the `failure` in it."""
+        handle = self._use()
+
+        def call() -> tuple[int, bytes]:
+            buffer = Buffer()
+            status = self._library.factstr_statistics(handle, byref(buffer))
+            return status, take(self._library, buffer)
+
+        status, text = interruptible(call, lambda _: None)
+        self._check(status, text)
+        return self._decoder.statistics(text)
 
     @property
     def closed(self) -> bool:

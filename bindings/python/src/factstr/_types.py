@@ -103,6 +103,61 @@ class StreamProgress:
     failure: FactstrError | None
 
 
+@dataclass(frozen=True, slots=True)
+class StreamStatistics:
+    """An open stream in the Statistics of its store.
+
+    number     the stream's in its store, as `stream` in what is logged
+    lag        facts between its position and the head, whether they match or not
+    progress   where it stands
+    """
+
+    number: int
+    durable_name: str | None
+    lag: int
+    progress: StreamProgress
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What a store counts since it was opened, for this process alone.
+
+    head, facts         the newest sequence number, and how many facts there are as far as the numbers tell
+    failure             why the log cannot be read at the moment: head and facts are as last known then
+    database_bytes      SQLite's file, or PostgreSQL's table of facts with its indexes
+    log_file_bytes      SQLite's write-ahead log file
+    appends, groups     batches committed, and the transactions that committed them
+    group_appends_max   batches in the largest group
+    groups_retried      groups that failed and were tried again one by one
+    queue_appends, queue_bytes    appends that wait for the group before them
+    read_retries, redeliveries    reads of streams and deliveries that failed and were tried again
+    reconnects          connections to a server that took the place of lost ones
+    tail_events, tail_bytes       the newest facts that are kept in memory
+    index_watermark     up to where the payload index holds the log
+    streams             those that are open, in the order of their registration
+    """
+
+    store_kind: Literal["memory", "sqlite", "postgres"]
+    head: int
+    facts: int
+    failure: FactstrError | None
+    database_bytes: int | None
+    log_file_bytes: int | None
+    appends: int
+    groups: int
+    group_appends_max: int
+    groups_retried: int
+    queue_appends: int
+    queue_bytes: int
+    read_retries: int
+    redeliveries: int
+    reconnects: int
+    tail_events: int
+    tail_bytes: int
+    index_watermark: int | None
+    streams: tuple[StreamStatistics, ...]
+
+
 class NewEventDict(TypedDict):
     event_type: str
     payload: Any

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/factstr/factstr-go/core/internal/commit"
+	"github.com/factstr/factstr-go/core/internal/match"
 )
 
 // Append appends a batch and returns when it is as durable as the store promises.
@@ -22,7 +23,7 @@ func (s *Store) AppendIf(ctx context.Context, events []NewEvent, query EventQuer
 	if err != nil {
 		return AppendResult{}, err
 	}
-	if !s.lookAheadInTail(request.condition) {
+	if work := match.WorkUntil(ctx.Done(), tailWork); !s.lookAheadInTail(request.condition, &work) {
 		if err := s.lookAhead(ctx, request.condition); err != nil {
 			return AppendResult{}, err
 		}
@@ -47,7 +48,9 @@ func (s *Store) AppendIfAsync(ctx context.Context, events []NewEvent, query Even
 		return err
 	}
 	// A log that is in memory itself is read quickly under the lock as well.
-	if s.lookAheadInTail(request.condition) || s.options.TailEvents < 0 {
+	// Whoever submits may have other things to do than to wait for a condition that takes long.
+	work := match.WorkUntil(nil, aheadWork)
+	if s.lookAheadInTail(request.condition, &work) || s.options.TailEvents < 0 {
 		return s.submit(ctx, request, done)
 	}
 	leave, err := s.enterAppend()
@@ -56,20 +59,25 @@ func (s *Store) AppendIfAsync(ctx context.Context, events []NewEvent, query Even
 	}
 	go func() {
 		defer leave()
-		defer func() {
-			if reason := recover(); reason != nil {
-				done(AppendResult{}, s.panicked("append_if", reason))
-			}
-		}()
-		err := s.lookAhead(ctx, request.condition)
-		if err == nil {
-			err = s.submit(ctx, request, done)
-		}
-		if err != nil {
-			done(AppendResult{}, err)
-		}
+		s.submitAhead(ctx, request, done)
 	}()
 	return nil
+}
+
+// submitAhead looks ahead and submits.
+func (s *Store) submitAhead(ctx context.Context, request *appendRequest, done func(AppendResult, error)) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			done(AppendResult{}, s.panicked("append_if", reason))
+		}
+	}()
+	err := s.lookAhead(ctx, request.condition)
+	if err == nil {
+		err = s.submit(ctx, request, done)
+	}
+	if err != nil {
+		done(AppendResult{}, err)
+	}
 }
 
 // appendRequest is one batch on its way through the queue. The group that takes it owns it until it is answered.
@@ -82,7 +90,9 @@ type appendRequest struct {
 	err      error
 	accepted bool // its facts are part of what the group writes
 	onGroup  bool // its conflict rests on facts of the group
-	again    bool // its conflict does not stand: it is decided again in another group
+	again    bool // it is decided again in another group, as its conflict does not stand or the group had no time left for it
+	aside    bool // its condition takes longer than others may be kept waiting: it is looked at ahead once more
+	asides   int  // how often that has happened
 }
 
 // condition is what an appendRequest expects of its context.
@@ -113,7 +123,7 @@ func (s *Store) appendIfRequest(events []NewEvent, query EventQuery, expected *u
 	if err := validateExpected(expected); err != nil {
 		return nil, err
 	}
-	plan, err := validateQuery("query", query)
+	plan, err := validateQuery("query", query, s.options.Limits)
 	if err != nil {
 		return nil, err
 	}
@@ -122,21 +132,21 @@ func (s *Store) appendIfRequest(events []NewEvent, query EventQuery, expected *u
 }
 
 // lookAheadInTail finds the context's version before the request queues, in the facts that are in memory: only newer ones are left to check while other writers are
-// kept out. It returns false if older facts must be read for that.
-func (s *Store) lookAheadInTail(c *condition) (done bool) {
+// kept out. It returns false if older facts must be read for that, or if the work has ended.
+func (s *Store) lookAheadInTail(c *condition, work *match.Work) (done bool) {
 	known := s.log.current()
 	if c.plan.Nothing() || c.plan.Everything() {
 		return true
 	}
-	version := known.latestMatch(c.plan, 0, known.head.SequenceNumber)
-	if version == 0 && known.floor() > 0 {
+	version := known.latestMatch(c.plan, 0, known.head.SequenceNumber, work)
+	if version == 0 && (known.floor() > 0 || work.Ended()) {
 		return false
 	}
 	c.note(&known, version)
 	return true
 }
 
-// lookAhead does the same with facts that the tail does not hold, so that a long read holds up nobody else.
+// lookAhead does the same with facts that the tail does not hold and for as long as it takes, so that a long read holds up nobody else.
 func (s *Store) lookAhead(ctx context.Context, c *condition) error {
 	done, err := s.enter()
 	if err != nil {
@@ -145,15 +155,20 @@ func (s *Store) lookAhead(ctx context.Context, c *condition) error {
 	defer done()
 	ctx, stop := s.bound(ctx)
 	defer stop()
-	known := s.log.current()
-	version, err := latestMatch(ctx, &known, s.backend, c.plan, 0, known.head.SequenceNumber)
+	known, work := s.log.current(), workUntil(ctx)
+	// Of what was looked at before, only the result is needed.
+	var floor, before uint64
+	if c.checked && c.epoch == known.epoch && c.upTo <= known.head.SequenceNumber {
+		floor, before = c.upTo, c.version
+	}
+	version, err := latestMatch(ctx, &known, s.backend, c.plan, floor, known.head.SequenceNumber, &work)
 	if err != nil {
 		if ctx.Err() != nil {
 			return s.interruptedRead(ctx)
 		}
 		return err
 	}
-	c.note(&known, version)
+	c.note(&known, max(version, before))
 	return nil
 }
 
@@ -168,6 +183,15 @@ func (s *Store) append(ctx context.Context, request *appendRequest) (AppendResul
 	}
 	defer done()
 	_, outcome := s.queue.Do(ctx, request, request.size, s.options.QueueTimeout)
+	for outcome == commit.Answered && request.aside {
+		if err := request.setAside(); err != nil {
+			return AppendResult{}, err
+		}
+		if err := s.lookAhead(ctx, request.condition); err != nil {
+			return AppendResult{}, err
+		}
+		_, outcome = s.queue.Do(ctx, request, request.size, s.options.QueueTimeout)
+	}
 	switch outcome {
 	case commit.Answered:
 		return request.result, request.err
@@ -189,13 +213,19 @@ func (s *Store) submit(ctx context.Context, request *appendRequest, done func(Ap
 	}
 	stopWatching := func() bool { return true }
 	ready := make(chan struct{})
-	cancel, outcome := s.queue.Submit(request, request.size, func(ticket *commit.Ticket[*appendRequest], outcome commit.Outcome) {
+	cancel, outcome := s.queue.Submit(request, request.size, func(_ *commit.Ticket[*appendRequest], outcome commit.Outcome) {
 		<-ready
 		stopWatching()
 		leave()
 		switch outcome {
 		case commit.Answered:
-			done(ticket.Request.result, ticket.Request.err)
+			if !request.aside {
+				done(request.result, request.err)
+			} else if err := request.setAside(); err != nil {
+				done(AppendResult{}, err)
+			} else {
+				go s.submitAhead(ctx, request, done)
+			}
 		case commit.Removed:
 			done(AppendResult{}, interrupted(ctx, "append"))
 		default:

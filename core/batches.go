@@ -3,6 +3,8 @@ package factstr
 import (
 	"context"
 	"time"
+
+	"github.com/factstr/factstr-go/core/internal/match"
 )
 
 // Bounds of what a stream reads ahead of its handler. A batch is always read whole.
@@ -11,6 +13,7 @@ const (
 	chunkRecords = 1_000
 	chunkBytes   = 1 << 20
 	chunkTime    = 40 * time.Millisecond
+	chunkWork    = 1 << 20 // of matching, between looks at the clock
 )
 
 // deliverable is one committed batch that has matching facts.
@@ -21,29 +24,37 @@ type deliverable struct {
 
 // batchesAfter reads the next batches with matching facts above a position. Everything up to through was looked at.
 func (s *Store) batchesAfter(ctx context.Context, known *tail, plan *Plan, after uint64) (batches []deliverable, through uint64, err error) {
+	work := workUntil(ctx)
 	if after >= known.floor() {
-		batches, through = tailBatches(known, plan, after)
-		return batches, through, nil
+		batches, through = tailBatches(known, plan, after, &work)
+	} else {
+		batches, through, err = s.storedBatches(ctx, known, plan, after, &work)
 	}
-	return s.storedBatches(ctx, known, plan, after)
+	if err == nil {
+		err = givenUp(ctx, &work)
+	}
+	return batches, through, err
 }
 
-func tailBatches(known *tail, plan *Plan, after uint64) (batches []deliverable, through uint64) {
+func tailBatches(known *tail, plan *Plan, after uint64, work *match.Work) (batches []deliverable, through uint64) {
 	walk := batchWalk{boundaries: known.boundariesAfter(after), head: known.head.SequenceNumber}
 	records := known.after(after)
 	for i := range records {
+		if work.Ended() {
+			break
+		}
 		record := &records[i]
 		if !walk.inBatch(record.SequenceNumber) && walk.full() {
 			return walk.batches, walk.last
 		}
-		walk.visit(record, plan.Matches(record))
+		walk.visit(record, plan.matches(record, work))
 	}
 	return walk.batches, known.head.SequenceNumber
 }
 
 // storedBatches reads in short steps, so that no read transaction is long: candidates until there is enough of them, the boundaries around those that match, and
 // the rest of a batch that reaches beyond them. What it costs follows the facts that are there, never the numbers between them.
-func (s *Store) storedBatches(ctx context.Context, known *tail, plan *Plan, after uint64) (batches []deliverable, through uint64, err error) {
+func (s *Store) storedBatches(ctx context.Context, known *tail, plan *Plan, after uint64, work *match.Work) (batches []deliverable, through uint64, err error) {
 	through = known.head.SequenceNumber
 	if plan.Nothing() {
 		return nil, through, nil
@@ -54,18 +65,22 @@ func (s *Store) storedBatches(ctx context.Context, known *tail, plan *Plan, afte
 		}
 	}
 	var matching []EventRecord
-	bytes, visited, deadline := 0, 0, time.Now().Add(chunkTime)
+	bytes, visited, deadline, asked := 0, 0, time.Now().Add(chunkTime), work.Left()
 	err = s.backend.Scan(ctx, Scan{Plan: plan, After: after, UpTo: through, Wanted: chunkRecords}, func(record EventRecord) (more bool) {
 		visited++
-		if plan.Matches(&record) {
+		if plan.matches(&record, work) {
 			matching = append(matching, record)
 			bytes += recordBytes(&record)
 		}
-		if len(matching) >= chunkRecords || bytes >= chunkBytes || visited%256 == 0 && time.Now().After(deadline) {
+		ask := visited%256 == 0
+		if asked-work.Left() > chunkWork {
+			ask, asked = true, work.Left()
+		}
+		if len(matching) >= chunkRecords || bytes >= chunkBytes || ask && time.Now().After(deadline) {
 			through = record.SequenceNumber
 			return false
 		}
-		return true
+		return !work.Ended()
 	})
 	if err != nil {
 		return nil, 0, err
@@ -81,10 +96,10 @@ func (s *Store) storedBatches(ctx context.Context, known *tail, plan *Plan, afte
 		rest := Scan{Plan: plan, After: through, UpTo: walk.last}
 		through = walk.last
 		err = s.backend.Scan(ctx, rest, func(record EventRecord) bool {
-			if plan.Matches(&record) {
+			if plan.matches(&record, work) {
 				walk.visit(&record, true)
 			}
-			return true
+			return !work.Ended()
 		})
 	}
 	return walk.batches, through, err

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/factstr/factstr-go/core/internal/commit"
+	"github.com/factstr/factstr-go/core/internal/match"
 )
 
 // Group is a set of appends that a backend commits in one transaction.
@@ -98,7 +99,7 @@ func (g *Group) Follow(last uint64) {
 			request.result.FirstSequenceNumber += moved
 			request.result.LastSequenceNumber += moved
 		} else {
-			request.again = isConflict(request.err)
+			request.again = request.again || isConflict(request.err)
 		}
 	}
 }
@@ -106,13 +107,21 @@ func (g *Group) Follow(last uint64) {
 func (g *Group) decide(ctx context.Context, known *tail, reader Reader) error {
 	g.head, g.fixed, g.committing = known.head, false, false
 	g.write = Write{Records: make([]EventRecord, 0, g.eventCount())}
+	left := groupWork
 	for _, request := range g.requests {
-		request.result, request.err, request.accepted, request.onGroup, request.again = AppendResult{}, nil, false, false, false
+		request.result, request.err, request.accepted, request.onGroup, request.again, request.aside = AppendResult{}, nil, false, false, false, false
 		if request.condition != nil {
-			if err := g.check(ctx, known, reader, request); err != nil {
+			work := match.WorkUntil(ctx.Done(), min(conditionWork, left))
+			err := g.check(ctx, known, reader, request, &work)
+			if err != nil && !work.Spent() {
 				return err
 			}
-			if request.err != nil {
+			if err != nil {
+				// Whoever asks much waits for it alone. A group that has no time left is no fault of the one who asks.
+				request.aside, request.again = left >= conditionWork, left < conditionWork
+			}
+			left -= min(conditionWork, left) - work.Left()
+			if err != nil || request.err != nil {
 				continue
 			}
 		}
@@ -131,11 +140,11 @@ func (g *Group) eventCount() (count int) {
 	return count
 }
 
-// check puts the conflict into the request if its condition does not hold.
-func (g *Group) check(ctx context.Context, known *tail, reader Reader, request *appendRequest) error {
+// check puts the conflict into the request if its condition does not hold. It fails if that takes more than the work may cost.
+func (g *Group) check(ctx context.Context, known *tail, reader Reader, request *appendRequest, work *match.Work) error {
 	c := request.condition
-	for i := len(g.write.Records) - 1; i >= 0; i-- {
-		if record := &g.write.Records[i]; c.plan.Matches(record) {
+	for i := len(g.write.Records) - 1; i >= 0 && !work.Ended(); i-- {
+		if record := &g.write.Records[i]; c.plan.matches(record, work) {
 			if c.expected == nil || *c.expected != record.SequenceNumber {
 				request.err, request.onGroup = conflictError(c.expected, Version(record.SequenceNumber)), true
 			} else {
@@ -144,12 +153,15 @@ func (g *Group) check(ctx context.Context, known *tail, reader Reader, request *
 			return nil
 		}
 	}
+	if err := givenUp(ctx, work); err != nil {
+		return err
+	}
 	// Above what was looked at ahead; below that the version is known.
 	var floor, version uint64
 	if c.checked && c.epoch == known.epoch && c.upTo <= known.head.SequenceNumber {
 		floor, version = c.upTo, c.version
 	}
-	newest, err := latestMatch(ctx, known, reader, c.plan, floor, known.head.SequenceNumber)
+	newest, err := latestMatch(ctx, known, reader, c.plan, floor, known.head.SequenceNumber, work)
 	if err != nil {
 		return err
 	}
@@ -254,7 +266,7 @@ func (s *Store) commitGroup(requests []*appendRequest) *Error {
 	for _, request := range requests {
 		// Conflicts with committed facts stand; they rest on nothing that was undone.
 		if request.err == nil || request.onGroup || group.proposed {
-			request.result, request.err, request.again = AppendResult{}, answer, false
+			request.result, request.err, request.again, request.aside = AppendResult{}, answer, false, false
 		}
 	}
 	return answer
@@ -270,7 +282,7 @@ func (s *Store) commitUnknown(group *Group, cause error) {
 			if request.accepted {
 				request.result, request.err = AppendResult{}, NewError(CodeCommitUnknown, unknown, cause)
 			} else {
-				request.again = isConflict(request.err) && (request.onGroup || group.proposed)
+				request.again = request.again || isConflict(request.err) && (request.onGroup || group.proposed)
 			}
 		}
 		return

@@ -10,7 +10,9 @@ type Limits struct {
 	PayloadBytesMax int // of one payload
 	BatchEventsMax  int
 	BatchBytesMax   int // of all payloads and types of a batch
-	ResultBytesMax  int // of a query's result
+	// PredicateBytesMax is of all payload predicates of a query together. A compiled query takes a small multiple of them in memory.
+	PredicateBytesMax int
+	ResultBytesMax    int // of a query's result
 }
 
 // Limits that are part of the contract and no options.
@@ -26,7 +28,7 @@ const (
 )
 
 // DefaultLimits are the limits that a zero field stands for.
-var DefaultLimits = Limits{PayloadBytesMax: 16 << 20, BatchEventsMax: 10_000, BatchBytesMax: 64 << 20, ResultBytesMax: 256 << 20}
+var DefaultLimits = Limits{PayloadBytesMax: 16 << 20, BatchEventsMax: 10_000, BatchBytesMax: 64 << 20, PredicateBytesMax: 16 << 20, ResultBytesMax: 256 << 20}
 
 // Options are those that every store takes. Zero fields stand for the defaults.
 type Options struct {
@@ -51,6 +53,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.Limits.PayloadBytesMax, DefaultLimits.PayloadBytesMax)
 	setDefault(&o.Limits.BatchEventsMax, DefaultLimits.BatchEventsMax)
 	setDefault(&o.Limits.BatchBytesMax, DefaultLimits.BatchBytesMax)
+	setDefault(&o.Limits.PredicateBytesMax, DefaultLimits.PredicateBytesMax)
 	setDefault(&o.Limits.ResultBytesMax, DefaultLimits.ResultBytesMax)
 	setDefault(&o.CloseTimeout, 5*time.Second)
 	setDefault(&o.QueueTimeout, 5*time.Second)

@@ -3,6 +3,7 @@ package factstr
 import (
 	"bytes"
 	"slices"
+	"strings"
 
 	"github.com/factstr/factstr-go/core/internal/match"
 )
@@ -10,17 +11,27 @@ import (
 // Plan is a compiled query context: the candidates that a backend proposes, and the matcher that decides. It leaves out min_sequence_number and limit,
 // which do not belong to a context. A Plan is immutable and may be shared.
 type Plan struct {
+	candidates   []Candidate // one for each filter that can be satisfied
 	alternatives []alternative
 	everything   bool
-	types        []string // the union of all alternatives' types; nil if one of them takes any type
+	types        []string // the union of all filters' types; nil if one of them takes any type
+	// byType has the alternatives that take a type, once there are many, and open those that take any.
+	byType map[string][]*alternative
+	open   []*alternative
 }
 
+// alternative is what the filters of one list of types ask for together.
 type alternative struct {
-	candidate Candidate
-	types     map[string]struct{}
-	only      string // the type, if there is exactly one: the usual case, without hashing
-	payload   *match.Any
+	types      map[string]struct{} // nil if there is only one, or any will do
+	only       string              // the type, if there is exactly one: the usual case, without hashing
+	anyType    bool
+	anyPayload bool
+	predicates [][]byte
+	payload    *match.Any // of predicates; nil if anyPayload
 }
+
+// manyAlternatives is the number of alternatives from which on those that take a type are looked up.
+const manyAlternatives = 8
 
 // Candidate is one alternative of a plan in the terms of an index: a fact of one of the types whose payload contains one of the predicates. nil leaves that side open; no
 // list is empty. An index may propose more than match, never fewer.
@@ -36,58 +47,109 @@ func compilePlan(query EventQuery) (*Plan, error) {
 		plan.everything = true
 		return plan, nil
 	}
-	seen := map[string]struct{}{}
-	anyType := false
+	c := planner{plan: plan, seen: map[string]struct{}{}, byTypes: map[string]int{}}
 	for _, filter := range query.Filters {
-		alt, satisfiable, err := compileFilter(filter)
-		if err != nil {
-			return nil, err
-		}
-		if !satisfiable {
-			continue
-		}
-		if alt.candidate.Types == nil && alt.payload == nil {
+		c.add(filter)
+		if plan.everything {
 			return &Plan{everything: true}, nil
 		}
-		anyType = anyType || alt.candidate.Types == nil
-		for _, eventType := range filter.EventTypes {
-			if _, known := seen[eventType]; !known {
-				seen[eventType] = struct{}{}
-				plan.types = append(plan.types, eventType)
-			}
-		}
-		plan.alternatives = append(plan.alternatives, alt)
 	}
-	if anyType {
-		plan.types = nil
-	}
-	return plan, nil
+	return plan, c.finish()
 }
 
-func compileFilter(filter EventFilter) (alt alternative, satisfiable bool, err error) {
+// planner makes a plan of filters. The predicates of filters with the same types are searched for together.
+type planner struct {
+	plan    *Plan
+	seen    map[string]struct{}
+	byTypes map[string]int // the alternative of each list of types
+	anyType bool
+}
+
+func (c *planner) add(filter EventFilter) {
 	if filter.EventTypes != nil && len(filter.EventTypes) == 0 || filter.PayloadPredicates != nil && len(filter.PayloadPredicates) == 0 {
-		return alt, false, nil
+		return
 	}
-	alt.candidate.Types = slices.Clone(filter.EventTypes)
-	if len(filter.EventTypes) == 1 {
-		alt.only = filter.EventTypes[0]
-	} else if filter.EventTypes != nil {
-		alt.types = make(map[string]struct{}, len(filter.EventTypes))
-		for _, eventType := range filter.EventTypes {
+	plan := c.plan
+	if filter.EventTypes == nil && filter.PayloadPredicates == nil {
+		plan.everything = true
+		return
+	}
+	candidate := Candidate{Types: slices.Clone(filter.EventTypes)}
+	if filter.PayloadPredicates != nil {
+		candidate.Predicates = make([][]byte, len(filter.PayloadPredicates))
+		for i, predicate := range filter.PayloadPredicates {
+			candidate.Predicates[i] = bytes.Clone(predicate)
+		}
+	}
+	plan.candidates = append(plan.candidates, candidate)
+	c.anyType = c.anyType || candidate.Types == nil
+	for _, eventType := range candidate.Types {
+		if _, known := c.seen[eventType]; !known {
+			c.seen[eventType] = struct{}{}
+			plan.types = append(plan.types, eventType)
+		}
+	}
+	key := strings.Join(candidate.Types, "\x00") // which no type holds
+	if candidate.Types == nil {
+		key = "\x00"
+	}
+	at, known := c.byTypes[key]
+	if !known {
+		at = len(plan.alternatives)
+		c.byTypes[key] = at
+		plan.alternatives = append(plan.alternatives, alternativeOf(candidate.Types))
+	}
+	alt := &plan.alternatives[at]
+	alt.anyPayload = alt.anyPayload || candidate.Predicates == nil
+	alt.predicates = append(alt.predicates, candidate.Predicates...)
+}
+
+func alternativeOf(types []string) (alt alternative) {
+	switch len(types) {
+	case 0:
+		alt.anyType = true
+	case 1:
+		alt.only = types[0]
+	default:
+		alt.types = make(map[string]struct{}, len(types))
+		for _, eventType := range types {
 			alt.types[eventType] = struct{}{}
 		}
 	}
-	if filter.PayloadPredicates != nil {
-		predicates := make([][]byte, len(filter.PayloadPredicates))
-		for i, predicate := range filter.PayloadPredicates {
-			predicates[i] = bytes.Clone(predicate)
+	return alt
+}
+
+func (c *planner) finish() (err error) {
+	plan := c.plan
+	if c.anyType {
+		plan.types = nil
+	}
+	for i := range plan.alternatives {
+		alt := &plan.alternatives[i]
+		if !alt.anyPayload {
+			if alt.payload, err = match.CompileAny(alt.predicates); err != nil {
+				return NewError(CodeInvalidArgument, "payload_predicates: %w", err)
+			}
 		}
-		alt.candidate.Predicates = predicates
-		if alt.payload, err = match.CompileAny(predicates); err != nil {
-			return alt, false, NewError(CodeInvalidArgument, "payload_predicates: %w", err)
+		alt.predicates = nil
+	}
+	if len(plan.alternatives) < manyAlternatives {
+		return nil
+	}
+	plan.byType = make(map[string][]*alternative)
+	for i := range plan.alternatives {
+		alt := &plan.alternatives[i]
+		switch {
+		case alt.anyType:
+			plan.open = append(plan.open, alt)
+		case alt.types == nil:
+			plan.byType[alt.only] = append(plan.byType[alt.only], alt)
+		}
+		for eventType := range alt.types {
+			plan.byType[eventType] = append(plan.byType[eventType], alt)
 		}
 	}
-	return alt, true, nil
+	return nil
 }
 
 // Everything tells that every fact matches.
@@ -105,30 +167,45 @@ func (p *Plan) Types() (types []string, constrained bool) {
 }
 
 // Candidates returns the alternatives of a plan that admits neither everything nor nothing. They must not be changed.
-func (p *Plan) Candidates() []Candidate {
-	candidates := make([]Candidate, len(p.alternatives))
-	for i := range p.alternatives {
-		candidates[i] = p.alternatives[i].candidate
-	}
-	return candidates
-}
+func (p *Plan) Candidates() []Candidate { return p.candidates }
 
 // Matches is the one decision whether a fact matches a query.
 func (p *Plan) Matches(record *EventRecord) bool {
-	if p.everything {
+	work := match.WorkUntil(nil, match.Unlimited)
+	return p.matches(record, &work)
+}
+
+// matches is Matches for as long as the work may go on. That a fact does not match means nothing once the work has ended.
+func (p *Plan) matches(record *EventRecord, work *match.Work) bool {
+	switch {
+	case p.everything:
 		return true
+	case !work.Spend(8):
+		return false
+	case p.byType == nil:
+		for i := range p.alternatives {
+			if alt := &p.alternatives[i]; alt.admitsType(record.EventType) && alt.admits(record.Payload, work) {
+				return true
+			}
+		}
+		return false
 	}
-	for i := range p.alternatives {
-		alt := &p.alternatives[i]
-		if alt.admitsType(record.EventType) && (alt.payload == nil || alt.payload.Match(record.Payload)) {
-			return true
+	for _, alternatives := range [][]*alternative{p.open, p.byType[record.EventType]} {
+		for _, alt := range alternatives {
+			if alt.admits(record.Payload, work) {
+				return true
+			}
 		}
 	}
 	return false
 }
 
+func (a *alternative) admits(payload []byte, work *match.Work) bool {
+	return a.payload == nil || a.payload.MatchWithin(payload, work)
+}
+
 func (a *alternative) admitsType(eventType string) bool {
-	if a.candidate.Types == nil {
+	if a.anyType {
 		return true
 	}
 	if a.types == nil {

@@ -3,11 +3,13 @@ package factstr
 import (
 	"context"
 	"math"
+
+	"github.com/factstr/factstr-go/core/internal/match"
 )
 
 // Query reads the facts that match, and the version of the whole context, from one snapshot of the log.
 func (s *Store) Query(ctx context.Context, query EventQuery) (*QueryResult, error) {
-	plan, err := validateQuery("query", query)
+	plan, err := validateQuery("query", query, s.options.Limits)
 	if err != nil {
 		return nil, err
 	}
@@ -18,8 +20,9 @@ func (s *Store) Query(ctx context.Context, query EventQuery) (*QueryResult, erro
 	defer done()
 	ctx, stop := s.bound(ctx)
 	defer stop()
+	work := workUntil(ctx)
 	for range replacedMax {
-		result, same, err := s.read(ctx, plan, query)
+		result, same, err := s.read(ctx, plan, query, &work)
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil, s.interruptedRead(ctx)
@@ -37,7 +40,7 @@ func (s *Store) Query(ctx context.Context, query EventQuery) (*QueryResult, erro
 const replacedMax = 3
 
 // read is to be done again if it was not all the same log.
-func (s *Store) read(ctx context.Context, plan *Plan, query EventQuery) (_ *QueryResult, same bool, err error) {
+func (s *Store) read(ctx context.Context, plan *Plan, query EventQuery, work *match.Work) (_ *QueryResult, same bool, err error) {
 	rows := &rows{bytesMax: s.options.Limits.ResultBytesMax, limit: math.MaxUint64}
 	scan := Scan{Plan: plan}
 	if query.MinSequenceNumber != nil {
@@ -49,14 +52,14 @@ func (s *Store) read(ctx context.Context, plan *Plan, query EventQuery) (_ *Quer
 	}
 	rows.complete = rows.limit > 0
 	after := scan.After
-	known, err := s.refreshAndScan(ctx, &scan, rows)
+	known, err := s.refreshAndScan(ctx, &scan, rows, work)
 	if err != nil {
 		return nil, false, err
 	}
 	log := oneLog{store: s, known: &known, same: true}
 	if rows.more() {
 		scan.UpTo = known.head.SequenceNumber
-		if err := scanFrom(ctx, &known, &log, scan, rows.take); err != nil {
+		if err := scanFrom(ctx, &known, &log, scan, work, rows.take); err != nil {
 			return nil, false, err
 		}
 	}
@@ -72,11 +75,11 @@ func (s *Store) read(ctx context.Context, plan *Plan, query EventQuery) (_ *Quer
 	// The newest match is the last row, unless rows were cut off at the end; or it is below the read cursor.
 	version := last
 	if !rows.complete {
-		if version, err = latestMatch(ctx, &known, &log, plan, last, known.head.SequenceNumber); err == nil && version == 0 {
+		if version, err = latestMatch(ctx, &known, &log, plan, last, known.head.SequenceNumber, work); err == nil && version == 0 {
 			version = last
 		}
 	} else if version == 0 && after > 0 {
-		version, err = latestMatch(ctx, &known, &log, plan, 0, min(after, known.head.SequenceNumber))
+		version, err = latestMatch(ctx, &known, &log, plan, 0, min(after, known.head.SequenceNumber), work)
 	}
 	if err != nil {
 		return nil, false, err
@@ -108,7 +111,7 @@ func (r *rows) take(record EventRecord) (more bool) {
 }
 
 // refreshAndScan refreshes the log and, where that takes no round trip of its own, already takes the rows below the tail. scan is what is left to be read.
-func (s *Store) refreshAndScan(ctx context.Context, scan *Scan, rows *rows) (tail, error) {
+func (s *Store) refreshAndScan(ctx context.Context, scan *Scan, rows *rows, work *match.Work) (tail, error) {
 	backend, together := s.backend.(HeadScanner)
 	known := s.log.current()
 	if !together || !rows.more() || scan.Plan.Nothing() || scan.After >= known.floor() {
@@ -117,7 +120,10 @@ func (s *Store) refreshAndScan(ctx context.Context, scan *Scan, rows *rows) (tai
 	none, below := *rows, *scan
 	below.UpTo = known.floor()
 	since := s.log.advances.Load()
-	head, err := backend.HeadAndScan(ctx, below, matching(scan.Plan, rows.take))
+	head, err := backend.HeadAndScan(ctx, below, matching(scan.Plan, work, rows.take))
+	if err == nil {
+		err = givenUp(ctx, work)
+	}
 	if err != nil || head == known.head {
 		scan.After = below.UpTo
 		return known, err
@@ -131,9 +137,14 @@ func (s *Store) refreshAndScan(ctx context.Context, scan *Scan, rows *rows) (tai
 	return now, err
 }
 
-// matching visits the candidates that match.
-func matching(plan *Plan, visit func(EventRecord) (more bool)) func(EventRecord) bool {
-	return func(record EventRecord) bool { return !plan.Matches(&record) || visit(record) }
+// matching visits the candidates that match, for as long as the work may go on.
+func matching(plan *Plan, work *match.Work, visit func(EventRecord) (more bool)) func(EventRecord) bool {
+	return func(record EventRecord) bool {
+		if plan.matches(&record, work) {
+			return visit(record)
+		}
+		return !work.Ended()
+	}
 }
 
 type scanner interface {
@@ -168,12 +179,12 @@ func (l *oneLog) Scan(ctx context.Context, scan Scan, visit func(EventRecord) (m
 }
 
 // scanFrom visits the facts of a range that match, oldest first: below the tail from the reader, the rest from the tail.
-func scanFrom(ctx context.Context, known *tail, reader scanner, scan Scan, visit func(EventRecord) (more bool)) error {
+func scanFrom(ctx context.Context, known *tail, reader scanner, scan Scan, work *match.Work, visit func(EventRecord) (more bool)) error {
 	if scan.Plan.Nothing() || scan.After >= scan.UpTo {
 		return nil
 	}
 	more := true
-	take := matching(scan.Plan, func(record EventRecord) bool {
+	take := matching(scan.Plan, work, func(record EventRecord) bool {
 		more = visit(record)
 		return more
 	})
@@ -185,32 +196,36 @@ func scanFrom(ctx context.Context, known *tail, reader scanner, scan Scan, visit
 		}
 	}
 	for _, record := range known.after(scan.After) {
-		if !more || record.SequenceNumber > scan.UpTo {
+		if !more || record.SequenceNumber > scan.UpTo || work.Ended() {
 			break
 		}
 		take(record)
 	}
-	return nil
+	return givenUp(ctx, work)
 }
 
 // latestMatch returns the newest fact in (floor, upTo] that matches, 0 if there is none: from the tail, else from the reader.
-func latestMatch(ctx context.Context, known *tail, reader scanner, plan *Plan, floor, upTo uint64) (version uint64, err error) {
+func latestMatch(ctx context.Context, known *tail, reader scanner, plan *Plan, floor, upTo uint64, work *match.Work) (version uint64, err error) {
 	if plan.Nothing() || floor >= upTo {
 		return 0, nil
 	}
 	if plan.Everything() && upTo == known.head.SequenceNumber {
 		return upTo, nil
 	}
-	if version = known.latestMatch(plan, floor, upTo); version > 0 {
+	if version = known.latestMatch(plan, floor, upTo, work); version > 0 {
 		return version, nil
 	}
-	if below := min(known.floor(), upTo); below > floor {
+	if below := min(known.floor(), upTo); below > floor && !work.Ended() {
 		err = reader.Scan(ctx, Scan{Plan: plan, After: floor, UpTo: below, Descending: true, Wanted: 1}, func(record EventRecord) bool {
-			if plan.Matches(&record) {
+			work.Spend(rowWork + len(record.Payload))
+			if plan.matches(&record, work) {
 				version = record.SequenceNumber
 			}
-			return version == 0
+			return version == 0 && !work.Ended()
 		})
+	}
+	if version == 0 && err == nil {
+		err = givenUp(ctx, work)
 	}
 	return version, err
 }

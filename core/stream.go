@@ -97,7 +97,7 @@ func (s *Store) StreamToDurable(ctx context.Context, stream DurableStream, query
 }
 
 func (s *Store) register(ctx context.Context, durable *DurableStream, query EventQuery, handler HandleStream, options []StreamOption) (*EventStream, error) {
-	plan, err := validateQuery("query", query)
+	plan, err := validateQuery("query", query, s.options.Limits)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,8 @@ package factstr
 import (
 	"slices"
 	"sort"
+
+	"github.com/factstr/factstr-go/core/internal/match"
 )
 
 // tail holds the newest facts of the log in memory, up to its head. It is a value: a copy is a snapshot, since elements are never changed and
@@ -44,10 +46,10 @@ func (t *tail) boundariesAfter(sequenceNumber uint64) []Boundary {
 	return t.boundaries[sort.Search(len(t.boundaries), func(i int) bool { return t.boundaries[i].Last > sequenceNumber }):]
 }
 
-// latestMatch returns the newest fact in (floor, upTo] that the plan admits, 0 if there is none.
-func (t *tail) latestMatch(plan *Plan, floor, upTo uint64) uint64 {
-	for i := len(t.records) - 1; i >= 0 && t.records[i].SequenceNumber > floor; i-- {
-		if t.records[i].SequenceNumber <= upTo && plan.Matches(&t.records[i]) {
+// latestMatch returns the newest fact in (floor, upTo] that the plan admits, 0 if there is none or the work has ended before it was found.
+func (t *tail) latestMatch(plan *Plan, floor, upTo uint64, work *match.Work) uint64 {
+	for i := len(t.records) - 1; i >= 0 && t.records[i].SequenceNumber > floor && !work.Ended(); i-- {
+		if t.records[i].SequenceNumber <= upTo && plan.matches(&t.records[i], work) {
 			return t.records[i].SequenceNumber
 		}
 	}

@@ -36,14 +36,30 @@ func validateEvents(events []NewEvent, limits Limits) (size int, err error) {
 }
 
 // validateQuery checks a query against the limits and compiles it.
-func validateQuery(field string, query EventQuery) (*Plan, error) {
+func validateQuery(field string, query EventQuery, limits Limits) (*Plan, error) {
 	if len(query.Filters) > FiltersMax {
 		return nil, NewError(CodeInvalidArgument, "%s.filters: %d filters exceed the limit of %d", field, len(query.Filters), FiltersMax)
 	}
-	types, predicates := 0, 0
-	for i, filter := range query.Filters {
+	// Counting comes first, so that refusing a query does not cost what it would have cost to read it.
+	types, predicates, size := 0, 0, 0
+	for _, filter := range query.Filters {
 		types += len(filter.EventTypes)
 		predicates += len(filter.PayloadPredicates)
+		for _, predicate := range filter.PayloadPredicates {
+			size += len(predicate)
+		}
+	}
+	if types > TypesMax {
+		return nil, NewError(CodeInvalidArgument, "%s.filters: %d event_types exceed the limit of %d a query", field, types, TypesMax)
+	}
+	if predicates > PredicatesMax {
+		return nil, NewError(CodeInvalidArgument, "%s.filters: %d payload_predicates exceed the limit of %d a query", field, predicates, PredicatesMax)
+	}
+	if size > limits.PredicateBytesMax {
+		return nil, NewError(CodeInvalidArgument, "%s.filters: payload_predicates of %d bytes exceed the limit of %d bytes a query (predicate_bytes_max); ask in several queries",
+			field, size, limits.PredicateBytesMax)
+	}
+	for i, filter := range query.Filters {
 		for j, eventType := range filter.EventTypes {
 			if problem := textProblem(eventType, NameBytesMax); problem != "" {
 				return nil, NewError(CodeInvalidArgument, "%s.filters[%d].event_types[%d] %s", field, i, j, problem)
@@ -54,12 +70,6 @@ func validateQuery(field string, query EventQuery) (*Plan, error) {
 				return nil, NewError(CodeInvalidArgument, "%s.filters[%d].payload_predicates[%d] is not a JSON value: %w", field, i, j, err)
 			}
 		}
-	}
-	if types > TypesMax {
-		return nil, NewError(CodeInvalidArgument, "%s.filters: %d event_types exceed the limit of %d a query", field, types, TypesMax)
-	}
-	if predicates > PredicatesMax {
-		return nil, NewError(CodeInvalidArgument, "%s.filters: %d payload_predicates exceed the limit of %d a query", field, predicates, PredicatesMax)
 	}
 	if query.MinSequenceNumber != nil && *query.MinSequenceNumber > SequenceMax {
 		return nil, NewError(CodeInvalidArgument, "%s.min_sequence_number %d exceeds the highest sequence number %d", field, *query.MinSequenceNumber, uint64(SequenceMax))

@@ -124,6 +124,7 @@ FACTSTR_API factstr_status factstr_configure(const char *options_json, size_t op
  *   "sequence_numbers": "number" | "string"   how the results and deliveries of this store spell sequence numbers and counts; "string" is for
  *                               JSON parsers that cannot hold 64-bit integers; default "number"
  *   "payload_bytes_max", "batch_events_max", "batch_bytes_max", "result_bytes_max": n   limits; defaults 16 MiB, 10000, 64 MiB, 256 MiB
+ *   "predicate_bytes_max": n    of all payload predicates of a query together; default 16 MiB
  * On success *store is the handle, on failure 0.
  */
 FACTSTR_API factstr_status factstr_memory_open(const char *options_json, size_t options_len, factstr_store *store, factstr_buffer *error);

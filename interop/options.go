@@ -34,6 +34,7 @@ var (
 		{name: "payload_bytes_max", shape: unsignedShape},
 		{name: "batch_events_max", shape: unsignedShape},
 		{name: "batch_bytes_max", shape: unsignedShape},
+		{name: "predicate_bytes_max", shape: unsignedShape},
 		{name: "result_bytes_max", shape: unsignedShape},
 	}
 	memoryOptionsShape = optionsShape()
@@ -75,6 +76,7 @@ func decodeOptions(request []byte, want *shape) (StoreOptions, error) {
 		PayloadBytesMax *uint64 `json:"payload_bytes_max"`
 		BatchEventsMax  *uint64 `json:"batch_events_max"`
 		BatchBytesMax   *uint64 `json:"batch_bytes_max"`
+		PredicatesMax   *uint64 `json:"predicate_bytes_max"`
 		ResultBytesMax  *uint64 `json:"result_bytes_max"`
 		BusyTimeoutMS   *int64  `json:"busy_timeout_ms"`
 		MaxPageCount    *uint64 `json:"testing_max_page_count"`
@@ -91,6 +93,7 @@ func decodeOptions(request []byte, want *shape) (StoreOptions, error) {
 		{"payload_bytes_max", dto.PayloadBytesMax, &options.Store.Limits.PayloadBytesMax},
 		{"batch_events_max", dto.BatchEventsMax, &options.Store.Limits.BatchEventsMax},
 		{"batch_bytes_max", dto.BatchBytesMax, &options.Store.Limits.BatchBytesMax},
+		{"predicate_bytes_max", dto.PredicatesMax, &options.Store.Limits.PredicateBytesMax},
 		{"result_bytes_max", dto.ResultBytesMax, &options.Store.Limits.ResultBytesMax},
 		{"testing_max_page_count", dto.MaxPageCount, &options.MaxPageCount},
 	}); err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/goccy/go-json"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
 var (
@@ -68,8 +69,11 @@ func DecodeEvents(request []byte, limits factstr.Limits) ([]factstr.NewEvent, er
 }
 
 // DecodeQuery reads an InteropEventQuery. Nothing of the result points into request.
-func DecodeQuery(request []byte) (factstr.EventQuery, error) {
+func DecodeQuery(request []byte, limits factstr.Limits) (factstr.EventQuery, error) {
 	if err := scan("query", request, queryDepth, queryShape); err != nil {
+		return factstr.EventQuery{}, err
+	}
+	if err := checkPredicateBytes("query", request, limits); err != nil {
 		return factstr.EventQuery{}, err
 	}
 	var dto InteropEventQuery
@@ -77,6 +81,40 @@ func DecodeQuery(request []byte) (factstr.EventQuery, error) {
 		return factstr.EventQuery{}, unfilled("query", err)
 	}
 	return dto.query(), nil
+}
+
+// checkPredicateBytes refuses a query whose predicates are too large before anything is copied. The store would refuse it as well.
+func checkPredicateBytes(name string, query []byte, limits factstr.Limits) error {
+	if len(query) <= limits.PredicateBytesMax {
+		return nil
+	}
+	size := 0
+	visitField(query, "filters", func(filters []byte) {
+		_ = jsonvalue.Elements(filters, func(_ int, filter []byte) error {
+			visitField(filter, "payload_predicates", func(predicates []byte) {
+				_ = jsonvalue.Elements(predicates, func(_ int, predicate []byte) error {
+					size += len(predicate)
+					return nil
+				})
+			})
+			return nil
+		})
+	})
+	if size > limits.PredicateBytesMax {
+		return factstr.NewError(factstr.CodeInvalidArgument, "%s.filters: payload_predicates of %d bytes exceed the limit of %d bytes a query (predicate_bytes_max); ask in several queries",
+			name, size, limits.PredicateBytesMax)
+	}
+	return nil
+}
+
+// visitField visits the value of a field of an object that was scanned, if it is there.
+func visitField(object []byte, name string, visit func(value []byte)) {
+	_ = jsonvalue.Fields(object, func(key string, value []byte) error {
+		if key == name {
+			visit(value)
+		}
+		return nil
+	})
 }
 
 // Registration asks for a stream.
@@ -88,9 +126,16 @@ type Registration struct {
 }
 
 // DecodeRegistration reads the registration of a stream.
-func DecodeRegistration(request []byte) (Registration, error) {
+func DecodeRegistration(request []byte, limits factstr.Limits) (Registration, error) {
 	if err := scan("registration", request, registrationDepth, registrationShape); err != nil {
 		return Registration{}, err
+	}
+	if len(request) > limits.PredicateBytesMax {
+		var query []byte
+		visitField(request, "query", func(value []byte) { query = value })
+		if err := checkPredicateBytes("registration.query", query, limits); err != nil {
+			return Registration{}, err
+		}
 	}
 	var dto struct {
 		Query   *InteropEventQuery `json:"query"`

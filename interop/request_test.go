@@ -3,6 +3,7 @@ package interop
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -19,7 +20,7 @@ func TestNothingDecodedPointsIntoTheRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	filters := []byte(`{"filters":[{"event_types":["opened"],"payload_predicates":[{"a":"b"}]}],"limit":3}`)
-	query, err := DecodeQuery(filters)
+	query, err := DecodeQuery(filters, factstr.DefaultLimits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +37,7 @@ func TestNothingDecodedPointsIntoTheRequest(t *testing.T) {
 }
 
 func TestAbsentNullAndEmptyListsAreToldApart(t *testing.T) { // G12
-	query, err := DecodeQuery([]byte(`{"filters":[{},{"event_types":null,"payload_predicates":null},{"event_types":[],"payload_predicates":[]}]}`))
+	query, err := DecodeQuery([]byte(`{"filters":[{},{"event_types":null,"payload_predicates":null},{"event_types":[],"payload_predicates":[]}]}`), factstr.DefaultLimits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +50,7 @@ func TestAbsentNullAndEmptyListsAreToldApart(t *testing.T) { // G12
 
 func TestARegistrationIsReadWhole(t *testing.T) {
 	got, err := DecodeRegistration([]byte(`{"query":{"filters":[{"event_types":["a"]}]},"durable":{"name":"n"},
-		"retry":{"max_attempts":3,"delay_ms":0,"delay_max_ms":50},"cursor_every":{"batches":10,"ms":20}}`))
+		"retry":{"max_attempts":3,"delay_ms":0,"delay_max_ms":50},"cursor_every":{"batches":10,"ms":20}}`), factstr.DefaultLimits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,18 +63,18 @@ func TestARegistrationIsReadWhole(t *testing.T) {
 	if want := (factstr.CursorEvery{Batches: 10, Time: 20 * time.Millisecond}); got.Cursor != want {
 		t.Errorf("cursor_every is %+v, want %+v", got.Cursor, want)
 	}
-	if live, err := DecodeRegistration([]byte(`{"query":null,"durable":null}`)); err != nil || live.Durable != nil || live.Query.Filters != nil {
+	if live, err := DecodeRegistration([]byte(`{"query":null,"durable":null}`), factstr.DefaultLimits); err != nil || live.Durable != nil || live.Query.Filters != nil {
 		t.Errorf("got %+v, %v", live, err)
 	}
 }
 
 func TestOptionsAreReadWhole(t *testing.T) {
 	got, err := DecodeSQLiteOptions([]byte(`{"close_timeout_ms":0,"queue_timeout_ms":-1,"sequence_numbers":"string","payload_bytes_max":1,"batch_events_max":2,
-		"batch_bytes_max":3,"result_bytes_max":4,"busy_timeout_ms":5,"testing_max_page_count":6}`))
+		"batch_bytes_max":3,"predicate_bytes_max":7,"result_bytes_max":4,"busy_timeout_ms":5,"testing_max_page_count":6}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	limits := factstr.Limits{PayloadBytesMax: 1, BatchEventsMax: 2, BatchBytesMax: 3, ResultBytesMax: 4}
+	limits := factstr.Limits{PayloadBytesMax: 1, BatchEventsMax: 2, BatchBytesMax: 3, PredicateBytesMax: 7, ResultBytesMax: 4}
 	if got.Store.Limits != limits || !got.Codec.NumbersAsStrings || got.MaxPageCount != 6 {
 		t.Errorf("got %+v", got)
 	}
@@ -173,7 +174,7 @@ func FuzzDecoders(f *testing.F) {
 				}
 			}
 		}
-		query, err := DecodeQuery(request)
+		query, err := DecodeQuery(request, factstr.DefaultLimits)
 		fields(err)
 		if err == nil {
 			var want InteropEventQuery
@@ -186,7 +187,7 @@ func FuzzDecoders(f *testing.F) {
 				t.Fatalf("%q: the query is %s, want %s", request, got, expected)
 			}
 		}
-		_, err = DecodeRegistration(request)
+		_, err = DecodeRegistration(request, factstr.DefaultLimits)
 		fields(err)
 		_, err = DecodeSQLiteOptions(request)
 		fields(err)
@@ -207,5 +208,27 @@ func BenchmarkDecodeOneEvent(b *testing.B) {
 		if _, err := DecodeEvents(request, factstr.DefaultLimits); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func TestPredicatesBeyondTheLimitAreRefusedWithoutACopy(t *testing.T) {
+	text := `[` + strings.Repeat("1,", 1<<20) + `1]`
+	query := `{"min_sequence_number":1,"filters":[{"event_types":["a"]},{"payload_predicates":["x",` + text + `]}]}`
+	limits := factstr.Limits{PredicateBytesMax: len(text) + 2}
+	for name, decode := range map[string]func() error{
+		"query":              func() error { _, err := DecodeQuery([]byte(query), limits); return err },
+		"registration.query": func() error { _, err := DecodeRegistration([]byte(`{"query":`+query+`}`), limits); return err },
+	} {
+		err := decode()
+		if factstr.CodeOf(err) != factstr.CodeInvalidArgument || !strings.Contains(err.Error(), name+".filters") || !strings.Contains(err.Error(), fmt.Sprint(len(text)+3)) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	limits.PredicateBytesMax++
+	if _, err := DecodeQuery([]byte(query), limits); err != nil {
+		t.Error(err)
+	}
+	if _, err := DecodeRegistration([]byte(`{"query":`+query+`}`), limits); err != nil {
+		t.Error(err)
 	}
 }

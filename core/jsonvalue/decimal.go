@@ -1,5 +1,7 @@
 package jsonvalue
 
+import "hash/maphash"
+
 // smallDecimal is a number that fits in registers: coefficient times ten to the power of exponent. The coefficient is no multiple
 // of ten, and zero has the exponent 0, so equal numbers are equal structs.
 type smallDecimal struct {
@@ -83,4 +85,30 @@ func splitSmallExponent(text []byte) (int, bool) {
 		exponent = -exponent
 	}
 	return exponent, true
+}
+
+// hashedExponentMax bounds the exponents up to which NumberHash hashes a small decimal. Every spelling of such a number leads to one, others do not always.
+const hashedExponentMax = 5000
+
+// NumberHash answers a hash that all spellings of a number share.
+func NumberHash(seed maphash.Seed, text []byte) uint64 {
+	if d, ok := splitSmall(text); ok && d.isHashed() {
+		return maphash.Comparable(seed, d)
+	}
+	var room [64]byte
+	key := AppendNumberKey(room[:0], text)
+	if d, ok := splitSmall(key); ok {
+		// The exponent of a key is that of its first digit.
+		for rest := d.coefficient / 10; rest != 0; rest /= 10 {
+			d.exponent--
+		}
+		if d.isHashed() {
+			return maphash.Comparable(seed, d)
+		}
+	}
+	return maphash.Bytes(seed, key)
+}
+
+func (d smallDecimal) isHashed() bool {
+	return d.exponent <= hashedExponentMax && d.exponent >= -hashedExponentMax
 }

@@ -3,6 +3,7 @@ package jsonvalue
 import (
 	"bytes"
 	"encoding/json"
+	"hash/maphash"
 	"strconv"
 	"strings"
 	"testing"
@@ -190,7 +191,7 @@ func FuzzNumbers(f *testing.F) {
 		if back := CompareNumbers(y, x); back != -order {
 			t.Fatalf("%s against %s: %d and %d", a, b, order, back)
 		}
-		if same := bytes.Equal(AppendNumberKey(nil, x), AppendNumberKey(nil, y)); same != (order == 0) || same != EqualNumbers(x, y) {
+		if same := bytes.Equal(AppendNumberKey(nil, x), AppendNumberKey(nil, y)); same != (order == 0) || same != EqualNumbers(x, y) || same != (NumberHash(hashSeed, x) == NumberHash(hashSeed, y)) {
 			t.Fatalf("%s against %s: order %d, same key %v", a, b, order, same)
 		}
 		v, errA := strconv.ParseFloat(string(Trim(x)), 64)
@@ -200,3 +201,5 @@ func FuzzNumbers(f *testing.F) {
 		}
 	})
 }
+
+var hashSeed = maphash.MakeSeed()

@@ -1,6 +1,7 @@
 package jsonvalue
 
 import (
+	"hash/maphash"
 	"math/big"
 	"math/rand/v2"
 	"strconv"
@@ -110,6 +111,22 @@ func TestTheRangeIsThatOfAFloat64(t *testing.T) {
 		value, err := strconv.ParseFloat(text, 64)
 		if got, want := Check([]byte(text), 0) == nil, err == nil && value != 0; got != want {
 			t.Fatalf("Check(%s): %v", text, got)
+		}
+	}
+}
+
+func TestNumbersHashAlikeExactlyWhenTheyAreEqual(t *testing.T) { // G14
+	seed := maphash.MakeSeed()
+	texts := []string{"0", "-0", "0.000", "0e5", "0e99999999999999999999", "1", "1.0", "1e0", "10e-1", "1e00000", "0.1e1", "-1", "-1.0", "100", "1e2", "1E+2", "1e000000000000000002",
+		"123456789012345678", "123456789012345678.0", "1234567890123456780e-1", "123456789012345678e0", "1234567890123456789", "1234567890123456789.00", "12345678901234567890e-1",
+		"9007199254740993", "9007199254740992", "1e4999", "1e5000", "10e4999", "0.1e5001", "1e5001", "10e5000", "1e5017", "123456789012345678e4983", "1.23456789012345678e5000",
+		"1e9999", "10e9998", "1e99999", "1e100000", "10e99999", "1" + strings.Repeat("0", 5000), "1" + strings.Repeat("0", 5001), "0." + strings.Repeat("0", 4999) + "1", "1e-5000",
+		"0." + strings.Repeat("0", 5000) + "1", "1e-5001", "1e-99999", "1e-100000", "0.1e-99999", "1e99999999999999999999", "10e99999999999999999998", "1e-99999999999999999999"}
+	for _, a := range texts {
+		for _, b := range texts {
+			if equal, alike := EqualNumbers([]byte(a), []byte(b)), NumberHash(seed, []byte(a)) == NumberHash(seed, []byte(b)); equal != alike {
+				t.Errorf("%.30s and %.30s: equal %v, hashed alike %v", a, b, equal, alike)
+			}
 		}
 	}
 }

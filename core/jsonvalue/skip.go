@@ -161,8 +161,10 @@ func SkipKey(text []byte, i int) (key []byte, escaped bool, value int) {
 
 // NextItem takes the index at which a member's value or an element starts, and answers where the next member or element starts,
 // or the closing bracket stands.
-func NextItem(text []byte, i int) int {
-	i = SkipValue(text, i)
+func NextItem(text []byte, i int) int { return AfterItem(text, SkipValue(text, i)) }
+
+// AfterItem is NextItem for who knows already where the value ends.
+func AfterItem(text []byte, i int) int {
 	if i < len(text) && text[i] <= ' ' {
 		i = SkipSpace(text, i)
 	}

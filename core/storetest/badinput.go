@@ -75,7 +75,7 @@ var badInputTests = tests{
 		wantStillWorks(t, store, 10_002)
 	}},
 	{"limits are options and their errors name them", func(t *testing.T, log Log) {
-		store := openWith(t, log, factstr.Options{Limits: factstr.Limits{PayloadBytesMax: 10, BatchEventsMax: 2, BatchBytesMax: 15}}, nil)
+		store := openWith(t, log, factstr.Options{Limits: factstr.Limits{PayloadBytesMax: 10, BatchEventsMax: 2, BatchBytesMax: 15, PredicateBytesMax: 14}}, nil)
 		for want, events := range map[string][]factstr.NewEvent{
 			"limit is 10 bytes": {event("", `"123456789"`)}, "limit of 2 events": batch("", "", ""), "limit of 15 bytes": {event("", `"12345678"`), event("12", `1234`)},
 		} {
@@ -85,6 +85,12 @@ var badInputTests = tests{
 		}
 		mustAppend(t, store, event("", `"12345678"`), event("1", `1234`))
 		wantHead(t, store, 2)
+		if _, err := store.Query(t.Context(), payloadQuery(`1234`, `"12345678"`)); err != nil {
+			t.Fatal(err)
+		}
+		_, err := store.Query(t.Context(), payloadQuery(`1234`, `"12345678"`, "1"))
+		wantCode(t, err, factstr.CodeInvalidArgument)
+		wantMentions(t, err, "limit of 14 bytes")
 	}},
 	{"bad queries are refused and named, in reads, contexts and streams", func(t *testing.T, log Log) {
 		store := open(t, log)
@@ -116,6 +122,8 @@ var badInputTests = tests{
 		refuse("too many filters", factstr.EventQuery{Filters: make([]factstr.EventFilter, factstr.FiltersMax+1)}, "filters", "1000")
 		refuse("too many types", factstr.OfTypes(make([]string, factstr.TypesMax)...).Or(factstr.EventFilter{EventTypes: []string{"a"}}), "event_types", "10000")
 		refuse("too many predicates", payloadQuery(slices.Repeat([]string{`1`}, factstr.PredicatesMax+1)...), "payload_predicates", "10000")
+		large := `"` + strings.Repeat("x", 8<<20-2) + `"`
+		refuse("predicates too large", payloadQuery(large, large, `1`), "payload_predicates", "16777217", "16777216", "predicate_bytes_max")
 		refuse("a cursor too high", factstr.AllEvents().After(1<<63), "min_sequence_number")
 		if cursor := cursorOf(t, store, "model", factstr.AllEvents()); cursor != 0 {
 			t.Fatalf("a refused registration left a cursor at %d", cursor)

@@ -44,7 +44,7 @@ func (s onStore) AppendIf(events, query []byte, expected *uint64) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
-	contextQuery, err := interop.DecodeQuery(query)
+	contextQuery, err := interop.DecodeQuery(query, factstr.DefaultLimits)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (s onStore) AppendIf(events, query []byte, expected *uint64) ([]byte, error
 }
 
 func (s onStore) Query(query []byte) ([]byte, error) {
-	decoded, err := interop.DecodeQuery(query)
+	decoded, err := interop.DecodeQuery(query, factstr.DefaultLimits)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func (s onStore) Query(query []byte) ([]byte, error) {
 }
 
 func (s onStore) OpenStream(registration []byte, handle func([]byte) error, ended func(error)) (unsubscribe func(), err error) {
-	asked, err := interop.DecodeRegistration(registration)
+	asked, err := interop.DecodeRegistration(registration, factstr.DefaultLimits)
 	if err != nil {
 		return nil, err
 	}

@@ -154,6 +154,7 @@ const storeOptionNames = {
   payloadBytesMax: 'payload_bytes_max',
   batchEventsMax: 'batch_events_max',
   batchBytesMax: 'batch_bytes_max',
+  predicateBytesMax: 'predicate_bytes_max',
   resultBytesMax: 'result_bytes_max',
   rawPayloads: OURS,
 };

@@ -194,6 +194,8 @@ export interface StoreOptions {
   batchEventsMax?: number | undefined;
   /** Default 64 MiB. */
   batchBytesMax?: number | undefined;
+  /** Of all payload predicates of a query together. Default 16 MiB. */
+  predicateBytesMax?: number | undefined;
   /** Default 256 MiB. */
   resultBytesMax?: number | undefined;
   /** Gives payloads as their JSON text, for numbers that neither Number nor BigInt can hold, and for parsers of your own. Default false. */

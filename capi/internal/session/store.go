@@ -48,6 +48,9 @@ func (p *Process) Add(core *factstr.Store, options interop.StoreOptions) *Store 
 	if s.limits.BatchEventsMax == 0 {
 		s.limits.BatchEventsMax = factstr.DefaultLimits.BatchEventsMax
 	}
+	if s.limits.PredicateBytesMax == 0 {
+		s.limits.PredicateBytesMax = factstr.DefaultLimits.PredicateBytesMax
+	}
 	if s.closeTimeout == 0 {
 		s.closeTimeout = 5 * time.Second
 	}
@@ -106,24 +109,24 @@ func (s *Store) decodeAppendIf(events, query []byte) ([]factstr.NewEvent, factst
 	if query == nil {
 		return nil, factstr.EventQuery{}, factstr.NewError(factstr.CodeInvalidArgument, "query is NULL; pass {} to make all events the context")
 	}
-	contextQuery, err := interop.DecodeQuery(query)
+	contextQuery, err := interop.DecodeQuery(query, s.limits)
 	return batch, contextQuery, err
 }
 
 // Query reads facts; a nil query asks for all of them.
 func (s *Store) Query(query []byte) Answer {
-	decoded, err := decodeQuery(query)
+	decoded, err := s.decodeQuery(query)
 	if err != nil {
 		return s.failed(err)
 	}
 	return s.read(context.Background(), decoded)
 }
 
-func decodeQuery(query []byte) (factstr.EventQuery, error) {
+func (s *Store) decodeQuery(query []byte) (factstr.EventQuery, error) {
 	if query == nil {
 		return factstr.AllEvents(), nil
 	}
-	return interop.DecodeQuery(query)
+	return interop.DecodeQuery(query, s.limits)
 }
 
 func (s *Store) read(ctx context.Context, query factstr.EventQuery) Answer {

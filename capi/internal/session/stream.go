@@ -55,7 +55,7 @@ type Stream struct {
 
 // OpenStream registers a stream. The caller calls Opened when it has handed the handle on.
 func (s *Store) OpenStream(registration []byte, callbacks Callbacks) (*Stream, error) {
-	decoded, err := interop.DecodeRegistration(registration)
+	decoded, err := interop.DecodeRegistration(registration, s.limits)
 	if err != nil {
 		return nil, err
 	}

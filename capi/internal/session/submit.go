@@ -82,7 +82,7 @@ func (s *Store) SubmitAppendIf(events, query []byte, expected *uint64, target Ta
 
 // SubmitQuery is Query that returns at once.
 func (s *Store) SubmitQuery(query []byte, target Target) (request uint64, err error) {
-	decoded, err := decodeQuery(query)
+	decoded, err := s.decodeQuery(query)
 	if err != nil {
 		return 0, err
 	}

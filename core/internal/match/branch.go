@@ -2,101 +2,60 @@ package match
 
 import "github.com/factstr/factstr-go/core/jsonvalue"
 
-// branch is a path in payloads at which predicates were filed, or which leads to such.
+// branch is a path in payloads at which patterns were filed, or which leads to such.
 type branch struct {
-	keys     keySet
-	fields   []*branch // by the index of their key
-	elements *branch   // of any element, if the value is an array
-
-	// Under each scalar the last predicate filed is found; Any.next leads to the others.
-	holdsScalars bool
-	strings      map[string]int32 // by unescaped text
-	numbers      map[string]int32 // by jsonvalue.AppendNumberKey
-	literals     [3]int32         // null, true, false
+	id       uint32
+	holds    uint8    // the kinds of the leaves that patterns were filed under here, a bit for each
+	members  *members // nil if no path leads into an object
+	elements *branch  // of any element, if the value is an array
 }
 
-// none ends a list of predicates.
-const none = -1
-
-func newBranch() *branch { return &branch{literals: [3]int32{none, none, none}} }
-
-// lookUp answers the first of the predicates that are filed under the scalar at text[i], or none.
-func (b *branch) lookUp(text []byte, i int) int32 {
-	var room [64]byte
-	table, key := b.numbers, []byte(nil)
-	switch c := text[i]; c {
-	case 'n', 't', 'f':
-		return b.literals[literal(c)]
-	case '"':
-		end, escaped := jsonvalue.SkipString(text, i+1)
-		if table, key = b.strings, text[i+1:end]; escaped {
-			key = jsonvalue.AppendUnescaped(room[:0], key)
-		}
-	default:
-		if len(table) == 0 {
-			return none
-		}
-		key = jsonvalue.AppendNumberKey(room[:0], text[i:jsonvalue.SkipValue(text, i)])
-	}
-	if first, found := table[string(key)]; found {
-		return first
-	}
-	return none
+// members are the branches that lead on from an object.
+type members struct {
+	keys   keySet
+	fields []*branch // by the index of their key
 }
 
-func literal(c byte) int {
-	switch c {
-	case 'n':
-		return 0
-	case 't':
-		return 1
-	}
-	return 2
+// step leads into the member of a key, or into any element of an array.
+type step struct {
+	key     string
+	element bool
 }
 
 // grow answers the branch that the steps lead to, which it makes if needed.
-func (b *branch) grow(steps []step) *branch {
+func (x *index) grow(steps []step) *branch {
+	b := &x.root
 	for _, s := range steps {
 		if s.element {
 			if b.elements == nil {
-				b.elements = newBranch()
+				b.elements = x.newBranch()
 			}
 			b = b.elements
 			continue
 		}
-		at := b.keys.indexOf(s.key)
-		if at < 0 {
-			at = len(b.fields)
-			b.keys.add(s.key)
-			b.fields = append(b.fields, newBranch())
+		if b.members == nil {
+			b.members = new(members)
 		}
-		b = b.fields[at]
+		m := b.members
+		at := m.keys.indexOf(s.key)
+		if at < 0 {
+			at = len(m.fields)
+			m.keys.add(s.key)
+			m.fields = append(m.fields, x.newBranch())
+		}
+		b = m.fields[at]
 	}
 	return b
 }
 
-// insert files a predicate and answers the one that was filed under the same scalar before, or none.
-func (b *branch) insert(scalar *pattern, at int32) (next int32) {
-	b.holdsScalars = true
-	switch scalar.kind {
-	case jsonvalue.KindString:
-		return insertInto(&b.strings, scalar.text, at)
-	case jsonvalue.KindNumber:
-		return insertInto(&b.numbers, string(jsonvalue.AppendNumberKey(nil, scalar.number)), at)
-	}
-	first := &b.literals[literal(scalar.text[0])]
-	next, *first = *first, at
-	return next
+func (x *index) newBranch() *branch {
+	x.branches++
+	return &branch{id: x.branches}
 }
 
-func insertInto(table *map[string]int32, key string, at int32) (next int32) {
-	if *table == nil {
-		*table = make(map[string]int32)
-	}
-	next, found := (*table)[key]
-	if !found {
-		next = none
-	}
-	(*table)[key] = at
-	return next
+// leafHash mixes where a leaf stands, what it is and its value. A collision makes a candidate that does not match, no more.
+func leafHash(place uint64, kind jsonvalue.KindOf, value uint64) uint64 {
+	const prime = 0x9e3779b97f4a7c15
+	h := (value ^ (place*prime + uint64(kind))) * prime
+	return h ^ h>>29
 }

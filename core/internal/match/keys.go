@@ -12,9 +12,9 @@ type keySet struct {
 	// lengths has a bit for the length, modulo 64, of each key. It tells most other keys apart.
 	lengths uint64
 	// byKey is used once there are many.
-	byKey map[string]int
+	byKey map[string]int32
 	// needles find the keys in a stretch of payload; prepared only where that is cheaper than walking it.
-	needles []needle
+	needles *[searchedKeys]needle
 }
 
 const (
@@ -31,11 +31,11 @@ func (k *keySet) add(key string) {
 	k.lengths |= 1 << (len(key) & 63)
 	k.keys = append(k.keys, key)
 	if k.byKey != nil {
-		k.byKey[key] = len(k.keys) - 1
+		k.byKey[key] = int32(len(k.keys) - 1)
 	} else if len(k.keys) >= manyKeys {
-		k.byKey = make(map[string]int)
+		k.byKey = make(map[string]int32)
 		for at, key := range k.keys {
-			k.byKey[key] = at
+			k.byKey[key] = int32(at)
 		}
 	}
 }
@@ -52,7 +52,7 @@ func (k *keySet) find(key []byte, escaped bool) int {
 func (k *keySet) indexOf(key string) int {
 	if k.byKey != nil {
 		if at, found := k.byKey[key]; found {
-			return at
+			return int(at)
 		}
 		return -1
 	}
@@ -66,7 +66,7 @@ func (k *keySet) search(key []byte, escaped bool) int {
 	}
 	if k.byKey != nil {
 		if at, found := k.byKey[string(key)]; found {
-			return at
+			return int(at)
 		}
 		return -1
 	}
@@ -83,10 +83,8 @@ func (k *keySet) prepareSearch() {
 	if len(k.keys) > searchedKeys {
 		return
 	}
+	k.needles = new([searchedKeys]needle)
 	for at, key := range k.keys {
-		if k.needles == nil {
-			k.needles = make([]needle, len(k.keys))
-		}
 		k.needles[at] = newNeedle(key)
 	}
 }
@@ -96,7 +94,7 @@ func (k *keySet) absentFrom(text []byte) bool {
 	if k.needles == nil {
 		return false
 	}
-	for at := range k.needles {
+	for at := range k.keys {
 		if !k.needles[at].absentFrom(text) {
 			return false
 		}

@@ -7,22 +7,30 @@ import (
 // Match reports whether the stored text satisfies the predicate. It recurses only as deep as the predicate is nested. For text
 // that is not JSON the answer means nothing.
 func (p *Predicate) Match(payload []byte) bool {
+	return p.MatchWithin(payload, &Work{left: Unlimited})
+}
+
+// MatchWithin is Match for as long as the work may go on.
+func (p *Predicate) MatchWithin(payload []byte, work *Work) bool {
+	if !work.Spend(len(payload) / 8) {
+		return false
+	}
 	if p.needle.absentFrom(payload) && !hasEscapes(payload) {
 		return false
 	}
-	return p.root.matches(payload, jsonvalue.SkipSpace(payload, 0))
+	return p.root.matches(payload, jsonvalue.SkipSpace(payload, 0), work)
 }
 
 // matches looks at the value that starts at text[i].
-func (p *pattern) matches(text []byte, i int) bool {
+func (p *pattern) matches(text []byte, i int, work *Work) bool {
 	if i >= len(text) {
 		return false
 	}
 	switch p.kind {
 	case jsonvalue.KindObject:
-		return text[i] == '{' && p.matchesObject(text, i)
+		return text[i] == '{' && (p.inner == nil || p.inner.matchesObject(text, i, work))
 	case jsonvalue.KindArray:
-		return text[i] == '[' && p.matchesArray(text, i)
+		return text[i] == '[' && (p.inner == nil || p.inner.matchesArray(text, i, work))
 	case jsonvalue.KindString:
 		return text[i] == '"' && p.matchesString(text, i+1)
 	case jsonvalue.KindNumber:
@@ -50,28 +58,35 @@ func (p *pattern) matchesNumber(text []byte) bool {
 	if jsonvalue.Kind(text) != jsonvalue.KindNumber {
 		return false
 	}
-	return jsonvalue.EqualNumbers(text, p.number)
+	return jsonvalue.EqualNumbers(text, p.bytes())
 }
 
 // matchesObject walks the object before it compares anything, since a later member may replace an earlier one. The walk ends
 // early only where no wanted key occurs again.
-func (p *pattern) matchesObject(text []byte, i int) bool {
+func (c *container) matchesObject(text []byte, i int, work *Work) bool {
 	var few [manyKeys]int
 	starts := few[:]
-	if len(p.fields) > len(few) {
-		starts = make([]int, len(p.fields))
+	if len(c.values) > len(few) {
+		// Making room for many keys costs more than a walk through a small object.
+		if len(c.values) > countedKeys {
+			if end, enough := countMembers(text, i, len(c.values)); !work.Spend(end-i) || !enough {
+				return false
+			}
+		}
+		starts = make([]int, len(c.values))
 	}
-	missing, tries := len(p.fields), searchTries
+	began, keys := i, c.keys
+	missing, tries := len(c.values), searchTries
 	i = jsonvalue.FirstItem(text, i)
 	for i < len(text) && text[i] == '"' {
 		key, escaped, value := jsonvalue.SkipKey(text, i)
-		if at := p.keys.find(key, escaped); at >= 0 {
+		if at := keys.find(key, escaped); at >= 0 {
 			if starts[at] == 0 {
 				missing--
 			}
 			starts[at] = value
 			if missing == 0 && tries > 0 {
-				if p.keys.absentFrom(text[value:]) {
+				if keys.absentFrom(text[value:]) {
 					break
 				}
 				tries--
@@ -79,34 +94,49 @@ func (p *pattern) matchesObject(text []byte, i int) bool {
 		}
 		i = jsonvalue.NextItem(text, value)
 	}
-	if missing > 0 {
+	if !work.Spend(i-began+16*len(c.values)) || missing > 0 {
 		return false
 	}
-	for at := range p.fields {
-		if !p.fields[at].matches(text, starts[at]) {
+	for at := range c.values {
+		if !c.values[at].matches(text, starts[at], work) {
 			return false
 		}
 	}
 	return true
 }
 
-// matchesArray walks the payload's array once for each 64 elements of the predicate.
-func (p *pattern) matchesArray(text []byte, i int) bool {
-	first := jsonvalue.FirstItem(text, i)
-	for from := 0; from < len(p.elements); from += 64 {
-		wanted := p.elements[from:min(from+64, len(p.elements))]
-		pending := ^uint64(0) >> (64 - len(wanted))
-		for i = first; pending != 0; {
-			if i >= len(text) || text[i] == ']' {
-				return false
-			}
-			for at := range wanted {
-				if pending&(1<<at) != 0 && wanted[at].matches(text, i) {
-					pending &^= 1 << at
-				}
-			}
-			i = jsonvalue.NextItem(text, i)
+// countedKeys is the number of wanted keys above which a payload's members are counted first.
+const countedKeys = 128
+
+// countMembers reports whether the object at text[i] has so many members, and where it knew.
+func countMembers(text []byte, i, wanted int) (end int, enough bool) {
+	for i = jsonvalue.FirstItem(text, i); i < len(text) && text[i] == '"' && wanted > 0; wanted-- {
+		_, _, value := jsonvalue.SkipKey(text, i)
+		i = jsonvalue.NextItem(text, value)
+	}
+	return i, wanted <= 0
+}
+
+// matchesArray walks the payload's array once, and looks at each element for all of the predicate's that are still missing.
+func (c *container) matchesArray(text []byte, i int, work *Work) bool {
+	if c.index != nil {
+		return c.index.matchesAll(c.values, text, i, work)
+	}
+	pending := uint64(1)<<len(c.values) - 1
+	for i = jsonvalue.FirstItem(text, i); pending != 0; {
+		if i >= len(text) || text[i] == ']' {
+			return false
 		}
+		for at := range c.values {
+			if pending&(1<<at) != 0 && c.values[at].matches(text, i, work) {
+				pending &^= 1 << at
+			}
+		}
+		next := jsonvalue.NextItem(text, i)
+		if !work.Spend(next - i + 4*len(c.values)) {
+			return false
+		}
+		i = next
 	}
 	return true
 }

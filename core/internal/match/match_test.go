@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
 func TestCompileRefusesWhatIsNoJSON(t *testing.T) {
@@ -165,7 +167,7 @@ func TestEachPredicateIsFiledUnderItsRarestScalar(t *testing.T) {
 		predicates = append(predicates, fmt.Sprintf(`{"type":"t%d","hash":"h%d","open":true}`, i%3, i))
 	}
 	a := mustCompileAny(t, predicates...)
-	if keys := a.root.keys.keys; len(keys) != 1 || keys[0] != "hash" || len(a.root.fields[0].strings) != 20 {
+	if keys := a.index.root.members.keys.keys; len(keys) != 1 || keys[0] != "hash" || a.index.root.members.fields[0].holds != 1<<jsonvalue.KindString {
 		t.Errorf("filed under %v", keys)
 	}
 }

@@ -72,14 +72,14 @@ func (p *pattern) longestString() (longest string, found bool) {
 	if p.kind == jsonvalue.KindString {
 		consider(p.text)
 	}
-	for i := range p.fields {
-		consider(p.keys.keys[i])
-		if s, ok := p.fields[i].longestString(); ok {
-			consider(s)
-		}
+	if p.inner == nil {
+		return longest, found
 	}
-	for i := range p.elements {
-		if s, ok := p.elements[i].longestString(); ok {
+	for i := range p.inner.values {
+		if keys := p.inner.keys; keys != nil {
+			consider(keys.keys[i])
+		}
+		if s, ok := p.inner.values[i].longestString(); ok {
 			consider(s)
 		}
 	}

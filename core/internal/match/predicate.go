@@ -4,17 +4,25 @@
 // A predicate is a recursive subset: scalars are equal, an object's members are all present and match, every array element is
 // contained somewhere in the payload's array by the same rule. Numbers compare by exact decimal value, strings by code point,
 // and of equal keys the last counts, on both sides. The payload is read as text and never decoded.
+//
+// A compiled predicate takes a small multiple of its text, see pattern, and matching costs about its text and the payload's
+// together, see index; where nothing bounds it, Work does.
 package match
 
 import (
 	"fmt"
+	"hash/maphash"
 	"strings"
+	"unsafe"
 
 	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
 // nestingLimit bounds the recursion of Compile and Match. Checked predicates are at most 127 deep.
 const nestingLimit = 200
+
+// manyElements is the number of an array's elements, at most 63, above which an index finds which of them a payload's element may match. Tests change it.
+var manyElements = 16
 
 // Predicate is a compiled predicate. It is immutable and safe for concurrent use.
 type Predicate struct {
@@ -23,43 +31,47 @@ type Predicate struct {
 	needle needle
 }
 
-// pattern is one value of a predicate.
+// pattern is one value of a predicate. There is one for each value of the text, so its size is what predicates cost.
 type pattern struct {
 	kind jsonvalue.KindOf
-	// text is the unescaped string, or the text of another scalar.
-	text string
 	// plain says that text stands in any payload exactly as it is, unless that spells it with needless escapes.
 	plain bool
-	// number is text again, as bytes, if the value is a number.
-	number []byte
-	// keys are those of an object, each once, and fields the values in the same order.
-	keys   keySet
-	fields []pattern
-	// elements are the elements of an array.
-	elements []pattern
+	// text is the unescaped string, or the text of another value, both parts of one copy of the predicate where that can be.
+	text string
+	// inner is what an object or array holds; nil for an empty one.
+	inner *container
+}
+
+// container is what an object or array holds.
+type container struct {
+	keys   *keySet   // of an object, each once
+	values []pattern // of an object in the order of keys, or the elements of an array, each once
+	index  *index    // of many elements
 }
 
 // Compile prepares a predicate from checked JSON text. It refuses text that is no JSON value, or is nested deeper than 200
 // levels; what it answers keeps no reference to the text.
 func Compile(predicate []byte) (*Predicate, error) {
 	p := new(Predicate)
-	if err := p.compile(predicate); err != nil {
+	if err := p.root.compile(predicate); err != nil {
 		return nil, err
 	}
 	p.prepareSearch()
 	return p, nil
 }
 
-func (p *Predicate) compile(predicate []byte) error {
+func (p *pattern) compile(predicate []byte) error {
 	if !jsonvalue.Valid(predicate) {
 		return fmt.Errorf("the predicate is not JSON")
 	}
 	c := compiler{text: jsonvalue.Trim(predicate)}
 	c.source = string(c.text)
-	if err := c.value(&p.root, 0, 0); err != nil {
+	if _, err := c.value(p, 0, 0); err != nil {
 		return err
 	}
-	p.root.keys.prepareSearch()
+	if p.inner != nil && p.inner.keys != nil {
+		p.inner.keys.prepareSearch()
+	}
 	return nil
 }
 
@@ -76,56 +88,98 @@ type compiler struct {
 	source string
 }
 
-// value reads the value at text[i] into p.
-func (c *compiler) value(p *pattern, i, depth int) error {
-	end := jsonvalue.SkipValue(c.text, i)
-	p.kind = jsonvalue.Kind(c.text[i:end])
-	switch p.kind {
+// value reads the value at text[i] into p, and answers where it ends. Each byte is read once, however deep it is nested.
+func (c *compiler) value(p *pattern, i, depth int) (end int, err error) {
+	switch p.kind = jsonvalue.Kind(c.text[i:]); p.kind {
 	case jsonvalue.KindObject, jsonvalue.KindArray:
 		if depth == nestingLimit {
-			return fmt.Errorf("the predicate is nested deeper than %d levels", nestingLimit)
+			return i, fmt.Errorf("the predicate is nested deeper than %d levels", nestingLimit)
 		}
-	}
-	switch p.kind {
-	case jsonvalue.KindObject:
-		return c.fields(p, i, depth+1)
-	case jsonvalue.KindArray:
-		for i = jsonvalue.FirstItem(c.text, i); c.text[i] != ']'; i = jsonvalue.NextItem(c.text, i) {
-			p.elements = append(p.elements, pattern{})
-			if err := c.value(&p.elements[len(p.elements)-1], i, depth+1); err != nil {
-				return err
-			}
+		if p.kind == jsonvalue.KindObject {
+			end, err = c.fields(p, i, depth+1)
+		} else {
+			end, err = c.elements(p, i, depth+1)
 		}
+		p.text = c.source[i:end]
+		return end, err
 	case jsonvalue.KindString:
-		_, escaped := jsonvalue.SkipString(c.text, i+1)
-		p.text = c.unescaped(i+1, end-1, escaped)
+		quote, escaped := jsonvalue.SkipString(c.text, i+1)
+		p.text = c.unescaped(i+1, quote, escaped)
 		p.plain = !escaped || strings.IndexByte(p.text, '"') < 0 && strings.IndexByte(p.text, '\\') < 0
-	case jsonvalue.KindNumber:
-		p.text = c.source[i:end]
-		p.number = []byte(p.text)
-	default:
-		p.text = c.source[i:end]
+		return quote + 1, nil
 	}
-	return nil
+	end = jsonvalue.SkipValue(c.text, i)
+	p.text = c.source[i:end]
+	return end, nil
 }
 
-func (c *compiler) fields(p *pattern, i, depth int) error {
-	for i = jsonvalue.FirstItem(c.text, i); c.text[i] != '}'; {
+func (c *compiler) fields(p *pattern, i, depth int) (end int, err error) {
+	i = jsonvalue.FirstItem(c.text, i)
+	if c.text[i] == '}' {
+		return i + 1, nil
+	}
+	in := &struct {
+		container
+		keys keySet
+	}{}
+	in.container.keys = &in.keys
+	for c.text[i] != '}' {
 		inner, escaped, start := jsonvalue.SkipKey(c.text, i)
 		key := c.unescaped(i+1, i+1+len(inner), escaped)
-		at := p.keys.indexOf(key)
+		at := in.keys.indexOf(key)
 		if at < 0 {
-			at = len(p.fields)
-			p.keys.add(key)
-			p.fields = append(p.fields, pattern{})
+			at = len(in.values)
+			in.keys.add(key)
+			in.values = append(in.values, pattern{})
 		}
-		p.fields[at] = pattern{}
-		if err := c.value(&p.fields[at], start, depth); err != nil {
-			return err
+		in.values[at] = pattern{}
+		if i, err = c.value(&in.values[at], start, depth); err != nil {
+			return i, err
 		}
-		i = jsonvalue.NextItem(c.text, start)
+		i = jsonvalue.AfterItem(c.text, i)
 	}
-	return nil
+	p.inner = &in.container
+	return i + 1, nil
+}
+
+// elements keeps equal elements once, since one element of a payload satisfies them all. Scalars are equal by value, others if
+// they are spelled alike.
+func (c *compiler) elements(p *pattern, i, depth int) (end int, err error) {
+	i = jsonvalue.FirstItem(c.text, i)
+	if c.text[i] == ']' {
+		return i + 1, nil
+	}
+	in := &container{}
+	var known map[uint64]int32 // an element of each hash, once there are many
+	for c.text[i] != ']' {
+		last := len(in.values)
+		in.values = append(in.values, pattern{})
+		if i, err = c.value(&in.values[last], i, depth); err != nil {
+			return i, err
+		}
+		i = jsonvalue.AfterItem(c.text, i)
+		if last < manyElements {
+			continue
+		}
+		if known == nil {
+			known = make(map[uint64]int32)
+			for at := range in.values[:last] {
+				known[in.values[at].hash()] = int32(at)
+			}
+		}
+		hash := in.values[last].hash()
+		if at, found := known[hash]; !found {
+			known[hash] = int32(last)
+		} else if in.values[at].equal(&in.values[last]) {
+			in.values[last] = pattern{}
+			in.values = in.values[:last]
+		}
+	}
+	if len(in.values) > manyElements {
+		in.index = newIndex(in.values)
+	}
+	p.inner = in
+	return i + 1, nil
 }
 
 func (c *compiler) unescaped(start, end int, escaped bool) string {
@@ -134,3 +188,24 @@ func (c *compiler) unescaped(start, end int, escaped bool) string {
 	}
 	return string(jsonvalue.AppendUnescaped(nil, c.text[start:end]))
 }
+
+// seed is of all hashes: nobody outside can tell which values share one.
+var seed = maphash.MakeSeed()
+
+func (p *pattern) hash() uint64 {
+	if p.kind == jsonvalue.KindNumber {
+		return jsonvalue.NumberHash(seed, p.bytes())
+	}
+	return maphash.String(seed, p.text) + uint64(p.kind)
+}
+
+// equal reports whether two patterns certainly match the same values.
+func (p *pattern) equal(q *pattern) bool {
+	if p.kind == jsonvalue.KindNumber && q.kind == jsonvalue.KindNumber {
+		return jsonvalue.EqualNumbers(p.bytes(), q.bytes())
+	}
+	return p.kind == q.kind && p.text == q.text
+}
+
+// bytes is text for those who read bytes.
+func (p *pattern) bytes() []byte { return unsafe.Slice(unsafe.StringData(p.text), len(p.text)) }

@@ -71,6 +71,9 @@ func TestRandomPredicatesAgreeWithTheReference(t *testing.T) { // G12 G13 G14
 			if got := mustCompile(t, predicate).Match([]byte(payload)); got != want {
 				t.Fatalf("predicate %s payload %s: %v", predicate, payload, got)
 			}
+			if got := indexed(t, predicate).Match([]byte(payload)); got != want {
+				t.Fatalf("predicate %s, indexed, payload %s: %v", predicate, payload, got)
+			}
 		}
 		if got := mustCompileAny(t, predicates...).Match([]byte(payload)); got != anyOf {
 			t.Fatalf("predicates %s payload %s: %v", strings.Join(predicates, " | "), payload, got)
@@ -85,6 +88,15 @@ func TestRandomPredicatesAgreeWithTheReference(t *testing.T) { // G12 G13 G14
 	if matched < rounds/20 {
 		t.Errorf("only %d matches: the comparison shows little", matched)
 	}
+}
+
+// indexed compiles a predicate with an index for each array, however short.
+func indexed(t testing.TB, predicate string) *Predicate {
+	t.Helper()
+	usual := manyElements
+	defer func() { manyElements = usual }()
+	manyElements = 0
+	return mustCompile(t, predicate)
 }
 
 func TestDamagedPayloadsNeitherPanicNorLoop(t *testing.T) {
@@ -104,6 +116,7 @@ func TestDamagedPayloadsNeitherPanicNorLoop(t *testing.T) {
 			}
 		}
 		mustCompile(t, a.value(2)).Match(payload)
+		indexed(t, a.value(2)).Match(payload)
 		mustCompileAny(t, a.value(2), a.value(2), a.value(1)).Match(payload)
 	}
 }
@@ -120,6 +133,9 @@ func FuzzMatch(f *testing.F) {
 			return
 		}
 		matched := p.Match(payload)
+		if found := indexed(t, string(first)).Match(payload); found != matched && jsonvalue.Valid(payload) {
+			t.Fatalf("%s in %s, indexed: %v", first, payload, found)
+		}
 		q, err := Compile(second)
 		if err != nil {
 			return

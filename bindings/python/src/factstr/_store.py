@@ -51,6 +51,7 @@ class StoreOptions(TypedDict, total=False):
     close_timeout_ms    how long close() waits for running handlers at most; 5000, negative: without limit
     queue_timeout_ms    how long an append waits for room in a full queue before it raises Busy; 5000
     payload_bytes_max, batch_events_max, batch_bytes_max, result_bytes_max    limits; 16 MiB, 10000, 64 MiB, 256 MiB
+    predicate_bytes_max limits all payload predicates of a query together; 16 MiB
     """
 
     close_timeout_ms: int
@@ -58,6 +59,7 @@ class StoreOptions(TypedDict, total=False):
     payload_bytes_max: int
     batch_events_max: int
     batch_bytes_max: int
+    predicate_bytes_max: int
     result_bytes_max: int
 
 

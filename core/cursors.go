@@ -20,7 +20,6 @@ type cursors struct {
 	timer *time.Timer          // runs while something is dirty
 	due   time.Time            // when the timer fires
 
-	panics  panics
 	trouble Trouble
 }
 
@@ -62,7 +61,7 @@ func (c *cursors) flushAll() {
 	defer func() {
 		// A panicking backend must not take the process down from a timer; the cursor stays where it is until the next try, which repeats deliveries.
 		if reason := recover(); reason != nil {
-			c.panics.recovered(c.store.tells, "the writing of cursors", reason)
+			c.store.tells.Recovered("the writing of cursors", reason)
 		}
 		if !written && c.store.context.Err() == nil {
 			c.mu.Lock()

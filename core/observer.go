@@ -58,6 +58,13 @@ type Observer struct {
 	waiting []slog.Record
 	dropped int
 	idle    chan struct{} // closed when everything was told; nil while nothing is being told
+	panics  map[string]toldPanic
+}
+
+// toldPanic is the last one of a task.
+type toldPanic struct {
+	reason string
+	at     time.Time
 }
 
 const recordsWaitingMax = 1024 // beyond it records are dropped, counted and told
@@ -76,10 +83,28 @@ func (o *Observer) Tell(event LogEvent, message string, attributes ...any) {
 	o.tell(event, message, attributes)
 }
 
-// Recovered logs a panic that was recovered just now, with its stack. It is called by the deferred function that recovered.
+// Recovered logs a panic that was recovered just now, with its stack; the same one of the same task once a minute. It is called by the deferred function that recovered.
 func (o *Observer) Recovered(task string, reason any) {
+	if o == nil || !o.fresh(task, fmt.Sprint(reason)) {
+		return
+	}
 	o.tell(LogPanicRecovered, fmt.Sprintf("a panic in %s was recovered: %v; this is a defect of the library", task, reason),
 		[]any{"task", task, "error", fmt.Sprint(reason), "stack", string(debug.Stack())})
+}
+
+const repeatedAfter = time.Minute
+
+func (o *Observer) fresh(task, reason string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if last, again := o.panics[task]; again && last.reason == reason && time.Since(last.at) < repeatedAfter {
+		return false
+	}
+	if o.panics == nil {
+		o.panics = map[string]toldPanic{}
+	}
+	o.panics[task] = toldPanic{reason, time.Now()}
+	return true
 }
 
 func (o *Observer) tell(event LogEvent, message string, attributes []any) {
@@ -160,35 +185,13 @@ func (o *Observer) settle(most time.Duration) {
 const (
 	restartPause    = 50 * time.Millisecond // before a task that panicked starts again, doubled each time
 	restartPauseMax = 5 * time.Second
-	repeatedAfter   = time.Minute // the same panic of the same task is told again
 )
-
-// panics are those of one task. The same one is told of once a minute.
-type panics struct {
-	mu   sync.Mutex
-	last string
-	told time.Time
-}
-
-func (p *panics) recovered(o *Observer, task string, reason any) {
-	text := fmt.Sprint(reason)
-	p.mu.Lock()
-	fresh := text != p.last || time.Since(p.told) > repeatedAfter
-	if fresh {
-		p.last, p.told = text, time.Now()
-	}
-	p.mu.Unlock()
-	if fresh {
-		o.Recovered(task, reason)
-	}
-}
 
 // Keep runs a task of the background until it returns. One that panics is told of and started again after a pause, until ctx ends.
 func (o *Observer) Keep(ctx context.Context, task string, run func()) {
-	var told panics
 	for pause := restartPause; ; pause = min(2*pause, restartPauseMax) {
 		begun := time.Now()
-		if guarded(run, func(reason any) { told.recovered(o, task, reason) }) {
+		if o.Once(task, run) {
 			return
 		}
 		if time.Since(begun) > restartPauseMax {
@@ -202,16 +205,11 @@ func (o *Observer) Keep(ctx context.Context, task string, run func()) {
 	}
 }
 
-// Once runs something that is done once, whatever it comes to. A panic is told of.
-func (o *Observer) Once(task string, run func()) {
-	guarded(run, func(reason any) { o.Recovered(task, reason) })
-}
-
-// guarded reports whether run returned; recovered is called when it panicked.
-func guarded(run func(), recovered func(reason any)) (returned bool) {
+// Once runs something that is done once, whatever it comes to, and reports whether it returned. A panic is told of.
+func (o *Observer) Once(task string, run func()) (returned bool) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			recovered(reason)
+			o.Recovered(task, reason)
 		}
 	}()
 	run()
@@ -239,8 +237,8 @@ func (t *Trouble) Shows(o *Observer, event LogEvent, message string, attributes 
 	}
 }
 
-// Over tells of the end if there was trouble.
-func (t *Trouble) Over(o *Observer, event LogEvent, message string, attributes ...any) {
+// Over tells of the end if there was trouble, and reports whether there was.
+func (t *Trouble) Over(o *Observer, event LogEvent, message string, attributes ...any) (was bool) {
 	t.mu.Lock()
 	attempts, since := t.attempts, t.since
 	t.attempts = 0
@@ -248,6 +246,7 @@ func (t *Trouble) Over(o *Observer, event LogEvent, message string, attributes .
 	if attempts > 0 {
 		o.tell(event, message, append(attributes, "attempts", attempts, "duration_ms", time.Since(since).Milliseconds()))
 	}
+	return attempts > 0
 }
 
 // repeats lets through one of the same kind a second. It belongs to one goroutine.

@@ -84,6 +84,9 @@ func (c *commit) judge(ctx context.Context, a *attempt, err error) (done bool, _
 
 // find makes sure of what became of a group whose connection was lost.
 func (c *commit) find(ctx context.Context, a *attempt, cause error) error {
+	if a.session != nil {
+		c.backend.away(&c.backend.writerAway, "append", "the connection that appends was lost", cause)
+	}
 	slow := isOverdue(cause)
 	if a.sent || slow && !c.backend.pooled && len(a.proposal.Records) > 0 { // a server that is still at it holds up the others
 		if err := c.backend.settle(ctx, a, cause); err != nil || a.written {
@@ -158,9 +161,11 @@ func (b *backend) begin(ctx context.Context) (*session, error) {
 	if !b.writer.alive() {
 		s, err := connect(ctx, b.writes, b.pooled)
 		if err != nil {
+			b.away(&b.writerAway, "append", "the connection that appends cannot be made: appends fail until it can", err)
 			return nil, failure("append", err)
 		}
 		b.write(s)
+		b.reconnected(&b.writerAway, "append")
 	}
 	if b.writer.server.inRecovery {
 		return nil, factstr.NewError(factstr.CodeReadOnly, "postgres: append: the server is a standby; connect to the primary")

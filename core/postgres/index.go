@@ -2,8 +2,11 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
+
+	factstr "github.com/factstr/factstr-go/core"
 )
 
 // indexer builds the index on types beside the writers, where the log is too long to build it while opening. Until it is there, the Rust store's own index serves.
@@ -19,8 +22,12 @@ func (i *indexer) init(b *backend, f *found) {
 	var ctx context.Context
 	ctx, i.stop = context.WithCancel(context.Background())
 	i.stopped.Go(func() {
-		defer func() { _ = recover() }() // costs speed, not facts
-		i.build(ctx, b)
+		b.observer.Keep(ctx, "building an index", func() {
+			if err := i.build(ctx, b); err != nil && ctx.Err() == nil {
+				b.observer.Tell(factstr.LogTaskFailed, fmt.Sprintf("the index on types could not be built; the next store that opens the log tries again: %v", err),
+					"task", "building an index", "error", err.Error())
+			}
+		})
 	})
 }
 
@@ -32,10 +39,10 @@ func (i *indexer) close() {
 }
 
 // build lets one store of all build it. What an earlier one left unfinished is built anew.
-func (i *indexer) build(ctx context.Context, b *backend) {
+func (i *indexer) build(ctx context.Context, b *backend) error {
 	s, err := connect(ctx, b.direct, false)
 	if err != nil {
-		return
+		return failure("building an index", err)
 	}
 	defer s.drop()
 	taken := false
@@ -44,16 +51,16 @@ func (i *indexer) build(ctx context.Context, b *backend) {
 		return false
 	}, lockKey("index", b.schema, ""))
 	if err != nil || !taken {
-		return
+		return failure("building an index", err)
 	}
 	now, err := inspect(ctx, s, b.schema)
 	if err != nil || now.indexes[typeIndex] {
-		return
+		return failure("building an index", err)
 	}
 	in := spellingIn(b.schema, "{concurrently}", "CONCURRENTLY")
 	if _, unfinished := now.indexes[typeIndex]; unfinished {
 		if err := s.script(ctx, "DROP INDEX CONCURRENTLY IF EXISTS "+b.texts.schema+"."+typeIndex); err != nil {
-			return
+			return failure("building an index", err)
 		}
 	}
 	err = s.script(ctx, in.Replace(typeIndexSchema))
@@ -63,4 +70,5 @@ func (i *indexer) build(ctx context.Context, b *backend) {
 		defer cancel()
 		_ = s.conn.CancelRequest(ending)
 	}
+	return failure("building an index", err)
 }

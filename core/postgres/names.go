@@ -31,6 +31,7 @@ type names struct {
 	using   chan struct{} // holds one token
 	session *session      // of the token's holder; nil when it was never opened or was lost
 	closed  bool          // of the token's holder
+	trouble factstr.Trouble
 
 	mu      sync.Mutex
 	held    map[string]*hold
@@ -92,6 +93,7 @@ func (n *names) with(ctx context.Context, use func(ctx context.Context, s *sessi
 		var err error
 		defer func() {
 			if reason := recover(); reason != nil {
+				n.backend.observer.Recovered("looking after durable names", reason)
 				err = factstr.NewError(factstr.CodeInternal, "panic while durable names were looked after: %v; this is a defect of the library", reason)
 			}
 			n.using <- struct{}{}
@@ -118,6 +120,7 @@ func (n *names) use(ctx context.Context, use func(ctx context.Context, s *sessio
 		inFullView(config)
 		s, err := connect(ctx, config, false)
 		if err != nil {
+			n.backend.away(&n.trouble, "durable names", "the connection that holds durable names cannot be made: their streams wait", err)
 			return err
 		}
 		limited, cancel := context.WithTimeout(ctx, n.backend.options.ConnectTimeout)
@@ -127,9 +130,11 @@ func (n *names) use(ctx context.Context, use func(ctx context.Context, s *sessio
 			return err
 		}
 		n.session = s
+		n.backend.reconnected(&n.trouble, "durable names")
 	}
 	err := use(ctx, n.session)
 	if lost(err) || state(err) == readOnlyTransaction || errors.Is(err, errSwallowed) {
+		n.backend.away(&n.trouble, "durable names", "the connection that holds durable names was lost: their streams wait until they are proven to be held again", err)
 		n.session.drop()
 		n.session = nil
 	}
@@ -247,7 +252,6 @@ func (n *names) lose(ctx context.Context, s *session, name string, generation in
 
 // keep proves once a second that the session is alive, while names are held.
 func (n *names) keep(ctx context.Context) {
-	defer func() { _ = recover() }() // without proofs no delivery starts
 	pause := reclaimPause
 	for {
 		begun := time.Now()
@@ -304,7 +308,7 @@ func (n *names) hold(h *hold) {
 	}
 	ctx, n.stop = context.WithCancel(context.Background())
 	n.keeping = true
-	n.stopped.Go(func() { n.keep(ctx) })
+	n.stopped.Go(func() { n.backend.observer.Keep(ctx, "keeping durable names", func() { n.keep(ctx) }) })
 }
 
 // release frees a name without waiting for the server. A claim that comes before the server knows waits for a moment.

@@ -107,10 +107,11 @@ type backend struct {
 	reader // by the pool
 
 	// writing guards the connection that appends.
-	writing  sync.Mutex
-	writer   *session
-	server   micros // where it leads, or led: when that one was started
-	function bool   // the append function may be used
+	writing    sync.Mutex
+	writer     *session
+	server     micros // where it leads, or led: when that one was started
+	function   bool   // the append function may be used
+	writerAway factstr.Trouble
 
 	names    names
 	notifier notifier

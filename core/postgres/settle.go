@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -12,11 +13,14 @@ import (
 func (b *backend) settle(ctx context.Context, a *attempt, cause error) error {
 	first := cause
 	b.dropWriter()
+	begun := time.Now()
+	b.observer.Tell(factstr.LogCommitInDoubt, fmt.Sprintf("the connection was lost during a commit, and what became of it is being found out: %v", failure("append", cause)), "error", failure("append", cause).Error())
 	ctx, cancel := context.WithTimeout(ctx, b.options.ResponseTimeout)
 	defer cancel()
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		settled, err := b.look(ctx, a)
 		if settled {
+			b.observer.Tell(factstr.LogCommitSettled, fmt.Sprintf("what became of a commit was found out: committed = %t", a.written), "committed", a.written, "duration_ms", time.Since(begun).Milliseconds())
 			return nil
 		}
 		if err != nil && ctx.Err() == nil {

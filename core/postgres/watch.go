@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	factstr "github.com/factstr/factstr-go/core"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -22,14 +23,17 @@ type notifier struct {
 	wake    chan struct{}
 	stop    context.CancelFunc
 	stopped sync.WaitGroup
+	failing factstr.Trouble
+	send    func(ctx context.Context, channel string) error // notify, save in tests
 }
 
 func (n *notifier) init(b *backend) {
 	n.backend = b
 	n.wake = make(chan struct{}, 1)
+	n.send = n.notify
 	var ctx context.Context
 	ctx, n.stop = context.WithCancel(context.Background())
-	n.stopped.Go(func() { n.run(ctx) })
+	n.stopped.Go(func() { b.observer.Keep(ctx, "notifying other stores", func() { n.run(ctx) }) })
 }
 
 func (n *notifier) close() {
@@ -47,8 +51,6 @@ func (n *notifier) committed() {
 }
 
 func (n *notifier) run(ctx context.Context) {
-	// A panic here costs notifications, not facts.
-	defer func() { _ = recover() }()
 	channel := n.backend.channel()
 	for {
 		select {
@@ -71,8 +73,19 @@ func (n *notifier) tell(closing context.Context, channel string) {
 	limited, cancel := context.WithTimeout(context.Background(), n.backend.options.ConnectTimeout)
 	defer cancel()
 	defer context.AfterFunc(closing, func() { time.AfterFunc(lastNotification, cancel) })()
-	_ = n.backend.pool.with(limited, func(s *session) error {
-		return s.run(limited, "SELECT pg_catalog.pg_notify($1, $2)", channel, n.backend.id)
+	err := n.send(limited, channel)
+	switch {
+	case err == nil:
+		n.failing.Over(n.backend.observer, factstr.LogReconnected, "other stores are notified of commits again", "task", "notify")
+	case closing.Err() == nil:
+		n.failing.Shows(n.backend.observer, factstr.LogTaskFailed, fmt.Sprintf("other stores are not notified of commits, which they find a little later: %v", failure("notifying", err)),
+			"task", "notify", "error", failure("notifying", err).Error())
+	}
+}
+
+func (n *notifier) notify(ctx context.Context, channel string) error {
+	return n.backend.pool.with(ctx, func(s *session) error {
+		return s.run(ctx, "SELECT pg_catalog.pg_notify($1, $2)", channel, n.backend.id)
 	})
 }
 
@@ -104,11 +117,10 @@ func (b *backend) Watch(ctx context.Context, changed func()) {
 		}
 	}
 	running.Go(func() {
-		defer func() {
-			_ = recover() // then polling is what is left
-			tell(false)
-		}()
-		b.listen(ctx, tell)
+		b.observer.Keep(ctx, "listening for notifications", func() {
+			defer tell(false) // then polling is what is left
+			b.listen(ctx, tell)
+		})
 	})
 	for {
 		mu.Lock()
@@ -140,6 +152,7 @@ func (b *backend) listen(ctx context.Context, tell func(listening bool)) {
 			tell(true)
 		}
 	}
+	var away factstr.Trouble
 	for pause := listenPause; ; pause = min(2*pause, listenPauseMx) {
 		conn, err := pgconn.ConnectConfig(ctx, config)
 		if err == nil {
@@ -150,6 +163,7 @@ func (b *backend) listen(ctx context.Context, tell func(listening bool)) {
 			if err == nil {
 				pause = listenPause
 				tell(true)
+				b.reconnected(&away, "listen")
 				for err == nil {
 					err = conn.WaitForNotification(ctx)
 				}
@@ -159,10 +173,26 @@ func (b *backend) listen(ctx context.Context, tell func(listening bool)) {
 			}
 			s.drop()
 		}
+		if ctx.Err() == nil {
+			b.away(&away, "listen", "notifications of other stores do not come: streams look at the log more often until they do", err)
+		}
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// away tells once of a connection of the background that was lost or cannot be made.
+func (b *backend) away(trouble *factstr.Trouble, task, what string, err error) {
+	err = failure("connecting", err)
+	trouble.Shows(b.observer, factstr.LogConnectionLost, fmt.Sprintf("%s: %v", what, err), "task", task, "error", err.Error())
+}
+
+// reconnected tells that it is there again.
+func (b *backend) reconnected(trouble *factstr.Trouble, task string) {
+	if trouble.Over(b.observer, factstr.LogReconnected, "the connection to the server is there again: "+task, "task", task) {
+		b.reconnects.Add(1)
 	}
 }

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql/driver"
+	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -17,6 +18,8 @@ const (
 	// written from its start again, and beside a writer that never pauses that moment would not come.
 	checkpointPagesMax = 4 * checkpointPages
 	checkpointWait     = 100 * time.Millisecond // for other processes' writers
+	starvedPages       = 16 * checkpointPages   // that cannot be copied: it is told
+	pageBytes          = 4096
 )
 
 // checkpointer copies the write-ahead log into the database on a connection of its own, so that no commit pays for it. The log file is then written again from its
@@ -25,15 +28,20 @@ type checkpointer struct {
 	backend *backend
 	wake    chan struct{} // a commit happened
 	stop    chan struct{}
+	leave   context.CancelFunc // ends the pause after a panic
 	stopped sync.WaitGroup
+	starved factstr.Trouble
+	pages   func(c *conn, mode string) (logged, copied int64) // walPages, save in tests
 }
 
 func (k *checkpointer) init(b *backend) {
 	k.backend = b
 	k.wake = make(chan struct{}, 1)
 	k.stop = make(chan struct{})
-	k.stopped.Add(1)
-	go k.run()
+	k.pages = walPages
+	var ctx context.Context
+	ctx, k.leave = context.WithCancel(context.Background())
+	k.stopped.Go(func() { b.observer.Keep(ctx, "checkpoint", k.run) })
 }
 
 func (k *checkpointer) committed() {
@@ -46,23 +54,27 @@ func (k *checkpointer) committed() {
 func (k *checkpointer) close() {
 	if k.stop != nil {
 		close(k.stop)
+		k.leave()
 		k.stopped.Wait()
 	}
 }
 
+// run checkpoints after commits, until it is stopped.
 func (k *checkpointer) run() {
-	defer k.stopped.Done()
 	var c *conn
+	ended := false
 	defer func() {
-		// A panic here costs checkpoints, not facts.
-		_ = recover()
 		if c != nil {
 			c.close()
+		}
+		if !ended {
+			k.committed() // a panic: what it was about to do is still to be done
 		}
 	}()
 	for {
 		select {
 		case <-k.stop:
+			ended = true
 			return
 		case <-k.wake:
 		}
@@ -74,6 +86,7 @@ func (k *checkpointer) run() {
 		}
 		select {
 		case <-k.stop:
+			ended = true
 			return
 		case <-time.After(checkpointEvery):
 		}
@@ -81,17 +94,32 @@ func (k *checkpointer) run() {
 }
 
 func (k *checkpointer) checkpoint(c *conn) {
-	if logged, copied := walPages(c, "NOOP"); logged-copied < checkpointPages {
+	if logged, copied := k.pages(c, "NOOP"); logged-copied < checkpointPages {
+		k.caughtUp(logged)
 		return
 	}
 	// Whatever cannot be copied now, since a reader still needs the old page, is copied by the next one.
-	if logged, _ := walPages(c, "PASSIVE"); logged >= checkpointPagesMax {
-		k.finish(c)
+	logged, copied := k.pages(c, "PASSIVE")
+	if logged >= checkpointPagesMax {
+		if now, done := k.finish(c); now > 0 {
+			logged, copied = now, done
+		}
+	}
+	if logged-copied >= starvedPages {
+		k.starved.Shows(k.backend.observer, factstr.LogCheckpointStarved,
+			fmt.Sprintf("SQLite's log file holds %d MiB that cannot be copied into the database: a reader or writer of %s has been at it for long", (logged-copied)*pageBytes>>20, k.backend.path),
+			"log_file_bytes", logged*pageBytes)
+	} else {
+		k.caughtUp(logged)
 	}
 }
 
+func (k *checkpointer) caughtUp(logged int64) {
+	k.starved.Over(k.backend.observer, factstr.LogCheckpointCaughtUp, "SQLite's log file was copied into the database", "log_file_bytes", logged*pageBytes)
+}
+
 // finish copies the rest while nobody writes, so that the next writer starts the file again.
-func (k *checkpointer) finish(c *conn) {
+func (k *checkpointer) finish(c *conn) (logged, copied int64) {
 	b := k.backend
 	b.writing.Lock()
 	defer b.writing.Unlock()
@@ -99,8 +127,9 @@ func (k *checkpointer) finish(c *conn) {
 	defer cancel()
 	if b.turnstile.Enter(waiting) == nil {
 		defer func() { _ = b.turnstile.Leave() }()
-		walPages(c, "PASSIVE")
+		return k.pages(c, "PASSIVE")
 	}
+	return 0, 0
 }
 
 // walPages runs a checkpoint and returns how many pages the log file holds, and how many of them are in the database. NOOP only asks.

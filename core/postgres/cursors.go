@@ -16,8 +16,7 @@ func (b *backend) ClaimStream(ctx context.Context, name string, query factstr.Du
 		err := b.names.with(ctx, c.try)
 		waited := time.Since(begun)
 		switch {
-		case lost(err) && ctx.Err() == nil && waited < claimGrace: // the connection was idle while the server restarted
-			continue
+		case lost(err) && ctx.Err() == nil && waited < claimGrace: // the connection was idle while the server restarted: again, after a pause
 		case err != nil:
 			c.leave()
 			return factstr.StreamClaim{}, failure("registering a durable stream", err)

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -95,15 +96,17 @@ func later(wait *C.struct_fs_wait, do func() C.factstr_status) C.factstr_status 
 		return do()
 	}
 	go func() { C.fs_finish(wait, do()) }()
-	if alone {
+	if alone.Load() {
 		// The caller's thread would leave with the only processor, and the runtime would take some time to notice.
 		runtime.Gosched()
 	}
 	return C.FS_LATER
 }
 
-// alone tells that the runtime has a single processor.
-var alone = runtime.GOMAXPROCS(0) == 1
+// alone tells that the runtime has a single processor. To ask it each time would take a lock.
+var alone atomic.Bool
+
+func init() { alone.Store(runtime.GOMAXPROCS(0) == 1) }
 
 // nextOrLater carries out an export on a store: at once if the store is in memory and no other caller is in it, since then there is nothing to wait for and
 // handing it over would cost more than it takes.
@@ -148,6 +151,7 @@ func go_factstr_configure(options *C.char, length C.size_t, failure *C.factstr_b
 		}
 		if wanted.ProcessorsMax > 0 {
 			runtime.GOMAXPROCS(min(wanted.ProcessorsMax, runtime.NumCPU()))
+			alone.Store(runtime.GOMAXPROCS(0) == 1)
 		}
 		return nil
 	})

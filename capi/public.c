@@ -2,6 +2,7 @@
  * The public functions. They check what can be checked without Go, above all that this is no forked child, where entering Go would hang, and call
  * the Go exports.
  */
+#define _DEFAULT_SOURCE /* stack_t in strict C11 */
 #include "_cgo_export.h"
 #include "signals.h"
 
@@ -76,10 +77,10 @@ static factstr_status refuse_child(factstr_buffer *buffer) {
 /* The only way into Go: the host's signals are blocked inside. A test sees to it that nothing else in C names an export. */
 #define FROM_GO(result, export)                                                                                                                      \
   do {                                                                                                                                               \
-    sigset_t hosts;                                                                                                                                  \
-    fs_block_signals(&hosts);                                                                                                                        \
+    struct fs_hosts hosts;                                                                                                                           \
+    fs_enter(&hosts);                                                                                                                                \
     (result) = go_factstr_##export;                                                                                                                  \
-    fs_restore_signals(&hosts);                                                                                                                      \
+    fs_leave(&hosts);                                                                                                                                \
   } while (0)
 
 /*

@@ -18,13 +18,40 @@ static void all_but_faults(sigset_t *set) {
   }
 }
 
-void fs_block_signals(sigset_t *hosts) {
+/*
+ * The runtime gives each thread that enters it an alternate stack of 32 KiB, for faults in Go. A host that asks for SA_ONSTACK to be on the safe side, as Python does, would have its handlers
+ * run there from then on, and a few signals that come together fill it. So it is the thread's inside of calls only, unless the host had given it one of its own.
+ */
+static _Thread_local enum { NOT_KNOWN, OF_HOST, OF_RUNTIME } alternate_stack;
+static _Thread_local stack_t of_runtime;
+
+void fs_enter(struct fs_hosts *hosts) {
   sigset_t blocked;
   all_but_faults(&blocked);
-  pthread_sigmask(SIG_BLOCK, &blocked, hosts);
+  pthread_sigmask(SIG_BLOCK, &blocked, &hosts->mask);
+  if (alternate_stack != OF_HOST) {
+    sigaltstack(alternate_stack == OF_RUNTIME ? &of_runtime : NULL, &hosts->stack);
+  }
 }
 
-void fs_restore_signals(const sigset_t *hosts) { pthread_sigmask(SIG_SETMASK, hosts, NULL); }
+void fs_leave(const struct fs_hosts *hosts) {
+  switch (alternate_stack) {
+  case NOT_KNOWN:
+    if ((hosts->stack.ss_flags & SS_DISABLE) == 0) {
+      alternate_stack = OF_HOST; /* or the thread is of the runtime, inside a callback */
+      break;
+    }
+    sigaltstack(&hosts->stack, &of_runtime);
+    alternate_stack = OF_RUNTIME;
+    break;
+  case OF_RUNTIME:
+    sigaltstack(&hosts->stack, NULL);
+    break;
+  case OF_HOST:
+    break;
+  }
+  pthread_sigmask(SIG_SETMASK, &hosts->mask, NULL);
+}
 
 /* ---- Waiting ---- */
 
@@ -146,7 +173,9 @@ BEFORE_GO static void before_runtime(void) {
   for (int number = 1; number < NSIG; number++) {
     sigaction(number, NULL, &before_go[number]);
   }
-  fs_block_signals(&mask_at_load);
+  sigset_t blocked;
+  all_but_faults(&blocked);
+  pthread_sigmask(SIG_BLOCK, &blocked, &mask_at_load);
 }
 
 /*
@@ -164,7 +193,7 @@ AFTER_GO static void after_runtime(void) {
       sigaction(number, before, NULL);
     }
   }
-  fs_restore_signals(&mask_at_load);
+  pthread_sigmask(SIG_SETMASK, &mask_at_load, NULL);
 }
 
-void fs_unblock_in_child(void) { fs_restore_signals(&mask_at_load); }
+void fs_unblock_in_child(void) { pthread_sigmask(SIG_SETMASK, &mask_at_load, NULL); }

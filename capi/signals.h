@@ -15,9 +15,13 @@
 
 #include <signal.h>
 
-/* Blocks the signals of the host; what was blocked before goes to *hosts. */
-void fs_block_signals(sigset_t *hosts);
-void fs_restore_signals(const sigset_t *hosts);
+/* What a thread of the host has, and has again after a call. */
+struct fs_hosts {
+  sigset_t mask;
+  stack_t stack; /* the alternate one */
+};
+void fs_enter(struct fs_hosts *hosts);
+void fs_leave(const struct fs_hosts *hosts);
 
 /* Gives the thread of a child that was forked inside a callback the mask that the library was loaded with. */
 void fs_unblock_in_child(void);

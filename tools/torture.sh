@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The long lane: torture.sh [RUNS [FUZZ_TIME]]. The Go tests again and again under the race detector, on one processor and on several, those of killed
-# processes, servers and hosts for longer, then every fuzz target, and the C tests again and again.
+# processes, servers and hosts for longer, then every fuzz target, storms of millions of signals, and the C tests again and again.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 runs=${1:-10} fuzz_time=${2:-60s}
@@ -21,6 +21,12 @@ done <<<"$targets"
 
 mkdir -p build
 go build -o build/pgserver ./tools/pgserver
+echo "== millions of signals, in C, Node and Python"
+tools/build-node.sh && tools/build-python.sh
+FACTSTR_TORTURE=1 build/pgserver -- capi/ctest/run.sh
+FACTSTR_TORTURE=1 node --test --test-reporter=spec bindings/node/test/signals.test.js
+FACTSTR_TORTURE=1 PYTHONPATH=bindings/python/src build/pgserver -- python3 -m unittest discover -s bindings/python/tests -p test_signals.py
+
 for ((run = 1; run <= runs; run++)); do
   echo "== C tests, run $run of $runs"
   build/pgserver -- capi/ctest/run.sh --asan

@@ -164,6 +164,29 @@ class Streams(StoreCase):
         closing.join(WAIT_S)
         self.assertEqual((ended, subscription.closed, subscription.error), ([True], True, None))
 
+    def test_closing_the_store_delivers_what_was_committed_before(self) -> None:  # G16 G17
+        self.store.stream_all(Deliveries())  # one that has it all at once does not end the wait for another
+        held, leave = threading.Event(), threading.Event()
+        got: list[int] = []
+
+        def handle(batch: Batch) -> None:
+            held.set()
+            leave.wait(WAIT_S)
+            got.append(batch[0].sequence_number)
+
+        matching = self.store.stream_to({"filters": [{"event_types": ["a"]}]}, handle)
+        for _ in range(50):
+            self.store.append([fact("a")])
+        self.store.append([fact("b")])
+        self.assertTrue(held.wait(WAIT_S))
+        closing = threading.Thread(target=self.store.close)
+        closing.start()
+        while not self.store.closed:
+            closing.join(0.001)
+        leave.set()
+        closing.join(WAIT_S)
+        self.assertEqual((got, matching.error), (list(range(1, 51)), None))
+
     def test_a_handler_that_does_not_end_makes_close_raise_a_timeout(self) -> None:
         self.store.close()
         store = self.open(close_timeout_ms=50)

@@ -191,24 +191,24 @@ class Store(HandleOwner):
     def statistics(self) -> Statistics:
         """What the store counts since it was opened. A log that cannot be read at the moment is no error but the `failure` in it."""
         handle = self._use()
-
-        def call() -> tuple[int, bytes]:
-            buffer = Buffer()
-            status = self._library.factstr_statistics(handle, byref(buffer))
-            return status, take(self._library, buffer)
-
-        status, text = interruptible(call, lambda _: None)
+        status, text = interruptible(lambda: self._counted(handle), lambda _: None)
         self._check(status, text)
         return self._decoder.statistics(text)
+
+    def _counted(self, handle: int) -> tuple[int, bytes]:
+        buffer = Buffer()
+        status = self._library.factstr_statistics(handle, byref(buffer))
+        return status, take(self._library, buffer)
 
     @property
     def closed(self) -> bool:
         return not self._handle
 
     def close(self) -> None:
-        """Ends the store's streams, waits for their running handlers, and closes the store. May be called again.
+        """Delivers to the live streams what was committed before, ends all streams, and closes the store. May be called again.
 
-        Waits close_timeout_ms at most, then raises Timeout though the store is closed; never for the handler that it is called in.
+        Waits for handlers, close_timeout_ms at most; then raises Timeout though the store is closed. Never for the handler that it is
+        called in.
         """
         if in_forked_child():
             return  # nothing here is the child's
@@ -228,6 +228,24 @@ class Store(HandleOwner):
     def _close(self, handle: int, deadline: float) -> None:
         with self._handle_lock:
             subscriptions = list(self._subscriptions)
+        try:
+            self._deliver_the_rest(handle, subscriptions, deadline)
+        finally:
+            self._end(handle, subscriptions, deadline)
+
+    def _deliver_the_rest(self, handle: int, subscriptions: list[Subscription], deadline: float) -> None:
+        """A live stream has no cursor: what it does not get now, nobody gets. A durable one goes on from its cursor."""
+        live = [each for each in subscriptions if each._durable is None and not each._is_current_thread()]
+        if not live:
+            return
+        status, text = interruptible(lambda: self._counted(handle), lambda _: None)
+        if status != OK:
+            return
+        head, pause = self._decoder.statistics(text).head, _threads.pauses()
+        while time.monotonic() < deadline and not all(each._has_handled(head) for each in live):
+            pause()
+
+    def _end(self, handle: int, subscriptions: list[Subscription], deadline: float) -> None:
         for each in subscriptions:
             each._finish()
         # To the library a pulled delivery is no running callback, so the handlers are waited for here: what they handle moves the cursors.

@@ -93,6 +93,14 @@ class Subscription(HandleOwner):
         self._check(status, text)
         return self._decoder.progress(text)
 
+    def _has_handled(self, number: int) -> bool:
+        """True also of a stream that cannot or will not go on to there."""
+        try:
+            progress = self.progress()
+        except FactstrError:
+            return True
+        return progress.position >= number or progress.state == "ended" or progress.failure is not None
+
     def _keep_progress(self) -> None:
         """Before the handle is released, which a defect of the library must not prevent."""
         with self._handle_lock, contextlib.suppress(FactstrError):

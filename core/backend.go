@@ -61,8 +61,8 @@ type Recoverer interface {
 	RecoversFromUnknownCommits()
 }
 
-// HeadScanner is implemented by a backend that is far away: it answers Head and Scan in one round trip. The head is of a moment during the call, and of the log from which the last
-// of what the scan visits was read.
+// HeadScanner is implemented by a backend that answers Head and Scan in one step, because it is far away or because its log may be replaced at any time. The head is of a moment
+// during the call, and of the log from which the last of what the scan visits was read.
 type HeadScanner interface {
 	HeadAndScan(ctx context.Context, scan Scan, visit func(EventRecord) (more bool)) (Head, error)
 }

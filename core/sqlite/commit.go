@@ -109,11 +109,11 @@ func rollback(c *conn) error {
 	return err
 }
 
-// commitFailure tells what is certain of a COMMIT that failed. A full disk is found out when frames are written, before the one that commits; a lock was never had.
-// After any other error the batch may be there when the file is opened again.
+// commitFailure tells what is certain of a COMMIT that failed. A full disk is found out when frames are written, before the one that commits; a lock was never had; a
+// deferred constraint is looked at before anything is written. After any other error the batch may be there when the file is opened again.
 func commitFailure(doing string, err error) error {
 	switch resultCode(err) {
-	case lib.SQLITE_FULL, lib.SQLITE_BUSY:
+	case lib.SQLITE_FULL, lib.SQLITE_BUSY, lib.SQLITE_CONSTRAINT:
 		return failure(doing, err)
 	}
 	return factstr.NewError(factstr.CodeCommitUnknown, "sqlite: %s: %w", doing, err)

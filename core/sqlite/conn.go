@@ -170,6 +170,18 @@ func (c *conn) each(text string, visit func(row []driver.Value) (more bool), arg
 	}
 }
 
+// snapshot lets all that read does see one state of the database.
+func (c *conn) snapshot(read func() error) error {
+	if err := c.run("BEGIN"); err != nil {
+		return err
+	}
+	err := read()
+	if failed := rollback(c); err == nil {
+		err = failed
+	}
+	return err
+}
+
 // one returns the first column of the first row, nil if there is no row.
 func (c *conn) one(text string, args ...any) (value driver.Value, err error) {
 	err = c.each(text, func(row []driver.Value) bool {

@@ -95,6 +95,28 @@ func (b *backend) Head(ctx context.Context) (head factstr.Head, err error) {
 	return head, err
 }
 
+// HeadAndScan reads the head in the transaction of each page, so that it is of the log that the page is of, also when a backup is restored while a query goes on.
+func (b *backend) HeadAndScan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) (head factstr.Head, err error) {
+	if err := b.replaced(); err != nil {
+		return head, err
+	}
+	err = inPages(scan, func(scan factstr.Scan) (last uint64, done bool, err error) {
+		err = b.readers.with(ctx, func(r *reader) error {
+			return r.conn.snapshot(func() error {
+				if err := b.sameSchema(r.conn); err != nil {
+					return err
+				}
+				if head, err = readHead(r.conn); err == nil {
+					last, done, err = r.page(ctx, scan, visit)
+				}
+				return err
+			})
+		})
+		return last, done, err
+	})
+	return head, err
+}
+
 // Scan lends a connection for one page at a time, so that a short read does not wait for a long one to end.
 func (b *backend) Scan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) error {
 	return inPages(scan, func(scan factstr.Scan) (last uint64, done bool, err error) {

@@ -121,3 +121,54 @@ func TestAStreamWhoseCursorFindsAnotherLogEnds(t *testing.T) {
 		t.Errorf("then delivered %v", batches)
 	}
 }
+
+// replacing does something before each scan of a query.
+type replacing struct {
+	*backend
+	scans  int
+	before func(scan int)
+}
+
+func (r *replacing) Scan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) error {
+	r.scans++
+	r.before(r.scans)
+	return r.backend.Scan(ctx, scan, visit)
+}
+
+func (r *replacing) HeadAndScan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) (factstr.Head, error) {
+	r.scans++
+	r.before(r.scans)
+	return r.backend.HeadAndScan(ctx, scan, visit)
+}
+
+// G8 G24: rows and version of a query are of one log, also when another one is restored in between.
+func TestAQueryDuringWhichTheLogIsReplacedAnswersFromOneLog(t *testing.T) {
+	path := newPath(t)
+	b, err := openBackend(t.Context(), path, Options{BusyTimeout: 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &replacing{backend: b, before: func(int) {}}
+	store, err := factstr.OpenStore(t.Context(), r, factstr.Options{TailEvents: -1})
+	store = facttest.Opened(t, store, err)
+	for range 10 {
+		facttest.Append(t, store, facttest.Batch(1, "a")...)
+	}
+	raw := openRaw(t, path)
+	r.scans, r.before = 0, func(scan int) {
+		if scan != 2 {
+			return
+		}
+		raw.exec("BEGIN IMMEDIATE")
+		raw.exec("DELETE FROM events")
+		raw.exec("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 12) INSERT INTO events SELECT i, 'restored', CASE WHEN i < 9 THEN 'a' ELSE 'b' END, '{}' FROM n")
+		raw.exec("COMMIT")
+	}
+	result := facttest.Query(t, store, factstr.OfTypes("a").AtMost(1))
+	if r.scans < 2 {
+		t.Fatalf("%d scans", r.scans)
+	}
+	if got := result.EventRecords; len(got) != 1 || got[0].OccurredAt != "restored" || facttest.VersionText(result.CurrentContextVersion) != "8" {
+		t.Errorf("%+v at version %s", got, facttest.VersionText(result.CurrentContextVersion))
+	}
+}

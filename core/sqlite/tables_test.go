@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -216,6 +217,45 @@ func TestRowsThatWereLeftOutAreCounted(t *testing.T) {
 			if got := len(facttest.All(t, store)); got != 3 {
 				t.Errorf("%d facts", got)
 			}
+		})
+	}
+}
+
+// G5: what a constraint or a trigger of another program refuses fails that append, certainly and alone, and says why.
+func TestWhatAConstraintRefusesFailsThatAppendAlone(t *testing.T) {
+	for name, c := range map[string]struct{ change, words string }{
+		"check":               {copyOf("events", "payload TEXT NOT NULL", "payload TEXT NOT NULL, CONSTRAINT polite CHECK (event_type <> 'forbidden')"), "CHECK|polite"},
+		"unique":              {"CREATE UNIQUE INDEX once ON events (event_type) WHERE event_type = 'forbidden'; INSERT INTO events VALUES (4, '', 'forbidden', '{}')", "UNIQUE"},
+		"abort":               {"CREATE TRIGGER t BEFORE INSERT ON events WHEN new.event_type = 'forbidden' BEGIN SELECT RAISE(ABORT, 'never this'); END", "never this"},
+		"rollback":            {"CREATE TRIGGER t AFTER INSERT ON events WHEN new.event_type = 'forbidden' BEGIN SELECT RAISE(ROLLBACK, 'never this'); END", "never this"},
+		"fail":                {"CREATE TRIGGER t BEFORE INSERT ON events WHEN new.event_type = 'forbidden' BEGIN SELECT RAISE(FAIL, 'never this'); END", "never this"},
+		"deferred constraint": {"CREATE TABLE allowed (type TEXT PRIMARY KEY); CREATE TABLE seen (type TEXT REFERENCES allowed DEFERRABLE INITIALLY DEFERRED); CREATE TRIGGER t AFTER INSERT ON events WHEN new.event_type = 'forbidden' BEGIN INSERT INTO seen VALUES (new.event_type); END", "FOREIGN KEY"},
+		"missing function":    {"CREATE TRIGGER t AFTER INSERT ON append_batches BEGIN SELECT function_of_another_program(1); END", "function_of_another_program"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := newPath(t)
+			usedStore(t, path)
+			raw := openRaw(t, path)
+			raw.exec("PRAGMA legacy_alter_table = ON")
+			raw.exec(c.change)
+			store := openStore(t, path)
+			head := uint64(len(facttest.All(t, store)))
+			var callers sync.WaitGroup
+			for range 16 { // in groups with others
+				callers.Go(func() {
+					if _, err := store.Append(t.Context(), facttest.Batch(1, "a")); err != nil {
+						t.Error(err)
+					}
+				})
+				callers.Go(func() {
+					_, err := store.Append(t.Context(), []factstr.NewEvent{facttest.Fact("a", `1`), facttest.Fact("forbidden", `2`), facttest.Fact("a", `3`)})
+					if failure := facttest.WantError(t, err, factstr.CodeBackendFailure, strings.Split(c.words, "|")...); failure.Reason != factstr.ReasonOther {
+						t.Errorf("reason %s", failure.Reason)
+					}
+				})
+			}
+			callers.Wait()
+			facttest.WantGapless(t, store, int(head)+16)
 		})
 	}
 }

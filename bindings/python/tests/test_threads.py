@@ -19,7 +19,7 @@ import factstr
 store = factstr.MemoryStore()
 print(store.append([factstr.NewEvent("a", 1)]).first_sequence_number)
 try:
-    store.stream_all_durable("name", print)
+    store.stream_all_durable("name", lambda batch: print("replayed", len(batch)))
 except factstr.FactstrError as error:
     print(error.code, "main interpreter" in error.message)
 print(len(store.query().event_records))
@@ -34,7 +34,10 @@ try:
     import _interpreters as interpreters
 except ImportError:
     import _xxsubinterpreters as interpreters
-created = interpreters.create()
+if hasattr(interpreters, "get_config"):
+    created = interpreters.create(sys.argv[2])
+else:
+    created = interpreters.create(isolated=sys.argv[2] == "isolated")
 failed = interpreters.run_string(created, sys.argv[1])
 interpreters.destroy(created)
 if failed is not None:
@@ -62,20 +65,26 @@ class ThreadsThatDoNotStart(StoreCase):
 
 
 class SubInterpreters(unittest.TestCase):
-    def test_an_isolated_one_appends_and_queries_and_is_told_that_it_has_no_streams(self) -> None:
-        if sys.version_info[:2] == (3, 12):
-            reason = "Python 3.12 loads no ctypes in isolated sub-interpreters"
-            sys.stderr.write(f"\nskipped {self.id()}: {reason}\n")
-            self.skipTest(reason)
+    def runs(self, config: str, expected: str) -> None:
         done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, INSIDE.format(path=sys.path)],
+            [sys.executable, "-c", PROGRAM, INSIDE.format(path=sys.path), config],
             env=environment(),
             capture_output=True,
             text=True,
             timeout=60,
             check=False,
         )
-        self.assertEqual((done.stdout, done.returncode), ("1\nInvalidState True\n1\nTrue\n", 0), done.stderr)
+        self.assertEqual((done.stdout, done.returncode), (expected, 0), done.stderr)
+
+    def test_an_isolated_one_appends_and_queries_and_is_told_that_it_has_no_streams(self) -> None:
+        if sys.version_info[:2] == (3, 12):
+            reason = "Python 3.12 loads no ctypes in isolated sub-interpreters"
+            sys.stderr.write(f"\nskipped {self.id()}: {reason}\n")
+            self.skipTest(reason)
+        self.runs("isolated", "1\nInvalidState True\n1\nTrue\n")
+
+    def test_one_that_shares_has_streams_and_can_be_ended_after_the_store_was_closed(self) -> None:
+        self.runs("legacy", "1\nreplayed 1\n1\nTrue\n")
 
 
 if __name__ == "__main__":

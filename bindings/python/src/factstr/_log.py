@@ -45,7 +45,12 @@ class LogBridge:
         self._reader, self._writer = reader.detach(), writer.detach()
 
     def start(self) -> None:
-        """Where Python starts no thread, the library keeps writing to standard error."""
+        """Where Python starts no thread, the library keeps writing to standard error.
+
+        So it does in a sub-interpreter, which before Python 3.12 cannot be ended while it has a second thread.
+        """
+        if not _in_main_interpreter():
+            return
         try:
             _threads.start(self._run, "factstr-log")
         except InvalidState:
@@ -80,6 +85,12 @@ class LogBridge:
                 fields["store"] = self._name_of(store) or f"a closed {kind} store"
             at = datetime.fromisoformat(fields.pop("time").replace("Z", "+00:00"))
             tell(_LEVELS[fields.pop("level")], fields.pop("message"), fields, at=at)
+
+
+def _in_main_interpreter() -> bool:
+    current, main = ctypes.pythonapi.PyInterpreterState_Get, ctypes.pythonapi.PyInterpreterState_Main
+    current.restype = main.restype = ctypes.c_void_p
+    return bool(current() == main())
 
 
 def tell(level: int, message: str, fields: Mapping[str, Any], *, at: datetime | None = None, error: BaseException | None = None) -> None:

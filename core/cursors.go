@@ -148,12 +148,12 @@ func (c *cursors) write(ctx context.Context, streams []*EventStream) (err error)
 	}
 	if len(writes) > 0 {
 		if err := c.store.backend.WriteCursors(ctx, writes); err != nil {
-			if !errors.Is(err, context.Canceled) && CodeOf(err) != CodeCancelled {
+			if CodeOf(err) == CodeLogTruncated {
+				// Ends the streams of the log that is gone, and tells so. Nothing of it is tried again.
+				_, _ = c.store.log.refresh(ctx, c.store.backend)
+			} else if !errors.Is(err, context.Canceled) && CodeOf(err) != CodeCancelled {
 				c.trouble.Shows(c.store.tells, LogCursorNotStored, fmt.Sprintf("cursors cannot be stored: %v; they are tried again, and a crash would repeat deliveries", err),
 					"code", string(CodeOf(err)), "error", err.Error())
-			}
-			if CodeOf(err) == CodeLogTruncated {
-				_, _ = c.store.log.refresh(ctx, c.store.backend) // ends the streams of the log that is gone
 			}
 			return err
 		}

@@ -14,14 +14,27 @@ type watchedCursors struct {
 	*backend
 	claimed factstr.Head
 
-	mu     sync.Mutex
-	writes []factstr.CursorWrite
+	mu       sync.Mutex
+	writes   []factstr.CursorWrite
+	replaced bool // the log is another one by now
+}
+
+func (w *watchedCursors) Head(ctx context.Context) (factstr.Head, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.replaced {
+		return factstr.Head{SequenceNumber: 1, OccurredAt: "restored"}, nil
+	}
+	return w.backend.Head(ctx)
 }
 
 func (w *watchedCursors) WriteCursors(ctx context.Context, writes []factstr.CursorWrite) error {
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.writes = append(w.writes, writes...)
-	w.mu.Unlock()
+	if w.replaced {
+		return factstr.CodeLogTruncated
+	}
 	return w.backend.WriteCursors(ctx, writes)
 }
 
@@ -69,5 +82,27 @@ func TestARegistrationWhoseLogIsReplacedMeanwhileIsRefused(t *testing.T) {
 	w.claimed = factstr.Head{}
 	if _, err = facttest.Register(store, "projection"); err != nil {
 		t.Error(err)
+	}
+}
+
+// G24: a cursor write that finds another log ends the stream, and nothing says that it would be tried again.
+func TestACursorWriteThatFindsAnotherLogEndsTheStream(t *testing.T) {
+	w := &watchedCursors{backend: newBackend()}
+	records, logger := facttest.NewRecords()
+	store, err := factstr.OpenStore(t.Context(), w, factstr.Options{Logger: logger})
+	store = facttest.Opened(t, store, err)
+	got := facttest.NewDeliveries(t)
+	stream, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "projection"}, got, factstr.WithCursorEvery(factstr.CursorEvery{Batches: 1}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	facttest.WaitReady(t, stream)
+	w.mu.Lock()
+	w.replaced = true
+	w.mu.Unlock()
+	facttest.Append(t, store, facttest.Batch(2, "a")...)
+	facttest.WantError(t, facttest.WaitEnd(t, stream), factstr.CodeLogTruncated)
+	if told := records.Of(factstr.LogCursorNotStored); len(told) > 0 {
+		t.Errorf("told %v", told)
 	}
 }

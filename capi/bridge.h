@@ -52,7 +52,7 @@ int fs_inside_store(factstr_store store);
 int fs_inside_stream(factstr_stream stream);
 
 /*
- * Descriptors of lock files and of connections to servers: a child after fork() must close its copies, or they would hold the parent's locks and sessions when the parent
+ * Descriptors of databases and of connections to servers: a child after fork() must close its copies, or they would hold the parent's locks and sessions when the parent
  * is gone.
  */
 void fs_descriptor_opened(int descriptor);

@@ -30,7 +30,7 @@ var settings struct {
 }
 
 func init() {
-	sqlite.OnLockFile(watchDescriptor)
+	sqlite.OnLockHolder(watchDescriptor)
 	postgres.OnSocket(watchDescriptor)
 }
 

@@ -73,7 +73,7 @@ static void child(factstr_store store, factstr_stream stream) {
   IN_CHILD(factstr_abi_version() == FACTSTR_ABI_VERSION && strcmp(factstr_status_name(FACTSTR_FORKED), "Forked") == 0);
 }
 
-/* How many descriptors of lock files the process holds. */
+/* How many descriptors of databases, whose locks a child would keep, the process holds. */
 static int lock_descriptors(void) {
   DIR *folder = opendir("/proc/self/fd");
   if (folder == NULL) {
@@ -85,7 +85,7 @@ static int lock_descriptors(void) {
     snprintf(link, sizeof link, "/proc/self/fd/%.20s", entry->d_name);
     ssize_t len = readlink(link, target, sizeof target - 1);
     target[len < 0 ? 0 : len] = '\0';
-    count += strstr(target, "-factstr-lock") != NULL;
+    count += strstr(target, "/fork.db") != NULL;
   }
   closedir(folder);
   return count;
@@ -113,7 +113,7 @@ static void every_function_answers_forked_in_a_child(void) {
   close_store(store);
 }
 
-static void a_child_does_not_hold_the_lock_files(void) { /* G22 */
+static void a_child_does_not_hold_the_locks(void) { /* G22 */
   char path[600];
   snprintf(path, sizeof path, "%s", fresh_path("fork.db"));
   factstr_store store = open_sqlite(path, NULL);
@@ -187,7 +187,7 @@ static void a_program_started_by_exec_works(void) {
 
 void fork_tests(void) {
   RUN(every_function_answers_forked_in_a_child, "every function answers Forked in a forked child, and the parent goes on");
-  RUN(a_child_does_not_hold_the_lock_files, "a forked child does not hold the parent's lock files");
+  RUN(a_child_does_not_hold_the_locks, "a forked child does not hold the parent's locks");
   RUN(a_child_does_not_hold_the_connections, "a forked child does not hold the parent's connections to a server");
   RUN(a_program_started_by_exec_works, "starting a program by fork and exec works");
 }

@@ -14,7 +14,7 @@ import (
 func TestAnOpeningThatWaitsIsGivenUpAtOnce(t *testing.T) {
 	for name, lock := range map[string]func(t *testing.T, path string) (unlock func()){
 		"a process of this library that writes": func(t *testing.T, path string) func() {
-			file, err := oslock.Open(path + "-factstr-lock")
+			file, err := oslock.Open(path)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
@@ -18,27 +17,39 @@ const (
 	// written from its start again, and beside a writer that never pauses that moment would not come.
 	checkpointPagesMax = 4 * checkpointPages
 	checkpointWait     = 100 * time.Millisecond // for other processes' writers
-	starvedPages       = 16 * checkpointPages   // that cannot be copied: it is told
 	pageBytes          = 4096
+	// So many pages that cannot be copied are told. A log file that is larger, since a reader kept it from being written from its start again, is made short when the
+	// reader has left.
+	starvedPages    = 12 * checkpointPages
+	logFileMax      = starvedPages * pageBytes
+	checkpointAgain = time.Second // between tries while a reader is in the way
+	checkpointRenew = 60          // tries after which a lock that SQLite forgot to free is thought of
 )
 
 // checkpointer copies the write-ahead log into the database on a connection of its own, so that no commit pays for it. The log file is then written again from its
-// start and never made shorter, since overwriting a file and syncing it is several times faster than extending it.
+// start and usually not made shorter, since overwriting a file and syncing it is several times faster than extending it.
 type checkpointer struct {
 	backend *backend
+	conn    *keptConn
 	wake    chan struct{} // a commit happened
 	stop    chan struct{}
 	leave   context.CancelFunc // ends the pause after a panic
 	stopped sync.WaitGroup
 	starved factstr.Trouble
-	pages   func(c *conn, mode string) (logged, copied int64) // walPages, save in tests
+	tries   int // while the file is too large
+
+	// Otherwise in tests.
+	waiting func() (pages uint32, known bool)
+	pages   func(c *conn, mode string) (walState, error)
 }
 
 func (k *checkpointer) init(b *backend) {
 	k.backend = b
+	k.conn = b.keep(0) // it tries again rather than waiting, since others may wait for it
+	k.waiting = b.instance.sides.waiting
 	k.wake = make(chan struct{}, 1)
 	k.stop = make(chan struct{})
-	k.pages = walPages
+	k.pages = checkpoint
 	var ctx context.Context
 	ctx, k.leave = context.WithCancel(context.Background())
 	k.stopped.Go(func() { b.observer.Keep(ctx, "checkpoint", k.run) })
@@ -59,30 +70,32 @@ func (k *checkpointer) close() {
 	}
 }
 
-// run checkpoints after commits, until it is stopped.
+// run checkpoints after commits, and again while a reader is in the way, until it is stopped.
 func (k *checkpointer) run() {
-	var c *conn
 	ended := false
+	idle := time.NewTimer(idleMax)
 	defer func() {
-		if c != nil {
-			c.close()
-		}
+		idle.Stop()
+		k.conn.rest()
 		if !ended {
 			k.committed() // a panic: what it was about to do is still to be done
 		}
 	}()
-	for {
+	for again := (<-chan time.Time)(nil); ; {
 		select {
 		case <-k.stop:
 			ended = true
 			return
 		case <-k.wake:
+		case <-again:
+		case <-idle.C:
+			k.conn.rest()
+			continue
 		}
-		if c == nil {
-			c, _ = openConn(context.Background(), k.backend.path, k.backend.busyTimeout)
-		}
-		if c != nil {
-			k.checkpoint(c)
+		idle.Reset(idleMax)
+		again = nil
+		if !k.look() {
+			again = time.After(checkpointAgain)
 		}
 		select {
 		case <-k.stop:
@@ -93,62 +106,100 @@ func (k *checkpointer) run() {
 	}
 }
 
-func (k *checkpointer) checkpoint(c *conn) {
-	if logged, copied := k.pages(c, "NOOP"); logged-copied < checkpointPages {
-		k.caughtUp(logged)
-		return
+// look checkpoints if there is enough to copy, and reports whether the next commit is soon enough for the next look.
+func (k *checkpointer) look() (done bool) {
+	large := k.large()
+	if waiting, known := k.waiting(); known && waiting < checkpointPages && !large {
+		return k.note(walState{logged: int64(waiting)})
 	}
-	// Whatever cannot be copied now, since a reader still needs the old page, is copied by the next one.
-	logged, copied := k.pages(c, "PASSIVE")
-	if logged >= checkpointPagesMax {
-		if now, done := k.finish(c); now > 0 {
-			logged, copied = now, done
+	state, err := k.copy("PASSIVE") // whatever cannot be copied now, since a reader still needs the old page, is copied by the next one
+	if err != nil {
+		return false
+	}
+	if large = k.large(); large || state.logged >= checkpointPagesMax {
+		if now, err := k.finish(large); err == nil {
+			state = now
 		}
 	}
-	if logged-copied >= starvedPages {
-		k.starved.Shows(k.backend.observer, factstr.LogCheckpointStarved,
-			fmt.Sprintf("SQLite's log file holds %d MiB that cannot be copied into the database: a reader or writer of %s has been at it for long", (logged-copied)*pageBytes>>20, k.backend.path),
-			"log_file_bytes", logged*pageBytes)
-	} else {
-		k.caughtUp(logged)
-	}
+	return k.note(state)
 }
 
-func (k *checkpointer) caughtUp(logged int64) {
-	k.starved.Over(k.backend.observer, factstr.LogCheckpointCaughtUp, "SQLite's log file was copied into the database", "log_file_bytes", logged*pageBytes)
+func (k *checkpointer) copy(mode string) (state walState, err error) {
+	err = k.conn.with(func(c *conn) (err error) {
+		if err = k.backend.intact(); err != nil {
+			return err
+		}
+		state, err = k.pages(c, mode)
+		return err
+	})
+	return state, err
 }
 
-// finish copies the rest while nobody writes, so that the next writer starts the file again.
-func (k *checkpointer) finish(c *conn) (logged, copied int64) {
+// large reports whether the file should be made short once everything in it is copied.
+func (k *checkpointer) large() bool { return k.backend.logFileBytes() > logFileMax }
+
+// finish copies the rest while nobody writes, so that the next writer starts the file again, or makes it short.
+func (k *checkpointer) finish(cut bool) (state walState, err error) {
 	b := k.backend
 	b.writing.Lock()
 	defer b.writing.Unlock()
 	waiting, cancel := context.WithTimeout(context.Background(), checkpointWait)
 	defer cancel()
-	if b.turnstile.Enter(waiting) == nil {
-		defer func() { _ = b.turnstile.Leave() }()
-		return k.pages(c, "PASSIVE")
+	if b.guard.ReadOnly() {
+		return state, factstr.CodeReadOnly
 	}
-	return 0, 0
+	if err := b.turnstile.Enter(waiting); err != nil {
+		return state, err
+	}
+	defer func() { _ = b.turnstile.Leave() }()
+	if state, err = k.copy("PASSIVE"); err == nil && cut && state.logged == state.copied {
+		// Readers of the log are in the way of this, even those who need nothing of it; then it is tried again.
+		_, _ = k.copy("TRUNCATE")
+	}
+	return state, err
 }
 
-// walPages runs a checkpoint and returns how many pages the log file holds, and how many of them are in the database. NOOP only asks.
-func walPages(c *conn, mode string) (logged, copied int64) {
-	_ = c.each("PRAGMA wal_checkpoint("+mode+")", func(row []driver.Value) bool {
-		logged, _ = row[1].(int64)
-		copied, _ = row[2].(int64)
+// note tells of pages that cannot be copied, and when they could.
+func (k *checkpointer) note(state walState) (done bool) {
+	b := k.backend
+	if behind := state.logged - state.copied; behind >= starvedPages {
+		k.starved.Shows(b.observer, factstr.LogCheckpointStarved,
+			fmt.Sprintf("SQLite's log file holds %d MiB that cannot be copied into the database: a reader or writer of %s has been at it for long", behind*pageBytes>>20, b.path),
+			"log_file_bytes", state.logged*pageBytes)
+	} else if !k.large() {
+		k.starved.Over(b.observer, factstr.LogCheckpointCaughtUp, "SQLite's log file was copied into the database", "log_file_bytes", b.logFileBytes())
+		k.tries = 0
+		return true
+	}
+	if k.tries++; k.tries%checkpointRenew == 0 {
+		b.writing.Lock()
+		defer b.writing.Unlock()
+		b.renew()
+	}
+	return false
+}
+
+// walState is what a checkpoint answers: pages in the log file, and those of them that are in the database.
+type walState struct{ logged, copied int64 }
+
+func checkpoint(c *conn, mode string) (state walState, err error) {
+	err = c.each("PRAGMA wal_checkpoint("+mode+")", func(row []driver.Value) bool {
+		state.logged, _ = row[1].(int64)
+		state.copied, _ = row[2].(int64)
 		return false
 	})
-	return logged, copied
+	return state, err
 }
 
 // Measure tells the sizes of the files.
 func (b *backend) Measure(_ context.Context, statistics *factstr.Statistics) error {
-	if info, err := os.Stat(b.path); err == nil {
-		statistics.DatabaseBytes = info.Size()
-	}
-	if info, err := os.Stat(b.path + "-wal"); err == nil {
-		statistics.LogFileBytes = info.Size()
-	}
+	database, _ := stateOf(b.path)
+	statistics.DatabaseBytes = database.size
+	statistics.LogFileBytes = b.logFileBytes()
 	return nil
+}
+
+func (b *backend) logFileBytes() int64 {
+	log, _ := stateOf(b.path + "-wal")
+	return log.size
 }

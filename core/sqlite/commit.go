@@ -41,8 +41,16 @@ func (b *backend) write(ctx context.Context, doing string, transaction func(*con
 	if b.broken != nil {
 		return b.broken
 	}
-	if err := b.replaced(); err != nil {
-		return err
+	err := b.transact(ctx, doing, transaction)
+	if mayBeHeldByNobody(err) {
+		b.renew()
+	}
+	return err
+}
+
+func (b *backend) transact(ctx context.Context, doing string, transaction func(*conn) (changed bool, err error)) error {
+	if b.guard.ReadOnly() {
+		return factstr.NewError(factstr.CodeReadOnly, "sqlite: %s: the database cannot be written; check its permissions", doing)
 	}
 	waiting, cancel := context.WithTimeout(ctx, b.busyTimeout)
 	defer cancel()
@@ -50,8 +58,16 @@ func (b *backend) write(ctx context.Context, doing string, transaction func(*con
 		return err
 	}
 	defer func() { _ = b.turnstile.Leave() }()
+	if b.writer == nil {
+		if err := b.openWriter(context.Background(), b.busyTimeout); err != nil {
+			return err
+		}
+	}
 	c := b.writer
 	if err := c.run("BEGIN IMMEDIATE"); err != nil {
+		if replaced := b.intact(); replaced != nil {
+			return replaced
+		}
 		return failure(doing, err)
 	}
 	committed := false
@@ -62,7 +78,7 @@ func (b *backend) write(ctx context.Context, doing string, transaction func(*con
 		}
 	}()
 	// What was looked at before waiting for the lock may have become another log or other tables since.
-	if err := b.replaced(); err != nil {
+	if err := b.intact(); err != nil {
 		return err
 	}
 	if err := b.sameSchema(c); err != nil {
@@ -76,6 +92,10 @@ func (b *backend) write(ctx context.Context, doing string, transaction func(*con
 		return commitFailure(doing, err)
 	}
 	committed = true
+	// What was committed into a log that is not the database's any more is lost, or is there for a while.
+	if err := b.intact(); err != nil {
+		return factstr.NewError(factstr.CodeCommitUnknown, "sqlite: %s: %w", doing, err)
+	}
 	b.checkpointer.committed()
 	return nil
 }
@@ -91,7 +111,7 @@ func (b *backend) enter(ctx, waiting context.Context, doing string) error {
 	case waiting.Err() != nil:
 		return factstr.NewError(factstr.CodeBusy, "sqlite: %s: other processes kept the database's lock for %v; nothing was written, try again", doing, b.busyTimeout)
 	}
-	return factstr.BackendFailure(factstr.ReasonIO, "sqlite: %s: the lock file: %w", doing, err)
+	return factstr.BackendFailure(factstr.ReasonIO, "sqlite: %s: a lock on the database file: %w", doing, err)
 }
 
 // undo ends a transaction without writing. If even that fails the connection is of no use any more.

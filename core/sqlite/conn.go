@@ -36,10 +36,11 @@ type statement struct {
 	exec  driver.StmtExecContext
 }
 
-// openConn opens the file at an absolute path. The path is percent-encoded into a file: URI, since in a plain path a '?' would start options.
+// openConn opens the file at an absolute path, which must exist: were it moved away, SQLite would make an empty one in its place. The path is percent-encoded into a
+// file: URI, since in a plain path a '?' would start options.
 func openConn(ctx context.Context, path string, busyTimeout time.Duration, pragmas ...string) (*conn, error) {
 	uri := "file:" + (&url.URL{Path: path}).EscapedPath()
-	connector, err := sqlite.NewConnector(strings.ReplaceAll(uri, "?", "%3F"))
+	connector, err := sqlite.NewConnector(strings.ReplaceAll(uri, "?", "%3F") + "?mode=rw")
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql/driver"
-	"hash/fnv"
 	"sync"
 	"time"
 
@@ -11,52 +10,76 @@ import (
 	"github.com/factstr/factstr-go/core/internal/oslock"
 )
 
-// Bytes of the lock file, far behind its content. Names and instances are spread by hashes of 60 bits.
-const (
-	turnstileOffset = int64(1) << 60
-	namesOffset     = int64(1) << 61
-	instancesOffset = int64(1) << 62
-	hashMask        = int64(1)<<60 - 1
-)
-
-func hashOf(text string) int64 {
-	hash := fnv.New64a()
-	_, _ = hash.Write([]byte(text))
-	return int64(hash.Sum64()) & hashMask
-}
-
-// names are the durable names that this store holds. Between stores, also of other processes, the byte of a name in the lock file decides.
+// names are the durable names that this store holds. Between stores, also of other processes, a byte of the database file decides, which belongs to the name's slot: a
+// number that no two names share, so that no name can be chosen that touches another one's lock.
 type names struct {
 	file *oslock.File
 	mu   sync.Mutex
-	held map[string]struct{}
+	held map[int64]*heldName // by slot
+}
+
+type heldName struct {
+	name       string
+	generation int64         // 0 until it is registered
+	lost       chan struct{} // closed when somebody else has registered the name
+	isLost     bool
 }
 
 func (n *names) init(file *oslock.File) {
 	n.file = file
-	n.held = map[string]struct{}{}
+	n.held = map[int64]*heldName{}
 }
 
-func (n *names) take(name string) (taken bool, err error) {
+func (n *names) take(name string, slot int64) (taken *heldName, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if _, held := n.held[name]; held {
-		return false, nil
+	if _, held := n.held[slot]; held {
+		return nil, nil
 	}
-	if err := n.file.Try(namesOffset + hashOf(name)); err == oslock.ErrHeld {
-		return false, nil
+	if err := n.file.Try(namesOffset + slot); err == oslock.ErrHeld {
+		return nil, nil
 	} else if err != nil {
-		return false, factstr.BackendFailure(factstr.ReasonIO, "sqlite: the lock file: %w", err)
+		return nil, factstr.BackendFailure(factstr.ReasonIO, "sqlite: a lock on the database file: %w", err)
 	}
-	n.held[name] = struct{}{}
-	return true, nil
+	taken = &heldName{name: name, lost: make(chan struct{})}
+	n.held[slot] = taken
+	return taken, nil
 }
 
-func (n *names) free(name string) {
+func (n *names) free(slot int64, held *heldName) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	delete(n.held, name)
-	_ = n.file.Free(namesOffset + hashOf(name))
+	if n.held[slot] == held {
+		delete(n.held, slot)
+		_ = n.file.Free(namesOffset + slot)
+	}
+}
+
+func (n *names) registered(held *heldName, generation int64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	held.generation = generation
+}
+
+// lose ends the stream whose name is another registration's by now.
+func (n *names) lose(name string, generation int64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, held := range n.held {
+		if held.name == name && held.generation == generation && !held.isLost {
+			held.isLost = true
+			close(held.lost)
+		}
+	}
+}
+
+func (n *names) close() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for slot := range n.held {
+		_ = n.file.Free(namesOffset + slot)
+	}
+	clear(n.held)
 }
 
 const (
@@ -69,12 +92,19 @@ const (
 
 // ClaimStream takes the name, then reads or makes its cursor row. The order of the refusals is that of the Rust store: another query before an active name.
 func (b *backend) ClaimStream(ctx context.Context, name string, query factstr.DurableQuery) (claim factstr.StreamClaim, err error) {
-	taken, err := b.names.take(name)
-	if err != nil {
-		return claim, err
-	}
+	var slot int64
+	var taken *heldName
 	err = b.write(ctx, "registering a durable stream", func(c *conn) (bool, error) {
 		if err := c.script(durableStreamsSchema); err != nil {
+			return false, err
+		}
+		if err := c.script(durableNamesSchema); err != nil {
+			return false, err
+		}
+		if slot, err = slotOf(c, name); err != nil {
+			return false, err
+		}
+		if taken, err = b.names.take(name, slot); err != nil {
 			return false, err
 		}
 		stored, err := readCursor(c, name)
@@ -83,7 +113,7 @@ func (b *backend) ClaimStream(ctx context.Context, name string, query factstr.Du
 			return false, err
 		case stored.found && !query.Same(stored.query, stored.exact):
 			return false, factstr.ErrQueryMismatch(name)
-		case !taken:
+		case taken == nil:
 			return false, factstr.ErrStreamActive(name)
 		case !stored.found:
 			if err := c.change("subscriber_cursors", insertCursor, name, query.Text); err != nil {
@@ -95,16 +125,42 @@ func (b *backend) ClaimStream(ctx context.Context, name string, query factstr.Du
 		}
 		generation := max(stored.generation+1, time.Now().UnixMicro())
 		claim.Cursor, claim.Generation = uint64(stored.position), uint64(generation)
+		b.names.registered(taken, generation)
 		return true, c.change(generationsTable, raiseGeneration, name, generation, query.Exact)
 	})
 	if err != nil {
-		if taken {
-			b.names.free(name)
+		if taken != nil {
+			b.names.free(slot, taken)
 		}
 		return factstr.StreamClaim{}, err
 	}
-	claim.Release = func() { b.names.free(name) }
+	claim.Release = func() { b.names.free(slot, taken) }
+	claim.Lost = taken.lost
+	claim.Confirm = func(context.Context) error {
+		select {
+		case <-taken.lost:
+			return factstr.ErrStreamLost(name)
+		default:
+			return b.intact()
+		}
+	}
 	return claim, nil
+}
+
+// slotOf returns the name's slot, and gives it one that was never another name's, even if the table was lost.
+func slotOf(c *conn, name string) (slot int64, err error) {
+	const find = "SELECT slot FROM factstr_durable_names WHERE name = ?1"
+	value, err := c.one(find, name)
+	if slot, known := value.(int64); err != nil || known {
+		return slot & hashMask, err
+	}
+	last, err := c.one("SELECT max(slot) FROM factstr_durable_names")
+	if err != nil {
+		return 0, err
+	}
+	slot, _ = last.(int64)
+	slot = max(slot+1, time.Now().UnixMicro())
+	return slot & hashMask, c.change(slotsTable, "INSERT INTO factstr_durable_names (name, slot) VALUES (?1, ?2)", name, slot)
 }
 
 // storedCursor is what the database holds of a durable name.
@@ -132,9 +188,10 @@ func readCursor(c *conn, name string) (stored storedCursor, err error) {
 }
 
 // WriteCursors looks whether the log is the one that was handled, and writes, in one transaction: however long it waited for the lock, maybe for a restore, nothing
-// comes between.
+// comes between. It ends a stream whose name has another generation by now: somebody has registered it who could not know that it was held.
 func (b *backend) WriteCursors(ctx context.Context, writes []factstr.CursorWrite) error {
-	return b.write(ctx, "storing durable cursors", func(c *conn) (moved bool, err error) {
+	var lost []factstr.CursorWrite
+	err := b.write(ctx, "storing durable cursors", func(c *conn) (moved bool, err error) {
 		for _, write := range writes {
 			if there, err := holds(c, write.Head); err != nil {
 				return false, err
@@ -146,6 +203,9 @@ func (b *backend) WriteCursors(ctx context.Context, writes []factstr.CursorWrite
 			if err != nil {
 				return false, err
 			}
+			if stored.generation != int64(write.Generation) {
+				lost = append(lost, write)
+			}
 			if !stored.found || stored.generation != int64(write.Generation) || stored.position >= int64(write.SequenceNumber) {
 				continue
 			}
@@ -156,6 +216,12 @@ func (b *backend) WriteCursors(ctx context.Context, writes []factstr.CursorWrite
 		}
 		return moved, nil
 	})
+	if err == nil {
+		for _, write := range lost {
+			b.names.lose(write.Name, int64(write.Generation))
+		}
+	}
+	return err
 }
 
 // holds tells whether the log holds a fact that was its head. Every log holds that of an empty one.

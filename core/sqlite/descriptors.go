@@ -4,36 +4,23 @@ import (
 	"os"
 	"strconv"
 	"sync"
-
-	"github.com/factstr/factstr-go/core/internal/oslock"
 )
 
 // A forked child inherits the descriptors that hold locks, and would keep the locks after this process died. The C library closes them in the
-// child, so it is told of every descriptor of a lock file, a database and its log.
+// child, so it is told of every descriptor of a database and its side files.
 var descriptors struct {
 	mu    sync.Mutex
 	tell  func(descriptor int, opened bool)
-	known map[string]map[int]bool // of the SQLite files, by database path
+	known map[string]map[int]fileID // by database path
 }
 
-// OnLockFile sets a function that is told of each descriptor that may hold locks, after it was opened and before or right after it is closed. It must be set before the
+// OnLockHolder sets a function that is told of each descriptor that may hold locks, after it was opened and before or right after it is closed. It must be set before the
 // first store is opened.
-func OnLockFile(tell func(descriptor int, opened bool)) {
+func OnLockHolder(tell func(descriptor int, opened bool)) {
 	descriptors.mu.Lock()
 	defer descriptors.mu.Unlock()
 	descriptors.tell = tell
-	descriptors.known = map[string]map[int]bool{}
-}
-
-func lockFileOpened(file *oslock.File) { tellLockFile(file, true) }
-func lockFileClosed(file *oslock.File) { tellLockFile(file, false) }
-
-func tellLockFile(file *oslock.File, opened bool) {
-	descriptors.mu.Lock()
-	defer descriptors.mu.Unlock()
-	if descriptors.tell != nil {
-		descriptors.tell(file.Descriptor(), opened)
-	}
+	descriptors.known = map[string]map[int]fileID{}
 }
 
 // noteDescriptors finds out which descriptors SQLite has open for a database. The driver does not tell, the kernel does.
@@ -48,23 +35,32 @@ func noteDescriptors(path string) {
 	if err != nil {
 		return
 	}
-	open := map[int]bool{}
+	known, open := descriptors.known[path], map[int]fileID{}
 	for _, entry := range entries {
+		descriptor, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		state, err := stateOfDescriptor(descriptor)
+		if err != nil {
+			continue
+		}
+		if was, told := known[descriptor]; told && state.fileID == was {
+			open[descriptor] = was // also of a file that was moved or removed meanwhile
+			continue
+		}
 		switch target, _ := os.Readlink(folder + entry.Name()); target {
 		case path, path + "-wal", path + "-shm":
-			if descriptor, err := strconv.Atoi(entry.Name()); err == nil {
-				open[descriptor] = true
-			}
+			open[descriptor] = state.fileID
 		}
 	}
-	known := descriptors.known[path]
-	for descriptor := range known {
-		if !open[descriptor] {
+	for descriptor, was := range known {
+		if open[descriptor] != was {
 			descriptors.tell(descriptor, false)
 		}
 	}
-	for descriptor := range open {
-		if !known[descriptor] {
+	for descriptor, is := range open {
+		if known[descriptor] != is {
 			descriptors.tell(descriptor, true)
 		}
 	}

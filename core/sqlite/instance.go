@@ -1,7 +1,8 @@
 package sqlite
 
 import (
-	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"runtime"
@@ -12,67 +13,115 @@ import (
 	"github.com/factstr/factstr-go/core/internal/oslock"
 )
 
-// Two copies of this library in one process, say of two packages that carry it, do not know of each other. SQLite must not be in a
-// process twice on one file, so the first copy holds a byte of the lock file that stands for the process, and leaves its path there for the message.
-
+// Bytes of the database file on which its openers lock each other out. They lie far beyond what SQLite reads, writes or locks. The kernel ties a lock to the file
+// itself, so whoever opens it meets it, by whatever path; and there is no file beside the database that could be removed, replaced or made with other rights.
 const (
-	notes     = 64  // in the lock file's content
-	noteBytes = 256 // each
+	turnstileOffset = int64(1) << 60
+	namesOffset     = int64(1) << 61 // and a durable name's slot
+	instancesOffset = int64(1) << 62 // and a hash of the process
+	placesOffset    = instancesOffset + int64(1)<<60
+	sidesOffset     = instancesOffset + int64(1)<<61
+	hashMask        = int64(1)<<60 - 1
 )
+
+func hashOf(format string, args ...any) int64 {
+	sum := sha256.Sum256(fmt.Appendf(nil, format, args...))
+	return int64(binary.LittleEndian.Uint64(sum[:])) & hashMask
+}
+
+// Two copies of this library in one process, say of two packages that carry it, do not know of each other. SQLite must not be in a process twice on one file, so the
+// first copy holds a byte that stands for the process. A file in memory whose name holds the copy's path is there for the message.
+
+const noteName = "factstr "
 
 var instances struct {
 	mu   sync.Mutex
-	held map[string]*instance // by database path
+	held map[fileID]*instance
+	note *os.File // open while held is not empty
 }
 
-// instance is this copy's hold on one file, shared by its stores.
+// instance is this copy's hold on one database file, shared by its stores.
 type instance struct {
-	path   string
-	file   *oslock.File
-	stores int
+	id     fileID
+	file   *oslock.File // of the store that came first; open until the last one has left
+	stores map[*backend]struct{}
+	sides  sides
+
+	renewing sync.Mutex
 }
 
-func enterInstance(path string) (*instance, error) {
+// others are the stores besides one.
+func (i *instance) others(than *backend) (others []*backend) {
 	instances.mu.Lock()
 	defer instances.mu.Unlock()
-	if held := instances.held[path]; held != nil {
-		held.stores++
+	for store := range i.stores {
+		if store != than {
+			others = append(others, store)
+		}
+	}
+	return others
+}
+
+// enterInstance joins the stores that have the file open. They leave when they have closed their connections.
+func enterInstance(b *backend, id fileID) (*instance, error) {
+	path, file := b.path, b.guard
+	instances.mu.Lock()
+	defer instances.mu.Unlock()
+	if held := instances.held[id]; held != nil {
+		held.stores[b] = struct{}{}
 		return held, nil
 	}
-	// A descriptor of its own, since a lock ends with the open file that it was taken by, and stores come and go.
-	file, err := oslock.Open(path + "-factstr-lock")
+	err := takeForProcess(file)
+	if err == oslock.ErrHeld {
+		return nil, factstr.NewError(factstr.CodeInvalidState,
+			"sqlite: %s is open in this process by another copy of this library (%s; this one is %s); two copies must not use one file: let the process load one of them", path, otherCopies(), libraryPath())
+	}
 	if err != nil {
 		return nil, pathFailure(path, err)
 	}
-	key := processKey()
-	offset := hashOf(key)
-	note := offset % notes * noteBytes
-	if err := file.Try(instancesOffset + offset); err != nil {
-		other := readNote(file, note, key)
-		_ = file.Close()
-		if err != oslock.ErrHeld {
-			return nil, pathFailure(path, err)
-		}
-		return nil, factstr.NewError(factstr.CodeInvalidState,
-			"sqlite: %s is open in this process by another copy of this library (%s; this one is %s); two copies must not use one file: let the process load one of them", path, other, libraryPath())
+	if instances.note == nil {
+		instances.note = makeNote(noteName + libraryPath())
 	}
-	_, _ = file.WriteAt(fmt.Appendf(nil, "%-*.*s\n", noteBytes-1, noteBytes-1, key+" "+libraryPath()), note)
-	lockFileOpened(file)
-	held := &instance{path: path, file: file, stores: 1}
 	if instances.held == nil {
-		instances.held = map[string]*instance{}
+		instances.held = map[fileID]*instance{}
 	}
-	instances.held[path] = held
-	return held, nil
+	i := &instance{id: id, file: file, stores: map[*backend]struct{}{b: {}}}
+	instances.held[id] = i
+	return i, nil
 }
 
-func (i *instance) leave() {
+// takeForProcess takes the byte of this process. What is open for reading only can take no exclusive lock, so it takes a shared one and looks whether it is alone.
+func takeForProcess(file *oslock.File) error {
+	offset := instancesOffset + hashOf("%s", processKey())
+	if !file.ReadOnly() {
+		return file.Try(offset)
+	}
+	if err := file.TryShared(offset, 1); err != nil {
+		return err
+	}
+	held, err := file.Held(offset, 1)
+	if err == nil && held {
+		_ = file.Free(offset)
+		return oslock.ErrHeld
+	}
+	return err
+}
+
+func (i *instance) leave(b *backend) {
 	instances.mu.Lock()
 	defer instances.mu.Unlock()
-	if i.stores--; i.stores == 0 {
-		delete(instances.held, i.path)
-		lockFileClosed(i.file)
-		_ = i.file.Close()
+	delete(i.stores, b)
+	if len(i.stores) == 0 {
+		delete(instances.held, i.id)
+		i.sides.close()
+		closeGuard(i.file)
+		if len(instances.held) == 0 && instances.note != nil {
+			_ = instances.note.Close()
+			instances.note = nil
+		}
+	}
+	if b.guard != i.file {
+		closeGuard(b.guard)
 	}
 }
 
@@ -82,13 +131,22 @@ func processKey() string {
 	return fmt.Sprintf("%d/%s", os.Getpid(), namespace)
 }
 
-func readNote(file *oslock.File, offset int64, key string) string {
-	note := make([]byte, noteBytes)
-	_, _ = file.ReadAt(note, offset)
-	if path, found := bytes.CutPrefix(note, []byte(key+" ")); found {
-		return string(bytes.TrimRight(path, " \n\x00"))
+// otherCopies are the paths of the other copies of this library that have stores open in this process.
+func otherCopies() string {
+	const folder = "/proc/self/fd/"
+	entries, _ := os.ReadDir(folder)
+	var paths []string
+	for _, entry := range entries {
+		target, _ := os.Readlink(folder + entry.Name())
+		path, found := strings.CutPrefix(strings.TrimSuffix(target, " (deleted)"), "/memfd:"+noteName)
+		if found && (instances.note == nil || entry.Name() != fmt.Sprint(instances.note.Fd())) {
+			paths = append(paths, path)
+		}
 	}
-	return "its path is unknown"
+	if len(paths) == 0 {
+		return "its path is unknown"
+	}
+	return strings.Join(paths, ", ")
 }
 
 // libraryPath is the file that this code was loaded from: the shared library, or the program.

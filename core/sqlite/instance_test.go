@@ -18,13 +18,13 @@ import (
 func anotherCopy(t *testing.T, act func()) {
 	t.Helper()
 	instances.mu.Lock()
-	held := instances.held
-	instances.held = nil
+	held, note := instances.held, instances.note
+	instances.held, instances.note = nil, nil
 	instances.mu.Unlock()
 	defer func() {
 		instances.mu.Lock()
 		defer instances.mu.Unlock()
-		instances.held = held
+		instances.held, instances.note = held, note
 	}()
 	act()
 }
@@ -63,7 +63,7 @@ func TestASecondCopyOfTheLibraryInOneProcessIsRefusedByName(t *testing.T) {
 	facttest.WantGapless(t, first, 3)
 }
 
-// openDescriptors are this process's descriptors of the database, its log and the lock file.
+// openDescriptors are this process's descriptors of the database and its side files.
 func openDescriptors(t *testing.T, path string) (open []string) {
 	t.Helper()
 	entries, err := os.ReadDir("/proc/self/fd")
@@ -142,7 +142,7 @@ func TestAFileThatWasRemovedOrReplacedIsNotAppendedTo(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err := store.Append(t.Context(), facttest.Batch(1, "a"))
-			facttest.WantError(t, err, factstr.CodeLogTruncated, path, "open it again")
+			facttest.WantError(t, err, factstr.CodeLogTruncated, path, "close the store")
 			_, err = store.Query(t.Context(), factstr.AllEvents())
 			facttest.WantError(t, err, factstr.CodeLogTruncated, path)
 		})

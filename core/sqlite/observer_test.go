@@ -12,7 +12,7 @@ import (
 )
 
 // openTelling opens a store whose checkpointer looks at pages as the test says.
-func openTelling(t *testing.T, pages func(c *conn, mode string) (logged, copied int64)) (*factstr.Store, *facttest.Records) {
+func openTelling(t *testing.T, pages func(c *conn, mode string) (walState, error)) (*factstr.Store, *facttest.Records) {
 	t.Helper()
 	records, logger := facttest.NewRecords()
 	options := factstr.Options{Logger: logger}.Observed("sqlite")
@@ -21,6 +21,7 @@ func openTelling(t *testing.T, pages func(c *conn, mode string) (logged, copied 
 		t.Fatal(err)
 	}
 	b.checkpointer.pages = pages // read after the first commit
+	b.checkpointer.waiting = func() (uint32, bool) { return 0, false }
 	store, err := factstr.OpenStore(t.Context(), b, options)
 	return facttest.Opened(t, store, err), records
 }
@@ -29,12 +30,12 @@ func openTelling(t *testing.T, pages func(c *conn, mode string) (logged, copied 
 func TestACheckpointThatPanicsIsToldAndMadeAgain(t *testing.T) {
 	var looks atomic.Int64
 	again := make(chan struct{}, 100)
-	store, records := openTelling(t, func(c *conn, mode string) (logged, copied int64) {
+	store, records := openTelling(t, func(c *conn, mode string) (walState, error) {
 		if looks.Add(1) <= 2 {
 			panic("on purpose")
 		}
 		again <- struct{}{}
-		return walPages(c, mode)
+		return checkpoint(c, mode)
 	})
 	facttest.Append(t, store, facttest.Batch(1, "a")...)
 	select {
@@ -53,7 +54,7 @@ func TestACheckpointThatPanicsIsToldAndMadeAgain(t *testing.T) {
 func TestAStarvedCheckpointIsTold(t *testing.T) {
 	var copied atomic.Int64
 	const pages = 2 * starvedPages
-	store, records := openTelling(t, func(*conn, string) (int64, int64) { return pages, copied.Load() })
+	store, records := openTelling(t, func(*conn, string) (walState, error) { return walState{pages, copied.Load()}, nil })
 	for range 3 {
 		facttest.Append(t, store, facttest.Batch(1, "a")...)
 		records.Await(t, factstr.LogCheckpointStarved, 1)

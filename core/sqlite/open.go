@@ -51,14 +51,14 @@ func Prepare(path string, options Options) (open func(context.Context) (*factstr
 		return nil, err
 	}
 	return func(ctx context.Context) (*factstr.Store, error) {
+		if err := startTimers(); err != nil {
+			return nil, pathFailure(path, err)
+		}
 		path, err := preparePath(path)
 		if err != nil {
 			return nil, err
 		}
 		processSettings()
-		if err := checkHeader(path); err != nil {
-			return nil, err
-		}
 		b, err := openBackend(ctx, path, options)
 		if err != nil {
 			return nil, err
@@ -113,7 +113,7 @@ func preparePath(path string) (string, error) {
 	return filepath.Join(directory, name), nil
 }
 
-// followLinks follows links of the file itself, also to a file that does not exist yet: the side file belongs beside the database, not beside a link to it.
+// followLinks follows links of the file itself, also to a file that does not exist yet: the log belongs beside the database, not beside a link to it.
 func followLinks(path string) (string, error) {
 	const linksMax = 40
 	for range linksMax {
@@ -129,45 +129,25 @@ func followLinks(path string) (string, error) {
 	return "", syscall.ELOOP
 }
 
-// checkHeader refuses a file of something else before anything is created beside it.
-func checkHeader(path string) error {
-	const magic = "SQLite format 3\x00"
-	if !sqlite.OFDLockingEnabled() {
-		return nil // closing the file would drop this process's locks on it; SQLite finds out itself
-	}
-	file, err := os.Open(path)
-	if os.IsNotExist(err) {
-		return nil
-	}
-	if err != nil {
-		return pathFailure(path, err)
-	}
-	defer func() { _ = file.Close() }()
-	header := make([]byte, len(magic))
-	n, _ := file.Read(header)
-	if n > 0 && string(header[:n]) != magic {
-		return factstr.NewError(factstr.CodeUnsupportedFormat, "sqlite: %s is not a SQLite database; give another path", path)
-	}
-	return nil
-}
-
 // backend is one open database.
 type backend struct {
 	path        string
 	busyTimeout time.Duration
+	pageCount   int
 	observer    *factstr.Observer
-	file        os.FileInfo  // of the database as it was opened
 	schema      atomic.Int64 // SQLite's number of the schema that was last found to be that of a store
-	lockFile    *oslock.File
+	guard       *oslock.File
 	instance    *instance
+	opened      bool // and the side files are known
 
 	// writing guards the writing connection, the turnstile and what belongs to them.
 	writing    sync.Mutex
-	writer     *conn
+	writer     *conn // nil if it has to be opened again
 	turnstile  *oslock.Turnstile
 	insertArgs []driver.NamedValue
 	broken     error
 
+	connections  connections
 	readers      readers
 	checkpointer checkpointer
 	names        names
@@ -181,86 +161,175 @@ var (
 )
 
 func openBackend(ctx context.Context, path string, options Options) (_ *backend, err error) {
-	b := &backend{path: path, busyTimeout: options.BusyTimeout, observer: options.Log()}
+	b := &backend{path: path, busyTimeout: options.BusyTimeout, pageCount: options.MaxPageCount, observer: options.Log()}
 	defer func() {
 		if err != nil {
 			_ = b.Close()
 		}
 	}()
-	lockPath := path + "-factstr-lock"
-	if b.lockFile, err = oslock.Open(lockPath); err != nil {
-		return nil, pathFailure(path, err)
-	}
-	lockFileOpened(b.lockFile)
-	if b.instance, err = enterInstance(path); err != nil {
+	if err := checkLeftLog(path); err != nil {
 		return nil, err
 	}
-	b.turnstile = oslock.NewTurnstile(b.lockFile, turnstileOffset)
-	b.names.init(b.lockFile)
+	guard, state, err := openGuard(path)
+	if err != nil {
+		return nil, err
+	}
+	b.guard = guard
+	noteDescriptors(path)
+	if err := checkNames(path, state); err != nil {
+		return nil, err
+	}
+	if err := checkHeader(path, guard); err != nil {
+		return nil, err
+	}
+	if b.instance, err = enterInstance(b, state.fileID); err != nil {
+		return nil, err
+	}
+	b.turnstile = oslock.NewTurnstile(guard, turnstileOffset)
+	b.names.init(guard)
 	b.readers.init(b)
-	if b.writer, err = openConn(ctx, path, b.busyTimeout); err != nil {
-		return nil, failure("opening "+path, err)
-	}
-	if options.MaxPageCount > 0 {
-		if err := b.writer.script("PRAGMA max_page_count = " + strconv.Itoa(options.MaxPageCount)); err != nil {
-			return nil, failure("opening "+path, err)
-		}
-	}
 	if err := b.prepare(ctx); err != nil {
 		return nil, err
 	}
 	noteDescriptors(path) // the log's files exist since prepare
-	if b.file, err = os.Stat(path); err != nil {
-		return nil, pathFailure(path, err)
-	}
 	b.checkpointer.init(b)
 	return b, nil
 }
 
-// prepare checks the format and creates what is missing while no other process of this library writes.
+// prepare opens the database, checks the format and creates what is missing while no other process of this library writes, opens or closes.
 func (b *backend) prepare(ctx context.Context) error {
-	waiting, cancel := context.WithTimeout(ctx, b.busyTimeout)
-	defer cancel()
-	if err := b.enter(ctx, waiting, "opening "+b.path); err != nil {
+	if !b.guard.ReadOnly() {
+		waiting, cancel := context.WithTimeout(ctx, b.busyTimeout)
+		defer cancel()
+		if err := b.enter(ctx, waiting, "opening "+b.path); err != nil {
+			return err
+		}
+		defer func() { _ = b.turnstile.Leave() }()
+	}
+	if err := takePlace(b.path, b.guard); err != nil {
 		return err
 	}
-	defer func() { _ = b.turnstile.Leave() }()
-	return b.writer.during(ctx, func() error {
+	if err := checkMark(b.path, b.guard, b.instance.id); err != nil {
+		return err
+	}
+	if err := checkSides(b.path, b.guard); err != nil {
+		return err
+	}
+	err := b.makeReady(ctx, b.busyTimeout)
+	if mayBeHeldByNobody(err) {
+		// By then every connection of this process is closed, unless it has other stores on the file.
+		err = b.makeReady(ctx, min(b.busyTimeout, renewWait))
+	}
+	if err != nil {
+		return err
+	}
+	sides := &b.instance.sides
+	if err := sides.identify(b.path, b.instance.id); err != nil {
+		return err
+	}
+	b.opened = true
+	if err := takeSides(b.path, b.guard, sides.log, sides.index); err != nil {
+		return err
+	}
+	if err := b.intact(); err != nil {
+		return err
+	}
+	if !b.guard.ReadOnly() {
+		setMarks(b.path, b.guard, b.instance.id, sides.log)
+	}
+	return nil
+}
+
+// makeReady opens the writing connection, and makes a store of the database if it is none.
+func (b *backend) makeReady(ctx context.Context, wait time.Duration) (err error) {
+	if err := b.openWriter(ctx, wait); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			b.writer.close()
+			b.writer = nil
+		}
+	}()
+	err = b.writer.during(ctx, func() error {
 		// Refusing comes before anything is written, also before the journal mode of somebody else's database is changed.
 		if _, err := checkFormat(b.writer, b.path); err != nil {
 			return err
 		}
-		if err := useWAL(b.writer, b.busyTimeout); err != nil {
+		if err := useWAL(b.writer, wait); err != nil {
 			return err
 		}
-		return prepareSchema(b.writer, b.path)
+		if err := prepareSchema(b.writer, b.path); err != nil {
+			return err
+		}
+		return failure("opening "+b.path, b.writer.run("PRAGMA busy_timeout = "+milliseconds(b.busyTimeout)))
 	})
+	return b.explained(err)
 }
 
-// replaced refuses to go on when another file was put in the place of the database, such as a restored backup: what is written to the old one is lost.
-func (b *backend) replaced() error {
-	if now, err := os.Stat(b.path); err == nil && os.SameFile(now, b.file) {
-		return nil
+func (b *backend) openWriter(ctx context.Context, wait time.Duration) (err error) {
+	if b.writer, err = b.connect(ctx, wait); err != nil {
+		b.writer = nil
+		return err
 	}
-	return factstr.NewError(factstr.CodeLogTruncated, "sqlite: the file %s was replaced or removed while it was open; close the store and open it again", b.path)
+	if b.pageCount > 0 {
+		if err := b.writer.script("PRAGMA max_page_count = " + strconv.Itoa(b.pageCount)); err != nil {
+			return failure("opening "+b.path, err)
+		}
+	}
+	return nil
 }
+
+// intact refuses to go on when another file was put in the place of the database or one of its side files, or the database was written over: what is written from
+// then on would be lost, what is read may be of two logs.
+func (b *backend) intact() error { return b.instance.sides.intact(b.path, b.guard) }
 
 func (b *backend) Kind() string { return "sqlite" }
 
 func (b *backend) Close() error {
 	b.checkpointer.close()
-	b.readers.close()
 	b.writing.Lock()
 	defer b.writing.Unlock()
-	if b.writer != nil {
-		b.writer.close()
+	defer noteDescriptors(b.path)
+	if b.instance == nil {
+		if b.guard != nil {
+			closeGuard(b.guard)
+		}
+		return nil
 	}
-	if b.instance != nil {
-		b.instance.leave()
-	}
-	if b.lockFile != nil {
-		lockFileClosed(b.lockFile)
-		return b.lockFile.Close()
-	}
+	b.readers.close()
+	b.closeWriter()
+	b.names.close()
+	b.instance.leave(b)
 	return nil
 }
+
+// closeWriter closes the last connection, at which SQLite copies the log into the database and removes it, if nobody else has it open.
+func (b *backend) closeWriter() {
+	if b.writer == nil {
+		return
+	}
+	if !b.opened {
+		b.writer.close()
+		return
+	}
+	switch {
+	case b.intact() != nil:
+		// The log is not that of the database which is at the path now, such as a backup.
+		keepLog(b.guard)
+	case !b.guard.ReadOnly():
+		waiting, cancel := context.WithTimeout(context.Background(), closeWait)
+		defer cancel()
+		if b.turnstile.Enter(waiting) == nil {
+			defer func() { _ = b.turnstile.Leave() }()
+		}
+	}
+	b.instance.sides.giveBack(b.guard) // whoever opens the database next may find the log removed and make another one
+	b.writer.close()
+	if _, err := stateOf(b.path + "-wal"); err != nil && !b.guard.ReadOnly() {
+		_ = removeMark(b.guard.Descriptor(), placeMark)
+	}
+}
+
+// closeWait is how long closing waits for others who open or close.
+const closeWait = time.Second

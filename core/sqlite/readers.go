@@ -2,7 +2,9 @@ package sqlite
 
 import (
 	"context"
+	"slices"
 	"sync"
+	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
 )
@@ -16,9 +18,18 @@ type readers struct {
 	permits chan struct{}
 
 	mu     sync.Mutex
-	idle   []*conn
+	idle   []idleConn  // the one used last is the last one
+	timer  *time.Timer // runs while there are idle ones
 	closed bool
 }
+
+type idleConn struct {
+	*conn
+	since time.Time
+}
+
+// idleMax is how long a connection that is not used stays open, with two descriptors.
+const idleMax = 10 * time.Second
 
 func (r *readers) init(b *backend) {
 	r.backend = b
@@ -29,10 +40,28 @@ func (r *readers) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true
+	if r.timer != nil {
+		r.timer.Stop()
+	}
 	for _, c := range r.idle {
 		c.close()
 	}
 	r.idle = nil
+}
+
+// closeIdle closes connections that were not used for a while.
+func (r *readers) closeIdle(unused time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for len(r.idle) > 0 && time.Since(r.idle[0].since) >= unused {
+		r.idle[0].close()
+		r.idle = slices.Delete(r.idle, 0, 1)
+	}
+	if len(r.idle) == 0 {
+		r.timer = nil
+	} else {
+		r.timer = time.AfterFunc(idleMax, func() { r.closeIdle(idleMax) })
+	}
 }
 
 // with lends a connection.
@@ -43,14 +72,29 @@ func (r *readers) with(ctx context.Context, read func(*reader) error) error {
 		return factstr.NewError(factstr.CodeCancelled, "the read was cancelled")
 	}
 	defer func() { <-r.permits }()
+	err := r.lend(ctx, read)
+	if mayBeHeldByNobody(err) && r.backend.writing.TryLock() {
+		defer r.backend.writing.Unlock()
+		r.backend.renew()
+	}
+	return err
+}
+
+func (r *readers) lend(ctx context.Context, read func(*reader) error) error {
+	r.backend.connections.using.RLock()
+	defer r.backend.connections.using.RUnlock()
 	c, err := r.take(ctx)
 	if err != nil {
 		return err
 	}
-	intact := false
-	defer func() { r.giveBack(c, intact) }()
+	whole := false
+	defer func() { r.giveBack(c, whole) }()
 	err = read(&reader{conn: c})
-	intact = true // not after a panic
+	whole = true // not after a panic
+	// Looked at afterwards: what was read while somebody took the log away may be of two logs.
+	if replaced := r.backend.intact(); replaced != nil {
+		return replaced
+	}
 	return err
 }
 
@@ -61,30 +105,29 @@ func (r *readers) take(ctx context.Context) (*conn, error) {
 		return nil, factstr.NewError(factstr.CodeStoreClosed, "the store is closed; open it again")
 	}
 	if n := len(r.idle); n > 0 {
-		c := r.idle[n-1]
+		c := r.idle[n-1].conn
 		r.idle = r.idle[:n-1]
 		r.mu.Unlock()
 		return c, nil
 	}
 	r.mu.Unlock()
-	c, err := openConn(ctx, r.backend.path, r.backend.busyTimeout, "query_only = ON")
-	return c, failure("opening "+r.backend.path, err)
+	return r.backend.connect(ctx, r.backend.busyTimeout, "query_only = ON")
 }
 
-func (r *readers) giveBack(c *conn, intact bool) {
+func (r *readers) giveBack(c *conn, whole bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !intact || r.closed {
+	if !whole || r.closed {
 		c.close()
 		return
 	}
-	r.idle = append(r.idle, c)
+	r.idle = append(r.idle, idleConn{c, time.Now()})
+	if r.timer == nil {
+		r.timer = time.AfterFunc(idleMax, func() { r.closeIdle(idleMax) })
+	}
 }
 
 func (b *backend) Head(ctx context.Context) (head factstr.Head, err error) {
-	if err := b.replaced(); err != nil {
-		return head, err
-	}
 	err = b.readers.with(ctx, func(r *reader) error {
 		if err := b.sameSchema(r.conn); err != nil {
 			return err
@@ -97,9 +140,6 @@ func (b *backend) Head(ctx context.Context) (head factstr.Head, err error) {
 
 // HeadAndScan reads the head in the transaction of each page, so that it is of the log that the page is of, also when a backup is restored while a query goes on.
 func (b *backend) HeadAndScan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) (head factstr.Head, err error) {
-	if err := b.replaced(); err != nil {
-		return head, err
-	}
 	err = inPages(scan, func(scan factstr.Scan) (last uint64, done bool, err error) {
 		err = b.readers.with(ctx, func(r *reader) error {
 			return r.conn.snapshot(func() error {

@@ -63,7 +63,6 @@ func TestAFileOrFolderWithoutRightsIsToldAsSuch(t *testing.T) { // G5
 		"file not readable":     {rights{0o777, 0o000, 0o666}, []string{"open BackendFailure permission"}},
 		"folder only readable":  {rights{0o555, 0o666, 0}, []string{"open BackendFailure permission"}},
 		"folder not accessible": {rights{0o000, 0o666, 0}, []string{"open BackendFailure permission"}},
-		"lock file of others":   {rights{0o777, 0o666, 0o600}, []string{"open BackendFailure permission"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			// Not in the test's own folder, which others cannot reach.

@@ -17,6 +17,11 @@ var storeSchema string
 //go:embed migrations/0002_durable_streams.sql
 var durableStreamsSchema string
 
+// Their locks' numbers too.
+//
+//go:embed migrations/0003_durable_names.sql
+var durableNamesSchema string
+
 const schemaObjects = `SELECT count(*) FROM sqlite_master WHERE type IN ('table', 'index') AND lower(name) IN
 	('events', 'append_batches', 'store_metadata', 'subscriber_cursors', 'idx_events_type', 'idx_events_occurred_at')`
 

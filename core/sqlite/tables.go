@@ -19,9 +19,13 @@ var tables = []table{
 	{"subscriber_cursors", []column{{"subscriber_id", "TEXT"}, {"event_query", "TEXT"}, {"last_processed_sequence_number", "INTEGER"}}},
 	{"store_metadata", []column{{"key", "TEXT"}, {"value", "TEXT"}}},
 	{generationsTable, []column{{"name", "TEXT"}, {"generation", "INTEGER"}, {"exact_query", "TEXT"}}},
+	{slotsTable, []column{{"name", "TEXT"}, {"slot", "INTEGER"}}},
 }
 
-const generationsTable = "factstr_durable_streams"
+const (
+	generationsTable = "factstr_durable_streams"
+	slotsTable       = "factstr_durable_names"
+)
 
 type table struct {
 	name    string

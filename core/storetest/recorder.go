@@ -19,8 +19,10 @@ type recorder struct {
 	handle func(ctx context.Context, batch []factstr.EventRecord) error
 }
 
+const endsMax = 10
+
 func newRecorder() *recorder {
-	return &recorder{deliveries: make(chan []factstr.EventRecord, deliveriesMax), ended: make(chan error, 10)}
+	return &recorder{deliveries: make(chan []factstr.EventRecord, deliveriesMax), ended: make(chan error, endsMax)}
 }
 
 func (r *recorder) HandleStream(ctx context.Context, batch []factstr.EventRecord) error {
@@ -33,7 +35,12 @@ func (r *recorder) HandleStream(ctx context.Context, batch []factstr.EventRecord
 
 // onEnd is the option that lets the recorder see the end.
 func (r *recorder) onEnd() factstr.StreamOption {
-	return factstr.WithOnEnd(func(reason error) { r.ended <- reason })
+	return factstr.WithOnEnd(func(reason error) {
+		select {
+		case r.ended <- reason:
+		default: // of a test that opens many streams with one recorder and awaits none
+		}
+	})
 }
 
 // next returns the numbers of the next delivery.

@@ -1,11 +1,12 @@
-// Package oslock makes processes that share a file keep out of each other's way, by locks on single bytes of a side file. The locks belong to an
+// Package oslock makes processes that share a file keep out of each other's way, by locks on single bytes of it, which need not exist. The locks belong to an
 // open file (OFD locks), not to the process: they are not lost when somebody else in the process closes the file, two opens in one process exclude each other, and the
-// kernel frees them when the process dies, however it dies.
+// kernel frees them when the process dies, however it dies. They are of the file itself, by whatever path it was opened.
 package oslock
 
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"sync"
 )
@@ -13,25 +14,50 @@ import (
 // ErrHeld is returned by Try when somebody else holds the byte.
 var ErrHeld = errors.New("lock is held")
 
-// File is an open side file.
+// ErrNotRegular is returned by Open for a folder, pipe or device, which nobody should wait for or write to.
+var ErrNotRegular = errors.New("not a regular file")
+
+// File is an open file that locks are taken on.
 type File struct {
-	file *os.File
+	file     *os.File
+	readOnly bool
 	// open counts the holder and attempts in flight, so that the descriptor is closed after the last one.
 	mu   sync.Mutex
 	uses int
 }
 
-// Open opens the side file, and creates it if it does not exist. It is never removed: others may hold locks on it.
+// Open opens the file, and creates it if it does not exist. It follows no symbolic link. A file that may not be written is opened for reading only; then only shared
+// locks can be taken.
 func Open(path string) (*File, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
-	if err != nil {
+	// Without O_NONBLOCK, opening a pipe would wait for its other end.
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|noFollow, 0o644)
+	readOnly := errors.Is(err, fs.ErrPermission)
+	if readOnly {
+		var readable error
+		if file, readable = os.OpenFile(path, os.O_RDONLY|noFollow, 0); readable != nil {
+			return nil, err
+		}
+	} else if err != nil {
 		return nil, err
 	}
-	return &File{file: file, uses: 1}, nil
+	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
+		_ = file.Close()
+		if err == nil {
+			err = ErrNotRegular
+		}
+		return nil, err
+	}
+	return &File{file: file, readOnly: readOnly, uses: 1}, nil
 }
+
+// ReadOnly reports whether the file could be opened for reading only.
+func (f *File) ReadOnly() bool { return f.readOnly }
 
 // Descriptor is the file's descriptor.
 func (f *File) Descriptor() int { return int(f.file.Fd()) }
+
+// Stat describes the open file, whatever is at its path by now.
+func (f *File) Stat() (os.FileInfo, error) { return f.file.Stat() }
 
 // Close frees all locks, when attempts in flight are over.
 func (f *File) Close() error { return f.leave() }
@@ -48,15 +74,33 @@ func (f *File) leave() error {
 	return f.file.Close()
 }
 
-// Try takes the byte or returns ErrHeld.
-func (f *File) Try(offset int64) error { return lockByte(f.file, offset, false) }
+// Try takes the byte for this file alone, or returns ErrHeld.
+func (f *File) Try(offset int64) error { return lock(f.file, exclusive, offset, 1, false) }
+
+// TryShared takes bytes that others may hold in the same way, or returns ErrHeld.
+func (f *File) TryShared(offset, length int64) error {
+	return lock(f.file, shared, offset, length, false)
+}
+
+// Held reports whether another open file has a lock on one of the bytes.
+func (f *File) Held(offset, length int64) (bool, error) {
+	if length == 0 {
+		return false, nil // to the system it would be everything from there on
+	}
+	return held(f.file, offset, length)
+}
 
 // Free lets go of the byte.
-func (f *File) Free(offset int64) error { return unlockByte(f.file, offset) }
+func (f *File) Free(offset int64) error { return unlock(f.file, offset, 1) }
 
-// ReadAt and WriteAt access the file's content, for notes about who holds what.
-func (f *File) ReadAt(p []byte, offset int64) (int, error)  { return f.file.ReadAt(p, offset) }
-func (f *File) WriteAt(p []byte, offset int64) (int, error) { return f.file.WriteAt(p, offset) }
+// FreeRange lets go of several bytes.
+func (f *File) FreeRange(offset, length int64) error { return unlock(f.file, offset, length) }
+
+// FreeAll lets go of everything.
+func (f *File) FreeAll() error { return unlockAll(f.file) }
+
+// ReadAt reads the file's content.
+func (f *File) ReadAt(p []byte, offset int64) (int, error) { return f.file.ReadAt(p, offset) }
 
 // Turnstile is a fair lock between processes, of two bytes: who waits, waits for the entrance, and whoever is inside the entrance waits for the room. One who
 // has just left the room must queue at the entrance again, so nobody starves beside a process that never pauses. One goroutine at a time uses a Turnstile.
@@ -131,10 +175,10 @@ func (t *Turnstile) start() *attempt {
 }
 
 func (t *Turnstile) wait() error {
-	if err := lockByte(t.file.file, t.entrance, true); err != nil {
+	if err := lock(t.file.file, exclusive, t.entrance, 1, true); err != nil {
 		return err
 	}
-	err := lockByte(t.file.file, t.room, true)
+	err := lock(t.file.file, exclusive, t.room, 1, true)
 	if freeErr := t.file.Free(t.entrance); err == nil {
 		err = freeErr
 	}

@@ -3,6 +3,7 @@ package oslock
 import (
 	"errors"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -10,31 +11,52 @@ import (
 // Supported tells whether this system has locks that belong to an open file.
 const Supported = true
 
-func lockByte(file *os.File, offset int64, wait bool) error {
+const (
+	shared    = unix.F_RDLCK
+	exclusive = unix.F_WRLCK
+	noFollow  = unix.O_NOFOLLOW | unix.O_NONBLOCK
+)
+
+func lock(file *os.File, kind int16, offset, length int64, wait bool) error {
 	command := unix.F_OFD_SETLK
 	if wait {
 		command = unix.F_OFD_SETLKW
 	}
-	lock := unix.Flock_t{Type: unix.F_WRLCK, Whence: 0, Start: offset, Len: 1}
-	for {
-		err := unix.FcntlFlock(file.Fd(), command, &lock)
-		switch {
-		case errors.Is(err, unix.EINTR):
-			continue
-		case !wait && (errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES)):
-			return ErrHeld
-		default:
-			return err
-		}
+	lock := unix.Flock_t{Type: kind, Whence: 0, Start: offset, Len: length}
+	err := control(file, command, &lock)
+	if !wait && (errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES)) {
+		return ErrHeld
 	}
+	return err
 }
 
-func unlockByte(file *os.File, offset int64) error { return unlock(file, offset, 1) }
+func held(file *os.File, offset, length int64) (bool, error) {
+	lock := unix.Flock_t{Type: unix.F_WRLCK, Whence: 0, Start: offset, Len: length}
+	err := control(file, unix.F_OFD_GETLK, &lock)
+	return lock.Type != unix.F_UNLCK, err
+}
 
 func unlockAll(file *os.File) error { return unlock(file, 0, 0) }
 
 // unlock frees bytes from an offset on, all of them if length is 0.
 func unlock(file *os.File, offset, length int64) error {
 	lock := unix.Flock_t{Type: unix.F_UNLCK, Whence: 0, Start: offset, Len: length}
-	return unix.FcntlFlock(file.Fd(), unix.F_OFD_SETLK, &lock)
+	return control(file, unix.F_OFD_SETLK, &lock)
+}
+
+// control tries again what a passing trouble of the file system refused. A lock that is not freed would keep everybody else out.
+func control(file *os.File, command int, lock *unix.Flock_t) error {
+	const tries = 10
+	asked := *lock
+	for try := 1; ; try++ {
+		switch err := unix.FcntlFlock(file.Fd(), command, lock); {
+		case errors.Is(err, unix.EINTR):
+			try--
+		case (errors.Is(err, unix.EIO) || errors.Is(err, unix.ENOLCK)) && try < tries:
+			time.Sleep(time.Duration(try) * time.Millisecond)
+		default:
+			return err
+		}
+		*lock = asked
+	}
 }

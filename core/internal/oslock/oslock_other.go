@@ -10,8 +10,16 @@ import (
 // Supported tells whether this system has locks that belong to an open file.
 const Supported = false
 
-func lockByte(*os.File, int64, bool) error { return errors.ErrUnsupported }
+const (
+	shared    = int16(0)
+	exclusive = int16(0)
+	noFollow  = 0
+)
 
-func unlockByte(*os.File, int64) error { return errors.ErrUnsupported }
+func lock(*os.File, int16, int64, int64, bool) error { return errors.ErrUnsupported }
+
+func held(*os.File, int64, int64) (bool, error) { return false, errors.ErrUnsupported }
+
+func unlock(*os.File, int64, int64) error { return errors.ErrUnsupported }
 
 func unlockAll(*os.File) error { return errors.ErrUnsupported }

@@ -1,0 +1,129 @@
+package sqlite
+
+import (
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// fileID is a file itself, by whatever path it is reached.
+type fileID struct{ device, inode uint64 }
+
+// fileState is what is looked at of a file.
+type fileState struct {
+	fileID
+	size    int64
+	changed int64 // when its content was changed, in nanoseconds
+	links   uint64
+}
+
+func stateOf(path string) (fileState, error) {
+	var stat unix.Stat_t
+	for {
+		err := unix.Stat(path, &stat)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return fileState{}, &os.PathError{Op: "stat", Path: path, Err: err}
+		}
+		return stateFrom(&stat), nil
+	}
+}
+
+func stateOfDescriptor(descriptor int) (fileState, error) {
+	var stat unix.Stat_t
+	if err := unix.Fstat(descriptor, &stat); err != nil {
+		return fileState{}, os.NewSyscallError("fstat", err)
+	}
+	return stateFrom(&stat), nil
+}
+
+func stateFrom(stat *unix.Stat_t) fileState {
+	return fileState{fileID{uint64(stat.Dev), stat.Ino}, stat.Size, unix.TimespecToNsec(stat.Mtim), uint64(stat.Nlink)}
+}
+
+// openQuietly opens a file for reading that may be anything.
+func openQuietly(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+}
+
+// makeNote makes an empty file in memory whose name can be read by whoever looks at the process's descriptors. nil if that is not possible.
+func makeNote(text string) *os.File {
+	const nameMax = 249
+	if len(text) > nameMax {
+		text = text[:nameMax]
+	}
+	descriptor, err := unix.MemfdCreate(strings.ToValidUTF8(text, "?"), unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil
+	}
+	return os.NewFile(uintptr(descriptor), text)
+}
+
+// mark is a text that a file carries beside its content. "" if it has none, or the file system knows no such thing.
+func mark(descriptor int, name string) string {
+	value := make([]byte, 8192)
+	n, err := unix.Fgetxattr(descriptor, name, value)
+	if err != nil {
+		return ""
+	}
+	return string(value[:n])
+}
+
+func setMark(descriptor int, name, text string) error {
+	return unix.Fsetxattr(descriptor, name, []byte(text), 0)
+}
+
+func removeMark(descriptor int, name string) error { return unix.Fremovexattr(descriptor, name) }
+
+// shareByte takes a shared lock on a byte, which ends when this very file is closed.
+func shareByte(file *os.File, offset int64) error { return setByte(file, offset, unix.F_RDLCK) }
+
+func freeByte(file *os.File, offset int64) error { return setByte(file, offset, unix.F_UNLCK) }
+
+func setByte(file *os.File, offset int64, kind int16) error {
+	lock := unix.Flock_t{Type: kind, Whence: 0, Start: offset, Len: 1}
+	return unix.FcntlFlock(file.Fd(), unix.F_OFD_SETLK, &lock)
+}
+
+// isMountPoint reports whether another file was mounted over the path. Older kernels do not tell.
+func isMountPoint(path string) bool {
+	var stat unix.Statx_t
+	err := unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW, 0, &stat)
+	return err == nil && stat.Attributes_mask&stat.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0
+}
+
+// isReadOnly reports whether the file system of a path is mounted read-only.
+func isReadOnly(path string) bool {
+	var stat unix.Statfs_t
+	return unix.Statfs(path, &stat) == nil && stat.Flags&unix.ST_RDONLY != 0
+}
+
+// isLocal reports whether a path lies on a file system of this machine that is known to say when a file was changed the moment it is.
+func isLocal(path string) bool {
+	var stat unix.Statfs_t
+	if unix.Statfs(path, &stat) != nil {
+		return false
+	}
+	switch uint32(stat.Type) {
+	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.F2FS_SUPER_MAGIC, unix.TMPFS_MAGIC, unix.OVERLAYFS_SUPER_MAGIC, 0x2fc12fc1: // the last one is ZFS
+		return true
+	}
+	return false
+}
+
+// setFileMark sets a mark by the file's path.
+func setFileMark(path, name, text string) error {
+	return unix.Lsetxattr(path, name, []byte(text), 0)
+}
+
+func fileMark(path, name string) string {
+	value := make([]byte, 8192)
+	n, err := unix.Lgetxattr(path, name, value)
+	if err != nil {
+		return ""
+	}
+	return string(value[:n])
+}

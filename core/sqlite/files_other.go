@@ -1,0 +1,47 @@
+//go:build !linux
+
+package sqlite
+
+import (
+	"errors"
+	"os"
+)
+
+// The store does not open on these systems; what follows lets programs that use other stores be built.
+
+type fileID struct{ device, inode uint64 }
+
+type fileState struct {
+	fileID
+	size    int64
+	changed int64
+	links   uint64
+}
+
+func stateOf(string) (fileState, error) { return fileState{}, errors.ErrUnsupported }
+
+func stateOfDescriptor(int) (fileState, error) { return fileState{}, errors.ErrUnsupported }
+
+func openQuietly(string) (*os.File, error) { return nil, errors.ErrUnsupported }
+
+func makeNote(string) *os.File { return nil }
+
+func mark(int, string) string { return "" }
+
+func setMark(int, string, string) error { return errors.ErrUnsupported }
+
+func removeMark(int, string) error { return errors.ErrUnsupported }
+
+func shareByte(*os.File, int64) error { return errors.ErrUnsupported }
+
+func freeByte(*os.File, int64) error { return errors.ErrUnsupported }
+
+func isMountPoint(string) bool { return false }
+
+func isReadOnly(string) bool { return false }
+
+func isLocal(string) bool { return false }
+
+func setFileMark(string, string, string) error { return errors.ErrUnsupported }
+
+func fileMark(string, string) string { return "" }

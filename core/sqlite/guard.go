@@ -1,0 +1,74 @@
+package sqlite
+
+import (
+	"sync"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/oslock"
+	"modernc.org/sqlite"
+)
+
+// A guard is a store's own descriptor of the database file, which its locks are taken by.
+
+// Where SQLite locks by process, closing any descriptor of the database drops its locks. That is so when another part of the program has used the same driver before the
+// first store was opened. Such guards are kept for the next store on the file instead.
+var parked struct {
+	mu     sync.Mutex
+	guards map[fileID][]*oslock.File
+}
+
+func openGuard(path string) (file *oslock.File, state fileState, err error) {
+	if state, err = stateOf(path); err == nil {
+		if file = unpark(state.fileID); file != nil {
+			return file, state, nil
+		}
+	}
+	if file, err = oslock.Open(path); err != nil {
+		return nil, state, pathFailure(path, err)
+	}
+	if state, err = stateOfDescriptor(file.Descriptor()); err != nil {
+		closeGuard(file)
+		return nil, state, pathFailure(path, err)
+	}
+	return file, state, nil
+}
+
+func unpark(id fileID) *oslock.File {
+	parked.mu.Lock()
+	defer parked.mu.Unlock()
+	guards := parked.guards[id]
+	if len(guards) == 0 {
+		return nil
+	}
+	parked.guards[id] = guards[:len(guards)-1]
+	return guards[len(guards)-1]
+}
+
+func closeGuard(file *oslock.File) {
+	_ = file.FreeAll() // an opening that was given up may still be waiting for a lock of its own
+	if sqlite.OFDLockingEnabled() {
+		_ = file.Close()
+		return
+	}
+	state, err := stateOfDescriptor(file.Descriptor())
+	if err != nil {
+		return
+	}
+	parked.mu.Lock()
+	defer parked.mu.Unlock()
+	if parked.guards == nil {
+		parked.guards = map[fileID][]*oslock.File{}
+	}
+	parked.guards[state.fileID] = append(parked.guards[state.fileID], file)
+}
+
+// checkHeader refuses a file of something else before anything is created beside it.
+func checkHeader(path string, file *oslock.File) error {
+	const magic = "SQLite format 3\x00"
+	header := make([]byte, len(magic))
+	n, _ := file.ReadAt(header, 0)
+	if n > 0 && string(header[:n]) != magic {
+		return factstr.NewError(factstr.CodeUnsupportedFormat, "sqlite: %s is not a SQLite database; give another path", path)
+	}
+	return nil
+}

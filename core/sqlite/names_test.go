@@ -1,0 +1,84 @@
+package sqlite
+
+import (
+	"fmt"
+	"testing"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/childtest"
+	"github.com/factstr/factstr-go/core/internal/facttest"
+)
+
+// G22: a name's lock is a number that belongs to it alone. These two have the same 60 lowest bits of FNV-1a, as whoever may choose names can find.
+func TestNamesThatHashAlikeDoNotTouch(t *testing.T) {
+	const one, two = "tenant-21zmzbwshztv", "tenant-mzoi4i5evk52"
+	path := newPath(t)
+	store := openStore(t, path)
+	holder := childtest.Start(t, "holder", path, one)
+	holder.Expect("held")
+	free, err := facttest.Register(store, two)
+	if err != nil {
+		t.Fatalf("a name that nobody holds: %v", err)
+	}
+	free.Unsubscribe()
+	first, err := facttest.Register(openStore(t, path), two)
+	if err != nil {
+		t.Fatal(err)
+	}
+	holder.Kill()
+	again, err := facttest.Register(store, one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.Unsubscribe()
+	_, err = facttest.Register(store, two)
+	facttest.WantError(t, err, factstr.CodeDurableStreamActive)
+	first.Unsubscribe()
+}
+
+// G22
+func TestEveryNameHasALockOfItsOwnAlsoAfterTheirTableWasLost(t *testing.T) {
+	path := newPath(t)
+	store, other := openStore(t, path), openStore(t, path)
+	raw := openRaw(t, path)
+	const names = 50
+	for round := range 2 {
+		for n := range names {
+			name := fmt.Sprintf("round %d name %d", round, n)
+			held, err := facttest.Register(store, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer held.Unsubscribe()
+			_, err = facttest.Register(other, name)
+			facttest.WantError(t, err, factstr.CodeDurableStreamActive)
+		}
+		if got := raw.one("SELECT count(DISTINCT slot) FROM factstr_durable_names"); got != fmt.Sprint(names) {
+			t.Fatalf("%s numbers for %d names", got, names)
+		}
+		raw.exec("DROP TABLE factstr_durable_names")
+	}
+}
+
+// G22: a holder whose registration is not the newest one any more is told with the next cursor that it wants to store, whatever made that possible.
+func TestAStreamEndsWhenSomebodyElseHasRegisteredItsName(t *testing.T) {
+	for name, change := range map[string]string{
+		"another generation":  "UPDATE factstr_durable_streams SET generation = generation + 1",
+		"the row is gone":     "DELETE FROM factstr_durable_streams",
+		"another one's table": "DROP TABLE factstr_durable_names; DELETE FROM factstr_durable_streams WHERE name = 'projection'",
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := newPath(t)
+			store := openStore(t, path)
+			facttest.Append(t, store, facttest.Batch(1, "a")...)
+			stream := facttest.DurableStream(t, store, "projection", factstr.AllEvents(), facttest.NewDeliveries(t))
+			facttest.WaitReady(t, stream)
+			other := facttest.DurableStream(t, store, "other", factstr.OfTypes("none"), facttest.NewDeliveries(t))
+			facttest.WaitReady(t, other)
+			raw := openRaw(t, path)
+			raw.exec(change)
+			facttest.Append(t, store, facttest.Batch(1, "a")...)
+			facttest.WantError(t, facttest.WaitEnd(t, stream), factstr.CodeDurableStreamLost, "projection")
+		})
+	}
+}

@@ -1,0 +1,120 @@
+package sqlite
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/oslock"
+)
+
+// A database has its log beside it, by its name. Under a second name (a hard link, the single file mounted somewhere else) it would have a second log, and what is
+// acknowledged by one is unknown to the other and overwritten by it. So a database is used at one place at a time: a folder and a name in it.
+
+// checkNames refuses a file that has, or may have, another name beside which there is another log.
+func checkNames(path string, state fileState) error {
+	const instead = "its log would lie beside one name only, and facts would be lost"
+	if state.links > 1 {
+		return factstr.NewError(factstr.CodeInvalidState, "sqlite: %s has %d names (hard links); %s: remove the other names, or give this store a copy of the file", path, state.links, instead)
+	}
+	if isMountPoint(path) {
+		return factstr.NewError(factstr.CodeInvalidState, "sqlite: %s is mounted as a single file, as containers do; %s: mount the folder that holds the database instead", path, instead)
+	}
+	return nil
+}
+
+// takePlace tells every other opener of the file at which place it is open. Those shared locks are the only ones in their range, so a lock elsewhere in it is of another
+// place. It must be called while no other process does the same, or else both may be refused.
+func takePlace(path string, file *oslock.File) error {
+	folder, name := filepath.Split(path)
+	state, err := stateOf(folder)
+	if err != nil {
+		return pathFailure(path, err)
+	}
+	alone, err := shareAlone(file, placesOffset, hashOf("%d/%d/%s", state.device, state.inode, name))
+	if err != nil {
+		return pathFailure(path, err)
+	}
+	if !alone {
+		return factstr.NewError(factstr.CodeInvalidState, "sqlite: %s is open under another name or in another folder, and its log lies there: open it by that name; in a container, mount the folder that holds the database, not the file", path)
+	}
+	return nil
+}
+
+// shareAlone takes a shared lock on one byte of a range and reports whether nobody has one on another byte of it.
+func shareAlone(file *oslock.File, from, offset int64) (alone bool, err error) {
+	if err := file.TryShared(from+offset, 1); err != nil {
+		return false, err
+	}
+	below, err := file.Held(from, offset)
+	if err != nil || below {
+		return false, err
+	}
+	above, err := file.Held(from+offset+1, hashMask-offset)
+	return !above, err
+}
+
+// The place of a database is also written on the file itself while a log may lie there, so that it is known after a crash. A copy of the file has another inode and is
+// not meant. File systems without extended attributes keep no such mark.
+const placeMark = "user.factstr.place"
+
+// The log carries the inode of its database: a log that an earlier database left at the path would be copied over a backup that was put back there.
+const logMark = "user.factstr.database"
+
+func setMarks(path string, file *oslock.File, database, log fileID) {
+	folder, name := filepath.Split(path)
+	state, _ := stateOf(folder)
+	if text := fmt.Sprintf("1 %d %d %d\n%s\n%s", database.inode, state.inode, log.inode, folder, name); mark(file.Descriptor(), placeMark) != text {
+		_ = setMark(file.Descriptor(), placeMark, text)
+	}
+	if text := fmt.Sprintf("1 %d", database.inode); fileMark(path+"-wal", logMark) != text {
+		_ = setFileMark(path+"-wal", logMark, text)
+	}
+}
+
+// checkMark refuses to open a database whose log was left at another place, by a crash.
+func checkMark(path string, file *oslock.File, database fileID) error {
+	text := mark(file.Descriptor(), placeMark)
+	first, names, _ := strings.Cut(text, "\n")
+	folder, name, _ := strings.Cut(names, "\n")
+	var markedDatabase, markedFolder, markedLog, logOf uint64
+	marked, _ := fmt.Sscanf(first, "1 %d %d %d", &markedDatabase, &markedFolder, &markedLog)
+	if log, err := stateOf(path + "-wal"); err == nil && log.size > 0 {
+		// Copies that keep the marks keep both.
+		n, _ := fmt.Sscanf(fileMark(path+"-wal", logMark), "1 %d", &logOf)
+		if n == 1 && logOf != database.inode && (marked != 3 || logOf != markedDatabase) {
+			return factstr.NewError(factstr.CodeInvalidState, "sqlite: the log %s-wal is not that of the file that is at %s now: if that is a backup which was put back, remove %s-wal and %s-shm, and with them what was appended after the backup; if not, put the former file back", path, path, path, path)
+		}
+	}
+	if marked != 3 || markedDatabase != database.inode {
+		return nil
+	}
+	here, _ := stateOf(filepath.Dir(path))
+	if here.inode == markedFolder && filepath.Base(path) == name {
+		return nil
+	}
+	if log, err := stateOf(path + "-wal"); err == nil && log.inode == markedLog {
+		return nil // moved with it
+	}
+	if there, err := stateOf(folder); err == nil && there.inode == markedFolder {
+		if log, err := stateOf(folder + name + "-wal"); err != nil || log.size == 0 {
+			return nil // nothing was left
+		}
+	}
+	return factstr.NewError(factstr.CodeInvalidState, "sqlite: %s was last open as %s and not closed there; facts may be in %s-wal: open it by that name once, or move that file beside this one as %s-wal (if it does not exist any more: setfattr -x %s %s)",
+		path, folder+name, folder+name, filepath.Base(path), placeMark, path)
+}
+
+// checkLeftLog refuses to make a new database beside the log of another one: SQLite would remove the log, and with it facts that somebody waits for.
+func checkLeftLog(path string) error {
+	log, err := stateOf(path + "-wal")
+	if err != nil || log.size == 0 {
+		return nil
+	}
+	// The database is made before its log, and removed by nobody.
+	if state, err := stateOf(path); err == nil && state.size > 0 {
+		return nil
+	}
+	return factstr.NewError(factstr.CodeInvalidState, "sqlite: %s is missing or empty, but its log %s-wal holds facts: put the database back beside it, or move both away to begin a new store", path, path)
+}

@@ -1,0 +1,176 @@
+package sqlite
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/childtest"
+	"github.com/factstr/factstr-go/core/internal/facttest"
+)
+
+func removeSides(path string, sides ...string) error {
+	for _, side := range sides {
+		if err := os.Remove(path + side); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// G1 G5 G11 G24: whatever is done to the files of an open store, nothing is acknowledged on top of it, nothing is read from it, nobody opens it beside those who
+// have the former files, and the database is whole afterwards.
+func TestSideFilesThatAreTakenAwayAreNoticed(t *testing.T) {
+	for name, harm := range map[string]func(path, backup string) error{
+		"log removed":             func(path, _ string) error { return removeSides(path, "-wal") },
+		"index removed":           func(path, _ string) error { return removeSides(path, "-shm") },
+		"log and index removed":   func(path, _ string) error { return removeSides(path, "-wal", "-shm") },
+		"log emptied":             func(path, _ string) error { return os.Truncate(path+"-wal", 0) },
+		"log cut":                 func(path, _ string) error { return os.Truncate(path+"-wal", 5000) },
+		"index emptied":           func(path, _ string) error { return os.Truncate(path+"-shm", 0) },
+		"log replaced":            func(path, backup string) error { return os.Rename(backup, path+"-wal") },
+		"index replaced":          func(path, backup string) error { return os.Rename(backup, path+"-shm") },
+		"backup moved over it":    func(path, backup string) error { return os.Rename(backup, path) },
+		"backup copied over it":   copyOver,
+		"backup put back by hand": func(path, backup string) error { return putBack(path, backup) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := newPath(t)
+			backup := filepath.Join(filepath.Dir(path), "backup")
+			filled(t, path, 7)
+			copyFile(t, path, backup)
+			filled(t, path, 30)
+			store := openStore(t, path)
+			facttest.Append(t, store, facttest.Batch(50, "b")...)
+			live, err := store.StreamAll(t.Context(), facttest.NewDeliveries(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			durable := facttest.DurableStream(t, store, "projection", factstr.AllEvents(), facttest.NewDeliveries(t))
+			facttest.WaitReady(t, durable)
+			if err := harm(path, backup); err != nil {
+				t.Fatal(err)
+			}
+			// Streams end without anybody calling anything.
+			for _, stream := range []*factstr.EventStream{live, durable} {
+				facttest.WantError(t, facttest.WaitEnd(t, stream), factstr.CodeLogTruncated, path)
+			}
+			_, err = store.Append(t.Context(), facttest.Batch(1, "lost"))
+			facttest.WantError(t, err, factstr.CodeLogTruncated, path, "close")
+			_, err = store.Query(t.Context(), factstr.AllEvents())
+			facttest.WantError(t, err, factstr.CodeLogTruncated, path)
+			_, err = store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "another"}, facttest.NewDeliveries(t))
+			facttest.WantError(t, err, factstr.CodeLogTruncated, path)
+			facttest.Close(t, store)
+			if name == "backup moved over it" || name == "backup copied over it" {
+				// SQLite would copy the former log over it.
+				refusedOpen(t, path, factstr.CodeInvalidState, path, "remove", "-wal")
+				if err := removeSides(path, "-wal", "-shm"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			again := openStore(t, path)
+			before := len(facttest.All(t, again))
+			facttest.Append(t, again, facttest.Batch(5, "c")...)
+			facttest.WantGapless(t, again, before+5)
+			facttest.Close(t, again)
+			if raw := openRaw(t, path); raw.one("PRAGMA integrity_check") != "ok" {
+				t.Error("the database is damaged")
+			}
+			if name[:6] == "backup" && before != 7 {
+				t.Errorf("%d facts in the backup that was put back", before)
+			}
+		})
+	}
+}
+
+// copyOver writes a file over another one, as cp does.
+func copyOver(path, backup string) error {
+	content, err := os.ReadFile(backup)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, content, 0o644)
+}
+
+func putBack(path, backup string) error {
+	if err := copyOver(path, backup); err != nil {
+		return err
+	}
+	return removeSides(path, "-wal", "-shm")
+}
+
+// G5 G11: a process that opens the database after the harm would use other files than those who have it open.
+func TestADatabaseWhoseSideFilesWereTakenAwayIsNotOpenedBesideItsHolder(t *testing.T) {
+	for name, sides := range map[string][]string{"log": {"-wal"}, "index": {"-shm"}, "both": {"-wal", "-shm"}} {
+		t.Run(name, func(t *testing.T) {
+			path := newPath(t)
+			holder := childtest.Start(t, "holder", path, "projection")
+			holder.Expect("held")
+			if err := removeSides(path, sides...); err != nil {
+				t.Fatal(err)
+			}
+			refusedOpen(t, path, factstr.CodeLogTruncated, path, "close all of them")
+			holder.Kill()
+			facttest.Append(t, openStore(t, path), facttest.Batch(1, "a")...)
+		})
+	}
+}
+
+// Checkpoints, also those of others that make the log short, and whatever changes no content, are no harm.
+func TestWhatSQLiteItselfDoesToTheFilesIsNoHarm(t *testing.T) {
+	path := newPath(t)
+	store := openStore(t, path)
+	other := openStore(t, path)
+	raw := openRaw(t, path)
+	facts := 0
+	for round := range 40 {
+		for _, writer := range []*factstr.Store{store, other} {
+			facttest.Append(t, writer, facttest.Batch(20, "a")...)
+			facts += 20
+		}
+		switch round % 4 {
+		case 0:
+			raw.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+		case 1:
+			raw.exec("PRAGMA wal_checkpoint(PASSIVE)")
+		case 2:
+			raw.exec("PRAGMA wal_checkpoint(RESTART)")
+		case 3:
+			if err := os.Chmod(path, 0o640); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, reader := range []*factstr.Store{store, other} {
+			if got := len(facttest.All(t, reader)); got != facts {
+				t.Fatalf("%d facts, want %d", got, facts)
+			}
+		}
+	}
+	raw.exec("VACUUM")
+	facttest.Append(t, store, facttest.Batch(1, "a")...)
+	facttest.WantGapless(t, other, facts+1)
+}
+
+// The message leads nobody to a new, empty store.
+func TestTheAdviceAfterAMoveNamesTheFileAndOpensNothingNew(t *testing.T) {
+	path := newPath(t)
+	store := openStore(t, path)
+	facttest.Append(t, store, facttest.Batch(1, "a")...)
+	moved := path + ".old"
+	if err := os.Rename(path, moved); err != nil {
+		t.Fatal(err)
+	}
+	_, err := store.Append(t.Context(), facttest.Batch(1, "a"))
+	facttest.WantError(t, err, factstr.CodeLogTruncated, "it is at "+moved, "empty store")
+	if err := os.Rename(moved, path); err != nil {
+		t.Fatal(err)
+	}
+	facttest.Append(t, store, facttest.Batch(1, "a")...)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	_, err = store.Append(t.Context(), facttest.Batch(1, "a"))
+	facttest.WantError(t, err, factstr.CodeLogTruncated, "put a backup back", "empty store")
+}

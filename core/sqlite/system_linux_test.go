@@ -1,0 +1,234 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/childtest"
+	"github.com/factstr/factstr-go/core/internal/facttest"
+)
+
+func init() {
+	roles["frugal"] = openWithFewDescriptors
+	roles["narrow"] = openWithLittleAddressSpace
+}
+
+// openWithFewDescriptors opens a store with so many descriptors to spare, for every number from none on until it works.
+func openWithFewDescriptors(side *childtest.Side, arguments []string) error {
+	ctx := context.Background()
+	var former syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &former); err != nil {
+		return err
+	}
+	for spare := 0; ; spare++ {
+		entries, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			return err
+		}
+		lowered := former
+		lowered.Cur = uint64(len(entries) - 1 + spare)
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &lowered); err != nil {
+			return err
+		}
+		store, failure := Open(ctx, arguments[0], Options{})
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &former); err != nil {
+			return err
+		}
+		if failure == nil {
+			side.Say("opened with %d", spare)
+			return store.Close(ctx)
+		}
+		side.Say("%v", failure)
+	}
+}
+
+func TestTooFewDescriptorsAreNamed(t *testing.T) {
+	path := newPath(t)
+	filled(t, path, 1)
+	said := childtest.Start(t, "frugal", path).Finish()
+	for i, line := range said {
+		if last := i == len(said)-1; last != strings.HasPrefix(line, "opened") || !last && (!strings.HasPrefix(line, "BackendFailure") || !strings.Contains(line, "open files")) {
+			t.Errorf("with %d to spare: %s", i, line)
+		}
+	}
+	if len(said) < 4 {
+		t.Errorf("%q", said)
+	}
+}
+
+// smallDisk mounts a file system in memory.
+func smallDisk(t *testing.T, size string) string {
+	t.Helper()
+	folder := t.TempDir()
+	if err := syscall.Mount("tmpfs", folder, "tmpfs", 0, "size="+size); err != nil {
+		t.Skipf("needs the right to mount: %v", err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(folder, syscall.MNT_DETACH) })
+	return folder
+}
+
+func TestAFullDiskIsNamedWhenAStoreIsOpened(t *testing.T) {
+	folder := smallDisk(t, "2m")
+	path := filepath.Join(folder, "facts.sqlite")
+	filled(t, path, 1)
+	fill, err := os.Create(filepath.Join(folder, "fill"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for page := make([]byte, 4096); err == nil; {
+		_, err = fill.Write(page)
+	}
+	if err := fill.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{path, filepath.Join(folder, "new.sqlite")} {
+		if failure := refusedOpen(t, path, factstr.CodeBackendFailure, "disk is full"); failure.Reason != factstr.ReasonDiskFull {
+			t.Errorf("%s: reason %s", path, failure.Reason)
+		}
+	}
+	if err := os.Remove(fill.Name()); err != nil {
+		t.Fatal(err)
+	}
+	facttest.Append(t, openStore(t, path), facttest.Batch(1, "a")...)
+}
+
+func TestAReadOnlyFileSystemIsNamed(t *testing.T) {
+	folder := smallDisk(t, "4m")
+	path := filepath.Join(folder, "facts.sqlite")
+	filled(t, path, 1)
+	if err := syscall.Mount("", folder, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{path, filepath.Join(folder, "new.sqlite"), filepath.Join(folder, "new", "facts.sqlite")} {
+		refusedOpen(t, path, factstr.CodeReadOnly, path, "read-only file system")
+	}
+}
+
+// openWithLittleAddressSpace lets the system refuse to map anything more.
+func openWithLittleAddressSpace(side *childtest.Side, arguments []string) error {
+	ctx := context.Background()
+	first, err := Open(ctx, arguments[0], Options{})
+	if err != nil {
+		return err
+	}
+	if err := first.Close(ctx); err != nil {
+		return err
+	}
+	const addressSpace = 9
+	var former syscall.Rlimit
+	if err := syscall.Getrlimit(addressSpace, &former); err != nil {
+		return err
+	}
+	lowered := former
+	lowered.Cur = 1 << 20
+	if err := syscall.Setrlimit(addressSpace, &lowered); err != nil {
+		return err
+	}
+	_, failure := Open(ctx, arguments[0], Options{})
+	if err := syscall.Setrlimit(addressSpace, &former); err != nil {
+		return err
+	}
+	side.Say("%v", failure)
+	store, err := Open(ctx, arguments[0], Options{})
+	if err != nil {
+		return err
+	}
+	side.Say("opened")
+	return store.Close(ctx)
+}
+
+func TestALimitOfTheAddressSpaceIsNamed(t *testing.T) {
+	said := childtest.Start(t, "narrow", newPath(t)).Finish()
+	if len(said) != 2 || !strings.Contains(said[0], "address space") || said[1] != "opened" {
+		t.Errorf("%q", said)
+	}
+}
+
+// What docs/sqlite.md states. SQLite keeps one descriptor of a closed connection for the next one.
+func TestAnIdleStoreHoldsFewDescriptors(t *testing.T) {
+	path := newPath(t)
+	b, err := openBackend(t.Context(), path, Options{BusyTimeout: facttest.WaitMax})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := factstr.OpenStore(t.Context(), b, factstr.Options{})
+	store = facttest.Opened(t, store, err)
+	facttest.Append(t, store, facttest.Batch(1, "a")...)
+	facttest.All(t, store)
+	b.readers.closeIdle(0)
+	b.checkpointer.conn.rest()
+	if open := openDescriptors(t, path); len(open) > 6 {
+		t.Errorf("%d descriptors: %v", len(open), open)
+	}
+	facttest.WantGapless(t, store, 1) // it goes on
+	facttest.Append(t, store, facttest.Batch(1, "a")...)
+}
+
+// A reader that holds the log up for long leaves a large log file, which becomes short again, and its observer is told of both.
+func TestALargeLogFileBecomesShortWhenTheReaderHasLeft(t *testing.T) {
+	path := newPath(t)
+	records, logger := facttest.NewRecords()
+	store := openStoreWith(t, path, Options{Options: factstr.Options{Logger: logger}})
+	facttest.Append(t, store, facttest.Batch(1, "a")...)
+	size := func() int64 {
+		statistics, err := store.Statistics(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return statistics.LogFileBytes
+	}
+	raw := openRaw(t, path)
+	raw.exec("BEGIN")
+	raw.one("SELECT count(*) FROM events")
+	for size() <= logFileMax {
+		facttest.Append(t, store, largeFact(4<<20))
+	}
+	starved := records.Await(t, factstr.LogCheckpointStarved, 1)[0]
+	if bytes, _ := starved.Attributes["log_file_bytes"].(int64); bytes <= logFileMax {
+		t.Errorf("%v", starved)
+	}
+	raw.exec("COMMIT")
+	records.Await(t, factstr.LogCheckpointCaughtUp, 1) // without anybody appending
+	if size() > logFileMax {
+		t.Errorf("%d bytes", size())
+	}
+	facttest.Append(t, store, facttest.Batch(1, "a")...)
+}
+
+// SQLite gives its side files the database's mode and, as root, its owner; there are no others.
+func TestSideFilesBelongToTheOwnerOfTheDatabase(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root to give files away")
+	}
+	path := newPath(t)
+	filled(t, path, 1)
+	const owner, group = 60001, 60010
+	if err := os.Chown(path, owner, group); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, 0o660); err != nil {
+		t.Fatal(err)
+	}
+	store := openStore(t, path)
+	facttest.DurableStream(t, store, "projection", factstr.AllEvents(), facttest.NewDeliveries(t))
+	found, _ := filepath.Glob(path + "*")
+	for _, file := range found {
+		info, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stat := info.Sys().(*syscall.Stat_t)
+		if got := fmt.Sprintf("%d:%d %o", stat.Uid, stat.Gid, info.Mode().Perm()); got != "60001:60010 660" {
+			t.Errorf("%s: %s", file, got)
+		}
+	}
+	if len(found) != 3 {
+		t.Errorf("%v", found)
+	}
+}

@@ -61,13 +61,31 @@ function appendIfResult(text) {
   return parsed.conflict ? { conflict: conflict(parsed.conflict) } : { append_result: withVersions({}, parsed, appendResultFields) };
 }
 
-/** Where a stream stands: StreamProgress. */
-function progress(text) {
-  const parsed = JSON.parse(text);
-  for (const field of ['position', 'replay_target', 'stored_cursor']) {
+function place(parsed, fields) {
+  for (const field of fields) {
     parsed[field] = sequenceNumber(parsed[field]);
   }
   parsed.failure &&= interopError(parsed.failure);
+  return parsed;
+}
+
+const placeFields = ['position', 'replay_target', 'stored_cursor'];
+
+/** Where a stream stands: StreamProgress. */
+function progress(text) {
+  return place(JSON.parse(text), placeFields);
+}
+
+/** What a store counts: StoreStatistics. */
+function statistics(text) {
+  const parsed = place(JSON.parse(text), ['head', 'facts']);
+  if (parsed.index_watermark !== null) {
+    parsed.index_watermark = sequenceNumber(parsed.index_watermark);
+  }
+  for (const stream of parsed.streams) {
+    delete stream.handle; // of the library, and of no use here
+    place(stream, ['lag', ...placeFields]);
+  }
   return parsed;
 }
 
@@ -89,4 +107,4 @@ function interopError(parsed, cause) {
   return new FactstrError(parsed.code, parsed.message, details);
 }
 
-module.exports = { batch, queryResult, appendResult, appendIfResult, progress, error };
+module.exports = { batch, queryResult, appendResult, appendIfResult, progress, statistics, error };

@@ -157,6 +157,7 @@ const storeOptionNames = {
   predicateBytesMax: 'predicate_bytes_max',
   resultBytesMax: 'result_bytes_max',
   rawPayloads: OURS,
+  onLog: OURS,
 };
 
 const sqliteOptionNames = {
@@ -187,10 +188,13 @@ function openOptions(value, known) {
   return storeOptions(value, { ...known, signal: OURS });
 }
 
-/** The options of a store that this package acts on. */
+/** The options of a store that this package acts on. `onLog` absent is its default, and null is silence. */
 function ownOptions(value) {
-  const { rawPayloads } = value ?? {};
-  return { rawPayloads: isAbsent(rawPayloads) ? false : boolean(rawPayloads, 'options.rawPayloads') };
+  const { rawPayloads, onLog } = value ?? {};
+  if (onLog !== undefined && onLog !== null && onLog !== false && typeof onLog !== 'function') {
+    throw invalidArgument('options.onLog must be a function, or null or false for silence');
+  }
+  return { rawPayloads: isAbsent(rawPayloads) ? false : boolean(rawPayloads, 'options.rawPayloads'), onLog };
 }
 
 function configuration(value) {

@@ -25,4 +25,15 @@ function invalidArgument(message, cause) {
   return new FactstrError('InvalidArgument', message, cause === undefined ? {} : { cause });
 }
 
-module.exports = { FactstrError, invalidArgument };
+/** What was thrown, whatever it is, as text. */
+function describe(failure) {
+  let text;
+  try {
+    text = failure instanceof Error ? `${failure.name}: ${failure.message}` : String(failure);
+  } catch {
+    text = 'a value that cannot be shown was thrown';
+  }
+  return text.replace(/\p{Surrogate}/gu, '\uFFFD');
+}
+
+module.exports = { FactstrError, describe, invalidArgument };

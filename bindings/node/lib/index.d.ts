@@ -134,7 +134,7 @@ export interface RequestOptions {
 export interface StreamOptions {
   /** Aborting unsubscribes; during the replay of a durable stream the registration rejects with `Cancelled`. */
   signal?: AbortSignalLike | null | undefined;
-  /** Told what a handler threw or rejected with. Without it a failing handler of a live stream goes unnoticed. */
+  /** Told what a handler threw or rejected with. Without it the store logs the failures of a live stream's handler. */
   onError?: ((failure: unknown) => void) | null | undefined;
 }
 
@@ -183,6 +183,55 @@ export declare class EventStreamSubscription {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** What a store logs: what nobody else is told of. Act on `event`, never on the message. */
+export interface LogRecord {
+  /** `YYYY-MM-DDTHH:MM:SS.ffffffZ` */
+  time: string;
+  level: 'info' | 'warning' | 'error';
+  /** Of the closed set in docs/operating.md, such as `handler_failed`, `stream_ended`, `connection_lost`. */
+  event: string;
+  message: string;
+  /** What goes with the event: `durable_name`, `error`, `code`, `stack`, ... */
+  [attribute: string]: unknown;
+}
+
+/** What a store counts since it was opened, in this process alone. */
+export interface StoreStatistics {
+  store_kind: 'memory' | 'sqlite' | 'postgres';
+  /** The newest sequence number. */
+  head: bigint;
+  facts: bigint;
+  /** Why the log cannot be read at the moment; then head and facts are as last known. */
+  failure: FactstrError | null;
+  /** SQLite's database file, or PostgreSQL's table of facts with its indexes. */
+  database_bytes: number | null;
+  /** SQLite's write-ahead log file. */
+  log_file_bytes: number | null;
+  /** Batches committed, and the transactions that committed them. */
+  appends: number;
+  groups: number;
+  group_appends_max: number;
+  groups_retried: number;
+  /** Appends that wait for the group before them. */
+  queue_appends: number;
+  queue_bytes: number;
+  read_retries: number;
+  redeliveries: number;
+  reconnects: number;
+  /** The newest facts that are kept in memory. */
+  tail_events: number;
+  tail_bytes: number;
+  /** Up to where the payload index holds the log; null without an index. */
+  index_watermark: bigint | null;
+  /** Those that are open. A live stream's position may be some batches ahead of its handler here. */
+  streams: (StreamProgress & {
+    number: number;
+    durable_name: string | null;
+    /** Facts between its position and the head, matching or not. */
+    lag: bigint;
+  })[];
+}
+
 export interface StoreOptions {
   /** How long close() waits at most. Default 5,000. */
   closeTimeoutMs?: number | undefined;
@@ -200,6 +249,11 @@ export interface StoreOptions {
   resultBytesMax?: number | undefined;
   /** Gives payloads as their JSON text, for numbers that neither Number nor BigInt can hold, and for parsers of your own. Default false. */
   rawPayloads?: boolean | undefined;
+  /**
+   * Told what the store logs, of every level. Default: warnings and errors become `process.emitWarning` of the type `FactstrWarning`, with the event as code. null or
+   * false is silence. It keeps no process alive; what it throws is a warning.
+   */
+  onLog?: ((record: LogRecord) => void) | null | false | undefined;
 }
 
 export interface SqliteStoreOptions extends StoreOptions {
@@ -274,6 +328,9 @@ interface Store<Payload> {
     handle: EventStreamHandle<Payload>,
     options?: DurableStreamOptions | null,
   ): Promise<EventStreamSubscription>;
+
+  /** What the store counts. A log that cannot be read is no error. */
+  statistics(): Promise<StoreStatistics>;
 
   /** Ends all streams and closes the store. May be called again. */
   close(): void;

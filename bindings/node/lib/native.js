@@ -13,9 +13,18 @@ const READY = 2;
 const END = 3;
 const OPENED = 4;
 const PROGRESS = 5;
+const LOG = 6;
 
-// Who gets the items: set by requests.js, streams.js and openings.js.
-const receivers = { completion: undefined, batch: undefined, ready: undefined, end: undefined, opened: undefined, progress: undefined };
+// Who gets the items: set by requests.js, streams.js, openings.js and log.js.
+const receivers = {
+  completion: undefined,
+  batch: undefined,
+  ready: undefined,
+  end: undefined,
+  opened: undefined,
+  progress: undefined,
+  log: undefined,
+};
 
 function dispatch(kind, id, status, number, text) {
   switch (kind) {
@@ -31,6 +40,8 @@ function dispatch(kind, id, status, number, text) {
       return receivers.opened(id, status, number, text);
     case PROGRESS:
       return receivers.progress(id, text);
+    case LOG:
+      return receivers.log(text);
   }
 }
 
@@ -42,14 +53,38 @@ function makeError(status, text, cause) {
 let waiting = 0;
 
 const native = load().attach(dispatch, () => begin(), makeError);
-const begin = turns({
+
+// Deliveries that waited until their handler was done with the one before. They take turns with those that come from the library.
+const waitingDeliveries = [];
+let isTheirTurn = false;
+
+function deliverWaiting() {
+  isTheirTurn = false;
+  waitingDeliveries.shift()();
+  return 'delivery';
+}
+
+const { begin, poke } = turns({
   next(preferDelivery) {
+    if (preferDelivery && isTheirTurn && waitingDeliveries.length > 0) {
+      return deliverWaiting();
+    }
+    isTheirTurn = true;
     const kind = native.next(preferDelivery);
-    return kind === undefined ? undefined : kind === COMPLETION || kind === OPENED ? 'answer' : 'delivery';
+    if (kind === undefined) {
+      return waitingDeliveries.length > 0 ? deliverWaiting() : undefined;
+    }
+    return kind === COMPLETION || kind === OPENED ? 'answer' : 'delivery';
   },
-  rest: native.rest,
+  rest: () => waitingDeliveries.length === 0 && native.rest(),
   isHeld: () => waiting > 0,
 });
+
+/** Calls `deliver` in this turn or a later one. */
+function handOver(deliver) {
+  waitingDeliveries.push(deliver);
+  poke();
+}
 
 function holdLoop() {
   if (waiting++ === 0) {
@@ -63,4 +98,4 @@ function releaseLoop() {
   }
 }
 
-module.exports = { OK, holdLoop, makeError, native, receivers, releaseLoop };
+module.exports = { OK, handOver, holdLoop, makeError, native, receivers, releaseLoop };

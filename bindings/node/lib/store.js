@@ -4,6 +4,7 @@ const { signalOf } = require('./abort.js');
 const decode = require('./decode.js');
 const encode = require('./encode.js');
 const { FactstrError } = require('./errors.js');
+const { register, unregister } = require('./log.js');
 const { native } = require('./native.js');
 const { open } = require('./openings.js');
 const { submit } = require('./requests.js');
@@ -16,6 +17,7 @@ const dropped = new FinalizationRegistry((handle) => {
   } catch {
     // Nobody is left who could act on it.
   }
+  unregister(handle);
 });
 
 function requestSignal(options) {
@@ -27,9 +29,10 @@ class Store {
   #handle;
   #rawPayloads;
 
-  constructor(handle, { rawPayloads }) {
+  constructor(handle, { rawPayloads, onLog }) {
     this.#handle = handle;
     this.#rawPayloads = rawPayloads;
+    register(handle, onLog);
     dropped.register(this, handle, this);
   }
 
@@ -103,13 +106,22 @@ class Store {
     return openDurable(this.#source, durableStream, query, handle, options);
   }
 
+  async statistics() {
+    const handle = this.#open;
+    return submit(this, handle, undefined, (tag) => native.statisticsSubmit(handle, tag), decode.statistics);
+  }
+
   close() {
     const handle = this.#handle;
     if (handle !== undefined) {
       this.#handle = undefined;
       dropped.unregister(this);
       keepProgress(this);
-      native.closeStore(handle);
+      try {
+        native.closeStore(handle);
+      } finally {
+        unregister(handle);
+      }
     }
   }
 }

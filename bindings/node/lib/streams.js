@@ -1,10 +1,13 @@
 'use strict';
 
+const { performance } = require('node:perf_hooks');
+
 const { begin, cancelled, signalOf } = require('./abort.js');
 const decode = require('./decode.js');
 const encode = require('./encode.js');
-const { invalidArgument } = require('./errors.js');
-const { OK, holdLoop, makeError, native, receivers, releaseLoop } = require('./native.js');
+const { describe, invalidArgument } = require('./errors.js');
+const { log } = require('./log.js');
+const { OK, handOver, holdLoop, makeError, native, receivers, releaseLoop } = require('./native.js');
 const { watch } = require('./progress.js');
 
 // Open streams by id. An entry keeps its store and its handler from being collected until the stream has ended.
@@ -22,14 +25,8 @@ function settlement() {
   return result;
 }
 
-function describe(failure) {
-  let text;
-  try {
-    text = failure instanceof Error ? `${failure.name}: ${failure.message}` : String(failure);
-  } catch {
-    text = 'a value that cannot be shown was thrown';
-  }
-  return text.replace(/\p{Surrogate}/gu, '\uFFFD');
+function stackAttribute(failure) {
+  return typeof failure?.stack === 'string' ? { stack: failure.stack } : {};
 }
 
 /** One registration: turns what the library reports into calls of the handler and answers of its deliveries. */
@@ -46,13 +43,23 @@ class Stream {
   #unsubscribed = false;
   #end; // { status, text } once the library reported it
   #running = false; // an asynchronous handler has not settled yet
+  #waiting = []; // batches of a live stream that came meanwhile
+  #handled; // the last number that the handler of a live stream has got over
+  #storeHandle;
+  #isReady = false;
+  #retries; // a failed batch is delivered again
+  #durableName; // undefined: live
+  #lastTold = -Infinity; // when a failure of the handler was logged
+  #untold = 0;
+  #isHandling = false; // from the call of the handler until its outcome
+  #dropped = false; // batches were left unhandled
   #holdsLoop = false;
   #failure; // what the handler threw last
   #unreadable; // why a batch could not be given to the handler, which ended the stream
   #stopWatching; // while onProgress is called
   #lastProgress; // text, for when the library does not know the stream any more
 
-  constructor({ store, rawPayloads }, handler, options) {
+  constructor({ store, handle, rawPayloads }, durableName, handler, options) {
     if (typeof handler !== 'function') {
       throw invalidArgument('handle must be a function');
     }
@@ -61,9 +68,12 @@ class Stream {
       throw invalidArgument('options.onError must be a function');
     }
     this.store = store;
+    this.#storeHandle = handle;
+    this.#durableName = durableName;
     this.#rawPayloads = rawPayloads;
     this.#handler = handler;
     this.#onError = onError;
+    this.#retries = !encode.isAbsent(options.retry);
     this.#signal = signalOf(options);
   }
 
@@ -75,12 +85,16 @@ class Stream {
     return this.#closed.promise;
   }
 
-  open(storeHandle, registration) {
+  get #isLive() {
+    return this.#durableName === undefined;
+  }
+
+  open(registration) {
     if (this.#signal?.aborted) {
       throw cancelled(this.#signal, 'aborted before the stream was opened');
     }
     this.#ignoreAbort = begin(
-      () => (this.#handle = native.openStream(storeHandle, registration, this.#id)),
+      () => (this.#handle = native.openStream(this.#storeHandle, registration, this.#id, this.#isLive)),
       this.#signal,
       () => this.unsubscribe(),
     );
@@ -96,10 +110,17 @@ class Stream {
   progress() {
     const text = this.#handle === undefined ? undefined : native.progress(this.#handle);
     if (text === undefined) {
-      return { ...decode.progress(this.#lastProgress), state: 'ended', failure: null };
+      return { ...this.#place(this.#lastProgress), state: 'ended', failure: null };
     }
     this.#lastProgress = text;
-    return decode.progress(text);
+    return this.#place(text);
+  }
+
+  // The library takes batches for handled that a live stream has still to handle.
+  #place(text) {
+    const progress = decode.progress(text);
+    const isBehind = this.#isLive && (this.#isHandling || this.#waiting.length > 0 || this.#dropped || native.hasBatches(this.#id));
+    return isBehind ? { ...progress, position: this.#handled ?? progress.stored_cursor } : progress;
   }
 
   unsubscribe() {
@@ -127,8 +148,17 @@ class Stream {
   }
 
   onBatch(delivery, text) {
+    if (this.#running || this.#waiting.length > 0) {
+      this.#waiting.push({ delivery, text });
+    } else {
+      this.#deliver(delivery, text);
+    }
+  }
+
+  #deliver(delivery, text) {
     // Queued before unsubscribe() returned: it must not start any more, and stays unanswered. // G17
     if (this.#unsubscribed) {
+      this.#dropped = true;
       return;
     }
     let events;
@@ -140,7 +170,9 @@ class Stream {
       this.unsubscribe();
       return;
     }
+    const batch = { delivery, first: events[0].sequence_number, last: events[events.length - 1].sequence_number };
     let outcome;
+    this.#isHandling = true;
     try {
       const handler = this.#handler;
       outcome = handler(events);
@@ -148,21 +180,22 @@ class Stream {
         outcome = Promise.resolve(outcome);
       }
     } catch (failure) {
-      this.#refuse(delivery, failure);
+      this.#refuse(batch, failure);
       return;
     }
     if (outcome instanceof Promise) {
       this.#running = true;
       outcome.then(
-        (value) => this.#settle(() => this.#answer(delivery, value)),
-        (failure) => this.#settle(() => this.#refuse(delivery, failure)),
+        (value) => this.#settle(() => this.#answer(batch, value)),
+        (failure) => this.#settle(() => this.#refuse(batch, failure)),
       );
     } else {
-      this.#answer(delivery, outcome);
+      this.#answer(batch, outcome);
     }
   }
 
   onReady() {
+    this.#isReady = true;
     this.#stopWatching?.();
     this.#ready.resolve();
   }
@@ -176,48 +209,129 @@ class Stream {
     streams.delete(this.#id);
     this.#stopWatching?.();
     this.#ignoreAbort?.();
-    this.unref();
+    if (this.#waiting.length === 0) {
+      this.unref();
+    }
     // A delivery that is still being handled takes no answer any more, so the handle has no further use.
     native.closeStream(this.#handle);
     this.#handle = undefined;
-    if (!this.#running) {
-      this.#finish();
-    }
+    this.#finishIfOver();
   }
 
   #settle(answer) {
     this.#running = false;
     answer();
-    if (this.#end !== undefined) {
+    if (this.#waiting.length > 0) {
+      handOver(() => this.#deliverWaiting());
+    } else {
+      this.#finishIfOver();
+    }
+  }
+
+  #deliverWaiting() {
+    const { delivery, text } = this.#waiting.shift();
+    this.#deliver(delivery, text);
+    if (this.#unsubscribed) {
+      this.#waiting = [];
+    }
+    if (this.#waiting.length > 0 && !this.#running) {
+      handOver(() => this.#deliverWaiting());
+    } else {
+      this.#finishIfOver();
+    }
+  }
+
+  #finishIfOver() {
+    if (this.#end !== undefined && !this.#running && this.#waiting.length === 0) {
       this.#finish();
     }
   }
 
   // A delivery that is no longer open (unsubscribed, store closed) takes no answer, and none is needed.
-  #answer(delivery, outcome) {
+  #answer(batch, outcome) {
+    this.#isHandling = false;
     if (outcome === false) {
-      this.#refuse(delivery, new Error('the handler answered false'));
-    } else if (this.#handle !== undefined) {
+      this.#refuse(batch, new Error('the handler answered false'));
+    } else {
+      this.#acknowledge(batch);
+    }
+  }
+
+  #acknowledge({ delivery, last }) {
+    this.#handled = last;
+    if (this.#handle !== undefined && delivery !== 0n) {
       native.acknowledge(this.#handle, delivery);
     }
   }
 
-  #refuse(delivery, failure) {
+  #refuse(batch, failure) {
+    this.#isHandling = false;
     this.#failure = { value: failure };
-    if (this.#handle !== undefined) {
-      native.refuse(this.#handle, delivery, describe(failure));
+    if (this.#isLive) {
+      this.#acknowledge(batch); // it goes on behind it
+    } else if (this.#handle !== undefined) {
+      native.refuse(this.#handle, batch.delivery, describe(failure));
     }
     if (this.#onError) {
       // On its own: what onError throws is the program's uncaught exception and leaves the stream as it is.
       queueMicrotask(() => this.#onError(failure));
+    } else if (this.#isLive || this.#retries) {
+      this.#logFailure(batch, failure);
     }
+  }
+
+  // Once a second at most; a durable stream that ends by it logs its end.
+  #logFailure({ first, last }, failure) {
+    if (performance.now() - this.#lastTold < 1000) {
+      this.#untold++;
+      return;
+    }
+    const what = this.#isLive ? 'a live stream' : `the durable stream ${JSON.stringify(this.#durableName)}`;
+    log(
+      this.#storeHandle,
+      'warning',
+      'handler_failed',
+      `the handler of ${what} failed on facts ${first} to ${last}: ${describe(failure)}`,
+      {
+        ...this.#nameAttribute(),
+        error: describe(failure),
+        first,
+        last,
+        ...(this.#untold > 0 ? { untold: this.#untold } : {}),
+        ...stackAttribute(failure),
+      },
+    );
+    this.#lastTold = performance.now();
+    this.#untold = 0;
+  }
+
+  #logEnd(error) {
+    const what = this.#isLive ? 'a live stream' : `the durable stream ${JSON.stringify(this.#durableName)}`;
+    const { position, stored_cursor } = this.progress();
+    log(this.#storeHandle, 'error', 'stream_ended', `${what} has ended: ${error.message}`, {
+      ...this.#nameAttribute(),
+      code: error.code,
+      error: error.message,
+      position,
+      stored_cursor,
+      ...stackAttribute(error.cause ?? error),
+    });
+  }
+
+  #nameAttribute() {
+    return this.#isLive ? {} : { durable_name: this.#durableName };
   }
 
   // The stream has ended and none of its handlers is running.
   #finish() {
+    this.unref();
     this.store = undefined; // a subscription that is kept must not keep its store
     this.#handler = undefined;
     const error = this.#endError();
+    // Who registers is told by the promise of the registration.
+    if (error !== undefined && error.code !== 'StoreClosed' && (this.#isLive || this.#isReady)) {
+      this.#logEnd(error);
+    }
     this.#ready.reject(error ?? cancelled(this.#signal ?? {}, 'unsubscribed before the replay was done'));
     // Closing the store is a normal end for who watches the stream, though not for who waits for its replay.
     if (error === undefined || error.code === 'StoreClosed') {
@@ -296,15 +410,15 @@ const liveOptions = ['signal', 'onError'];
 const durableOptions = [...liveOptions, 'onProgress', 'retry', 'cursorEvery'];
 
 /** Opens a stream on `source`, the { store, handle, rawPayloads } of a store. */
-function open(source, registration, handler, options) {
-  const stream = new Stream(source, handler, options);
-  stream.open(source.handle, registration);
+function open(source, durableName, registration, handler, options) {
+  const stream = new Stream(source, durableName, handler, options);
+  stream.open(registration);
   return { stream, subscription: new EventStreamSubscription(fromThisFile, stream) };
 }
 
 function openLive(source, query, handler, options) {
   const given = encode.options(options, liveOptions);
-  const { subscription } = open(source, encode.registration(query, undefined, {}), handler, given);
+  const { subscription } = open(source, undefined, encode.registration(query, undefined, {}), handler, given);
   return subscription;
 }
 
@@ -314,7 +428,8 @@ async function openDurable(source, durable, query, handler, options) {
   if (!encode.isAbsent(onProgress) && typeof onProgress !== 'function') {
     throw invalidArgument('options.onProgress must be a function');
   }
-  const { stream, subscription } = open(source, encode.registration(query, durable, given), handler, given);
+  const registration = encode.registration(query, durable, given);
+  const { stream, subscription } = open(source, durable.name, registration, handler, given);
   if (onProgress) {
     stream.watchReplay(onProgress);
   }

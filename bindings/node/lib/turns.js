@@ -11,18 +11,20 @@ const now = performance.now.bind(performance);
 const TURN_MS = 1;
 
 /**
- * What is to be called when the library has something. `next(preferDelivery)` hands one thing over and answers 'answer' or 'delivery', undefined when there is nothing;
+ * `begin` is to be called when the library has something, `poke` when something else is to be handed over. `next(preferDelivery)` hands one thing over and answers 'answer' or 'delivery', undefined when there is nothing;
  * `rest` answers true when there is nothing to do, and then the next thing calls again; `isHeld` tells whether the event loop stays alive for what is handed over.
  */
 function turns({ next, rest, isHeld }) {
   let left = TURN_MS; // of this turn. The loop may call several times before timers and I/O come in.
+  let isIdle = true;
   let began;
   let last; // when the last thing was handed over
   let kind; // of that
   // How much longer answers took than deliveries. As long as there are both, each gets half of the time.
   let ahead = 0;
 
-  function begin() {
+  function start() {
+    isIdle = false;
     began = last = now();
     kind = undefined;
     step();
@@ -40,6 +42,7 @@ function turns({ next, rest, isHeld }) {
       } else if (kind !== undefined || !rest()) {
         queueMicrotask(resume);
       } else {
+        isIdle = true;
         left -= time - began;
       }
     }
@@ -64,12 +67,25 @@ function turns({ next, rest, isHeld }) {
 
   function turn() {
     left = TURN_MS;
-    if (!rest()) {
-      begin();
+    isIdle = rest();
+    if (!isIdle) {
+      start();
     }
   }
 
-  return begin;
+  return {
+    begin() {
+      if (isIdle) {
+        start();
+      }
+    },
+    poke() {
+      if (isIdle) {
+        isIdle = false;
+        queueMicrotask(start);
+      }
+    },
+  };
 }
 
 module.exports = { turns };

@@ -20,15 +20,26 @@
 #include "factstr.h"
 
 /* What JavaScript is told; lib/native.js has the same numbers. */
-enum item_kind { ITEM_COMPLETION = 0, ITEM_BATCH = 1, ITEM_READY = 2, ITEM_END = 3, ITEM_OPENED = 4, ITEM_PROGRESS = 5 };
+enum item_kind { ITEM_COMPLETION = 0, ITEM_BATCH = 1, ITEM_READY = 2, ITEM_END = 3, ITEM_OPENED = 4, ITEM_PROGRESS = 5, ITEM_LOG = 6 };
+
+/*
+ * How far the library may be ahead of the handler of a live stream: its handler's outcome changes nothing for the library, so batches are taken before the one in front of them
+ * was handled, and a delivery does not cost a way to another thread and back. Bounded by count and bytes. Guarded by the session's lock.
+ */
+typedef struct window {
+  size_t references; /* the stream's, and one for each batch in the queue */
+  size_t batches;
+  size_t bytes;
+} window;
 
 typedef struct item {
   struct item *next;
+  window *window;          /* of a live stream's batch */
   struct session *session; /* of a submitted request or opening, which holds a reference */
   enum item_kind kind;
   double id; /* the request's or opening's tag or the stream's id: JavaScript's own counters, exact as doubles */
   factstr_status status;
-  factstr_delivery delivery;
+  factstr_delivery delivery; /* 0: nothing waits for an answer */
   factstr_opening opening;
   factstr_store store; /* that nobody has taken over yet */
   char *text;
@@ -57,6 +68,8 @@ typedef struct session {
   item_queue deliveries; /* what concerns streams: apart, so that neither waits behind thousands of the other */
   napi_threadsafe_function wake;
 
+  struct session *younger; /* of log.c */
+
   /* Only for the JavaScript thread. */
   napi_env env;
   napi_ref dispatch;   /* (kind, id, status, delivery or store, text) */
@@ -76,6 +89,19 @@ void session_release(session *s);
 /* Queues `it` for the JavaScript thread, or frees it when the environment is gone. From any thread. */
 void session_push(session *s, item *it);
 bool session_is_alive(session *s);
+
+window *window_create(void);
+/* Adds a batch, and reports whether there is room for further ones. */
+bool window_add(session *s, item *it, window *w);
+void window_release(session *s, window *w);
+
+/* ---- log.c ---- */
+
+/* From here on the session gets what the library logs. */
+void log_add_session(session *s);
+void log_remove_session(session *s);
+
+/* ---- items and lists, in session.c ---- */
 
 item *item_create(enum item_kind kind, double id);
 /* Copies text into the item; false when there is no memory, and then the item has none. */

@@ -2,6 +2,9 @@
  * The asynchronous calls: submit names the request by a tag of JavaScript's, the answer comes to dispatch as ITEM_COMPLETION with that tag.
  * The item is made before anything is submitted, so that an answer can always be delivered.
  */
+#include <signal.h>
+#include <stdlib.h>
+
 #include "addon.h"
 
 static void on_completion(void *user_data, uint64_t tag, factstr_status status, const char *result, size_t result_len) {
@@ -103,6 +106,66 @@ static napi_value query_submit(napi_env env, napi_callback_info info) {
   return submitted(s, env, status, it, &error);
 }
 
+/* The library counts on the thread that asks, and may ask a server: that is a thread of its own, which blocks all signals as the library's do. */
+typedef struct count_request {
+  factstr_store store;
+  item *it;
+} count_request;
+
+static void *count_statistics(void *data) {
+  count_request request = *(count_request *)data;
+  free(data);
+  factstr_buffer out = {NULL, 0};
+  factstr_status status = factstr_statistics(request.store, &out);
+  if (!item_set_text(request.it, out.data, out.len) && status == FACTSTR_OK) {
+    status = FACTSTR_INTERNAL;
+  }
+  factstr_buffer_free(&out);
+  session *s = request.it->session;
+  request.it->status = status;
+  session_push(s, request.it);
+  session_release(s);
+  return NULL;
+}
+
+/* statisticsSubmit(store, tag) */
+static napi_value statistics_submit(napi_env env, napi_callback_info info) {
+  session *s;
+  napi_value argv[2];
+  factstr_store store;
+  double tag;
+  if (!call_info(env, info, 2, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) || !read_double(s, env, argv[1], "tag", &tag)) {
+    return NULL;
+  }
+  count_request *request = malloc(sizeof *request);
+  if (request == NULL) {
+    return throw_no_memory(env);
+  }
+  item *it = request_create(s, env, tag);
+  if (it == NULL) {
+    free(request);
+    return NULL;
+  }
+  request->store = store;
+  request->it = it;
+  pthread_t thread;
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int failed = pthread_create(&thread, NULL, count_statistics, request);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (failed != 0) {
+    free(request);
+    item_free(it);
+    session_release(s);
+    napi_throw_error(env, "Internal", "factstr: the system starts no further thread");
+    return NULL;
+  }
+  pthread_detach(thread);
+  return undefined(env);
+}
+
 /* cancel(store, tag) */
 static napi_value cancel(napi_env env, napi_callback_info info) {
   session *s;
@@ -118,5 +181,10 @@ static napi_value cancel(napi_env env, napi_callback_info info) {
 }
 
 const function_entry request_functions[] = {
-    {"appendSubmit", append_submit}, {"appendIfSubmit", append_if_submit}, {"querySubmit", query_submit}, {"cancel", cancel}, {NULL, NULL},
+    {"appendSubmit", append_submit},
+    {"appendIfSubmit", append_if_submit},
+    {"querySubmit", query_submit},
+    {"statisticsSubmit", statistics_submit},
+    {"cancel", cancel},
+    {NULL, NULL},
 };

@@ -25,8 +25,50 @@ bool item_set_text(item *it, const char *text, size_t len) {
   return true;
 }
 
+window *window_create(void) {
+  window *w = calloc(1, sizeof *w);
+  if (w != NULL) {
+    w->references = 1;
+  }
+  return w;
+}
+
+bool window_add(session *s, item *it, window *w) {
+  enum { BATCHES_MAX = 256, BYTES_MAX = 1 << 20 };
+  it->session = s;
+  it->window = w;
+  pthread_mutex_lock(&s->lock);
+  w->references++;
+  w->batches++;
+  w->bytes += it->text_len;
+  bool room = w->batches < BATCHES_MAX && w->bytes < BYTES_MAX;
+  pthread_mutex_unlock(&s->lock);
+  return room;
+}
+
+void window_release(session *s, window *w) {
+  pthread_mutex_lock(&s->lock);
+  bool last = --w->references == 0;
+  pthread_mutex_unlock(&s->lock);
+  if (last) {
+    free(w);
+  }
+}
+
+static void window_leave(item *it) {
+  session *s = it->session;
+  pthread_mutex_lock(&s->lock);
+  it->window->batches--;
+  it->window->bytes -= it->text_len;
+  pthread_mutex_unlock(&s->lock);
+  window_release(s, it->window);
+}
+
 void item_free(item *it) {
   if (it != NULL) {
+    if (it->window != NULL) {
+      window_leave(it);
+    }
     if (it->store != 0) {
       factstr_store_close(it->store, NULL);
     }
@@ -206,7 +248,26 @@ static napi_value rest(napi_env env, napi_callback_info info) {
   return answer;
 }
 
-const function_entry session_functions[] = {{"next", next}, {"rest", rest}, {NULL, NULL}};
+/* hasBatches(id) -> whether batches of that stream wait to be handed over */
+static napi_value has_batches(napi_env env, napi_callback_info info) {
+  session *s;
+  napi_value argv[1];
+  double id;
+  if (!call_info(env, info, 1, argv, &s) || !read_double(s, env, argv[0], "id", &id)) {
+    return NULL;
+  }
+  pthread_mutex_lock(&s->lock);
+  const item *it = s->deliveries.first;
+  while (it != NULL && (it->kind != ITEM_BATCH || it->id != id)) {
+    it = it->next;
+  }
+  pthread_mutex_unlock(&s->lock);
+  napi_value found;
+  CHECK(env, napi_get_boolean(env, it != NULL, &found), NULL);
+  return found;
+}
+
+const function_entry session_functions[] = {{"next", next}, {"rest", rest}, {"hasBatches", has_batches}, {NULL, NULL}};
 
 /* Runs on the JavaScript thread. env == NULL: the environment is being torn down; what is queued is freed with the session. */
 static void on_wake(napi_env env, napi_value function, void *context, void *data) {
@@ -234,6 +295,7 @@ static void on_wake(napi_env env, napi_value function, void *context, void *data
  */
 static void on_environment_exit(void *data) {
   session *s = data;
+  log_remove_session(s);
   pthread_mutex_lock(&s->lock);
   s->alive = false;
   pthread_mutex_unlock(&s->lock);
@@ -286,5 +348,6 @@ session *session_create(napi_env env, napi_value dispatch, napi_value woken, nap
   napi_unref_threadsafe_function(env, s->wake);
   s->alive = true;
   CHECK(env, napi_add_env_cleanup_hook(env, on_environment_exit, s), NULL);
+  log_add_session(s);
   return s;
 }

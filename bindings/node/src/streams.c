@@ -1,6 +1,6 @@
 /*
  * Streams. on_batch copies the batch, queues it and answers FACTSTR_PENDING: no thread of the library ever waits for JavaScript, which
- * acknowledges or refuses the delivery when its handler is done.
+ * acknowledges or refuses the delivery when its handler is done. Of a live stream several batches may wait in the queue; they count as handled.
  */
 #include <stdlib.h>
 
@@ -10,6 +10,7 @@
 typedef struct stream_data {
   session *session;
   double id;
+  window *window; /* of a live stream */
   item *ready;
   item *end;
 } stream_data;
@@ -18,11 +19,14 @@ static void stream_data_free(stream_data *data) {
   session *s = data->session;
   item_free(data->ready);
   item_free(data->end);
+  if (data->window != NULL) {
+    window_release(s, data->window);
+  }
   free(data);
   session_release(s);
 }
 
-static stream_data *stream_data_create(session *s, napi_env env, double id) {
+static stream_data *stream_data_create(session *s, napi_env env, double id, bool live) {
   stream_data *data = calloc(1, sizeof *data);
   if (data == NULL) {
     throw_no_memory(env);
@@ -33,7 +37,8 @@ static stream_data *stream_data_create(session *s, napi_env env, double id) {
   data->id = id;
   data->ready = item_create(ITEM_READY, id);
   data->end = item_create(ITEM_END, id);
-  if (data->ready == NULL || data->end == NULL) {
+  data->window = live ? window_create() : NULL;
+  if (data->ready == NULL || data->end == NULL || (live && data->window == NULL)) {
     stream_data_free(data);
     throw_no_memory(env);
     return NULL;
@@ -53,9 +58,11 @@ static int32_t on_batch(void *user_data, factstr_stream stream, factstr_delivery
     item_free(it);
     return FACTSTR_FAILED;
   }
-  it->delivery = delivery;
+  /* A live stream goes on at once, until so much waits that one must be answered first. */
+  bool goes_on = data->window != NULL && window_add(data->session, it, data->window);
+  it->delivery = goes_on ? 0 : delivery;
   session_push(data->session, it);
-  return FACTSTR_PENDING;
+  return goes_on ? FACTSTR_HANDLED : FACTSTR_PENDING;
 }
 
 static void on_ready(void *user_data, factstr_stream stream) {
@@ -95,21 +102,23 @@ static void on_end(void *user_data, factstr_stream stream, factstr_status status
   stream_data_free(data);
 }
 
-/* openStream(store, registration, id) -> handle */
+/* openStream(store, registration, id, live) -> handle */
 static napi_value open_stream(napi_env env, napi_callback_info info) {
   static const factstr_stream_callbacks callbacks = {sizeof callbacks, on_batch, on_ready, on_end};
   session *s;
-  napi_value argv[3];
+  napi_value argv[4];
   factstr_store store;
   double id;
+  bool live = false;
   text registration;
-  if (!call_info(env, info, 3, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) || !read_double(s, env, argv[2], "id", &id) ||
+  if (!call_info(env, info, 4, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) || !read_double(s, env, argv[2], "id", &id) ||
       !text_read(s, env, argv[1], "registration", &registration)) {
     return NULL;
   }
+  napi_get_value_bool(env, argv[3], &live);
   stream_data *data = NULL;
   if (handle_list_reserve(&s->streams, 1)) {
-    data = stream_data_create(s, env, id);
+    data = stream_data_create(s, env, id, live);
   } else {
     throw_no_memory(env);
   }

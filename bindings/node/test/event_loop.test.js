@@ -56,7 +56,7 @@ test('handing over goes on in later turns, until there is nothing to do', async 
   let left = 20;
   let rested = 0;
   const order = [];
-  const begin = turns({
+  const { begin } = turns({
     next: () => (left-- > 0 ? busy(0.4, 'answer') : undefined),
     rest: () => left <= 0 && ++rested > 0,
     isHeld: () => true,
@@ -75,7 +75,7 @@ test('handing over goes on in later turns, until there is nothing to do', async 
 test('what is committed by those who are answered counts too', async () => {
   let left = 100;
   let turnsTaken = 0;
-  const begin = turns({
+  const { begin } = turns({
     next() {
       Promise.resolve().then(() => busy(0.4)); // the program that was answered
       return left-- > 0 ? 'answer' : undefined;
@@ -94,7 +94,7 @@ test('what is committed by those who are answered counts too', async () => {
 test('answers and deliveries each get half of the time, whatever one of them takes', async () => {
   const handed = { answer: 0, delivery: 0 };
   const isOver = () => handed.answer + handed.delivery > 2000;
-  const begin = turns({
+  const { begin } = turns({
     next(preferDelivery) {
       const kind = preferDelivery ? 'delivery' : 'answer';
       handed[kind]++;
@@ -122,7 +122,7 @@ test('a failure of what is handed over does not stop the rest', async (t) => {
     others.forEach((listener) => process.on('uncaughtException', listener));
   });
   let calls = 0;
-  const begin = turns({
+  const { begin } = turns({
     next() {
       if (++calls === 2) {
         throw new Error('a defect');
@@ -143,7 +143,7 @@ test('messages of other ports come in between', async (t) => {
   const { port1, port2 } = new MessageChannel();
   t.after(() => port1.close());
   let left = Infinity;
-  const begin = turns({ next: () => (left > 0 ? busy(0.1, 'answer') : undefined), rest: () => left === 0, isHeld: () => true });
+  const { begin } = turns({ next: () => (left > 0 ? busy(0.1, 'answer') : undefined), rest: () => left === 0, isHeld: () => true });
   begin();
   port2.postMessage('through');
   assert.deepEqual(await once(port1, 'message'), ['through']);

@@ -43,6 +43,58 @@ eachStore('live streams', (open) => {
     assert.deepEqual(await seen.types(2), ['a a', 'a']);
   });
 
+  test('what is committed while an asynchronous handler runs is handled one batch after the other, in order', async (t) => {
+    // G15 G17 G18
+    const store = open(t);
+    const gate = signal();
+    const done = signal();
+    const seen = [];
+    let running = 0;
+    const subscription = store.streamAll(async ([event]) => {
+      assert.equal(++running, 1);
+      seen.push(event.sequence_number);
+      assert.ok(subscription.progress().position < event.sequence_number);
+      await gate.promise;
+      running--;
+      if (seen.length === 400) {
+        done.resolve();
+      }
+    });
+    await Promise.all(Array.from({ length: 400 }, (_, i) => store.appendAsync(facts(`fact ${i}`))));
+    assert.deepEqual(seen, [1n]);
+    gate.resolve();
+    await done.promise;
+    assert.deepEqual(
+      seen,
+      seen.map((_, i) => BigInt(i + 1)),
+    );
+    while (subscription.progress().position < 400n) {
+      await turn();
+    }
+  });
+
+  test('batches that wait behind a running handler are not handled after unsubscribe()', async (t) => {
+    // G17
+    const store = open(t);
+    const gate = signal();
+    const seen = new Deliveries(() => gate.promise);
+    const marker = new Deliveries();
+    const subscription = store.streamAll(seen.handler);
+    store.streamAll(marker.handler);
+    for (const type of ['a', 'b', 'c']) {
+      store.append(facts(type));
+    }
+    assert.deepEqual(await seen.types(1), ['a']);
+    assert.deepEqual(await marker.types(3), ['a', 'b', 'c']);
+    subscription.unsubscribe();
+    gate.resolve();
+    await subscription.closed;
+    store.append(facts('d'));
+    assert.deepEqual(await marker.types(1), ['d']);
+    assert.equal(await Promise.race([seen.next().catch(() => 'none'), turn('none')]), 'none');
+    assert.equal(subscription.progress().position, 1n);
+  });
+
   test('the handler never runs inside the call that commits', async (t) => {
     // G17 G18
     const store = open(t);

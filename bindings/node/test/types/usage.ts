@@ -66,6 +66,16 @@ const absent: EventQuery = { filters: undefined, min_sequence_number: undefined,
 const options: PostgresStoreOptions = { schema: undefined, closeTimeoutMs: undefined, rawPayloads: undefined };
 void [filter, absent, options, memory.streamAllDurable({ name: 'model' }, handle, { retry: undefined, cursorEvery: { ms: undefined } })];
 
+const quiet = [
+  new FactstrMemoryStore({ onLog: null }),
+  new FactstrMemoryStore({ onLog: false }),
+  new FactstrMemoryStore({ onLog: undefined }),
+];
+const told = new FactstrMemoryStore({
+  onLog: ({ level, event, message, durable_name }) => void [level === 'error', event, message, durable_name],
+});
+void told.statistics().then(({ head, streams }) => [head + (streams[0]?.lag ?? 0n), quiet]);
+
 // Who knows what is in the payloads says so once.
 interface Deposit {
   account: string;
@@ -159,3 +169,5 @@ new FactstrPostgresStore(new URL('postgres://localhost/facts'));
 memory.query().event_records[0]?.payload.account;
 // @ts-expect-error an amount is no account
 bank.append([{ event_type: 'deposited', payload: { amount: 5 } }]);
+// @ts-expect-error a log is a function
+new FactstrMemoryStore({ onLog: 'console' });

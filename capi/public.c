@@ -390,6 +390,11 @@ factstr_status factstr_stream_unsubscribe(factstr_stream stream) {
   IN_GO(stream_unsubscribe(stream, &wait));
 }
 
+factstr_status factstr_stream_drain(factstr_stream stream) {
+  REFUSE_CHILD(NULL);
+  IN_GO(stream_drain(stream));
+}
+
 factstr_status factstr_stream_close(factstr_stream stream) {
   REFUSE_CHILD(NULL);
   IN_GO(stream_close(stream, fs_inside_stream(stream), &wait));

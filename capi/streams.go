@@ -138,6 +138,14 @@ func go_factstr_stream_unsubscribe(number C.factstr_stream, wait *C.struct_fs_wa
 	})
 }
 
+//export go_factstr_stream_drain
+func go_factstr_stream_drain(number C.factstr_stream) C.factstr_status {
+	return onStream(number, nil, func(stream *session.Stream) error {
+		stream.Drain() // which waits for nothing
+		return nil
+	})
+}
+
 //export go_factstr_stream_close
 func go_factstr_stream_close(number C.factstr_stream, inside C.int, wait *C.struct_fs_wait) C.factstr_status {
 	// Not by onStream: a poisoned stream can be closed.

@@ -33,6 +33,12 @@ func (st *EventStream) follow() (err error) {
 	pause := readPause
 	for {
 		changed, err := st.catchUp()
+		if err == nil {
+			var over bool
+			if over, err = st.drained(); over {
+				return nil
+			}
+		}
 		switch {
 		case st.context.Err() != nil:
 			return nil
@@ -50,13 +56,27 @@ func (st *EventStream) follow() (err error) {
 		}
 		pause = readPause
 		st.failure.set(nil)
+		begun := st.drainBegun
+		if closed(begun) {
+			begun = nil // it waits for what is to come
+		}
 		select {
 		case <-changed:
+		case <-begun:
 		case <-st.lost():
 			return ErrStreamLost(st.durable.name)
 		case <-st.context.Done():
 			return nil
 		}
+	}
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -95,6 +115,11 @@ func (st *EventStream) catchUp() (changed <-chan struct{}, err error) {
 				return nil, err
 			}
 			st.handled(batch.last)
+			if closed(st.drainBegun) {
+				if over, err := st.drained(); over || err != nil {
+					return nil, err
+				}
+			}
 		}
 		st.handled(through)
 		if err := st.reportReady(); err != nil {
@@ -151,6 +176,13 @@ func (st *EventStream) deliver(batch []EventRecord) error {
 			}
 			return nil
 		}
+		if errors.Is(err, errNobodyTakes) {
+			st.mu.Lock()
+			reason := st.draining.reason
+			st.mu.Unlock()
+			st.cutShort(reason)
+			return err
+		}
 		if st.context.Err() != nil {
 			if !errors.Is(err, context.Canceled) {
 				st.tellFailed(err, batch, attempt, "; the stream was stopped meanwhile")
@@ -195,6 +227,18 @@ func (st *EventStream) handle(batch []EventRecord) (err error) {
 		return &StreamHandlerError{Message: err.Error(), Cause: err}
 	}
 	return nil
+}
+
+// cutShort stops a stream that was to deliver the rest before its end.
+func (st *EventStream) cutShort(reason error) {
+	st.mu.Lock()
+	d, stopped, position := st.draining, st.stopped, st.position.Load()
+	st.mu.Unlock()
+	st.halt(reason)
+	if !stopped && d != nil && d.known && position < d.through {
+		st.store.tells.Tell(LogDeliveriesCut, fmt.Sprintf("%s was closed before it had delivered what was committed: facts %d to %d that match were not handled", st, position+1, d.through),
+			append(st.attributes(), "position", position, "through", d.through)...)
+	}
 }
 
 // tellFailed tells of a failure of the handler that only the log hears of.

@@ -34,6 +34,7 @@ const (
 	LogCursorStored       LogEvent = "cursor_stored"        // Info: "attempts", "duration_ms"
 	LogWentBackwards      LogEvent = "log_went_backwards"   // Warn: the log went backwards or is another one; "head_before", "head"
 	LogTaskFailed         LogEvent = "task_failed"          // Warn: work in the background that a store can do without failed; "task", "error"
+	LogDeliveriesCut      LogEvent = "deliveries_cut"       // Warn: a store was closed before a live stream had delivered what was committed; "position", "through"
 	LogRecordsDropped     LogEvent = "records_dropped"      // Warn: the logger was too slow; "dropped"
 )
 

@@ -2,8 +2,10 @@ package factstr
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"sync"
+	"time"
 )
 
 // Batch is a delivery of a pull stream. Until it is answered by Ack or Fail the stream waits.
@@ -20,26 +22,57 @@ func (b *Batch) Fail(reason error) { b.answer(reason) }
 
 // pull hands batches from the stream's goroutine to whoever takes them.
 type pull struct {
-	batches chan *Batch
+	batches  chan *Batch
+	draining <-chan struct{} // closed when the stream is to end after what there is
 }
 
-func newPull() *pull {
-	return &pull{batches: make(chan *Batch)}
+func newPull(draining <-chan struct{}) *pull {
+	return &pull{batches: make(chan *Batch), draining: draining}
 }
+
+// takeWithin is how long a stream that drains waits for somebody to take a batch, or to answer it: whoever took the ones before may have left.
+const takeWithin = 500 * time.Millisecond
+
+// errNobodyTakes ends a stream that drains.
+var errNobodyTakes = errors.New("nobody takes the batches of the stream, which is to end")
 
 // offer is the handler of a pull stream.
 func (p *pull) offer(ctx context.Context, records []EventRecord) error {
 	answers := make(chan error, 1)
 	var once sync.Once
 	batch := &Batch{Records: records, answer: func(err error) { once.Do(func() { answers <- err }) }}
-	select {
-	case p.batches <- batch:
-	case <-ctx.Done():
-		return ctx.Err()
+	if closed(p.draining) {
+		left := time.NewTimer(takeWithin)
+		defer left.Stop()
+		select {
+		case p.batches <- batch:
+		case <-left.C:
+			return errNobodyTakes
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	} else {
+		select {
+		case p.batches <- batch:
+		case <-p.draining:
+			return p.offer(ctx, records)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	select {
 	case err := <-answers:
 		return err
+	case <-p.draining:
+		left := time.NewTimer(takeWithin)
+		defer left.Stop()
+		select {
+		case err := <-answers:
+			return err
+		case <-left.C:
+			return errNobodyTakes
+		case <-ctx.Done():
+		}
 	case <-ctx.Done():
 	}
 	// An answer that was given counts, however soon the stream was stopped after it.

@@ -73,7 +73,7 @@ func (r *streams) looked(ctx context.Context, err error) bool {
 	return true
 }
 
-// close stops every stream and lets no other start.
+// close lets no other stream start, and stops the durable ones, whose cursors keep what is left.
 func (r *streams) close(reason error) {
 	r.mu.Lock()
 	if !r.closed && len(r.open) == 0 {
@@ -81,7 +81,27 @@ func (r *streams) close(reason error) {
 	}
 	r.closed = true
 	r.mu.Unlock()
-	r.end(reason)
+	for _, stream := range r.list() {
+		if stream.durable != nil {
+			stream.halt(reason)
+		}
+	}
+}
+
+// drain ends every stream when it has delivered everything up to a number, at the latest when late fires, and waits until they have stored their cursors and freed their names.
+func (r *streams) drain(through uint64, reason error, late <-chan time.Time) {
+	for _, stream := range r.list() {
+		stream.drain(draining{through: through, known: true, reason: reason})
+	}
+	select {
+	case <-r.empty:
+		return
+	case <-late:
+	}
+	for _, stream := range r.list() {
+		stream.cutShort(reason)
+	}
+	<-r.empty
 }
 
 // list returns the streams that are open.
@@ -101,9 +121,6 @@ func (r *streams) end(reason error) {
 		stream.halt(reason)
 	}
 }
-
-// wait waits until every stream has stored its cursor and freed its name.
-func (r *streams) wait() { <-r.empty }
 
 // watch keeps the log up with commits of other processes.
 func (s *Store) watch(ctx context.Context, watcher Watcher) {

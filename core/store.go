@@ -111,8 +111,8 @@ func (s *Store) interruptedRead(ctx context.Context) *Error {
 	return interrupted(ctx, "the call")
 }
 
-// Close ends the store: new calls and queued appends get CodeStoreClosed, the running group finishes and is answered, streams store their
-// cursors and end. It waits at most the close timeout, or until ctx ends, and then answers CodeTimeout while the rest goes on. Inside a stream's handler, called with
+// Close ends the store: new calls and queued appends get CodeStoreClosed, and the running group finishes and is answered. Live streams end when they have delivered what was committed, within
+// the close timeout; durable ones finish their batch, store their cursors and leave the rest to them. It waits at most the close timeout, or until ctx ends, and then answers CodeTimeout while the rest goes on. Inside a stream's handler, called with
 // the handler's context, it does not wait for that handler. A second call waits for the first.
 func (s *Store) Close(ctx context.Context) error {
 	s.life.Lock()
@@ -154,13 +154,28 @@ func (s *Store) shutDown() {
 		}
 		s.tells.settle(min(lastRecords, s.options.CloseTimeout/4))
 	}()
+	// A little is left for handlers that return when their context ends.
+	late := time.NewTimer(s.options.CloseTimeout - min(s.options.CloseTimeout/20, 100*time.Millisecond))
+	defer late.Stop()
 	s.streams.close(errStoreClosed())
 	<-s.queue.Close()
-	s.streams.wait()
+	s.streams.drain(s.headAtClose(), errStoreClosed(), late.C)
 	s.cancel()
 	s.streams.watches.Wait()
 	<-s.lastCall
 	s.closeErr = s.backend.Close()
+}
+
+// headAtClose is up to where live streams still deliver: this store's commits and, where the log can be read, those of other processes.
+func (s *Store) headAtClose() uint64 {
+	if _, shared := s.backend.(Watcher); shared && len(s.streams.list()) > 0 {
+		ctx, cancel := context.WithTimeout(s.context, s.options.CloseTimeout/2)
+		defer cancel()
+		if known, err := s.log.refresh(ctx, s.backend); err == nil {
+			return known.head.SequenceNumber
+		}
+	}
+	return s.log.current().head.SequenceNumber
 }
 
 // lastRecords is how long a store that closes waits for its logger.

@@ -58,9 +58,12 @@ type EventStream struct {
 	ready chan struct{} // closed when replay is done
 	done  chan struct{} // closed after the end was reported
 
-	mu      sync.Mutex
-	stopped bool  // no delivery starts any more
-	reason  error // why, nil for unsubscribe
+	drainBegun chan struct{} // closed when draining is set
+
+	mu       sync.Mutex
+	draining *draining // nil until the stream is to end when it has delivered what there is
+	stopped  bool      // no delivery starts any more
+	reason   error     // why, nil for unsubscribe
 }
 
 // durableClaim is the durable name that a stream holds.
@@ -109,7 +112,7 @@ func (s *Store) register(ctx context.Context, durable *DurableStream, query Even
 	bounded, unbind := s.bound(ctx)
 	defer unbind()
 
-	stream := &EventStream{store: s, number: s.streams.numbers.Add(1), plan: plan, handler: handler, ready: make(chan struct{}), done: make(chan struct{})}
+	stream := &EventStream{store: s, number: s.streams.numbers.Add(1), plan: plan, handler: handler, ready: make(chan struct{}), done: make(chan struct{}), drainBegun: make(chan struct{})}
 	stream.failure.outage = &s.streams.unreadable
 	stream.context, stream.stop = context.WithCancel(context.WithValue(context.Background(), handlerKey{}, stream))
 	for _, option := range options {
@@ -117,7 +120,7 @@ func (s *Store) register(ctx context.Context, durable *DurableStream, query Even
 	}
 	stream.options.withDefaults()
 	if handler == nil {
-		stream.pull = newPull()
+		stream.pull = newPull(stream.drainBegun)
 		stream.handler = HandleFunc(stream.pull.offer)
 	}
 	if err := stream.open(bounded, durable, query); err != nil {
@@ -188,6 +191,56 @@ func (st *EventStream) Number() uint64 { return st.number }
 // Unsubscribe lets no further delivery start and frees a durable name at once. It never waits; a delivery in flight goes on, and the end is reported after
 // it. It may be called again.
 func (st *EventStream) Unsubscribe() { st.halt(nil) }
+
+// draining says up to where a stream delivers before it ends, and why it ends.
+type draining struct {
+	through uint64
+	known   bool // through is; else the stream finds it out
+	reason  error
+}
+
+// Drain lets the stream end when it has delivered what was committed before the call. It never waits; Done tells the end. A stream without handler ends when nobody takes or
+// answers a batch for half a second. Unsubscribe ends it at once all the same.
+func (st *EventStream) Drain() { st.drain(draining{}) }
+
+func (st *EventStream) drain(d draining) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.stopped {
+		return
+	}
+	if st.draining == nil {
+		close(st.drainBegun)
+	} else if !st.draining.known || !d.known {
+		d.known = false
+	}
+	st.draining = &d
+}
+
+// drained reports whether the stream has delivered what it was to deliver before its end, and ends it then.
+func (st *EventStream) drained() (bool, error) {
+	st.mu.Lock()
+	d := st.draining
+	st.mu.Unlock()
+	if d == nil {
+		return false, nil
+	}
+	if !d.known {
+		known, err := st.store.log.refresh(st.context, st.store.backend)
+		if err != nil {
+			return false, err
+		}
+		st.mu.Lock()
+		st.draining = &draining{through: known.head.SequenceNumber, known: true, reason: d.reason}
+		d = st.draining
+		st.mu.Unlock()
+	}
+	if st.position.Load() < d.through {
+		return false, nil
+	}
+	st.halt(d.reason)
+	return true, nil
+}
 
 // halt stops the stream for a reason; only the first call counts.
 func (st *EventStream) halt(reason error) {

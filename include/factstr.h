@@ -202,7 +202,9 @@ FACTSTR_API factstr_status factstr_opening_cancel(factstr_opening opening);
 
 /*
  * Closes a store and all its streams. New calls and queued requests get FACTSTR_STORE_CLOSED, the running group of appends finishes and is
- * answered, streams store their cursors and end (their on_end is called), unread completions are dropped. Waits at most close_timeout_ms; never for
+ * answered, streams store their cursors and end (their on_end is called), unread completions are dropped. A live stream whose callback answers by itself gets what was committed before
+ * it ends, within close_timeout_ms; what could not be delivered in that time is logged as "deliveries_cut". One whose deliveries are pulled, or of which one is pending, ends
+ * at once: factstr_stream_drain beforehand lets it have the rest. Durable streams leave the rest to their cursor. Waits at most close_timeout_ms; never for
  * a callback that the calling thread is in (then FACTSTR_CLOSING, and the rest happens when the callback has returned).
  * FACTSTR_TIMEOUT: a handler is still running; the store is closed all the same and its on_end follows. Whatever it answers, the handles of the store, its streams
  * and its requests are released.
@@ -346,6 +348,12 @@ FACTSTR_API factstr_status factstr_stream_refuse(factstr_stream stream, factstr_
  * goes on and on_end follows it. The handle stays valid until it is closed.
  */
 FACTSTR_API factstr_status factstr_stream_unsubscribe(factstr_stream stream);
+
+/*
+ * Lets the stream end when it has delivered what was committed before the call: FACTSTR_ENDED, and on_end with FACTSTR_OK. Never waits; may be called again. Go on taking and
+ * answering deliveries until the end, then close the handle. factstr_stream_unsubscribe ends it at once all the same.
+ */
+FACTSTR_API factstr_status factstr_stream_drain(factstr_stream stream);
 
 /*
  * Unsubscribes, waits for a running callback and on_end, and releases the handle. On a thread that is inside a callback of this stream it

@@ -187,6 +187,7 @@ static void expect_unknown(uint64_t handle) {
   CHECK_STATUS(factstr_stream_acknowledge(handle, 1), FACTSTR_INVALID_HANDLE);
   CHECK_STATUS(factstr_stream_refuse(handle, 1, NULL, 0), FACTSTR_INVALID_HANDLE);
   CHECK_STATUS(factstr_stream_unsubscribe(handle), FACTSTR_INVALID_HANDLE);
+  CHECK_STATUS(factstr_stream_drain(handle), FACTSTR_INVALID_HANDLE);
   CHECK_STATUS(factstr_stream_close(handle), FACTSTR_INVALID_HANDLE);
   CHECK_STATUS(factstr_opening_cancel(handle), FACTSTR_INVALID_HANDLE);
   expect_error(take(factstr_store_close(handle, &out), &out), FACTSTR_INVALID_HANDLE, "store");

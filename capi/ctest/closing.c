@@ -223,6 +223,54 @@ static void closing_ends_every_stream_once(void) { /* G17 */
   CHECK(read_counter(&acting.ended) == 50 && acting.end == FACTSTR_STORE_CLOSED);
 }
 
+static void closing_delivers_what_was_committed(void) { /* G16 G17 */
+  actor acting = ACTOR;
+  factstr_store store = open_memory(NULL);
+  open_stream(store, "{}", &waiting, &acting);
+  for (int i = 1; i <= 20; i++) {
+    append_one(store, "a", i);
+  }
+  await_counter(&acting.began, 1);
+  pthread_t thread;
+  CHECK(pthread_create(&thread, NULL, let_proceed_soon, &acting) == 0);
+  close_store(store);
+  CHECK(read_counter(&acting.batches) == 20 && read_counter(&acting.ended) == 1 && acting.end == FACTSTR_STORE_CLOSED);
+  pthread_join(thread, NULL);
+}
+
+/* Nobody may be there to answer: the thread that closes the store may be the one that takes the batches. */
+static void closing_does_not_wait_for_answers_of_others(void) { /* G17 */
+  factstr_store store = open_memory(NULL);
+  factstr_stream pulled = open_stream(store, "{}", NULL, NULL);
+  open_stream(store, "{}", NULL, NULL); /* nobody takes from it */
+  append_one(store, "a", 1);
+  append_one(store, "a", 2);
+  factstr_delivery delivery;
+  CHECK_STATUS(factstr_stream_next(pulled, -1, &delivery, NULL), FACTSTR_OK);
+  close_store(store);
+}
+
+static void a_stream_that_drains_delivers_and_ends(void) { /* G17 */
+  factstr_store store = open_memory(NULL);
+  factstr_stream stream = open_stream(store, "{}", NULL, NULL), idle = open_stream(store, "{}", NULL, NULL);
+  for (int i = 1; i <= 3; i++) {
+    append_one(store, "a", i);
+  }
+  factstr_delivery delivery;
+  CHECK_STATUS(factstr_stream_drain(stream), FACTSTR_OK);
+  CHECK_STATUS(factstr_stream_drain(stream), FACTSTR_OK);
+  for (int i = 1; i <= 3; i++) {
+    CHECK_STATUS(factstr_stream_next(stream, -1, &delivery, NULL), FACTSTR_OK);
+    CHECK_STATUS(factstr_stream_acknowledge(stream, delivery), FACTSTR_OK);
+  }
+  CHECK_STATUS(factstr_stream_next(stream, -1, &delivery, NULL), FACTSTR_ENDED);
+  CHECK(delivery == 0);
+  CHECK_STATUS(factstr_stream_drain(idle), FACTSTR_OK);
+  CHECK_STATUS(factstr_stream_unsubscribe(idle), FACTSTR_OK); /* at once all the same */
+  CHECK_STATUS(factstr_stream_next(idle, -1, &delivery, NULL), FACTSTR_ENDED);
+  close_store(store);
+}
+
 typedef struct closer {
   factstr_store store;
   factstr_status status;
@@ -257,5 +305,8 @@ void closing_tests(void) {
   RUN(closing_a_store_waits_no_longer_than_told, "closing a store waits no longer than its close timeout");
   RUN(closing_answers_every_submitted_request, "closing a store answers every submitted request once");
   RUN(closing_ends_every_stream_once, "closing a store ends every stream once");
+  RUN(closing_delivers_what_was_committed, "closing a store delivers to live streams what was committed, then ends them");
+  RUN(closing_does_not_wait_for_answers_of_others, "closing a store does not wait for deliveries that are pulled");
+  RUN(a_stream_that_drains_delivers_and_ends, "a stream that drains delivers what was committed and ends");
   RUN(two_threads_can_close_one_store, "two threads can close one store");
 }

@@ -65,6 +65,7 @@ static void child(factstr_store store, factstr_stream stream) {
   IN_CHILD(factstr_stream_acknowledge(stream, 1) == FACTSTR_FORKED);
   IN_CHILD(factstr_stream_refuse(stream, 1, NULL, 0) == FACTSTR_FORKED);
   IN_CHILD(factstr_stream_unsubscribe(stream) == FACTSTR_FORKED);
+  IN_CHILD(factstr_stream_drain(stream) == FACTSTR_FORKED);
   IN_CHILD(factstr_stream_close(stream) == FACTSTR_FORKED);
   IN_CHILD(factstr_store_close(store, NULL) == FACTSTR_FORKED);
   IN_CHILD(factstr_statistics(store, NULL) == FACTSTR_FORKED);

@@ -36,6 +36,7 @@ func Run(t *testing.T, newLog func(t testing.TB) Log) {
 		{"durable cursors", cursorTests},
 		{"pull streams", pullTests},
 		{"closing", closingTests},
+		{"draining", drainingTests},
 		{"bad input", badInputTests},
 		{"cancelling", cancellingTests},
 		{"failing commits", commitFaultTests},

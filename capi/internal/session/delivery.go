@@ -21,6 +21,9 @@ func (st *Stream) handleBatch(ctx context.Context, records []factstr.EventRecord
 	if st.callbacks.Batch == nil {
 		select {
 		case st.offers <- d:
+		case <-st.storeEnds():
+			st.leave()
+			return context.Canceled
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -74,6 +77,9 @@ func (st *Stream) awaitAnswer(ctx context.Context, d *delivery) error {
 	select {
 	case err := <-d.answer:
 		return err
+	case <-st.storeEnds():
+		st.abandon(d)
+		st.leave()
 	case <-ctx.Done():
 		st.abandon(d)
 	}
@@ -82,7 +88,7 @@ func (st *Stream) awaitAnswer(ctx context.Context, d *delivery) error {
 	case err := <-d.answer:
 		return err
 	default:
-		return ctx.Err()
+		return context.Canceled
 	}
 }
 

@@ -37,6 +37,7 @@ type Store struct {
 	streams map[*Stream]struct{} // that have an open handle
 	// active counts open streams, until their end was reported. Guarded by mu up to closing.
 	active   sync.WaitGroup
+	ending   chan struct{} // closed when the close begins
 	closed   chan struct{} // closed when everything is over
 	closeErr error
 }
@@ -44,7 +45,7 @@ type Store struct {
 // Add gives an opened store a handle.
 func (p *Process) Add(core *factstr.Store, options interop.StoreOptions) *Store {
 	s := &Store{process: p, core: core, codec: options.Codec, limits: options.Store.Limits, closeTimeout: options.Store.CloseTimeout,
-		streams: map[*Stream]struct{}{}, closed: make(chan struct{})}
+		streams: map[*Stream]struct{}{}, ending: make(chan struct{}), closed: make(chan struct{})}
 	if s.limits.BatchEventsMax == 0 {
 		s.limits.BatchEventsMax = factstr.DefaultLimits.BatchEventsMax
 	}
@@ -182,6 +183,7 @@ func (s *Store) beginClose() {
 	if !first {
 		return
 	}
+	close(s.ending)
 	s.completions.close()
 	s.queries.close()
 	go s.shutDown()

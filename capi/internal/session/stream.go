@@ -41,11 +41,12 @@ type Stream struct {
 	durable   bool
 
 	// opened is closed when the caller knows the handle: no callback comes before.
-	opened chan struct{}
-	ended  chan struct{} // closed after the end was reported
-	endErr error         // valid when over
-	over   atomic.Bool   // the end is being reported, or was
-	offers chan *delivery
+	opened  chan struct{}
+	ended   chan struct{} // closed after the end was reported
+	endErr  error         // valid when over
+	over    atomic.Bool   // the end is being reported, or was
+	leaving atomic.Bool   // it ends since its store closes
+	offers  chan *delivery
 
 	mu        sync.Mutex
 	delivered uint64    // how many deliveries there were
@@ -137,6 +138,9 @@ func (st *Stream) onReady() {
 func (st *Stream) onEnd(err error) {
 	<-st.opened
 	st.stop()
+	if err == nil && st.leaving.Load() {
+		err = errStoreClosed()
+	}
 	st.endErr = err
 	st.over.Store(true)
 	defer st.store.active.Done()
@@ -196,8 +200,25 @@ func (st *Stream) Progress() factstr.StreamProgress {
 
 // Unsubscribe lets no further delivery start. It never waits.
 func (st *Stream) Unsubscribe() {
+	st.core.Unsubscribe() // first, so that a delivery that is refused is known to be refused for that
 	st.stop()
-	st.core.Unsubscribe()
+}
+
+// Drain lets the stream end when it has delivered what was committed before the call. It never waits.
+func (st *Stream) Drain() { st.core.Drain() }
+
+// storeEnds ends when the store begins to close and nobody may be there who answers the stream's deliveries. nil for a durable stream, which ends by itself then.
+func (st *Stream) storeEnds() <-chan struct{} {
+	if st.durable {
+		return nil
+	}
+	return st.store.ending
+}
+
+// leave ends the stream at once, since its store closes.
+func (st *Stream) leave() {
+	st.leaving.Store(true)
+	st.Unsubscribe()
 }
 
 // Close unsubscribes, waits for a running callback and the end, and releases the handle. Inside a callback of the stream itself it does not wait.

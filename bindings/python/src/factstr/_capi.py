@@ -98,6 +98,7 @@ PROTOTYPES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "factstr_stream_acknowledge": (_status, (_handle, c_uint64)),
     "factstr_stream_refuse": (_status, (_handle, c_uint64, *_text)),
     "factstr_stream_unsubscribe": (_status, (_handle,)),
+    "factstr_stream_drain": (_status, (_handle,)),
     "factstr_stream_close": (_status, (_handle,)),
     "factstr_statistics": (_status, (_handle, _buffer)),
     "factstr_log_set": (_status, (c_void_p, c_void_p, c_int32)),

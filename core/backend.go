@@ -48,7 +48,8 @@ type Backend interface {
 	ClaimStream(ctx context.Context, name string, query DurableQuery) (StreamClaim, error)
 
 	// WriteCursors moves cursors forward, each by compare-and-set on (name, generation). A write whose generation is no longer the name's
-	// has no effect and is no error. In a log that does not hold the write's Head nothing is written, however long the call waited before; CodeLogTruncated may tell so.
+	// has no effect and is no error; the claim of a stream that is still open tells then that the name is lost. In a log that does not hold
+	// the write's Head nothing is written, however long the call waited before; CodeLogTruncated may tell so.
 	WriteCursors(ctx context.Context, writes []CursorWrite) error
 
 	// Close releases everything. Core calls it once, after the last other call returned.

@@ -111,7 +111,9 @@ func failure(doing string, err error) error {
 	switch server.Code {
 	case lockNotAvailable, "40P01", "40001", "55006":
 		return factstr.NewError(factstr.CodeBusy, "postgres: %s: other writers held what it needs; nothing was written, try again: %s (SQLSTATE %s)", doing, server.Message, server.Code)
-	case "57014", "25P03", "25P04":
+	case "57014":
+		return factstr.NewError(factstr.CodeTimeout, "postgres: %s: the server gave it up; nothing was written; raise statement_timeout of the role or the database if that is why: %s (SQLSTATE %s)", doing, server.Message, server.Code)
+	case "25P03", "25P04":
 		return factstr.NewError(factstr.CodeTimeout, "postgres: %s: the server gave it up; nothing was written: %s (SQLSTATE %s)", doing, server.Message, server.Code)
 	case readOnlyTransaction:
 		return factstr.NewError(factstr.CodeReadOnly, "postgres: %s: the server is read-only; connect to the primary: %s (SQLSTATE %s)", doing, server.Message, server.Code)

@@ -343,7 +343,7 @@ func TestAStatementTimeoutOfTheRoleIsATimeout(t *testing.T) {
 	raw.exec("SET LOCAL statement_timeout = 0; LOCK TABLE events IN SHARE MODE")
 	begun := time.Now()
 	_, err := store.Append(t.Context(), facttest.Batch(1, "given up"))
-	wantFailure(t, err, factstr.CodeTimeout, "", "57014")
+	wantFailure(t, err, factstr.CodeTimeout, "", "57014", "statement_timeout")
 	if took := time.Since(begun); took > 5*time.Second {
 		t.Errorf("it took %v", took)
 	}

@@ -17,8 +17,7 @@ type texts struct {
 	append      string
 	insert      string
 	batches     string
-	hides       string
-	maySwallow  string
+	tables      string
 	areKept     string
 	settle      string
 	cursor      string
@@ -48,9 +47,8 @@ func textsOf(schema string) *texts {
 			FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4)) WITH ORDINALITY n (at, type, payload, position)`),
 		batches: in.Replace(`INSERT INTO {schema}.append_batches (first_sequence_number, last_sequence_number)
 			SELECT $1 {+} b.first, $1 {+} b.last FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3)) b (first, last)`),
-		hides:      in.Replace("SELECT " + hides),
-		maySwallow: in.Replace("SELECT " + maySwallow),
-		areKept:    in.Replace(parameters.Replace("SELECT " + areKept)),
+		tables:  in.Replace("SELECT " + hides + ", " + maySwallow),
+		areKept: in.Replace(parameters.Replace("SELECT " + areKept)),
 		settle: in.Replace(`SELECT sequence_number FROM {schema}.events WHERE sequence_number {>} $1 AND occurred_at {=} $2 AND event_type {=} $3 AND payload {=} $4::pg_catalog.jsonb
 			AND ($5 {=} 0 OR xmin::pg_catalog.text::BIGINT {=} $5) ORDER BY sequence_number LIMIT 1`),
 		// The head is of the same moment, so of the log that the cursor is of.

@@ -24,7 +24,7 @@ func (b *backend) commitUnderLock(ctx context.Context, group *factstr.Group, a *
 	defer func() { err = late(ctx, err, b.options.ResponseTimeout) }()
 	err = s.script(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = "+strconv.Itoa(idleTransactionMS)+
 		"; SET LOCAL enable_seqscan = off; SET LOCAL lock_timeout = '"+lockTimeout(deadline)+
-		"'; "+localCommit+"; "+takeLock(lockKey("append", b.schema, ""))+"; LOCK TABLE "+b.texts.schema+".events IN ROW EXCLUSIVE MODE")
+		"'; "+localCommit+"; "+takeLock(lockKey("append", b.schema, ""))+"; LOCK TABLE "+b.texts.schema+".events, "+b.texts.schema+".append_batches IN ROW EXCLUSIVE MODE")
 	if err == nil {
 		err = b.decideUnderLock(ctx, s, group, a)
 	}
@@ -37,7 +37,8 @@ func (b *backend) commitUnderLock(ctx context.Context, group *factstr.Group, a *
 }
 
 func (b *backend) decideUnderLock(ctx context.Context, s *session, group *factstr.Group, a *attempt) (err error) {
-	if err := b.wantFullView(ctx, s); err != nil {
+	watched, err := b.lookAtTables(ctx, s)
+	if err != nil {
 		return err
 	}
 	if a.proposal, err = group.Propose(ctx, reader{lends{s}, b.texts, b.options.ResponseTimeout}, true); err != nil {
@@ -63,8 +64,10 @@ func (b *backend) decideUnderLock(ctx context.Context, s *session, group *factst
 			return err
 		}
 	}
-	if err := b.lookAtInserted(ctx, s, after, payload); err != nil {
-		return err
+	if watched {
+		if err := b.wantKept(ctx, s, after, payload); err != nil {
+			return err
+		}
 	}
 	group.EnterCommit()
 	a.sent = true
@@ -75,13 +78,18 @@ func (b *backend) decideUnderLock(ctx context.Context, s *session, group *factst
 	return nil
 }
 
-// wantFullView makes sure that no row is hidden from the role. None can be until the transaction ends, since that takes a lock that nobody gets meanwhile.
-func (b *backend) wantFullView(ctx context.Context, s *session) error {
-	hides, err := s.yes(ctx, b.texts.hides)
+// lookAtTables refuses tables whose rows may be hidden from the role, and tells that triggers or rules may change what is inserted. Neither comes to be before the transaction ends, since that takes
+// locks that nobody gets meanwhile.
+func (b *backend) lookAtTables(ctx context.Context, s *session) (watched bool, err error) {
+	hides := false
+	err = s.rows(ctx, b.texts.tables, func(row [][]byte) bool {
+		hides, watched = boolOf(row[0]), boolOf(row[1])
+		return false
+	})
 	if err == nil && hides {
 		err = hidden("append")
 	}
-	return err
+	return watched, err
 }
 
 // insertAll wants the server to have inserted as many rows as it was given.
@@ -93,12 +101,8 @@ func insertAll(ctx context.Context, s *session, table, text string, rows int, va
 	return err
 }
 
-// lookAtInserted does what the append function does where triggers or rules may change what is inserted.
-func (b *backend) lookAtInserted(ctx context.Context, s *session, after int64, payload columns) error {
-	looks, err := s.yes(ctx, b.texts.maySwallow)
-	if err != nil || !looks {
-		return err
-	}
+// wantKept wants the tables to hold what was inserted.
+func (b *backend) wantKept(ctx context.Context, s *session, after int64, payload columns) error {
 	if err := s.script(ctx, "SET CONSTRAINTS ALL IMMEDIATE"); err != nil {
 		return err
 	}

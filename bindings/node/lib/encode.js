@@ -188,13 +188,20 @@ function openOptions(value, known) {
   return storeOptions(value, { ...known, signal: OURS });
 }
 
+// The library's default.
+const CLOSE_TIMEOUT_MS = 5000;
+
 /** The options of a store that this package acts on. `onLog` absent is its default, and null is silence. */
 function ownOptions(value) {
-  const { rawPayloads, onLog } = value ?? {};
+  const { rawPayloads, onLog, closeTimeoutMs } = value ?? {};
   if (onLog !== undefined && onLog !== null && onLog !== false && typeof onLog !== 'function') {
     throw invalidArgument('options.onLog must be a function, or null or false for silence');
   }
-  return { rawPayloads: isAbsent(rawPayloads) ? false : boolean(rawPayloads, 'options.rawPayloads'), onLog };
+  return {
+    rawPayloads: isAbsent(rawPayloads) ? false : boolean(rawPayloads, 'options.rawPayloads'),
+    onLog,
+    closeTimeoutMs: closeTimeoutMs ?? CLOSE_TIMEOUT_MS,
+  };
 }
 
 function configuration(value) {

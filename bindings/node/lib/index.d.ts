@@ -233,7 +233,7 @@ export interface StoreStatistics {
 }
 
 export interface StoreOptions {
-  /** How long close() waits at most. Default 5,000. */
+  /** How long closing takes at most. Default 5,000. */
   closeTimeoutMs?: number | undefined;
   /** How long an append waits for room in a full queue before `Busy`. Default 5,000. */
   queueTimeoutMs?: number | undefined;
@@ -332,7 +332,10 @@ interface Store<Payload> {
   /** What the store counts. A log that cannot be read is no error. */
   statistics(): Promise<StoreStatistics>;
 
-  /** Ends all streams and closes the store. May be called again. */
+  /**
+   * Ends all streams and closes the store. Live streams get what was committed before, within `closeTimeoutMs`: then the store closes after this has returned, and `closed` of the
+   * subscriptions tells. May be called again.
+   */
   close(): void;
   [Symbol.dispose](): void;
   /** Closes, and waits until running handlers have settled. */

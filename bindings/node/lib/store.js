@@ -1,14 +1,23 @@
 'use strict';
 
+const { performance } = require('node:perf_hooks');
+const { setTimeout } = require('node:timers');
+
 const { signalOf } = require('./abort.js');
 const decode = require('./decode.js');
 const encode = require('./encode.js');
 const { FactstrError } = require('./errors.js');
-const { register, unregister } = require('./log.js');
+const { log, register, unregister } = require('./log.js');
 const { native } = require('./native.js');
 const { open } = require('./openings.js');
 const { submit } = require('./requests.js');
-const { allClosed, keepProgress, openDurable, openLive } = require('./streams.js');
+const { allClosed, hasLiveStreams, keepProgress, openDurable, openLive, streamsBehind } = require('./streams.js');
+
+// What a store weighs for the collector, which would not collect small objects soon otherwise: a store that is dropped holds descriptors, and a process has 1,024.
+const WEIGHT_BYTES = 8 << 20;
+
+// How often closing looks whether the live streams are done.
+const DRAIN_PAUSE_MS = 2;
 
 // 0.5.2 had no close(): a store that is dropped without it is closed when it is collected. Open streams and requests keep it from that.
 const dropped = new FinalizationRegistry((handle) => {
@@ -17,8 +26,59 @@ const dropped = new FinalizationRegistry((handle) => {
   } catch {
     // Nobody is left who could act on it.
   }
-  unregister(handle);
+  released(handle);
 });
+
+function released(handle) {
+  unregister(handle);
+  native.weigh(-WEIGHT_BYTES);
+}
+
+function closeNow(store, handle) {
+  keepProgress(store);
+  try {
+    native.closeStore(handle);
+  } finally {
+    released(handle);
+  }
+}
+
+/** Closes when the live streams have what was committed: they have no cursor, so what they do not get now they never get. // G17 */
+function closeDrained(store, handle, timeoutMs) {
+  const deadline = performance.now() + timeoutMs;
+  const head = headOf(handle);
+  const isDone = () => performance.now() >= deadline || streamsBehind(store, head).length === 0;
+  const close = () => {
+    streamsBehind(store, head).forEach((stream) => stream.unsubscribe());
+    closeNow(store, handle);
+  };
+  const later = () => {
+    if (!isDone()) {
+      setTimeout(later, DRAIN_PAUSE_MS);
+      return;
+    }
+    try {
+      close();
+    } catch (error) {
+      // close() has returned: nobody is left to tell, and the store is closed all the same.
+      log(handle, 'warning', 'task_failed', `closing a store: ${error.message}`, { task: 'closing', error: error.message });
+    }
+  };
+  if (isDone()) {
+    close();
+  } else {
+    setTimeout(later, DRAIN_PAUSE_MS);
+  }
+}
+
+// A log that cannot be read holds nothing up.
+function headOf(handle) {
+  try {
+    return decode.statistics(native.statistics(handle)).head;
+  } catch {
+    return 0n;
+  }
+}
 
 function requestSignal(options) {
   return signalOf(encode.options(options, ['signal']));
@@ -28,11 +88,14 @@ function requestSignal(options) {
 class Store {
   #handle;
   #rawPayloads;
+  #closeTimeoutMs;
 
-  constructor(handle, { rawPayloads, onLog }) {
+  constructor(handle, { rawPayloads, onLog, closeTimeoutMs }) {
     this.#handle = handle;
     this.#rawPayloads = rawPayloads;
+    this.#closeTimeoutMs = closeTimeoutMs;
     register(handle, onLog);
+    native.weigh(WEIGHT_BYTES);
     dropped.register(this, handle, this);
   }
 
@@ -116,11 +179,10 @@ class Store {
     if (handle !== undefined) {
       this.#handle = undefined;
       dropped.unregister(this);
-      keepProgress(this);
-      try {
-        native.closeStore(handle);
-      } finally {
-        unregister(handle);
+      if (hasLiveStreams(this)) {
+        closeDrained(this, handle, this.#closeTimeoutMs);
+      } else {
+        closeNow(this, handle);
       }
     }
   }

@@ -85,7 +85,7 @@ class Stream {
     return this.#closed.promise;
   }
 
-  get #isLive() {
+  get isLive() {
     return this.#durableName === undefined;
   }
 
@@ -94,7 +94,7 @@ class Stream {
       throw cancelled(this.#signal, 'aborted before the stream was opened');
     }
     this.#ignoreAbort = begin(
-      () => (this.#handle = native.openStream(this.#storeHandle, registration, this.#id, this.#isLive)),
+      () => (this.#handle = native.openStream(this.#storeHandle, registration, this.#id, this.isLive)),
       this.#signal,
       () => this.unsubscribe(),
     );
@@ -119,8 +119,20 @@ class Stream {
   // The library takes batches for handled that a live stream has still to handle.
   #place(text) {
     const progress = decode.progress(text);
-    const isBehind = this.#isLive && (this.#isHandling || this.#waiting.length > 0 || this.#dropped || native.hasBatches(this.#id));
+    const isBehind = this.isLive && (this.#isHandling || this.#waiting.length > 0 || this.#dropped || native.hasBatches(this.#id));
     return isBehind ? { ...progress, position: this.#handled ?? progress.stored_cursor } : progress;
+  }
+
+  isBehind(head) {
+    if (this.#unsubscribed) {
+      return false;
+    }
+    try {
+      const { position, state, failure } = this.progress();
+      return position < head && state !== 'ended' && failure === null;
+    } catch {
+      return false; // a defect of the library must not keep the store from being closed
+    }
   }
 
   unsubscribe() {
@@ -267,7 +279,7 @@ class Stream {
   #refuse(batch, failure) {
     this.#isHandling = false;
     this.#failure = { value: failure };
-    if (this.#isLive) {
+    if (this.isLive) {
       this.#acknowledge(batch); // it goes on behind it
     } else if (this.#handle !== undefined) {
       native.refuse(this.#handle, batch.delivery, describe(failure));
@@ -275,7 +287,7 @@ class Stream {
     if (this.#onError) {
       // On its own: what onError throws is the program's uncaught exception and leaves the stream as it is.
       queueMicrotask(() => this.#onError(failure));
-    } else if (this.#isLive || this.#retries) {
+    } else if (this.isLive || this.#retries) {
       this.#logFailure(batch, failure);
     }
   }
@@ -286,7 +298,7 @@ class Stream {
       this.#untold++;
       return;
     }
-    const what = this.#isLive ? 'a live stream' : `the durable stream ${JSON.stringify(this.#durableName)}`;
+    const what = this.isLive ? 'a live stream' : `the durable stream ${JSON.stringify(this.#durableName)}`;
     log(
       this.#storeHandle,
       'warning',
@@ -306,7 +318,7 @@ class Stream {
   }
 
   #logEnd(error) {
-    const what = this.#isLive ? 'a live stream' : `the durable stream ${JSON.stringify(this.#durableName)}`;
+    const what = this.isLive ? 'a live stream' : `the durable stream ${JSON.stringify(this.#durableName)}`;
     const { position, stored_cursor } = this.progress();
     log(this.#storeHandle, 'error', 'stream_ended', `${what} has ended: ${error.message}`, {
       ...this.#nameAttribute(),
@@ -319,7 +331,7 @@ class Stream {
   }
 
   #nameAttribute() {
-    return this.#isLive ? {} : { durable_name: this.#durableName };
+    return this.isLive ? {} : { durable_name: this.#durableName };
   }
 
   // The stream has ended and none of its handlers is running.
@@ -329,7 +341,7 @@ class Stream {
     this.#handler = undefined;
     const error = this.#endError();
     // Who registers is told by the promise of the registration.
-    if (error !== undefined && error.code !== 'StoreClosed' && (this.#isLive || this.#isReady)) {
+    if (error !== undefined && error.code !== 'StoreClosed' && (this.isLive || this.#isReady)) {
       this.#logEnd(error);
     }
     this.#ready.reject(error ?? cancelled(this.#signal ?? {}, 'unsubscribed before the replay was done'));
@@ -441,6 +453,15 @@ function streamsOf(store) {
   return [...streams.values()].filter((stream) => stream.store === store);
 }
 
+function hasLiveStreams(store) {
+  return streamsOf(store).some((stream) => stream.isLive);
+}
+
+/** The live streams that have still to handle something up to `head`, and can. */
+function streamsBehind(store, head) {
+  return streamsOf(store).filter((stream) => stream.isLive && stream.isBehind(head));
+}
+
 /** Before the store is closed, which releases the handles of its streams: they can tell afterwards where they stood. */
 function keepProgress(store) {
   for (const stream of streamsOf(store)) {
@@ -457,4 +478,4 @@ function allClosed(store) {
   return Promise.allSettled(streamsOf(store).map((stream) => stream.closed));
 }
 
-module.exports = { EventStreamSubscription, allClosed, keepProgress, openDurable, openLive };
+module.exports = { EventStreamSubscription, allClosed, hasLiveStreams, keepProgress, openDurable, openLive, streamsBehind };

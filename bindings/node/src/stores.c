@@ -60,6 +60,36 @@ static napi_value query(napi_env env, napi_callback_info info) {
   return answer_text(s, env, status, &out);
 }
 
+/* statistics(store) -> text; blocks for as long as reading the head takes */
+static napi_value statistics(napi_env env, napi_callback_info info) {
+  session *s;
+  napi_value argv[1];
+  factstr_store store;
+  if (!call_info(env, info, 1, argv, &s) || !read_uint64(s, env, argv[0], "store", &store)) {
+    return NULL;
+  }
+  factstr_buffer out = {NULL, 0};
+  factstr_status status = factstr_statistics(store, &out);
+  return answer_text(s, env, status, &out);
+}
+
+/*
+ * weigh(bytes): tells the collector of memory that is not JavaScript's. A store holds a megabyte and more, and descriptors, behind an object of some bytes: without this it sees no
+ * reason to collect dropped stores.
+ */
+static napi_value weigh(napi_env env, napi_callback_info info) {
+  session *s;
+  napi_value argv[1];
+  double bytes;
+  int64_t total;
+  if (!call_info(env, info, 1, argv, &s) || !read_double(s, env, argv[0], "bytes", &bytes)) {
+    return NULL;
+  }
+  CHECK(env, napi_adjust_external_memory(env, (int64_t)bytes, &total), NULL);
+  return undefined(env);
+}
+
 const function_entry store_functions[] = {
-    {"closeStore", close_store}, {"append", append}, {"appendIf", append_if}, {"query", query}, {NULL, NULL},
+    {"statistics", statistics}, {"weigh", weigh}, {"closeStore", close_store}, {"append", append}, {"appendIf", append_if},
+    {"query", query},           {NULL, NULL},
 };

@@ -2,6 +2,7 @@
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
+const { setImmediate: turn } = require('node:timers/promises');
 
 const { Deliveries } = require('./deliveries.js');
 const { FactstrMemoryStore } = require('../lib/index.js');
@@ -50,6 +51,18 @@ for (const [kind, newPlace] of Object.entries(places)) {
     });
   });
 }
+
+test('dropped stores are collected before a process runs out of descriptors, though nobody asks the collector', async (t) => {
+  const newPlace = places.sqlite;
+  let most = 0;
+  for (let i = 0; i < 150; i++) {
+    openPlace(newPlace(t)).append(facts('a'));
+    await turn();
+    most = Math.max(most, native.openHandles());
+  }
+  assert.ok(most < 75, `${most} stores were open at once`);
+  await collectUntil(() => native.openHandles() === 0, 'dropped stores stay open');
+});
 
 eachStore('handles', (open) => {
   test('a stream that ended leaves no handle, however it ended', async (t) => {

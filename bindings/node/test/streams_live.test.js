@@ -73,6 +73,43 @@ eachStore('live streams', (open) => {
     }
   });
 
+  for (const [kind, handler] of Object.entries({ synchronous: () => {}, asynchronous: () => turn() })) {
+    test(`closing the store delivers to ${kind} handlers what was committed before, and then the end`, async (t) => {
+      // G16 G17
+      const store = open(t);
+      let handled = 0;
+      const subscription = store.streamAll(async ([event]) => {
+        await handler();
+        assert.equal(event.sequence_number, BigInt(++handled));
+      });
+      const filtered = store.streamTo(ofType('of none'), () => assert.fail('nothing matches'));
+      await Promise.all(Array.from({ length: 600 }, () => store.appendAsync(facts('a'))));
+      store.close();
+      assert.throws(() => store.append(facts('b')), withCode('StoreClosed'));
+      await subscription.closed;
+      await filtered.closed;
+      assert.equal(handled, 600);
+      assert.equal(subscription.progress().position, 600n);
+    });
+  }
+
+  test('closing the store waits no longer than its time for a handler', async (t) => {
+    const store = open(t, { closeTimeoutMs: 50 });
+    const gate = signal();
+    const seen = new Deliveries(() => gate.promise);
+    const subscription = store.streamAll(seen.handler);
+    store.append(facts('a'));
+    store.append(facts('b'));
+    await seen.next();
+    const before = native.openHandles();
+    store.close();
+    while (native.openHandles() === before) {
+      await turn();
+    }
+    gate.resolve();
+    await subscription.closed;
+  });
+
   test('batches that wait behind a running handler are not handled after unsubscribe()', async (t) => {
     // G17
     const store = open(t);

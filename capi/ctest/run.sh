@@ -9,7 +9,7 @@ if [ "${1:-}" = --asan ]; then
   # The Go library itself is not instrumented; what it gives to the program and takes from it is watched.
   flags+=("-fsanitize=address,undefined" -fno-omit-frame-pointer)
   name=ctest-asan
-  export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0
+  export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:use_sigaltstack=0
 fi
 
 # The header promises to compile alone. tools/check-symbols.sh compares it with what the library exports.

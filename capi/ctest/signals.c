@@ -195,7 +195,7 @@ static pid_t send_signals(void) {
 }
 
 static void storm(factstr_store store) {
-  const long wanted = getenv("FACTSTR_TORTURE") != NULL ? 5000000 : 200000;
+  const long wanted = getenv("FACTSTR_TORTURE") != NULL ? 2000000 : 200000;
   factstr_stream_callbacks callbacks = {sizeof callbacks, handle, NULL, NULL};
   factstr_stream stream = open_stream(store, "{\"durable\":{\"name\":\"d\"}}", &callbacks, NULL);
   pthread_t threads[STORM_THREADS], director;

@@ -129,7 +129,31 @@ func versionText(version *uint64) string {
 // interrupted is the answer to a caller whose context ended while nothing was committed for it.
 func interrupted(ctx context.Context, what string) *Error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return NewError(CodeTimeout, "%s did not start within the caller's time limit; nothing was written: try again", what)
+		return ended(ctx, "%s did not start within the caller's time limit; nothing was written: try again", what)
 	}
-	return NewError(CodeCancelled, "%s was cancelled before it started; nothing was written", what)
+	return ended(ctx, "%s was cancelled before it started; nothing was written", what)
+}
+
+// ended is the answer to a caller whose context ended, with that as the cause: CodeTimeout at its deadline, else CodeCancelled.
+func ended(ctx context.Context, format string, args ...any) *Error {
+	code := CodeCancelled
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		code = CodeTimeout
+	}
+	return NewError(code, format, args...).because(ctx.Err())
+}
+
+// because adds what errors.Is and errors.As find underneath.
+func (e *Error) because(cause error) *Error {
+	e.Cause = errors.Join(e.Cause, cause)
+	return e
+}
+
+// ContextEnded makes the error of a call whose context ended before it was done: context.Canceled or context.DeadlineExceeded, which it wraps.
+func ContextEnded(err error, format string, args ...any) *Error {
+	code := CodeCancelled
+	if errors.Is(err, context.DeadlineExceeded) {
+		code = CodeTimeout
+	}
+	return NewError(code, format, args...).because(err)
 }

@@ -22,6 +22,9 @@ func (b *Batch) Fail(reason error) { b.answer(reason) }
 
 // pull hands batches from the stream's goroutine to whoever takes them.
 type pull struct {
+	mu   sync.Mutex
+	open *Batch // taken and not answered
+
 	batches  chan *Batch
 	draining <-chan struct{} // closed when the stream is to end after what there is
 }
@@ -40,7 +43,12 @@ var errNobodyTakes = errors.New("nobody takes the batches of the stream, which i
 func (p *pull) offer(ctx context.Context, records []EventRecord) error {
 	answers := make(chan error, 1)
 	var once sync.Once
-	batch := &Batch{Records: records, answer: func(err error) { once.Do(func() { answers <- err }) }}
+	batch := &Batch{Records: records}
+	batch.answer = func(err error) {
+		p.answered(batch)
+		once.Do(func() { answers <- err })
+	}
+	defer p.answered(batch)
 	if closed(p.draining) {
 		left := time.NewTimer(takeWithin)
 		defer left.Stop()
@@ -84,24 +92,52 @@ func (p *pull) offer(ctx context.Context, records []EventRecord) error {
 	}
 }
 
+// taken notes the open batch. It is false when the stream was stopped meanwhile.
+func (p *pull) taken(st *EventStream, batch *Batch) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if st.context.Err() != nil {
+		return false
+	}
+	p.open = batch
+	return true
+}
+
+func (p *pull) answered(batch *Batch) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.open == batch {
+		p.open = nil
+	}
+}
+
+func (p *pull) isOpen() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.open != nil
+}
+
 // Next takes the next batch of a stream without handler. It returns nil without error after the stream was unsubscribed or closed, and the reason after
-// another end. One batch is open at a time: the next one comes after the last was answered.
+// another end. One batch is open at a time: while it is not answered, Next answers CodeInvalidState.
 func (st *EventStream) Next(ctx context.Context) (*Batch, error) {
 	if st.pull == nil {
 		return nil, NewError(CodeInvalidState, "the stream delivers to a handler; register it without one to take batches")
+	}
+	if st.pull.isOpen() {
+		return nil, NewError(CodeInvalidState, "the batch before is open; answer it by Ack or Fail before taking the next")
 	}
 	batches := st.pull.batches
 	for {
 		select {
 		case batch := <-batches:
-			if st.context.Err() == nil {
+			if st.pull.taken(st, batch) {
 				return batch, nil
 			}
 			batches = nil // offered before the stream was stopped, taken after it: the end follows
 		case <-st.done:
 			return nil, st.Err()
 		case <-ctx.Done():
-			return nil, NewError(CodeTimeout, "no batch came in time; ask again")
+			return nil, ended(ctx, "no batch came in time; ask again")
 		}
 	}
 }

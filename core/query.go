@@ -1,6 +1,9 @@
 package factstr
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"slices"
+)
 
 // EventQuery describes a set of facts, the context. The zero value asks for all of them.
 type EventQuery struct {
@@ -38,9 +41,15 @@ func OfTypes(eventTypes ...string) EventQuery {
 	return EventQuery{Filters: []EventFilter{{EventTypes: append([]string{}, eventTypes...)}}}
 }
 
-// Or adds an alternative to a query that has filters; a query without filters matches all facts already.
+// Or adds an alternative to a query that has filters. One without matches all facts already, and stays so: an alternative never narrows. To begin with nothing, begin with OfTypes() of no
+// types, or list the filters in an EventQuery.
 func (q EventQuery) Or(filter EventFilter) EventQuery {
-	q.Filters = append(append([]EventFilter{}, q.Filters...), filter)
+	if len(q.Filters) == 0 {
+		return q
+	}
+	// Nothing is shared with queries that are made of the same one, or with the caller's slices.
+	filter.EventTypes, filter.PayloadPredicates = slices.Clone(filter.EventTypes), slices.Clone(filter.PayloadPredicates)
+	q.Filters = append(slices.Clone(q.Filters), filter)
 	return q
 }
 

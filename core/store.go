@@ -112,7 +112,7 @@ func (s *Store) interruptedRead(ctx context.Context) *Error {
 }
 
 // Close ends the store: new calls and queued appends get CodeStoreClosed, and the running group finishes and is answered. Live streams end when they have delivered what was committed, within
-// the close timeout; durable ones finish their batch, store their cursors and leave the rest to them. It waits at most the close timeout, or until ctx ends, and then answers CodeTimeout while the rest goes on. Inside a stream's handler, called with
+// the close timeout; durable ones finish their batch, store their cursors and leave the rest to them. It waits at most the close timeout, or until ctx ends, and then answers CodeTimeout, or CodeCancelled for a ctx that was cancelled, while the rest goes on. Inside a stream's handler, called with
 // the handler's context, it does not wait for that handler. A second call waits for the first.
 func (s *Store) Close(ctx context.Context) error {
 	s.life.Lock()
@@ -138,10 +138,13 @@ func (s *Store) Close(ctx context.Context) error {
 	case <-s.closed:
 		return s.closeErr
 	case <-timer.C:
+		return NewError(CodeTimeout, stillRunning)
 	case <-ctx.Done():
+		return ended(ctx, stillRunning)
 	}
-	return NewError(CodeTimeout, "the store is closed, but a stream's handler or a call is still running; it is released when they return")
 }
+
+const stillRunning = "the store is closed, but a stream's handler or a call is still running; it is released when they return"
 
 // Closed is closed when the store has released everything.
 func (s *Store) Closed() <-chan struct{} { return s.closed }

@@ -274,7 +274,7 @@ func (st *EventStream) Close(ctx context.Context) error {
 	case <-st.done:
 		return nil
 	case <-ctx.Done():
-		return NewError(CodeTimeout, "the stream's handler is still running; the stream ends when it returns")
+		return ended(ctx, "the stream's handler is still running; the stream ends when it returns")
 	}
 }
 
@@ -300,7 +300,7 @@ func (st *EventStream) WaitReady(ctx context.Context) error {
 		}
 		return NewError(CodeCancelled, "the stream was unsubscribed before its replay was done")
 	case <-ctx.Done():
-		return NewError(CodeTimeout, "the replay is not done yet; it goes on, wait again or unsubscribe")
+		return ended(ctx, "the replay is not done yet; it goes on, wait again or unsubscribe")
 	}
 }
 

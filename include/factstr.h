@@ -335,6 +335,7 @@ FACTSTR_API factstr_status factstr_stream_progress(factstr_stream stream, factst
 /*
  * Pull delivery: the next batch, for a stream opened without callbacks. FACTSTR_OK: *delivery and the batch; answer it by acknowledge or
  * refuse. FACTSTR_TIMEOUT: none yet. After the end: FACTSTR_ENDED or the error of the end. While a delivery is open: FACTSTR_INVALID_STATE.
+ * *delivery is set to 0 first, and stays 0 unless the answer is FACTSTR_OK.
  */
 FACTSTR_API factstr_status factstr_stream_next(factstr_stream stream, int64_t timeout_ms, factstr_delivery *delivery, factstr_buffer *batch);
 

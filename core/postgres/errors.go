@@ -89,7 +89,7 @@ func failure(doing string, err error) error {
 		return err
 	}
 	if errors.Is(err, context.Canceled) {
-		return factstr.NewError(factstr.CodeCancelled, "postgres: %s was cancelled", doing)
+		return factstr.ContextEnded(context.Canceled, "postgres: %s was cancelled", doing)
 	}
 	if isOverdue(err) {
 		certain := ""

@@ -63,7 +63,7 @@ func Prepare(url string, options Options) (open func(context.Context) (*factstr.
 // lateOpening says of a lost connection that it was the caller's time limit.
 func lateOpening(ctx context.Context, err error) error {
 	if factstr.CodeOf(err) == factstr.CodeBackendFailure && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		err = factstr.NewError(factstr.CodeTimeout, "the opening did not end within the caller's time limit: %w", err)
+		err = factstr.ContextEnded(context.DeadlineExceeded, "the opening did not end within the caller's time limit: %w", err)
 	}
 	return err
 }

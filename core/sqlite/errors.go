@@ -40,9 +40,9 @@ func failure(doing string, err error) error {
 	}
 	switch {
 	case errors.Is(err, context.Canceled):
-		return factstr.NewError(factstr.CodeCancelled, "sqlite: %s was cancelled", doing)
+		return factstr.ContextEnded(context.Canceled, "sqlite: %s was cancelled", doing)
 	case errors.Is(err, context.DeadlineExceeded):
-		return factstr.NewError(factstr.CodeTimeout, "sqlite: %s did not end within the caller's time limit", doing)
+		return factstr.ContextEnded(context.DeadlineExceeded, "sqlite: %s did not end within the caller's time limit", doing)
 	}
 	switch resultCode(err) {
 	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_PROTOCOL:

@@ -191,7 +191,7 @@ export interface LogRecord {
   /** Of the closed set in docs/operating.md, such as `handler_failed`, `stream_ended`, `connection_lost`. */
   event: string;
   message: string;
-  /** What goes with the event: `durable_name`, `error`, `code`, `stack`, ... */
+  /** What goes with the event: `durable_name`, `error`, `code`, `stack`, ... Where a stream stood (`first`, `last`, `position`, `through`, `stored_cursor`) is a BigInt. */
   [attribute: string]: unknown;
 }
 

@@ -49,7 +49,7 @@ function closeDrained(store, handle, timeoutMs) {
   const head = headOf(handle);
   const isDone = () => performance.now() >= deadline || streamsBehind(store, head).length === 0;
   const close = () => {
-    streamsBehind(store, head).forEach((stream) => stream.unsubscribe());
+    streamsBehind(store, head).forEach((stream) => stream.cut(head));
     closeNow(store, handle);
   };
   const later = () => {

@@ -135,6 +135,14 @@ class Stream {
     }
   }
 
+  /** Gives up what is to be delivered up to `head`: closing the store has taken its time. */
+  cut(head) {
+    const { position } = this.progress();
+    this.unsubscribe();
+    const message = `the store was closed before a live stream got the facts after ${position} up to ${head}: its handler took longer than closeTimeoutMs`;
+    log(this.#storeHandle, 'warning', 'deliveries_cut', message, { position, through: head });
+  }
+
   unsubscribe() {
     if (!this.#unsubscribed) {
       this.#unsubscribed = true;

@@ -94,7 +94,9 @@ eachStore('live streams', (open) => {
   }
 
   test('closing the store waits no longer than its time for a handler', async (t) => {
-    const store = open(t, { closeTimeoutMs: 50 });
+    const records = new Deliveries();
+    const onLog = (record) => void (record.event === 'deliveries_cut' && records.handler(record));
+    const store = open(t, { closeTimeoutMs: 50, onLog });
     const gate = signal();
     const seen = new Deliveries(() => gate.promise);
     const subscription = store.streamAll(seen.handler);
@@ -106,6 +108,8 @@ eachStore('live streams', (open) => {
     while (native.openHandles() === before) {
       await turn();
     }
+    const { level, position, through } = await records.next();
+    assert.deepEqual({ level, position, through }, { level: 'warning', position: 0n, through: 2n }); // told what was left out
     gate.resolve();
     await subscription.closed;
   });

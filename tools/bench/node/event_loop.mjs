@@ -101,7 +101,7 @@ async function measure(name) {
     console.log(`  processor time between two firings: ${spread(busy)}`);
   }
   server.close();
-  store.close();
+  await store[Symbol.asyncDispose]();
 }
 
 const wanted = process.argv.slice(2);

@@ -98,6 +98,13 @@ func TestADurableStreamThatWasTakenOverEnds(t *testing.T) {
 	f.reach(t, 3)
 	facttest.Append(t, other, facttest.Batch(2, "after")...)
 	f.reach(t, 5)
+	// Until then a delivery may start in the belief that the name is held.
+	eventually(t, "the end of the last proof", func() bool {
+		b.names.mu.Lock()
+		defer b.names.mu.Unlock()
+		h := b.names.held["taken"]
+		return h == nil || time.Since(h.proven) >= confirmedFor
+	})
 	proxy.Heal()
 	close(release)
 	wantFailure(t, facttest.WaitEnd(t, stream), factstr.CodeDurableStreamLost, "")

@@ -89,9 +89,9 @@ func (c *planner) add(filter EventFilter) {
 			plan.types = append(plan.types, eventType)
 		}
 	}
-	key := strings.Join(candidate.Types, "\x00") // which no type holds
-	if candidate.Types == nil {
-		key = "\x00"
+	key := "any"
+	if candidate.Types != nil {
+		key = "\x00" + strings.Join(candidate.Types, "\x00") // which no type holds
 	}
 	at, known := c.byTypes[key]
 	if !known {

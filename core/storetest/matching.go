@@ -56,6 +56,8 @@ var matchingTests = tests{
 			{"an unsatisfiable filter beside another", []factstr.EventFilter{{EventTypes: types()}, {EventTypes: types("b")}}, []uint64{3, 4}},
 			{"an unsatisfiable filter beside an open one", []factstr.EventFilter{{EventTypes: types()}, {}}, []uint64{1, 2, 3, 4, 5}},
 			{"types are compared exactly", []factstr.EventFilter{{EventTypes: types("A", "a ", "")}}, nil},
+			{"any type beside the empty one twice", []factstr.EventFilter{{PayloadPredicates: texts([]string{`{"x":2}`})}, {EventTypes: types("", ""), PayloadPredicates: texts([]string{`{"x":1}`})}}, []uint64{2, 5}},
+			{"the empty type twice beside any", []factstr.EventFilter{{EventTypes: types("", ""), PayloadPredicates: texts([]string{`{"x":1}`})}, {PayloadPredicates: texts([]string{`{"x":2}`})}}, []uint64{2, 5}},
 		} {
 			query := factstr.EventQuery{Filters: c.filters}
 			result := mustQuery(t, store, query)

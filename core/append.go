@@ -57,27 +57,34 @@ func (s *Store) AppendIfAsync(ctx context.Context, events []NewEvent, query Even
 	if err != nil {
 		return err
 	}
-	go func() {
-		defer leave()
-		s.submitAhead(ctx, request, done)
-	}()
+	go s.submitAhead(ctx, request, done, leave)
 	return nil
 }
 
-// submitAhead looks ahead and submits.
-func (s *Store) submitAhead(ctx context.Context, request *appendRequest, done func(AppendResult, error)) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			done(AppendResult{}, s.panicked("append_if", reason))
-		}
-	}()
-	err := s.lookAhead(ctx, request.condition)
+// submitAhead looks ahead and submits. leave ends the call that it is part of.
+func (s *Store) submitAhead(ctx context.Context, request *appendRequest, done func(AppendResult, error), leave func()) {
+	err := s.lookAheadGuarded(ctx, request.condition)
 	if err == nil {
 		err = s.submit(ctx, request, done)
 	}
+	leave() // before done, which may close the store
 	if err != nil {
-		done(AppendResult{}, err)
+		s.answer(done, AppendResult{}, err)
 	}
+}
+
+func (s *Store) lookAheadGuarded(ctx context.Context, c *condition) (err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			err = s.panicked("append_if", reason)
+		}
+	}()
+	return s.lookAhead(ctx, c)
+}
+
+// answer calls a caller's function, once whatever it does.
+func (s *Store) answer(done func(AppendResult, error), result AppendResult, err error) {
+	s.tells.Once("the function that takes an append's answer", func() { done(result, err) })
 }
 
 // appendRequest is one batch on its way through the queue. The group that takes it owns it until it is answered.
@@ -216,21 +223,20 @@ func (s *Store) submit(ctx context.Context, request *appendRequest, done func(Ap
 	cancel, outcome := s.queue.Submit(request, request.size, func(_ *commit.Ticket[*appendRequest], outcome commit.Outcome) {
 		<-ready
 		stopWatching()
-		leave()
-		switch outcome {
-		case commit.Answered:
-			if !request.aside {
-				done(request.result, request.err)
-			} else if err := request.setAside(); err != nil {
-				done(AppendResult{}, err)
-			} else {
-				go s.submitAhead(ctx, request, done)
+		result, err := AppendResult{}, error(errStoreClosed())
+		switch {
+		case outcome == commit.Removed:
+			err = interrupted(ctx, "append")
+		case outcome == commit.Answered && request.aside:
+			if err = request.setAside(); err == nil {
+				go s.submitAhead(ctx, request, done, leave)
+				return
 			}
-		case commit.Removed:
-			done(AppendResult{}, interrupted(ctx, "append"))
-		default:
-			done(AppendResult{}, errStoreClosed())
+		case outcome == commit.Answered:
+			result, err = request.result, request.err
 		}
+		leave()
+		s.answer(done, result, err)
 	})
 	defer close(ready)
 	switch outcome {

@@ -352,11 +352,11 @@ func (st *EventStream) finish() {
 		tells.Once("the release of a durable name", st.durable.release)
 	}
 	st.failure.set(nil)
-	st.store.streams.remove(st)
 	st.mu.Lock()
 	reason := st.reason
 	st.mu.Unlock()
-	st.tellEnd(reason)
+	st.tellEnd(reason) // before the store may be closed, and its last records be told
+	st.store.streams.remove(st)
 	if st.options.onEnd != nil {
 		tells.Once("the function that is told of a stream's end", func() { st.options.onEnd(reason) })
 	}

@@ -132,23 +132,37 @@ func (o *Observer) tell(event LogEvent, message string, attributes []any) {
 
 // drain tells what waits, and ends when nothing does.
 func (o *Observer) drain() {
+	var records []slog.Record
+	over := false
+	defer func() {
+		if over {
+			return
+		}
+		// The logger has ended this goroutine.
+		o.mu.Lock()
+		o.waiting = append(records, o.waiting...)
+		o.mu.Unlock()
+		go o.drain()
+	}()
 	for {
 		o.mu.Lock()
-		records, dropped := o.waiting, o.dropped
-		o.waiting, o.dropped = nil, 0
-		if len(records) == 0 {
+		dropped := o.dropped
+		records, o.waiting, o.dropped = o.waiting, nil, 0
+		if over = len(records) == 0; over {
 			close(o.idle)
 			o.idle = nil
 			o.mu.Unlock()
 			return
 		}
 		o.mu.Unlock()
-		for _, record := range records {
-			o.hand(record)
-		}
 		if dropped > 0 {
 			record := slog.NewRecord(time.Now(), LogRecordsDropped.Level(), "the logger was too slow: records of the store were dropped", 0)
 			record.Add("event", string(LogRecordsDropped), "store", o.kind, "dropped", dropped)
+			records = append(records, record)
+		}
+		for len(records) > 0 {
+			record := records[0]
+			records = records[1:]
 			o.hand(record)
 		}
 	}

@@ -174,9 +174,7 @@ func (s *Store) headAtClose() uint64 {
 	if _, shared := s.backend.(Watcher); shared && len(s.streams.list()) > 0 {
 		ctx, cancel := context.WithTimeout(s.context, s.options.CloseTimeout/2)
 		defer cancel()
-		if known, err := s.log.refresh(ctx, s.backend); err == nil {
-			return known.head.SequenceNumber
-		}
+		s.tells.Once("the last look at the log", func() { _, _ = s.log.refresh(ctx, s.backend) })
 	}
 	return s.log.current().head.SequenceNumber
 }

@@ -134,10 +134,16 @@ func (s *Store) register(ctx context.Context, durable *DurableStream, query Even
 }
 
 // open finds the stream's position and starts it.
-func (st *EventStream) open(ctx context.Context, durable *DurableStream, query EventQuery) error {
+func (st *EventStream) open(ctx context.Context, durable *DurableStream, query EventQuery) (err error) {
 	s := st.store
 	var cursor uint64
 	var claimed Head
+	opened := false
+	defer func() {
+		if !opened && st.durable != nil { // also after a panic
+			st.durable.release()
+		}
+	}()
 	if durable != nil {
 		s.cursors.flushName(ctx, durable.Name)
 		claim, err := s.backend.ClaimStream(ctx, durable.Name, durableQuery(query))
@@ -172,9 +178,7 @@ func (st *EventStream) open(ctx context.Context, durable *DurableStream, query E
 		st.stored.Store(cursor)
 		err = s.streams.add(s, st)
 	}
-	if err != nil && st.durable != nil {
-		st.durable.release()
-	}
+	opened = err == nil
 	return err
 }
 
@@ -237,6 +241,9 @@ func (st *EventStream) drained() (bool, error) {
 	}
 	if st.position.Load() < d.through {
 		return false, nil
+	}
+	if err := st.reportReady(); err != nil {
+		return false, err
 	}
 	st.halt(d.reason)
 	return true, nil

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"runtime"
 	"testing"
 	"time"
 
@@ -214,6 +215,75 @@ var closingTests = tests{
 		}
 		if log.Persistent {
 			wantHead(t, open(t, log), facts)
+		}
+	}},
+	{"a panic while the head is read at close ends streams and releases the backend all the same", func(t *testing.T, log Log) { // G17 G24
+		c := &chaos{}
+		c.set(hooks{})
+		store := openWith(t, log, factstr.Options{}, func(inner factstr.Backend) factstr.Backend {
+			c.wrap(inner)
+			return watchingChaos{c, make(toldWatcher)}
+		})
+		r := newRecorder()
+		live(t, store, factstr.AllEvents(), r)
+		released := make(chan struct{})
+		c.set(hooks{
+			head: func(func() (factstr.Head, error)) (factstr.Head, error) { panic("on purpose") },
+			close: func(next func() error) error {
+				close(released)
+				return next()
+			},
+		})
+		if err := store.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		within(t, "the backend's release", released)
+		r.wantEnd(t, factstr.CodeStoreClosed)
+	}},
+	{"a function that takes an append's answer and panics or ends its goroutine costs nobody else theirs", func(t *testing.T, log Log) { // G5
+		store, c := openChaos(t, log, factstr.Options{})
+		const appends = 30
+		answers := make(chan error, 3*appends)
+		submit := func(how int) {
+			t.Helper()
+			done := func(_ factstr.AppendResult, err error) {
+				answers <- err
+				switch how {
+				case 0:
+					panic("on purpose")
+				case 1:
+					runtime.Goexit()
+				}
+			}
+			if err := store.AppendIfAsync(context.Background(), batch("a"), factstr.OfTypes("b"), nil, done); err != nil {
+				t.Fatal(err)
+			}
+		}
+		held := c.holdCommits()
+		for i := range appends {
+			submit(i % 3)
+		}
+		held.open()
+		for range appends {
+			if err := within(t, "an answer", answers); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.clear()
+		wantStillWorks(t, store, appends)
+		held = c.holdCommits()
+		submit(2)
+		within(t, "the commit", held.arrived)
+		for i := range appends {
+			submit(i % 3)
+		}
+		closed := closing(store)
+		for range appends {
+			wantCode(t, within(t, "an answer at close", answers), factstr.CodeStoreClosed)
+		}
+		held.open()
+		if err := within(t, "close", closed); err != nil {
+			t.Fatal(err)
 		}
 	}},
 	{"a backend's failure to close is reported, and a panic in it too", func(t *testing.T, log Log) {

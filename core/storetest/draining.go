@@ -194,6 +194,27 @@ var drainingTests = tests{
 			t.Errorf("%d of 5 batches were taken", count)
 		}
 	}},
+	{"a stream that drains during its replay is ready before it ends", func(t *testing.T, log Log) { // G20
+		store := open(t, log)
+		for range 3 {
+			appendTypes(t, store, "a")
+		}
+		r, begun, release := blockedRecorder()
+		stream, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "once"}, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		within(t, "the first delivery", begun)
+		stream.Drain()
+		close(release)
+		if err := stream.WaitReady(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		within(t, "the end", stream.Done())
+		if p := stream.Progress(); p.StoredCursor != 3 || len(r.deliveries) != 3 || stream.Err() != nil {
+			t.Errorf("ended with %v at %+v after %d deliveries", stream.Err(), p, len(r.deliveries))
+		}
+	}},
 	{"a stream that drains ends after what was committed before the call", func(t *testing.T, log Log) { // G17
 		store := open(t, log)
 		r, begun, release := blockedRecorder()

@@ -25,6 +25,20 @@ var nameTests = tests{
 			t.Fatalf("the cursor is %d after the refused registrations, want 1", cursor)
 		}
 	}},
+	{"a panic during a registration frees the name", func(t *testing.T, log Log) { // G22
+		store, c := openChaos(t, log, factstr.Options{})
+		c.set(hooks{head: func(func() (factstr.Head, error)) (factstr.Head, error) { panic("on purpose") }})
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("the registration did not panic")
+				}
+			}()
+			_, _ = register(t, store, "model", factstr.AllEvents(), newRecorder())
+		}()
+		c.clear()
+		end(t, durable(t, store, "model", newRecorder()))
+	}},
 	{"of goroutines that register one name exactly one gets it", func(t *testing.T, log Log) { // G22
 		store := open(t, log)
 		for range 10 {

@@ -186,11 +186,15 @@ func (q *Queue[T]) Submit(request T, size int, done func(*Ticket[T], Outcome)) (
 func (q *Queue[T]) Close() (idle <-chan struct{}) {
 	q.mu.Lock()
 	q.closed = true
-	var dropped []*Ticket[T]
+	var dropped, awaited []*Ticket[T]
 	for _, ticket := range slices.Clone(q.line) { // removing shortens the line
 		if ticket.state == waiting {
 			q.remove(ticket)
-			dropped = append(dropped, ticket)
+			if ticket.done != nil {
+				dropped = append(dropped, ticket)
+			} else {
+				awaited = append(awaited, ticket)
+			}
 		}
 	}
 	if q.idle == nil {
@@ -201,14 +205,37 @@ func (q *Queue[T]) Close() (idle <-chan struct{}) {
 	}
 	result := q.idle
 	q.mu.Unlock()
-	for _, ticket := range dropped {
-		if ticket.done != nil {
-			ticket.done(QueueClosed)
-		} else {
-			ticket.turn <- false
-		}
+	for _, ticket := range awaited {
+		ticket.turn <- false
+	}
+	if len(dropped) > 0 {
+		told := make(chan struct{})
+		go func() {
+			defer close(told)
+			finish(dropped, QueueClosed)
+		}()
+		<-told
 	}
 	return result
+}
+
+// finish calls the done functions of tickets, also those behind one that ends its goroutine.
+func finish[T any](tickets []*Ticket[T], outcome Outcome) {
+	for i, ticket := range tickets {
+		if ticket.done == nil {
+			continue
+		}
+		returned := false
+		func() {
+			defer func() {
+				if !returned {
+					go finish(tickets[i+1:], outcome)
+				}
+			}()
+			ticket.done(outcome)
+			returned = true
+		}()
+	}
 }
 
 func (q *Queue[T]) enter(ctx context.Context, ticket *Ticket[T], roomTimeout time.Duration) (lead bool, outcome Outcome) {
@@ -277,11 +304,7 @@ func (q *Queue[T]) lead() {
 	q.mu.Lock()
 	q.handOn()
 	q.mu.Unlock()
-	for _, ticket := range group {
-		if ticket.done != nil {
-			ticket.done(Answered)
-		}
-	}
+	finish(group, Answered)
 }
 
 // gatherYields bounds how long gather goes on: some microseconds.

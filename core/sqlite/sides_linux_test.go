@@ -30,6 +30,7 @@ func TestSideFilesThatAreTakenAwayAreNoticed(t *testing.T) {
 		"log cut":                 func(path, _ string) error { return os.Truncate(path+"-wal", 5000) },
 		"index emptied":           func(path, _ string) error { return os.Truncate(path+"-shm", 0) },
 		"log replaced":            func(path, backup string) error { return os.Rename(backup, path+"-wal") },
+		"log copied":              func(path, _ string) error { return replaceByCopy(path + "-wal") },
 		"index replaced":          func(path, backup string) error { return os.Rename(backup, path+"-shm") },
 		"backup moved over it":    func(path, backup string) error { return os.Rename(backup, path) },
 		"backup copied over it":   copyOver,
@@ -83,6 +84,14 @@ func TestSideFilesThatAreTakenAwayAreNoticed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// replaceByCopy puts a file of the same content in the place of another.
+func replaceByCopy(path string) error {
+	if err := copyOver(path+".copy", path); err != nil {
+		return err
+	}
+	return os.Rename(path+".copy", path)
 }
 
 // copyOver writes a file over another one, as cp does.

@@ -47,7 +47,10 @@ func compilePlan(query EventQuery) (*Plan, error) {
 		plan.everything = true
 		return plan, nil
 	}
-	c := planner{plan: plan, seen: map[string]struct{}{}, byTypes: map[string]int{}}
+	c := planner{plan: plan, seen: map[string]struct{}{}}
+	if len(query.Filters) > 1 {
+		c.byTypes = map[string]int{}
+	}
 	for _, filter := range query.Filters {
 		c.add(filter)
 		if plan.everything {
@@ -61,7 +64,7 @@ func compilePlan(query EventQuery) (*Plan, error) {
 type planner struct {
 	plan    *Plan
 	seen    map[string]struct{}
-	byTypes map[string]int // the alternative of each list of types
+	byTypes map[string]int // the alternative of each list of types; nil for one filter
 	anyType bool
 }
 
@@ -89,19 +92,30 @@ func (c *planner) add(filter EventFilter) {
 			plan.types = append(plan.types, eventType)
 		}
 	}
-	key := "any"
-	if candidate.Types != nil {
-		key = "\x00" + strings.Join(candidate.Types, "\x00") // which no type holds
-	}
-	at, known := c.byTypes[key]
-	if !known {
-		at = len(plan.alternatives)
-		c.byTypes[key] = at
-		plan.alternatives = append(plan.alternatives, alternativeOf(candidate.Types))
-	}
-	alt := &plan.alternatives[at]
+	alt := c.alternative(candidate.Types)
 	alt.anyPayload = alt.anyPayload || candidate.Predicates == nil
-	alt.predicates = append(alt.predicates, candidate.Predicates...)
+	if alt.predicates == nil {
+		alt.predicates = slices.Clip(candidate.Predicates)
+	} else {
+		alt.predicates = append(alt.predicates, candidate.Predicates...)
+	}
+}
+
+// alternative answers the one of a list of types, which it makes if needed.
+func (c *planner) alternative(types []string) *alternative {
+	at := len(c.plan.alternatives)
+	if c.byTypes != nil {
+		key := "any"
+		if types != nil {
+			key = "\x00" + strings.Join(types, "\x00") // which no type holds
+		}
+		if earlier, known := c.byTypes[key]; known {
+			return &c.plan.alternatives[earlier]
+		}
+		c.byTypes[key] = at
+	}
+	c.plan.alternatives = append(c.plan.alternatives, alternativeOf(types))
+	return &c.plan.alternatives[at]
 }
 
 func alternativeOf(types []string) (alt alternative) {

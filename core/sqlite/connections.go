@@ -104,9 +104,6 @@ func (b *backend) renew() {
 		return
 	}
 	defer i.renewing.Unlock()
-	// Without a connection that has the database open, another process could take the log away.
-	keepLog(b.guard)
-	defer freeLog(b.guard)
 	var locked []*backend
 	defer func() {
 		for _, other := range locked {

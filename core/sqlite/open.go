@@ -228,6 +228,7 @@ func (b *backend) prepare(ctx context.Context) error {
 		return err
 	}
 	b.opened = true
+	keepLog(b.guard)
 	if err := takeSides(b.path, b.guard, sides.log, sides.index); err != nil {
 		return err
 	}
@@ -306,26 +307,27 @@ func (b *backend) Close() error {
 
 // closeWriter closes the last connection, at which SQLite copies the log into the database and removes it, if nobody else has it open.
 func (b *backend) closeWriter() {
-	if b.writer == nil {
-		return
-	}
 	if !b.opened {
-		b.writer.close()
+		if b.writer != nil {
+			b.writer.close()
+		}
 		return
 	}
-	switch {
-	case b.intact() != nil:
-		// The log is not that of the database which is at the path now, such as a backup.
-		keepLog(b.guard)
-	case !b.guard.ReadOnly():
-		waiting, cancel := context.WithTimeout(context.Background(), closeWait)
-		defer cancel()
-		if b.turnstile.Enter(waiting) == nil {
-			defer func() { _ = b.turnstile.Leave() }()
+	// Else the log is not that of the database which is at the path now, such as a backup, and is kept.
+	if b.intact() == nil {
+		freeLog(b.guard)
+		if !b.guard.ReadOnly() {
+			waiting, cancel := context.WithTimeout(context.Background(), closeWait)
+			defer cancel()
+			if b.turnstile.Enter(waiting) == nil {
+				defer func() { _ = b.turnstile.Leave() }()
+			}
 		}
 	}
 	b.instance.sides.giveBack(b.guard) // whoever opens the database next may find the log removed and make another one
-	b.writer.close()
+	if b.writer != nil {
+		b.writer.close()
+	}
 	if _, err := stateOf(b.path + "-wal"); err != nil && !b.guard.ReadOnly() {
 		_ = removeMark(b.guard.Descriptor(), placeMark)
 	}

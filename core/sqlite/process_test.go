@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -17,6 +18,7 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/childtest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/oslock"
 )
 
 func init() {
@@ -201,5 +203,47 @@ func init() {
 			return err
 		}
 		return b.Close()
+	}
+}
+
+// G5 G24: after Busy a store has no connection for a moment. A program with a SQLite older than 3.51, which had the database locked and closes it, asks these bytes whether it is the last one,
+// and would remove the log: to the store that is the doing of somebody who took it away.
+func TestNobodyTakesAStoreThatIsBusyForClosed(t *testing.T) {
+	path := newPath(t)
+	store := openStoreWith(t, path, Options{BusyTimeout: 20 * time.Millisecond})
+	second := openStore(t, path)
+	other, err := oslock.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close() }()
+	wantShared := func(when string, want bool) {
+		t.Helper()
+		if shared, err := other.Held(sharedFirst, sharedLength); err != nil || shared != want {
+			t.Errorf("%s: database is in use: %v, error %v", when, shared, err)
+		}
+	}
+	busy := func() {
+		t.Helper()
+		raw := openRaw(t, path)
+		raw.exec("BEGIN IMMEDIATE")
+		_, err := store.Append(t.Context(), facttest.Batch(1, "a"))
+		facttest.WantError(t, err, factstr.CodeBusy)
+		raw.exec("ROLLBACK")
+		raw.close()
+	}
+	busy()
+	wantShared("after Busy", true)
+	facttest.Append(t, store, facttest.Batch(1, "a")...)
+	facttest.WantGapless(t, store, 1)
+
+	// Whichever store of the process closes last lets the log go, also the one that has no connection.
+	facttest.Close(t, second)
+	busy()
+	facttest.Close(t, store)
+	wantShared("after closing", false)
+	facttest.Close(t, openStore(t, path))
+	if _, err := os.Stat(path + "-wal"); err == nil {
+		t.Error("the log was left")
 	}
 }

@@ -155,7 +155,8 @@ func (s *sides) giveBack(file *oslock.File) {
 	}
 }
 
-// keepLog keeps SQLite from removing the log, and from copying it into the database, when it closes its last connection. It does so only if it can lock these bytes for itself.
+// keepLog keeps SQLite, here and in other programs, from removing the log, and from copying it into the database, when it closes its last connection. It does so only if it can lock
+// these bytes for itself. A store shares them for as long as it is open, as each of its connections does: there are moments in which it has none.
 func keepLog(file *oslock.File) { _ = file.TryShared(sharedFirst, sharedLength) }
 
 func freeLog(file *oslock.File) { _ = file.FreeRange(sharedFirst, sharedLength) }

@@ -62,6 +62,9 @@ const placeMark = "user.factstr.place"
 // The log carries the inode of its database: a log that an earlier database left at the path would be copied over a backup that was put back there.
 const logMark = "user.factstr.database"
 
+// logOfNobody marks a log whose database was written over while it was open, or only touched.
+const logOfNobody = "1 0"
+
 func setMarks(path string, file *oslock.File, database, log fileID) {
 	folder, name := filepath.Split(path)
 	state, _ := stateOf(folder)
@@ -81,8 +84,12 @@ func checkMark(path string, file *oslock.File, database fileID) error {
 	var markedDatabase, markedFolder, markedLog, logOf uint64
 	marked, _ := fmt.Sscanf(first, "1 %d %d %d", &markedDatabase, &markedFolder, &markedLog)
 	if log, err := stateOf(path + "-wal"); err == nil && log.size > 0 {
+		logText := fileMark(path+"-wal", logMark)
+		if logText == logOfNobody {
+			return factstr.NewError(factstr.CodeInvalidState, "sqlite: %s was changed by something else than a store while it was open: if a backup was copied onto it, remove %s-wal and %s-shm, and with them what was appended after the backup; if nothing was written to it, as by touch, keep them, since they hold facts, and say so: setfattr -x %s %s-wal", path, path, path, logMark, path)
+		}
 		// Copies that keep the marks keep both.
-		n, _ := fmt.Sscanf(fileMark(path+"-wal", logMark), "1 %d", &logOf)
+		n, _ := fmt.Sscanf(logText, "1 %d", &logOf)
 		if n == 1 && logOf != database.inode && (marked != 3 || logOf != markedDatabase) {
 			return factstr.NewError(factstr.CodeInvalidState, "sqlite: the log %s-wal is not that of the file that is at %s now: if that is a backup which was put back, remove %s-wal and %s-shm, and with them what was appended after the backup; if not, put the former file back", path, path, path, path)
 		}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/childtest"
@@ -194,4 +195,24 @@ func TestACrashedDatabaseMayBeMovedWithItsLog(t *testing.T) {
 	if got := len(facttest.All(t, openStore(t, other))); got != 4 {
 		t.Errorf("%d facts", got)
 	}
+}
+
+// G1: nobody is told to remove the log of a database that was only touched, and with it what was acknowledged.
+func TestATouchedDatabaseKeepsItsLog(t *testing.T) {
+	path := newPath(t)
+	store := openStore(t, path)
+	facttest.Append(t, store, facttest.Batch(3, "a")...)
+	now := time.Now()
+	if err := os.Chtimes(path, now, now); err != nil {
+		t.Fatal(err)
+	}
+	_, err := store.Append(t.Context(), facttest.Batch(1, "lost"))
+	facttest.WantError(t, err, factstr.CodeLogTruncated, "touched")
+	facttest.Close(t, store)
+	advice := "setfattr -x " + logMark + " " + path + "-wal"
+	refusedOpen(t, path, factstr.CodeInvalidState, "keep them", advice)
+	if err := syscall.Removexattr(path+"-wal", logMark); err != nil {
+		t.Fatal(err)
+	}
+	facttest.WantGapless(t, openStore(t, path), 3)
 }

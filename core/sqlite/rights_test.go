@@ -15,14 +15,54 @@ import (
 
 func init() {
 	roles["visitor"] = openWithoutRights
+	roles["shut-out"] = appendAndDeliver
 }
 
-// openWithoutRights says what an open and an append answer to a user who is not root, since root may write everywhere.
-func openWithoutRights(side *childtest.Side, arguments []string) error {
-	if os.Geteuid() == 0 {
-		if err := setOtherUser(); err != nil {
-			return err
+// becomeOther gives up root's rights, since root may do everything.
+func becomeOther() error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	return setOtherUser()
+}
+
+// appendAndDeliver appends a fact for each line that it reads, and says what is answered and what a durable stream gets.
+func appendAndDeliver(side *childtest.Side, arguments []string) error {
+	if err := becomeOther(); err != nil {
+		return err
+	}
+	ctx := context.Background()
+	store, err := Open(ctx, arguments[0], Options{})
+	if err != nil {
+		return err
+	}
+	stream, err := store.StreamAllDurable(ctx, factstr.DurableStream{Name: "projection"}, factstr.HandleFunc(func(_ context.Context, batch []factstr.EventRecord) error {
+		side.Say("delivered %d", batch[0].SequenceNumber)
+		return nil
+	}))
+	if err != nil {
+		return err
+	}
+	if err := stream.WaitReady(ctx); err != nil {
+		return err
+	}
+	for side.Say("ready"); ; {
+		if _, more := side.Await(); !more {
+			return store.Close(ctx)
 		}
+		if _, err := store.Append(ctx, facttest.Batch(1, "a")); err != nil {
+			var failure *factstr.Error
+			errors.As(err, &failure)
+			_, unread := store.Query(ctx, factstr.AllEvents())
+			side.Say("append %s %s, query %s", failure.Code, failure.Reason, factstr.CodeOf(unread))
+		}
+	}
+}
+
+// openWithoutRights says what an open and an append answer to a user who is not root.
+func openWithoutRights(side *childtest.Side, arguments []string) error {
+	if err := becomeOther(); err != nil {
+		return err
 	}
 	say := func(what string, err error) {
 		var failure *factstr.Error
@@ -53,16 +93,16 @@ func openWithoutRights(side *childtest.Side, arguments []string) error {
 }
 
 func TestAFileOrFolderWithoutRightsIsToldAsSuch(t *testing.T) { // G5
-	type rights struct{ folder, file, others os.FileMode }
+	type rights struct{ folder, file os.FileMode }
 	for name, c := range map[string]struct {
 		rights
 		says []string
 	}{
-		"everything allowed":    {rights{0o777, 0o666, 0o666}, []string{"open <nil>", "query 205", "append <nil>", "durable <nil>", "live <nil>"}},
-		"file only readable":    {rights{0o777, 0o444, 0o666}, []string{"open <nil>", "query 205", "append ReadOnly ", "durable ReadOnly ", "live <nil>"}},
-		"file not readable":     {rights{0o777, 0o000, 0o666}, []string{"open BackendFailure permission"}},
-		"folder only readable":  {rights{0o555, 0o666, 0}, []string{"open BackendFailure permission"}},
-		"folder not accessible": {rights{0o000, 0o666, 0}, []string{"open BackendFailure permission"}},
+		"everything allowed":    {rights{0o777, 0o666}, []string{"open <nil>", "query 205", "append <nil>", "durable <nil>", "live <nil>"}},
+		"file only readable":    {rights{0o777, 0o444}, []string{"open <nil>", "query 205", "append ReadOnly ", "durable ReadOnly ", "live <nil>"}},
+		"file not readable":     {rights{0o777, 0o000}, []string{"open BackendFailure permission"}},
+		"folder only readable":  {rights{0o555, 0o666}, []string{"open BackendFailure permission"}},
+		"folder not accessible": {rights{0o000, 0o666}, []string{"open BackendFailure permission"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			// Not in the test's own folder, which others cannot reach.
@@ -76,27 +116,48 @@ func TestAFileOrFolderWithoutRightsIsToldAsSuch(t *testing.T) { // G5
 			})
 			path := filepath.Join(folder, "facts.sqlite")
 			copyFile(t, fixture, path)
-			for target, mode := range map[string]os.FileMode{path: c.file, path + "-factstr-lock": c.others} {
-				if mode != 0 && target != path {
-					copyFile(t, os.DevNull, target)
-				}
-				if err := os.Chmod(target, mode); err != nil && target == path {
-					t.Fatal(err)
-				}
+			if err := os.Chmod(path, c.file); err != nil {
+				t.Fatal(err)
 			}
 			if err := os.Chmod(folder, c.folder); err != nil {
 				t.Fatal(err)
-			}
-			if os.Geteuid() != 0 && c.others == 0o600 {
-				// The owner is the visitor: take the right from it too.
-				if err := os.Chmod(path+"-factstr-lock", 0); err != nil {
-					t.Fatal(err)
-				}
 			}
 			visitor := childtest.Start(t, "visitor", path)
 			if said := visitor.Finish(); fmt.Sprint(said) != fmt.Sprint(c.says) {
 				t.Errorf("%q, want %q", said, c.says)
 			}
 		})
+	}
+}
+
+// G5 G21: a folder that nobody may look into for a while is not one whose database was taken away.
+func TestAFolderWithoutRightsForAWhileEndsNoStream(t *testing.T) {
+	folder, err := os.MkdirTemp("", "factstr-rights")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = os.Chmod(folder, 0o777)
+		_ = os.RemoveAll(folder)
+	})
+	allow := func(mode os.FileMode) {
+		t.Helper()
+		if err := os.Chmod(folder, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	allow(0o777)
+	child := childtest.Start(t, "shut-out", filepath.Join(folder, "facts.sqlite"))
+	child.Expect("ready")
+	child.Tell("append")
+	child.Expect("delivered 1")
+	allow(0)
+	child.Tell("append")
+	child.Expect("append BackendFailure permission, query BackendFailure")
+	allow(0o777)
+	child.Tell("append")
+	child.Expect("delivered 2")
+	if rest := child.Finish(); len(rest) > 0 {
+		t.Errorf("%q", rest)
 	}
 }

@@ -2,10 +2,13 @@ package sqlite
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/oslock"
@@ -15,8 +18,7 @@ import (
 // only after it has said so in the index. So when something else is found, somebody did it from outside, and what is written would be lost or destroy the database.
 type sides struct {
 	mu       sync.Mutex
-	known    bool
-	users    int // stores that have the side files open
+	users    int // stores that have the side files open; without one SQLite may have removed them since
 	database fileID
 	log      fileID
 	index    fileID
@@ -89,21 +91,34 @@ func (s *sides) identify(path string, database fileID) error {
 	if err != nil {
 		return pathFailure(path+"-shm", err)
 	}
-	if s.known {
-		if s.log != log.fileID || s.index != index.fileID {
-			return errSidesReplaced(path)
-		}
-	} else {
-		file, err := openQuietly(path + "-shm")
-		if err != nil {
+	switch {
+	case s.users == 0:
+		if err := s.openIndex(path, index.fileID); err != nil {
 			return pathFailure(path+"-shm", err)
 		}
-		s.known, s.database, s.log, s.index, s.file, s.timesAreKept = true, database, log.fileID, index.fileID, file, isLocal(path)
+		s.database, s.log, s.timesAreKept = database, log.fileID, isLocal(path)
+		s.changed, s.progress = 0, progress{}
+	case s.log != log.fileID || s.index != index.fileID:
+		return errSidesReplaced(path)
 	}
 	if s.users++; s.users == 1 {
 		// SQLite's own locks on the index are the process's, and lost when somebody else in the process closes the file. This one is not.
 		_ = shareByte(s.file, indexInUse)
 	}
+	return nil
+}
+
+// openIndex keeps a descriptor that is of the index already: closing it could drop the locks that SQLite has there.
+func (s *sides) openIndex(path string, index fileID) error {
+	if s.file != nil && s.index == index {
+		return nil
+	}
+	file, err := openQuietly(path + "-shm")
+	if err != nil {
+		return err
+	}
+	s.close()
+	s.file, s.index = file, index
 	return nil
 }
 
@@ -177,16 +192,18 @@ func errSidesReplaced(path string) error {
 // intact compares the files at the path with those that are open. It costs a few microseconds.
 func (s *sides) intact(path string, guard *oslock.File) error {
 	before, valid, cut := readIndex(s.file)
-	database, err := stateOf(path)
-	if err != nil || database.fileID != s.database {
+	database, databaseErr := stateOf(path)
+	log, logErr := stateOf(path + "-wal")
+	index, indexErr := stateOf(path + "-shm")
+	for _, err := range []error{databaseErr, logErr, indexErr} {
+		if err != nil && !isGone(err) {
+			return pathFailure(path, err) // such as a folder without rights; it may pass
+		}
+	}
+	switch {
+	case databaseErr != nil || database.fileID != s.database:
 		return errMoved(path, guard)
-	}
-	log, err := stateOf(path + "-wal")
-	if err != nil || log.fileID != s.log {
-		return errSidesReplaced(path)
-	}
-	index, err := stateOf(path + "-shm")
-	if err != nil || index.fileID != s.index || cut {
+	case logErr != nil || log.fileID != s.log, indexErr != nil || index.fileID != s.index || cut:
 		return errSidesReplaced(path)
 	}
 	if !valid {
@@ -215,12 +232,16 @@ func (s *sides) intact(path string, guard *oslock.File) error {
 	return s.checkContent(path, database, before.progress, after.progress)
 }
 
+func isGone(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
+
 // checkContent tells a checkpoint, which alone may change the database file, from somebody else who wrote over it. What is in the file does not tell: an older state of the same
 // database may have the same size and header.
 func (s *sides) checkContent(path string, database fileState, before, after progress) error {
 	if s.changed != 0 && s.timesAreKept && before == s.progress && after == before && before.copied == before.attempted {
-		_ = setFileMark(path+"-wal", logMark, "1 0") // it is not that of what the file holds now
-		return factstr.NewError(factstr.CodeLogTruncated, "sqlite: the file %s was written over while it was open, as by a backup that was copied onto it; what is appended now would be lost: close every store on it, put the backup back while none is open, remove %s-wal and %s-shm, and open it again", path, path, path)
+		_ = setFileMark(path+"-wal", logMark, logOfNobody)
+		return factstr.NewError(factstr.CodeLogTruncated, "sqlite: the file %s was written over while it was open, as by a backup that was copied onto it; what is appended now would be lost: close every store on it, then put the backup back and remove %s-wal and %s-shm; if it was only touched, opening it says how to go on", path, path, path)
 	}
 	// With the progress of before the look: what a checkpoint writes from here on is not taken for somebody else's.
 	s.changed, s.progress = database.changed, before

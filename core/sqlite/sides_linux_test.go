@@ -183,3 +183,34 @@ func TestTheAdviceAfterAMoveNamesTheFileAndOpensNothingNew(t *testing.T) {
 	_, err = store.Append(t.Context(), facttest.Batch(1, "a"))
 	facttest.WantError(t, err, factstr.CodeLogTruncated, "put a backup back", "empty store")
 }
+
+// G5: while a store is being opened that knows of the process's last other one, that one closes, and SQLite, not somebody else, removes the log.
+func TestAStoreOpensWhileTheLastOneOfTheProcessCloses(t *testing.T) {
+	path := newPath(t)
+	closing := openStore(t, path)
+	facttest.Append(t, closing, facttest.Batch(1, "a")...)
+	guard, state, err := openGuard(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opening := &backend{path: path, guard: guard}
+	if opening.instance, err = enterInstance(opening, state.fileID); err != nil {
+		t.Fatal(err)
+	}
+	facttest.Close(t, closing)
+	// Some file systems give the number of a removed file to the next one.
+	for _, side := range []string{"-wal", "-shm"} {
+		if _, err := os.Stat(path + side); err == nil {
+			t.Fatalf("%s was not removed", side)
+		}
+		copyFile(t, os.DevNull, filepath.Join(filepath.Dir(path), "takes-the-number"+side))
+	}
+	store := openStore(t, path)
+	opening.instance.leave(opening)
+	facttest.Append(t, store, facttest.Batch(1, "a")...)
+	facttest.WantGapless(t, store, 2)
+	facttest.Close(t, store)
+	if open := openDescriptors(t, path); len(open) > 0 {
+		t.Errorf("still open: %v", open)
+	}
+}

@@ -18,6 +18,9 @@ func (s *Store) Query(ctx context.Context, query EventQuery) (*QueryResult, erro
 		return nil, err
 	}
 	defer done()
+	if ctx.Err() != nil {
+		return nil, interrupted(ctx, "the query")
+	}
 	ctx, stop := s.bound(ctx)
 	defer stop()
 	work := workUntil(ctx)

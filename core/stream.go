@@ -109,6 +109,9 @@ func (s *Store) register(ctx context.Context, durable *DurableStream, query Even
 		return nil, err
 	}
 	defer leave()
+	if ctx.Err() != nil {
+		return nil, interrupted(ctx, "the registration")
+	}
 	bounded, unbind := s.bound(ctx)
 	defer unbind()
 

@@ -43,8 +43,10 @@ var goErrorTests = tests{
 			_, queried := store.Query(ctx, factstr.OfTypes("a"))
 			_, next := pulled.Next(ctx)
 			_, measured := store.Statistics(ctx)
+			_, registered := store.StreamAll(ctx, newRecorder())
+			_, durably := store.StreamAllDurable(ctx, factstr.DurableStream{Name: "another"}, newRecorder())
 			for call, err := range map[string]error{
-				"Append": appended, "AppendIf": conditional, "Query": queried, "Next": next, "WaitReady": stuck.WaitReady(ctx), "Statistics": measured, "EventStream.Close": stuck.Close(ctx),
+				"StreamAll": registered, "StreamAllDurable": durably, "Append": appended, "AppendIf": conditional, "Query": queried, "Next": next, "WaitReady": stuck.WaitReady(ctx), "Statistics": measured, "EventStream.Close": stuck.Close(ctx),
 			} {
 				if !errors.Is(err, cause) || !errors.Is(err, code) {
 					t.Errorf("%s with a context that ended by %v: %v", call, cause, err)

@@ -228,6 +228,29 @@ func TestMatchingEndsWithItsContextAndItsBudget(t *testing.T) { // G18
 	}
 }
 
+// A step is about a nanosecond whatever the payload, or a budget would not bound the time for which others wait.
+func TestEveryReadingOfWhatIsSpelledOutCounts(t *testing.T) { // G18
+	const long = 1_000
+	for name, pair := range map[string][2]func(int) string{
+		"escaped strings": {
+			func(i int) string { return fmt.Sprintf(`"%s%d"`, strings.Repeat("a", long), i) },
+			func(int) string { return `"` + strings.Repeat(`\u0061`, long) + `x"` },
+		},
+		"numbers": {
+			func(i int) string { return fmt.Sprintf("%s%d", strings.Repeat("1", long), i+10) },
+			func(int) string { return strings.Repeat("1", long) + "99.0" },
+		},
+	} {
+		payload := array(20, pair[1])
+		if cost := steps(t, []string{array(manyElements, pair[0])}, payload, false); cost < manyElements*len(payload) {
+			t.Errorf("%s: each of %d elements reads %d bytes, which counts as %d steps", name, manyElements, len(payload), cost)
+		}
+		if cost := steps(t, []string{array(3*manyElements, pair[0])}, payload, false); cost < 2*len(payload) {
+			t.Errorf("%s, indexed: %d bytes count as %d steps", name, len(payload), cost)
+		}
+	}
+}
+
 func TestEqualElementsAndPredicatesAreKeptOnce(t *testing.T) {
 	p := mustCompile(t, array(1_000, func(i int) string { return []string{"1", "1.0", `"1"`, `{"a":1}`, "[]", "10e-1"}[i%6] }))
 	if n := len(p.root.inner.values); n > manyElements+4 {

@@ -32,15 +32,15 @@ func (p *pattern) matches(text []byte, i int, work *Work) bool {
 	case jsonvalue.KindArray:
 		return text[i] == '[' && (p.inner == nil || p.inner.matchesArray(text, i, work))
 	case jsonvalue.KindString:
-		return text[i] == '"' && p.matchesString(text, i+1)
+		return text[i] == '"' && p.matchesString(text, i+1, work)
 	case jsonvalue.KindNumber:
-		return p.matchesNumber(text[i:jsonvalue.SkipValue(text, i)])
+		return p.matchesNumber(text[i:jsonvalue.SkipValue(text, i)], work)
 	default:
 		return text[i] == p.text[0]
 	}
 }
 
-func (p *pattern) matchesString(text []byte, start int) bool {
+func (p *pattern) matchesString(text []byte, start int, work *Work) bool {
 	if end := start + len(p.text); p.plain && end < len(text) && text[end] == '"' && string(text[start:end]) == p.text {
 		return true
 	}
@@ -48,17 +48,20 @@ func (p *pattern) matchesString(text []byte, start int) bool {
 	if !escaped {
 		return string(text[start:end]) == p.text
 	}
-	return jsonvalue.EqualString(text[start:end], p.text)
+	return work.Spend(spelledWork*(end-start)) && jsonvalue.EqualString(text[start:end], p.text)
 }
 
-func (p *pattern) matchesNumber(text []byte) bool {
+// spelledWork is what a byte counts for where it must be read as what it spells: an escaped string, or a number that is not written as the predicate's is.
+const spelledWork = 4
+
+func (p *pattern) matchesNumber(text []byte, work *Work) bool {
 	if string(text) == p.text {
 		return true
 	}
 	if jsonvalue.Kind(text) != jsonvalue.KindNumber {
 		return false
 	}
-	return jsonvalue.EqualNumbers(text, p.bytes())
+	return work.Spend(spelledWork*len(text)) && jsonvalue.EqualNumbers(text, p.bytes())
 }
 
 // matchesObject walks the object before it compares anything, since a later member may replace an earlier one. The walk ends

@@ -115,6 +115,9 @@ func (s *search) lookUp(b *branch, i int) (over bool) {
 		end, escaped := jsonvalue.SkipString(s.text, i+1)
 		inner := s.text[i+1 : end]
 		if escaped {
+			if !s.work.Spend(spelledWork * len(inner)) {
+				return true
+			}
 			inner = jsonvalue.AppendUnescaped(room[:0], inner)
 		}
 		kind, value = jsonvalue.KindString, maphash.Bytes(seed, inner)
@@ -125,8 +128,11 @@ func (s *search) lookUp(b *branch, i int) (over bool) {
 		if b.holds&(1<<jsonvalue.KindNumber) == 0 {
 			return false
 		}
-		s.work.Spend(32)
-		kind, value = jsonvalue.KindNumber, jsonvalue.NumberHash(seed, s.text[i:jsonvalue.SkipValue(s.text, i)])
+		number := s.text[i:jsonvalue.SkipValue(s.text, i)]
+		if !s.work.Spend(32 + spelledWork*len(number)) {
+			return true
+		}
+		kind, value = jsonvalue.KindNumber, jsonvalue.NumberHash(seed, number)
 	}
 	return s.try(leafHash(uint64(b.id), kind, value))
 }

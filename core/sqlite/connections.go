@@ -134,10 +134,7 @@ func (b *backend) renew() {
 				k.conn = nil
 			}
 		}
-		if store.writer != nil {
-			store.writer.close()
-			store.writer = nil
-		}
+		store.dropWriter()
 	}
 }
 

@@ -206,6 +206,9 @@ func (b *backend) prepare(ctx context.Context) error {
 		}
 		defer func() { _ = b.turnstile.Leave() }()
 	}
+	// The process's other stores on the file know of this one already, and close its connections after a Busy; see renew. It is taken after the turnstile, since they only try it.
+	b.writing.Lock()
+	defer b.writing.Unlock()
 	if err := takePlace(b.path, b.guard); err != nil {
 		return err
 	}
@@ -248,8 +251,7 @@ func (b *backend) makeReady(ctx context.Context, wait time.Duration) (err error)
 	}
 	defer func() {
 		if err != nil {
-			b.writer.close()
-			b.writer = nil
+			b.dropWriter()
 		}
 	}()
 	err = b.writer.during(ctx, func() error {
@@ -281,6 +283,14 @@ func (b *backend) openWriter(ctx context.Context, wait time.Duration) (err error
 	return nil
 }
 
+// dropWriter closes the writing connection, if there is one. The caller holds b.writing.
+func (b *backend) dropWriter() {
+	if b.writer != nil {
+		b.writer.close()
+		b.writer = nil
+	}
+}
+
 // intact refuses to go on when another file was put in the place of the database or one of its side files, or the database was written over: what is written from
 // then on would be lost, what is read may be of two logs.
 func (b *backend) intact() error { return b.instance.sides.intact(b.path, b.guard) }
@@ -308,9 +318,7 @@ func (b *backend) Close() error {
 // closeWriter closes the last connection, at which SQLite copies the log into the database and removes it, if nobody else has it open.
 func (b *backend) closeWriter() {
 	if !b.opened {
-		if b.writer != nil {
-			b.writer.close()
-		}
+		b.dropWriter()
 		return
 	}
 	// Else the log is not that of the database which is at the path now, such as a backup, and is kept.
@@ -325,9 +333,7 @@ func (b *backend) closeWriter() {
 		}
 	}
 	b.instance.sides.giveBack(b.guard) // whoever opens the database next may find the log removed and make another one
-	if b.writer != nil {
-		b.writer.close()
-	}
+	b.dropWriter()
 	if _, err := stateOf(b.path + "-wal"); err != nil && !b.guard.ReadOnly() {
 		_ = removeMark(b.guard.Descriptor(), placeMark)
 	}

@@ -1,6 +1,8 @@
 package sqlite
 
 import (
+	"context"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -102,4 +104,45 @@ func TestALockThatCouldNotBeFreedIsGotOver(t *testing.T) {
 	if !hits[writeLock] || len(hits) < 2 {
 		t.Errorf("locks that were not freed: %v; the test shows nothing", hits)
 	}
+}
+
+// G5: after a Busy a store closes the connections of all, also of those that others open and close at that moment. One that is in use, or closed already, would be SQLite's end.
+func TestStoresOpenAndCloseWhileOneGetsOverABusy(t *testing.T) {
+	path := newPath(t)
+	b, err := openBackend(t.Context(), path, Options{BusyTimeout: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop, end := context.WithCancel(t.Context())
+	var renewer sync.WaitGroup
+	renewer.Go(func() {
+		for stop.Err() == nil {
+			b.writing.Lock()
+			b.renew()
+			b.writing.Unlock()
+		}
+	})
+	var openers sync.WaitGroup
+	for range 2 {
+		openers.Go(func() {
+			for range 40 {
+				store, err := Open(context.Background(), path, Options{})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if _, err := store.Append(context.Background(), facttest.Batch(1, "a")); err != nil {
+					t.Error(err)
+				}
+				facttest.Close(t, store)
+			}
+		})
+	}
+	openers.Wait()
+	end()
+	renewer.Wait()
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	facttest.WantGapless(t, openStore(t, path), 80)
 }

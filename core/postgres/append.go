@@ -104,7 +104,7 @@ func inspectFunction(ctx context.Context, s *session, schema string) (f function
 	return f, err
 }
 
-// createFunction makes or replaces the function in the current transaction, which goes on without it where the role may not.
+// createFunction makes or replaces the function in the current transaction, which goes on without it where the role may not, or the database has no PL/pgSQL.
 func createFunction(ctx context.Context, s *session, schema string, f functionFound) error {
 	text := appendText(schema)
 	remove := fmt.Sprintf("DROP FUNCTION IF EXISTS %s.%s(%s); ", quoted(schema), appendFunction, appendArguments)
@@ -124,12 +124,12 @@ func createFunction(ctx context.Context, s *session, schema string, f functionFo
 			return undo
 		}
 		switch state(err) {
-		case deniedPrivilege, "42P13": // of another shape, though it has the arguments
+		case deniedPrivilege, undefinedObject, "42P13": // of another shape, though it has the arguments
 		default:
 			return err
 		}
 	}
-	if state(err) == deniedPrivilege {
+	if state(err) == deniedPrivilege || state(err) == undefinedObject {
 		return nil // appends take several round trips then
 	}
 	return err

@@ -199,7 +199,7 @@ func (b *backend) evict(ctx context.Context, key int64) {
 	ctx, cancel := context.WithTimeout(ctx, b.options.ConnectTimeout)
 	defer cancel()
 	if b.writer.alive() {
-		_ = b.writer.run(ctx, evictStopped, int64(uint64(key)>>32), int64(uint32(key)))
+		_ = b.writer.asLogin(ctx, evictStopped, all(func([][]byte) {}), int64(uint64(key)>>32), int64(uint32(key)))
 	}
 }
 

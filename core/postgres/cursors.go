@@ -104,7 +104,10 @@ var evictSilent = spelled("SELECT pg_catalog.count(*) FROM (SELECT pg_catalog.pg
 // evictSilent ends the connection of a store that holds a name and has not proven for too long that it is there.
 func (b *backend) evictSilent(ctx context.Context, s *session, name string) (evicted int64, err error) {
 	key := lockKey("name", b.schema, name)
-	evicted, _, err = s.one(ctx, evictSilent, int64(uint64(key)>>32), int64(uint32(key)))
+	err = s.asLogin(ctx, evictSilent, func(row [][]byte) bool {
+		evicted = int64Of(row[0])
+		return false
+	}, int64(uint64(key)>>32), int64(uint32(key)))
 	return evicted, err
 }
 

@@ -52,6 +52,7 @@ const (
 	uniqueViolation     = "23505"
 	undefinedFunction   = "42883"
 	ambiguousFunction   = "42725"
+	undefinedObject     = "42704"
 	undefinedTable      = "42P01"
 	undefinedSchema     = "3F000"
 	lockNotAvailable    = "55P03"
@@ -116,7 +117,7 @@ func failure(doing string, err error) error {
 	case "25P03", "25P04":
 		return factstr.NewError(factstr.CodeTimeout, "postgres: %s: the server gave it up; nothing was written: %s (SQLSTATE %s)", doing, server.Message, server.Code)
 	case readOnlyTransaction:
-		return factstr.NewError(factstr.CodeReadOnly, "postgres: %s: the server is read-only; connect to the primary: %s (SQLSTATE %s)", doing, server.Message, server.Code)
+		return factstr.NewError(factstr.CodeReadOnly, "postgres: %s: the server is read-only; connect to the primary, or switch default_transaction_read_only of the role or the database off if that is why: %s (SQLSTATE %s)", doing, server.Message, server.Code)
 	case swallowedRows:
 		return swallowed(doing, server.Message)
 	case hiddenRows:

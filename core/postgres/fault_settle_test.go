@@ -12,13 +12,19 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// G5: the spelling of times is a setting of the role, and must not keep a backend that may still commit from being recognized.
-func TestABackendThatIsStillThereIsRecognizedInEveryDateStyle(t *testing.T) {
-	for _, style := range []string{"ISO, MDY", "SQL, DMY", "German", "Postgres, DMY"} {
-		t.Run(style, func(t *testing.T) {
-			url := serverOfItsOwn(t)
-			setDatabase(t, url, "DateStyle", style)
-			setDatabase(t, url, "TimeZone", "Asia/Shanghai")
+// G5: what the role is set to must not keep a backend that may still commit from being recognized.
+func TestABackendThatIsStillThereIsRecognizedWhateverTheRoleIsSetTo(t *testing.T) {
+	for _, set := range []string{
+		"DateStyle = 'ISO, MDY'", "DateStyle = 'SQL, DMY'", "DateStyle = 'German'", "DateStyle = 'Postgres, DMY'",
+		"role = keeper", // which may not see what its login does
+	} {
+		t.Run(set, func(t *testing.T) {
+			server := pgtest.New(t, pgtest.Options{})
+			raw := openRaw(t, server.URL())
+			raw.exec("CREATE ROLE keeper; CREATE ROLE login LOGIN IN ROLE keeper; GRANT CREATE ON SCHEMA public TO keeper, login")
+			raw.exec("ALTER ROLE login SET TimeZone = 'Asia/Shanghai'")
+			raw.exec("ALTER ROLE login SET " + set)
+			url := server.URLAs("login", secret, "postgres")
 			proxy := pgtest.NewProxy(t, addressOf(t, url))
 			proxy.Hook(withoutCancelling)
 			options := impatient()
@@ -27,7 +33,6 @@ func TestABackendThatIsStillThereIsRecognizedInEveryDateStyle(t *testing.T) {
 			facttest.Append(t, store, facttest.Batch(1, "first")...)
 			facttest.Append(t, store, facttest.Batch(1, "second")...)
 			// The commit waits for the lock when it is cut off, and would go on when it gets it.
-			raw := openRaw(t, url)
 			raw.exec("BEGIN")
 			raw.exec("LOCK TABLE events IN SHARE MODE") // it can be read
 			answers := make(chan error, 1)
@@ -35,7 +40,7 @@ func TestABackendThatIsStillThereIsRecognizedInEveryDateStyle(t *testing.T) {
 				_, err := store.Append(context.Background(), facttest.Batch(1, "once"))
 				answers <- err
 			}()
-			watcher := openRaw(t, url)
+			watcher := openRaw(t, server.URL())
 			const waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 			var first []string
 			eventually(t, "the wait for the lock", func() bool {

@@ -166,7 +166,7 @@ func (n *names) reclaim(ctx context.Context, s *session) (left int, err error) {
 			continue
 		}
 		// Cut off from here, it may still be there.
-		if err := s.run(ctx, endBackend, backend.pid, backend.startedAt); err != nil {
+		if err := s.asLogin(ctx, endBackend, all(func([][]byte) {}), backend.pid, backend.startedAt); err != nil {
 			return 0, err
 		}
 	}

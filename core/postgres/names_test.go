@@ -2,10 +2,12 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -79,6 +81,32 @@ func TestARegistrationThatIsGivenUpLeavesTheOtherNamesAlone(t *testing.T) {
 		if factstr.CodeOf(err) != factstr.CodeDurableStreamActive || time.Now().After(patience) {
 			t.Fatal(err)
 		}
+	}
+}
+
+// G19 G22: connections that wait for something are idle, and a timeout for those that a role left open is not for them.
+func TestIdleConnectionsAreKeptWhateverTheRoleIsSetTo(t *testing.T) {
+	url := pgtest.Database(t)
+	setDatabase(t, url, "idle_session_timeout", "200ms")
+	store, b := openBackendStore(t, url, Options{})
+	stream := facttest.DurableStream(t, store, "idle", factstr.AllEvents(), facttest.NewDeliveries(t))
+	facttest.WaitReady(t, stream)
+	facttest.Append(t, store, facttest.Batch(1, "a")...)
+	raw := openRaw(t, pgtest.WithParam(url, "options", "-c idle_session_timeout=0"))
+	connections := func() []string {
+		return raw.rows("SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'factstr' ORDER BY backend_start")
+	}
+	before, session := connections(), sessionOf(b)
+	if len(before) < 3 {
+		t.Fatalf("connections: %v", before)
+	}
+	// One that the timeout is for is ended after it, and the store's, which are idle for longer, are there.
+	ended := openRaw(t, url)
+	eventually(t, "the end of an idle connection", func() bool {
+		return raw.one("SELECT count(*) FROM pg_stat_activity WHERE pid = $1", ended.PID()) == "0"
+	})
+	if after := connections(); !slices.Equal(before, after) || sessionOf(b) != session {
+		t.Errorf("the connections %v became %v", before, after)
 	}
 }
 

@@ -196,7 +196,7 @@ func create(ctx context.Context, s *session, schema string) (*found, error) {
 	return inspect(ctx, s, schema)
 }
 
-// inspection asks for everything of a schema, $1, and for the oddities of the tables $2.
+// inspection asks for everything of a schema, $1, and for the oddities of the tables $2. Rules are those of INSERT, '3', and where the store does so of UPDATE, '2': others keep facts from being changed.
 var inspection = spelled(`SELECT 'column', c.relname::pg_catalog.text, a.attname::pg_catalog.text, pg_catalog.concat(a.atttypid, ' ', a.atttypmod, ' ', pg_catalog.format_type(a.atttypid, a.atttypmod)) FROM pg_catalog.pg_namespace n
 		JOIN pg_catalog.pg_class c ON c.relnamespace {=} n.oid AND c.relkind {=} ANY (` + plainTables + `)
 		JOIN pg_catalog.pg_attribute a ON a.attrelid {=} c.oid AND a.attnum {>} 0 AND NOT a.attisdropped WHERE n.nspname {=} $1
@@ -214,7 +214,8 @@ var inspection = spelled(`SELECT 'column', c.relname::pg_catalog.text, a.attname
 		CROSS JOIN LATERAL (SELECT 'hidden', current_user::pg_catalog.text WHERE c.relkind {=} ANY (` + plainTables + `) AND pg_catalog.row_security_active(c.oid)
 			UNION ALL SELECT 'unlogged', '' WHERE c.relpersistence {<>} 'p'
 			UNION ALL SELECT 'children', h.inhrelid::pg_catalog.regclass::pg_catalog.text FROM pg_catalog.pg_inherits h WHERE h.inhparent {=} c.oid AND c.relkind {=} 'r'
-			UNION ALL SELECT 'rule', r.rulename::pg_catalog.text FROM pg_catalog.pg_rewrite r WHERE r.ev_class {=} c.oid AND r.is_instead AND r.ev_enabled {<>} 'D' AND c.relkind {=} ANY (` + plainTables + `)) o (kind, detail)
+			UNION ALL SELECT 'rule', r.rulename::pg_catalog.text FROM pg_catalog.pg_rewrite r WHERE r.ev_class {=} c.oid AND r.is_instead AND r.ev_enabled {<>} 'D'
+				AND (r.ev_type {=} '3' OR r.ev_type {=} '2' AND c.relname {<>} ALL (ARRAY['events', 'append_batches'])) AND c.relkind {=} ANY (` + plainTables + `)) o (kind, detail)
 		WHERE n.nspname {=} $1 AND c.relname {=} ANY ($2)`)
 
 const plainTables = `ARRAY['r', 'p']::pg_catalog."char"[]`

@@ -42,6 +42,7 @@ func settings(c *pgconn.Config) {
 		"default_transaction_isolation":       "read committed",
 		"plan_cache_mode":                     "force_custom_plan",
 		"idle_in_transaction_session_timeout": strconv.Itoa(idleTransactionMS),
+		"idle_session_timeout":                "0", // those that listen are idle, and those that hold names mostly
 		"tcp_keepalives_idle":                 "2",
 		"tcp_keepalives_interval":             "1",
 		"tcp_keepalives_count":                "3",
@@ -76,7 +77,7 @@ func connect(ctx context.Context, config *pgconn.Config, pooled bool) (*session,
 		who += ", CASE WHEN pg_catalog.current_setting('synchronous_commit') {=} 'off' THEN pg_catalog.set_config('synchronous_commit', 'local', false) END"
 	}
 	set := pooled
-	err = s.rows(ctx, spelled(who), func(row [][]byte) bool {
+	err = s.asLogin(ctx, spelled(who), func(row [][]byte) bool {
 		s.server = server{inRecovery: boolOf(row[0]), pid: int64Of(row[1]), started: timeOf(row[2]), startedAt: timeOf(row[3])}
 		set = set || boolOf(row[4])
 		return true
@@ -147,6 +148,15 @@ type before struct {
 func (s *session) rowsAfter(ctx context.Context, first string, visitFirst func(row [][]byte), text string, visit func(row [][]byte) (more bool), values ...any) error {
 	_, err := s.inOneTrip(ctx, []before{{text: first, visit: visitFirst}}, text, visit, values...)
 	return err
+}
+
+// loginRole holds for one transaction.
+const loginRole = "SELECT pg_catalog.set_config('role', 'none', true)"
+
+// asLogin is rows for what looks at the server's backends or ends them, which is done as the role that logged in. A role that it was set to, as by ALTER ROLE ... SET role, may see and end
+// none of them, not even its own.
+func (s *session) asLogin(ctx context.Context, text string, visit func(row [][]byte) (more bool), values ...any) error {
+	return s.rowsAfter(ctx, loginRole, func([][]byte) {}, text, visit, values...)
 }
 
 func (s *session) inOneTrip(ctx context.Context, ahead []before, text string, visit func(row [][]byte) (more bool), values ...any) (count int64, err error) {

@@ -86,7 +86,8 @@ func (a *attempt) gone(ctx context.Context, s *session) (gone bool, err error) {
 	if a.started != s.server.started {
 		return true, nil // the server was started since, or another one was promoted
 	}
-	running, values := "pid {=} $1 AND backend_start {=} $2", []any{a.pid, a.session.server.startedAt}
+	// Where its start cannot be seen, one with its number may be it.
+	running, values := "pid {=} $1 AND (backend_start {=} $2) IS NOT FALSE", []any{a.pid, a.session.server.startedAt}
 	if a.session.pooled {
 		// The backend may serve somebody else by now, so only the transaction counts.
 		if a.xid == 0 {
@@ -94,10 +95,10 @@ func (a *attempt) gone(ctx context.Context, s *session) (gone bool, err error) {
 		}
 		running, values = "pid {=} $1 AND backend_xid::pg_catalog.text::BIGINT {=} $2", []any{a.pid, int64(uint32(a.xid))}
 	}
-	if err := s.run(ctx, spelled("SELECT pg_catalog.pg_terminate_backend(pid, 2000) FROM pg_catalog.pg_stat_activity WHERE "+running), values...); err != nil {
+	if err := s.asLogin(ctx, spelled("SELECT pg_catalog.pg_terminate_backend(pid, 2000) FROM pg_catalog.pg_stat_activity WHERE "+running), all(func([][]byte) {}), values...); err != nil {
 		return false, err
 	}
-	err = s.rows(ctx, spelled("SELECT NOT EXISTS (SELECT 1 FROM pg_catalog.pg_stat_activity WHERE "+running+")"), func(row [][]byte) bool {
+	err = s.asLogin(ctx, spelled("SELECT NOT EXISTS (SELECT 1 FROM pg_catalog.pg_stat_activity WHERE "+running+")"), func(row [][]byte) bool {
 		gone = boolOf(row[0])
 		return false
 	}, values...)

@@ -1,5 +1,7 @@
 -- Appends a group of batches in one round trip, so that the lock that orders all appenders never waits for a client.
 --
+-- Columns are written with their tables, and a bare name is a variable, also where somebody has added a column of that name.
+--
 -- p_schema is the schema whose log the caller means. A function that came into it with a copy, or stayed in it when it was renamed, still writes to the log that it was made
 -- for, and refuses instead.
 --
@@ -17,6 +19,7 @@ LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off
 SET plan_cache_mode = force_generic_plan
 AS $a_tag_that_is_longer_than_the_name_of_any_schema_so_that_none_ends_it$
+#variable_conflict use_variable
 DECLARE
     head BIGINT;
     head_at pg_catalog.timestamptz;

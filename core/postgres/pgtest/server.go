@@ -280,8 +280,7 @@ func (s *Server) SocketURL() string {
 	return WithParam(WithParam("postgres://postgres@/postgres", "host", s.folder), "port", strconv.Itoa(s.port))
 }
 
-func (s *Server) Host() string { return "127.0.0.1" }
-func (s *Server) Port() int    { return s.port }
+func (s *Server) Port() int { return s.port }
 
 // Address is host:port, as a proxy takes it.
 func (s *Server) Address() string { return address(s.port) }

@@ -23,9 +23,8 @@ func (s *Store) Query(ctx context.Context, query EventQuery) (*QueryResult, erro
 	}
 	ctx, stop := s.bound(ctx)
 	defer stop()
-	work := workUntil(ctx)
 	for range replacedMax {
-		result, same, err := s.read(ctx, plan, query, &work)
+		result, same, err := s.read(ctx, plan, query)
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil, s.interruptedRead(ctx)
@@ -43,8 +42,8 @@ func (s *Store) Query(ctx context.Context, query EventQuery) (*QueryResult, erro
 const replacedMax = 3
 
 // read is to be done again if it was not all the same log.
-func (s *Store) read(ctx context.Context, plan *Plan, query EventQuery, work *match.Work) (_ *QueryResult, same bool, err error) {
-	rows := &rows{bytesMax: s.options.Limits.ResultBytesMax, limit: math.MaxUint64}
+func (s *Store) read(ctx context.Context, plan *Plan, query EventQuery) (_ *QueryResult, same bool, err error) {
+	rows := &rows{bytesMax: s.options.Limits.ResultBytesMax, limit: math.MaxUint64, work: workUntil(ctx)}
 	scan := Scan{Plan: plan}
 	if query.MinSequenceNumber != nil {
 		scan.After = *query.MinSequenceNumber
@@ -55,14 +54,14 @@ func (s *Store) read(ctx context.Context, plan *Plan, query EventQuery, work *ma
 	}
 	rows.complete = rows.limit > 0
 	after := scan.After
-	known, err := s.refreshAndScan(ctx, &scan, rows, work)
+	known, err := s.refreshAndScan(ctx, &scan, rows)
 	if err != nil {
 		return nil, false, err
 	}
 	log := oneLog{store: s, known: &known, same: true}
 	if rows.more() {
 		scan.UpTo = known.head.SequenceNumber
-		if err := scanFrom(ctx, &known, &log, scan, work, rows.take); err != nil {
+		if err := scanFrom(ctx, &known, &log, scan, &rows.work, rows.take); err != nil {
 			return nil, false, err
 		}
 	}
@@ -78,11 +77,11 @@ func (s *Store) read(ctx context.Context, plan *Plan, query EventQuery, work *ma
 	// The newest match is the last row, unless rows were cut off at the end; or it is below the read cursor.
 	version := last
 	if !rows.complete {
-		if version, err = latestMatch(ctx, &known, &log, plan, last, known.head.SequenceNumber, work); err == nil && version == 0 {
+		if version, err = latestMatch(ctx, &known, &log, plan, last, known.head.SequenceNumber, &rows.work); err == nil && version == 0 {
 			version = last
 		}
 	} else if version == 0 && after > 0 {
-		version, err = latestMatch(ctx, &known, &log, plan, 0, min(after, known.head.SequenceNumber), work)
+		version, err = latestMatch(ctx, &known, &log, plan, 0, min(after, known.head.SequenceNumber), &rows.work)
 	}
 	if err != nil {
 		return nil, false, err
@@ -101,6 +100,7 @@ type rows struct {
 	tooLarge bool
 	limit    uint64
 	complete bool // no row was left out because of the limit, as far as is known
+	work     match.Work
 }
 
 func (r *rows) more() bool { return r.complete && !r.tooLarge }
@@ -114,7 +114,7 @@ func (r *rows) take(record EventRecord) (more bool) {
 }
 
 // refreshAndScan refreshes the log and, where that takes no round trip of its own, already takes the rows below the tail. scan is what is left to be read.
-func (s *Store) refreshAndScan(ctx context.Context, scan *Scan, rows *rows, work *match.Work) (tail, error) {
+func (s *Store) refreshAndScan(ctx context.Context, scan *Scan, rows *rows) (tail, error) {
 	backend, together := s.backend.(HeadScanner)
 	known := s.log.current()
 	if !together || !rows.more() || scan.Plan.Nothing() || scan.After >= known.floor() {
@@ -123,9 +123,9 @@ func (s *Store) refreshAndScan(ctx context.Context, scan *Scan, rows *rows, work
 	none, below := *rows, *scan
 	below.UpTo = known.floor()
 	since := s.log.advances.Load()
-	head, err := backend.HeadAndScan(ctx, below, matching(scan.Plan, work, rows.take))
+	head, err := backend.HeadAndScan(ctx, below, matching(scan.Plan, &rows.work, rows.take))
 	if err == nil {
-		err = givenUp(ctx, work)
+		err = givenUp(ctx, &rows.work)
 	}
 	if err != nil || head == known.head {
 		scan.After = below.UpTo

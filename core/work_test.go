@@ -201,6 +201,50 @@ func TestAHeavyConditionIsDecidedRightAfterItWasSetAside(t *testing.T) { // G9 G
 	}
 }
 
+func TestOfAppendsWhoseHeavyConditionsRaceExactlyOneWins(t *testing.T) { // G9 G10 G11
+	query, fact := heavy(140)
+	won := json.RawMessage(`{"won":true}`)
+	query.Filters[0].PayloadPredicates = append(query.Filters[0].PayloadPredicates, won)
+	quick := EventQuery{Filters: []EventFilter{{PayloadPredicates: []json.RawMessage{won}}}}
+	backend := &sharedLog{fact: fact}
+	store := openShared(t, backend, 0)
+	var version *uint64
+	for range 2 {
+		backend.mu.Lock()
+		backend.others = 3
+		backend.mu.Unlock()
+		const racers = 5
+		results, failures := make([]AppendResult, racers), make([]error, racers)
+		var running sync.WaitGroup
+		for racer := range racers {
+			running.Go(func() {
+				query := map[bool]EventQuery{true: query, false: quick}[racer%4 > 0]
+				appendIf := appends[map[bool]string{true: "waiting", false: "submitted"}[racer%2 == 0]]
+				results[racer], failures[racer] = appendIf(store, t.Context(), []NewEvent{{EventType: "won", Payload: won}}, query, version)
+			})
+		}
+		running.Wait()
+		var winner uint64
+		for racer, err := range failures {
+			if err == nil && winner != 0 {
+				t.Fatalf("%d and %d have won", winner, results[racer].FirstSequenceNumber)
+			} else if err == nil {
+				winner = results[racer].FirstSequenceNumber
+			}
+		}
+		for _, err := range failures {
+			var lost *Error
+			if err != nil && (!errors.As(err, &lost) || lost.Conflict == nil || *lost.Conflict.ActualContextVersion != winner) {
+				t.Errorf("%d has won, but another was told %v", winner, err)
+			}
+		}
+		if winner == 0 {
+			t.Fatalf("nobody has won: %v", failures)
+		}
+		version = &winner
+	}
+}
+
 func TestAHeavyConditionThatOthersKeepOvertakingIsBusy(t *testing.T) { // G5 G18
 	query, fact := heavy(300)
 	for name, appendIf := range appends {

@@ -83,7 +83,7 @@ func (q *Queue[T]) Do(ctx context.Context, request T, size int, roomTimeout time
 	if lead && mayLeave {
 		go q.lead()
 	} else if lead {
-		q.lead()
+		q.leadAsCaller()
 		return ticket, Answered
 	}
 	for {
@@ -93,7 +93,7 @@ func (q *Queue[T]) Do(ctx context.Context, request T, size int, roomTimeout time
 				return ticket, q.settled(ticket)
 			}
 			if !mayLeave {
-				q.lead()
+				q.leadAsCaller()
 				return ticket, Answered
 			}
 			q.mu.Lock()
@@ -281,9 +281,19 @@ func (q *Queue[T]) enter(ctx context.Context, ticket *Ticket[T], roomTimeout tim
 }
 
 // lead carries out the next group, answers, hands leadership on and then calls the done functions, which may queue again.
-func (q *Queue[T]) lead() {
+func (q *Queue[T]) lead() { finish(q.carryOut(), Answered) }
+
+// leadAsCaller is lead on the goroutine of a caller, which is nothing to those of the group that others submitted.
+func (q *Queue[T]) leadAsCaller() {
+	group := q.carryOut()
+	if slices.ContainsFunc(group, func(ticket *Ticket[T]) bool { return ticket.done != nil }) {
+		go finish(group, Answered)
+	}
+}
+
+func (q *Queue[T]) carryOut() (group []*Ticket[T]) {
 	q.mu.Lock()
-	group := q.take()
+	group = q.take()
 	q.mu.Unlock()
 	if len(group) > 0 {
 		q.run(group)
@@ -304,7 +314,7 @@ func (q *Queue[T]) lead() {
 	q.mu.Lock()
 	q.handOn()
 	q.mu.Unlock()
-	finish(group, Answered)
+	return group
 }
 
 // gatherYields bounds how long gather goes on: some microseconds.

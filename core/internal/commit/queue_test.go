@@ -326,3 +326,32 @@ func TestSubmittedRequestsAreAnsweredOnceAlsoWhenTheyAreCancelled(t *testing.T) 
 		t.Fatalf("a second answer: %s", <-answers)
 	}
 }
+
+func TestADoneFunctionNeverRunsOnTheGoroutineOfAnotherCaller(t *testing.T) {
+	g := newGate(t)
+	q := New(roomy, g.run)
+	ctx := context.Background()
+	first := goDo(q, ctx, 0, 1)
+	g.expect(0)
+	leader := goDo(q, ctx, 1, 1)
+	answered := make(chan int, 2)
+	for request := 2; request <= 3; request++ {
+		_, outcome := q.Submit(request, 1, func(ticket *Ticket[int], _ Outcome) {
+			answered <- ticket.Request
+			runtime.Goexit()
+		})
+		if outcome != Answered {
+			t.Fatal(outcome)
+		}
+	}
+	g.end()
+	g.expect(1, 2, 3)
+	g.end()
+	expectOutcome(t, first, Answered)
+	expectOutcome(t, leader, Answered) // which a done function would have ended
+	for request := 2; request <= 3; request++ {
+		if got := receive(t, answered); got != request {
+			t.Errorf("%d was answered, want %d", got, request)
+		}
+	}
+}

@@ -48,6 +48,7 @@ func openConn(ctx context.Context, path string, busyTimeout time.Duration, pragm
 	if err != nil {
 		return nil, err
 	}
+	noteDescriptors(path) // before the first statement, which may wait for a lock for long
 	c := &conn{path: path, context: context.Background(), driver: opened, statements: map[statementKey]*statement{}}
 	err = c.during(ctx, func() error {
 		for _, pragma := range append([]string{"busy_timeout = " + milliseconds(busyTimeout), "foreign_keys = ON", "synchronous = FULL", "wal_autocheckpoint = 0", "schema_version"}, pragmas...) {

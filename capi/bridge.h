@@ -18,6 +18,16 @@ void fs_finish(struct fs_wait *wait, factstr_status status);
 enum { FS_LATER = -1 }; /* instead of a status: fs_finish will bring it */
 
 /*
+ * Turns at a memory store: an append there waits for nothing but another append, and handing it over to a goroutine would cost many times what it takes. So threads wait for each other here and carry
+ * their appends out themselves. fs_take_turn returns NULL when the store has no turns (no memory store, or one too many), and when the turn does not come soon: a condition may take long to compare.
+ */
+struct fs_turn;
+void fs_turns_begin(factstr_store store);
+void fs_turns_end(factstr_store store);
+struct fs_turn *fs_take_turn(factstr_store store);
+void fs_end_turn(struct fs_turn *turn); /* NULL is fine */
+
+/*
  * Memory that goes to the caller, with room for one NUL behind `len`. NULL if there is none.
  */
 char *fs_allocate(size_t len);
@@ -42,7 +52,7 @@ void fs_call_open(factstr_open_callback callback, uintptr_t user_data, factstr_s
 /* Hands one record to the function that takes the log. fs_inside_log: whether the calling thread is inside of it. */
 void fs_call_log(factstr_log_callback callback, uintptr_t user_data, const char *record, size_t record_len);
 int fs_inside_log(void);
-/* Writes to standard error, as far as it takes it. */
+/* Writes to standard error, as far as it takes it. In a program that has closed it, its number may be that of a connection to a server. */
 void fs_write_stderr(const char *text, size_t len);
 
 /* Whether the calling thread is inside any callback. */
@@ -57,6 +67,7 @@ int fs_inside_stream(factstr_stream stream);
  */
 void fs_descriptor_opened(int descriptor);
 void fs_descriptor_closed(int descriptor);
+int fs_holds_descriptor(int descriptor);
 void fs_close_descriptors(void);
 
 #endif

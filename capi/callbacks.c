@@ -2,6 +2,8 @@
 #include "bridge.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -69,13 +71,25 @@ void fs_call_log(factstr_log_callback callback, uintptr_t user_data, const char 
 
 int fs_inside_log(void) { return inside_log; }
 
-/* SIGPIPE is blocked where Go runs. One that the thread has brought upon itself is taken back, or it would end the host when its call returns. */
+/*
+ * SIGPIPE is blocked where Go runs. One that the thread has brought upon itself is taken back, or it would end the host when its call returns. A pipe that nobody empties costs the rest of the
+ * line, not the thread: factstr_log_set waits for it.
+ */
 void fs_write_stderr(const char *text, size_t len) {
+  enum { PATIENCE_MS = 1000 };
   static const struct timespec at_once;
   sigset_t pending, pipe;
   sigpending(&pending);
-  while (len > 0) {
-    ssize_t written = write(STDERR_FILENO, text, len);
+  while (len > 0 && !fs_holds_descriptor(STDERR_FILENO)) {
+    struct pollfd room = {STDERR_FILENO, POLLOUT, 0};
+    int ready = poll(&room, 1, PATIENCE_MS);
+    if (ready < 0 && errno == EINTR) {
+      continue;
+    }
+    if (ready <= 0) {
+      return;
+    }
+    ssize_t written = write(STDERR_FILENO, text, len < PIPE_BUF ? len : PIPE_BUF); /* for which there is room in a pipe that is ready */
     if (written < 0 && errno == EINTR) {
       continue;
     }

@@ -69,6 +69,17 @@ void fs_descriptor_closed(int descriptor) {
   }
 }
 
+int fs_holds_descriptor(int descriptor) {
+  for (struct block *block = &first; block != NULL; block = atomic_load(&block->next)) {
+    for (int i = 0; i < SLOTS; i++) {
+      if (atomic_load(&block->slots[i].held) == descriptor + 1) {
+        return 1;
+      }
+    }
+  }
+  return 0;
+}
+
 void fs_close_descriptors(void) {
   for (struct block *block = &first; block != NULL; block = atomic_load(&block->next)) {
     for (int i = 0; i < SLOTS; i++) {

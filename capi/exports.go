@@ -108,16 +108,6 @@ var alone atomic.Bool
 
 func init() { alone.Store(runtime.GOMAXPROCS(0) == 1) }
 
-// nextOrLater carries out an export on a store: at once if the store is in memory and no other caller is in it, since then there is nothing to wait for and
-// handing it over would cost more than it takes.
-func nextOrLater(number C.factstr_store, wait *C.struct_fs_wait, do func() C.factstr_status) C.factstr_status {
-	if store, err := process.Store(uint64(number)); err == nil && store.Enter() {
-		defer store.Leave()
-		return do()
-	}
-	return later(wait, do)
-}
-
 // nowOrLater carries out an export that waits for something to come. When it is there, the caller has it without another thread.
 func nowOrLater(wait *C.struct_fs_wait, timeout C.int64_t, do func(timeout time.Duration, came *bool) C.factstr_status) C.factstr_status {
 	came := true
@@ -165,31 +155,73 @@ func go_factstr_store_close(number C.factstr_store, inside C.int, failure *C.fac
 		return putError(failure, interop.Codec{}, err)
 	}
 	return later(wait, func() C.factstr_status {
+		C.fs_turns_end(number)
 		return call(failure, func() error { return store.Close(inside != 0) })
 	})
 }
 
 //export go_factstr_append
 func go_factstr_append(number C.factstr_store, events *C.char, length C.size_t, out *C.factstr_buffer, wait *C.struct_fs_wait) C.factstr_status {
-	return nextOrLater(number, wait, func() C.factstr_status {
-		return answerOf(number, out, func(store *session.Store) session.Answer {
-			return store.Append(bytesOf(events, length))
-		})
+	batch := func() []byte { return bytesOf(events, length) }
+	return appendOn(number, out, wait, length, func(store *session.Store) session.Answer {
+		return store.Append(batch())
+	}, func(store *session.Store, done func(*session.Answer)) error {
+		return store.BeginAppend(batch(), done)
 	})
 }
 
 //export go_factstr_append_if
 func go_factstr_append_if(number C.factstr_store, events *C.char, eventsLength C.size_t, query *C.char, queryLength C.size_t, expected *C.uint64_t, out *C.factstr_buffer, wait *C.struct_fs_wait) C.factstr_status {
-	return nextOrLater(number, wait, func() C.factstr_status {
-		return answerOf(number, out, func(store *session.Store) session.Answer {
-			return store.AppendIf(bytesOf(events, eventsLength), bytesOf(query, queryLength), version(expected))
-		})
+	return appendOn(number, out, wait, max(eventsLength, queryLength), func(store *session.Store) session.Answer {
+		return store.AppendIf(bytesOf(events, eventsLength), bytesOf(query, queryLength), version(expected))
+	}, func(store *session.Store, done func(*session.Answer)) error {
+		return store.BeginAppendIf(bytesOf(events, eventsLength), bytesOf(query, queryLength), version(expected), done)
 	})
+}
+
+// appendOn queues an append on the caller's thread, which then waits in C for the group that takes it. Where that could take long, and where the queue has no room, all of it goes to a goroutine.
+func appendOn(number C.factstr_store, out *C.factstr_buffer, wait *C.struct_fs_wait, length C.size_t, do func(*session.Store) session.Answer, begin func(*session.Store, func(*session.Answer)) error) C.factstr_status {
+	const short = 64 << 10 // of text is read before a signal could mind
+	if wait == nil || length > short {
+		return later(wait, func() C.factstr_status { return answerOf(number, out, do) })
+	}
+	full := false
+	status := onStore(number, out, func(store *session.Store) error {
+		err := begin(store, func(answer *session.Answer) {
+			status := C.factstr_status(C.FACTSTR_INTERNAL)
+			defer func() { C.fs_finish(wait, status) }()
+			status = putAnswer(out, answer)
+		})
+		if full = errors.Is(err, factstr.CodeBusy); full {
+			return nil
+		}
+		return err
+	})
+	switch {
+	case full:
+		return later(wait, func() C.factstr_status { return answerOf(number, out, do) })
+	case status == C.FACTSTR_OK:
+		return C.FS_LATER
+	}
+	return status
 }
 
 //export go_factstr_query
 func go_factstr_query(number C.factstr_store, query *C.char, length C.size_t, out *C.factstr_buffer, wait *C.struct_fs_wait) C.factstr_status {
-	return nextOrLater(number, wait, func() C.factstr_status {
+	status, answered := C.factstr_status(C.FACTSTR_OK), true
+	if failure := onStore(number, out, func(store *session.Store) error {
+		var answer session.Answer
+		if answer, answered = store.QueryAtOnce(bytesOf(query, length)); answered {
+			status = putAnswer(out, &answer)
+		}
+		return nil
+	}); failure != C.FACTSTR_OK {
+		return failure
+	}
+	if answered {
+		return status
+	}
+	return later(wait, func() C.factstr_status {
 		return answerOf(number, out, func(store *session.Store) session.Answer {
 			return store.Query(bytesOf(query, length))
 		})

@@ -38,7 +38,9 @@ func openNow(into *C.factstr_store, failure *C.factstr_buffer, prepare func() (p
 		}
 		noteStore()
 		store := process.Add(core, p.options)
-		store.InMemory = p.inMemory
+		if store.InMemory = p.inMemory; store.InMemory {
+			C.fs_turns_begin(C.factstr_store(store.Handle()))
+		}
 		*into = C.factstr_store(store.Handle())
 		return nil
 	})

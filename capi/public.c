@@ -84,16 +84,21 @@ static factstr_status refuse_child(factstr_buffer *buffer) {
   } while (0)
 
 /*
- * Returns what a Go export answers. One that may have to wait takes &wait, answers FS_LATER and goes on elsewhere, so that the host's thread waits in C and with its
- * own mask.
+ * Returns what a Go export answers. One that may have to wait takes `wait`, answers FS_LATER and goes on elsewhere, so that the host's thread waits in C and with its
+ * own mask. A thread that has its turn waits for nobody, and carries it out itself.
  */
-#define IN_GO(export)                                                                                                                                \
+#define IN_GO_IN_TURN(own_turn, export)                                                                                                              \
   do {                                                                                                                                               \
-    struct fs_wait wait = {0, 0};                                                                                                                    \
+    struct fs_turn *turn = (own_turn);                                                                                                               \
+    struct fs_wait until = {0, 0}, *wait = turn != NULL ? NULL : &until;                                                                             \
     factstr_status status;                                                                                                                           \
+    (void)wait;                                                                                                                                      \
     FROM_GO(status, export);                                                                                                                         \
-    return fs_await(&wait, status);                                                                                                                  \
+    fs_end_turn(turn);                                                                                                                               \
+    return fs_await(&until, status);                                                                                                                 \
   } while (0)
+
+#define IN_GO(export) IN_GO_IN_TURN(NULL, export)
 
 /* cgo's prototypes know no const. Nothing is written through it. */
 #define MUTABLE(pointer) ((char *)(pointer))
@@ -190,7 +195,7 @@ factstr_status factstr_sqlite_open(const char *path, const char *options_json, s
   REQUIRE(store != NULL, "store is NULL; pass where the handle goes", error);
   REQUIRE(path != NULL, "path is NULL; pass the path of the database file", error);
   REQUIRE_OPTIONAL(options_json, options_len, error);
-  IN_GO(sqlite_open(MUTABLE(path), MUTABLE(options_json), options_len, store, error, &wait));
+  IN_GO(sqlite_open(MUTABLE(path), MUTABLE(options_json), options_len, store, error, wait));
 }
 
 factstr_status factstr_postgres_open(const char *url, const char *options_json, size_t options_len, factstr_store *store, factstr_buffer *error) {
@@ -201,7 +206,7 @@ factstr_status factstr_postgres_open(const char *url, const char *options_json, 
   REQUIRE(store != NULL, "store is NULL; pass where the handle goes", error);
   REQUIRE(url != NULL, "url is NULL; pass the URL of the database", error);
   REQUIRE_OPTIONAL(options_json, options_len, error);
-  IN_GO(postgres_open(MUTABLE(url), MUTABLE(options_json), options_len, store, error, &wait));
+  IN_GO(postgres_open(MUTABLE(url), MUTABLE(options_json), options_len, store, error, wait));
 }
 
 factstr_status factstr_postgres_bootstrap(const char *server_url, const char *database_name, const char *options_json, size_t options_len,
@@ -214,7 +219,7 @@ factstr_status factstr_postgres_bootstrap(const char *server_url, const char *da
   REQUIRE(server_url != NULL, "server_url is NULL; pass the URL of the server", error);
   REQUIRE(database_name != NULL, "database_name is NULL; pass the name of the database", error);
   REQUIRE_OPTIONAL(options_json, options_len, error);
-  IN_GO(postgres_bootstrap(MUTABLE(server_url), MUTABLE(database_name), MUTABLE(options_json), options_len, store, error, &wait));
+  IN_GO(postgres_bootstrap(MUTABLE(server_url), MUTABLE(database_name), MUTABLE(options_json), options_len, store, error, wait));
 }
 
 factstr_status factstr_sqlite_open_submit(const char *path, const char *options_json, size_t options_len, factstr_open_callback callback,
@@ -262,26 +267,26 @@ factstr_status factstr_opening_cancel(factstr_opening opening) {
 
 factstr_status factstr_store_close(factstr_store store, factstr_buffer *error) {
   REFUSE_CHILD(error);
-  IN_GO(store_close(store, fs_inside_store(store), error, &wait));
+  IN_GO(store_close(store, fs_inside_store(store), error, wait));
 }
 
 factstr_status factstr_append(factstr_store store, const char *events, size_t events_len, factstr_buffer *out) {
   REFUSE_CHILD(out);
   REQUIRE_TEXT(events, out);
-  IN_GO(append(store, MUTABLE(events), events_len, out, &wait));
+  IN_GO_IN_TURN(fs_take_turn(store), append(store, MUTABLE(events), events_len, out, wait));
 }
 
 factstr_status factstr_append_if(factstr_store store, const char *events, size_t events_len, const char *query, size_t query_len,
                                  const uint64_t *expected, factstr_buffer *out) {
   REFUSE_CHILD(out);
   REQUIRE_TEXT(events, out);
-  IN_GO(append_if(store, MUTABLE(events), events_len, MUTABLE(query), query_len, (uint64_t *)expected, out, &wait));
+  IN_GO_IN_TURN(fs_take_turn(store), append_if(store, MUTABLE(events), events_len, MUTABLE(query), query_len, (uint64_t *)expected, out, wait));
 }
 
 factstr_status factstr_query(factstr_store store, const char *query, size_t query_len, factstr_buffer *out) {
   REFUSE_CHILD(out);
   REQUIRE_OPTIONAL(query, query_len, out);
-  IN_GO(query(store, MUTABLE(query), query_len, out, &wait));
+  IN_GO(query(store, MUTABLE(query), query_len, out, wait));
 }
 
 factstr_status factstr_append_submit(factstr_store store, const char *events, size_t events_len, uint64_t tag, factstr_completion_callback callback,
@@ -318,7 +323,7 @@ factstr_status factstr_query_submit(factstr_store store, const char *query, size
 
 factstr_status factstr_request_wait(factstr_request request, int64_t timeout_ms, factstr_buffer *out) {
   REFUSE_CHILD(out);
-  IN_GO(request_wait(request, timeout_ms, out, &wait));
+  IN_GO(request_wait(request, timeout_ms, out, wait));
 }
 
 factstr_status factstr_completions_next(factstr_store store, factstr_completion *out, size_t out_max, size_t *out_len, int64_t timeout_ms) {
@@ -329,7 +334,7 @@ factstr_status factstr_completions_next(factstr_store store, factstr_completion 
   if (out == NULL || out_len == NULL || out_max == 0) {
     return FACTSTR_INVALID_ARGUMENT;
   }
-  IN_GO(completions_next(store, out, out_max, out_len, timeout_ms, &wait));
+  IN_GO(completions_next(store, out, out_max, out_len, timeout_ms, wait));
 }
 
 factstr_status factstr_cancel(factstr_store store, uint64_t tag) {
@@ -350,12 +355,12 @@ factstr_status factstr_stream_open(factstr_store store, const char *registration
     REQUIRE(callbacks->on_batch != NULL, "callbacks.on_batch is NULL; set it, or pass no callbacks to take batches by factstr_stream_next", error);
   }
   IN_GO(
-      stream_open(store, MUTABLE(registration), registration_len, (factstr_stream_callbacks *)callbacks, (uintptr_t)user_data, stream, error, &wait));
+      stream_open(store, MUTABLE(registration), registration_len, (factstr_stream_callbacks *)callbacks, (uintptr_t)user_data, stream, error, wait));
 }
 
 factstr_status factstr_stream_wait_ready(factstr_stream stream, int64_t timeout_ms, factstr_buffer *error) {
   REFUSE_CHILD(error);
-  IN_GO(stream_wait_ready(stream, timeout_ms, fs_inside_stream(stream), error, &wait));
+  IN_GO(stream_wait_ready(stream, timeout_ms, fs_inside_stream(stream), error, wait));
 }
 
 factstr_status factstr_stream_progress(factstr_stream stream, factstr_buffer *out) {
@@ -369,7 +374,7 @@ factstr_status factstr_stream_next(factstr_stream stream, int64_t timeout_ms, fa
   }
   REFUSE_CHILD(batch);
   REQUIRE(delivery != NULL, "delivery is NULL; pass where its number goes", batch);
-  IN_GO(stream_next(stream, timeout_ms, delivery, batch, &wait));
+  IN_GO(stream_next(stream, timeout_ms, delivery, batch, wait));
 }
 
 factstr_status factstr_stream_acknowledge(factstr_stream stream, factstr_delivery delivery) {
@@ -387,7 +392,7 @@ factstr_status factstr_stream_refuse(factstr_stream stream, factstr_delivery del
 
 factstr_status factstr_stream_unsubscribe(factstr_stream stream) {
   REFUSE_CHILD(NULL);
-  IN_GO(stream_unsubscribe(stream, &wait));
+  IN_GO(stream_unsubscribe(stream, wait));
 }
 
 factstr_status factstr_stream_drain(factstr_stream stream) {
@@ -397,12 +402,12 @@ factstr_status factstr_stream_drain(factstr_stream stream) {
 
 factstr_status factstr_stream_close(factstr_stream stream) {
   REFUSE_CHILD(NULL);
-  IN_GO(stream_close(stream, fs_inside_stream(stream), &wait));
+  IN_GO(stream_close(stream, fs_inside_stream(stream), wait));
 }
 
 factstr_status factstr_statistics(factstr_store store, factstr_buffer *out) {
   REFUSE_CHILD(out);
-  IN_GO(statistics(store, out, &wait));
+  IN_GO(statistics(store, out, wait));
 }
 
 factstr_status factstr_log_set(factstr_log_callback callback, void *user_data, int32_t min_level) {
@@ -410,7 +415,7 @@ factstr_status factstr_log_set(factstr_log_callback callback, void *user_data, i
   if (min_level < FACTSTR_LOG_INFO || min_level > FACTSTR_LOG_OFF) {
     return FACTSTR_INVALID_ARGUMENT;
   }
-  IN_GO(log_set(callback, (uintptr_t)user_data, min_level, fs_inside_log(), &wait));
+  IN_GO(log_set(callback, (uintptr_t)user_data, min_level, fs_inside_log(), wait));
 }
 
 uint64_t factstr_open_handles(void) {

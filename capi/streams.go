@@ -103,11 +103,11 @@ func go_factstr_stream_next(number C.factstr_stream, timeout C.int64_t, delivery
 			if err != nil {
 				return whetherCame(came, err)
 			}
-			*delivery = C.factstr_delivery(taken)
 			if !put(batch, interop.BatchSize(records), func(dst []byte) []byte { return stream.Store().Codec().AppendBatch(dst, records) }) {
 				_ = stream.Refuse(taken, "there is no memory for the batch")
 				return noMemory()
 			}
+			*delivery = C.factstr_delivery(taken)
 			return nil
 		})
 	})

@@ -68,6 +68,11 @@ type HeadScanner interface {
 	HeadAndScan(ctx context.Context, scan Scan, visit func(EventRecord) (more bool)) (Head, error)
 }
 
+// NearHead is implemented by a backend that may be able to read its head without waiting for another call, another process or a server. ok is false if it was not, for whatever reason: Head says it then.
+type NearHead interface {
+	HeadAtOnce() (head Head, ok bool)
+}
+
 // Pacer is implemented by a backend whose scan may pass facts without visiting them, and looks for all candidates of its range before it visits one. Pace returns the number
 // of the fact that is so many facts above after, or upTo if there are fewer up to there. Replay goes on in such steps, so that none is long however few facts match.
 type Pacer interface {

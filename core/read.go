@@ -2,6 +2,7 @@ package factstr
 
 import (
 	"context"
+	"errors"
 	"math"
 
 	"github.com/factstr/factstr-go/core/internal/match"
@@ -41,9 +42,62 @@ func (s *Store) Query(ctx context.Context, query EventQuery) (*QueryResult, erro
 // replacedMax is how often a query begins with another log.
 const replacedMax = 3
 
+// QueryAtOnce is Query for a caller that has no time to wait. ok is false if the answer takes a wait or more than about a millisecond of work: ask Query then. It is true where the facts that
+// matter are in memory and the head can be read without waiting for anybody, and for a query that is refused.
+func (s *Store) QueryAtOnce(query EventQuery) (result *QueryResult, ok bool, err error) {
+	backend, can := s.backend.(NearHead)
+	if !can {
+		return nil, false, nil
+	}
+	plan, err := validateQuery("query", query, s.options.Limits)
+	if err != nil {
+		return nil, true, err
+	}
+	done, err := s.enter()
+	if err != nil {
+		return nil, true, err
+	}
+	defer done()
+	scan, rows := s.rowsOf(plan, query, match.WorkUntil(nil, aheadWork))
+	if known := s.log.current(); scan.After < known.floor() && rows.more() && !plan.Nothing() {
+		return nil, false, nil
+	}
+	head, ok := backend.HeadAtOnce()
+	known := s.log.current()
+	if !ok || head != known.head {
+		return nil, false, nil
+	}
+	result, err = s.collect(s.context, &known, tailOnly{}, scan, scan.After, rows)
+	if errors.Is(err, errBelowTail) || rows.work.Spent() {
+		return nil, false, nil
+	}
+	return result, true, err
+}
+
+// tailOnly is a log of which only the tail may be read.
+type tailOnly struct{}
+
+func (tailOnly) Scan(context.Context, Scan, func(EventRecord) (more bool)) error { return errBelowTail }
+
+// errBelowTail does not leave the package.
+var errBelowTail = errors.New("the facts are not in memory")
+
 // read is to be done again if it was not all the same log.
 func (s *Store) read(ctx context.Context, plan *Plan, query EventQuery) (_ *QueryResult, same bool, err error) {
-	rows := &rows{bytesMax: s.options.Limits.ResultBytesMax, limit: math.MaxUint64, work: workUntil(ctx)}
+	scan, rows := s.rowsOf(plan, query, workUntil(ctx))
+	after := scan.After
+	known, err := s.refreshAndScan(ctx, &scan, rows)
+	if err != nil {
+		return nil, false, err
+	}
+	log := oneLog{store: s, known: &known, same: true}
+	result, err := s.collect(ctx, &known, &log, scan, after, rows)
+	return result, log.same, err
+}
+
+// rowsOf is what a query wants to be scanned and returned.
+func (s *Store) rowsOf(plan *Plan, query EventQuery, work match.Work) (Scan, *rows) {
+	rows := &rows{bytesMax: s.options.Limits.ResultBytesMax, limit: math.MaxUint64, work: work}
 	scan := Scan{Plan: plan}
 	if query.MinSequenceNumber != nil {
 		scan.After = *query.MinSequenceNumber
@@ -53,20 +107,19 @@ func (s *Store) read(ctx context.Context, plan *Plan, query EventQuery) (_ *Quer
 		scan.Wanted = int(min(rows.limit, math.MaxInt32))
 	}
 	rows.complete = rows.limit > 0
-	after := scan.After
-	known, err := s.refreshAndScan(ctx, &scan, rows)
-	if err != nil {
-		return nil, false, err
-	}
-	log := oneLog{store: s, known: &known, same: true}
+	return scan, rows
+}
+
+// collect reads what is left to be read of a query whose read cursor is after, from a log that ends where it is known to end.
+func (s *Store) collect(ctx context.Context, known *tail, log scanner, scan Scan, after uint64, rows *rows) (*QueryResult, error) {
 	if rows.more() {
 		scan.UpTo = known.head.SequenceNumber
-		if err := scanFrom(ctx, &known, &log, scan, &rows.work, rows.take); err != nil {
-			return nil, false, err
+		if err := scanFrom(ctx, known, log, scan, &rows.work, rows.take); err != nil {
+			return nil, err
 		}
 	}
 	if rows.tooLarge {
-		return nil, false, NewError(CodeInvalidArgument, "the query's result exceeds %d bytes; read it in parts with limit and min_sequence_number", rows.bytesMax)
+		return nil, NewError(CodeInvalidArgument, "the query's result exceeds %d bytes; read it in parts with limit and min_sequence_number", rows.bytesMax)
 	}
 	result := &QueryResult{EventRecords: rows.records}
 	var last uint64
@@ -75,21 +128,21 @@ func (s *Store) read(ctx context.Context, plan *Plan, query EventQuery) (_ *Quer
 		result.LastReturnedSequenceNumber = &last
 	}
 	// The newest match is the last row, unless rows were cut off at the end; or it is below the read cursor.
-	version := last
+	version, err := last, error(nil)
 	if !rows.complete {
-		if version, err = latestMatch(ctx, &known, &log, plan, last, known.head.SequenceNumber, &rows.work); err == nil && version == 0 {
+		if version, err = latestMatch(ctx, known, log, scan.Plan, last, known.head.SequenceNumber, &rows.work); err == nil && version == 0 {
 			version = last
 		}
 	} else if version == 0 && after > 0 {
-		version, err = latestMatch(ctx, &known, &log, plan, 0, min(after, known.head.SequenceNumber), &rows.work)
+		version, err = latestMatch(ctx, known, log, scan.Plan, 0, min(after, known.head.SequenceNumber), &rows.work)
 	}
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	if version > 0 {
 		result.CurrentContextVersion = &version
 	}
-	return result, log.same, nil
+	return result, nil
 }
 
 // rows are what a query returns.

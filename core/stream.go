@@ -258,13 +258,10 @@ func (st *EventStream) halt(reason error) {
 	first := !st.stopped
 	if first {
 		st.stopped, st.reason = true, reason
+		st.stop() // a delivery that is refused since the stream is stopped finds its context ended
 	}
 	st.mu.Unlock()
-	if !first {
-		return
-	}
-	st.stop()
-	if st.durable != nil && reason == nil {
+	if first && st.durable != nil && reason == nil {
 		st.durable.release()
 	}
 }

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Keeps the newest record of an event. */
@@ -79,6 +80,62 @@ static void a_closed_stderr_ends_nothing(void) {
   close_store(store);
   CHECK(dup2(stderr_was, STDERR_FILENO) >= 0);
   close(stderr_was);
+}
+
+/* Its number is the next that is given out, and a database must not get what is written to standard error. */
+static void without_a_stderr_nothing_is_written_elsewhere(void) { /* G1 */
+  const char *path = fresh_path("no-stderr.db");
+  int stderr_was = dup(STDERR_FILENO);
+  CHECK(stderr_was > STDERR_FILENO && close(STDERR_FILENO) == 0);
+  factstr_store store;
+  factstr_status opened = factstr_sqlite_open(path, NULL, 0, &store, NULL);
+  counter failures = COUNTER;
+  factstr_stream stream;
+  factstr_status streams = factstr_stream_open(store, JSON("{}"), &fails, &failures, &stream, NULL);
+  factstr_status appended = factstr_append(store, JSON(ONE_EVENT), NULL);
+  ssize_t written = write(STDERR_FILENO, "a message of the program\n", 25);
+  factstr_status closed = factstr_store_close(store, NULL);
+  CHECK(dup2(stderr_was, STDERR_FILENO) >= 0);
+  close(stderr_was);
+  CHECK(written < 0);
+  CHECK(opened == FACTSTR_OK && streams == FACTSTR_OK && appended == FACTSTR_OK && closed == FACTSTR_OK && read_counter(&failures) == 1);
+  store = open_sqlite(path, NULL);
+  CHECK(append_one(store, "a", 2) == 2);
+  close_store(store);
+}
+
+static void *set_level(void *done) {
+  factstr_log_set(NULL, NULL, FACTSTR_LOG_WARNING);
+  raise_counter(done);
+  return NULL;
+}
+
+/* The parent of a service may have stopped reading long ago. */
+static void a_full_stderr_holds_up_nobody_for_ever(void) { /* G18 */
+  char page[4096] = {0};
+  int to[2], stderr_was = dup(STDERR_FILENO);
+  CHECK(stderr_was >= 0 && pipe(to) == 0 && fcntl(to[1], F_SETFL, O_NONBLOCK) == 0);
+  while (write(to[1], page, sizeof page) > 0) {
+  }
+  CHECK(fcntl(to[1], F_SETFL, 0) == 0 && dup2(to[1], STDERR_FILENO) >= 0);
+  counter failures = COUNTER, set = COUNTER;
+  factstr_store store = open_memory(NULL);
+  open_stream(store, "{}", &fails, &failures);
+  append_one(store, "a", 1);
+  await_counter(&failures, 1);
+  close_store(store);
+  pthread_t thread;
+  CHECK(pthread_create(&thread, NULL, set_level, &set) == 0);
+  const struct timespec millisecond = {0, 1000000};
+  for (int tries = 0; tries < 10000 && read_counter(&set) == 0; tries++) {
+    nanosleep(&millisecond, NULL);
+  }
+  long came = read_counter(&set);
+  CHECK(dup2(stderr_was, STDERR_FILENO) >= 0);
+  close(stderr_was);
+  close(to[1]);
+  close(to[0]); /* which ends a write that waits */
+  CHECK(pthread_join(thread, NULL) == 0 && came == 1);
 }
 
 static void a_failing_handler_is_told(void) { /* G16 G24 */
@@ -197,6 +254,8 @@ static void the_function_may_call_any_other(void) {
 void logging_tests(void) {
   RUN(without_a_callback_warnings_go_to_stderr, "without a callback a warning is one line on standard error");
   RUN(a_closed_stderr_ends_nothing, "a standard error that nobody reads any more ends nothing");
+  RUN(without_a_stderr_nothing_is_written_elsewhere, "without a standard error nothing is written to what has its number");
+  RUN(a_full_stderr_holds_up_nobody_for_ever, "a standard error that is full and not read holds up nobody for ever");
   RUN(a_failing_handler_is_told, "a live stream's failing handler is told with its store");
   RUN(the_end_of_a_durable_stream_is_told, "the end of a durable stream by failure is told");
   RUN(levels_choose, "the level chooses what is told, and a wrong one is refused");

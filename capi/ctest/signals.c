@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -60,6 +61,9 @@ static void on_signal(int number) {
 /* For every signal. Most programs do not ask for the alternate stack, some do although they have none. */
 static void install_handlers(void) {
   struct sigaction action = {.sa_handler = on_signal};
+  /* Real-time signals that come faster than they are handled would fill the queue that all processes of the user share: then setuid() of another one leaves out threads. */
+  const struct rlimit queued = {1000, 1000};
+  MUST(setrlimit(RLIMIT_SIGPENDING, &queued) == 0);
   own_thread = 1;
   for (int number = 1; number <= SIGRTMAX; number++) {
     action.sa_flags = SA_RESTART | (number % 2 == 0 ? SA_ONSTACK : 0);

@@ -55,10 +55,12 @@ func makeNote(text string) *os.File {
 	if len(text) > nameMax {
 		text = text[:nameMax]
 	}
-	descriptor, err := unix.MemfdCreate(strings.ToValidUTF8(text, "?"), unix.MFD_CLOEXEC)
+	descriptor, err := unix.MemfdCreate(strings.ToValidUTF8(text, "?"), unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {
 		return nil
 	}
+	// In a program that has closed its standard error, the number may be that one's.
+	_, _ = unix.FcntlInt(uintptr(descriptor), unix.F_ADD_SEALS, unix.F_SEAL_WRITE)
 	return os.NewFile(uintptr(descriptor), text)
 }
 

@@ -99,19 +99,26 @@ func (r *readers) lend(ctx context.Context, read func(*reader) error) error {
 }
 
 func (r *readers) take(ctx context.Context) (*conn, error) {
+	if c, err := r.takeIdle(); c != nil || err != nil {
+		return c, err
+	}
+	return r.backend.connect(ctx, r.backend.busyTimeout, "query_only = ON")
+}
+
+// takeIdle returns nil if there is none.
+func (r *readers) takeIdle() (*conn, error) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.closed {
-		r.mu.Unlock()
 		return nil, factstr.NewError(factstr.CodeStoreClosed, "the store is closed; open it again")
 	}
-	if n := len(r.idle); n > 0 {
-		c := r.idle[n-1].conn
-		r.idle = r.idle[:n-1]
-		r.mu.Unlock()
-		return c, nil
+	n := len(r.idle)
+	if n == 0 {
+		return nil, nil
 	}
-	r.mu.Unlock()
-	return r.backend.connect(ctx, r.backend.busyTimeout, "query_only = ON")
+	c := r.idle[n-1].conn
+	r.idle = r.idle[:n-1]
+	return c, nil
 }
 
 func (r *readers) giveBack(c *conn, whole bool) {
@@ -136,6 +143,32 @@ func (b *backend) Head(ctx context.Context) (head factstr.Head, err error) {
 		return err
 	})
 	return head, err
+}
+
+// HeadAtOnce reads the head if a connection is idle and nobody is about to replace it.
+func (b *backend) HeadAtOnce() (head factstr.Head, ok bool) {
+	r := &b.readers
+	select {
+	case r.permits <- struct{}{}:
+		defer func() { <-r.permits }()
+	default:
+		return head, false
+	}
+	if !b.connections.using.TryRLock() {
+		return head, false
+	}
+	defer b.connections.using.RUnlock()
+	c, err := r.takeIdle()
+	if c == nil || err != nil {
+		return head, false
+	}
+	whole := false
+	defer func() { r.giveBack(c, whole) }()
+	if err = b.sameSchema(c); err == nil {
+		head, err = readHead(c)
+	}
+	whole = true // not after a panic
+	return head, err == nil && b.intact() == nil
 }
 
 // HeadAndScan reads the head in the transaction of each page, so that it is of the log that the page is of, also when a backup is restored while a query goes on.

@@ -11,7 +11,7 @@ from support import ProgramCase, on_persistent_stores, run_program
 COUNT = 3_000_000 if "FACTSTR_TORTURE" in os.environ else 100_000
 
 HANDLERS = """
-import ctypes, os, signal, subprocess, sys, threading
+import ctypes, os, resource, signal, subprocess, sys, threading
 import factstr
 from support import opened
 
@@ -24,6 +24,8 @@ def handle(number, frame):
     handled += 1
 
 def install_handlers():
+    # Or real-time signals that come faster than they are handled fill the queue that all processes of the user share: then setuid() of another one leaves out threads.
+    resource.setrlimit(resource.RLIMIT_SIGPENDING, (1000, 1000))
     # Python's own ask for the alternate stack, those of extension modules hardly do: here a function of the C library.
     libc = ctypes.CDLL(None)
     libc.signal.argtypes, libc.signal.restype = [ctypes.c_int, ctypes.c_void_p], ctypes.c_void_p

@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -25,7 +24,6 @@ type Store struct {
 
 	// InMemory is set before the handle is handed out: calls on the store wait for nothing but each other.
 	InMemory bool
-	entered  atomic.Int32 // by Enter
 
 	submissions submissions
 	completions completions
@@ -70,14 +68,6 @@ func (p *Process) Add(core *factstr.Store, options interop.StoreOptions) *Store 
 // Handle is the store's handle.
 func (s *Store) Handle() uint64 { return s.handle }
 
-// Enter tells whether a call can be carried out without waiting; the caller then ends it with Leave.
-func (s *Store) Enter() bool {
-	return s.InMemory && s.entered.CompareAndSwap(0, 1)
-}
-
-// Leave ends what Enter began.
-func (s *Store) Leave() { s.entered.Store(0) }
-
 // Codec spells this store's results.
 func (s *Store) Codec() interop.Codec { return s.codec }
 
@@ -102,6 +92,33 @@ func (s *Store) AppendIf(events, query []byte, expected *uint64) Answer {
 	return Answer{Append: result, Err: err, codec: s.codec}
 }
 
+// BeginAppend is Append that returns when the batch is queued; done is called once, on a goroutine that it must not block, unless an error is returned.
+func (s *Store) BeginAppend(events []byte, done func(*Answer)) error {
+	batch, err := interop.DecodeEvents(events, s.limits)
+	if err != nil {
+		return err
+	}
+	return s.core.AppendAsync(context.Background(), batch, s.answering(done))
+}
+
+// BeginAppendIf is AppendIf in the manner of BeginAppend.
+func (s *Store) BeginAppendIf(events, query []byte, expected *uint64, done func(*Answer)) error {
+	batch, contextQuery, err := s.decodeAppendIf(events, query)
+	if err != nil {
+		return err
+	}
+	return s.core.AppendIfAsync(context.Background(), batch, contextQuery, expected, s.answering(done))
+}
+
+func (s *Store) answering(done func(*Answer)) func(factstr.AppendResult, error) {
+	return func(result factstr.AppendResult, err error) {
+		_ = guard.Call(&s.Poison, func() error {
+			done(&Answer{Append: result, Err: err, codec: s.codec})
+			return nil
+		})
+	}
+}
+
 func (s *Store) decodeAppendIf(events, query []byte) ([]factstr.NewEvent, factstr.EventQuery, error) {
 	batch, err := interop.DecodeEvents(events, s.limits)
 	if err != nil {
@@ -121,6 +138,23 @@ func (s *Store) Query(query []byte) Answer {
 		return s.failed(err)
 	}
 	return s.read(context.Background(), decoded)
+}
+
+// QueryAtOnce answers a query that needs no wait; see Query for others. Everything that a store in memory reads is there.
+func (s *Store) QueryAtOnce(query []byte) (answer Answer, answered bool) {
+	if s.InMemory {
+		return s.Query(query), true
+	}
+	const short = 64 << 10 // of text is read before a signal could mind
+	if len(query) > short {
+		return Answer{}, false
+	}
+	decoded, err := s.decodeQuery(query)
+	if err != nil {
+		return s.failed(err), true
+	}
+	result, answered, err := s.core.QueryAtOnce(decoded)
+	return Answer{Query: result, Err: err, codec: s.codec}, answered
 }
 
 func (s *Store) decodeQuery(query []byte) (factstr.EventQuery, error) {

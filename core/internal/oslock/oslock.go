@@ -30,11 +30,11 @@ type File struct {
 // locks can be taken.
 func Open(path string) (*File, error) {
 	// Without O_NONBLOCK, opening a pipe would wait for its other end.
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|noFollow, 0o644)
+	file, err := apart(func() (*os.File, error) { return os.OpenFile(path, os.O_RDWR|os.O_CREATE|noFollow, 0o644) })
 	readOnly := errors.Is(err, fs.ErrPermission)
 	if readOnly {
 		var readable error
-		if file, readable = os.OpenFile(path, os.O_RDONLY|noFollow, 0); readable != nil {
+		if file, readable = apart(func() (*os.File, error) { return os.OpenFile(path, os.O_RDONLY|noFollow, 0) }); readable != nil {
 			return nil, err
 		}
 	} else if err != nil {

@@ -60,3 +60,18 @@ func control(file *os.File, command int, lock *unix.Flock_t) error {
 		*lock = asked
 	}
 }
+
+// apart opens a file while no standard descriptor is free. In a program that has closed its standard error a file that may be written would get that number otherwise, and the program's next
+// message. To give it another number afterwards would not do: closing any descriptor of a file frees the locks that SQLite has on it.
+func apart(open func() (*os.File, error)) (*os.File, error) {
+	for {
+		held, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+		if err != nil {
+			return open()
+		}
+		defer func() { _ = unix.Close(held) }()
+		if held > unix.Stderr {
+			return open()
+		}
+	}
+}

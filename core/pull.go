@@ -12,6 +12,7 @@ import (
 type Batch struct {
 	Records []EventRecord
 	answer  func(error)
+	left    chan struct{} // closed when the loop that had it was left without an answer
 }
 
 // Ack answers that the batch was handled. Only the first answer counts.
@@ -33,8 +34,8 @@ func newPull(draining <-chan struct{}) *pull {
 	return &pull{batches: make(chan *Batch), draining: draining}
 }
 
-// takeWithin is how long a stream that drains waits for somebody to take a batch, or to answer it: whoever took the ones before may have left.
-const takeWithin = 500 * time.Millisecond
+// takeWithin is how long a stream that drains waits for somebody to take a batch: whoever took the ones before may have left. Tests change it.
+var takeWithin = 500 * time.Millisecond
 
 // errNobodyTakes ends a stream that drains.
 var errNobodyTakes = errors.New("nobody takes the batches of the stream, which is to end")
@@ -43,7 +44,7 @@ var errNobodyTakes = errors.New("nobody takes the batches of the stream, which i
 func (p *pull) offer(ctx context.Context, records []EventRecord) error {
 	answers := make(chan error, 1)
 	var once sync.Once
-	batch := &Batch{Records: records}
+	batch := &Batch{Records: records, left: make(chan struct{})}
 	batch.answer = func(err error) {
 		p.answered(batch)
 		once.Do(func() { answers <- err })
@@ -68,20 +69,21 @@ func (p *pull) offer(ctx context.Context, records []EventRecord) error {
 			return ctx.Err()
 		}
 	}
-	select {
-	case err := <-answers:
-		return err
-	case <-p.draining:
-		left := time.NewTimer(takeWithin)
-		defer left.Stop()
+	// A batch that was taken is being handled, unless whoever took it has left.
+	draining, left, late := p.draining, (<-chan struct{})(nil), (<-chan time.Time)(nil)
+	for waiting := true; waiting; {
 		select {
 		case err := <-answers:
 			return err
-		case <-left.C:
+		case <-draining:
+			draining, left = nil, batch.left
+		case <-left:
+			left, late = nil, time.After(takeWithin)
+		case <-late:
 			return errNobodyTakes
 		case <-ctx.Done():
+			waiting = false
 		}
-	case <-ctx.Done():
 	}
 	// An answer that was given counts, however soon the stream was stopped after it.
 	select {
@@ -146,15 +148,25 @@ func (st *EventStream) Next(ctx context.Context) (*Batch, error) {
 // was called. The loop ends with the stream, or with an error when ctx ends.
 func (st *EventStream) Batches(ctx context.Context) iter.Seq2[*Batch, error] {
 	return func(yield func(*Batch, error) bool) {
+		var open *Batch
+		defer func() {
+			if open != nil {
+				close(open.left)
+			}
+		}()
 		for {
 			batch, err := st.Next(ctx)
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			if batch == nil || !yield(batch, nil) {
+			if batch == nil {
 				return
 			}
+			if open = batch; !yield(batch, nil) {
+				return
+			}
+			open = nil
 			batch.Ack()
 		}
 	}

@@ -206,8 +206,8 @@ type draining struct {
 	reason  error
 }
 
-// Drain lets the stream end when it has delivered what was committed before the call. It never waits; Done tells the end. A stream without handler ends when nobody takes or
-// answers a batch for half a second. Unsubscribe ends it at once all the same.
+// Drain lets the stream end when it has delivered what was committed before the call. It never waits; Done tells the end. A stream without handler ends
+// when nobody takes a batch for half a second, or the loop over its batches was left. Unsubscribe ends it at once all the same.
 func (st *EventStream) Drain() { st.drain(draining{}) }
 
 func (st *EventStream) drain(d draining) {

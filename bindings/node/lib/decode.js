@@ -22,10 +22,27 @@ function withVersions(target, source, fields) {
   return target;
 }
 
+/** Reads each payload on its own, to name the fact whose payload cannot be read. */
+function refuseUnreadable(text, recordsOf) {
+  const cut = cutPayloads(text);
+  for (const { sequence_number, payload } of recordsOf(JSON.parse(cut.text))) {
+    parse(`[${cut.payloads[payload]}]`, `the payload of fact ${sequence_number}`);
+  }
+}
+
+function parseReadable(text, recordsOf) {
+  try {
+    return parse(text);
+  } catch (failure) {
+    refuseUnreadable(text, recordsOf);
+    throw failure;
+  }
+}
+
 /** What `recordsOf` finds in the text, with numbers as numbers.js reads them, or with each payload as its own text. */
 function parseRecords(text, rawPayloads, recordsOf) {
   const cut = rawPayloads ? cutPayloads(text) : undefined;
-  const parsed = cut ? JSON.parse(cut.text) : parse(text);
+  const parsed = cut ? JSON.parse(cut.text) : parseReadable(text, recordsOf);
   for (const record of recordsOf(parsed)) {
     record.sequence_number = sequenceNumber(record.sequence_number);
     if (cut) {

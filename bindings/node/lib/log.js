@@ -4,7 +4,8 @@ const { describe } = require('./errors.js');
 const { receivers } = require('./native.js');
 const { parse } = require('./numbers.js');
 
-// Who is told what a store logs, by the store's handle as text.
+// Who is told what a store logs, by the store's handle as text. An onLog is the store's to keep: it may lead to the store, as a method of the object that has it does, and must not
+// keep a dropped one from being collected.
 const logs = new Map();
 
 // Records of a store come a little after the fact, also after it was closed.
@@ -37,15 +38,23 @@ function call(tell, record) {
 /** `onLog` as it is given: absent is the default, null and false are silence. */
 function register(handle, onLog) {
   const key = String(handle);
-  const tell = onLog === undefined ? warn : onLog || undefined;
-  logs.set(key, tell);
+  logs.set(key, onLog ? new WeakRef(onLog) : onLog === undefined ? warn : undefined);
   const waited = unclaimed;
   unclaimed = [];
   waited.forEach(hand);
 }
 
+/** Who is told, undefined for silence: of a store that was collected, whose onLog is gone, the default. */
+function listener(key) {
+  const tell = logs.get(key);
+  return tell instanceof WeakRef ? (tell.deref() ?? warn) : tell;
+}
+
+/** The store was closed. What it logged until then is still told. */
 function unregister(handle) {
-  closed.push(String(handle));
+  const key = String(handle);
+  logs.set(key, listener(key));
+  closed.push(key);
   if (closed.length > CLOSED_MAX) {
     logs.delete(closed.shift());
   }
@@ -53,7 +62,7 @@ function unregister(handle) {
 
 function hand({ store, ...record }) {
   const key = String(store);
-  const tell = store === null ? warn : logs.get(key);
+  const tell = store === null ? warn : listener(key);
   if (tell !== undefined) {
     call(tell, record);
   } else if (!logs.has(key)) {
@@ -72,7 +81,7 @@ receivers.log = (text) => {
 
 /** Logs what happened to a stream of the store with this handle. */
 function log(handle, level, event, message, attributes) {
-  const tell = logs.get(String(handle));
+  const tell = listener(String(handle));
   if (tell !== undefined) {
     const time = new Date().toISOString().replace('Z', '000Z');
     queueMicrotask(() => call(tell, { time, level, event, message, ...attributes }));

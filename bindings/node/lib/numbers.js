@@ -38,8 +38,8 @@ function isSame(a, b) {
   return a.sign === b.sign && a.digits === b.digits && (a.power === b.power || a.digits === '');
 }
 
-/** The value of a number's text that a double cannot hold; undefined when it can. */
-function exact(text) {
+/** The value of a number's text that a double cannot hold; undefined when it can. `what` holds the number. */
+function exact(text, what) {
   const stored = decimal(text);
   const double = Number(text);
   if (Number.isFinite(double) && isSame(stored, decimal(String(double)))) {
@@ -51,13 +51,13 @@ function exact(text) {
   }
   throw new FactstrError(
     'InvalidState',
-    `a payload holds the number ${text.length > 60 ? `${text.slice(0, 60)}...` : text}, which no JavaScript number holds; ` +
+    `${what} holds the number ${text.length > 60 ? `${text.slice(0, 60)}...` : text}, which no JavaScript number holds; ` +
       'open the store with rawPayloads: true to get payloads as JSON text',
   );
 }
 
 /** The text with every number that a double cannot hold replaced by what `replace` makes of its value. What stands in strings is no number. */
-function withoutInexact(text, replace) {
+function withoutInexact(text, what, replace) {
   const parts = [];
   let copied = 0;
   tokens.lastIndex = 0;
@@ -65,7 +65,7 @@ function withoutInexact(text, replace) {
     if (token[0] === '"') {
       tokens.lastIndex = endOfString(text, token.index);
     } else if (suspicious.test(token[0])) {
-      const value = exact(token[0]);
+      const value = exact(token[0], what);
       if (value !== undefined) {
         parts.push(text.slice(copied, token.index), replace(value));
         copied = tokens.lastIndex;
@@ -92,14 +92,14 @@ function replaceMarks(root, mark, values) {
   }
 }
 
-/** JSON.parse, but a number is never read as another one. For texts whose root is an object or an array. */
-function parse(text) {
+/** JSON.parse, but a number is never read as another one. For texts whose root is an object or an array; errors say that `what` holds the number. */
+function parse(text, what = 'a payload') {
   if (!suspicious.test(text)) {
     return JSON.parse(text);
   }
   const values = [];
   const mark = `${randomUUID()}:`; // no stored text holds it
-  const marked = withoutInexact(text, (value) => `"${mark}${values.push(value) - 1}"`);
+  const marked = withoutInexact(text, what, (value) => `"${mark}${values.push(value) - 1}"`);
   const parsed = JSON.parse(marked);
   if (values.length > 0) {
     replaceMarks(parsed, mark, values);

@@ -46,10 +46,19 @@ function closeNow(store, handle) {
 /** Closes when the live streams have what was committed: they have no cursor, so what they do not get now they never get. // G17 */
 function closeDrained(store, handle, timeoutMs) {
   const deadline = performance.now() + timeoutMs;
-  const head = headOf(handle);
-  const isDone = () => performance.now() >= deadline || streamsBehind(store, head).length === 0;
+  let head; // undefined until it is known
+  if (store instanceof FactstrPostgresStore) {
+    // The event loop must not wait for a server, which may not answer.
+    askStatistics(store, handle).then(
+      (statistics) => (head = statistics.head),
+      () => (head = 0n),
+    );
+  } else {
+    head = headOf(handle);
+  }
+  const isDone = () => performance.now() >= deadline || (head !== undefined && streamsBehind(store, head).length === 0);
   const close = () => {
-    streamsBehind(store, head).forEach((stream) => stream.cut(head));
+    streamsBehind(store, head ?? 0n).forEach((stream) => stream.cut(head));
     closeNow(store, handle);
   };
   const later = () => {
@@ -80,6 +89,10 @@ function headOf(handle) {
   }
 }
 
+function askStatistics(store, handle) {
+  return submit(store, handle, undefined, (tag) => native.statisticsSubmit(handle, tag), decode.statistics);
+}
+
 function requestSignal(options) {
   return signalOf(encode.options(options, ['signal']));
 }
@@ -89,11 +102,13 @@ class Store {
   #handle;
   #rawPayloads;
   #closeTimeoutMs;
+  #onLog; // log.js does not keep it
 
   constructor(handle, { rawPayloads, onLog, closeTimeoutMs }) {
     this.#handle = handle;
     this.#rawPayloads = rawPayloads;
     this.#closeTimeoutMs = closeTimeoutMs;
+    this.#onLog = onLog;
     register(handle, onLog);
     native.weigh(WEIGHT_BYTES);
     dropped.register(this, handle, this);
@@ -170,8 +185,7 @@ class Store {
   }
 
   async statistics() {
-    const handle = this.#open;
-    return submit(this, handle, undefined, (tag) => native.statisticsSubmit(handle, tag), decode.statistics);
+    return askStatistics(this, this.#open);
   }
 
   close() {

@@ -52,6 +52,7 @@ class Stream {
   #lastTold = -Infinity; // when a failure of the handler was logged
   #untold = 0;
   #isHandling = false; // from the call of the handler until its outcome
+  #isOver = false; // #finish was called
   #dropped = false; // batches were left unhandled
   #holdsLoop = false;
   #failure; // what the handler threw last
@@ -147,9 +148,13 @@ class Stream {
     if (!this.#unsubscribed) {
       this.#unsubscribed = true;
       this.#stopWatching?.();
+      // A handler that never settles must not keep the process for what it will never get.
+      this.#dropped ||= this.#waiting.length > 0;
+      this.#waiting = [];
       if (this.#handle !== undefined) {
         native.unsubscribe(this.#handle);
       }
+      this.#finishIfOver();
     }
   }
 
@@ -168,7 +173,7 @@ class Stream {
   }
 
   onBatch(delivery, text) {
-    if (this.#running || this.#waiting.length > 0) {
+    if (!this.#unsubscribed && (this.#running || this.#waiting.length > 0)) {
       this.#waiting.push({ delivery, text });
     } else {
       this.#deliver(delivery, text);
@@ -229,9 +234,6 @@ class Stream {
     streams.delete(this.#id);
     this.#stopWatching?.();
     this.#ignoreAbort?.();
-    if (this.#waiting.length === 0) {
-      this.unref();
-    }
     // A delivery that is still being handled takes no answer any more, so the handle has no further use.
     native.closeStream(this.#handle);
     this.#handle = undefined;
@@ -249,10 +251,9 @@ class Stream {
   }
 
   #deliverWaiting() {
-    const { delivery, text } = this.#waiting.shift();
-    this.#deliver(delivery, text);
-    if (this.#unsubscribed) {
-      this.#waiting = [];
+    if (!this.#unsubscribed) {
+      const { delivery, text } = this.#waiting.shift();
+      this.#deliver(delivery, text);
     }
     if (this.#waiting.length > 0 && !this.#running) {
       handOver(() => this.#deliverWaiting());
@@ -262,7 +263,12 @@ class Stream {
   }
 
   #finishIfOver() {
-    if (this.#end !== undefined && !this.#running && this.#waiting.length === 0) {
+    if (this.#end === undefined || this.#waiting.length > 0) {
+      return;
+    }
+    this.unref(); // from here on only a handler could still be running
+    if (!this.#isHandling && !this.#isOver) {
+      this.#isOver = true;
       this.#finish();
     }
   }
@@ -344,14 +350,13 @@ class Stream {
 
   // The stream has ended and none of its handlers is running.
   #finish() {
-    this.unref();
-    this.store = undefined; // a subscription that is kept must not keep its store
     this.#handler = undefined;
     const error = this.#endError();
     // Who registers is told by the promise of the registration.
     if (error !== undefined && error.code !== 'StoreClosed' && (this.isLive || this.#isReady)) {
       this.#logEnd(error);
     }
+    this.store = undefined; // a subscription that is kept must not keep its store
     this.#ready.reject(error ?? cancelled(this.#signal ?? {}, 'unsubscribed before the replay was done'));
     // Closing the store is a normal end for who watches the stream, though not for who waits for its replay.
     if (error === undefined || error.code === 'StoreClosed') {

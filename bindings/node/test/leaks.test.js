@@ -23,6 +23,14 @@ for (const [kind, newPlace] of Object.entries(places)) {
       await collectUntil(() => native.openHandles() === 0, 'dropped stores stay open');
     });
 
+    test('a dropped store is collected though its onLog leads to it', async (t) => {
+      for (let i = 0; i < 10; i++) {
+        const repository = { log: () => repository.store.statistics() };
+        repository.store = openPlace(newPlace(t, { onLog: repository.log }));
+      }
+      await collectUntil(() => native.openHandles() === 0, 'dropped stores stay open');
+    });
+
     test('a store that is dropped while a stream of it is open stays, and goes when the stream has ended', async (t) => {
       const seen = new Deliveries();
       let subscription;

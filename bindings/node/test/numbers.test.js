@@ -88,7 +88,7 @@ eachStore('numbers', (open) => {
     const store = open(t);
     store.append(facts('before'));
     store.append(raw('{"rate":0.12345678901234567890}'));
-    const says = withCode('InvalidState', ({ message }) => /0\.1234567890123456789.*rawPayloads/.test(message));
+    const says = withCode('InvalidState', ({ message }) => /the payload of fact 2 .*0\.1234567890123456789.*rawPayloads/.test(message));
     assert.throws(() => store.query(), says);
     await assert.rejects(store.queryAsync(), says);
     assert.equal(store.query(ofType('before')).event_records.length, 1);
@@ -106,7 +106,10 @@ eachStore('numbers', (open) => {
     const live = store.streamAll((events) => void handled.push(...events));
     store.append(raw('0.12345678901234567890'));
     store.append(facts('after'));
-    await assert.rejects(live.closed, says);
+    await assert.rejects(
+      live.closed,
+      withCode('InvalidState', ({ message }) => message.includes('fact 3 ')),
+    );
     assert.equal(handled.length, 1);
   });
 

@@ -96,6 +96,22 @@ test('close() closes the connections of a store, and so does its collection', li
   await collectUntil(() => between.connections() === 0, 'connections stay open');
 });
 
+test('close() does not wait on the event loop for a server that does not answer', limit, async (t) => {
+  // G17
+  const between = await relay(t, databaseUrl());
+  const store = new FactstrPostgresStore(between.url, { schema: newName(), closeTimeoutMs: 500, onLog: null });
+  const seen = new Deliveries();
+  const live = store.streamAll(seen.handler);
+  store.append(facts('a'));
+  assert.deepEqual(await seen.types(1), ['a']);
+  await between.silence();
+  const start = performance.now();
+  store.close();
+  await live.closed;
+  // The server is given 30 seconds for an answer.
+  assert.ok(performance.now() - start < 20_000, 'closing took as long as the server may take to answer');
+});
+
 test('a store whose connections were cut goes on, and so do its streams', limit, async (t) => {
   // G16 G19
   const between = await relay(t, databaseUrl());

@@ -26,7 +26,7 @@ function withAddress(url, host, port) {
   return changed.href;
 }
 
-/** A relay in front of the server of `url`: its URL, how many connections it carries, how to cut them, and how to make the server seem away and back. */
+/** A relay in front of the server of `url`: its URL, how many connections it carries, how to cut them, and how to make the server seem away, back, and not to answer. */
 async function relay(t, url) {
   const { hostname, port, searchParams } = new URL(url);
   const given = searchParams.get('host') ?? decodeURIComponent(hostname);
@@ -45,6 +45,7 @@ async function relay(t, url) {
     cut: () => tell('cut'),
     down: () => tell('down'),
     up: () => tell('up'),
+    silence: () => tell('silent'),
   };
 }
 

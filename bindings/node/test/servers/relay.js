@@ -1,4 +1,4 @@
-// Carries bytes between its clients and the target, counts the connections, and is told to cut them, to turn everybody away, and to let them in again.
+// Carries bytes between its clients and the target, counts the connections, and is told to cut them, to turn everybody away, to let them in again, and to carry no answer.
 const net = require('node:net');
 const { parentPort, workerData } = require('node:worker_threads');
 
@@ -25,11 +25,17 @@ const server = net.createServer((client) => {
     socket.on('error', () => {}); // 'close' follows
   }
   client.pipe(upstream).pipe(client);
+  client.silence = () => upstream.unpipe(client).pause();
 });
 
 server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
 
 parentPort.on('message', async (order) => {
+  if (order === 'silent') {
+    clients.forEach((client) => client.silence());
+    parentPort.postMessage(order);
+    return;
+  }
   up = order !== 'down';
   if (order !== 'up') {
     await Promise.all(

@@ -103,7 +103,7 @@ func later(wait *C.struct_fs_wait, do func() C.factstr_status) C.factstr_status 
 	return C.FS_LATER
 }
 
-// alone tells that the runtime has a single processor. To ask it each time would take a lock.
+// alone reports whether the runtime has a single processor. To ask it each time would take a lock.
 var alone atomic.Bool
 
 func init() { alone.Store(runtime.GOMAXPROCS(0) == 1) }

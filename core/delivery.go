@@ -87,7 +87,7 @@ func (st *EventStream) lost() <-chan struct{} {
 	return st.durable.lost
 }
 
-// passing tells that a read, or the storing of a cursor, may succeed later.
+// passing reports whether a read, or the storing of a cursor, may succeed later.
 func passing(err error) bool {
 	switch CodeOf(err) {
 	case CodeBusy, CodeBackendFailure, CodeTimeout, CodeCommitUnknown, CodeReadOnly:

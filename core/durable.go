@@ -56,7 +56,7 @@ func spellList[L ~[]E, E any](text []byte, list L, spell func([]byte, E) []byte)
 	return append(text, ']')
 }
 
-// Same tells whether a stored query is this one: by text first, else by structure, since the Rust stores have spelled the same number
+// Same reports whether a stored query is this one: by text first, else by structure, since the Rust stores have spelled the same number
 // in different ways. exact is the exact spelling stored beside it, "" if another program stored the cursor.
 func (q DurableQuery) Same(text, exact string) bool {
 	// The exact spelling counts as long as nobody else has changed the text since.

@@ -230,7 +230,7 @@ func (s *Store) runRequests(requests []*appendRequest) {
 	}
 }
 
-// mayBeOneRequests tells that a group's failure may be due to one of its requests. A lock that could not be had, a lost connection or a server that may not be written
+// mayBeOneRequests reports whether a group's failure may be due to one of its requests. A lock that could not be had, a lost connection or a server that may not be written
 // is everybody's.
 func mayBeOneRequests(err *Error) bool {
 	switch err.Code {

@@ -101,7 +101,7 @@ func (c *planner) add(filter EventFilter) {
 	}
 }
 
-// alternative answers the one of a list of types, which it makes if needed.
+// alternative returns the one of a list of types, which it makes if needed.
 func (c *planner) alternative(types []string) *alternative {
 	at := len(c.plan.alternatives)
 	if c.byTypes != nil {
@@ -166,10 +166,10 @@ func (c *planner) finish() (err error) {
 	return nil
 }
 
-// Everything tells that every fact matches.
+// Everything reports whether every fact matches.
 func (p *Plan) Everything() bool { return p.everything }
 
-// Nothing tells that no fact can match.
+// Nothing reports whether no fact can match.
 func (p *Plan) Nothing() bool { return !p.everything && len(p.alternatives) == 0 }
 
 // Types returns the event types that a matching fact can have, without duplicates; constrained is false if it can have any.
@@ -183,13 +183,7 @@ func (p *Plan) Types() (types []string, constrained bool) {
 // Candidates returns the alternatives of a plan that admits neither everything nor nothing. They must not be changed.
 func (p *Plan) Candidates() []Candidate { return p.candidates }
 
-// Matches is the one decision whether a fact matches a query.
-func (p *Plan) Matches(record *EventRecord) bool {
-	work := match.WorkUntil(nil, match.Unlimited)
-	return p.matches(record, &work)
-}
-
-// matches is Matches for as long as the work may go on. That a fact does not match means nothing once the work has ended.
+// matches is the one decision whether a fact matches a query, for as long as the work may go on. That a fact does not match means nothing once the work has ended.
 func (p *Plan) matches(record *EventRecord, work *match.Work) bool {
 	switch {
 	case p.everything:

@@ -385,7 +385,7 @@ func (st *EventStream) Progress() StreamProgress {
 
 type handlerKey struct{}
 
-// insideHandlerOf tells that ctx is that of a handler of one of the store's streams.
+// insideHandlerOf reports whether ctx is that of a handler of one of the store's streams.
 func insideHandlerOf(ctx context.Context, s *Store) bool {
 	stream, ok := ctx.Value(handlerKey{}).(*EventStream)
 	return ok && stream.store == s

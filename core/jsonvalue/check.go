@@ -203,7 +203,7 @@ func scanString(text []byte, i int, strict bool) (int, string) {
 	}
 }
 
-// scanEscape answers the length of the escape at i, a surrogate pair taken as one.
+// scanEscape returns the length of the escape at i, a surrogate pair taken as one.
 func scanEscape(text []byte, i int, strict bool) (int, string) {
 	if i+1 >= len(text) {
 		return 0, "unterminated string"

@@ -55,7 +55,7 @@ func equalObjects(a, b []byte, depth int) bool {
 	return true
 }
 
-// sortedFields answers the members by key, each key once with its last value.
+// sortedFields returns the members by key, each key once with its last value.
 func sortedFields(object []byte) []field {
 	var fields []field
 	_ = Fields(object, func(key string, value []byte) error {

@@ -121,7 +121,7 @@ func splitNumber(text []byte) mantissa {
 	return m
 }
 
-// smallExponent answers the exponent as written, unless it has more than 18 digits.
+// smallExponent returns the exponent as written, unless it has more than 18 digits.
 func (m *mantissa) smallExponent() (int64, bool) {
 	if len(m.exponent) > 18 {
 		return 0, false
@@ -136,7 +136,7 @@ func (m *mantissa) smallExponent() (int64, bool) {
 	return value, true
 }
 
-// digit answers the i-th digit of whole and fraction taken together, 0 behind their end.
+// digit returns the i-th digit of whole and fraction taken together, 0 behind their end.
 func (m *mantissa) digit(i int) byte {
 	if i < len(m.whole) {
 		return m.whole[i]

@@ -35,7 +35,7 @@ func quoteStops(w uint64) uint64 {
 	return (quote | backslash) &^ w & highBits
 }
 
-// SkipSpace answers the first index from i on that holds no JSON white space.
+// SkipSpace returns the first index from i on that holds no JSON white space.
 func SkipSpace(text []byte, i int) int {
 	for i < len(text) && (text[i] == ' ' || text[i] == '\n' || text[i] == '\r' || text[i] == '\t') {
 		i++

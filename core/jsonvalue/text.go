@@ -148,7 +148,7 @@ func decodeEscape(inner []byte, i int) (rune, int) {
 	return unit, 6
 }
 
-// escapedUnit answers the UTF-16 unit that \uXXXX at i spells, or -1.
+// escapedUnit returns the UTF-16 unit that \uXXXX at i spells, or -1.
 func escapedUnit(text []byte, i int) rune {
 	if i+6 > len(text) || text[i] != '\\' || text[i+1] != 'u' {
 		return -1

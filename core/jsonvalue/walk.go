@@ -32,7 +32,7 @@ func (k KindOf) String() string {
 	return "invalid"
 }
 
-// Kind answers the kind of the value in text, which it tells from the first byte that is not white space.
+// Kind returns the kind of the value in text, which it tells from the first byte that is not white space.
 func Kind(text []byte) KindOf { return kindAt(text, SkipSpace(text, 0)) }
 
 func kindAt(text []byte, i int) KindOf {

@@ -75,7 +75,7 @@ type functionFound struct {
 	callable bool // by this role
 }
 
-// ours tells that calling it does what it should, and nothing else.
+// ours reports whether calling it does what it should, and nothing else.
 func (f functionFound) ours() bool { return f.exists && f.same && f.trusted }
 
 var functionInspection = spelled(`SELECT

@@ -205,7 +205,7 @@ type cursorNow struct {
 	found              bool
 }
 
-// is tells that the cursor is still that of a registration.
+// is reports whether the cursor is still that of a registration.
 func (c cursorNow) is(write factstr.CursorWrite) bool {
 	return c.found && c.generation == int64(write.Generation)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// answered tells that the server answered an error and goes on with the connection: what was asked for was certainly not done.
+// answered reports whether the server answered an error and goes on with the connection: what was asked for was certainly not done.
 func answered(err error) bool {
 	var failure *pgconn.PgError
 	// The other field is in the server's language.
@@ -21,7 +21,7 @@ func answered(err error) bool {
 
 var errPooler = factstr.NewError(factstr.CodeInvalidArgument, "postgres: the URL leads to a connection pooler, which durable names and notifications cannot go through; give the server's own URL as direct_url")
 
-// shutDown tells that the server ended the connection in order. What it had done before, it had answered.
+// shutDown reports whether the server ended the connection in order. What it had done before, it had answered.
 func shutDown(err error) bool {
 	switch state(err) {
 	case "57P01", "57P05", "25P03", "25P04":
@@ -180,7 +180,7 @@ func connectionFailure(doing string, err error) error {
 	return factstr.BackendFailure(factstr.ReasonConnection, "postgres: %s: no connection to the server: %s%s", doing, text, advice)
 }
 
-// lost tells that a connection is of no use any more.
+// lost reports whether a connection is of no use any more.
 func lost(err error) bool { return err != nil && !answered(err) && !isOurs(err) }
 
 func isOurs(err error) bool {

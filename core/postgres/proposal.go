@@ -138,7 +138,7 @@ func (f *facts) row(row [][]byte) {
 	}
 }
 
-// complete tells that the records are all facts between the proposal's head and the real one.
+// complete reports whether the records are all facts between the proposal's head and the real one.
 func (f *facts) complete() bool {
 	n := len(f.records)
 	return n > 0 && f.records[n-1].SequenceNumber == f.head

@@ -66,12 +66,12 @@ type found struct {
 // oddity is what makes a table of the store one that is not to be trusted with facts, or not in full view.
 type oddity struct{ table, kind, detail string }
 
-// usable tells that there is a log, though something beside it may be missing.
+// usable reports whether there is a log, though something beside it may be missing.
 func (f *found) usable() bool {
 	return len(f.columns["events"]) > 0 && len(f.columns["append_batches"]) > 0
 }
 
-// complete tells that the store of the Rust format is there.
+// complete reports whether the store of the Rust format is there.
 func (f *found) complete() bool {
 	for _, table := range tables {
 		if len(f.columns[table.name]) == 0 && table.name != generationsTable {

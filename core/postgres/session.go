@@ -100,7 +100,7 @@ func (s *session) drop() {
 	_ = s.conn.Close(ended)
 }
 
-// over tells that the server has closed a connection on which nothing is awaited, or is about to.
+// over reports whether the server has closed a connection on which nothing is awaited, or is about to.
 func (s *session) over() bool {
 	conn := s.conn.Conn()
 	if secure, ok := conn.(*tls.Conn); ok {

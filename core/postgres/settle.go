@@ -81,7 +81,7 @@ func (b *backend) look(ctx context.Context, a *attempt) (settled bool, err error
 	return true, nil
 }
 
-// gone tells that the transaction of a lost commit cannot go on. s is a new session on what is the primary now.
+// gone reports whether the transaction of a lost commit cannot go on. s is a new session on what is the primary now.
 func (a *attempt) gone(ctx context.Context, s *session) (gone bool, err error) {
 	if a.started != s.server.started {
 		return true, nil // the server was started since, or another one was promoted

@@ -224,7 +224,7 @@ func (b *backend) WriteCursors(ctx context.Context, writes []factstr.CursorWrite
 	return err
 }
 
-// holds tells whether the log holds a fact that was its head. Every log holds that of an empty one.
+// holds reports whether the log holds a fact that was its head. Every log holds that of an empty one.
 func holds(c *conn, head factstr.Head) (there bool, err error) {
 	if head == (factstr.Head{}) {
 		return true, nil

@@ -44,11 +44,6 @@ func stateFrom(stat *unix.Stat_t) fileState {
 	return fileState{fileID{uint64(stat.Dev), stat.Ino}, stat.Size, unix.TimespecToNsec(stat.Mtim), uint64(stat.Nlink)}
 }
 
-// openQuietly opens a file for reading that may be anything.
-func openQuietly(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-}
-
 // makeNote makes an empty file in memory whose name can be read by whoever looks at the process's descriptors. nil if that is not possible.
 func makeNote(text string) *os.File {
 	const nameMax = 249
@@ -79,16 +74,6 @@ func setMark(descriptor int, name, text string) error {
 }
 
 func removeMark(descriptor int, name string) error { return unix.Fremovexattr(descriptor, name) }
-
-// shareByte takes a shared lock on a byte, which ends when this very file is closed.
-func shareByte(file *os.File, offset int64) error { return setByte(file, offset, unix.F_RDLCK) }
-
-func freeByte(file *os.File, offset int64) error { return setByte(file, offset, unix.F_UNLCK) }
-
-func setByte(file *os.File, offset int64, kind int16) error {
-	lock := unix.Flock_t{Type: kind, Whence: 0, Start: offset, Len: 1}
-	return unix.FcntlFlock(file.Fd(), unix.F_OFD_SETLK, &lock)
-}
 
 // isMountPoint reports whether another file was mounted over the path. Older kernels do not tell.
 func isMountPoint(path string) bool {

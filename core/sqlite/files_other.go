@@ -22,8 +22,6 @@ func stateOf(string) (fileState, error) { return fileState{}, errors.ErrUnsuppor
 
 func stateOfDescriptor(int) (fileState, error) { return fileState{}, errors.ErrUnsupported }
 
-func openQuietly(string) (*os.File, error) { return nil, errors.ErrUnsupported }
-
 func makeNote(string) *os.File { return nil }
 
 func mark(int, string) string { return "" }
@@ -31,10 +29,6 @@ func mark(int, string) string { return "" }
 func setMark(int, string, string) error { return errors.ErrUnsupported }
 
 func removeMark(int, string) error { return errors.ErrUnsupported }
-
-func shareByte(*os.File, int64) error { return errors.ErrUnsupported }
-
-func freeByte(*os.File, int64) error { return errors.ErrUnsupported }
 
 func isMountPoint(string) bool { return false }
 

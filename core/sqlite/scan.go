@@ -143,7 +143,7 @@ func rowOf(values []driver.Value) (r row) {
 	return r
 }
 
-// storedAsUTF16 tells whether text that was read is what is stored, in either order of bytes.
+// storedAsUTF16 reports whether text that was read is what is stored, in either order of bytes.
 func storedAsUTF16(text string, value, stored driver.Value) bool {
 	bytes, _ := stored.([]byte)
 	if _, isText := value.(string); !isText {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -22,7 +23,7 @@ type sides struct {
 	database fileID
 	log      fileID
 	index    fileID
-	file     *os.File // of the index
+	file     *oslock.File // of the index
 	// When the database file was last changed, and how far checkpoints had come when it was last seen so.
 	changed      int64
 	progress     progress
@@ -55,7 +56,7 @@ func (x *logIndex) bytes() int64 {
 }
 
 // readIndex returns cut if the file is shorter than any index, and valid unless somebody writes it or it is being made again.
-func readIndex(file *os.File) (x logIndex, valid, cut bool) {
+func readIndex(file io.ReaderAt) (x logIndex, valid, cut bool) {
 	var b [136]byte
 	n, err := file.ReadAt(b[:], 0)
 	if n < len(b) {
@@ -103,7 +104,7 @@ func (s *sides) identify(path string, database fileID) error {
 	}
 	if s.users++; s.users == 1 {
 		// SQLite's own locks on the index are the process's, and lost when somebody else in the process closes the file. This one is not.
-		_ = shareByte(s.file, indexInUse)
+		_ = s.file.TryShared(indexInUse, 1)
 	}
 	return nil
 }
@@ -113,7 +114,7 @@ func (s *sides) openIndex(path string, index fileID) error {
 	if s.file != nil && s.index == index {
 		return nil
 	}
-	file, err := openQuietly(path + "-shm")
+	file, err := oslock.OpenToRead(path + "-shm")
 	if err != nil {
 		return err
 	}
@@ -166,7 +167,7 @@ func (s *sides) giveBack(file *oslock.File) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.users--; s.users == 0 {
-		_ = freeByte(s.file, indexInUse)
+		_ = s.file.Free(indexInUse)
 	}
 }
 

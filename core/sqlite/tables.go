@@ -144,7 +144,7 @@ func affinity(declared string) string {
 	return "another"
 }
 
-// isKey tells whether the first column is a key: a number by being the table's own row number, which is a whole number whatever is stored, a text by an index.
+// isKey reports whether the first column is a key: a number by being the table's own row number, which is a whole number whatever is stored, a text by an index.
 func isKey(c *conn, table table) (unique bool, err error) {
 	key := table.columns[0]
 	if key.affinity == "INTEGER" {
@@ -157,7 +157,7 @@ func isKey(c *conn, table table) (unique bool, err error) {
 	return value == int64(1), err
 }
 
-// typeIndexIsSound tells whether the index that finds facts by type, if it is there, finds them all, and only those of the very type.
+// typeIndexIsSound reports whether the index that finds facts by type, if it is there, finds them all, and only those of the very type.
 func typeIndexIsSound(c *conn) (bool, error) {
 	kind, _, err := kindOf(c, "idx_events_type")
 	if err != nil || kind == "" {

@@ -124,7 +124,7 @@ func exact(value any) any {
 	return value
 }
 
-// referenceContains tells that a value holds a predicate as a recursive subset.
+// referenceContains reports whether a value holds a predicate as a recursive subset.
 func referenceContains(value, predicate any) bool {
 	switch predicate := predicate.(type) {
 	case map[string]any:

@@ -68,7 +68,7 @@ func (s *Step) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// On tells whether the scenario is for a kind of stores.
+// On reports whether the scenario is for a kind of stores.
 func (s *Scenario) On(kind string) bool {
 	return s.Stores == nil || slices.Contains(s.Stores, kind)
 }

@@ -19,7 +19,7 @@ type completions struct {
 	wake   chan struct{} // closed when something comes; nil if nobody waits
 }
 
-// push tells whether there is a queue to put it into any more.
+// push reports whether there is a queue to put it into any more.
 func (c *completions) push(completion Completion) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

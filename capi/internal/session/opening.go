@@ -66,7 +66,7 @@ func (o *Opening) run() {
 	})
 }
 
-// decide tells whether the opening ends as a cancelled one. From then on it cannot be cancelled.
+// decide reports whether the opening ends as a cancelled one. From then on it cannot be cancelled.
 func (o *Opening) decide() (cancelled bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -22,7 +22,7 @@ type step struct {
 	element bool
 }
 
-// grow answers the branch that the steps lead to, which it makes if needed.
+// grow returns the branch that the steps lead to, which it makes if needed.
 func (x *index) grow(steps []step) *branch {
 	b := &x.root
 	for _, s := range steps {

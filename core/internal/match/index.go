@@ -86,15 +86,14 @@ func (p *pattern) leafValue() uint64 {
 
 // census counts how often leaves and paths occur. Both by hashes: they only choose.
 type census struct {
-	often  map[uint64]int32
-	paths  [512]int32
-	found  []leafAt
-	wanted int
+	often map[uint64]int32
+	paths [512]int32
+	found []leafAt
 }
 
 type leafAt struct{ path, leaf uint64 }
 
-// leaves answers the first leaves of a pattern, valid until the next call.
+// leaves returns the first leaves of a pattern, valid until the next call.
 func (c *census) leaves(p *pattern) []leafAt {
 	c.found = c.found[:0]
 	c.collect(p, 1)
@@ -131,7 +130,7 @@ func (c *census) count(leaves []leafAt) {
 	}
 }
 
-// rarest answers the place of the leaf that occurs least.
+// rarest returns the place of the leaf that occurs least.
 func (c *census) rarest(leaves []leafAt) (place int) {
 	best, bestPath := c.often[leaves[0].leaf], c.paths[leaves[0].path%uint64(len(c.paths))]
 	for i, l := range leaves[1:] {
@@ -143,7 +142,7 @@ func (c *census) rarest(leaves []leafAt) (place int) {
 	return place
 }
 
-// leafAt answers the leaf of a pattern that stands at the given place in the order of collect, and the steps to it.
+// leafAt returns the leaf of a pattern that stands at the given place in the order of collect, and the steps to it.
 func (p *pattern) leafAt(steps []step, place *int) ([]step, *pattern) {
 	if p.inner == nil {
 		if *place--; *place >= 0 {

@@ -40,7 +40,7 @@ func (k *keySet) add(key string) {
 	}
 }
 
-// find answers the index of a payload's key, or -1.
+// find returns the index of a payload's key, or -1.
 func (k *keySet) find(key []byte, escaped bool) int {
 	if !escaped && k.lengths&(1<<(len(key)&63)) == 0 {
 		return -1

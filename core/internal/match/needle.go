@@ -62,7 +62,7 @@ func (n *needle) absentFrom(text []byte) bool {
 	return false
 }
 
-// longestString answers the longest key or string that a payload must hold to match: the most telling one.
+// longestString returns the longest key or string that a payload must hold to match: the most telling one.
 func (p *pattern) longestString() (longest string, found bool) {
 	consider := func(s string) {
 		if !found || len(s) > len(longest) {

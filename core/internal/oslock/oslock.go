@@ -34,7 +34,7 @@ func Open(path string) (*File, error) {
 	readOnly := errors.Is(err, fs.ErrPermission)
 	if readOnly {
 		var readable error
-		if file, readable = apart(func() (*os.File, error) { return os.OpenFile(path, os.O_RDONLY|noFollow, 0) }); readable != nil {
+		if file, readable = openToRead(path); readable != nil {
 			return nil, err
 		}
 	} else if err != nil {
@@ -50,14 +50,24 @@ func Open(path string) (*File, error) {
 	return &File{file: file, readOnly: readOnly, uses: 1}, nil
 }
 
+// OpenToRead opens a file that exists, for shared locks alone. It follows no symbolic link.
+func OpenToRead(path string) (*File, error) {
+	file, err := openToRead(path)
+	if err != nil {
+		return nil, err
+	}
+	return &File{file: file, readOnly: true, uses: 1}, nil
+}
+
+func openToRead(path string) (*os.File, error) {
+	return apart(func() (*os.File, error) { return os.OpenFile(path, os.O_RDONLY|noFollow, 0) })
+}
+
 // ReadOnly reports whether the file could be opened for reading only.
 func (f *File) ReadOnly() bool { return f.readOnly }
 
 // Descriptor is the file's descriptor.
 func (f *File) Descriptor() int { return int(f.file.Fd()) }
-
-// Stat describes the open file, whatever is at its path by now.
-func (f *File) Stat() (os.FileInfo, error) { return f.file.Stat() }
 
 // Close frees all locks, when attempts in flight are over.
 func (f *File) Close() error { return f.leave() }

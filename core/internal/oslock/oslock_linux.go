@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Supported tells whether this system has locks that belong to an open file.
+// Supported reports whether this system has locks that belong to an open file.
 const Supported = true
 
 const (

@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// Supported tells whether this system has locks that belong to an open file.
+// Supported reports whether this system has locks that belong to an open file.
 const Supported = false
 
 const (

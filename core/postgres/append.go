@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // A later version of the function gets another name, so that processes of both versions can use one log.
@@ -70,6 +72,7 @@ func appendBody(schema string) string {
 // functionFound is what a schema holds under the append function's name and arguments.
 type functionFound struct {
 	exists   bool
+	number   int64
 	same     bool // as this version makes it for this schema
 	trusted  bool // of an owner who could act with the rights of those who append anyway, by a trigger on the table
 	callable bool // by this role
@@ -83,7 +86,8 @@ var functionInspection = spelled(`SELECT
 			AND p.proconfig {=} ARRAY['enable_seqscan=off', 'plan_cache_mode=force_generic_plan']
 			AND p.proargnames {=} $4 AND pg_catalog.array_length(p.proallargtypes, 1) {=} pg_catalog.cardinality($4) AND p.pronargdefaults {=} 0,
 		pg_catalog.pg_get_userbyid(p.proowner) {=} current_user OR pg_catalog.pg_has_role(p.proowner, n.nspowner, 'USAGE') OR coalesce(pg_catalog.pg_has_role(p.proowner, c.relowner, 'USAGE'), false),
-		pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
+		pg_catalog.has_function_privilege(p.oid, 'EXECUTE'),
+		p.oid::BIGINT
 	FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_proc p ON p.pronamespace {=} n.oid JOIN pg_catalog.pg_language l ON l.oid {=} p.prolang
 		LEFT JOIN pg_catalog.pg_class c ON c.relnamespace {=} n.oid AND c.relname {=} 'events'
 	WHERE n.nspname {=} $1 AND p.proname {=} $2 AND p.proargtypes {=} '` + appendTypes + `'::pg_catalog.oidvector`)
@@ -98,10 +102,30 @@ var appendNames = []string{
 // anybody who may create in the schema can make one.
 func inspectFunction(ctx context.Context, s *session, schema string) (f functionFound, err error) {
 	err = s.rows(ctx, functionInspection, func(row [][]byte) bool {
-		f = functionFound{exists: true, same: boolOf(row[0]), trusted: boolOf(row[1]), callable: boolOf(row[2])}
+		f = functionFound{exists: true, same: boolOf(row[0]), trusted: boolOf(row[1]), callable: boolOf(row[2]), number: int64Of(row[3])}
 		return false
 	}, schema, appendFunction, appendBody(schema), appendNames)
 	return f, err
+}
+
+// errNoFunction is what the server says of a call when nothing has the name, said also when the function that was looked at is gone.
+var errNoFunction = &pgconn.PgError{SeverityUnlocalized: "ERROR", Code: undefinedFunction, Message: "the append function was removed"}
+
+// useFunction takes what was found as what is called from now on, if it may be.
+func (b *backend) useFunction(f functionFound) {
+	b.function, b.functionNumber = f.ours() && f.callable, f.number
+}
+
+// lookAtFunction looks again, and tells that something else is called from now on, or nothing.
+func (b *backend) lookAtFunction(ctx context.Context) (changed bool) {
+	before := b.functionNumber
+	b.useFunction(functionFound{})
+	if s, err := b.begin(ctx); err == nil {
+		if f, err := inspectFunction(ctx, s, b.schema); err == nil {
+			b.useFunction(f)
+		}
+	}
+	return !b.function || b.functionNumber != before
 }
 
 // createFunction makes or replaces the function in the current transaction, which goes on without it where the role may not, or the database has no PL/pgSQL.

@@ -142,6 +142,55 @@ func TestAFunctionOfOursThatIsNotOursIsNotCalled(t *testing.T) { // G5
 	}
 }
 
+// Nor is one that takes its place, or would do for the call, while the store is open.
+func TestAFunctionThatIsRemovedWhileOpenLeavesItsPlaceToNobodyElse(t *testing.T) { // G5
+	t.Parallel()
+	const body = "RETURNS TABLE (r_number BIGINT, r_last BIGINT, r_at TIMESTAMPTZ, r_type TEXT, r_payload JSONB) LANGUAGE plpgsql AS 'BEGIN RETURN QUERY SELECT 99::BIGINT, 1::BIGINT, now(), NULL::TEXT, NULL::JSONB; END'"
+	const drop = "DROP FUNCTION app." + appendFunction + "(" + appendArguments + ");"
+	for name, change := range map[string]string{
+		"one of like arguments": "SET ROLE {role}; CREATE FUNCTION app." + appendFunction + "(" + strings.ReplaceAll(appendArguments, "pg_catalog.text,", "VARCHAR,") + ") " + body + "; RESET ROLE;" + drop,
+		"one of the same":       drop + "SET ROLE {role}; CREATE FUNCTION app." + appendFunction + "(" + appendArguments + ") " + body + "; RESET ROLE",
+		"one under its name":    "SET ROLE {role}; CREATE FUNCTION app.mine(" + appendArguments + ") " + body + "; RESET ROLE; ALTER FUNCTION app." + appendFunction + " RENAME TO old; ALTER FUNCTION app.mine RENAME TO " + appendFunction,
+	} {
+		t.Run(name, func(t *testing.T) {
+			url := pgtest.Database(t)
+			raw := openRaw(t, url)
+			store, b := openBackendStore(t, url, Options{Schema: "app"})
+			facttest.Append(t, store, facttest.Batch(1, "a")...)
+			creator, _ := newRole(t, url)
+			raw.exec(strings.ReplaceAll("GRANT CREATE, USAGE ON SCHEMA app TO {role};"+change, "{role}", creator))
+			facttest.Append(t, store, facttest.Batch(1, "b")...)
+			if got := raw.typesIn("app"); got != "a b" || b.function {
+				t.Errorf("the log holds %q, and the function is used: %v", got, b.function)
+			}
+		})
+	}
+}
+
+// What its owner makes anew, as a restore does, or may not be called any more, is no failure.
+func TestAFunctionThatChangesWhileOpenIsLookedAtAgain(t *testing.T) { // G5
+	t.Parallel()
+	url := pgtest.Database(t)
+	raw := openRaw(t, url)
+	owner := openStoreWith(t, url, Options{Schema: "app"})
+	facttest.Append(t, owner, facttest.Batch(1, "a")...)
+	role, as := newRole(t, url)
+	raw.exec(strings.ReplaceAll(applicationRights, "{role}", role))
+	store, b := openBackendStore(t, as, Options{Schema: "app"})
+	facttest.Append(t, store, facttest.Batch(1, "b")...)
+	raw.exec("DROP FUNCTION app." + appendFunction)
+	raw.exec(appendText("app"))
+	facttest.Append(t, store, facttest.Batch(1, "c")...)
+	if !b.function {
+		t.Error("the function that was made anew is not used")
+	}
+	raw.exec("REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA app FROM PUBLIC")
+	facttest.Append(t, store, facttest.Batch(1, "d")...)
+	if got := raw.typesIn("app"); got != "a b c d" || b.function {
+		t.Errorf("the log holds %q, and the function is used: %v", got, b.function)
+	}
+}
+
 // Two that fit equally well.
 func TestAnAmbiguousAppendFunctionIsNotNeeded(t *testing.T) { // G5
 	url := pgtest.Database(t)

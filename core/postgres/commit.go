@@ -128,9 +128,13 @@ func (c *commit) refused(ctx context.Context, err error) error {
 		}
 	case readOnlyTransaction:
 		b.dropWriter() // the next append may find the primary elsewhere
-	case undefinedFunction, ambiguousFunction, foreignFunction: // it was dropped, or the schema was renamed or replaced by a copy
+	case undefinedFunction, ambiguousFunction, foreignFunction, changedResult: // it was dropped, or the schema was renamed or replaced by a copy
 		if b.function {
-			b.function = false
+			b.function = b.lookAtFunction(ctx) && b.function
+			return nil
+		}
+	case deniedPrivilege: // the right to call it was taken away, if it is no other
+		if b.function && b.lookAtFunction(ctx) {
 			return nil
 		}
 	}

@@ -107,11 +107,12 @@ type backend struct {
 	reader // by the pool
 
 	// writing guards the connection that appends.
-	writing    sync.Mutex
-	writer     *session
-	server     micros // where it leads, or led: when that one was started
-	function   bool   // the append function may be used
-	writerAway factstr.Trouble
+	writing        sync.Mutex
+	writer         *session
+	server         micros // where it leads, or led: when that one was started
+	function       bool   // the append function may be used
+	functionNumber int64  // the one, as the server counts them
+	writerAway     factstr.Trouble
 
 	names    names
 	notifier notifier
@@ -141,6 +142,7 @@ func openBackend(ctx context.Context, config, direct *pgxpool.Config, options Op
 	b.writes = copied(&config.ConnConfig.Config)
 	if !b.pooled {
 		settings(b.writes)
+		forAppends(b.writes)
 		settings(&config.ConnConfig.Config)
 		forReading(&config.ConnConfig.Config)
 	}
@@ -148,7 +150,7 @@ func openBackend(ctx context.Context, config, direct *pgxpool.Config, options Op
 		return nil, failure("opening", err)
 	}
 	// Only the server itself is asked for what is there and to create what is not: that takes a session with settings.
-	s, err := connect(ctx, b.direct, false)
+	s, err := connect(ctx, b.toServer(), false)
 	if err != nil {
 		return nil, failure("opening", err)
 	}
@@ -170,12 +172,20 @@ func openBackend(ctx context.Context, config, direct *pgxpool.Config, options Op
 		return nil, err
 	}
 	b.texts = textsOf(b.schema)
-	b.function = f.function.ours() && f.function.callable
+	b.useFunction(f.function)
 	b.reader = reader{b.pool, b.texts, options.ResponseTimeout}
 	b.names.init(b)
 	b.notifier.init(b)
 	b.indexer.init(b, f)
 	return b, nil
+}
+
+// toServer is of sessions that lead to the server itself and append afterwards where there is no pooler.
+func (b *backend) toServer() *pgconn.Config {
+	if b.pooled {
+		return b.direct
+	}
+	return b.writes
 }
 
 func checkSchemaName(schema string) error {

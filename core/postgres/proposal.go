@@ -24,7 +24,7 @@ func (b *backend) propose(ctx context.Context, group *factstr.Group, p factstr.P
 	payload := payloadOf(p)
 	values := []any{
 		b.schema, lockKey("append", b.schema, ""), lockTimeout(deadline), int64(p.Head.SequenceNumber), headTime(p.Head), movable,
-		types, predicates, payload.times, payload.types, payload.texts, payload.firsts, payload.lasts,
+		types, predicates, payload.times, payload.types, payload.texts, payload.firsts, payload.lasts, b.functionNumber,
 	}
 	ctx, cancel := context.WithTimeout(ctx, b.options.LockTimeout+b.options.ResponseTimeout)
 	defer cancel()
@@ -104,6 +104,9 @@ func (a *attempt) read(pipeline *pgconn.Pipeline, begun bool, learnt *facts) err
 	}
 	if _, err := nextResult(pipeline, all(learnt.row)); err != nil {
 		return err
+	}
+	if !learnt.answered {
+		return errNoFunction
 	}
 	a.carriedOut = true
 	_, err := pipeline.GetResults() // the end of the transaction

@@ -55,6 +55,9 @@ func settings(c *pgconn.Config) {
 // inFullView makes a query fail that would leave out rows by row level security. Appends see to that by themselves, since the setting would be one for the triggers of others too.
 func inFullView(c *pgconn.Config) { c.RuntimeParams["row_security"] = "off" }
 
+// forAppends makes of settings those of sessions that append: the call of the append function is planned once. What they read under the lock is not.
+func forAppends(c *pgconn.Config) { c.RuntimeParams["plan_cache_mode"] = "force_generic_plan" }
+
 // forReading makes of settings those of sessions that only read.
 func forReading(c *pgconn.Config) {
 	inFullView(c)
@@ -71,7 +74,7 @@ func connect(ctx context.Context, config *pgconn.Config, pooled bool) (*session,
 	defer cancel()
 	s := &session{conn: conn, pooled: true} // nothing is prepared for once
 	who := `SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.pg_backend_pid()::BIGINT, pg_catalog.pg_postmaster_start_time(),
-		(SELECT backend_start FROM pg_catalog.pg_stat_activity WHERE pid {=} pg_catalog.pg_backend_pid()), pg_catalog.current_setting('plan_cache_mode') {=} 'force_custom_plan'`
+		(SELECT backend_start FROM pg_catalog.pg_stat_activity WHERE pid {=} pg_catalog.pg_backend_pid()), pg_catalog.current_setting('plan_cache_mode') {=} ` + literal(config.RuntimeParams["plan_cache_mode"])
 	if !pooled {
 		// Generations and cursors, too, survive a crash of the server.
 		who += ", CASE WHEN pg_catalog.current_setting('synchronous_commit') {=} 'off' THEN pg_catalog.set_config('synchronous_commit', 'local', false) END"

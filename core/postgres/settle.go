@@ -43,7 +43,7 @@ var waitForStandbys = spelled("SELECT pg_catalog.pg_logical_emit_message(true, '
 
 // look is one try of settle.
 func (b *backend) look(ctx context.Context, a *attempt) (settled bool, err error) {
-	s, err := connect(ctx, b.direct, false)
+	s, err := connect(ctx, b.toServer(), false)
 	if err != nil {
 		return false, err
 	}

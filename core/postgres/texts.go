@@ -30,7 +30,7 @@ type texts struct {
 }
 
 func textsOf(schema string) *texts {
-	in := spellingIn(schema, "{events name}", relationName(schema, "events"), "{batches name}", relationName(schema, "append_batches"))
+	in := spellingIn(schema, "{schema name}", literal(quoted(schema)), "{events name}", relationName(schema, "events"), "{batches name}", relationName(schema, "append_batches"))
 	parameters := strings.NewReplacer("{head}", "$1", "{times}", "$2", "{types}", "$3", "{payloads}", "$4", "{firsts}", "$5", "{lasts}", "$6")
 	return &texts{
 		schema: quoted(schema),
@@ -41,7 +41,8 @@ func textsOf(schema string) *texts {
 			WHERE first_sequence_number {>=} coalesce((SELECT first_sequence_number FROM {schema}.append_batches
 				WHERE first_sequence_number {<=} $1 AND last_sequence_number {>=} first_sequence_number ORDER BY first_sequence_number DESC LIMIT 1), 0)
 			AND first_sequence_number {<=} $2 ORDER BY first_sequence_number`),
-		append: in.Replace("SELECT * FROM {schema}." + appendFunction + "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"),
+		// Only the function that was looked at: were it gone, the call would go to another one of its name that takes such values, whoever made that. No row then.
+		append: in.Replace("SELECT a.* FROM (SELECT $1 AS schema FROM pg_catalog.pg_proc p WHERE p.oid {=} $14::pg_catalog.oid AND p.proname {=} '" + appendFunction + "' AND p.pronamespace {=} {schema name}::pg_catalog.regnamespace OFFSET 0) f CROSS JOIN LATERAL {schema}." + appendFunction + "(f.schema, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) a"),
 		insert: in.Replace(`INSERT INTO {schema}.events (sequence_number, occurred_at, event_type, payload)
 			SELECT $1 {+} n.position, n.at, n.type, n.payload::pg_catalog.jsonb
 			FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4)) WITH ORDINALITY n (at, type, payload, position)`),

@@ -23,7 +23,7 @@ func (b *backend) commitUnderLock(ctx context.Context, group *factstr.Group, a *
 	defer cancel()
 	defer func() { err = late(ctx, err, b.options.ResponseTimeout) }()
 	err = s.script(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = "+strconv.Itoa(idleTransactionMS)+
-		"; SET LOCAL enable_seqscan = off; SET LOCAL lock_timeout = '"+lockTimeout(deadline)+
+		"; SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL lock_timeout = '"+lockTimeout(deadline)+
 		"'; "+localCommit+"; "+takeLock(lockKey("append", b.schema, ""))+"; LOCK TABLE "+b.texts.schema+".events, "+b.texts.schema+".append_batches IN ROW EXCLUSIVE MODE")
 	if err == nil {
 		err = b.decideUnderLock(ctx, s, group, a)

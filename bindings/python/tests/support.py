@@ -218,7 +218,7 @@ class ProgramCase(PlaceCase):
     def prints(self, expected: str, code: str, *arguments: object) -> None:
         """The program prints exactly these lines, nothing to standard error, and exits 0."""
         done = run_program(code, *arguments)
-        self.assertEqual((done.stdout.strip(), done.stderr, done.returncode), (expected, "", 0))
+        self.assertEqual((done.stdout.strip(), done.stderr, done.returncode), (expected, "", 0), done.stderr)
 
 
 def locked(kind: str, place: str) -> AbstractContextManager[Callable[[], None]]:

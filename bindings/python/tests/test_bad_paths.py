@@ -95,14 +95,18 @@ class LockedDatabases(StoreCase):
 
 class PathsOfOthers(ProgramCase):
     def test_a_read_only_directory_is_a_failure_of_permission(self) -> None:
-        # Root may write everywhere, so the program becomes nobody once it has loaded all that it needs.
+        # Root may write everywhere, so the program becomes nobody, and before it loads the library, whose threads might stay root:
+        # setuid() tells threads by a signal that is lost where the user has as many pending as he may, be it in other programs.
         self.folder.chmod(0o755)
         (self.folder / "read-only").mkdir(0o555)
+        library = Path(shutil.copy(_capi.LIBRARY, self.folder / "libfactstr.so"))
+        library.chmod(0o755)
         self.prints(
             "BackendFailure permission",
             """
-import factstr, os, sys
-factstr.MemoryStore().close()
+import factstr, os, pathlib, sys
+from factstr import _capi
+_capi.LIBRARY = pathlib.Path(sys.argv[2])
 if os.getuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
@@ -112,6 +116,7 @@ except factstr.BackendFailure as error:
     print(error.code, error.reason)
 """,
             self.folder / "read-only" / "facts.db",
+            library,
         )
 
     def test_a_second_copy_of_the_library_on_the_same_file_is_refused(self) -> None:
@@ -127,7 +132,7 @@ database, copy = map(Path, sys.argv[1:])
 with factstr.SqliteStore(database) as store:
     other = _capi._load(copy)
     try:
-        _store._open(other, other.factstr_sqlite_open, (bytes(database),), {})
+        _store._open(other, other.factstr_sqlite_open, (bytes(database),), {}, print)
     except factstr.InvalidState as error:
         print(error.code)
     store.append([factstr.NewEvent("a", 1)])

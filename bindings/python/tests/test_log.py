@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import queue
 import threading
@@ -94,6 +95,30 @@ class Log(StoreCase):
         self.assertTrue(done.wait(WAIT_S))
         self.assertTrue(store.closed)
         self.assertTrue(records.next("lease_taken"))
+
+    def test_what_a_logging_handler_raises_ends_no_stream(self) -> None:  # G16 G20
+        records = Records(self)
+
+        class Raising(logging.Handler):
+            def emit(self, record: logging.LogRecord) -> None:
+                raise SystemExit(f"not {record.event}")  # type: ignore[attr-defined]
+
+        logger, raising, got = logging.getLogger("factstr"), Raising(), Deliveries(failing=(1,))
+        logger.addHandler(raising)
+        self.addCleanup(logger.removeHandler, raising)
+        with contextlib.redirect_stderr(io.StringIO()) as printed:
+            live = self.store.stream_all(got)
+            self.store.append([fact("a")])
+            self.store.append([fact("b")])
+            self.assertEqual((got.numbers(), got.numbers()), ([1], [2]))
+            with self.assertRaisesRegex(factstr.HandlerFailed, "delivery 1 fails"):
+                self.store.stream_all_durable("model", Deliveries(failing=(1,)))
+            records.next("lease_taken")
+        self.assertIn("SystemExit: not handler_failed", printed.getvalue())
+        self.assertFalse(live.closed)
+        logger.removeHandler(raising)
+        self.store.stream_all_durable("other", Deliveries())
+        self.assertEqual(records.next("lease_taken").durable_name, "other")
 
     def test_closing_under_the_lock_of_a_logging_handler_does_not_wait_for_it(self) -> None:
         records = Records(self)

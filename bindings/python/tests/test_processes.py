@@ -198,6 +198,37 @@ store.close()
             self.place,
         )
 
+    def test_it_ends_a_wait_for_handlers_and_the_store_is_closed_all_the_same(self) -> None:
+        self.prints(
+            "interrupted True\n0\n[1]",
+            INTERRUPT
+            + """
+store = opened(*sys.argv[1:], close_timeout_ms=-1)
+entered, leave = threading.Event(), threading.Event()
+def handle(batch):
+    entered.set()
+    leave.wait()
+store.stream_all_durable("model", handle)
+store.append([factstr.NewEvent("a", 1)])
+entered.wait()
+interrupt_when(lambda: inside("close") and inside("wait"))
+try:
+    store.close()
+except KeyboardInterrupt:
+    print("interrupted", store.closed)
+leave.set()
+until = time.monotonic() + 10
+while open_handles() and time.monotonic() < until:
+    time.sleep(0.01)
+print(open_handles())
+with opened(*sys.argv[1:]) as store:
+    print([record.sequence_number for record in store.query().event_records])
+    store.stream_all_durable("model", lambda batch: None)
+""",
+            self.kind,
+            self.place,
+        )
+
 
 class ControlCWhileOpening(ProgramCase):
     def test_it_ends_a_wait_for_the_lock_of_a_file(self) -> None:
@@ -310,6 +341,18 @@ with warnings.catch_warnings(record=True) as caught:
 print(*(str(warning.message) for warning in caught), _capi.load().factstr_open_handles())
 """,
         )
+
+    def test_it_is_closed_too_where_warnings_are_errors(self) -> None:
+        done = run_program(
+            """
+import factstr
+from factstr import _capi
+factstr.MemoryStore()
+print(_capi.load().factstr_open_handles())
+""",
+        )
+        self.assertEqual((done.stdout, done.returncode), ("0\n", 0), done.stderr)
+        self.assertIn("ResourceWarning: unclosed MemoryStore()", done.stderr)
 
 
 @on_persistent_stores

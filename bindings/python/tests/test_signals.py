@@ -24,7 +24,8 @@ def handle(number, frame):
     handled += 1
 
 def install_handlers():
-    # Or real-time signals that come faster than they are handled fill the queue that all processes of the user share: then setuid() of another one leaves out threads.
+    # Or real-time signals that come faster than they are handled fill the queue that all processes of the user share:
+    # then setuid() of another one leaves out threads.
     resource.setrlimit(resource.RLIMIT_SIGPENDING, (1000, 1000))
     # Python's own ask for the alternate stack, those of extension modules hardly do: here a function of the C library.
     libc = ctypes.CDLL(None)

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from . import _threads
 from ._capi import INVALID_HANDLE, OK, in_forked_child, status_name
-from .errors import FactstrError, InvalidState, error_from, forked
+from .errors import FactstrError, error_from, forked
 
 # Python runs signal handlers between bytecodes only, so no wait inside the library lasts longer than this.
 WAIT_MS = 100
@@ -94,24 +94,30 @@ def interruptible(call: Callable[[], Result], undo: Callable[[Result], None]) ->
     if not _threads.in_main_thread():
         return call()  # signals reach the main thread only
     results: list[Result] = []
+    raised: list[BaseException] = []
     lock = _threads.Lock()
     done = _threads.Flag()
     wanted = True
 
     def run() -> None:
-        result = call()
-        with lock:
-            results.append(result)
-            keep = wanted
+        try:
+            result = call()
+            with lock:
+                results.append(result)
+                keep = wanted
+        except BaseException as error:
+            raised.append(error)
+            keep = True
         done.set()
         if not keep:
             undo(result)
 
     try:
         try:
-            _threads.start(run, "factstr-call")
-        except InvalidState:
-            return call()
+            # Not by a threading.Thread, whose start() waits: Ctrl-C there would leave it open whether the call is made.
+            _threads.start_new_thread(run, ())
+        except RuntimeError:
+            return call()  # the program is ending, or this is an isolated sub-interpreter
         wait_for(done)
     except BaseException:
         with lock:
@@ -120,4 +126,6 @@ def interruptible(call: Callable[[], Result], undo: Callable[[Result], None]) ->
         if came:
             undo(results[0])
         raise
+    if raised:
+        raise raised[0]
     return results[0]

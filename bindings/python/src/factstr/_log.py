@@ -14,6 +14,7 @@ import json
 import logging
 import posix  # eventlet replaces what os has
 import struct
+import traceback
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -72,7 +73,7 @@ class LogBridge:
 
     def _run(self) -> None:
         while (text := posix.read(self._reader, _RECORD_MAX)) != _END:
-            with contextlib.suppress(Exception):  # of a filter, say: the next record is told all the same
+            with contextlib.suppress(Exception):  # the next record is told all the same
                 self._tell(json.loads(text))
         self._ended.set()
 
@@ -94,9 +95,20 @@ def _in_main_interpreter() -> bool:
 
 
 def tell(level: int, message: str, fields: Mapping[str, Any], *, at: datetime | None = None, error: BaseException | None = None) -> None:
-    """Logs a record with the fields as its attributes, and the traceback of an error."""
-    if not log.isEnabledFor(level):
-        return
+    """Logs a record with the fields as its attributes, and the traceback of an error.
+
+    It runs on threads of the package, so what a filter or a handler of the logger raises is printed, as logging does, and ends nothing.
+    """
+    try:
+        if log.isEnabledFor(level):
+            _handle(level, message, fields, at, error)
+    except BaseException:
+        if logging.raiseExceptions:
+            with contextlib.suppress(Exception):
+                traceback.print_exc()
+
+
+def _handle(level: int, message: str, fields: Mapping[str, Any], at: datetime | None, error: BaseException | None) -> None:
     trace = None if error is None else (type(error), error, error.__traceback__)
     record = log.makeRecord(log.name, level, "factstr", 0, "%s", (message,), trace)
     if at is not None:

@@ -41,6 +41,7 @@ _tags = itertools.count(1)
 _open_stores: weakref.WeakSet[Store] = weakref.WeakSet()
 _log_bridge: LogBridge | None = None
 _starting_log = _threads.Lock()
+_registering = _threads.RLock()
 _CLOSE_TIMEOUT_MS = 5000  # the library's own default
 _GREENLETS_WAIT_MS = 1  # most answers come within it; a slower one lets other greenlets run
 
@@ -111,7 +112,7 @@ class Store(HandleOwner):
         library = _capi.load()
         if "sequence_numbers" in options:
             raise InvalidArgument("sequence_numbers: leave it out; integers of Python hold every sequence number")
-        super().__init__(library, _open(library, open_, before, options))
+        super().__init__(library, 0)
         self._append = Call(library.factstr_append, library.factstr_append_submit)
         self._append_if = Call(library.factstr_append_if, library.factstr_append_if_submit)
         self._query = Call(library.factstr_query, library.factstr_query_submit)
@@ -122,7 +123,12 @@ class Store(HandleOwner):
         self._close_done = _threads.Flag()
         self._subscriptions: set[Subscription] = set()
         self._given_up: list[int] = []
-        _open_stores.add(self)
+        _open(library, open_, before, options, self._own)
+        with _registering:
+            _open_stores.add(self)
+
+    def _own(self, handle: int) -> None:
+        self._handle = handle
 
     def append(self, events: Iterable[EventInput]) -> AppendResult:
         """Appends one batch. Returns after it is as durable as the store promises."""
@@ -246,6 +252,21 @@ class Store(HandleOwner):
             pause()
 
     def _end(self, handle: int, subscriptions: list[Subscription], deadline: float) -> None:
+        try:
+            finished = self._end_streams(subscriptions, deadline)
+        except BaseException:  # Ctrl-C ends the wait for handlers, and leaves nothing open
+            with contextlib.suppress(RuntimeError):  # the program is ending
+                _threads.start_new_thread(lambda: _close_handle(self._library, handle), ())
+            raise
+        status, text = interruptible(lambda: _close_handle(self._library, handle), lambda _: None)
+        self._collect_given_up(WAIT_MS)
+        if status == TIMEOUT or not finished:
+            raise Timeout("a handler is still running; the store is closed all the same")
+        if status >= _capi.EMPTY_APPEND:
+            self._check(status, text)
+
+    def _end_streams(self, subscriptions: list[Subscription], deadline: float) -> bool:
+        """Reports whether all handlers have returned."""
         for each in subscriptions:
             each._finish()
         # To the library a pulled delivery is no running callback, so the handlers are waited for here: what they handle moves the cursors.
@@ -253,13 +274,8 @@ class Store(HandleOwner):
         finished = all(each.wait(max(0.0, deadline - time.monotonic())) for each in running)
         for each in subscriptions:
             # The handles of the streams go with the store.
-            each._await_end(max(WAIT_MS, int((deadline - time.monotonic()) * 1000)))
-        status, text = interruptible(lambda: _close_handle(self._library, handle), lambda _: None)
-        self._collect_given_up(WAIT_MS)
-        if status == TIMEOUT or not finished:
-            raise Timeout("a handler is still running; the store is closed all the same")
-        if status >= _capi.EMPTY_APPEND:
-            self._check(status, text)
+            each._await_end(deadline)
+        return finished
 
     def _answer(self, call: Call, waits: bool, *arguments: Any) -> bytes:
         """The answer of one call. When Ctrl-C can come in between it waits in steps, which costs a change of threads in the library."""
@@ -320,9 +336,11 @@ class Store(HandleOwner):
         # A running subscription keeps its store alive, so there is no handler to wait for here.
         handle = getattr(self, "_handle", 0)
         if handle and not in_forked_child():
-            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
-            _close_handle(self._library, self._disown())
-            self._close_done.set()
+            try:
+                warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
+            finally:  # warnings may be errors
+                _close_handle(self._library, self._disown())
+                self._close_done.set()
 
 
 class MemoryStore(Store):
@@ -388,36 +406,48 @@ class PostgresStore(Store):
         return "PostgresStore()" if self._schema is None else f"PostgresStore(schema={self._schema!r})"
 
 
-def _open(library: ctypes.CDLL, open_: Callable[..., int], before: tuple[Any, ...], options: dict[str, Any]) -> int:
+def _open(
+    library: ctypes.CDLL, open_: Callable[..., int], before: tuple[Any, ...], options: dict[str, Any], own: Callable[[int], None]
+) -> None:
+    """Opens a store. `own` gets its handle at once: from then on Ctrl-C finds an owner that releases it."""
     text = encode_options(options)
     _start_log(library)
 
     def call() -> tuple[int, int, bytes]:
         handle, buffer = c_uint64(), Buffer()
         status = open_(*before, text, len(text or b""), byref(handle), byref(buffer))
+        if handle.value:
+            own(handle.value)
         return status, handle.value, take(library, buffer)
 
     def undo(opened: tuple[int, int, bytes]) -> None:
         if opened[1]:
+            own(0)
             _close_handle(library, opened[1])
 
-    status, handle, error = interruptible(call, undo)
+    status, _, error = interruptible(call, undo)
     if status != OK:
         raise error_from(_capi.status_name(library, status), error)
-    return handle
 
 
 def _start_log(library: ctypes.CDLL) -> None:
     """At the first opening, like the library itself."""
     global _log_bridge
+    if in_forked_child():
+        return
     with _starting_log:
-        if _log_bridge is None and not in_forked_child():
+        if _log_bridge is None:
             _log_bridge = LogBridge(library, _name_of)
             _log_bridge.start()
 
 
+def _stores() -> list[Store]:
+    with _registering:
+        return list(_open_stores)
+
+
 def _name_of(handle: int) -> str | None:
-    return next((repr(store) for store in list(_open_stores) if store._handle == handle), None)
+    return next((repr(store) for store in _stores() if store._handle == handle), None)
 
 
 def _close_handle(library: ctypes.CDLL, handle: int) -> tuple[int, bytes]:
@@ -471,7 +501,7 @@ def _expected(version: Any) -> Any:
 @atexit.register
 def _close_all() -> None:
     # Before the interpreter goes: afterwards the threads of subscriptions could not finish what they handle.
-    for store in list(_open_stores):
+    for store in _stores():
         with contextlib.suppress(FactstrError):
             store.close()
     if _log_bridge is not None and not in_forked_child():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import logging
+import math
 import time
 import traceback
 from ctypes import byref, c_uint64
@@ -130,7 +131,7 @@ class Subscription(HandleOwner):
                 message = "a stream has ended: what it was given cannot be read"
                 tell(logging.ERROR, message, self._told("stream_ended"), error=failure)
                 error = failure if isinstance(failure, FactstrError) else _broken(failure)
-            self._await_end(-1)
+            self._await_end(math.inf)
         except Exception as defect:
             error = _broken(defect)
         finally:
@@ -140,12 +141,16 @@ class Subscription(HandleOwner):
             self._thread = None
             self._ended.set()
 
-    def _await_end(self, timeout_ms: int) -> None:
+    def _await_end(self, deadline: float) -> None:
         """Ends the stream, so that its cursor is stored, and keeps where it came to."""
         self._library.factstr_stream_unsubscribe(self._handle)
-        buffer = Buffer()
-        self._library.factstr_stream_next(self._handle, timeout_ms, byref(c_uint64()), byref(buffer))
-        take(self._library, buffer)
+        status, text = TIMEOUT, b""
+        while status == TIMEOUT and not text:
+            buffer = Buffer()
+            status = self._library.factstr_stream_next(self._handle, WAIT_MS, byref(c_uint64()), byref(buffer))
+            text = take(self._library, buffer)
+            if time.monotonic() >= deadline:
+                break
         self._keep_progress()
 
     def _deliver(self) -> FactstrError | None:
@@ -211,23 +216,19 @@ class Subscription(HandleOwner):
     def _wait_ready(self, on_progress: ProgressHandler | None) -> None:
         """Waits for the end of the replay. A stream that ended before raises why."""
         told = time.monotonic()
-        try:
-            pause = _threads.pauses() if _threads.greenlets() else None
-            # The thread releases the handle at the end, so an error here only says: ask the thread.
-            while (status := self._library.factstr_stream_wait_ready(self._handle, 0 if pause else WAIT_MS, None)) == TIMEOUT:
-                if pause is not None:
-                    pause()
-                if on_progress is not None and time.monotonic() - told >= _PROGRESS_EVERY_S:
-                    progress = self.progress()
-                    if progress.state == "replaying":
-                        on_progress(progress)
-                    told = time.monotonic()
-            if status == OK:
-                return
-            wait_for(self._ended)
-        except BaseException:
-            self.unsubscribe()
-            raise
+        pause = _threads.pauses() if _threads.greenlets() else None
+        # The thread releases the handle at the end, so an error here only says: ask the thread.
+        while (status := self._library.factstr_stream_wait_ready(self._handle, 0 if pause else WAIT_MS, None)) == TIMEOUT:
+            if pause is not None:
+                pause()
+            if on_progress is not None and time.monotonic() - told >= _PROGRESS_EVERY_S:
+                progress = self.progress()
+                if progress.state == "replaying":
+                    on_progress(progress)
+                told = time.monotonic()
+        if status == OK:
+            return
+        wait_for(self._ended)
         raise self._error or StoreClosed("the store was closed while the stream replayed")
 
     def _error_after_close(self) -> FactstrError:
@@ -259,18 +260,23 @@ def open_subscription(
     registration = encode_registration(query, durable, retry, cursor_every)
     library, stream, buffer = store._library, c_uint64(), Buffer()
     subscription: Subscription | None = None
+    started = False
     try:
         status = library.factstr_stream_open(store._use(), registration, len(registration), None, None, byref(stream), byref(buffer))
         store._check(status, take(library, buffer))
         subscription = Subscription(store, stream.value, handler, durable)
         store._remember(subscription)
         _threads.start(subscription._run, f"factstr-stream-{stream.value}")
+        started = True
+        if durable is not None:
+            subscription._wait_ready(on_progress)
     except BaseException:
-        if subscription is not None:
-            store._forget(subscription)
-        if stream.value:
-            library.factstr_stream_close(stream.value)
+        if subscription is not None and started:
+            subscription.unsubscribe()  # its thread does the rest, once its handler has returned
+        else:
+            if subscription is not None:
+                store._forget(subscription)
+            if stream.value:
+                library.factstr_stream_close(stream.value)
         raise
-    if durable is not None:
-        subscription._wait_ready(on_progress)
     return subscription

@@ -33,6 +33,7 @@ def _fresh_thread_module() -> ModuleType:
 
 _real = _fresh_thread_module()
 get_ident: Callable[[], int] = _real.get_ident
+start_new_thread: Callable[[Callable[[], object], tuple[()]], int] = _real.start_new_thread
 Lock: Callable[[], threading.Lock] = _real.allocate_lock
 RLock: Callable[[], threading.RLock] = _real.RLock
 
@@ -53,7 +54,7 @@ def start(target: Callable[[], None], name: str) -> None:
     """Starts a thread that does not keep the process alive."""
     try:
         if greenlets():
-            _real.start_new_thread(target, ())
+            start_new_thread(target, ())
         else:
             threading.Thread(target=target, name=name, daemon=True).start()
     except RuntimeError as error:

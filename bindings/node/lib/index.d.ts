@@ -333,8 +333,8 @@ interface Store<Payload> {
   statistics(): Promise<StoreStatistics>;
 
   /**
-   * Ends all streams and closes the store. Live streams get what was committed before, within `closeTimeoutMs`: then the store closes after this has returned, and `closed` of the
-   * subscriptions tells. May be called again.
+   * Ends all streams and closes the store. Live streams get what was committed before, within `closeTimeoutMs`: then the store closes after this has returned, as one of
+   * PostgreSQL with live streams always does, and `closed` of the subscriptions tells. May be called again.
    */
   close(): void;
   [Symbol.dispose](): void;

@@ -232,13 +232,15 @@ func (st *EventStream) drained() (bool, error) {
 	if d == nil {
 		return false, nil
 	}
-	if !d.known {
+	for !d.known {
 		known, err := st.store.log.refresh(st.context, st.store.backend)
 		if err != nil {
 			return false, err
 		}
 		st.mu.Lock()
-		st.draining = &draining{through: known.head.SequenceNumber, known: true, reason: d.reason}
+		if st.draining == d { // else it was asked for again, and more may have been committed before
+			st.draining = &draining{through: known.head.SequenceNumber, known: true, reason: d.reason}
+		}
 		d = st.draining
 		st.mu.Unlock()
 	}

@@ -44,6 +44,15 @@ func stateFrom(stat *unix.Stat_t) fileState {
 	return fileState{fileID{uint64(stat.Dev), stat.Ino}, stat.Size, unix.TimespecToNsec(stat.Mtim), uint64(stat.Nlink)}
 }
 
+// bornAt tells when a file was made, in nanoseconds, 0 if the file system does not.
+func bornAt(descriptor int) int64 {
+	var stat unix.Statx_t
+	if unix.Statx(descriptor, "", unix.AT_EMPTY_PATH, unix.STATX_BTIME, &stat) != nil || stat.Mask&unix.STATX_BTIME == 0 {
+		return 0
+	}
+	return stat.Btime.Sec*1e9 + int64(stat.Btime.Nsec)
+}
+
 // makeNote makes an empty file in memory whose name can be read by whoever looks at the process's descriptors. nil if that is not possible.
 func makeNote(text string) *os.File {
 	const nameMax = 249
@@ -99,6 +108,12 @@ func isLocal(path string) bool {
 		return true
 	}
 	return false
+}
+
+// isLayered reports whether a path lies on a file system that copies a file from a lower layer when it is written to, as the root of a container is.
+func isLayered(path string) bool {
+	var stat unix.Statfs_t
+	return unix.Statfs(path, &stat) == nil && uint32(stat.Type) == unix.OVERLAYFS_SUPER_MAGIC
 }
 
 // setFileMark sets a mark by the file's path.

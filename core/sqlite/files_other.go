@@ -22,6 +22,8 @@ func stateOf(string) (fileState, error) { return fileState{}, errors.ErrUnsuppor
 
 func stateOfDescriptor(int) (fileState, error) { return fileState{}, errors.ErrUnsupported }
 
+func bornAt(int) int64 { return 0 }
+
 func makeNote(string) *os.File { return nil }
 
 func mark(int, string) string { return "" }
@@ -35,6 +37,8 @@ func isMountPoint(string) bool { return false }
 func isReadOnly(string) bool { return false }
 
 func isLocal(string) bool { return false }
+
+func isLayered(string) bool { return false }
 
 func setFileMark(string, string, string) error { return errors.ErrUnsupported }
 

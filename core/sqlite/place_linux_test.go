@@ -150,6 +150,13 @@ func TestALogWithoutItsDatabaseIsNotRemoved(t *testing.T) {
 				t.Fatalf("the log is another one: %v", err)
 			}
 			copyFile(t, kept, path)
+			if name == "removed" {
+				// It cannot be told from an older copy.
+				refusedOpen(t, path, factstr.CodeInvalidState, "setfattr -x "+logMark+" "+path+"-wal")
+				if err := syscall.Removexattr(path+"-wal", logMark); err != nil {
+					t.Fatal(err)
+				}
+			}
 			if got := len(facttest.All(t, openStore(t, path))); got != 4 {
 				t.Errorf("%d facts", got)
 			}
@@ -195,6 +202,70 @@ func TestACrashedDatabaseMayBeMovedWithItsLog(t *testing.T) {
 	if got := len(facttest.All(t, openStore(t, other))); got != 4 {
 		t.Errorf("%d facts", got)
 	}
+}
+
+// copyWithMark copies as cp -a does.
+func copyWithMark(t *testing.T, from, to, name string) {
+	t.Helper()
+	copyFile(t, from, to)
+	text := fileMark(from, name)
+	if text == "" {
+		t.Skip("this file system keeps no marks")
+	}
+	if err := setFileMark(to, name, text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// G1 G24: a backup that is put back often has the number of the removed file. One that was copied with its mark must not pass for one that was copied with its log.
+func TestABackupInPlaceOfACrashedDatabaseIsNotMixedWithItsLog(t *testing.T) {
+	for name, putBack := range map[string]func(kept, path string) error{
+		"copied":              func(kept, path string) error { return copyOver(path, kept) },
+		"moved with its mark": os.Rename,
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := newPath(t)
+			crashed(t, path)
+			both := filepath.Join(t.TempDir(), "facts.sqlite")
+			copyWithMark(t, path, both, placeMark)
+			copyWithMark(t, path+"-wal", both+"-wal", logMark)
+			if got := len(facttest.All(t, openStore(t, both))); got != 4 {
+				t.Errorf("%d facts in a copy of database and log", got)
+			}
+			kept := path + ".kept"
+			copyWithMark(t, path, kept, placeMark)
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			if err := putBack(kept, path); err != nil {
+				t.Fatal(err)
+			}
+			refusedOpen(t, path, factstr.CodeInvalidState, "not that of the file", "remove")
+		})
+	}
+}
+
+// The crashed store of a container's image: opening it copies the database to the upper layer, and not yet its log.
+func TestACrashedDatabaseOfALowerLayerOpens(t *testing.T) {
+	base := t.TempDir()
+	layers := map[string]string{}
+	for _, layer := range []string{"lower", "upper", "work", "merged"} {
+		layers[layer] = filepath.Join(base, layer)
+		if err := os.Mkdir(layers[layer], 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	crashed(t, filepath.Join(layers["lower"], "facts.sqlite"))
+	options := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", layers["lower"], layers["upper"], layers["work"])
+	if err := syscall.Mount("overlay", layers["merged"], "overlay", 0, options); err != nil {
+		t.Skipf("needs the right to mount: %v", err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(layers["merged"], syscall.MNT_DETACH) })
+	path := filepath.Join(layers["merged"], "facts.sqlite")
+	store := openStore(t, path)
+	facttest.Append(t, store, facttest.Batch(1, "a")...)
+	facttest.WantGapless(t, store, 5)
+	facttest.Close(t, store)
 }
 
 // G1: nobody is told to remove the log of a database that was only touched, and with it what was acknowledged.

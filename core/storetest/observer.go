@@ -218,7 +218,7 @@ var observerTests = tests{
 		opened <- store
 		r := newRecorder()
 		r.handle = func(context.Context, []factstr.EventRecord) error { return errOnPurpose }
-		const streams = 1500
+		const streams = 2100 // 1,024 records may be on their way to the logger, and as many wait
 		for range streams {
 			live(t, store, factstr.OfTypes("a"), r)
 		}

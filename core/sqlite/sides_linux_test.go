@@ -8,6 +8,7 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/childtest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/oslock"
 )
 
 func removeSides(path string, sides ...string) error {
@@ -213,4 +214,27 @@ func TestAStoreOpensWhileTheLastOneOfTheProcessCloses(t *testing.T) {
 	if open := openDescriptors(t, path); len(open) > 0 {
 		t.Errorf("still open: %v", open)
 	}
+}
+
+// G5 G11: reading the index and closing it, as a backup inside the process does, drops the process's own locks there. Others must still not take it for a leftover and clear it.
+func TestTheIndexIsInUseAlsoAfterTheProcessHasReadIt(t *testing.T) {
+	path := newPath(t)
+	store := openStore(t, path)
+	facttest.Append(t, store, facttest.Batch(1, "a")...)
+	if _, err := os.ReadFile(path + "-shm"); err != nil {
+		t.Fatal(err)
+	}
+	index, err := oslock.OpenToRead(path + "-shm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inUse, err := index.Held(indexInUse, 1)
+	if err != nil || !inUse {
+		t.Errorf("in use: %t %v; whoever opens the database next clears the index", inUse, err)
+	}
+	if err := index.Close(); err != nil {
+		t.Fatal(err)
+	}
+	facttest.Append(t, store, facttest.Batch(1, "a")...)
+	facttest.WantGapless(t, store, 2)
 }

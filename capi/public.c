@@ -384,7 +384,8 @@ factstr_status factstr_stream_acknowledge(factstr_stream stream, factstr_deliver
 
 factstr_status factstr_stream_refuse(factstr_stream stream, factstr_delivery delivery, const char *message, size_t message_len) {
   REFUSE_CHILD(NULL);
-  if (message == NULL && message_len != 0) {
+  const size_t absurd = (size_t)1 << 30;
+  if ((message == NULL && message_len != 0) || message_len > absurd) {
     return FACTSTR_INVALID_ARGUMENT;
   }
   IN_GO(stream_refuse(stream, delivery, MUTABLE(message), message_len));

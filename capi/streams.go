@@ -4,6 +4,7 @@ package main
 import "C"
 
 import (
+	"strings"
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -123,7 +124,8 @@ func go_factstr_stream_acknowledge(number C.factstr_stream, delivery C.factstr_d
 //export go_factstr_stream_refuse
 func go_factstr_stream_refuse(number C.factstr_stream, delivery C.factstr_delivery, message *C.char, length C.size_t) C.factstr_status {
 	return onStream(number, nil, func(stream *session.Stream) error {
-		return stream.Refuse(uint64(delivery), string(bytesOf(message, length)))
+		const most = 64 << 10 // of a text for people
+		return stream.Refuse(uint64(delivery), strings.ToValidUTF8(string(bytesOf(message, min(length, most))), "\uFFFD"))
 	})
 }
 

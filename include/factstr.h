@@ -341,7 +341,7 @@ FACTSTR_API factstr_status factstr_stream_next(factstr_stream stream, int64_t ti
 
 /* Answers a pulled or pending delivery as handled. FACTSTR_INVALID_HANDLE: that delivery is not open (any more). */
 FACTSTR_API factstr_status factstr_stream_acknowledge(factstr_stream stream, factstr_delivery delivery);
-/* Answers it as failed; `message` (may be NULL) becomes part of the end's reason. */
+/* Answers it as failed; `message` (may be NULL), or the first 64 KiB of it, becomes part of the end's reason. */
 FACTSTR_API factstr_status factstr_stream_refuse(factstr_stream stream, factstr_delivery delivery, const char *message, size_t message_len);
 
 /*

@@ -249,6 +249,12 @@ static void absurd_lengths_are_refused(void) {
   expect_error(take(factstr_append(store, &text, SIZE_MAX, &out), &out), FACTSTR_INVALID_ARGUMENT, "events has");
   expect_error(take(factstr_query(store, &text, SIZE_MAX / 2, &out), &out), FACTSTR_INVALID_ARGUMENT, "query has");
   expect_error(take(factstr_append(store, &text, 0, &out), &out), FACTSTR_INVALID_ARGUMENT, "empty");
+  factstr_stream stream = open_stream(store, "{\"durable\":{\"name\":\"d\"}}", NULL, NULL);
+  factstr_delivery delivery;
+  append_one(store, "a", 1);
+  CHECK_STATUS(factstr_stream_next(stream, 10000, &delivery, NULL), FACTSTR_OK);
+  CHECK_STATUS(factstr_stream_refuse(stream, delivery, &text, SIZE_MAX), FACTSTR_INVALID_ARGUMENT);
+  CHECK_STATUS(factstr_stream_acknowledge(stream, delivery), FACTSTR_OK); /* it had no effect */
   close_store(store);
 }
 

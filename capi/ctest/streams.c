@@ -404,7 +404,33 @@ static void durable_streams_go_on_after_reopening(void) { /* G19 G23 */
   close_store(store);
 }
 
+/* Whatever a program says of its failure. */
+static void a_long_message_that_is_no_text_ends_a_stream(void) { /* G21 */
+  enum { LENGTH = 1 << 20 };
+  char *message = malloc(LENGTH);
+  CHECK(message != NULL);
+  for (size_t i = 0; i < LENGTH; i++) {
+    message[i] = (char)i;
+  }
+  factstr_store store = open_memory(NULL);
+  factstr_stream stream = open_stream(store, "{\"durable\":{\"name\":\"d\"}}", NULL, NULL);
+  factstr_delivery delivery;
+  factstr_buffer out;
+  append_one(store, "a", 1);
+  CHECK_STATUS(factstr_stream_next(stream, 10000, &delivery, NULL), FACTSTR_OK);
+  CHECK_STATUS(factstr_stream_refuse(stream, delivery, message, LENGTH), FACTSTR_OK);
+  free(message);
+  CHECK_STATUS(factstr_stream_next(stream, 10000, &delivery, &out), FACTSTR_HANDLER_FAILED);
+  CHECK(delivery == 0 && out.len > 65536 && out.len < LENGTH);
+  cJSON *reason = cJSON_ParseWithLength(out.data, out.len);
+  CHECK(cJSON_IsString(cJSON_GetObjectItemCaseSensitive(reason, "message")));
+  cJSON_Delete(reason);
+  factstr_buffer_free(&out);
+  close_store(store);
+}
+
 void stream_tests(void) {
+  RUN(a_long_message_that_is_no_text_ends_a_stream, "a stream ends by a message of any bytes and length");
   RUN(batches_come_as_they_were_committed, "a live stream gets matching batches as they were committed, until it is closed");
   RUN(a_failing_live_handler_affects_only_its_batch, "a failing handler of a live stream affects only its batch");
   RUN(a_failing_durable_handler_ends_the_stream, "a failing handler ends a durable stream and frees its name");

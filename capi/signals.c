@@ -93,8 +93,6 @@ struct row {
   intptr_t len;
 };
 
-enum { UNBLOCK = 1 << 7 }; /* _SigUnblock of runtime/runtime2.go */
-
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden"))); /* set by the linker: where this library begins */
 
 /* Where this library is, besides what the file says. */
@@ -141,12 +139,15 @@ static struct row *find_table(uintptr_t begin, uintptr_t end) {
 
 /*
  * Whatever mask they are born with, threads of the runtime unblock what the runtime's table says, and that are not faults alone: SIGCHLD, SIGPROF, SIGSTKFLT and
- * the first real-time signal are the host's just as well. The runtime has no use for them here, and no setting, so its table is mended before it starts.
+ * the first real-time signal are the host's just as well. And while it starts, the runtime takes SIGPIPE and SIGURG and marks the handlers of others: to give them back afterwards is too late for
+ * a signal that came meanwhile, whose handler in the runtime installs itself again. So all rows but those of faults and of the C library's own signals are emptied before it starts. The
+ * runtime passes over empty ones, and has no use for the others here.
  * Without a table of this form everything stays as it is; a test looks at the masks of all threads.
  */
 static void mend_table(void) {
-  static const int hosts[] = {SIGCHLD, SIGPROF, SIGSTKFLT, 34};
   const ElfW(Phdr) *headers = (const void *)((const char *)&__ehdr_start + __ehdr_start.e_phoff);
+  sigset_t hosts;
+  all_but_faults(&hosts); /* nor the C library's own */
   uintptr_t read_only_end = 0;
   for (int i = 0; i < __ehdr_start.e_phnum; i++) {
     if (headers[i].p_type == PT_GNU_RELRO) {
@@ -162,8 +163,10 @@ static void mend_table(void) {
       begin = read_only_end;
     }
     struct row *table = find_table((begin + sizeof(void *) - 1) / sizeof(void *) * sizeof(void *), end);
-    for (size_t h = 0; table != NULL && h < sizeof hosts / sizeof *hosts; h++) {
-      table[hosts[h]].flags &= ~UNBLOCK;
+    for (int number = 1; table != NULL && number < NSIG; number++) {
+      if (sigismember(&hosts, number) == 1) {
+        table[number].flags = 0;
+      }
     }
   }
 }
@@ -179,8 +182,8 @@ BEFORE_GO static void before_runtime(void) {
 }
 
 /*
- * The runtime has installed handlers for SIGSEGV, SIGBUS and SIGFPE, which it needs, and for SIGPIPE and SIGURG, which it gets no more, and has asked for the alternate stack
- * on behalf of the host's handlers, which then may not find room: the one that it gives to threads is small.
+ * The runtime has installed handlers for SIGSEGV, SIGBUS and SIGFPE, which it needs. One whose table was not mended has also installed some for SIGPIPE and SIGURG, which it gets no more, and has
+ * asked for the alternate stack on behalf of the host's handlers, which then may not find room: the one that it gives to threads is small.
  */
 AFTER_GO static void after_runtime(void) {
   for (int number = 1; number < NSIG; number++) {

@@ -537,6 +537,56 @@ static void loading_changes_nothing(const char *library) {
   }
 }
 
+static void *idle(void *data) {
+  const struct timespec moment = {0, 50000};
+  while (!storm_over) {
+    nanosleep(&moment, NULL);
+  }
+  return data;
+}
+
+static pid_t send_urgent(void) {
+  const struct timespec moment = {0, 20000};
+  pid_t host = getpid(), process = fork();
+  if (process != 0) {
+    return process;
+  }
+  block_all();
+  while (getppid() == host) {
+    kill(host, SIGURG);
+    kill(host, SIGPIPE);
+    nanosleep(&moment, NULL);
+  }
+  _exit(0);
+}
+
+/* Signals that come to other threads meanwhile. */
+static void loading_amid_signals_changes_nothing(const char *library) {
+  const struct timespec longer_than_the_runtime_waits = {0, 20000000};
+  pthread_t threads[4];
+  struct sigaction now;
+  install_handlers();
+  pid_t sender = send_urgent();
+  MUST(sender > 0);
+  for (int i = 0; i < 4; i++) {
+    threads[i] = start_thread(idle, NULL);
+  }
+  MUST(dlopen(library, RTLD_NOW | RTLD_LOCAL) != NULL);
+  nanosleep(&longer_than_the_runtime_waits, NULL);
+  storm_over = 1;
+  for (int i = 0; i < 4; i++) {
+    MUST(pthread_join(threads[i], NULL) == 0);
+  }
+  kill(sender, SIGKILL);
+  while (waitpid(sender, NULL, 0) < 0 && errno == EINTR) {
+  }
+  for (int number = 1; number <= SIGRTMAX; number++) {
+    if (is_hosts(number)) {
+      MUST(sigaction(number, NULL, &now) == 0 && now.sa_handler == on_signal && ((now.sa_flags & SA_ONSTACK) != 0) == (number % 2 == 0));
+    }
+  }
+}
+
 static void a_linked_library_leaves_the_defaults(const char *argument) {
   (void)argument;
   for (int number = 1; number <= SIGRTMAX; number++) {
@@ -591,6 +641,7 @@ static const struct {
     {"waiting", handlers_run_while_a_call_waits},
     {"for-ever", wait_for_ever},
     {"loading", loading_changes_nothing},
+    {"loading-amid", loading_amid_signals_changes_nothing},
     {"linked", a_linked_library_leaves_the_defaults},
     {"children", a_child_of_a_callback_blocks_nothing},
 };
@@ -640,6 +691,9 @@ static void loading(void) {
   snprintf(copy, sizeof copy, "%s", fresh_path("libfactstr-copy.so"));
   copy_file(library_path(), copy);
   run("loading", copy);
+  for (int i = 0; i < 12; i++) { /* of which four failed */
+    run("loading-amid", copy);
+  }
 }
 
 static void a_default_ends_a_waiting_program(void) {

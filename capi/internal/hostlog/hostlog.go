@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unicode"
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/jsonvalue"
@@ -155,7 +156,13 @@ func appendValue(dst []byte, value slog.Value) []byte {
 // appendLine is the record for people: one line, with the stack quoted.
 func (s *Store) appendLine(dst []byte, record *slog.Record) []byte {
 	dst = append(append(append(dst, "factstr "...), levelName(record.Level)...), ": "...)
-	dst = append(dst, strings.NewReplacer("\n", "; ", "\r", " ", "\x00", " ").Replace(record.Message)...)
+	// A handler's message is anybody's text, and the line may go to a terminal.
+	dst = append(dst, strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ReplaceAll(record.Message, "\n", "; "))...)
 	stack := ""
 	dst = append(dst, " ("...)
 	record.Attrs(func(attribute slog.Attr) bool {

@@ -54,9 +54,9 @@ func TestALineIsOneLineAndHoldsTheStack(t *testing.T) {
 	lines := taken(&log, slog.LevelWarn, true)
 	observer := factstr.Options{Logger: slog.New(log.NewStore())}.Observed("sqlite").Log()
 	observer.Tell(factstr.LogReconnected, "too low")
-	observer.Once("a task", func() { panic("two\nlines") })
+	observer.Once("a task", func() { panic("two\nlines \x1b[2J\u009b") })
 	line := <-lines
-	if strings.Count(line, "\n") != 1 || !strings.HasPrefix(line, "factstr error: ") || !strings.Contains(line, "panic_recovered") || !strings.Contains(line, "hostlog_test.go") {
+	if strings.Count(line, "\n") != 1 || !strings.HasPrefix(line, "factstr error: ") || !strings.Contains(line, "panic_recovered") || !strings.Contains(line, "hostlog_test.go") || strings.ContainsAny(line, "\x1b\u009b") {
 		t.Errorf("got %q", line)
 	}
 }

@@ -25,6 +25,9 @@ SOURCE = Path(factstr.__file__).resolve().parents[1]
 WAIT_S = 10
 """How long a test waits for what must happen. It is never waited out unless the test fails."""
 
+PROGRAM_S = 600 if "FACTSTR_TORTURE" in os.environ else 60
+"""How long a program of a test may take."""
+
 Batch = tuple[factstr.EventRecord, ...]
 
 
@@ -173,7 +176,7 @@ def environment() -> dict[str, str]:
 def run_program(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Runs Python code in a process of its own, with the package of this checkout."""
     command = [sys.executable, "-W", "error", "-c", code, *map(str, arguments)]
-    return subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=PROGRAM_S, check=False)
 
 
 def begin() -> None:
@@ -205,7 +208,7 @@ def run_together(code: str, *arguments: Sequence[object]) -> list[str]:
             assert program.stdin
             program.stdin.close()
             program.stdin = None
-        return [program.communicate(timeout=60)[0] for program in programs]
+        return [program.communicate(timeout=PROGRAM_S)[0] for program in programs]
     finally:
         for program in programs:
             with program:

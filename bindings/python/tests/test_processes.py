@@ -199,19 +199,26 @@ store.close()
         )
 
     def test_it_ends_a_wait_for_handlers_and_the_store_is_closed_all_the_same(self) -> None:
+        for register in ("store.stream_all_durable('model', handle)", "store.stream_all(handle)"):
+            self.place = self.new_place()
+            with self.subTest(register):
+                self.interrupt_closing(register)
+
+    def interrupt_closing(self, register: str) -> None:
         self.prints(
             "interrupted True\n0\n[1]",
             INTERRUPT
+            + f"def register(store, handle): {register}\n"
             + """
 store = opened(*sys.argv[1:], close_timeout_ms=-1)
 entered, leave = threading.Event(), threading.Event()
 def handle(batch):
     entered.set()
     leave.wait()
-store.stream_all_durable("model", handle)
+register(store, handle)
 store.append([factstr.NewEvent("a", 1)])
 entered.wait()
-interrupt_when(lambda: inside("close") and inside("wait"))
+interrupt_when(lambda: inside("close") and (inside("wait") or inside("_has_handled")))
 try:
     store.close()
 except KeyboardInterrupt:

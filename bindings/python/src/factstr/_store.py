@@ -236,8 +236,17 @@ class Store(HandleOwner):
             subscriptions = list(self._subscriptions)
         try:
             self._deliver_the_rest(handle, subscriptions, deadline)
-        finally:
-            self._end(handle, subscriptions, deadline)
+            finished = self._end_streams(subscriptions, deadline)
+        except BaseException:  # Ctrl-C ends the wait for handlers, and leaves nothing open
+            with contextlib.suppress(RuntimeError):  # the program is ending
+                _threads.start_new_thread(lambda: _close_handle(self._library, handle), ())
+            raise
+        status, text = interruptible(lambda: _close_handle(self._library, handle), lambda _: None)
+        self._collect_given_up(WAIT_MS)
+        if status == TIMEOUT or not finished:
+            raise Timeout("a handler is still running; the store is closed all the same")
+        if status >= _capi.EMPTY_APPEND:
+            self._check(status, text)
 
     def _deliver_the_rest(self, handle: int, subscriptions: list[Subscription], deadline: float) -> None:
         """A live stream has no cursor: what it does not get now, nobody gets. A durable one goes on from its cursor."""
@@ -250,20 +259,6 @@ class Store(HandleOwner):
         head, pause = self._decoder.statistics(text).head, _threads.pauses()
         while time.monotonic() < deadline and not all(each._has_handled(head) for each in live):
             pause()
-
-    def _end(self, handle: int, subscriptions: list[Subscription], deadline: float) -> None:
-        try:
-            finished = self._end_streams(subscriptions, deadline)
-        except BaseException:  # Ctrl-C ends the wait for handlers, and leaves nothing open
-            with contextlib.suppress(RuntimeError):  # the program is ending
-                _threads.start_new_thread(lambda: _close_handle(self._library, handle), ())
-            raise
-        status, text = interruptible(lambda: _close_handle(self._library, handle), lambda _: None)
-        self._collect_given_up(WAIT_MS)
-        if status == TIMEOUT or not finished:
-            raise Timeout("a handler is still running; the store is closed all the same")
-        if status >= _capi.EMPTY_APPEND:
-            self._check(status, text)
 
     def _end_streams(self, subscriptions: list[Subscription], deadline: float) -> bool:
         """Reports whether all handlers have returned."""

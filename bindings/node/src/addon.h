@@ -22,19 +22,8 @@
 /* What JavaScript is told; lib/native.js has the same numbers. */
 enum item_kind { ITEM_COMPLETION = 0, ITEM_BATCH = 1, ITEM_READY = 2, ITEM_END = 3, ITEM_OPENED = 4, ITEM_PROGRESS = 5, ITEM_LOG = 6 };
 
-/*
- * How far the library may be ahead of the handler of a live stream: its handler's outcome changes nothing for the library, so batches are taken before the one in front of them
- * was handled, and a delivery does not cost a way to another thread and back. Bounded by count and bytes. Guarded by the session's lock.
- */
-typedef struct window {
-  size_t references; /* the stream's, and one for each batch in the queue */
-  size_t batches;
-  size_t bytes;
-} window;
-
 typedef struct item {
   struct item *next;
-  window *window;          /* of a live stream's batch */
   struct session *session; /* of a submitted request or opening, which holds a reference */
   enum item_kind kind;
   double id; /* the request's or opening's tag or the stream's id: JavaScript's own counters, exact as doubles */
@@ -89,11 +78,6 @@ void session_release(session *s);
 /* Queues `it` for the JavaScript thread, or frees it when the environment is gone. From any thread. */
 void session_push(session *s, item *it);
 bool session_is_alive(session *s);
-
-window *window_create(void);
-/* Adds a batch, and reports whether there is room for further ones. */
-bool window_add(session *s, item *it, window *w);
-void window_release(session *s, window *w);
 
 /* ---- log.c ---- */
 

@@ -25,50 +25,8 @@ bool item_set_text(item *it, const char *text, size_t len) {
   return true;
 }
 
-window *window_create(void) {
-  window *w = calloc(1, sizeof *w);
-  if (w != NULL) {
-    w->references = 1;
-  }
-  return w;
-}
-
-bool window_add(session *s, item *it, window *w) {
-  enum { BATCHES_MAX = 256, BYTES_MAX = 1 << 20 };
-  it->session = s;
-  it->window = w;
-  pthread_mutex_lock(&s->lock);
-  w->references++;
-  w->batches++;
-  w->bytes += it->text_len;
-  bool room = w->batches < BATCHES_MAX && w->bytes < BYTES_MAX;
-  pthread_mutex_unlock(&s->lock);
-  return room;
-}
-
-void window_release(session *s, window *w) {
-  pthread_mutex_lock(&s->lock);
-  bool last = --w->references == 0;
-  pthread_mutex_unlock(&s->lock);
-  if (last) {
-    free(w);
-  }
-}
-
-static void window_leave(item *it) {
-  session *s = it->session;
-  pthread_mutex_lock(&s->lock);
-  it->window->batches--;
-  it->window->bytes -= it->text_len;
-  pthread_mutex_unlock(&s->lock);
-  window_release(s, it->window);
-}
-
 void item_free(item *it) {
   if (it != NULL) {
-    if (it->window != NULL) {
-      window_leave(it);
-    }
     if (it->store != 0) {
       factstr_store_close(it->store, NULL);
     }

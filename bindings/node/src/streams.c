@@ -1,6 +1,6 @@
 /*
  * Streams. on_batch copies the batch, queues it and answers FACTSTR_PENDING: no thread of the library ever waits for JavaScript, which
- * acknowledges or refuses the delivery when its handler is done. Of a live stream several batches may wait in the queue; they count as handled.
+ * acknowledges or refuses the delivery when its handler is done. Of a live stream several batches may wait for the handler; they count as handled.
  */
 #include <stdlib.h>
 
@@ -10,7 +10,10 @@
 typedef struct stream_data {
   session *session;
   double id;
-  window *window; /* of a live stream */
+  bool live;
+  /* Of a live stream: what was taken since the last batch that had to be acknowledged. Batches come one at a time. */
+  size_t batches;
+  size_t bytes;
   item *ready;
   item *end;
 } stream_data;
@@ -19,9 +22,6 @@ static void stream_data_free(stream_data *data) {
   session *s = data->session;
   item_free(data->ready);
   item_free(data->end);
-  if (data->window != NULL) {
-    window_release(s, data->window);
-  }
   free(data);
   session_release(s);
 }
@@ -37,13 +37,32 @@ static stream_data *stream_data_create(session *s, napi_env env, double id, bool
   data->id = id;
   data->ready = item_create(ITEM_READY, id);
   data->end = item_create(ITEM_END, id);
-  data->window = live ? window_create() : NULL;
-  if (data->ready == NULL || data->end == NULL || (live && data->window == NULL)) {
+  data->live = live;
+  if (data->ready == NULL || data->end == NULL) {
     stream_data_free(data);
     throw_no_memory(env);
     return NULL;
   }
   return data;
+}
+
+/*
+ * The outcome of a live stream's handler changes nothing for the library, so batches are taken before the one in front of them was handled, and a delivery does not cost a
+ * way to another thread and back. Once in a while one has to be acknowledged, which JavaScript does when it has handled that one and all before it: more than this never waits there.
+ */
+static bool goes_on(stream_data *data, size_t batch_len) {
+  enum { BATCHES_MAX = 256, BYTES_MAX = 1 << 20 };
+  if (!data->live) {
+    return false;
+  }
+  data->batches++;
+  data->bytes += batch_len;
+  if (data->batches < BATCHES_MAX && data->bytes < BYTES_MAX) {
+    return true;
+  }
+  data->batches = 0;
+  data->bytes = 0;
+  return false;
 }
 
 static int32_t on_batch(void *user_data, factstr_stream stream, factstr_delivery delivery, const char *batch, size_t batch_len) {
@@ -58,11 +77,10 @@ static int32_t on_batch(void *user_data, factstr_stream stream, factstr_delivery
     item_free(it);
     return FACTSTR_FAILED;
   }
-  /* A live stream goes on at once, until so much waits that one must be answered first. */
-  bool goes_on = data->window != NULL && window_add(data->session, it, data->window);
-  it->delivery = goes_on ? 0 : delivery;
+  bool pending = !goes_on(data, batch_len);
+  it->delivery = pending ? delivery : 0;
   session_push(data->session, it);
-  return goes_on ? FACTSTR_HANDLED : FACTSTR_PENDING;
+  return pending ? FACTSTR_PENDING : FACTSTR_HANDLED;
 }
 
 static void on_ready(void *user_data, factstr_stream stream) {

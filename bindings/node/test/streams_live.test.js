@@ -7,11 +7,27 @@ const { setImmediate: turn } = require('node:timers/promises');
 const { Deliveries, signal } = require('./deliveries.js');
 const { eachStore, facts, noHandleIsLeftOpen, ofType, openMemory, withCode } = require('./stores.js');
 const { EventStreamSubscription } = require('../lib/index.js');
-const { native } = require('../lib/native.js');
+const { native, receivers } = require('../lib/native.js');
 
 noHandleIsLeftOpen();
 
 eachStore('live streams', (open) => {
+  test('only so many batches wait for a slow handler, however quickly JavaScript takes them', async (t) => {
+    // G18
+    const store = open(t);
+    const taken = t.mock.method(receivers, 'batch');
+    const handling = signal();
+    const subscription = store.streamAll(() => handling.promise);
+    for (let i = 0; i < 400; i++) {
+      await store.appendAsync(facts('a'));
+      await turn();
+    }
+    const waiting = taken.mock.callCount();
+    subscription.unsubscribe();
+    handling.resolve();
+    assert.ok(waiting <= 256, `${waiting} batches wait`);
+  });
+
   test('a stream sees what is committed after it was opened, one delivery per batch, in order', async (t) => {
     // G15 G16
     const store = open(t);

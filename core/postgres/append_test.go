@@ -191,6 +191,25 @@ func TestAFunctionThatChangesWhileOpenIsLookedAtAgain(t *testing.T) { // G5
 	}
 }
 
+// A fact that an index of others forbids is refused at once; there is nothing to wait for.
+func TestAUniqueIndexOfOthersIsNoTakenNumber(t *testing.T) { // G2 G5
+	t.Parallel()
+	url := pgtest.Database(t)
+	raw := openRaw(t, url)
+	store, b := openBackendStore(t, url, Options{})
+	raw.exec("CREATE UNIQUE INDEX commands ON events ((payload ->> 'command'))")
+	facttest.Append(t, store, facttest.Fact("a", `{"command":1}`))
+	for _, way := range withFunction {
+		b.function = way.function
+		_, err := store.Append(t.Context(), []factstr.NewEvent{facttest.Fact("b", `{"command":1}`)})
+		wantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonOther, "commands")
+		facttest.Append(t, store, facttest.Batch(1, "c")...)
+	}
+	if got := raw.typesIn("public"); got != "a c c" {
+		t.Errorf("the log holds %q", got)
+	}
+}
+
 // Two that fit equally well.
 func TestAnAmbiguousAppendFunctionIsNotNeeded(t *testing.T) { // G5
 	url := pgtest.Database(t)

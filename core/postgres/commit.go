@@ -112,13 +112,13 @@ func (c *commit) refused(ctx context.Context, err error) error {
 	}
 	switch state(err) {
 	case uniqueViolation:
-		switch violated(err) {
-		case "events": // whoever keeps no lock shows up as a number that is taken
+		switch {
+		case taken(err): // whoever keeps no lock shows up as a number that is taken
 			if late {
 				return factstr.NewError(factstr.CodeBusy, "postgres: append: the numbers of the facts were taken again and again; nothing was written, try again")
 			}
 			return nil
-		case "append_batches":
+		case violated(err) == "append_batches":
 			return factstr.NewError(factstr.CodeCorrupt, "postgres: append: append_batches of schema %q holds a batch beyond the end of the log, whose facts were removed; delete its row", b.schema)
 		}
 	case lockNotAvailable:

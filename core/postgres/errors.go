@@ -39,6 +39,12 @@ func state(err error) string {
 	return ""
 }
 
+// taken tells that a fact's number is another's already, and not what a unique index of others is about. Where the server does not say which key it was, it is held to be the number.
+func taken(err error) bool {
+	var failure *pgconn.PgError
+	return violated(err) == "events" && errors.As(err, &failure) && (failure.Detail == "" || strings.Contains(failure.Detail, "(sequence_number)=("))
+}
+
 // violated returns the table whose constraint an error is about.
 func violated(err error) string {
 	var failure *pgconn.PgError

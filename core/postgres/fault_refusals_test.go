@@ -287,13 +287,6 @@ func TestSettingsOfARoleDoNotBreakTheStore(t *testing.T) {
 	}
 }
 
-func databaseOf(t testing.TB, url string) string {
-	t.Helper()
-	config, err := parseURL("url", url, withDefaults(Options{}))
-	must(t, err)
-	return config.ConnConfig.Database
-}
-
 // G5: what was acknowledged survives a crash of the server though the role asks for less.
 func TestAnAcknowledgedAppendSurvivesACrashWithAsynchronousCommitOnTheRole(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{Settings: map[string]string{"wal_writer_delay": "10s", "synchronous_commit": "off"}})

@@ -1,9 +1,11 @@
-#define _POSIX_C_SOURCE 200809L /* dev_t and ino_t in strict C11 */
+#define _GNU_SOURCE /* syscall() */
 #include "bridge.h"
 
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /*
@@ -80,7 +82,74 @@ int fs_holds_descriptor(int descriptor) {
   return 0;
 }
 
+static int is_of_known_file(const struct stat *file) {
+  for (struct block *block = &first; block != NULL; block = atomic_load(&block->next)) {
+    for (int i = 0; i < SLOTS; i++) {
+      struct slot *slot = &block->slots[i];
+      if (atomic_load(&slot->held) > 0 && slot->device == file->st_dev && slot->inode == file->st_ino) {
+        return 1;
+      }
+    }
+  }
+  return 0;
+}
+
+/* As the kernel writes the entries of a folder (getdents64). */
+struct entry {
+  uint64_t inode;
+  int64_t next;
+  unsigned short len;
+  unsigned char type;
+  char name[];
+};
+
+/* The number that a name in /proc/self/fd is, or -1. */
+static int descriptor_of(const char *name) {
+  int descriptor = 0;
+  for (; *name >= '0' && *name <= '9'; name++) {
+    descriptor = 10 * descriptor + (*name - '0');
+  }
+  return *name == 0 ? descriptor : -1;
+}
+
+/*
+ * SQLite opens its files by itself, and the library is told of a descriptor a moment later. A fork in that moment leaves one to the child that is on no list, but is of a file
+ * that is. The host's own descriptors of a database, say for a backup, are read-only or outlive an exec, and stay.
+ */
+static void close_untold(void) {
+  int folder = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) {
+    return;
+  }
+  _Alignas(struct entry) char entries[2048];
+  for (long len; (len = syscall(SYS_getdents64, folder, entries, sizeof entries)) > 0;) {
+    for (long at = 0; at < len; at += ((struct entry *)(entries + at))->len) {
+      int descriptor = descriptor_of(((struct entry *)(entries + at))->name);
+      struct stat file;
+      if (descriptor >= 0 && fstat(descriptor, &file) == 0 && S_ISREG(file.st_mode) && is_of_known_file(&file) &&
+          (fcntl(descriptor, F_GETFD) & FD_CLOEXEC) != 0 && (fcntl(descriptor, F_GETFL) & O_ACCMODE) == O_RDWR) {
+        close(descriptor);
+      }
+    }
+  }
+  close(folder);
+}
+
+static int holds_any(void) {
+  for (struct block *block = &first; block != NULL; block = atomic_load(&block->next)) {
+    for (int i = 0; i < SLOTS; i++) {
+      if (atomic_load(&block->slots[i].held) > 0) {
+        return 1;
+      }
+    }
+  }
+  return 0;
+}
+
 void fs_close_descriptors(void) {
+  if (holds_any()) {
+    close_untold();
+  }
   for (struct block *block = &first; block != NULL; block = atomic_load(&block->next)) {
     for (int i = 0; i < SLOTS; i++) {
       struct slot *slot = &block->slots[i];

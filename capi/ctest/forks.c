@@ -3,6 +3,7 @@
 #include "tests.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -145,6 +146,24 @@ static void a_child_does_not_hold_the_locks(void) { /* G22 */
   close_store(store);
 }
 
+/* SQLite opens files by itself. A descriptor that nobody has told of yet is not the child's to keep; what the host reads by is. */
+static void a_child_does_not_hold_what_is_just_being_opened(void) { /* G22 */
+  char path[600];
+  snprintf(path, sizeof path, "%s", fresh_path("fork-opening.db"));
+  factstr_store store = open_sqlite(path, NULL);
+  int untold = open(path, O_RDWR | O_CLOEXEC), of_host = open(path, O_RDONLY | O_CLOEXEC);
+  CHECK(untold >= 0 && of_host >= 0);
+  pid_t process = fork();
+  if (process == 0) {
+    _exit(fcntl(untold, F_GETFD) == -1 && fcntl(of_host, F_GETFD) != -1 ? 0 : 1);
+  }
+  await_child(process);
+  close(untold);
+  close(of_host);
+  CHECK(append_one(store, "a", 1) == 1);
+  close_store(store);
+}
+
 /* How many sockets the process holds. */
 static int sockets(void) {
   DIR *folder = opendir("/proc/self/fd");
@@ -189,6 +208,7 @@ static void a_program_started_by_exec_works(void) {
 void fork_tests(void) {
   RUN(every_function_answers_forked_in_a_child, "every function answers Forked in a forked child, and the parent goes on");
   RUN(a_child_does_not_hold_the_locks, "a forked child does not hold the parent's locks");
+  RUN(a_child_does_not_hold_what_is_just_being_opened, "a forked child does not hold a database that is just being opened");
   RUN(a_child_does_not_hold_the_connections, "a forked child does not hold the parent's connections to a server");
   RUN(a_program_started_by_exec_works, "starting a program by fork and exec works");
 }

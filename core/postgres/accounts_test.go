@@ -45,12 +45,12 @@ func numberedBatch(by string, batch, of int, first string) []factstr.NewEvent {
 // downMax is how long a server may be away.
 const downMax = time.Minute
 
-// untilUp tries again what a server that is away cannot do.
+// untilUp tries again what a server that is away cannot do, or one that is slow within a short response timeout.
 func untilUp(try func() error) error {
 	for begun := time.Now(); ; <-time.After(50 * time.Millisecond) {
 		err := try()
 		var failure *factstr.Error
-		passing := errors.As(err, &failure) && failure.Reason == factstr.ReasonConnection || errors.Is(err, factstr.CodeDurableStreamActive)
+		passing := errors.As(err, &failure) && failure.Reason == factstr.ReasonConnection || errors.Is(err, factstr.CodeDurableStreamActive) || errors.Is(err, factstr.CodeTimeout)
 		if err == nil || !passing || time.Since(begun) > downMax {
 			return err
 		}

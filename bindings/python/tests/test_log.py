@@ -101,7 +101,7 @@ class Log(StoreCase):
 
         class Raising(logging.Handler):
             def emit(self, record: logging.LogRecord) -> None:
-                raise SystemExit(f"not {record.event}")  # type: ignore[attr-defined]
+                raise SystemExit(f"not {record.event}")  # type: ignore[attr-defined]  # an attribute of ours
 
         logger, raising, got = logging.getLogger("factstr"), Raising(), Deliveries(failing=(1,))
         logger.addHandler(raising)

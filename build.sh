@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# FACTSTR's one command. Each job first makes sure of what it needs (tools/toolchain.sh) and then runs its steps, which live in tools/.
+# FACTSTR's one command. Each job first makes sure of what it needs (tools/toolchain.sh) and then
+# runs its steps, which live in tools/.
 set -euo pipefail
 called_from=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")"

@@ -8,8 +8,9 @@
 #include <unistd.h>
 
 /*
- * The callbacks that the thread is in, innermost first. The frames are on its stack, which is one of C: callbacks run on threads of the runtime, but not on the stacks of
- * goroutines. The host's signals stay blocked there, see signals.h.
+ * The callbacks that the thread is in, innermost first. The frames are on its stack, which is one
+ * of C: callbacks run on threads of the runtime, but not on the stacks of goroutines. The host's
+ * signals stay blocked there, see signals.h.
  */
 struct frame {
   factstr_store store;   /* 0 where a store was opened, and in the log */
@@ -19,41 +20,45 @@ struct frame {
 
 static _Thread_local const struct frame *innermost;
 
-#define ENTER_CALLBACK(store, stream)                                                                                                                \
-  const struct frame entered = {(store), (stream), innermost};                                                                                       \
+#define ENTER_CALLBACK(store, stream)                                                              \
+  const struct frame entered = {(store), (stream), innermost};                                     \
   innermost = &entered
 #define LEAVE_CALLBACK() innermost = entered.outer
 
-int32_t fs_call_on_batch(const factstr_stream_callbacks *callbacks, uintptr_t user_data, factstr_store store, factstr_stream stream,
-                         factstr_delivery delivery, const char *batch, size_t batch_len) {
+int32_t fs_call_on_batch(const factstr_stream_callbacks *callbacks, uintptr_t user_data,
+                         factstr_store store, factstr_stream stream, factstr_delivery delivery,
+                         const char *batch, size_t batch_len) {
   ENTER_CALLBACK(store, stream);
   int32_t outcome = callbacks->on_batch((void *)user_data, stream, delivery, batch, batch_len);
   LEAVE_CALLBACK();
   return outcome;
 }
 
-void fs_call_on_ready(const factstr_stream_callbacks *callbacks, uintptr_t user_data, factstr_store store, factstr_stream stream) {
+void fs_call_on_ready(const factstr_stream_callbacks *callbacks, uintptr_t user_data,
+                      factstr_store store, factstr_stream stream) {
   ENTER_CALLBACK(store, stream);
   callbacks->on_ready((void *)user_data, stream);
   LEAVE_CALLBACK();
 }
 
-void fs_call_on_end(const factstr_stream_callbacks *callbacks, uintptr_t user_data, factstr_store store, factstr_stream stream, factstr_status status,
+void fs_call_on_end(const factstr_stream_callbacks *callbacks, uintptr_t user_data,
+                    factstr_store store, factstr_stream stream, factstr_status status,
                     const char *reason, size_t reason_len) {
   ENTER_CALLBACK(store, stream);
   callbacks->on_end((void *)user_data, stream, status, reason, reason_len);
   LEAVE_CALLBACK();
 }
 
-void fs_call_completion(factstr_completion_callback callback, uintptr_t user_data, factstr_store store, uint64_t tag, factstr_status status,
+void fs_call_completion(factstr_completion_callback callback, uintptr_t user_data,
+                        factstr_store store, uint64_t tag, factstr_status status,
                         const char *result, size_t result_len) {
   ENTER_CALLBACK(store, 0);
   callback((void *)user_data, tag, status, result, result_len);
   LEAVE_CALLBACK();
 }
 
-void fs_call_open(factstr_open_callback callback, uintptr_t user_data, factstr_status status, factstr_store store, const char *error,
-                  size_t error_len) {
+void fs_call_open(factstr_open_callback callback, uintptr_t user_data, factstr_status status,
+                  factstr_store store, const char *error, size_t error_len) {
   ENTER_CALLBACK(0, 0);
   callback((void *)user_data, status, store, error, error_len);
   LEAVE_CALLBACK();
@@ -61,7 +66,8 @@ void fs_call_open(factstr_open_callback callback, uintptr_t user_data, factstr_s
 
 static _Thread_local int inside_log;
 
-void fs_call_log(factstr_log_callback callback, uintptr_t user_data, const char *record, size_t record_len) {
+void fs_call_log(factstr_log_callback callback, uintptr_t user_data, const char *record,
+                 size_t record_len) {
   ENTER_CALLBACK(0, 0);
   inside_log = 1;
   callback((void *)user_data, record, record_len);
@@ -72,7 +78,8 @@ void fs_call_log(factstr_log_callback callback, uintptr_t user_data, const char 
 int fs_inside_log(void) { return inside_log; }
 
 /*
- * SIGPIPE is blocked where Go runs. One that the thread has brought upon itself is taken back, or it would end the host when its call returns. A pipe that nobody empties costs the rest of the
+ * SIGPIPE is blocked where Go runs. One that the thread has brought upon itself is taken back, or
+ * it would end the host when its call returns. A pipe that nobody empties costs the rest of the
  * line, not the thread: factstr_log_set waits for it.
  */
 void fs_write_stderr(const char *text, size_t len) {
@@ -89,7 +96,9 @@ void fs_write_stderr(const char *text, size_t len) {
     if (ready <= 0) {
       return;
     }
-    ssize_t written = write(STDERR_FILENO, text, len < PIPE_BUF ? len : PIPE_BUF); /* for which there is room in a pipe that is ready */
+    ssize_t written = write(
+        STDERR_FILENO, text,
+        len < PIPE_BUF ? len : PIPE_BUF); /* for which there is room in a pipe that is ready */
     if (written < 0 && errno == EINTR) {
       continue;
     }

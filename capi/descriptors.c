@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 /*
- * A list of blocks that only grows, so that the fork handler, which may call nothing but async-signal-safe functions, can walk it without a lock.
- * A slot also knows which file or socket the descriptor is of: SQLite closes its own unasked, and the number may be another's by the time of a fork.
+ * A list of blocks that only grows, so that the fork handler, which may call nothing but
+ * async-signal-safe functions, can walk it without a lock. A slot also knows which file or socket
+ * the descriptor is of: SQLite closes its own unasked, and the number may be another's by the time
+ * of a fork.
  */
 #define SLOTS 64
 #define FREE 0
@@ -86,7 +88,8 @@ static int is_of_known_file(const struct stat *file) {
   for (struct block *block = &first; block != NULL; block = atomic_load(&block->next)) {
     for (int i = 0; i < SLOTS; i++) {
       struct slot *slot = &block->slots[i];
-      if (atomic_load(&slot->held) > 0 && slot->device == file->st_dev && slot->inode == file->st_ino) {
+      if (atomic_load(&slot->held) > 0 && slot->device == file->st_dev &&
+          slot->inode == file->st_ino) {
         return 1;
       }
     }
@@ -113,8 +116,9 @@ static int descriptor_of(const char *name) {
 }
 
 /*
- * SQLite opens its files by itself, and the library is told of a descriptor a moment later. A fork in that moment leaves one to the child that is on no list, but is of a file
- * that is. The host's own descriptors of a database, say for a backup, are read-only or outlive an exec, and stay.
+ * SQLite opens its files by itself, and the library is told of a descriptor a moment later. A fork
+ * in that moment leaves one to the child that is on no list, but is of a file that is. The host's
+ * own descriptors of a database, say for a backup, are read-only or outlive an exec, and stay.
  */
 static void close_untold(void) {
   int folder = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -126,8 +130,9 @@ static void close_untold(void) {
     for (long at = 0; at < len; at += ((struct entry *)(entries + at))->len) {
       int descriptor = descriptor_of(((struct entry *)(entries + at))->name);
       struct stat file;
-      if (descriptor >= 0 && fstat(descriptor, &file) == 0 && S_ISREG(file.st_mode) && is_of_known_file(&file) &&
-          (fcntl(descriptor, F_GETFD) & FD_CLOEXEC) != 0 && (fcntl(descriptor, F_GETFL) & O_ACCMODE) == O_RDWR) {
+      if (descriptor >= 0 && fstat(descriptor, &file) == 0 && S_ISREG(file.st_mode) &&
+          is_of_known_file(&file) && (fcntl(descriptor, F_GETFD) & FD_CLOEXEC) != 0 &&
+          (fcntl(descriptor, F_GETFL) & O_ACCMODE) == O_RDWR) {
         close(descriptor);
       }
     }
@@ -155,7 +160,8 @@ void fs_close_descriptors(void) {
       struct slot *slot = &block->slots[i];
       int held = atomic_exchange(&slot->held, FREE);
       struct stat file;
-      if (held > 0 && fstat(held - 1, &file) == 0 && file.st_dev == slot->device && file.st_ino == slot->inode) {
+      if (held > 0 && fstat(held - 1, &file) == 0 && file.st_dev == slot->device &&
+          file.st_ino == slot->inode) {
         close(held - 1);
       }
     }

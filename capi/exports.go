@@ -23,7 +23,8 @@ import (
 
 var process = session.NewProcess()
 
-// settings are of the whole process, so they are made before there is a store that they could surprise.
+// settings are of the whole process, so they are made before there is a store that they could
+// surprise.
 var settings struct {
 	sync.Mutex
 	storeOpened bool
@@ -48,7 +49,8 @@ func call(buffer *C.factstr_buffer, do func() error) C.factstr_status {
 	return putError(buffer, interop.Codec{}, guard.Call(nil, do))
 }
 
-// onStore carries out an export on a store. Every export on one goes through it or through answerOf.
+// onStore carries out an export on a store. Every export on one goes through it or through
+// answerOf.
 func onStore(number C.factstr_store, buffer *C.factstr_buffer, do func(*session.Store) error) C.factstr_status {
 	store, err := process.Store(uint64(number))
 	if err != nil {
@@ -89,15 +91,17 @@ func onStream(number C.factstr_stream, buffer *C.factstr_buffer, do func(*sessio
 	}))
 }
 
-// later carries out an export on a goroutine while the caller's thread waits in C: there it takes its signals, and a thread that waits in Go would cost two more switches.
-// Without a wait nobody can wait in C.
+// later carries out an export on a goroutine while the caller's thread waits in C: there it takes
+// its signals, and a thread that waits in Go would cost two more switches. Without a wait nobody
+// can wait in C.
 func later(wait *C.struct_fs_wait, do func() C.factstr_status) C.factstr_status {
 	if wait == nil {
 		return do()
 	}
 	go func() { C.fs_finish(wait, do()) }()
 	if alone.Load() {
-		// The caller's thread would leave with the only processor, and the runtime would take some time to notice.
+		// The caller's thread would leave with the only processor, and the runtime would take some
+		// time to notice.
 		runtime.Gosched()
 	}
 	return C.FS_LATER
@@ -108,7 +112,8 @@ var alone atomic.Bool
 
 func init() { alone.Store(runtime.GOMAXPROCS(0) == 1) }
 
-// nowOrLater carries out an export that waits for something to come. When it is there, the caller has it without another thread.
+// nowOrLater carries out an export that waits for something to come. When it is there, the caller
+// has it without another thread.
 func nowOrLater(wait *C.struct_fs_wait, timeout C.int64_t, do func(timeout time.Duration, came *bool) C.factstr_status) C.factstr_status {
 	came := true
 	status := do(0, &came)
@@ -179,7 +184,8 @@ func go_factstr_append_if(number C.factstr_store, events *C.char, eventsLength C
 	})
 }
 
-// appendOn queues an append on the caller's thread, which then waits in C for the group that takes it. Where that could take long, and where the queue has no room, all of it goes to a goroutine.
+// appendOn queues an append on the caller's thread, which then waits in C for the group that takes
+// it. Where that could take long, and where the queue has no room, all of it goes to a goroutine.
 func appendOn(number C.factstr_store, out *C.factstr_buffer, wait *C.struct_fs_wait, length C.size_t, do func(*session.Store) session.Answer, begin func(*session.Store, func(*session.Answer)) error) C.factstr_status {
 	const short = 64 << 10 // of text is read before a signal could mind
 	if wait == nil || length > short {
@@ -253,7 +259,8 @@ func go_factstr_open_handles() C.uint64_t {
 	return C.uint64_t(process.OpenHandles())
 }
 
-// cText views bytes that are passed to a callback of the caller's. They end with a NUL that is not counted.
+// cText views bytes that are passed to a callback of the caller's. They end with a NUL that is not
+// counted.
 func cText(text []byte) (*C.char, C.size_t) {
 	return (*C.char)(unsafe.Pointer(unsafe.SliceData(text))), C.size_t(len(text) - 1)
 }

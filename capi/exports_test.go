@@ -159,7 +159,8 @@ func streamOpen[S, L, U, I ~uint64, T, C, B, W any, R ~int32](export func(S, *T,
 	return int(export(S(store), textOf[T](registration), L(len(registration)), nil, 0, &stream, nil, nil))
 }
 
-// FuzzEntryPoints gives one text to every entry point that takes text. None may fail inside the library, and the store must go on.
+// FuzzEntryPoints gives one text to every entry point that takes text. None may fail inside the
+// library, and the store must go on.
 func FuzzEntryPoints(f *testing.F) {
 	for _, seed := range []string{`[]`, `{}`, `[{"event_type":"a","payload":{"a":[1,null]}}]`, `{"filters":[{"event_types":["a"],"payload_predicates":[{"a":[1]}]}],"limit":3}`,
 		`{"durable":{"name":"d"},"query":{}}`, `{"sequence_numbers":"string"}`, `[{"event_type":"a","payload":"\ud800"}]`, "\xff", `{"`} {
@@ -192,7 +193,8 @@ func FuzzEntryPoints(f *testing.F) {
 	})
 }
 
-// A thread of the host's must not run Go while its signals are open, so C enters Go in one place, which blocks them.
+// A thread of the host's must not run Go while its signals are open, so C enters Go in one place,
+// which blocks them.
 func TestCEntersGoWhereSignalsAreBlockedOnly(t *testing.T) {
 	sources, err := filepath.Glob("*.[ch]")
 	if err != nil || len(sources) < 4 {

@@ -18,7 +18,8 @@ func init() {
 	guard.Observe(hostLog.Process())
 }
 
-// writeLine does not go through os.Stderr: a write there that finds the pipe's other end closed would end the host by SIGPIPE.
+// writeLine does not go through os.Stderr: a write there that finds the pipe's other end closed
+// would end the host by SIGPIPE.
 func writeLine(line []byte) {
 	text, length := cText(append(line, 0))
 	C.fs_write_stderr(text, length)

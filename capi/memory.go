@@ -16,7 +16,8 @@ import (
 	"github.com/factstr/factstr-go/interop"
 )
 
-// bytesOf views a caller's text. Nothing keeps it: whoever reads it copies what it needs before the call returns. NULL is nil.
+// bytesOf views a caller's text. Nothing keeps it: whoever reads it copies what it needs before the
+// call returns. NULL is nil.
 func bytesOf(text *C.char, length C.size_t) []byte {
 	if text == nil {
 		return nil
@@ -25,7 +26,8 @@ func bytesOf(text *C.char, length C.size_t) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(text)), min(uint64(length), most))
 }
 
-// put writes text into memory of the caller's. size is a guess of its length: when the guess is not too small, the text is not copied.
+// put writes text into memory of the caller's. size is a guess of its length: when the guess is not
+// too small, the text is not copied.
 func put(buffer *C.factstr_buffer, size int, appendText func(dst []byte) []byte) (ok bool) {
 	if buffer == nil {
 		return true

@@ -17,7 +17,8 @@ import (
 	"github.com/factstr/factstr-go/capi/internal/session"
 )
 
-// prepared is a store whose arguments were checked and copied, and that is still to be opened, once.
+// prepared is a store whose arguments were checked and copied, and that is still to be opened,
+// once.
 type prepared struct {
 	options interop.StoreOptions
 	open    func(context.Context) (*factstr.Store, error)

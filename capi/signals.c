@@ -19,8 +19,10 @@ static void all_but_faults(sigset_t *set) {
 }
 
 /*
- * The runtime gives each thread that enters it an alternate stack of 32 KiB, for faults in Go. A host that asks for SA_ONSTACK to be on the safe side, as Python does, would have its handlers
- * run there from then on, and a few signals that come together fill it. So it is the thread's inside of calls only, unless the host had given it one of its own.
+ * The runtime gives each thread that enters it an alternate stack of 32 KiB, for faults in Go. A
+ * host that asks for SA_ONSTACK to be on the safe side, as Python does, would have its handlers run
+ * there from then on, and a few signals that come together fill it. So it is the thread's inside of
+ * calls only, unless the host had given it one of its own.
  */
 static _Thread_local enum { NOT_KNOWN, OF_HOST, OF_RUNTIME } alternate_stack;
 static _Thread_local stack_t of_runtime;
@@ -59,7 +61,10 @@ factstr_status fs_await(struct fs_wait *wait, factstr_status status) {
   if (status != FS_LATER) {
     return status;
   }
-  /* Not by a condition variable: waiting for one is a point of cancellation, and the thread must not be gone while its call writes to its memory. */
+  /*
+   * Not by a condition variable: waiting for one is a point of cancellation, and the thread must
+   * not be gone while its call writes to its memory.
+   */
   while (!__atomic_load_n(&wait->done, __ATOMIC_ACQUIRE)) {
     syscall(SYS_futex, &wait->done, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
   }
@@ -70,15 +75,19 @@ void fs_finish(struct fs_wait *wait, factstr_status status) {
   uint32_t *done = &wait->done;
   wait->status = status;
   __atomic_store_n(done, 1, __ATOMIC_RELEASE);
-  /* The caller may be gone by now, and its stack with it; a wake needs the address only, and one too many does no harm. */
+  /*
+   * The caller may be gone by now, and its stack with it; a wake needs the address only, and one
+   * too many does no harm.
+   */
   syscall(SYS_futex, done, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 /* ---- Around the start of the Go runtime ---- */
 
 /*
- * The runtime starts in a constructor of this library, on a thread that it makes there, and gives all its threads the mask that this one was born with.
- * Constructors with a priority come before it, the others, being of objects that are linked after it, behind it.
+ * The runtime starts in a constructor of this library, on a thread that it makes there, and gives
+ * all its threads the mask that this one was born with. Constructors with a priority come before
+ * it, the others, being of objects that are linked after it, behind it.
  */
 #define BEFORE_GO __attribute__((constructor(101)))
 #define AFTER_GO __attribute__((constructor))
@@ -93,7 +102,8 @@ struct row {
   intptr_t len;
 };
 
-extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden"))); /* set by the linker: where this library begins */
+extern const ElfW(Ehdr) __ehdr_start
+    __attribute__((visibility("hidden"))); /* set by the linker: where this library begins */
 
 /* Where this library is, besides what the file says. */
 static uintptr_t bias(void) {
@@ -111,7 +121,8 @@ static int in_library(uintptr_t address, size_t len, uint32_t rights) {
   const ElfW(Phdr) *headers = (const void *)((const char *)&__ehdr_start + __ehdr_start.e_phoff);
   for (int i = 0; i < __ehdr_start.e_phnum; i++) {
     uintptr_t begin = bias() + headers[i].p_vaddr;
-    if (headers[i].p_type == PT_LOAD && (headers[i].p_flags & rights) == rights && address >= begin && address - begin <= headers[i].p_memsz &&
+    if (headers[i].p_type == PT_LOAD && (headers[i].p_flags & rights) == rights &&
+        address >= begin && address - begin <= headers[i].p_memsz &&
         len <= headers[i].p_memsz - (address - begin)) {
       return 1;
     }
@@ -120,7 +131,8 @@ static int in_library(uintptr_t address, size_t len, uint32_t rights) {
 }
 
 static int named(const struct row *row, const char *name) {
-  return row->len == (intptr_t)strlen(name) && in_library((uintptr_t)row->name, (size_t)row->len, PF_R) &&
+  return row->len == (intptr_t)strlen(name) &&
+         in_library((uintptr_t)row->name, (size_t)row->len, PF_R) &&
          memcmp(row->name, name, (size_t)row->len) == 0;
 }
 
@@ -129,8 +141,10 @@ static struct row *find_table(uintptr_t begin, uintptr_t end) {
   const uintptr_t rows = 65 * sizeof(struct row);
   for (uintptr_t at = begin; at + rows <= end; at += sizeof(void *)) {
     struct row *table = (struct row *)at; /* NOLINT */
-    if (table[0].flags == 0 && named(&table[SIGHUP], "SIGHUP: terminal line hangup") && named(&table[SIGCHLD], "SIGCHLD: child status has changed") &&
-        named(&table[SIGPROF], "SIGPROF: profiling alarm clock") && named(&table[34], "signal 34")) {
+    if (table[0].flags == 0 && named(&table[SIGHUP], "SIGHUP: terminal line hangup") &&
+        named(&table[SIGCHLD], "SIGCHLD: child status has changed") &&
+        named(&table[SIGPROF], "SIGPROF: profiling alarm clock") &&
+        named(&table[34], "signal 34")) {
       return table;
     }
   }
@@ -138,11 +152,14 @@ static struct row *find_table(uintptr_t begin, uintptr_t end) {
 }
 
 /*
- * Whatever mask they are born with, threads of the runtime unblock what the runtime's table says, and that are not faults alone: SIGCHLD, SIGPROF, SIGSTKFLT and
- * the first real-time signal are the host's just as well. And while it starts, the runtime takes SIGPIPE and SIGURG and marks the handlers of others: to give them back afterwards is too late for
- * a signal that came meanwhile, whose handler in the runtime installs itself again. So all rows but those of faults and of the C library's own signals are emptied before it starts. The
- * runtime passes over empty ones, and has no use for the others here.
- * Without a table of this form everything stays as it is; a test looks at the masks of all threads.
+ * Whatever mask they are born with, threads of the runtime unblock what the runtime's table says,
+ * and that are not faults alone: SIGCHLD, SIGPROF, SIGSTKFLT and the first real-time signal are the
+ * host's just as well. And while it starts, the runtime takes SIGPIPE and SIGURG and marks the
+ * handlers of others: to give them back afterwards is too late for a signal that came meanwhile,
+ * whose handler in the runtime installs itself again. So all rows but those of faults and of the C
+ * library's own signals are emptied before it starts. The runtime passes over empty ones, and has
+ * no use for the others here. Without a table of this form everything stays as it is; a test looks
+ * at the masks of all threads.
  */
 static void mend_table(void) {
   const ElfW(Phdr) *headers = (const void *)((const char *)&__ehdr_start + __ehdr_start.e_phoff);
@@ -162,7 +179,8 @@ static void mend_table(void) {
     if (read_only_end > begin && read_only_end <= end) {
       begin = read_only_end;
     }
-    struct row *table = find_table((begin + sizeof(void *) - 1) / sizeof(void *) * sizeof(void *), end);
+    struct row *table =
+        find_table((begin + sizeof(void *) - 1) / sizeof(void *) * sizeof(void *), end);
     for (int number = 1; table != NULL && number < NSIG; number++) {
       if (sigismember(&hosts, number) == 1) {
         table[number].flags = 0;
@@ -182,16 +200,20 @@ BEFORE_GO static void before_runtime(void) {
 }
 
 /*
- * The runtime has installed handlers for SIGSEGV, SIGBUS and SIGFPE, which it needs. One whose table was not mended has also installed some for SIGPIPE and SIGURG, which it gets no more, and has
- * asked for the alternate stack on behalf of the host's handlers, which then may not find room: the one that it gives to threads is small.
+ * The runtime has installed handlers for SIGSEGV, SIGBUS and SIGFPE, which it needs. One whose
+ * table was not mended has also installed some for SIGPIPE and SIGURG, which it gets no more, and
+ * has asked for the alternate stack on behalf of the host's handlers, which then may not find room:
+ * the one that it gives to threads is small.
  */
 AFTER_GO static void after_runtime(void) {
   for (int number = 1; number < NSIG; number++) {
     struct sigaction now, *before = &before_go[number];
-    if (number == SIGSEGV || number == SIGBUS || number == SIGFPE || sigaction(number, NULL, &now) != 0) {
+    if (number == SIGSEGV || number == SIGBUS || number == SIGFPE ||
+        sigaction(number, NULL, &now) != 0) {
       continue;
     }
-    int is_hosts = now.sa_handler == before->sa_handler && (now.sa_flags ^ before->sa_flags) == SA_ONSTACK;
+    int is_hosts =
+        now.sa_handler == before->sa_handler && (now.sa_flags ^ before->sa_flags) == SA_ONSTACK;
     if (is_hosts || in_library((uintptr_t)now.sa_handler, 1, PF_X)) {
       sigaction(number, before, NULL);
     }

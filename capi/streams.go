@@ -13,7 +13,8 @@ import (
 	"github.com/factstr/factstr-go/interop"
 )
 
-// streamCallbacks makes the caller's functions callable. The struct is copied; user data travels as a number.
+// streamCallbacks makes the caller's functions callable. The struct is copied; user data travels as
+// a number.
 func streamCallbacks(store C.factstr_store, given *C.factstr_stream_callbacks, userData C.uintptr_t) session.Callbacks {
 	if given == nil {
 		return session.Callbacks{}

@@ -64,8 +64,9 @@ func (r *replacedReader) Boundaries(context.Context, uint64, uint64, func(Bounda
 	return nil
 }
 
-// G24: a head that was read before the log went backwards is not taken for a newer one, neither after another refresh noticed that nor after one hung at a server that is gone.
-// Else a stream that was registered in between would be ended.
+// G24: a head that was read before the log went backwards is not taken for a newer one, neither
+// after another refresh noticed that nor after one hung at a server that is gone. Else a stream
+// that was registered in between would be ended.
 func TestAHeadThatIsOlderThanAnotherRefreshIsReadAgain(t *testing.T) {
 	for _, eventsMax := range []int{-1, 100} {
 		for _, end := range []uint64{3, 9} {

@@ -16,8 +16,9 @@ func (s *Store) Append(ctx context.Context, events []NewEvent) (AppendResult, er
 	return s.append(ctx, request)
 }
 
-// AppendIf appends a batch only if the context version of the query equals expected; nil expects that no fact matches. Otherwise the error is
-// CodeConditionalAppendConflict with both versions, and nothing happened.
+// AppendIf appends a batch only if the context version of the query equals expected; nil expects
+// that no fact matches. Otherwise the error is CodeConditionalAppendConflict with both versions,
+// and nothing happened.
 func (s *Store) AppendIf(ctx context.Context, events []NewEvent, query EventQuery, expected *uint64) (AppendResult, error) {
 	request, err := s.appendIfRequest(events, query, expected)
 	if err != nil {
@@ -31,8 +32,9 @@ func (s *Store) AppendIf(ctx context.Context, events []NewEvent, query EventQuer
 	return s.append(ctx, request)
 }
 
-// AppendAsync queues a batch and returns at once. done is called once, on a goroutine of the store that it must not block. An error
-// means that nothing was queued and done is not called. Ending ctx gives the batch up if no group has taken it yet.
+// AppendAsync queues a batch and returns at once. done is called once, on a goroutine of the store
+// that it must not block. An error means that nothing was queued and done is not called. Ending ctx
+// gives the batch up if no group has taken it yet.
 func (s *Store) AppendAsync(ctx context.Context, events []NewEvent, done func(AppendResult, error)) error {
 	request, err := s.appendRequest(events, nil)
 	if err != nil {
@@ -87,7 +89,8 @@ func (s *Store) answer(done func(AppendResult, error), result AppendResult, err 
 	s.tells.Once("the function that takes an append's answer", func() { done(result, err) })
 }
 
-// appendRequest is one batch on its way through the queue. The group that takes it owns it until it is answered.
+// appendRequest is one batch on its way through the queue. The group that takes it owns it until it
+// is answered.
 type appendRequest struct {
 	events    []NewEvent
 	size      int
@@ -106,8 +109,9 @@ type appendRequest struct {
 type condition struct {
 	plan     *Plan
 	expected *uint64
-	// What the caller's goroutine found out before queueing: version is the context version at upTo in that epoch of the log. Facts never
-	// change, so only newer ones are left to check while other writers are kept out.
+	// What the caller's goroutine found out before queueing: version is the context version at upTo
+	// in that epoch of the log. Facts never change, so only newer ones are left to check while
+	// other writers are kept out.
 	checked bool
 	epoch   uint64
 	upTo    uint64
@@ -138,8 +142,9 @@ func (s *Store) appendIfRequest(events []NewEvent, query EventQuery, expected *u
 	return request, nil
 }
 
-// lookAheadInTail finds the context's version before the request queues, in the facts that are in memory: only newer ones are left to check while other writers are
-// kept out. It returns false if older facts must be read for that, or if the work has ended.
+// lookAheadInTail finds the context's version before the request queues, in the facts that are in
+// memory: only newer ones are left to check while other writers are kept out. It returns false if
+// older facts must be read for that, or if the work has ended.
 func (s *Store) lookAheadInTail(c *condition, work *match.Work) (done bool) {
 	known := s.log.current()
 	if c.plan.Nothing() || c.plan.Everything() {
@@ -153,7 +158,8 @@ func (s *Store) lookAheadInTail(c *condition, work *match.Work) (done bool) {
 	return true
 }
 
-// lookAhead does the same with facts that the tail does not hold and for as long as it takes, so that a long read holds up nobody else.
+// lookAhead does the same with facts that the tail does not hold and for as long as it takes, so
+// that a long read holds up nobody else.
 func (s *Store) lookAhead(ctx context.Context, c *condition) error {
 	done, err := s.enter()
 	if err != nil {

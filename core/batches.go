@@ -22,7 +22,8 @@ type deliverable struct {
 	last    uint64 // the batch's last sequence number, whether that fact matches or not
 }
 
-// batchesAfter reads the next batches with matching facts above a position. Everything up to through was looked at.
+// batchesAfter reads the next batches with matching facts above a position. Everything up to
+// through was looked at.
 func (s *Store) batchesAfter(ctx context.Context, known *tail, plan *Plan, after uint64) (batches []deliverable, through uint64, err error) {
 	work := workUntil(ctx)
 	if after >= known.floor() {
@@ -52,8 +53,9 @@ func tailBatches(known *tail, plan *Plan, after uint64, work *match.Work) (batch
 	return walk.batches, known.head.SequenceNumber
 }
 
-// storedBatches reads in short steps, so that no read transaction is long: candidates until there is enough of them, the boundaries around those that match, and
-// the rest of a batch that reaches beyond them. What it costs follows the facts that are there, never the numbers between them.
+// storedBatches reads in short steps, so that no read transaction is long: candidates until there
+// is enough of them, the boundaries around those that match, and the rest of a batch that reaches
+// beyond them. What it costs follows the facts that are there, never the numbers between them.
 func (s *Store) storedBatches(ctx context.Context, known *tail, plan *Plan, after uint64, work *match.Work) (batches []deliverable, through uint64, err error) {
 	through = known.head.SequenceNumber
 	if plan.Nothing() {
@@ -105,8 +107,8 @@ func (s *Store) storedBatches(ctx context.Context, known *tail, plan *Plan, afte
 	return walk.batches, through, err
 }
 
-// boundariesAround reads the boundaries of the batches that ascending facts are of. Facts that lie far apart have far more batches between them than
-// their own, so each look spans few numbers.
+// boundariesAround reads the boundaries of the batches that ascending facts are of. Facts that lie
+// far apart have far more batches between them than their own, so each look spans few numbers.
 func (s *Store) boundariesAround(ctx context.Context, records []EventRecord) (boundaries []Boundary, err error) {
 	var first uint64 // of the last boundary
 	for len(records) > 0 {

@@ -12,7 +12,8 @@ type clock struct {
 	read func() time.Time
 }
 
-// next returns the UTC time truncated to microseconds, later than the one before unless the system's clock was set back by more than a second.
+// next returns the UTC time truncated to microseconds, later than the one before unless the
+// system's clock was set back by more than a second.
 func (c *clock) next() string {
 	now := c.read().UTC().Truncate(time.Microsecond)
 	if !now.After(c.last) && c.last.Sub(now) < time.Second {

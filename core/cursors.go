@@ -8,9 +8,11 @@ import (
 	"time"
 )
 
-// cursors lets the stored cursors of a store's durable streams follow their positions. Many streams are written in one call.
+// cursors lets the stored cursors of a store's durable streams follow their positions. Many streams
+// are written in one call.
 //
-// mu guards the fields for moments; writing is held during a write, so that an older position is never written after a newer one.
+// mu guards the fields for moments; writing is held during a write, so that an older position is
+// never written after a newer one.
 type cursors struct {
 	store   *Store
 	writing sync.Mutex
@@ -28,8 +30,8 @@ func (c *cursors) init(s *Store) {
 	c.dirty = map[*EventStream]int{}
 }
 
-// follow notes that a stream's position moved. The write begins at half the time within which the cursor is to be stored: the rest is for the write, and
-// for one that is running.
+// follow notes that a stream's position moved. The write begins at half the time within which the
+// cursor is to be stored: the rest is for the write, and for one that is running.
 func (c *cursors) follow(st *EventStream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -59,7 +61,8 @@ func (c *cursors) flushWithin(wait time.Duration) {
 func (c *cursors) flushAll() {
 	written := false
 	defer func() {
-		// A panicking backend must not take the process down from a timer; the cursor stays where it is until the next try, which repeats deliveries.
+		// A panicking backend must not take the process down from a timer; the cursor stays where
+		// it is until the next try, which repeats deliveries.
 		if reason := recover(); reason != nil {
 			c.store.tells.Recovered("the writing of cursors", reason)
 		}
@@ -87,7 +90,8 @@ func (c *cursors) flush(ctx context.Context, st *EventStream) error {
 	return c.write(ctx, []*EventStream{st})
 }
 
-// flushName writes the cursors of ended streams of a name that are still to be written, so that a new registration starts behind them.
+// flushName writes the cursors of ended streams of a name that are still to be written, so that a
+// new registration starts behind them.
 func (c *cursors) flushName(ctx context.Context, name string) {
 	c.mu.Lock()
 	var streams []*EventStream
@@ -103,7 +107,8 @@ func (c *cursors) flushName(ctx context.Context, name string) {
 	}
 }
 
-// flushLast writes the cursor of a stream that ends. It gives up after a while: a cursor that lags only repeats deliveries.
+// flushLast writes the cursor of a stream that ends. It gives up after a while: a cursor that lags
+// only repeats deliveries.
 func (c *cursors) flushLast(st *EventStream) {
 	ctx, cancel := context.WithTimeout(c.store.context, c.store.options.CloseTimeout/2)
 	defer cancel()
@@ -149,7 +154,8 @@ func (c *cursors) write(ctx context.Context, streams []*EventStream) (err error)
 	if len(writes) > 0 {
 		if err := c.store.backend.WriteCursors(ctx, writes); err != nil {
 			if CodeOf(err) == CodeLogTruncated {
-				// Ends the streams of the log that is gone, and tells so. Nothing of it is tried again.
+				// Ends the streams of the log that is gone, and tells so. Nothing of it is tried
+				// again.
 				_, _ = c.store.log.refresh(ctx, c.store.backend)
 			} else if !errors.Is(err, context.Canceled) && CodeOf(err) != CodeCancelled {
 				c.trouble.Shows(c.store.tells, LogCursorNotStored, fmt.Sprintf("cursors cannot be stored: %v; they are tried again, and a crash would repeat deliveries", err),

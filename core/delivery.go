@@ -13,7 +13,8 @@ const (
 	readPauseMax = 2 * time.Second
 )
 
-// run is the life of a stream, on a goroutine of its own: one loop for replay, catching up and live delivery.
+// run is the life of a stream, on a goroutine of its own: one loop for replay, catching up and live
+// delivery.
 func (st *EventStream) run() {
 	err := error(NewError(CodeHandlerFailed, "the handler ended its goroutine instead of returning"))
 	defer func() {
@@ -96,7 +97,8 @@ func passing(err error) bool {
 	return false
 }
 
-// catchUp delivers everything up to the newest committed fact, and returns a channel that is closed when there is more.
+// catchUp delivers everything up to the newest committed fact, and returns a channel that is closed
+// when there is more.
 func (st *EventStream) catchUp() (changed <-chan struct{}, err error) {
 	for {
 		batches, through, changed, err := st.readOn()
@@ -128,7 +130,8 @@ func (st *EventStream) catchUp() (changed <-chan struct{}, err error) {
 	}
 }
 
-// readOn reads the next batches. The snapshot of the log lives no longer than this call, so that a slow handler keeps no old facts in memory.
+// readOn reads the next batches. The snapshot of the log lives no longer than this call, so that a
+// slow handler keeps no old facts in memory.
 func (st *EventStream) readOn() (batches []deliverable, through uint64, changed <-chan struct{}, err error) {
 	s, position := st.store, st.position.Load()
 	known, changed := s.log.currentAndChange()
@@ -206,7 +209,8 @@ func (st *EventStream) deliver(batch []EventRecord) error {
 	}
 }
 
-// handle calls the handler unless the stream was stopped. The delivery is in flight from the moment it finds the stream not stopped.
+// handle calls the handler unless the stream was stopped. The delivery is in flight from the moment
+// it finds the stream not stopped.
 func (st *EventStream) handle(batch []EventRecord) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -343,7 +347,8 @@ func (st *EventStream) reportReady() error {
 	return nil
 }
 
-// finish stores the cursor, frees the name and reports the end, in this order. Nothing that goes wrong on the way leaves the stream without an end.
+// finish stores the cursor, frees the name and reports the end, in this order. Nothing that goes
+// wrong on the way leaves the stream without an end.
 func (st *EventStream) finish() {
 	defer close(st.done)
 	tells := st.store.tells

@@ -11,7 +11,8 @@ type DurableStream struct {
 	Name string
 }
 
-// durableQuery spells a validated query as cursors store it; min_sequence_number and limit are no part of it.
+// durableQuery spells a validated query as cursors store it; min_sequence_number and limit are no
+// part of it.
 func durableQuery(query EventQuery) DurableQuery {
 	return DurableQuery{
 		Text:  spellQuery(query, jsonvalue.AppendCanonical),
@@ -56,8 +57,9 @@ func spellList[L ~[]E, E any](text []byte, list L, spell func([]byte, E) []byte)
 	return append(text, ']')
 }
 
-// Same reports whether a stored query is this one: by text first, else by structure, since the Rust stores have spelled the same number
-// in different ways. exact is the exact spelling stored beside it, "" if another program stored the cursor.
+// Same reports whether a stored query is this one: by text first, else by structure, since the Rust
+// stores have spelled the same number in different ways. exact is the exact spelling stored beside
+// it, "" if another program stored the cursor.
 func (q DurableQuery) Same(text, exact string) bool {
 	// The exact spelling counts as long as nobody else has changed the text since.
 	if exact != "" && string(jsonvalue.AppendCanonical(nil, []byte(exact))) == text {

@@ -7,8 +7,9 @@ import (
 	"strconv"
 )
 
-// Code tells what kind of error happened. The set is closed; callers act on the code, never on the message. A Code is itself an error,
-// so that errors.Is(err, factstr.CodeBusy) holds for every *Error with that code.
+// Code tells what kind of error happened. The set is closed; callers act on the code, never on the
+// message. A Code is itself an error, so that errors.Is(err, factstr.CodeBusy) holds for every
+// *Error with that code.
 type Code string
 
 const (
@@ -64,7 +65,8 @@ type Error struct {
 	Cause error
 }
 
-// ConditionalAppendConflict holds the context version that the caller expected and the one that was found. nil means that no fact matches.
+// ConditionalAppendConflict holds the context version that the caller expected and the one that was
+// found. nil means that no fact matches.
 type ConditionalAppendConflict struct {
 	ExpectedContextVersion *uint64
 	ActualContextVersion   *uint64
@@ -86,14 +88,16 @@ func NewError(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: wrapped.Error(), Cause: errors.Unwrap(wrapped)}
 }
 
-// BackendFailure makes the error of a backend that could not do what was asked, and certainly did not commit.
+// BackendFailure makes the error of a backend that could not do what was asked, and certainly did
+// not commit.
 func BackendFailure(reason Reason, format string, args ...any) *Error {
 	failure := NewError(CodeBackendFailure, format, args...)
 	failure.Reason = reason
 	return failure
 }
 
-// CodeOf returns the code of an error; CodeInternal for errors that are not this package's, "" for nil.
+// CodeOf returns the code of an error; CodeInternal for errors that are not this package's, "" for
+// nil.
 func CodeOf(err error) Code {
 	if err == nil {
 		return ""
@@ -134,7 +138,8 @@ func interrupted(ctx context.Context, what string) *Error {
 	return ended(ctx, "%s was cancelled before it started; nothing was written", what)
 }
 
-// ended is the answer to a caller whose context ended, with that as the cause: CodeTimeout at its deadline, else CodeCancelled.
+// ended is the answer to a caller whose context ended, with that as the cause: CodeTimeout at its
+// deadline, else CodeCancelled.
 func ended(ctx context.Context, format string, args ...any) *Error {
 	code := CodeCancelled
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
@@ -149,7 +154,8 @@ func (e *Error) because(cause error) *Error {
 	return e
 }
 
-// ContextEnded makes the error of a call whose context ended before it was done: context.Canceled or context.DeadlineExceeded, which it wraps.
+// ContextEnded makes the error of a call whose context ended before it was done: context.Canceled
+// or context.DeadlineExceeded, which it wraps.
 func ContextEnded(err error, format string, args ...any) *Error {
 	code := CodeCancelled
 	if errors.Is(err, context.DeadlineExceeded) {

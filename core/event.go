@@ -8,7 +8,8 @@ import (
 // NewEvent is a fact that is to be appended.
 type NewEvent struct {
 	EventType string
-	// Payload is the text of one JSON value. The store keeps the text; it must not be changed after the call.
+	// Payload is the text of one JSON value. The store keeps the text; it must not be changed after
+	// the call.
 	Payload json.RawMessage
 }
 
@@ -24,8 +25,9 @@ func Event(eventType string, payload any) (NewEvent, error) {
 // EventRecord is a committed fact. Its Payload is shared with the store and must not be changed.
 type EventRecord struct {
 	SequenceNumber uint64
-	// OccurredAt is the UTC time that the appending process read for the batch, YYYY-MM-DDTHH:MM:SS.ffffffZ. It is not an
-	// ordering key. Records stored by another program come back with the spelling they were stored with.
+	// OccurredAt is the UTC time that the appending process read for the batch,
+	// YYYY-MM-DDTHH:MM:SS.ffffffZ. It is not an ordering key. Records stored by another program
+	// come back with the spelling they were stored with.
 	OccurredAt string
 	EventType  string
 	Payload    json.RawMessage
@@ -43,7 +45,8 @@ type Boundary struct {
 	First, Last uint64
 }
 
-// Head identifies the newest record of a log. An empty log has the zero Head. Two heads are of the same log only if both fields are equal.
+// Head identifies the newest record of a log. An empty log has the zero Head. Two heads are of the
+// same log only if both fields are equal.
 type Head struct {
 	SequenceNumber uint64
 	OccurredAt     string

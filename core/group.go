@@ -21,15 +21,17 @@ type Group struct {
 	committing bool
 }
 
-// Write is what a backend writes for a group: consecutive facts right after the head that Decide was given, and the ranges of its batches of two
-// or more. The slices are valid until Commit returns and must not be changed.
+// Write is what a backend writes for a group: consecutive facts right after the head that Decide
+// was given, and the ranges of its batches of two or more. The slices are valid until Commit
+// returns and must not be changed.
 type Write struct {
 	Records    []EventRecord
 	Boundaries []Boundary
 }
 
-// Proposal is a Write that was decided while others may append. It may be carried out right after Head, or behind newer facts of other writers if Movable and none of
-// those facts matches one of Conditions; the backend then calls Group.Follow.
+// Proposal is a Write that was decided while others may append. It may be carried out right after
+// Head, or behind newer facts of other writers if Movable and none of those facts matches one of
+// Conditions; the backend then calls Group.Follow.
 type Proposal struct {
 	Write
 	Head       Head
@@ -37,8 +39,9 @@ type Proposal struct {
 	Conditions []*Plan
 }
 
-// Decide evaluates the conditions of the group against the log that ends at head, and numbers the facts of the appends that it accepts. reader
-// must see exactly the log up to head, and nobody else may append until the transaction ends.
+// Decide evaluates the conditions of the group against the log that ends at head, and numbers the
+// facts of the appends that it accepts. reader must see exactly the log up to head, and nobody else
+// may append until the transaction ends.
 func (g *Group) Decide(ctx context.Context, head Head, reader Reader) (Write, error) {
 	known, err := g.store.log.refreshTo(ctx, head, reader)
 	if err != nil {
@@ -50,8 +53,9 @@ func (g *Group) Decide(ctx context.Context, head Head, reader Reader) (Write, er
 	return g.write, err
 }
 
-// Propose decides the group without keeping others out: on the log as this store knows it or, with refresh, on one that is at least as new as the call. When a refreshed
-// proposal has nothing to write, its conflicts stand and the group is done.
+// Propose decides the group without keeping others out: on the log as this store knows it or, with
+// refresh, on one that is at least as new as the call. When a refreshed proposal has nothing to
+// write, its conflicts stand and the group is done.
 func (g *Group) Propose(ctx context.Context, reader Reader, refresh bool) (p Proposal, err error) {
 	known := g.store.log.current()
 	if refresh {
@@ -80,8 +84,9 @@ func (g *Group) Learn(after uint64, records []EventRecord, boundaries []Boundary
 	}
 }
 
-// Follow moves the group's facts behind the fact number last of others, which the log holds beyond the proposal's head. Conflicts that were found on the shorter log are
-// looked at again in another group.
+// Follow moves the group's facts behind the fact number last of others, which the log holds beyond
+// the proposal's head. Conflicts that were found on the shorter log are looked at again in another
+// group.
 func (g *Group) Follow(last uint64) {
 	moved := last - g.head.SequenceNumber
 	if moved == 0 {
@@ -117,7 +122,8 @@ func (g *Group) decide(ctx context.Context, known *tail, reader Reader) error {
 				return err
 			}
 			if err != nil {
-				// Whoever asks much waits for it alone. A group that has no time left is no fault of the one who asks.
+				// Whoever asks much waits for it alone. A group that has no time left is no fault
+				// of the one who asks.
 				request.aside, request.again = left >= conditionWork, left < conditionWork
 			}
 			left -= min(conditionWork, left) - work.Left()
@@ -130,7 +136,8 @@ func (g *Group) decide(ctx context.Context, known *tail, reader Reader) error {
 	return nil
 }
 
-// EnterCommit is called right before the transaction commits: from here on the outcome may be unknown.
+// EnterCommit is called right before the transaction commits: from here on the outcome may be
+// unknown.
 func (g *Group) EnterCommit() { g.committing = true }
 
 func (g *Group) eventCount() (count int) {
@@ -140,7 +147,8 @@ func (g *Group) eventCount() (count int) {
 	return count
 }
 
-// check puts the conflict into the request if its condition does not hold. It fails if that takes more than the work may cost.
+// check puts the conflict into the request if its condition does not hold. It fails if that takes
+// more than the work may cost.
 func (g *Group) check(ctx context.Context, known *tail, reader Reader, request *appendRequest, work *match.Work) error {
 	c := request.condition
 	for i := len(g.write.Records) - 1; i >= 0 && !work.Ended(); i-- {
@@ -224,14 +232,15 @@ func (s *Store) runRequests(requests []*appendRequest) {
 		s.tells.Tell(LogGroupRetried, fmt.Sprintf("a group of %d appends failed and is tried again one by one: %v", len(requests), err),
 			"appends", len(requests), "code", string(err.Code), "error", err.Error(), "untold", untold)
 	}
-	// The group was rolled back. One request may be the reason, or the group's size: each gets its own transaction and its own answer.
+	// The group was rolled back. One request may be the reason, or the group's size: each gets its
+	// own transaction and its own answer.
 	for _, request := range requests {
 		_ = s.commitGroup([]*appendRequest{request})
 	}
 }
 
-// mayBeOneRequests reports whether a group's failure may be due to one of its requests. A lock that could not be had, a lost connection or a server that may not be written
-// is everybody's.
+// mayBeOneRequests reports whether a group's failure may be due to one of its requests. A lock that
+// could not be had, a lost connection or a server that may not be written is everybody's.
 func mayBeOneRequests(err *Error) bool {
 	switch err.Code {
 	case CodeBusy, CodeStoreClosed, CodeTimeout, CodeReadOnly:
@@ -240,7 +249,8 @@ func mayBeOneRequests(err *Error) bool {
 	return err.Reason != ReasonConnection && err.Reason != ReasonPermission
 }
 
-// commitGroup returns an error if the group failed as a whole with nothing written; the requests then hold it as their answer.
+// commitGroup returns an error if the group failed as a whole with nothing written; the requests
+// then hold it as their answer.
 func (s *Store) commitGroup(requests []*appendRequest) *Error {
 	if poison := s.poison.Load(); poison != nil {
 		answerAll(requests, *poison)
@@ -272,8 +282,8 @@ func (s *Store) commitGroup(requests []*appendRequest) *Error {
 	return answer
 }
 
-// commitUnknown answers a group whose commit may or may not have happened. Where what was read of the log is no longer sure, appends stop until the store is
-// opened again.
+// commitUnknown answers a group whose commit may or may not have happened. Where what was read of
+// the log is no longer sure, appends stop until the store is opened again.
 func (s *Store) commitUnknown(group *Group, cause error) {
 	const unknown = "the commit ended in an unknown state (%w); query for the batch before appending it again"
 	if _, goesOn := s.backend.(Recoverer); goesOn {
@@ -301,7 +311,8 @@ func (s *Store) commitUnknown(group *Group, cause error) {
 	}
 }
 
-// commitGuarded turns a panic into an error: before EnterCommit nothing was written, after it the outcome is unknown.
+// commitGuarded turns a panic into an error: before EnterCommit nothing was written, after it the
+// outcome is unknown.
 func (s *Store) commitGuarded(group *Group) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -315,7 +326,8 @@ func (s *Store) commitGuarded(group *Group) (err error) {
 	return s.backend.Commit(s.context, group)
 }
 
-// certainlyNotCommitted returns the error as one of this package if its code says that nothing was committed.
+// certainlyNotCommitted returns the error as one of this package if its code says that nothing was
+// committed.
 func certainlyNotCommitted(err error) *Error {
 	var known *Error
 	if errors.As(err, &known) && known.Code != CodeCommitUnknown {

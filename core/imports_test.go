@@ -129,7 +129,8 @@ func files(t *testing.T, folder string) map[string]*ast.File {
 	return parsed
 }
 
-// selected returns the names that a file takes from values or packages, such as Println of fmt.Println, with what stands before the dot.
+// selected returns the names that a file takes from values or packages, such as Println of
+// fmt.Println, with what stands before the dot.
 func selected(file *ast.File) (names [][2]string) {
 	ast.Inspect(file, func(node ast.Node) bool {
 		if selector, ok := node.(*ast.SelectorExpr); ok {
@@ -144,8 +145,9 @@ func selected(file *ast.File) (names [][2]string) {
 	return names
 }
 
-// One matcher decides for every store and every surface, so nobody else may look into a filter: the plan compiler makes the candidates and the
-// matcher of it, validation checks its limits, durable streams spell it for their cursors, and Or copies it.
+// One matcher decides for every store and every surface, so nobody else may look into a filter: the
+// plan compiler makes the candidates and the matcher of it, validation checks its limits, durable
+// streams spell it for their cursors, and Or copies it.
 func TestOnlyThePlanCompilerValidationAndTheSpellerReadFilters(t *testing.T) { // G12
 	readers := []string{"plan.go", "validate.go", "durable.go", "query.go"}
 	for _, pkg := range ours(t, "core/...") {

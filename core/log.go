@@ -7,10 +7,12 @@ import (
 	"sync/atomic"
 )
 
-// log is what a store knows of its log: the head up to which everything is committed and readable, and the tail. It learns of this store's own
-// commits by publish and of other processes' by refresh.
+// log is what a store knows of its log: the head up to which everything is committed and readable,
+// and the tail. It learns of this store's own commits by publish and of other processes' by
+// refresh.
 //
-// Locks: catchUp before mu. catchUp lets one refresh at a time read from the backend; mu is held for moments only.
+// Locks: catchUp before mu. catchUp lets one refresh at a time read from the backend; mu is held
+// for moments only.
 type log struct {
 	eventsMax, bytesMax int
 	tells               *Observer
@@ -49,7 +51,8 @@ func (l *log) publish(after uint64, records []EventRecord, boundaries []Boundary
 		return // read in the meantime
 	}
 	if l.tail.head.SequenceNumber < after {
-		// The log was found to have gone backwards in the meantime, so there may be a gap. What is between is read when it is needed.
+		// The log was found to have gone backwards in the meantime, so there may be a gap. What is
+		// between is read when it is needed.
 		l.tail = tail{head: Head{last.SequenceNumber, last.OccurredAt}, epoch: l.tail.epoch}
 		l.wake()
 		return
@@ -72,7 +75,8 @@ func (l *log) wake() {
 	}
 }
 
-// refresh brings the log up to the real head and returns a snapshot that is at least as new as the head at the time of the call.
+// refresh brings the log up to the real head and returns a snapshot that is at least as new as the
+// head at the time of the call.
 func (l *log) refresh(ctx context.Context, reader Reader) (tail, error) {
 	since := l.advances.Load()
 	head, err := reader.Head(ctx)
@@ -82,7 +86,8 @@ func (l *log) refresh(ctx context.Context, reader Reader) (tail, error) {
 	return l.reach(ctx, since, head, reader)
 }
 
-// reach does what refresh does, with a head that was just read. since is the number of advances before it was.
+// reach does what refresh does, with a head that was just read. since is the number of advances
+// before it was.
 func (l *log) reach(ctx context.Context, since uint64, head Head, reader Reader) (_ tail, err error) {
 	if known := l.current(); known.head == head {
 		return known, nil
@@ -94,8 +99,9 @@ func (l *log) reach(ctx context.Context, since uint64, head Head, reader Reader)
 		return known, nil
 	}
 	if known.head.SequenceNumber >= head.SequenceNumber || l.advances.Load() != since {
-		// It was read before the tail went beyond it, or the log went backwards, maybe before another refresh that noticed it. This store's own commits are published only
-		// when they can be read, so a head that is read now is not older than the tail.
+		// It was read before the tail went beyond it, or the log went backwards, maybe before
+		// another refresh that noticed it. This store's own commits are published only when they
+		// can be read, so a head that is read now is not older than the tail.
 		if head, err = reader.Head(ctx); err != nil {
 			return tail{}, err
 		}
@@ -103,8 +109,9 @@ func (l *log) reach(ctx context.Context, since uint64, head Head, reader Reader)
 	return l.advance(ctx, known, head, reader)
 }
 
-// refreshTo brings the log up to a head that is known to be the real one, since its reader keeps other writers out. It does not wait for a refresh that is
-// under way, which may wait for a connection: both may read the same facts, and publish takes them once.
+// refreshTo brings the log up to a head that is known to be the real one, since its reader keeps
+// other writers out. It does not wait for a refresh that is under way, which may wait for a
+// connection: both may read the same facts, and publish takes them once.
 func (l *log) refreshTo(ctx context.Context, head Head, reader Reader) (tail, error) {
 	return l.advance(ctx, l.current(), head, reader)
 }
@@ -154,7 +161,8 @@ func (l *log) skipTo(ctx context.Context, known tail, head Head, reader Reader) 
 	return l.tail, nil
 }
 
-// readSince reads the facts above a head, at most so many bytes of them, and tells whether the log still holds that head.
+// readSince reads the facts above a head, at most so many bytes of them, and tells whether the log
+// still holds that head.
 func readSince(ctx context.Context, reader Reader, since Head, upTo uint64, bytesMax int) (records []EventRecord, same bool, err error) {
 	after, bytes := since.SequenceNumber, 0
 	if after > 0 {

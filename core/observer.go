@@ -10,10 +10,12 @@ import (
 	"time"
 )
 
-// LogEvent is the attribute "event" of a record that a store logs. The set is closed; what watches a log acts on it, never on the message.
+// LogEvent is the attribute "event" of a record that a store logs. The set is closed; what watches
+// a log acts on it, never on the message.
 type LogEvent string
 
-// The level belongs to the event. Attributes besides "event" and "store", the store's kind, stand behind each.
+// The level belongs to the event. Attributes besides "event" and "store", the store's kind, stand
+// behind each.
 const (
 	LogPanicRecovered     LogEvent = "panic_recovered"      // Error: "task", "error", "stack"; the task starts again
 	LogStreamEnded        LogEvent = "stream_ended"         // Error: a stream ended by a failure; "stream", "durable_name", "code", "error", "position", "stored_cursor", "stack"
@@ -49,8 +51,9 @@ func (e LogEvent) Level() slog.Level {
 	return slog.LevelWarn
 }
 
-// Observer tells a store's Logger what nobody else is told of. Its methods may be called anywhere, also under a lock: they never wait. The logger is called on a goroutine of
-// the observer's own, one record at a time, so a slow one, one that panics or one that uses the store harms nothing.
+// Observer tells a store's Logger what nobody else is told of. Its methods may be called anywhere,
+// also under a lock: they never wait. The logger is called on a goroutine of the observer's own,
+// one record at a time, so a slow one, one that panics or one that uses the store harms nothing.
 type Observer struct {
 	logger *slog.Logger // nil: slog.Default() at the time of the record
 	kind   string
@@ -76,7 +79,8 @@ func (o Options) Observed(kind string) Options {
 	return o
 }
 
-// Log is the observer of observed options; other options have none, and a nil Observer tells nobody.
+// Log is the observer of observed options; other options have none, and a nil Observer tells
+// nobody.
 func (o Options) Log() *Observer { return o.observer }
 
 // Tell logs a record. Attributes come in pairs as for slog.Logger.Log.
@@ -84,7 +88,8 @@ func (o *Observer) Tell(event LogEvent, message string, attributes ...any) {
 	o.tell(event, message, attributes)
 }
 
-// Recovered logs a panic that was recovered just now, with its stack; the same one of the same task once a minute. It is called by the deferred function that recovered.
+// Recovered logs a panic that was recovered just now, with its stack; the same one of the same task
+// once a minute. It is called by the deferred function that recovered.
 func (o *Observer) Recovered(task string, reason any) {
 	if o == nil || !o.fresh(task, fmt.Sprint(reason)) {
 		return
@@ -202,7 +207,8 @@ const (
 	restartPauseMax = 5 * time.Second
 )
 
-// Keep runs a task of the background until it returns. One that panics is told of and started again after a pause, until ctx ends.
+// Keep runs a task of the background until it returns. One that panics is told of and started again
+// after a pause, until ctx ends.
 func (o *Observer) Keep(ctx context.Context, task string, run func()) {
 	for pause := restartPause; ; pause = min(2*pause, restartPauseMax) {
 		begun := time.Now()
@@ -220,7 +226,8 @@ func (o *Observer) Keep(ctx context.Context, task string, run func()) {
 	}
 }
 
-// Once runs something that is done once, whatever it comes to, and reports whether it returned. A panic is told of.
+// Once runs something that is done once, whatever it comes to, and reports whether it returned. A
+// panic is told of.
 func (o *Observer) Once(task string, run func()) (returned bool) {
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -231,7 +238,8 @@ func (o *Observer) Once(task string, run func()) (returned bool) {
 	return true
 }
 
-// Trouble is a condition that lasts: it is told when it begins and when it is over, however often it shows meanwhile. The zero value is no trouble.
+// Trouble is a condition that lasts: it is told when it begins and when it is over, however often
+// it shows meanwhile. The zero value is no trouble.
 type Trouble struct {
 	mu       sync.Mutex
 	since    time.Time
@@ -291,7 +299,8 @@ func (r *repeats) rest() (skipped int) {
 	return skipped
 }
 
-// outage is that of reading the log, by however many streams. It is told when the first one waits, and when none does any more.
+// outage is that of reading the log, by however many streams. It is told when the first one waits,
+// and when none does any more.
 type outage struct {
 	tells *Observer
 

@@ -10,7 +10,8 @@ type Limits struct {
 	PayloadBytesMax int // of one payload
 	BatchEventsMax  int
 	BatchBytesMax   int // of all payloads and types of a batch
-	// PredicateBytesMax is of all payload predicates of a query together. A compiled query takes a small multiple of them in memory.
+	// PredicateBytesMax is of all payload predicates of a query together. A compiled query takes a
+	// small multiple of them in memory.
 	PredicateBytesMax int
 	ResultBytesMax    int // of a query's result
 }
@@ -35,15 +36,19 @@ type Options struct {
 	Limits Limits
 	// CloseTimeout is how long Close waits at most; default 5 s.
 	CloseTimeout time.Duration
-	// QueueTimeout is how long an append waits for room in a full queue before it answers CodeBusy; default 5 s.
+	// QueueTimeout is how long an append waits for room in a full queue before it answers CodeBusy;
+	// default 5 s.
 	QueueTimeout time.Duration
-	// TailEvents and TailBytes bound the newest facts that are kept in memory; defaults 65,536 and 64 MiB. A negative TailEvents keeps none, which
-	// suits a backend that is in memory itself.
+	// TailEvents and TailBytes bound the newest facts that are kept in memory; defaults 65,536 and
+	// 64 MiB. A negative TailEvents keeps none, which suits a backend that is in memory itself.
 	TailEvents int
 	TailBytes  int
-	// Logger is told what nobody else is: a recovered panic, a handler's failure, a stream that ended by a failure, a lost connection and its return, and the rest of LogEvent, each
-	// record with the attribute "event". nil is slog.Default() at the time of the record; slog.New(slog.DiscardHandler) is silence. It is called on a goroutine of the store, one
-	// record at a time; while it is slow, nothing waits for it, and what comes too fast is dropped, counted and told.
+	// Logger is told what nobody else is: a recovered panic, a handler's failure, a stream that
+	// ended by a failure, a lost connection and its return, and the rest of LogEvent, each record
+	// with the attribute "event". nil is slog.Default() at the time of the record;
+	// slog.New(slog.DiscardHandler) is silence. It is called on a goroutine of the store, one
+	// record at a time; while it is slow, nothing waits for it, and what comes too fast is dropped,
+	// counted and told.
 	Logger *slog.Logger
 
 	observer *Observer // that backend and core share
@@ -69,7 +74,8 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// RetryPolicy redelivers a failed batch of a durable stream before the stream ends. The zero value does not.
+// RetryPolicy redelivers a failed batch of a durable stream before the stream ends. The zero value
+// does not.
 type RetryPolicy struct {
 	MaxAttempts int           // redeliveries of one batch
 	Delay       time.Duration // before the first, doubled before each next; default 100 ms
@@ -102,12 +108,14 @@ func WithCursorEvery(every CursorEvery) StreamOption {
 	return func(o *streamOptions) { o.cursorEvery = every }
 }
 
-// WithOnReady sets a function that the stream's own goroutine calls once, when replay has reached the head that the registration saw.
+// WithOnReady sets a function that the stream's own goroutine calls once, when replay has reached
+// the head that the registration saw.
 func WithOnReady(ready func()) StreamOption {
 	return func(o *streamOptions) { o.onReady = ready }
 }
 
-// WithOnEnd sets a function that the stream's own goroutine calls once, last of all, with nil when the stream was unsubscribed or closed.
+// WithOnEnd sets a function that the stream's own goroutine calls once, last of all, with nil when
+// the stream was unsubscribed or closed.
 func WithOnEnd(end func(error)) StreamOption {
 	return func(o *streamOptions) { o.onEnd = end }
 }

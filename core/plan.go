@@ -8,14 +8,16 @@ import (
 	"github.com/factstr/factstr-go/core/internal/match"
 )
 
-// Plan is a compiled query context: the candidates that a backend proposes, and the matcher that decides. It leaves out min_sequence_number and limit,
-// which do not belong to a context. A Plan is immutable and may be shared.
+// Plan is a compiled query context: the candidates that a backend proposes, and the matcher that
+// decides. It leaves out min_sequence_number and limit, which do not belong to a context. A Plan is
+// immutable and may be shared.
 type Plan struct {
 	candidates   []Candidate // one for each filter that can be satisfied
 	alternatives []alternative
 	everything   bool
 	types        []string // the union of all filters' types; nil if one of them takes any type
-	// byType has the alternatives that take a type, once there are many, and open those that take any.
+	// byType has the alternatives that take a type, once there are many, and open those that take
+	// any.
 	byType map[string][]*alternative
 	open   []*alternative
 }
@@ -30,11 +32,13 @@ type alternative struct {
 	payload    *match.Any // of predicates; nil if anyPayload
 }
 
-// manyAlternatives is the number of alternatives from which on those that take a type are looked up.
+// manyAlternatives is the number of alternatives from which on those that take a type are looked
+// up.
 const manyAlternatives = 8
 
-// Candidate is one alternative of a plan in the terms of an index: a fact of one of the types whose payload contains one of the predicates. nil leaves that side open; no
-// list is empty. An index may propose more than match, never fewer.
+// Candidate is one alternative of a plan in the terms of an index: a fact of one of the types whose
+// payload contains one of the predicates. nil leaves that side open; no list is empty. An index may
+// propose more than match, never fewer.
 type Candidate struct {
 	Types      []string
 	Predicates [][]byte // JSON texts
@@ -60,7 +64,8 @@ func compilePlan(query EventQuery) (*Plan, error) {
 	return plan, c.finish()
 }
 
-// planner makes a plan of filters. The predicates of filters with the same types are searched for together.
+// planner makes a plan of filters. The predicates of filters with the same types are searched for
+// together.
 type planner struct {
 	plan    *Plan
 	seen    map[string]struct{}
@@ -172,7 +177,8 @@ func (p *Plan) Everything() bool { return p.everything }
 // Nothing reports whether no fact can match.
 func (p *Plan) Nothing() bool { return !p.everything && len(p.alternatives) == 0 }
 
-// Types returns the event types that a matching fact can have, without duplicates; constrained is false if it can have any.
+// Types returns the event types that a matching fact can have, without duplicates; constrained is
+// false if it can have any.
 func (p *Plan) Types() (types []string, constrained bool) {
 	if p.everything || p.types == nil && !p.Nothing() {
 		return nil, false
@@ -180,10 +186,12 @@ func (p *Plan) Types() (types []string, constrained bool) {
 	return p.types, true
 }
 
-// Candidates returns the alternatives of a plan that admits neither everything nor nothing. They must not be changed.
+// Candidates returns the alternatives of a plan that admits neither everything nor nothing. They
+// must not be changed.
 func (p *Plan) Candidates() []Candidate { return p.candidates }
 
-// matches is the one decision whether a fact matches a query, for as long as the work may go on. That a fact does not match means nothing once the work has ended.
+// matches is the one decision whether a fact matches a query, for as long as the work may go on.
+// That a fact does not match means nothing once the work has ended.
 func (p *Plan) matches(record *EventRecord, work *match.Work) bool {
 	switch {
 	case p.everything:

@@ -34,7 +34,8 @@ func newPull(draining <-chan struct{}) *pull {
 	return &pull{batches: make(chan *Batch), draining: draining}
 }
 
-// takeWithin is how long a stream that drains waits for somebody to take a batch: whoever took the ones before may have left. Tests change it.
+// takeWithin is how long a stream that drains waits for somebody to take a batch: whoever took the
+// ones before may have left. Tests change it.
 var takeWithin = 500 * time.Millisecond
 
 // errNobodyTakes ends a stream that drains.
@@ -119,8 +120,9 @@ func (p *pull) isOpen() bool {
 	return p.open != nil
 }
 
-// Next takes the next batch of a stream without handler. It returns nil without error after the stream was unsubscribed or closed, and the reason after
-// another end. One batch is open at a time: while it is not answered, Next answers CodeInvalidState.
+// Next takes the next batch of a stream without handler. It returns nil without error after the
+// stream was unsubscribed or closed, and the reason after another end. One batch is open at a time:
+// while it is not answered, Next answers CodeInvalidState.
 func (st *EventStream) Next(ctx context.Context) (*Batch, error) {
 	if st.pull == nil {
 		return nil, NewError(CodeInvalidState, "the stream delivers to a handler; register it without one to take batches")
@@ -144,8 +146,9 @@ func (st *EventStream) Next(ctx context.Context) (*Batch, error) {
 	}
 }
 
-// Batches ranges over the batches of a stream without handler. Going on to the next one answers that the batch was handled; leaving the loop does not, unless Ack
-// was called. The loop ends with the stream, or with an error when ctx ends.
+// Batches ranges over the batches of a stream without handler. Going on to the next one answers
+// that the batch was handled; leaving the loop does not, unless Ack was called. The loop ends with
+// the stream, or with an error when ctx ends.
 func (st *EventStream) Batches(ctx context.Context) iter.Seq2[*Batch, error] {
 	return func(yield func(*Batch, error) bool) {
 		var open *Batch

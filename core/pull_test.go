@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// drainingPull opens a store with a pull stream that has one batch to deliver, and lets the stream drain once that was taken.
+// drainingPull opens a store with a pull stream that has one batch to deliver, and lets the stream
+// drain once that was taken.
 func drainingPull(t *testing.T) (store *Store, stream *EventStream) {
 	t.Helper()
 	usual := takeWithin

@@ -7,16 +7,19 @@ import (
 
 // EventQuery describes a set of facts, the context. The zero value asks for all of them.
 type EventQuery struct {
-	// Filters are alternatives: a fact that matches one of them matches. None, or an empty list, matches every fact.
+	// Filters are alternatives: a fact that matches one of them matches. None, or an empty list,
+	// matches every fact.
 	Filters []EventFilter
-	// MinSequenceNumber is an exclusive read cursor: rows up to it are not returned. It does not narrow the context.
+	// MinSequenceNumber is an exclusive read cursor: rows up to it are not returned. It does not
+	// narrow the context.
 	MinSequenceNumber *uint64
-	// Limit is how many rows are returned at most, the lowest numbers first. It does not narrow the context.
+	// Limit is how many rows are returned at most, the lowest numbers first. It does not narrow the
+	// context.
 	Limit *uint64
 }
 
-// EventFilter holds if one of EventTypes and one of PayloadPredicates hold. nil leaves that side unconstrained; a list that is present and empty
-// holds for no fact.
+// EventFilter holds if one of EventTypes and one of PayloadPredicates hold. nil leaves that side
+// unconstrained; a list that is present and empty holds for no fact.
 type EventFilter struct {
 	EventTypes []string
 	// PayloadPredicates are JSON texts. A payload matches one that is a recursive subset of it.
@@ -29,7 +32,8 @@ type QueryResult struct {
 	EventRecords []EventRecord
 	// LastReturnedSequenceNumber speaks of EventRecords; nil if there are none.
 	LastReturnedSequenceNumber *uint64
-	// CurrentContextVersion is the highest sequence number in the whole matching context, whatever was returned; nil if nothing matches.
+	// CurrentContextVersion is the highest sequence number in the whole matching context, whatever
+	// was returned; nil if nothing matches.
 	CurrentContextVersion *uint64
 }
 
@@ -41,8 +45,9 @@ func OfTypes(eventTypes ...string) EventQuery {
 	return EventQuery{Filters: []EventFilter{{EventTypes: append([]string{}, eventTypes...)}}}
 }
 
-// Or adds an alternative to a query that has filters. One without matches all facts already, and stays so: an alternative never narrows. To begin with nothing, begin with OfTypes() of no
-// types, or list the filters in an EventQuery.
+// Or adds an alternative to a query that has filters. One without matches all facts already, and
+// stays so: an alternative never narrows. To begin with nothing, begin with OfTypes() of no types,
+// or list the filters in an EventQuery.
 func (q EventQuery) Or(filter EventFilter) EventQuery {
 	if len(q.Filters) == 0 {
 		return q

@@ -8,7 +8,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/match"
 )
 
-// Query reads the facts that match, and the version of the whole context, from one snapshot of the log.
+// Query reads the facts that match, and the version of the whole context, from one snapshot of the
+// log.
 func (s *Store) Query(ctx context.Context, query EventQuery) (*QueryResult, error) {
 	plan, err := validateQuery("query", query, s.options.Limits)
 	if err != nil {
@@ -42,8 +43,10 @@ func (s *Store) Query(ctx context.Context, query EventQuery) (*QueryResult, erro
 // replacedMax is how often a query begins with another log.
 const replacedMax = 3
 
-// QueryAtOnce is Query for a caller that has no time to wait. ok is false if the answer takes a wait or more than about a millisecond of work: ask Query then. It is true where the facts that
-// matter are in memory and the head can be read without waiting for anybody, and for a query that is refused.
+// QueryAtOnce is Query for a caller that has no time to wait. ok is false if the answer takes a
+// wait or more than about a millisecond of work: ask Query then. It is true where the facts that
+// matter are in memory and the head can be read without waiting for anybody, and for a query that
+// is refused.
 func (s *Store) QueryAtOnce(query EventQuery) (result *QueryResult, ok bool, err error) {
 	backend, can := s.backend.(NearHead)
 	if !can {
@@ -110,7 +113,8 @@ func (s *Store) rowsOf(plan *Plan, query EventQuery, work match.Work) (Scan, *ro
 	return scan, rows
 }
 
-// collect reads what is left to be read of a query whose read cursor is after, from a log that ends where it is known to end.
+// collect reads what is left to be read of a query whose read cursor is after, from a log that ends
+// where it is known to end.
 func (s *Store) collect(ctx context.Context, known *tail, log scanner, scan Scan, after uint64, rows *rows) (*QueryResult, error) {
 	if rows.more() {
 		scan.UpTo = known.head.SequenceNumber
@@ -127,7 +131,8 @@ func (s *Store) collect(ctx context.Context, known *tail, log scanner, scan Scan
 		last = result.EventRecords[n-1].SequenceNumber
 		result.LastReturnedSequenceNumber = &last
 	}
-	// The newest match is the last row, unless rows were cut off at the end; or it is below the read cursor.
+	// The newest match is the last row, unless rows were cut off at the end; or it is below the
+	// read cursor.
 	version, err := last, error(nil)
 	if !rows.complete {
 		if version, err = latestMatch(ctx, known, log, scan.Plan, last, known.head.SequenceNumber, &rows.work); err == nil && version == 0 {
@@ -166,7 +171,8 @@ func (r *rows) take(record EventRecord) (more bool) {
 	return r.more()
 }
 
-// refreshAndScan refreshes the log and, where that takes no round trip of its own, already takes the rows below the tail. scan is what is left to be read.
+// refreshAndScan refreshes the log and, where that takes no round trip of its own, already takes
+// the rows below the tail. scan is what is left to be read.
 func (s *Store) refreshAndScan(ctx context.Context, scan *Scan, rows *rows) (tail, error) {
 	backend, together := s.backend.(HeadScanner)
 	known := s.log.current()
@@ -207,7 +213,8 @@ type scanner interface {
 	Scan(ctx context.Context, scan Scan, visit func(EventRecord) (more bool)) error
 }
 
-// oneLog reads the backend and finds out whether the log is still the one that was known, where that takes no round trip of its own.
+// oneLog reads the backend and finds out whether the log is still the one that was known, where
+// that takes no round trip of its own.
 type oneLog struct {
 	store *Store
 	known *tail
@@ -234,7 +241,8 @@ func (l *oneLog) Scan(ctx context.Context, scan Scan, visit func(EventRecord) (m
 	return nil
 }
 
-// scanFrom visits the facts of a range that match, oldest first: below the tail from the reader, the rest from the tail.
+// scanFrom visits the facts of a range that match, oldest first: below the tail from the reader,
+// the rest from the tail.
 func scanFrom(ctx context.Context, known *tail, reader scanner, scan Scan, work *match.Work, visit func(EventRecord) (more bool)) error {
 	if scan.Plan.Nothing() || scan.After >= scan.UpTo {
 		return nil
@@ -260,7 +268,8 @@ func scanFrom(ctx context.Context, known *tail, reader scanner, scan Scan, work 
 	return givenUp(ctx, work)
 }
 
-// latestMatch returns the newest fact in (floor, upTo] that matches, 0 if there is none: from the tail, else from the reader.
+// latestMatch returns the newest fact in (floor, upTo] that matches, 0 if there is none: from the
+// tail, else from the reader.
 func latestMatch(ctx context.Context, known *tail, reader scanner, plan *Plan, floor, upTo uint64, work *match.Work) (version uint64, err error) {
 	if plan.Nothing() || floor >= upTo {
 		return 0, nil

@@ -88,7 +88,8 @@ func (r *streams) close(reason error) {
 	}
 }
 
-// drain ends every stream when it has delivered everything up to a number, at the latest when late fires, and waits until they have stored their cursors and freed their names.
+// drain ends every stream when it has delivered everything up to a number, at the latest when late
+// fires, and waits until they have stored their cursors and freed their names.
 func (r *streams) drain(through uint64, reason error, late <-chan time.Time) {
 	for _, stream := range r.list() {
 		stream.drain(draining{through: through, known: true, reason: reason})

@@ -9,12 +9,14 @@ import (
 // Statistics are of one store, not of the log's other users. Counts are since it was opened.
 type Statistics struct {
 	Store string // its kind
-	// Head is the newest fact of the log, and Facts how many there are as far as their numbers tell: they have no gaps. If the log cannot be read at the moment, Failure says
-	// why, and both are as last known.
+	// Head is the newest fact of the log, and Facts how many there are as far as their numbers
+	// tell: they have no gaps. If the log cannot be read at the moment, Failure says why, and both
+	// are as last known.
 	Head    Head
 	Facts   uint64
 	Failure error
-	// DatabaseBytes is how much the facts take, with their indexes: SQLite's database file, or PostgreSQL's table. LogFileBytes is SQLite's write-ahead log file. 0 where there is none.
+	// DatabaseBytes is how much the facts take, with their indexes: SQLite's database file, or
+	// PostgreSQL's table. LogFileBytes is SQLite's write-ahead log file. 0 where there is none.
 	DatabaseBytes int64
 	LogFileBytes  int64
 
@@ -32,7 +34,8 @@ type Statistics struct {
 	// TailEvents and TailBytes are of the newest facts that are in memory.
 	TailEvents int
 	TailBytes  int
-	// IndexWatermark is the number up to which the payload index holds the log; nil without an index.
+	// IndexWatermark is the number up to which the payload index holds the log; nil without an
+	// index.
 	IndexWatermark *uint64
 
 	Streams []StreamStatistics // in the order of their registration
@@ -55,7 +58,8 @@ type counters struct {
 	appends, commits, groupMax, groupsRetried, readRetries, redeliveries atomic.Uint64
 }
 
-// Statistics may be called at any time. A log that cannot be read is no error but a Failure in the answer, so that the rest can be seen.
+// Statistics may be called at any time. A log that cannot be read is no error but a Failure in the
+// answer, so that the rest can be seen.
 func (s *Store) Statistics(ctx context.Context) (Statistics, error) {
 	done, err := s.enter()
 	if err != nil {

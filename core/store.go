@@ -1,7 +1,9 @@
-// Package factstr is an event store of immutable facts in one global log with command-context consistency. A command queries the facts that
-// matter to it, decides, and appends only if that context is unchanged. Streams deliver committed batches, live or durably from a stored cursor.
+// Package factstr is an event store of immutable facts in one global log with command-context
+// consistency. A command queries the facts that matter to it, decides, and appends only if that
+// context is unchanged. Streams deliver committed batches, live or durably from a stored cursor.
 //
-// The packages memory, sqlite and postgres open stores. All methods of a Store may be called concurrently.
+// The packages memory, sqlite and postgres open stores. All methods of a Store may be called
+// concurrently.
 package factstr
 
 import (
@@ -21,7 +23,8 @@ type Store struct {
 	backend Backend
 	options Options
 	tells   *Observer
-	// context is the life of the store. Commits and streams run on it, so that no caller's cancellation can break another's work.
+	// context is the life of the store. Commits and streams run on it, so that no caller's
+	// cancellation can break another's work.
 	context context.Context
 	cancel  context.CancelFunc
 
@@ -36,7 +39,8 @@ type Store struct {
 	retried  repeats // groups that were tried again, as they are told; owned by the goroutine that leads the queue
 
 	life sync.Mutex
-	// calls counts the calls that are inside, so that the backend is closed after the last one. Guarded by life, as are the fields below.
+	// calls counts the calls that are inside, so that the backend is closed after the last one.
+	// Guarded by life, as are the fields below.
 	calls    int
 	closing  bool
 	lastCall chan struct{} // closed when closing and calls is 0
@@ -44,7 +48,8 @@ type Store struct {
 	closeErr error
 }
 
-// OpenStore makes a store of a backend, which it owns from then on. Programs use the Open function of a store package instead.
+// OpenStore makes a store of a backend, which it owns from then on. Programs use the Open function
+// of a store package instead.
 func OpenStore(ctx context.Context, backend Backend, options Options) (*Store, error) {
 	s := &Store{backend: backend, options: options.withDefaults(), lastCall: make(chan struct{}), closed: make(chan struct{})}
 	if s.tells = s.options.Log(); s.tells == nil {
@@ -111,9 +116,13 @@ func (s *Store) interruptedRead(ctx context.Context) *Error {
 	return interrupted(ctx, "the call")
 }
 
-// Close ends the store: new calls and queued appends get CodeStoreClosed, and the running group finishes and is answered. Live streams end when they have delivered what was committed, within
-// the close timeout; durable ones finish their batch, store their cursors and leave the rest to them. It waits at most the close timeout, or until ctx ends, and then answers CodeTimeout, or CodeCancelled for a ctx that was cancelled, while the rest goes on. Inside a stream's handler, called with
-// the handler's context, it does not wait for that handler. A second call waits for the first.
+// Close ends the store: new calls and queued appends get CodeStoreClosed, and the running group
+// finishes and is answered. Live streams end when they have delivered what was committed, within
+// the close timeout; durable ones finish their batch, store their cursors and leave the rest to
+// them. It waits at most the close timeout, or until ctx ends, and then answers CodeTimeout, or
+// CodeCancelled for a ctx that was cancelled, while the rest goes on. Inside a stream's handler,
+// called with the handler's context, it does not wait for that handler. A second call waits for the
+// first.
 func (s *Store) Close(ctx context.Context) error {
 	s.life.Lock()
 	if !s.closing {
@@ -169,7 +178,8 @@ func (s *Store) shutDown() {
 	s.closeErr = s.backend.Close()
 }
 
-// headAtClose is up to where live streams still deliver: this store's commits and, where the log can be read, those of other processes.
+// headAtClose is up to where live streams still deliver: this store's commits and, where the log
+// can be read, those of other processes.
 func (s *Store) headAtClose() uint64 {
 	if _, shared := s.backend.(Watcher); shared && len(s.streams.list()) > 0 {
 		ctx, cancel := context.WithTimeout(s.context, s.options.CloseTimeout/2)

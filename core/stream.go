@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// HandleStream handles one committed batch: the matching facts, in ascending order. A returned error, or a panic, is a failure. Calls of one stream come
-// one at a time, never on the goroutine that registered it. ctx ends when the stream is unsubscribed or closed; what the handler does in
+// HandleStream handles one committed batch: the matching facts, in ascending order. A returned
+// error, or a panic, is a failure. Calls of one stream come one at a time, never on the goroutine
+// that registered it. ctx ends when the stream is unsubscribed or closed; what the handler does in
 // spite of that still counts. The store may be used inside.
 type HandleStream interface {
 	HandleStream(ctx context.Context, batch []EventRecord) error
@@ -33,8 +34,8 @@ func (e *StreamHandlerError) Error() string { return "stream handler failed: " +
 
 func (e *StreamHandlerError) Unwrap() error { return e.Cause }
 
-// EventStream is a registered stream. It is a cursor over the log: it reads from its position up to the newest committed batch, whether it
-// replays, catches up or is live.
+// EventStream is a registered stream. It is a cursor over the log: it reads from its position up to
+// the newest committed batch, whether it replays, catches up or is live.
 type EventStream struct {
 	store   *Store
 	number  uint64 // of the stream in its store, in what is logged
@@ -75,12 +76,14 @@ type durableClaim struct {
 	lost       <-chan struct{}
 }
 
-// StreamAll registers a live stream of all batches that are committed after the call. A nil handler makes it a pull stream, see Next and Batches.
+// StreamAll registers a live stream of all batches that are committed after the call. A nil handler
+// makes it a pull stream, see Next and Batches.
 func (s *Store) StreamAll(ctx context.Context, handler HandleStream, options ...StreamOption) (*EventStream, error) {
 	return s.StreamTo(ctx, AllEvents(), handler, options...)
 }
 
-// StreamTo registers a live stream of the batches that hold a matching fact. The query's MinSequenceNumber and Limit are ignored.
+// StreamTo registers a live stream of the batches that hold a matching fact. The query's
+// MinSequenceNumber and Limit are ignored.
 func (s *Store) StreamTo(ctx context.Context, query EventQuery, handler HandleStream, options ...StreamOption) (*EventStream, error) {
 	return s.register(ctx, nil, query, handler, options)
 }
@@ -90,8 +93,9 @@ func (s *Store) StreamAllDurable(ctx context.Context, stream DurableStream, hand
 	return s.StreamToDurable(ctx, stream, AllEvents(), handler, options...)
 }
 
-// StreamToDurable registers a durable stream: it replays what was committed after its stored cursor and goes on live. It returns when
-// the name is taken; WaitReady waits for the replay. The errors of a registration that fails later come from WaitReady and Err.
+// StreamToDurable registers a durable stream: it replays what was committed after its stored cursor
+// and goes on live. It returns when the name is taken; WaitReady waits for the replay. The errors
+// of a registration that fails later come from WaitReady and Err.
 func (s *Store) StreamToDurable(ctx context.Context, stream DurableStream, query EventQuery, handler HandleStream, options ...StreamOption) (*EventStream, error) {
 	if err := validateDurableName(stream.Name); err != nil {
 		return nil, err
@@ -159,7 +163,8 @@ func (st *EventStream) open(ctx context.Context, durable *DurableStream, query E
 	}
 	known, err := s.log.refresh(ctx, s.backend)
 	if err == nil && claimed != (Head{}) && claimed != known.head {
-		// The cursor is of the log that it was read from. Looked at after the refresh: if that log was replaced before, it shows here, and later in the epoch.
+		// The cursor is of the log that it was read from. Looked at after the refresh: if that log
+		// was replaced before, it shows here, and later in the epoch.
 		var same bool
 		if _, same, err = readSince(ctx, s.backend, claimed, claimed.SequenceNumber, 0); CodeOf(err) == CodeCorrupt {
 			same, err = true, nil // a head that is damaged is there
@@ -195,8 +200,8 @@ func (o *streamOptions) withDefaults() {
 // Number is the stream's in its store, as statistics and what is logged name it.
 func (st *EventStream) Number() uint64 { return st.number }
 
-// Unsubscribe lets no further delivery start and frees a durable name at once. It never waits; a delivery in flight goes on, and the end is reported after
-// it. It may be called again.
+// Unsubscribe lets no further delivery start and frees a durable name at once. It never waits; a
+// delivery in flight goes on, and the end is reported after it. It may be called again.
 func (st *EventStream) Unsubscribe() { st.halt(nil) }
 
 // draining says up to where a stream delivers before it ends, and why it ends.
@@ -206,8 +211,9 @@ type draining struct {
 	reason  error
 }
 
-// Drain lets the stream end when it has delivered what was committed before the call. It never waits; Done tells the end. A stream without handler ends
-// when nobody takes a batch for half a second, or the loop over its batches was left. Unsubscribe ends it at once all the same.
+// Drain lets the stream end when it has delivered what was committed before the call. It never
+// waits; Done tells the end. A stream without handler ends when nobody takes a batch for half a
+// second, or the loop over its batches was left. Unsubscribe ends it at once all the same.
 func (st *EventStream) Drain() { st.drain(draining{}) }
 
 func (st *EventStream) drain(d draining) {
@@ -224,7 +230,8 @@ func (st *EventStream) drain(d draining) {
 	st.draining = &d
 }
 
-// drained reports whether the stream has delivered what it was to deliver before its end, and ends it then.
+// drained reports whether the stream has delivered what it was to deliver before its end, and ends
+// it then.
 func (st *EventStream) drained() (bool, error) {
 	st.mu.Lock()
 	d := st.draining
@@ -268,7 +275,8 @@ func (st *EventStream) halt(reason error) {
 	}
 }
 
-// Close unsubscribes and waits for the end. Inside the stream's own handler, called with the handler's context, it does not wait.
+// Close unsubscribes and waits for the end. Inside the stream's own handler, called with the
+// handler's context, it does not wait.
 func (st *EventStream) Close(ctx context.Context) error {
 	st.Unsubscribe()
 	if inside, ok := ctx.Value(handlerKey{}).(*EventStream); ok && inside == st {
@@ -287,8 +295,9 @@ func (st *EventStream) Close(ctx context.Context) error {
 	}
 }
 
-// WaitReady waits until replay has reached the head that the registration saw; a live stream is ready at once. If the stream ends before, it returns the
-// reason, CodeCancelled if that is an unsubscribe.
+// WaitReady waits until replay has reached the head that the registration saw; a live stream is
+// ready at once. If the stream ends before, it returns the reason, CodeCancelled if that is an
+// unsubscribe.
 func (st *EventStream) WaitReady(ctx context.Context) error {
 	select {
 	case <-st.ready:
@@ -338,7 +347,8 @@ type StreamProgress struct {
 	Position     uint64 // everything up to here was handled or does not match
 	ReplayTarget uint64 // the head that the registration saw
 	StoredCursor uint64 // the durable cursor as last written; for a live stream its start
-	// Failure is why the log cannot be read at the moment. The stream tries again until it can, and ends for other reasons only. nil if all is well.
+	// Failure is why the log cannot be read at the moment. The stream tries again until it can, and
+	// ends for other reasons only. nil if all is well.
 	Failure error
 }
 
@@ -365,7 +375,8 @@ func (f *failure) get() error {
 	return nil
 }
 
-// Progress may be called at any time. The numbers are read last, so that a stream that is told as ready or ended is told with what it did until then.
+// Progress may be called at any time. The numbers are read last, so that a stream that is told as
+// ready or ended is told with what it did until then.
 func (st *EventStream) Progress() StreamProgress {
 	progress := StreamProgress{ReplayTarget: st.target}
 	select {

@@ -7,8 +7,9 @@ import (
 	"github.com/factstr/factstr-go/core/internal/match"
 )
 
-// tail holds the newest facts of the log in memory, up to its head. It is a value: a copy is a snapshot, since elements are never changed and
-// appending only writes behind the length that older copies have.
+// tail holds the newest facts of the log in memory, up to its head. It is a value: a copy is a
+// snapshot, since elements are never changed and appending only writes behind the length that older
+// copies have.
 type tail struct {
 	head       Head
 	records    []EventRecord // ascending, the last one is head's; empty if nothing is kept
@@ -46,7 +47,8 @@ func (t *tail) boundariesAfter(sequenceNumber uint64) []Boundary {
 	return t.boundaries[sort.Search(len(t.boundaries), func(i int) bool { return t.boundaries[i].Last > sequenceNumber }):]
 }
 
-// latestMatch returns the newest fact in (floor, upTo] that the plan admits, 0 if there is none or the work has ended before it was found.
+// latestMatch returns the newest fact in (floor, upTo] that the plan admits, 0 if there is none or
+// the work has ended before it was found.
 func (t *tail) latestMatch(plan *Plan, floor, upTo uint64, work *match.Work) uint64 {
 	for i := len(t.records) - 1; i >= 0 && t.records[i].SequenceNumber > floor && !work.Ended(); i-- {
 		if t.records[i].SequenceNumber <= upTo && plan.matches(&t.records[i], work) {

@@ -40,7 +40,8 @@ func validateQuery(field string, query EventQuery, limits Limits) (*Plan, error)
 	if len(query.Filters) > FiltersMax {
 		return nil, NewError(CodeInvalidArgument, "%s.filters: %d filters exceed the limit of %d", field, len(query.Filters), FiltersMax)
 	}
-	// Counting comes first, so that refusing a query does not cost what it would have cost to read it.
+	// Counting comes first, so that refusing a query does not cost what it would have cost to read
+	// it.
 	types, predicates, size := 0, 0, 0
 	for _, filter := range query.Filters {
 		types += len(filter.EventTypes)

@@ -6,8 +6,9 @@ import (
 	"github.com/factstr/factstr-go/core/internal/match"
 )
 
-// What matching may cost while others wait, in steps of match.Work, which are about a nanosecond each. A condition that takes more is set aside: its caller finds out
-// on a goroutine of its own how the log is up to its head, and the next group has only newer facts to look at.
+// What matching may cost while others wait, in steps of match.Work, which are about a nanosecond
+// each. A condition that takes more is set aside: its caller finds out on a goroutine of its own
+// how the log is up to its head, and the next group has only newer facts to look at.
 const (
 	aheadWork     = 1 << 20  // on the thread of whoever submits a request
 	tailWork      = 16 << 20 // of a caller who waits, before the end of the store is listened to as well
@@ -36,7 +37,8 @@ func givenUp(ctx context.Context, work *match.Work) error {
 // errWorkSpent does not leave the package.
 var errWorkSpent = NewError(CodeBusy, "the matching was given up")
 
-// setAside counts that the request's condition was set aside, and fails if that has happened too often.
+// setAside counts that the request's condition was set aside, and fails if that has happened too
+// often.
 func (r *appendRequest) setAside() error {
 	if r.asides++; r.asides <= asidesMax {
 		return nil

@@ -85,7 +85,8 @@ func (l *sharedLog) ClaimStream(context.Context, string, DurableQuery) (StreamCl
 func (l *sharedLog) WriteCursors(context.Context, []CursorWrite) error { return nil }
 func (l *sharedLog) Close() error                                      { return nil }
 
-// heavy are a query and a fact that does not match it, which no index can tell quickly: sets of the same few members, of which none holds another.
+// heavy are a query and a fact that does not match it, which no index can tell quickly: sets of the
+// same few members, of which none holds another.
 func heavy(n int) (query EventQuery, fact NewEvent) {
 	random := rand.New(rand.NewPCG(20261126, 3))
 	sets := func() json.RawMessage {
@@ -135,7 +136,8 @@ func TestAHeavyConditionIsSetAsideAndTheOthersOfItsGroupCommit(t *testing.T) { /
 	if r := group.requests; !r[0].accepted || !r[2].accepted || !r[1].aside || r[1].accepted || r[1].again || r[1].err != nil {
 		t.Errorf("the heavy one: %+v, the others: %v %v", *r[1], r[0].accepted, r[2].accepted)
 	}
-	// All conditions of a group together have a bound as well; who finds it used up is decided in the next group.
+	// All conditions of a group together have a bound as well; who finds it used up is decided in
+	// the next group.
 	group = &Group{store: store}
 	for range 2 * groupWork / conditionWork {
 		group.requests = append(group.requests, heavyOne())

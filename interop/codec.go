@@ -9,10 +9,11 @@ import (
 	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
-// Codec spells results. The texts are put together by hand around the bytes of the payloads, which measures faster than any encoder that
-// looks at them again.
+// Codec spells results. The texts are put together by hand around the bytes of the payloads, which
+// measures faster than any encoder that looks at them again.
 type Codec struct {
-	// NumbersAsStrings spells sequence numbers and counts as JSON strings, for parsers that cannot hold integers of 64 bits.
+	// NumbersAsStrings spells sequence numbers and counts as JSON strings, for parsers that cannot
+	// hold integers of 64 bits.
 	NumbersAsStrings bool
 }
 

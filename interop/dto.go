@@ -21,7 +21,8 @@ type InteropEventRecord struct {
 	Payload        json.RawMessage `json:"payload"`
 }
 
-// InteropEventFilter is one alternative of a query. An absent or null list leaves its side unconstrained; an empty one matches nothing.
+// InteropEventFilter is one alternative of a query. An absent or null list leaves its side
+// unconstrained; an empty one matches nothing.
 type InteropEventFilter struct {
 	EventTypes        []string          `json:"event_types,omitempty"`
 	PayloadPredicates []json.RawMessage `json:"payload_predicates,omitempty"`
@@ -48,7 +49,8 @@ type InteropAppendResult struct {
 	CommittedCount      uint64 `json:"committed_count"`
 }
 
-// InteropConditionalAppendConflict holds the expected and the found context version; null means that no fact matches.
+// InteropConditionalAppendConflict holds the expected and the found context version; null means
+// that no fact matches.
 type InteropConditionalAppendConflict struct {
 	ExpectedContextVersion *uint64 `json:"expected_context_version"`
 	ActualContextVersion   *uint64 `json:"actual_context_version"`
@@ -64,8 +66,8 @@ type InteropError struct {
 	Conflict  *InteropConditionalAppendConflict `json:"conflict,omitempty"`
 }
 
-// The texts of a decoded DTO are parts of one copy of the request, so those that a store keeps are cloned: a short event type must not keep the
-// whole request alive.
+// The texts of a decoded DTO are parts of one copy of the request, so those that a store keeps are
+// cloned: a short event type must not keep the whole request alive.
 
 func newEvents(dtos []InteropNewEvent) []factstr.NewEvent {
 	events := make([]factstr.NewEvent, len(dtos))

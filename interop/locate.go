@@ -6,10 +6,12 @@ import (
 	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
-// pathDepth is how deep paths in messages go: enough for request.query.filters[0].payload_predicates[0], without walking into payloads.
+// pathDepth is how deep paths in messages go: enough for
+// request.query.filters[0].payload_predicates[0], without walking into payloads.
 const pathDepth = 6
 
-// pathTo returns the path of the value in which a scan stopped, such as "[3].payload". Up to offset the text is right.
+// pathTo returns the path of the value in which a scan stopped, such as "[3].payload". Up to offset
+// the text is right.
 func pathTo(request []byte, offset int) string {
 	type level struct {
 		object bool

@@ -14,7 +14,8 @@ import (
 type StoreOptions struct {
 	Store factstr.Options
 	Codec Codec
-	// BusyTimeout and MaxPageCount are of the SQLite store. Only tests set MaxPageCount, to fill the disk.
+	// BusyTimeout and MaxPageCount are of the SQLite store. Only tests set MaxPageCount, to fill
+	// the disk.
 	BusyTimeout  time.Duration
 	MaxPageCount int
 	Postgres     PostgresOptions

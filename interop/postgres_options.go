@@ -8,7 +8,8 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// PostgresOptions are those that only the PostgreSQL store takes; zero fields stand for its defaults. DirectURL may hold a password: nothing prints it.
+// PostgresOptions are those that only the PostgreSQL store takes; zero fields stand for its
+// defaults. DirectURL may hold a password: nothing prints it.
 type PostgresOptions struct {
 	Schema          string
 	ApplicationName string
@@ -68,7 +69,8 @@ func DecodePostgresOptions(request []byte) (StoreOptions, error) {
 		}
 		*t.into = *t.given
 	}
-	// Without time nothing would connect, every commit would count as lost, and the log would be looked at without pause.
+	// Without time nothing would connect, every commit would count as lost, and the log would be
+	// looked at without pause.
 	for _, t := range []struct {
 		name  string
 		given *int64

@@ -44,7 +44,8 @@ var (
 	}}
 )
 
-// How deep the text of a request may be nested: the levels around a payload or predicate, and those of the payload itself.
+// How deep the text of a request may be nested: the levels around a payload or predicate, and those
+// of the payload itself.
 const (
 	eventsDepth       = 2 + factstr.NestingMax
 	queryDepth        = 4 + factstr.NestingMax
@@ -52,7 +53,8 @@ const (
 	optionsDepth      = 2
 )
 
-// DecodeEvents reads an array of InteropNewEvent. An empty array is CodeEmptyAppend (G4). Nothing of the result points into request.
+// DecodeEvents reads an array of InteropNewEvent. An empty array is CodeEmptyAppend (G4). Nothing
+// of the result points into request.
 func DecodeEvents(request []byte, limits factstr.Limits) ([]factstr.NewEvent, error) {
 	events := &shape{kind: list, element: eventShape, max: limits.BatchEventsMax}
 	if err := scan("events", request, eventsDepth, events); err != nil {
@@ -83,7 +85,8 @@ func DecodeQuery(request []byte, limits factstr.Limits) (factstr.EventQuery, err
 	return dto.query(), nil
 }
 
-// checkPredicateBytes refuses a query whose predicates are too large before anything is copied. The store would refuse it as well.
+// checkPredicateBytes refuses a query whose predicates are too large before anything is copied. The
+// store would refuse it as well.
 func checkPredicateBytes(name string, query []byte, limits factstr.Limits) error {
 	if len(query) <= limits.PredicateBytesMax {
 		return nil
@@ -188,7 +191,8 @@ func onlyDurable(field string) error {
 	return factstr.NewError(factstr.CodeInvalidArgument, "registration.%s is for durable streams only; give durable.name or leave it out", field)
 }
 
-// wait makes a duration of milliseconds. Zero stands for the default in the contract's options, so no waiting is the shortest time there is.
+// wait makes a duration of milliseconds. Zero stands for the default in the contract's options, so
+// no waiting is the shortest time there is.
 func wait(ms *uint64) time.Duration {
 	switch {
 	case ms == nil:
@@ -200,7 +204,8 @@ func wait(ms *uint64) time.Duration {
 	}
 }
 
-// unfilled tells of a text that passed the scan but could not be read: the two disagree, which is our fault.
+// unfilled tells of a text that passed the scan but could not be read: the two disagree, which is
+// our fault.
 func unfilled(name string, err error) error {
 	return factstr.NewError(factstr.CodeInternal, "%s passed the scan but could not be read: %w", name, err)
 }

@@ -142,7 +142,8 @@ func TestPathsLeadToTheProblem(t *testing.T) {
 	}
 }
 
-// FuzzDecoders holds the scan and goccy/go-json together: what the scan lets through must be filled in completely, and be what encoding/json reads.
+// FuzzDecoders holds the scan and goccy/go-json together: what the scan lets through must be filled
+// in completely, and be what encoding/json reads.
 func FuzzDecoders(f *testing.F) {
 	for _, c := range append(wireCases(f, "rejections.json"), wireCases(f, "round_trips.json")...) {
 		for _, text := range []wireText{c.Events, c.Query, c.Registration, c.Options} {

@@ -10,10 +10,12 @@ import (
 	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
-// requestBytesMax bounds a request's text. It leaves room for white space and escapes around the largest batch; what is in it has its own limits.
+// requestBytesMax bounds a request's text. It leaves room for white space and escapes around the
+// largest batch; what is in it has its own limits.
 const requestBytesMax = 1 << 30
 
-// shape is what a value of a request must be. Values of shape anything are payloads and predicates, which the scan passes over.
+// shape is what a value of a request must be. Values of shape anything are payloads and predicates,
+// which the scan passes over.
 type shape struct {
 	kind    shapeKind
 	fields  []field // of an object
@@ -61,7 +63,8 @@ func (p *problem) err() error {
 	return factstr.NewError(factstr.CodeInvalidArgument, "%s %s", p.path, p.text)
 }
 
-// scan checks a whole request before anything is made of it. name is what messages call the request, depth how deep its text may be nested.
+// scan checks a whole request before anything is made of it. name is what messages call the
+// request, depth how deep its text may be nested.
 func scan(name string, request []byte, depth int, want *shape) error {
 	if len(request) > requestBytesMax {
 		return factstr.NewError(factstr.CodeInvalidArgument, "%s has %d bytes; a request may have %d", name, len(request), requestBytesMax)

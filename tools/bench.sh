@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# How fast the stores are: bench.sh [embedded|postgres [OPTION...]]. Without an argument both. The embedded stores are measured through Go and C beside a raw loop,
-# PostgreSQL beside pgbench on a throw-away server. The SQLite databases lie in build/, on the disk of the checkout, and not in a memory file system.
+# How fast the stores are: bench.sh [embedded|postgres [OPTION...]]. Without an argument both. The
+# embedded stores are measured through Go and C beside a raw loop, PostgreSQL beside pgbench on a
+# throw-away server. The SQLite databases lie in build/, on the disk of the checkout, and not in a
+# memory file system.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 work=build/bench

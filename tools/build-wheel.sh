@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds dist/python/*.whl from a copy of bindings/python with the licences beside it. The same source gives the same wheel.
+# Builds dist/python/*.whl from a copy of bindings/python with the licences beside it. The same
+# source gives the same wheel.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=tools/toolchain.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# check-glibc.sh FILE...: prints the highest version of glibc that each file needs. It depends on the glibc that it was built with.
+# check-glibc.sh FILE...: prints the highest version of glibc that each file needs. It depends on
+# the glibc that it was built with.
 set -euo pipefail
 
 for file; do

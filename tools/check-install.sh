@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs each package of dist/ into an empty folder, without the checkout or a registry, and runs the quickstart of its language there.
+# Installs each package of dist/ into an empty folder, without the checkout or a registry, and runs
+# the quickstart of its language there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The interface as a whole: compares the functions that include/factstr.h declares, those that the library exports, and the committed list tools/symbols.txt. Removing a
-# function breaks programs, so it must show as a change of the list. The header must be fit for C++, too.
+# The interface as a whole: compares the functions that include/factstr.h declares, those that the
+# library exports, and the committed list tools/symbols.txt. Removing a function breaks programs, so
+# it must show as a change of the list. The header must be fit for C++, too.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 mkdir -p build/symbols

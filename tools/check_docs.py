@@ -1,6 +1,8 @@
-"""Checks README.md and docs/: every code block that names its source is that file, and every link to a file of the repository leads somewhere.
+"""Checks README.md and docs/: every code block that names its source is that file, and every
+link to a file of the repository leads somewhere.
 
-A block names its source by a comment on the line before: <!-- from: examples/hello/hello.py -->. With --write the blocks are brought up to date.
+A block names its source by a comment on the line before: <!-- from: examples/hello/hello.py -->.
+With --write the blocks are brought up to date.
 """
 
 import pathlib
@@ -18,9 +20,14 @@ def checked(page: pathlib.Path, write: bool) -> list[str]:
     problems = []
     for _, source, block, _ in BLOCK.findall(text):
         if block != (ROOT / source).read_text(encoding="utf-8") and not write:
-            problems.append(f"{name}: the block from {source} differs from it; run python3 tools/check_docs.py --write")
+            problems.append(
+                f"{name}: the block from {source} differs from it; run python3 tools/check_docs.py --write"
+            )
     if write:
-        page.write_text(BLOCK.sub(lambda m: m[1] + (ROOT / m[2]).read_text(encoding="utf-8") + m[4], text), encoding="utf-8")
+        page.write_text(
+            BLOCK.sub(lambda m: m[1] + (ROOT / m[2]).read_text(encoding="utf-8") + m[4], text),
+            encoding="utf-8",
+        )
     for link in LINK.findall(re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
         if "://" not in link and not (page.parent / link).exists():
             problems.append(f"{name}: the link to {link} leads nowhere")

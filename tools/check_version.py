@@ -1,4 +1,6 @@
-"""Compares every place that must spell the version with the file VERSION, the one place where it is set."""
+"""Compares every place that must spell the version with the file VERSION, the one place where it
+is set.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +22,16 @@ PLACES = {
 def spelled() -> dict[str, str]:
     found: dict[str, str] = {}
     for path, pattern in PLACES.items():
-        match = re.search(pattern, (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE) if (ROOT / path).exists() else None
+        match = (
+            re.search(pattern, (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE)
+            if (ROOT / path).exists()
+            else None
+        )
         found[path] = match[1] if match else "not there"
-    for manifest in [ROOT / "bindings/node/package.json", *sorted(ROOT.glob("bindings/node/npm/*/package.json"))]:
+    for manifest in [
+        ROOT / "bindings/node/package.json",
+        *sorted(ROOT.glob("bindings/node/npm/*/package.json")),
+    ]:
         content = json.loads(manifest.read_text(encoding="utf-8"))
         name = manifest.relative_to(ROOT).as_posix()
         found[name] = content["version"]

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Shows the history of a git repository going through Node, Python and C, and checks every figure against git's own. Called by build.sh, which has
-# built the library and its packages by then. Everything that it makes is below build/demo, save a database of PostgreSQL, which is dropped at the end:
+# Shows the history of a git repository going through Node, Python and C, and checks every figure
+# against git's own. Called by build.sh, which has built the library and its packages by then.
+# Everything that it makes is below build/demo, save a database of PostgreSQL, which is dropped at
+# the end:
 #
 #   demo.sh [--postgres] [REPOSITORY]
 set -euo pipefail
@@ -35,7 +37,8 @@ is_own_repository() {
 
 choose_repository() { # sets $repository and $reason, which is empty when the wanted one will do
   local wanted=$1 answer commits
-  # A folder inside a work tree stands for the whole of it; a bare repository has no other folder than its own.
+  # A folder inside a work tree stands for the whole of it; a bare repository has no other folder
+  # than its own.
   repository=$(git -C "$wanted" rev-parse --show-toplevel 2>/dev/null) || repository=$wanted
   reason=
   if ! answer=$(git -C "$wanted" rev-parse --git-dir 2>&1); then
@@ -51,8 +54,8 @@ choose_repository() { # sets $repository and $reason, which is empty when the wa
 
 # ---- What was recorded before ----
 
-# Facts are not taken back, so a store fits a repository only while the repository just grows. Line 1: the commit that is imported; line 2: what else
-# git's figures depend on; then the tags.
+# Facts are not taken back, so a store fits a repository only while the repository just grows. Line
+# 1: the commit that is imported; line 2: what else git's figures depend on; then the tags.
 describe_repository() {
   local attributes
   git -C "$repository" rev-parse HEAD

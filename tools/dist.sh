@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Packs what is built: dist/npm/*.tgz, dist/python/*.whl and dist/c/*.tar.gz. The same source gives the same C archive.
+# Packs what is built: dist/npm/*.tgz, dist/python/*.whl and dist/c/*.tar.gz. The same source gives
+# the same C archive.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 version=$(cat VERSION)

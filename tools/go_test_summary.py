@@ -1,4 +1,6 @@
-"""Reads `go test -json` from standard input; prints a line a package, the output of what failed, and the closing count."""
+"""Reads `go test -json` from standard input; prints a line a package, the output of what failed,
+and the closing count.
+"""
 
 from __future__ import annotations
 
@@ -30,22 +32,40 @@ def main() -> int:
             if action == "pass":
                 output.pop((package, test), None)
             elif action == "skip":
-                print(f"skipped {package} {test}: {''.join(output[package, test]).strip()}", flush=True)
+                print(
+                    f"skipped {package} {test}: {''.join(output[package, test]).strip()}",
+                    flush=True,
+                )
             else:
                 print(f"FAILED {package} {test}", *output[package, test], sep="\n", flush=True)
         elif action in ("pass", "fail"):
             if action == "fail":
-                # A package can fail without a failing test: it does not build, panics, or runs out of time.
-                if not any(result == "fail" for (where, _), result in results.items() if where == package):
+                # A package can fail without a failing test: it does not build, panics, or runs out
+                # of time.
+                if not any(
+                    result == "fail" for (where, _), result in results.items() if where == package
+                ):
                     broken.append(package)
-                unfinished = [lines for (where, name), lines in output.items() if where == package and (where, name) not in results]
+                unfinished = [
+                    lines
+                    for (where, name), lines in output.items()
+                    if where == package and (where, name) not in results
+                ]
                 print(*(line for lines in unfinished for line in lines), sep="", flush=True)
             count = sum(1 for where, _ in results if where == package)
-            print(f"{'ok    ' if action == 'pass' else 'FAILED'} {package}  {count} tests, {event.get('Elapsed', 0):.1f} s", flush=True)
+            print(
+                f"{'ok    ' if action == 'pass' else 'FAILED'} {package}  {count} tests, {event.get('Elapsed', 0):.1f} s",
+                flush=True,
+            )
 
     # A test with subtests is counted by them, unless it failed itself.
-    counted = {key: result for key, result in results.items() if key not in parents or result == "fail"}
-    tally = {action: sum(1 for result in counted.values() if result == action) for action in ("pass", "fail", "skip")}
+    counted = {
+        key: result for key, result in results.items() if key not in parents or result == "fail"
+    }
+    tally = {
+        action: sum(1 for result in counted.values() if result == action)
+        for action in ("pass", "fail", "skip")
+    }
     failed = tally["fail"] + len(broken)
     print(f"{tally['pass']} passed, {failed} failed, {tally['skip']} skipped")
     return 1 if failed or not tally["pass"] else 0

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Format, static checks, types and versions. Every check runs, so that one run shows all there is to mend; one that fails fails the whole.
+# Format, static checks, types and versions. Every check runs, so that one run shows all there is to
+# mend; one that fails fails the whole.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 passed=0 failed=()

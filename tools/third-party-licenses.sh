@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints the licences of everything that is linked into libfactstr: Go's own library and runtime, and each module. A module without a licence
-# file is an error.
+# Prints the licences of everything that is linked into libfactstr: Go's own library and runtime,
+# and each module. A module without a licence file is an error.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

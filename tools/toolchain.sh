@@ -1,10 +1,12 @@
 # shellcheck shell=bash
-# Sourced by build.sh, from the root of the checkout: makes sure of Debian packages, Python, Go and Node.
-# What the machine lacks goes into .tools/, which stands first on PATH; nothing else of the machine is changed, save packages installed as root.
+# Sourced by build.sh, from the root of the checkout: makes sure of Debian packages, Python, Go and
+# Node. What the machine lacks goes into .tools/, which stands first on PATH; nothing else of the
+# machine is changed, save packages installed as root.
 
 tools=$PWD/.tools
 export PATH=$tools/bin:$tools/python/bin:$PATH
-# Modules are those of go.sum and the toolchain is the one found here, whatever the user's environment says.
+# Modules are those of go.sum and the toolchain is the one found here, whatever the user's
+# environment says.
 export GOTOOLCHAIN=local GOFLAGS=-mod=readonly GOWORK=off CGO_ENABLED=1
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONDONTWRITEBYTECODE=1
 

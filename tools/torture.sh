@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The long lane: torture.sh [RUNS [FUZZ_TIME]]. The Go tests again and again under the race detector, on one processor and on several, those of killed
-# processes, servers and hosts for longer, then every fuzz target, storms of millions of signals, and the C tests again and again.
+# The long lane: torture.sh [RUNS [FUZZ_TIME]]. The Go tests again and again under the race
+# detector, on one processor and on several, those of killed processes, servers and hosts for
+# longer, then every fuzz target, storms of millions of signals, and the C tests again and again.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 runs=${1:-10} fuzz_time=${2:-60s}

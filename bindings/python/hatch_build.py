@@ -1,4 +1,6 @@
-"""Tags the wheel for the platform of the library inside it, and refuses to build one that would not work."""
+"""Tags the wheel for the platform of the library inside it, and refuses to build one that would
+not work.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ class NativeLibraryHook(BuildHookInterface[Any]):
 
 
 def platform_tag(elf: bytes) -> str:
-    """manylinux_X_Y_MACHINE, where X.Y is the highest version of glibc that the ELF file asks for."""
+    """manylinux_X_Y_MACHINE, where X.Y is the highest version of glibc that the ELF file asks
+    for.
+    """
     if elf[:6] != b"\x7fELF\x02\x01":
         raise ValueError("the library is no 64-bit little-endian ELF file")
     (machine,) = struct.unpack_from("<H", elf, 18)
@@ -39,7 +43,9 @@ def _glibc_versions(elf: bytes) -> list[tuple[int, int]]:
     (table,) = struct.unpack_from("<Q", elf, 40)
     size, count = struct.unpack_from("<HH", elf, 58)
     # Of each section: type, file offset, linked section, number of entries.
-    sections = [struct.unpack_from("<4xI16xQ8xII", elf, table + index * size) for index in range(count)]
+    sections = [
+        struct.unpack_from("<4xI16xQ8xII", elf, table + index * size) for index in range(count)
+    ]
     versions: list[tuple[int, int]] = []
     for kind, offset, strings, libraries in sections:
         if kind != VERSIONS_NEEDED:

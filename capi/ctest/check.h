@@ -1,4 +1,7 @@
-/* A small frame for tests: each has a sentence for a name; a failed check prints where and ends its test. */
+/*
+ * A small frame for tests: each has a sentence for a name; a failed check prints where and ends its
+ * test.
+ */
 #ifndef CHECK_H
 #define CHECK_H
 
@@ -15,22 +18,24 @@ int tests_passed(void);
 int tests_failed(void);
 
 /* Ends the running test as failed. */
-_Noreturn void fail_test(const char *file, int line, const char *format, ...) __attribute__((format(printf, 3, 4)));
+_Noreturn void fail_test(const char *file, int line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #define RUN(test, name) run_test(name, test)
 #define FAIL(...) fail_test(__FILE__, __LINE__, __VA_ARGS__)
-#define CHECK(condition)                                                                                                                             \
-  do {                                                                                                                                               \
-    if (!(condition)) {                                                                                                                              \
-      FAIL("%s does not hold", #condition);                                                                                                          \
-    }                                                                                                                                                \
+#define CHECK(condition)                                                                           \
+  do {                                                                                             \
+    if (!(condition)) {                                                                            \
+      FAIL("%s does not hold", #condition);                                                        \
+    }                                                                                              \
   } while (0)
-#define CHECK_STATUS(call, expected)                                                                                                                 \
-  do {                                                                                                                                               \
-    factstr_status got_ = (call);                                                                                                                    \
-    if (got_ != (expected)) {                                                                                                                        \
-      FAIL("%s answered %s, not %s", #call, factstr_status_name(got_), factstr_status_name(expected));                                               \
-    }                                                                                                                                                \
+#define CHECK_STATUS(call, expected)                                                               \
+  do {                                                                                             \
+    factstr_status got_ = (call);                                                                  \
+    if (got_ != (expected)) {                                                                      \
+      FAIL("%s answered %s, not %s", #call, factstr_status_name(got_),                             \
+           factstr_status_name(expected));                                                         \
+    }                                                                                              \
   } while (0)
 
 #endif

@@ -23,7 +23,8 @@ answer take(factstr_status status, factstr_buffer *buffer) {
   if (taken.json != NULL && status >= 10) {
     const char *code = json_string(taken.json, "code");
     if (code == NULL || strcmp(code, factstr_status_name(status)) != 0) {
-      FAIL("status %s comes with code %s", factstr_status_name(status), code == NULL ? "(none)" : code);
+      FAIL("status %s comes with code %s", factstr_status_name(status),
+           code == NULL ? "(none)" : code);
     }
   }
   return taken;
@@ -37,7 +38,8 @@ answer append(factstr_store store, const char *events) {
   return take(status, &out);
 }
 
-answer append_if(factstr_store store, const char *events, const char *query, const uint64_t *expected) {
+answer append_if(factstr_store store, const char *events, const char *query,
+                 const uint64_t *expected) {
   factstr_buffer out;
   factstr_status status = factstr_append_if(store, JSON(events), JSON(query), expected, &out);
   return take(status, &out);
@@ -71,7 +73,8 @@ uint64_t head(factstr_store store) {
 factstr_store open_memory(const char *options) {
   factstr_store store;
   factstr_buffer error;
-  answer taken = take(factstr_memory_open(options, options == NULL ? 0 : strlen(options), &store, &error), &error);
+  answer taken = take(
+      factstr_memory_open(options, options == NULL ? 0 : strlen(options), &store, &error), &error);
   CHECK_STATUS(taken.status, FACTSTR_OK);
   CHECK(store != 0);
   return store;
@@ -80,7 +83,8 @@ factstr_store open_memory(const char *options) {
 factstr_store open_sqlite(const char *path, const char *options) {
   factstr_store store;
   factstr_buffer error;
-  factstr_status status = factstr_sqlite_open(path, options, options == NULL ? 0 : strlen(options), &store, &error);
+  factstr_status status =
+      factstr_sqlite_open(path, options, options == NULL ? 0 : strlen(options), &store, &error);
   if (status != FACTSTR_OK) {
     FAIL("%s does not open: %.*s", path, (int)error.len, error.data);
   }
@@ -91,14 +95,17 @@ factstr_store open_sqlite(const char *path, const char *options) {
 const char *database_url(void) {
   const char *url = getenv("DATABASE_URL");
   if (url == NULL || *url == '\0') {
-    FAIL("DATABASE_URL is not set: run the tests by `go run ./tools/pgserver -- capi/ctest/run.sh`, or set it to a database that they may fill");
+    FAIL("DATABASE_URL is not set: run the tests by `go run ./tools/pgserver -- "
+         "capi/ctest/run.sh`, or set it to a database that they may fill");
   }
   return url;
 }
 
-answer try_postgres(const char *url, const char *schema, const char *options, factstr_store *store) {
+answer try_postgres(const char *url, const char *schema, const char *options,
+                    factstr_store *store) {
   char text[1000];
-  int len = snprintf(text, sizeof text, "{\"schema\":\"%s\"%s%s}", schema, options == NULL ? "" : ",", options == NULL ? "" : options);
+  int len = snprintf(text, sizeof text, "{\"schema\":\"%s\"%s%s}", schema,
+                     options == NULL ? "" : ",", options == NULL ? "" : options);
   CHECK(len > 0 && (size_t)len < sizeof text);
   factstr_buffer error;
   *store = 7;
@@ -131,10 +138,13 @@ void close_store(factstr_store store) {
   expect_ok(take(factstr_store_close(store, &error), &error));
 }
 
-factstr_stream open_stream(factstr_store store, const char *registration, const factstr_stream_callbacks *callbacks, void *user_data) {
+factstr_stream open_stream(factstr_store store, const char *registration,
+                           const factstr_stream_callbacks *callbacks, void *user_data) {
   factstr_stream stream;
   factstr_buffer error;
-  expect_ok(take(factstr_stream_open(store, JSON(registration), callbacks, user_data, &stream, &error), &error));
+  expect_ok(
+      take(factstr_stream_open(store, JSON(registration), callbacks, user_data, &stream, &error),
+           &error));
   CHECK(stream != 0);
   return stream;
 }
@@ -142,8 +152,8 @@ factstr_stream open_stream(factstr_store store, const char *registration, const 
 void expect_error(answer answer, factstr_status status, const char *fragment) {
   const char *message = answer.json == NULL ? NULL : json_string(answer.json, "message");
   if (answer.status != status || message == NULL || strstr(message, fragment) == NULL) {
-    FAIL("got %s: %s; want %s that names \"%s\"", factstr_status_name(answer.status), message == NULL ? "(no message)" : message,
-         factstr_status_name(status), fragment);
+    FAIL("got %s: %s; want %s that names \"%s\"", factstr_status_name(answer.status),
+         message == NULL ? "(no message)" : message, factstr_status_name(status), fragment);
   }
   drop(answer);
 }
@@ -151,7 +161,8 @@ void expect_error(answer answer, factstr_status status, const char *fragment) {
 void expect_ok(answer answer) {
   if (answer.status != FACTSTR_OK) {
     const char *message = answer.json == NULL ? NULL : json_string(answer.json, "message");
-    FAIL("got %s: %s", factstr_status_name(answer.status), message == NULL ? "(no message)" : message);
+    FAIL("got %s: %s", factstr_status_name(answer.status),
+         message == NULL ? "(no message)" : message);
   }
   drop(answer);
 }

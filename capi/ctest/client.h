@@ -19,7 +19,8 @@ answer take(factstr_status status, factstr_buffer *buffer);
 void drop(answer answer);
 
 answer append(factstr_store store, const char *events);
-answer append_if(factstr_store store, const char *events, const char *query, const uint64_t *expected);
+answer append_if(factstr_store store, const char *events, const char *query,
+                 const uint64_t *expected);
 answer ask(factstr_store store, const char *query);
 
 /* Appends one event {"event_type": type, "payload": n} and returns its sequence number. */
@@ -29,7 +30,10 @@ uint64_t head(factstr_store store);
 
 factstr_store open_memory(const char *options);
 factstr_store open_sqlite(const char *path, const char *options);
-/* Opens the schema in the database that DATABASE_URL names. `options` are further ones, without braces, or NULL. */
+/*
+ * Opens the schema in the database that DATABASE_URL names. `options` are further ones, without
+ * braces, or NULL.
+ */
 factstr_store open_postgres(const char *schema, const char *options);
 /* The same, with what the call answered. */
 answer try_postgres(const char *url, const char *schema, const char *options, factstr_store *store);
@@ -37,12 +41,19 @@ answer try_postgres(const char *url, const char *schema, const char *options, fa
 const char *database_url(void);
 /* The database that DATABASE_URL names. */
 void own_database(char *name, size_t size);
-/* A name for a database that is none yet. It begins with that of the tests' own, by which it is known whose it is. */
+/*
+ * A name for a database that is none yet. It begins with that of the tests' own, by which it is
+ * known whose it is.
+ */
 void new_database(char *name, size_t size);
 void close_store(factstr_store store);
-factstr_stream open_stream(factstr_store store, const char *registration, const factstr_stream_callbacks *callbacks, void *user_data);
+factstr_stream open_stream(factstr_store store, const char *registration,
+                           const factstr_stream_callbacks *callbacks, void *user_data);
 
-/* Fails the test unless the answer has that status and a message that holds the fragment. Drops the answer. */
+/*
+ * Fails the test unless the answer has that status and a message that holds the fragment. Drops the
+ * answer.
+ */
 void expect_error(answer answer, factstr_status status, const char *fragment);
 void expect_ok(answer answer);
 
@@ -51,7 +62,10 @@ const char *fresh_folder(void);
 /* A path in a fresh folder. The text lives until the next call. */
 const char *fresh_path(const char *name);
 void remove_folders(void);
-/* A random name that nobody has chosen before: of a schema or a database. The text lives until the next call. */
+/*
+ * A random name that nobody has chosen before: of a schema or a database. The text lives until the
+ * next call.
+ */
 const char *fresh_name(void);
 
 /* A counter that other threads raise and a test waits for, at most 10 seconds. */

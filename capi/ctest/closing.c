@@ -13,14 +13,16 @@ typedef struct actor {
 
 #define ACTOR {.began = COUNTER, .proceed = COUNTER, .batches = COUNTER, .ended = COUNTER}
 
-static void note_end(void *user_data, factstr_stream stream, factstr_status status, const char *reason, size_t len) {
+static void note_end(void *user_data, factstr_stream stream, factstr_status status,
+                     const char *reason, size_t len) {
   actor *acting = user_data;
   (void)stream, (void)reason, (void)len;
   acting->end = status;
   raise_counter(&acting->ended);
 }
 
-static int32_t close_own_stream(void *user_data, factstr_stream stream, factstr_delivery delivery, const char *batch, size_t len) {
+static int32_t close_own_stream(void *user_data, factstr_stream stream, factstr_delivery delivery,
+                                const char *batch, size_t len) {
   actor *acting = user_data;
   (void)delivery, (void)batch, (void)len;
   acting->closed = factstr_stream_close(stream);
@@ -38,7 +40,8 @@ static void a_stream_can_be_closed_inside_its_callback(void) { /* G17 */
   append_one(store, "a", 1);
   append_one(store, "a", 2);
   await_counter(&acting.ended, 1);
-  CHECK(acting.closed == FACTSTR_CLOSING && acting.end == FACTSTR_OK && read_counter(&acting.batches) == 1);
+  CHECK(acting.closed == FACTSTR_CLOSING && acting.end == FACTSTR_OK &&
+        read_counter(&acting.batches) == 1);
   /* The batch was handled, so its cursor counts: only the second one is left. */
   factstr_stream again = open_stream(store, "{\"durable\":{\"name\":\"d\"}}", NULL, NULL);
   factstr_delivery delivery;
@@ -49,13 +52,15 @@ static void a_stream_can_be_closed_inside_its_callback(void) { /* G17 */
   close_store(store);
 }
 
-static void close_in_end(void *user_data, factstr_stream stream, factstr_status status, const char *reason, size_t len) {
+static void close_in_end(void *user_data, factstr_stream stream, factstr_status status,
+                         const char *reason, size_t len) {
   actor *acting = user_data;
   acting->closed = factstr_stream_close(stream);
   note_end(user_data, stream, status, reason, len);
 }
 
-static int32_t fail_batch(void *user_data, factstr_stream stream, factstr_delivery delivery, const char *batch, size_t len) {
+static int32_t fail_batch(void *user_data, factstr_stream stream, factstr_delivery delivery,
+                          const char *batch, size_t len) {
   (void)user_data, (void)stream, (void)delivery, (void)batch, (void)len;
   return FACTSTR_FAILED;
 }
@@ -72,7 +77,8 @@ static void a_stream_can_be_closed_in_its_end(void) {
   close_store(store);
 }
 
-static int32_t close_other_stream(void *user_data, factstr_stream stream, factstr_delivery delivery, const char *batch, size_t len) {
+static int32_t close_other_stream(void *user_data, factstr_stream stream, factstr_delivery delivery,
+                                  const char *batch, size_t len) {
   actor *acting = user_data;
   (void)stream, (void)delivery, (void)batch, (void)len;
   acting->closed = factstr_stream_close(acting->other);
@@ -82,7 +88,8 @@ static int32_t close_other_stream(void *user_data, factstr_stream stream, factst
 
 static void a_callback_can_close_another_stream(void) {
   actor acting = ACTOR, other = ACTOR;
-  factstr_stream_callbacks closer = {sizeof closer, close_other_stream, NULL, NULL}, closed = {sizeof closed, fail_batch, NULL, note_end};
+  factstr_stream_callbacks closer = {sizeof closer, close_other_stream, NULL, NULL},
+                           closed = {sizeof closed, fail_batch, NULL, note_end};
   factstr_store store = open_memory(NULL);
   acting.other = open_stream(store, "{}", &closed, &other);
   open_stream(store, "{}", &closer, &acting);
@@ -92,7 +99,8 @@ static void a_callback_can_close_another_stream(void) {
   close_store(store);
 }
 
-static int32_t close_own_store(void *user_data, factstr_stream stream, factstr_delivery delivery, const char *batch, size_t len) {
+static int32_t close_own_store(void *user_data, factstr_stream stream, factstr_delivery delivery,
+                               const char *batch, size_t len) {
   actor *acting = user_data;
   (void)stream, (void)delivery, (void)batch, (void)len;
   acting->closed = factstr_store_close(acting->store, NULL);
@@ -111,7 +119,8 @@ static void the_store_can_be_closed_inside_a_batch_callback(void) {
   CHECK(acting.closed == FACTSTR_CLOSING);
 }
 
-static void close_store_in_answer(void *user_data, uint64_t tag, factstr_status status, const char *result, size_t len) {
+static void close_store_in_answer(void *user_data, uint64_t tag, factstr_status status,
+                                  const char *result, size_t len) {
   actor *acting = user_data;
   (void)tag, (void)status, (void)result, (void)len;
   acting->closed = factstr_store_close(acting->store, NULL);
@@ -121,12 +130,15 @@ static void close_store_in_answer(void *user_data, uint64_t tag, factstr_status 
 static void the_store_can_be_closed_inside_a_completion_callback(void) {
   actor acting = ACTOR;
   acting.store = open_memory(NULL);
-  CHECK_STATUS(factstr_append_submit(acting.store, JSON(ONE_EVENT), 1, close_store_in_answer, &acting, NULL, NULL), FACTSTR_OK);
+  CHECK_STATUS(factstr_append_submit(acting.store, JSON(ONE_EVENT), 1, close_store_in_answer,
+                                     &acting, NULL, NULL),
+               FACTSTR_OK);
   await_counter(&acting.batches, 1);
   CHECK(acting.closed == FACTSTR_CLOSING);
 }
 
-static int32_t wait_to_proceed(void *user_data, factstr_stream stream, factstr_delivery delivery, const char *batch, size_t len) {
+static int32_t wait_to_proceed(void *user_data, factstr_stream stream, factstr_delivery delivery,
+                               const char *batch, size_t len) {
   actor *acting = user_data;
   (void)stream, (void)delivery, (void)batch, (void)len;
   raise_counter(&acting->began);
@@ -150,13 +162,17 @@ static void unsubscribing_does_not_wait(void) { /* G17 G22 */
   CHECK_STATUS(factstr_stream_close(second), FACTSTR_OK);
   raise_counter(&acting.proceed);
   CHECK_STATUS(factstr_stream_close(stream), FACTSTR_OK);
-  CHECK(read_counter(&acting.batches) == 1 && read_counter(&acting.ended) == 1); /* no delivery started after unsubscribe */
+  CHECK(read_counter(&acting.batches) == 1 &&
+        read_counter(&acting.ended) == 1); /* no delivery started after unsubscribe */
   close_store(store);
 }
 
 static void *let_proceed_soon(void *data) {
   actor *acting = data;
-  /* The other thread is in the close by now, or will be; either way the callback returns only after this. */
+  /*
+   * The other thread is in the close by now, or will be; either way the callback returns only after
+   * this.
+   */
   raise_counter(&acting->proceed);
   return NULL;
 }
@@ -189,7 +205,8 @@ static void closing_a_store_waits_no_longer_than_told(void) {
   await_counter(&acting.ended, 1); /* its on_end follows */
 }
 
-static void count_answer(void *user_data, uint64_t tag, factstr_status status, const char *result, size_t len) {
+static void count_answer(void *user_data, uint64_t tag, factstr_status status, const char *result,
+                         size_t len) {
   actor *acting = user_data;
   (void)tag, (void)result, (void)len;
   CHECK(status == FACTSTR_OK || status == FACTSTR_STORE_CLOSED);
@@ -201,8 +218,11 @@ static void closing_answers_every_submitted_request(void) {
     actor acting = ACTOR;
     factstr_store store = open_memory(NULL);
     for (int i = 0; i < 100; i++) {
-      CHECK_STATUS(factstr_append_submit(store, JSON(ONE_EVENT), 1, count_answer, &acting, NULL, NULL), FACTSTR_OK);
-      CHECK_STATUS(factstr_query_submit(store, NULL, 0, 1, count_answer, &acting, NULL, NULL), FACTSTR_OK);
+      CHECK_STATUS(
+          factstr_append_submit(store, JSON(ONE_EVENT), 1, count_answer, &acting, NULL, NULL),
+          FACTSTR_OK);
+      CHECK_STATUS(factstr_query_submit(store, NULL, 0, 1, count_answer, &acting, NULL, NULL),
+                   FACTSTR_OK);
     }
     close_store(store);
     CHECK(read_counter(&acting.batches) == 200);
@@ -234,11 +254,15 @@ static void closing_delivers_what_was_committed(void) { /* G16 G17 */
   pthread_t thread;
   CHECK(pthread_create(&thread, NULL, let_proceed_soon, &acting) == 0);
   close_store(store);
-  CHECK(read_counter(&acting.batches) == 20 && read_counter(&acting.ended) == 1 && acting.end == FACTSTR_STORE_CLOSED);
+  CHECK(read_counter(&acting.batches) == 20 && read_counter(&acting.ended) == 1 &&
+        acting.end == FACTSTR_STORE_CLOSED);
   pthread_join(thread, NULL);
 }
 
-/* Nobody may be there to answer: the thread that closes the store may be the one that takes the batches. */
+/*
+ * Nobody may be there to answer: the thread that closes the store may be the one that takes the
+ * batches.
+ */
 static void closing_does_not_wait_for_answers_of_others(void) { /* G17 */
   factstr_store store = open_memory(NULL);
   factstr_stream pulled = open_stream(store, "{}", NULL, NULL);
@@ -252,7 +276,8 @@ static void closing_does_not_wait_for_answers_of_others(void) { /* G17 */
 
 static void a_stream_that_drains_delivers_and_ends(void) { /* G17 */
   factstr_store store = open_memory(NULL);
-  factstr_stream stream = open_stream(store, "{}", NULL, NULL), idle = open_stream(store, "{}", NULL, NULL);
+  factstr_stream stream = open_stream(store, "{}", NULL, NULL),
+                 idle = open_stream(store, "{}", NULL, NULL);
   for (int i = 1; i <= 3; i++) {
     append_one(store, "a", i);
   }
@@ -295,18 +320,28 @@ static void two_threads_can_close_one_store(void) {
 }
 
 void closing_tests(void) {
-  RUN(a_stream_can_be_closed_inside_its_callback, "a stream closed inside its batch callback answers Closing, and its end follows");
+  RUN(a_stream_can_be_closed_inside_its_callback,
+      "a stream closed inside its batch callback answers Closing, and its end follows");
   RUN(a_stream_can_be_closed_in_its_end, "a stream can be closed in its end");
   RUN(a_callback_can_close_another_stream, "a callback can close another stream");
-  RUN(the_store_can_be_closed_inside_a_batch_callback, "the store closed inside a batch callback answers Closing, and the end follows");
-  RUN(the_store_can_be_closed_inside_a_completion_callback, "the store closed inside a completion callback answers Closing");
-  RUN(unsubscribing_does_not_wait, "unsubscribing does not wait for a running callback, and frees the name at once");
-  RUN(closing_a_stream_waits_for_its_callback, "closing a stream waits for its running callback and its end");
-  RUN(closing_a_store_waits_no_longer_than_told, "closing a store waits no longer than its close timeout");
-  RUN(closing_answers_every_submitted_request, "closing a store answers every submitted request once");
+  RUN(the_store_can_be_closed_inside_a_batch_callback,
+      "the store closed inside a batch callback answers Closing, and the end follows");
+  RUN(the_store_can_be_closed_inside_a_completion_callback,
+      "the store closed inside a completion callback answers Closing");
+  RUN(unsubscribing_does_not_wait,
+      "unsubscribing does not wait for a running callback, and frees the name at once");
+  RUN(closing_a_stream_waits_for_its_callback,
+      "closing a stream waits for its running callback and its end");
+  RUN(closing_a_store_waits_no_longer_than_told,
+      "closing a store waits no longer than its close timeout");
+  RUN(closing_answers_every_submitted_request,
+      "closing a store answers every submitted request once");
   RUN(closing_ends_every_stream_once, "closing a store ends every stream once");
-  RUN(closing_delivers_what_was_committed, "closing a store delivers to live streams what was committed, then ends them");
-  RUN(closing_does_not_wait_for_answers_of_others, "closing a store does not wait for deliveries that are pulled");
-  RUN(a_stream_that_drains_delivers_and_ends, "a stream that drains delivers what was committed and ends");
+  RUN(closing_delivers_what_was_committed,
+      "closing a store delivers to live streams what was committed, then ends them");
+  RUN(closing_does_not_wait_for_answers_of_others,
+      "closing a store does not wait for deliveries that are pulled");
+  RUN(a_stream_that_drains_delivers_and_ends,
+      "a stream that drains delivers what was committed and ends");
   RUN(two_threads_can_close_one_store, "two threads can close one store");
 }

@@ -9,20 +9,25 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Runs in the child; the exit status is the line of the first check that failed, modulo 200, plus one. */
-#define IN_CHILD(condition)                                                                                                                          \
-  do {                                                                                                                                               \
-    if (!(condition)) {                                                                                                                              \
-      _exit(__LINE__ % 200 + 1);                                                                                                                     \
-    }                                                                                                                                                \
+/*
+ * Runs in the child; the exit status is the line of the first check that failed, modulo 200, plus
+ * one.
+ */
+#define IN_CHILD(condition)                                                                        \
+  do {                                                                                             \
+    if (!(condition)) {                                                                            \
+      _exit(__LINE__ % 200 + 1);                                                                   \
+    }                                                                                              \
   } while (0)
 
-static int32_t never(void *user_data, factstr_stream stream, factstr_delivery delivery, const char *batch, size_t len) {
+static int32_t never(void *user_data, factstr_stream stream, factstr_delivery delivery,
+                     const char *batch, size_t len) {
   (void)user_data, (void)stream, (void)delivery, (void)batch, (void)len;
   return FACTSTR_HANDLED;
 }
 
-static void never_opened(void *user_data, factstr_status status, factstr_store store, const char *error, size_t len) {
+static void never_opened(void *user_data, factstr_status status, factstr_store store,
+                         const char *error, size_t len) {
   (void)user_data, (void)status, (void)store, (void)error, (void)len;
 }
 
@@ -34,32 +39,45 @@ static void child(factstr_store store, factstr_stream stream) {
   factstr_delivery delivery;
   factstr_stream_callbacks callbacks = {sizeof callbacks, never, NULL, NULL};
   IN_CHILD(factstr_append(store, JSON(ONE_EVENT), &out) == FACTSTR_FORKED);
-  IN_CHILD(out.data != NULL && strstr(out.data, "\"code\":\"Forked\"") != NULL && strstr(out.data, "spawn") != NULL);
+  IN_CHILD(out.data != NULL && strstr(out.data, "\"code\":\"Forked\"") != NULL &&
+           strstr(out.data, "spawn") != NULL);
   factstr_buffer_free(&out);
   IN_CHILD(factstr_memory_open(NULL, 0, &opened, NULL) == FACTSTR_FORKED && opened == 0);
   IN_CHILD(factstr_sqlite_open("x", NULL, 0, &opened, NULL) == FACTSTR_FORKED);
   opened = 7;
-  IN_CHILD(factstr_postgres_open("postgres://localhost/x", NULL, 0, &opened, NULL) == FACTSTR_FORKED && opened == 0);
+  IN_CHILD(factstr_postgres_open("postgres://localhost/x", NULL, 0, &opened, NULL) ==
+               FACTSTR_FORKED &&
+           opened == 0);
   opened = 7;
-  IN_CHILD(factstr_postgres_bootstrap("postgres://localhost/x", "x", NULL, 0, &opened, NULL) == FACTSTR_FORKED && opened == 0);
+  IN_CHILD(factstr_postgres_bootstrap("postgres://localhost/x", "x", NULL, 0, &opened, NULL) ==
+               FACTSTR_FORKED &&
+           opened == 0);
   opened = 7;
-  IN_CHILD(factstr_sqlite_open_submit("x", NULL, 0, never_opened, NULL, &opened, NULL) == FACTSTR_FORKED && opened == 0);
+  IN_CHILD(factstr_sqlite_open_submit("x", NULL, 0, never_opened, NULL, &opened, NULL) ==
+               FACTSTR_FORKED &&
+           opened == 0);
   opened = 7;
-  IN_CHILD(factstr_postgres_open_submit("postgres://localhost/x", NULL, 0, never_opened, NULL, &opened, NULL) == FACTSTR_FORKED && opened == 0);
+  IN_CHILD(factstr_postgres_open_submit("postgres://localhost/x", NULL, 0, never_opened, NULL,
+                                        &opened, NULL) == FACTSTR_FORKED &&
+           opened == 0);
   opened = 7;
-  IN_CHILD(factstr_postgres_bootstrap_submit("postgres://localhost/x", "x", NULL, 0, never_opened, NULL, &opened, NULL) == FACTSTR_FORKED &&
+  IN_CHILD(factstr_postgres_bootstrap_submit("postgres://localhost/x", "x", NULL, 0, never_opened,
+                                             NULL, &opened, NULL) == FACTSTR_FORKED &&
            opened == 0);
   IN_CHILD(factstr_opening_cancel(1) == FACTSTR_FORKED);
   IN_CHILD(factstr_configure(NULL, 0, NULL) == FACTSTR_FORKED);
   IN_CHILD(factstr_append_if(store, JSON(ONE_EVENT), JSON("{}"), NULL, NULL) == FACTSTR_FORKED);
   IN_CHILD(factstr_query(store, NULL, 0, NULL) == FACTSTR_FORKED);
-  IN_CHILD(factstr_append_submit(store, JSON(ONE_EVENT), 1, NULL, NULL, NULL, NULL) == FACTSTR_FORKED);
-  IN_CHILD(factstr_append_if_submit(store, JSON(ONE_EVENT), JSON("{}"), NULL, 1, NULL, NULL, NULL, NULL) == FACTSTR_FORKED);
+  IN_CHILD(factstr_append_submit(store, JSON(ONE_EVENT), 1, NULL, NULL, NULL, NULL) ==
+           FACTSTR_FORKED);
+  IN_CHILD(factstr_append_if_submit(store, JSON(ONE_EVENT), JSON("{}"), NULL, 1, NULL, NULL, NULL,
+                                    NULL) == FACTSTR_FORKED);
   IN_CHILD(factstr_query_submit(store, NULL, 0, 1, NULL, NULL, NULL, NULL) == FACTSTR_FORKED);
   IN_CHILD(factstr_request_wait(1, -1, NULL) == FACTSTR_FORKED);
   IN_CHILD(factstr_completions_next(store, &completion, 1, &count, -1) == FACTSTR_FORKED);
   IN_CHILD(factstr_cancel(store, 1) == FACTSTR_FORKED);
-  IN_CHILD(factstr_stream_open(store, JSON("{}"), &callbacks, NULL, &opened, NULL) == FACTSTR_FORKED);
+  IN_CHILD(factstr_stream_open(store, JSON("{}"), &callbacks, NULL, &opened, NULL) ==
+           FACTSTR_FORKED);
   IN_CHILD(factstr_stream_wait_ready(stream, -1, NULL) == FACTSTR_FORKED);
   IN_CHILD(factstr_stream_progress(stream, NULL) == FACTSTR_FORKED);
   IN_CHILD(factstr_stream_next(stream, -1, &delivery, NULL) == FACTSTR_FORKED);
@@ -72,7 +90,8 @@ static void child(factstr_store store, factstr_stream stream) {
   IN_CHILD(factstr_statistics(store, NULL) == FACTSTR_FORKED);
   IN_CHILD(factstr_log_set(NULL, NULL, FACTSTR_LOG_OFF) == FACTSTR_FORKED);
   IN_CHILD(factstr_open_handles() == 0);
-  IN_CHILD(factstr_abi_version() == FACTSTR_ABI_VERSION && strcmp(factstr_status_name(FACTSTR_FORKED), "Forked") == 0);
+  IN_CHILD(factstr_abi_version() == FACTSTR_ABI_VERSION &&
+           strcmp(factstr_status_name(FACTSTR_FORKED), "Forked") == 0);
 }
 
 /* How many descriptors of databases, whose locks a child would keep, the process holds. */
@@ -140,13 +159,17 @@ static void a_child_does_not_hold_the_locks(void) { /* G22 */
   close_store(store);
   CHECK(lock_descriptors() == 0);
   store = open_sqlite(path, NULL);
-  open_stream(store, "{\"durable\":{\"name\":\"d\"}}", NULL, NULL); /* the name is free although the child lives */
+  open_stream(store, "{\"durable\":{\"name\":\"d\"}}", NULL,
+              NULL); /* the name is free although the child lives */
   close(gate[1]);
   await_child(process);
   close_store(store);
 }
 
-/* SQLite opens files by itself. A descriptor that nobody has told of yet is not the child's to keep; what the host reads by is. */
+/*
+ * SQLite opens files by itself. A descriptor that nobody has told of yet is not the child's to
+ * keep; what the host reads by is.
+ */
 static void a_child_does_not_hold_what_is_just_being_opened(void) { /* G22 */
   char path[600];
   snprintf(path, sizeof path, "%s", fresh_path("fork-opening.db"));
@@ -179,7 +202,10 @@ static int sockets(void) {
   return count;
 }
 
-/* The server takes a process for alive, and its durable names for held, as long as anybody has its connection. */
+/*
+ * The server takes a process for alive, and its durable names for held, as long as anybody has its
+ * connection.
+ */
 static void a_child_does_not_hold_the_connections(void) { /* G22 */
   int before = sockets();
   factstr_store store = open_postgres(fresh_name(), NULL);
@@ -206,9 +232,12 @@ static void a_program_started_by_exec_works(void) {
 }
 
 void fork_tests(void) {
-  RUN(every_function_answers_forked_in_a_child, "every function answers Forked in a forked child, and the parent goes on");
+  RUN(every_function_answers_forked_in_a_child,
+      "every function answers Forked in a forked child, and the parent goes on");
   RUN(a_child_does_not_hold_the_locks, "a forked child does not hold the parent's locks");
-  RUN(a_child_does_not_hold_what_is_just_being_opened, "a forked child does not hold a database that is just being opened");
-  RUN(a_child_does_not_hold_the_connections, "a forked child does not hold the parent's connections to a server");
+  RUN(a_child_does_not_hold_what_is_just_being_opened,
+      "a forked child does not hold a database that is just being opened");
+  RUN(a_child_does_not_hold_the_connections,
+      "a forked child does not hold the parent's connections to a server");
   RUN(a_program_started_by_exec_works, "starting a program by fork and exec works");
 }

@@ -55,7 +55,8 @@ static void drop_duplicates(cJSON *value) {
   for (cJSON *child = value->child, *next; child != NULL; child = next) {
     next = child->next;
     int replaced = 0;
-    for (const cJSON *later = next; cJSON_IsObject(value) && later != NULL && !replaced; later = later->next) {
+    for (const cJSON *later = next; cJSON_IsObject(value) && later != NULL && !replaced;
+         later = later->next) {
       replaced = strcmp(child->string, later->string) == 0;
     }
     if (replaced) {
@@ -101,7 +102,8 @@ cJSON *json_parse(const char *text, size_t len) {
 }
 
 char *json_text(const cJSON *value) {
-  char *printed = need(cJSON_PrintUnformatted(value)), *text = need(malloc(strlen(printed) * 8 + 1));
+  char *printed = need(cJSON_PrintUnformatted(value)),
+       *text = need(malloc(strlen(printed) * 8 + 1));
   size_t to = 0;
   const char *from = printed;
   while (*from != '\0') {
@@ -180,7 +182,9 @@ uint64_t json_integer(const cJSON *object, const char *field) {
   return number;
 }
 
-const char *json_string(const cJSON *object, const char *field) { return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, field)); }
+const char *json_string(const cJSON *object, const char *field) {
+  return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, field));
+}
 
 char *read_file(const char *path, size_t *len) {
   FILE *file = fopen(path, "rb");

@@ -20,7 +20,8 @@ static void listen(void *user_data, const char *text, size_t len) {
   listener *listener = user_data;
   cJSON *record = cJSON_ParseWithLength(text, len);
   const cJSON *event = cJSON_GetObjectItemCaseSensitive(record, "event");
-  if (record == NULL || strlen(text) != len || !cJSON_IsString(event) || strcmp(event->valuestring, listener->event) != 0) {
+  if (record == NULL || strlen(text) != len || !cJSON_IsString(event) ||
+      strcmp(event->valuestring, listener->event) != 0) {
     cJSON_Delete(record);
     return;
   }
@@ -36,7 +37,8 @@ static const char *text_of(listener *listener, const char *name) {
   return cJSON_IsString(value) ? value->valuestring : "";
 }
 
-static int32_t failing(void *user_data, factstr_stream stream, factstr_delivery delivery, const char *batch, size_t len) {
+static int32_t failing(void *user_data, factstr_stream stream, factstr_delivery delivery,
+                       const char *batch, size_t len) {
   (void)stream, (void)delivery, (void)batch, (void)len;
   if (user_data != NULL) {
     raise_counter(user_data);
@@ -46,12 +48,15 @@ static int32_t failing(void *user_data, factstr_stream stream, factstr_delivery 
 
 static const factstr_stream_callbacks fails = {sizeof fails, failing, NULL, NULL};
 
-static void silence(void) { CHECK_STATUS(factstr_log_set(NULL, NULL, FACTSTR_LOG_OFF), FACTSTR_OK); }
+static void silence(void) {
+  CHECK_STATUS(factstr_log_set(NULL, NULL, FACTSTR_LOG_OFF), FACTSTR_OK);
+}
 
 static void without_a_callback_warnings_go_to_stderr(void) { /* G24 */
   char line[4096] = "";
   int to[2], stderr_was = dup(STDERR_FILENO);
-  CHECK(stderr_was >= 0 && pipe(to) == 0 && fcntl(to[0], F_SETFL, O_NONBLOCK) == 0 && dup2(to[1], STDERR_FILENO) >= 0);
+  CHECK(stderr_was >= 0 && pipe(to) == 0 && fcntl(to[0], F_SETFL, O_NONBLOCK) == 0 &&
+        dup2(to[1], STDERR_FILENO) >= 0);
   counter failures = COUNTER;
   factstr_store store = open_memory(NULL);
   open_stream(store, "{}", &fails, &failures);
@@ -63,8 +68,10 @@ static void without_a_callback_warnings_go_to_stderr(void) { /* G24 */
   close(stderr_was);
   close(to[0]);
   close(to[1]);
-  CHECK(length > 0 && strchr(line, '\n') == line + length - 1); /* the one line, and nothing of level info */
-  CHECK(strncmp(line, "factstr warning: ", strlen("factstr warning: ")) == 0 && strstr(line, "handler_failed") != NULL);
+  CHECK(length > 0 &&
+        strchr(line, '\n') == line + length - 1); /* the one line, and nothing of level info */
+  CHECK(strncmp(line, "factstr warning: ", strlen("factstr warning: ")) == 0 &&
+        strstr(line, "handler_failed") != NULL);
 }
 
 static void a_closed_stderr_ends_nothing(void) {
@@ -82,7 +89,10 @@ static void a_closed_stderr_ends_nothing(void) {
   close(stderr_was);
 }
 
-/* Its number is the next that is given out, and a database must not get what is written to standard error. */
+/*
+ * Its number is the next that is given out, and a database must not get what is written to standard
+ * error.
+ */
 static void without_a_stderr_nothing_is_written_elsewhere(void) { /* G1 */
   const char *path = fresh_path("no-stderr.db");
   int stderr_was = dup(STDERR_FILENO);
@@ -98,7 +108,8 @@ static void without_a_stderr_nothing_is_written_elsewhere(void) { /* G1 */
   CHECK(dup2(stderr_was, STDERR_FILENO) >= 0);
   close(stderr_was);
   CHECK(written < 0);
-  CHECK(opened == FACTSTR_OK && streams == FACTSTR_OK && appended == FACTSTR_OK && closed == FACTSTR_OK && read_counter(&failures) == 1);
+  CHECK(opened == FACTSTR_OK && streams == FACTSTR_OK && appended == FACTSTR_OK &&
+        closed == FACTSTR_OK && read_counter(&failures) == 1);
   store = open_sqlite(path, NULL);
   CHECK(append_one(store, "a", 2) == 2);
   close_store(store);
@@ -146,8 +157,10 @@ static void a_failing_handler_is_told(void) { /* G16 G24 */
   expect_ok(append(store, ONE_EVENT));
   await_counter(&listener.heard, 1);
   silence();
-  CHECK(strcmp(text_of(&listener, "level"), "warning") == 0 && strcmp(text_of(&listener, "store_kind"), "memory") == 0);
-  CHECK(strlen(text_of(&listener, "time")) == strlen("2026-01-01T00:00:00.000000Z") && *text_of(&listener, "message") != '\0');
+  CHECK(strcmp(text_of(&listener, "level"), "warning") == 0 &&
+        strcmp(text_of(&listener, "store_kind"), "memory") == 0);
+  CHECK(strlen(text_of(&listener, "time")) == strlen("2026-01-01T00:00:00.000000Z") &&
+        *text_of(&listener, "message") != '\0');
   CHECK(*text_of(&listener, "error") != '\0');
   CHECK(cJSON_GetObjectItemCaseSensitive(listener.record, "store")->valuedouble == (double)store);
   CHECK(cJSON_GetObjectItemCaseSensitive(listener.record, "first")->valuedouble == 1);
@@ -163,7 +176,8 @@ static void the_end_of_a_durable_stream_is_told(void) { /* G21 G24 */
   open_stream(store, "{\"durable\":{\"name\":\"projection\"}}", &fails, NULL);
   await_counter(&listener.heard, 1);
   silence();
-  CHECK(strcmp(text_of(&listener, "level"), "error") == 0 && strcmp(text_of(&listener, "code"), "HandlerFailed") == 0);
+  CHECK(strcmp(text_of(&listener, "level"), "error") == 0 &&
+        strcmp(text_of(&listener, "code"), "HandlerFailed") == 0);
   CHECK(strcmp(text_of(&listener, "durable_name"), "projection") == 0);
   cJSON_Delete(listener.record);
   close_store(store);
@@ -252,14 +266,19 @@ static void the_function_may_call_any_other(void) {
 }
 
 void logging_tests(void) {
-  RUN(without_a_callback_warnings_go_to_stderr, "without a callback a warning is one line on standard error");
+  RUN(without_a_callback_warnings_go_to_stderr,
+      "without a callback a warning is one line on standard error");
   RUN(a_closed_stderr_ends_nothing, "a standard error that nobody reads any more ends nothing");
-  RUN(without_a_stderr_nothing_is_written_elsewhere, "without a standard error nothing is written to what has its number");
-  RUN(a_full_stderr_holds_up_nobody_for_ever, "a standard error that is full and not read holds up nobody for ever");
+  RUN(without_a_stderr_nothing_is_written_elsewhere,
+      "without a standard error nothing is written to what has its number");
+  RUN(a_full_stderr_holds_up_nobody_for_ever,
+      "a standard error that is full and not read holds up nobody for ever");
   RUN(a_failing_handler_is_told, "a live stream's failing handler is told with its store");
   RUN(the_end_of_a_durable_stream_is_told, "the end of a durable stream by failure is told");
   RUN(levels_choose, "the level chooses what is told, and a wrong one is refused");
-  RUN(a_slow_function_holds_up_nothing_but_its_removal, "a slow function holds up nothing but its removal, which waits for it");
-  RUN(the_function_may_call_any_other, "the function may call any other: set the log, append, close the store");
+  RUN(a_slow_function_holds_up_nothing_but_its_removal,
+      "a slow function holds up nothing but its removal, which waits for it");
+  RUN(the_function_may_call_any_other,
+      "the function may call any other: set the log, append, close the store");
   factstr_log_set(NULL, NULL, FACTSTR_LOG_OFF); /* the other tests fail on purpose */
 }

@@ -1,4 +1,7 @@
-/* Tests of libfactstr through its header, as a C program uses it. Argument: the folder interop/testdata. */
+/*
+ * Tests of libfactstr through its header, as a C program uses it. Argument: the folder
+ * interop/testdata.
+ */
 #include "tests.h"
 
 #include <stdlib.h>

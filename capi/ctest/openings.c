@@ -20,7 +20,8 @@ typedef struct outcome {
 
 #define OUTCOME {.calls = COUNTER}
 
-static void note_outcome(void *user_data, factstr_status status, factstr_store store, const char *error, size_t len) {
+static void note_outcome(void *user_data, factstr_status status, factstr_store store,
+                         const char *error, size_t len) {
   outcome *told = user_data;
   CHECK((status == FACTSTR_OK) == (store != 0) && (status == FACTSTR_OK) == (error == NULL));
   CHECK(error == NULL ? len == 0 : error[len] == '\0' && strlen(error) == len);
@@ -46,7 +47,8 @@ static void await_failure(outcome *told, factstr_status status, const char *reas
   CHECK_STATUS(told->status, status);
   CHECK(strstr(told->error, SECRET) == NULL);
   cJSON *json = json_parse(told->error, strlen(told->error));
-  CHECK(strcmp(json_string(json, "code"), factstr_status_name(status)) == 0 && strlen(json_string(json, "message")) > 10);
+  CHECK(strcmp(json_string(json, "code"), factstr_status_name(status)) == 0 &&
+        strlen(json_string(json, "message")) > 10);
   const char *says = json_string(json, "reason");
   if (reason != NULL && (says == NULL || strcmp(says, reason) != 0)) {
     FAIL("the reason is %s, not %s", says == NULL ? "(none)" : says, reason);
@@ -57,14 +59,18 @@ static void await_failure(outcome *told, factstr_status status, const char *reas
 static factstr_opening submit_sqlite(const char *path, const char *options, outcome *told) {
   factstr_opening opening = 0;
   factstr_buffer error;
-  expect_ok(take(factstr_sqlite_open_submit(path, options, options == NULL ? 0 : strlen(options), note_outcome, told, &opening, &error), &error));
+  expect_ok(take(factstr_sqlite_open_submit(path, options, options == NULL ? 0 : strlen(options),
+                                            note_outcome, told, &opening, &error),
+                 &error));
   return opening;
 }
 
 static factstr_opening submit_postgres(const char *url, const char *options, outcome *told) {
   factstr_opening opening = 0;
   factstr_buffer error;
-  expect_ok(take(factstr_postgres_open_submit(url, JSON(options), note_outcome, told, &opening, &error), &error));
+  expect_ok(
+      take(factstr_postgres_open_submit(url, JSON(options), note_outcome, told, &opening, &error),
+           &error));
   CHECK(opening != 0);
   return opening;
 }
@@ -75,7 +81,8 @@ static void a_file_is_opened_on_another_thread(void) {
   snprintf(path, sizeof path, "%s", fresh_path("some/folder/later.db"));
   factstr_store store;
   /* Input is copied before the call returns. */
-  char *given = strdup(path), *options = strdup("{\"sequence_numbers\":\"string\",\"busy_timeout_ms\":1000}");
+  char *given = strdup(path),
+       *options = strdup("{\"sequence_numbers\":\"string\",\"busy_timeout_ms\":1000}");
   factstr_opening opening = submit_sqlite(given, options, &told);
   memset(given, '#', strlen(given));
   memset(options, '#', strlen(options));
@@ -98,7 +105,9 @@ static void a_file_is_opened_on_another_thread(void) {
 
 static void who_will_not_cancel_needs_no_handle(void) {
   outcome told = OUTCOME;
-  CHECK_STATUS(factstr_sqlite_open_submit(fresh_path("later.db"), NULL, 0, note_outcome, &told, NULL, NULL), FACTSTR_OK);
+  CHECK_STATUS(
+      factstr_sqlite_open_submit(fresh_path("later.db"), NULL, 0, note_outcome, &told, NULL, NULL),
+      FACTSTR_OK);
   close_store(await_store(&told));
 }
 
@@ -133,7 +142,8 @@ static void what_cannot_be_opened_is_told_to_the_callback(void) {
   await_failure(&told[2], FACTSTR_UNSUPPORTED_FORMAT, NULL);
 }
 
-static void refuse_outcome(void *user_data, factstr_status status, factstr_store store, const char *error, size_t len) {
+static void refuse_outcome(void *user_data, factstr_status status, factstr_store store,
+                           const char *error, size_t len) {
   (void)user_data, (void)status, (void)store, (void)error, (void)len;
   FAIL("a refused opening has ended");
 }
@@ -166,7 +176,9 @@ static void bad_input_is_refused_at_once(void) {
   factstr_buffer error;
   for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
     factstr_opening opening = 7;
-    expect_error(take(factstr_sqlite_open_submit(files[i].path, JSON(files[i].options), refuse_outcome, NULL, &opening, &error), &error),
+    expect_error(take(factstr_sqlite_open_submit(files[i].path, JSON(files[i].options),
+                                                 refuse_outcome, NULL, &opening, &error),
+                      &error),
                  FACTSTR_INVALID_ARGUMENT, files[i].fragment);
     CHECK(opening == 0);
   }
@@ -174,20 +186,25 @@ static void bad_input_is_refused_at_once(void) {
     const char *url = servers[i].url, *options = servers[i].options;
     factstr_opening opening = 7;
     if (options != NULL) { /* else it is about the name alone */
-      answer refused = take(factstr_postgres_open_submit(url, JSON(options), refuse_outcome, NULL, &opening, &error), &error);
+      answer refused = take(
+          factstr_postgres_open_submit(url, JSON(options), refuse_outcome, NULL, &opening, &error),
+          &error);
       CHECK(strstr(json_string(refused.json, "message"), SECRET) == NULL);
       expect_error(refused, FACTSTR_INVALID_ARGUMENT, servers[i].fragment);
       CHECK(opening == 0);
     }
     opening = 7;
     options = options == NULL ? "{}" : options;
-    expect_error(take(factstr_postgres_bootstrap_submit(url, servers[i].database, JSON(options), refuse_outcome, NULL, &opening, &error), &error),
+    expect_error(take(factstr_postgres_bootstrap_submit(url, servers[i].database, JSON(options),
+                                                        refuse_outcome, NULL, &opening, &error),
+                      &error),
                  FACTSTR_INVALID_ARGUMENT, servers[i].fragment);
     CHECK(opening == 0);
   }
 }
 
-static void use_and_close(void *user_data, factstr_status status, factstr_store store, const char *error, size_t len) {
+static void use_and_close(void *user_data, factstr_status status, factstr_store store,
+                          const char *error, size_t len) {
   outcome *told = user_data;
   (void)error, (void)len;
   CHECK_STATUS(status, FACTSTR_OK);
@@ -200,12 +217,17 @@ static void use_and_close(void *user_data, factstr_status status, factstr_store 
 
 static void the_callback_may_use_and_close_the_store(void) {
   outcome told = OUTCOME;
-  CHECK_STATUS(factstr_sqlite_open_submit(fresh_path("short.db"), NULL, 0, use_and_close, &told, NULL, NULL), FACTSTR_OK);
+  CHECK_STATUS(
+      factstr_sqlite_open_submit(fresh_path("short.db"), NULL, 0, use_and_close, &told, NULL, NULL),
+      FACTSTR_OK);
   await_counter(&told.calls, 1);
   CHECK_STATUS(told.closed, FACTSTR_OK);
 }
 
-/* Whoever comes first, the caller who gives up or the library: one outcome, and no store that nobody knows of. */
+/*
+ * Whoever comes first, the caller who gives up or the library: one outcome, and no store that
+ * nobody knows of.
+ */
 static void giving_up_races_with_success(void) {
   enum { ROUNDS = 200 };
   char path[600];
@@ -254,7 +276,9 @@ static void a_missing_database_is_created(void) {
   char database[64];
   new_database(database, sizeof database);
   for (int i = 0; i < 3; i++) {
-    CHECK_STATUS(factstr_postgres_bootstrap_submit(database_url(), database, NULL, 0, note_outcome, &told[i], NULL, NULL), FACTSTR_OK);
+    CHECK_STATUS(factstr_postgres_bootstrap_submit(database_url(), database, NULL, 0, note_outcome,
+                                                   &told[i], NULL, NULL),
+                 FACTSTR_OK);
   }
   for (int i = 0; i < 3; i++) {
     CHECK(append_one(await_store(&told[i]), "a", i) == (uint64_t)i + 1); /* all in one log */
@@ -266,7 +290,9 @@ static void a_server_that_is_gone_is_told_to_the_callback(void) {
   const char *url = "postgres://teller:" SECRET "@127.0.0.1:1/books?sslmode=disable";
   outcome told[2] = {OUTCOME, OUTCOME};
   submit_postgres(url, "{}", &told[0]);
-  CHECK_STATUS(factstr_postgres_bootstrap_submit(url, "ledger", NULL, 0, note_outcome, &told[1], NULL, NULL), FACTSTR_OK);
+  CHECK_STATUS(
+      factstr_postgres_bootstrap_submit(url, "ledger", NULL, 0, note_outcome, &told[1], NULL, NULL),
+      FACTSTR_OK);
   await_failure(&told[0], FACTSTR_BACKEND_FAILURE, "connection");
   await_failure(&told[1], FACTSTR_BACKEND_FAILURE, "connection");
 }
@@ -276,7 +302,8 @@ static int silent_server(char *url, size_t size) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t len = sizeof address;
   int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  CHECK(server >= 0 && bind(server, (struct sockaddr *)&address, len) == 0 && listen(server, 16) == 0);
+  CHECK(server >= 0 && bind(server, (struct sockaddr *)&address, len) == 0 &&
+        listen(server, 16) == 0);
   CHECK(getsockname(server, (struct sockaddr *)&address, &len) == 0);
   snprintf(url, size, "postgres://teller:" SECRET "@127.0.0.1:%d/books", ntohs(address.sin_port));
   return server;
@@ -289,8 +316,10 @@ static void an_opening_that_hangs_is_given_up(void) {
   for (int bootstrap = 0; bootstrap < 2; bootstrap++) {
     outcome told = OUTCOME;
     factstr_opening opening;
-    CHECK_STATUS(bootstrap ? factstr_postgres_bootstrap_submit(url, "ledger", JSON(patient), note_outcome, &told, &opening, NULL)
-                           : factstr_postgres_open_submit(url, JSON(patient), note_outcome, &told, &opening, NULL),
+    CHECK_STATUS(bootstrap ? factstr_postgres_bootstrap_submit(url, "ledger", JSON(patient),
+                                                               note_outcome, &told, &opening, NULL)
+                           : factstr_postgres_open_submit(url, JSON(patient), note_outcome, &told,
+                                                          &opening, NULL),
                  FACTSTR_OK);
     int client = accept(server, NULL, NULL); /* it waits for an answer now */
     char byte;
@@ -307,15 +336,23 @@ static void an_opening_that_hangs_is_given_up(void) {
 }
 
 void opening_tests(void) {
-  RUN(a_file_is_opened_on_another_thread, "a submitted opening of a file comes to a store, by a callback on another thread");
+  RUN(a_file_is_opened_on_another_thread,
+      "a submitted opening of a file comes to a store, by a callback on another thread");
   RUN(who_will_not_cancel_needs_no_handle, "who will not cancel an opening needs no handle for it");
   RUN(many_are_opened_at_once, "many openings of one file go on at once");
-  RUN(what_cannot_be_opened_is_told_to_the_callback, "what cannot be opened is told to the callback");
-  RUN(bad_input_is_refused_at_once, "bad input of an opening is refused at once, and no callback follows");
-  RUN(the_callback_may_use_and_close_the_store, "the callback of an opening may use and close the store");
-  RUN(giving_up_races_with_success, "an opening that is given up has one outcome and leaves no store, whoever is first");
+  RUN(what_cannot_be_opened_is_told_to_the_callback,
+      "what cannot be opened is told to the callback");
+  RUN(bad_input_is_refused_at_once,
+      "bad input of an opening is refused at once, and no callback follows");
+  RUN(the_callback_may_use_and_close_the_store,
+      "the callback of an opening may use and close the store");
+  RUN(giving_up_races_with_success,
+      "an opening that is given up has one outcome and leaves no store, whoever is first");
   RUN(a_database_is_opened_on_another_thread, "postgres: a submitted opening comes to a store");
-  RUN(a_missing_database_is_created, "postgres: a submitted bootstrap creates a missing database, once when several do it together");
-  RUN(a_server_that_is_gone_is_told_to_the_callback, "postgres: a server that is gone is told to the callback, without the password");
-  RUN(an_opening_that_hangs_is_given_up, "postgres: an opening of a server that does not answer is given up when it is cancelled");
+  RUN(a_missing_database_is_created, "postgres: a submitted bootstrap creates a missing database, "
+                                     "once when several do it together");
+  RUN(a_server_that_is_gone_is_told_to_the_callback,
+      "postgres: a server that is gone is told to the callback, without the password");
+  RUN(an_opening_that_hangs_is_given_up,
+      "postgres: an opening of a server that does not answer is given up when it is cancelled");
 }

@@ -12,7 +12,8 @@ typedef struct answers {
   pthread_t last_thread;
 } answers;
 
-static void note_answer(void *user_data, uint64_t tag, factstr_status status, const char *result, size_t len) {
+static void note_answer(void *user_data, uint64_t tag, factstr_status status, const char *result,
+                        size_t len) {
   answers *seen = user_data;
   CHECK(result[len] == '\0');
   seen->last_status = status;
@@ -25,30 +26,38 @@ static void note_answer(void *user_data, uint64_t tag, factstr_status status, co
 static void answers_come_by_callback(void) {
   answers seen = {.done = COUNTER};
   factstr_store store = open_memory(NULL);
-  CHECK_STATUS(factstr_append_submit(store, JSON(ONE_EVENT), 41, note_answer, &seen, NULL, NULL), FACTSTR_OK);
+  CHECK_STATUS(factstr_append_submit(store, JSON(ONE_EVENT), 41, note_answer, &seen, NULL, NULL),
+               FACTSTR_OK);
   await_counter(&seen.done, 1);
   CHECK(seen.last_tag == 41 && seen.last_status == FACTSTR_OK);
   CHECK(!pthread_equal(seen.last_thread, pthread_self()));
-  CHECK(strcmp(seen.last_text, "{\"first_sequence_number\":1,\"last_sequence_number\":1,\"committed_count\":1}") == 0);
-  CHECK_STATUS(factstr_append_if_submit(store, JSON(ONE_EVENT), JSON("{}"), NULL, 42, note_answer, &seen, NULL, NULL), FACTSTR_OK);
+  CHECK(strcmp(seen.last_text,
+               "{\"first_sequence_number\":1,\"last_sequence_number\":1,\"committed_count\":1}") ==
+        0);
+  CHECK_STATUS(factstr_append_if_submit(store, JSON(ONE_EVENT), JSON("{}"), NULL, 42, note_answer,
+                                        &seen, NULL, NULL),
+               FACTSTR_OK);
   await_counter(&seen.done, 2);
   CHECK(seen.last_tag == 42 && seen.last_status == FACTSTR_CONDITIONAL_APPEND_CONFLICT);
   CHECK(strstr(seen.last_text, "\"actual_context_version\":1") != NULL);
-  CHECK_STATUS(factstr_query_submit(store, NULL, 0, 43, note_answer, &seen, NULL, NULL), FACTSTR_OK);
+  CHECK_STATUS(factstr_query_submit(store, NULL, 0, 43, note_answer, &seen, NULL, NULL),
+               FACTSTR_OK);
   await_counter(&seen.done, 3);
   CHECK(seen.last_tag == 43 && strstr(seen.last_text, "\"current_context_version\":1") != NULL);
   close_store(store);
   CHECK(read_counter(&seen.done) == 3);
 }
 
-static void append_in_answer(void *user_data, uint64_t tag, factstr_status status, const char *result, size_t len) {
+static void append_in_answer(void *user_data, uint64_t tag, factstr_status status,
+                             const char *result, size_t len) {
   answers *seen = user_data;
   (void)tag, (void)result, (void)len;
   CHECK(status == FACTSTR_OK);
   /* Synchronous calls, and waiting for another request, work in here. */
   append_one(seen->store, "inside", 1);
   factstr_request request;
-  CHECK_STATUS(factstr_append_submit(seen->store, JSON(ONE_EVENT), 1, NULL, NULL, &request, NULL), FACTSTR_OK);
+  CHECK_STATUS(factstr_append_submit(seen->store, JSON(ONE_EVENT), 1, NULL, NULL, &request, NULL),
+               FACTSTR_OK);
   CHECK_STATUS(factstr_request_wait(request, -1, NULL), FACTSTR_OK);
   raise_counter(&seen->done);
 }
@@ -56,7 +65,9 @@ static void append_in_answer(void *user_data, uint64_t tag, factstr_status statu
 static void calls_work_inside_a_callback(void) {
   answers seen = {.done = COUNTER};
   seen.store = open_memory(NULL);
-  CHECK_STATUS(factstr_append_submit(seen.store, JSON(ONE_EVENT), 1, append_in_answer, &seen, NULL, NULL), FACTSTR_OK);
+  CHECK_STATUS(
+      factstr_append_submit(seen.store, JSON(ONE_EVENT), 1, append_in_answer, &seen, NULL, NULL),
+      FACTSTR_OK);
   await_counter(&seen.done, 1);
   CHECK(head(seen.store) == 3);
   close_store(seen.store);
@@ -66,8 +77,10 @@ static void answers_come_by_handle(void) {
   factstr_store store = open_memory(NULL);
   factstr_request first, second;
   factstr_buffer out;
-  CHECK_STATUS(factstr_append_submit(store, JSON(ONE_EVENT), 1, NULL, NULL, &first, NULL), FACTSTR_OK);
-  CHECK_STATUS(factstr_query_submit(store, JSON("{\"limit\":0}"), 1, NULL, NULL, &second, NULL), FACTSTR_OK);
+  CHECK_STATUS(factstr_append_submit(store, JSON(ONE_EVENT), 1, NULL, NULL, &first, NULL),
+               FACTSTR_OK);
+  CHECK_STATUS(factstr_query_submit(store, JSON("{\"limit\":0}"), 1, NULL, NULL, &second, NULL),
+               FACTSTR_OK);
   CHECK(first != 0 && second != first);
   answer result = take(factstr_request_wait(second, 10000, &out), &out);
   CHECK_STATUS(result.status, FACTSTR_OK);
@@ -89,7 +102,8 @@ static void answers_come_by_queue(void) {
   CHECK_STATUS(factstr_completions_next(store, taken, 8, &count, 20), FACTSTR_TIMEOUT);
   int seen[100] = {0};
   for (uint64_t tag = 0; tag < 100; tag++) {
-    CHECK_STATUS(factstr_append_submit(store, JSON(ONE_EVENT), tag, NULL, NULL, NULL, NULL), FACTSTR_OK);
+    CHECK_STATUS(factstr_append_submit(store, JSON(ONE_EVENT), tag, NULL, NULL, NULL, NULL),
+                 FACTSTR_OK);
   }
   for (int total = 0; total < 100; total += (int)count) {
     CHECK_STATUS(factstr_completions_next(store, taken, 8, &count, -1), FACTSTR_OK);
@@ -135,7 +149,8 @@ static void closing_drops_unread_completions_and_requests(void) {
   for (uint64_t tag = 0; tag < 10; tag++) {
     CHECK_STATUS(factstr_query_submit(store, NULL, 0, tag, NULL, NULL, NULL, NULL), FACTSTR_OK);
   }
-  CHECK_STATUS(factstr_append_submit(store, JSON(ONE_EVENT), 1, NULL, NULL, &request, NULL), FACTSTR_OK);
+  CHECK_STATUS(factstr_append_submit(store, JSON(ONE_EVENT), 1, NULL, NULL, &request, NULL),
+               FACTSTR_OK);
   close_store(store);
   CHECK_STATUS(factstr_request_wait(request, -1, NULL), FACTSTR_INVALID_HANDLE);
 }
@@ -143,7 +158,8 @@ static void closing_drops_unread_completions_and_requests(void) {
 /* A batch that takes a while to commit, so that what is submitted behind it waits. */
 static char *long_batch(void) {
   enum { EVENTS = 10000 };
-  const char event[] = "{\"event_type\":\"bulk\",\"payload\":{\"some\":[\"text\",\"to\",\"write\"]}},";
+  const char event[] =
+      "{\"event_type\":\"bulk\",\"payload\":{\"some\":[\"text\",\"to\",\"write\"]}},";
   char *events = malloc(EVENTS * sizeof event + 2), *to = events;
   *to++ = '[';
   for (int i = 0; i < EVENTS; i++) {
@@ -164,7 +180,8 @@ static void what_was_not_begun_can_be_cancelled(void) {
     factstr_request first, requests[REQUESTS];
     CHECK_STATUS(factstr_append_submit(store, JSON(bulk), 4, NULL, NULL, &first, NULL), FACTSTR_OK);
     for (int i = 0; i < REQUESTS; i++) {
-      CHECK_STATUS(factstr_append_submit(store, JSON(ONE_EVENT), 5, NULL, NULL, &requests[i], NULL), FACTSTR_OK);
+      CHECK_STATUS(factstr_append_submit(store, JSON(ONE_EVENT), 5, NULL, NULL, &requests[i], NULL),
+                   FACTSTR_OK);
     }
     CHECK_STATUS(factstr_cancel(store, 5), FACTSTR_OK);
     CHECK_STATUS(factstr_cancel(store, 6), FACTSTR_OK);
@@ -176,7 +193,8 @@ static void what_was_not_begun_can_be_cancelled(void) {
       written += status == FACTSTR_OK;
       cancelled += status == FACTSTR_CANCELLED;
     }
-    CHECK(head(store) == written); /* what was cancelled was not written, and consumed no number: G2 G5 */
+    CHECK(head(store) ==
+          written); /* what was cancelled was not written, and consumed no number: G2 G5 */
   }
   free(bulk);
   CHECK(cancelled > 0);
@@ -191,7 +209,8 @@ static void queries_can_be_cancelled(void) {
     append_one(store, "a", i);
   }
   for (int i = 0; i < REQUESTS; i++) {
-    CHECK_STATUS(factstr_query_submit(store, NULL, 0, 5, NULL, NULL, &requests[i], NULL), FACTSTR_OK);
+    CHECK_STATUS(factstr_query_submit(store, NULL, 0, 5, NULL, NULL, &requests[i], NULL),
+                 FACTSTR_OK);
   }
   CHECK_STATUS(factstr_cancel(store, 5), FACTSTR_OK);
   for (int i = 0; i < REQUESTS; i++) {
@@ -205,7 +224,8 @@ static void waiting_for_a_request_can_time_out(void) {
   factstr_store store = open_sqlite(fresh_path("wait.db"), NULL);
   factstr_request request;
   factstr_buffer out;
-  CHECK_STATUS(factstr_append_submit(store, JSON(ONE_EVENT), 5, NULL, NULL, &request, NULL), FACTSTR_OK);
+  CHECK_STATUS(factstr_append_submit(store, JSON(ONE_EVENT), 5, NULL, NULL, &request, NULL),
+               FACTSTR_OK);
   factstr_status status;
   long rounds = 0;
   while ((status = factstr_request_wait(request, 0, &out)) == FACTSTR_TIMEOUT) {
@@ -221,7 +241,8 @@ static void too_many_unread_answers_are_refused(void) {
   factstr_buffer error;
   long submitted = 0;
   factstr_status status;
-  while ((status = factstr_query_submit(store, JSON("{\"limit\":0}"), 1, NULL, NULL, NULL, &error)) == FACTSTR_OK) {
+  while ((status = factstr_query_submit(store, JSON("{\"limit\":0}"), 1, NULL, NULL, NULL,
+                                        &error)) == FACTSTR_OK) {
     CHECK(++submitted <= 70000);
   }
   CHECK(submitted == 65536);
@@ -232,19 +253,26 @@ static void too_many_unread_answers_are_refused(void) {
   for (size_t i = 0; i < count; i++) {
     factstr_buffer_free(&taken[i].result);
   }
-  CHECK_STATUS(factstr_query_submit(store, JSON("{\"limit\":0}"), 1, NULL, NULL, NULL, &error), FACTSTR_OK);
+  CHECK_STATUS(factstr_query_submit(store, JSON("{\"limit\":0}"), 1, NULL, NULL, NULL, &error),
+               FACTSTR_OK);
   close_store(store);
 }
 
 void request_tests(void) {
-  RUN(answers_come_by_callback, "answers of submitted requests come by callback, on another thread");
+  RUN(answers_come_by_callback,
+      "answers of submitted requests come by callback, on another thread");
   RUN(calls_work_inside_a_callback, "calls work inside a completion callback");
-  RUN(answers_come_by_handle, "answers of submitted requests come by handle, in any order of asking");
+  RUN(answers_come_by_handle,
+      "answers of submitted requests come by handle, in any order of asking");
   RUN(answers_come_by_queue, "answers of submitted requests come by the store's queue, each once");
   RUN(closing_wakes_who_waits_for_completions, "closing the store wakes who waits for completions");
-  RUN(closing_drops_unread_completions_and_requests, "closing the store drops unread completions and releases requests");
-  RUN(what_was_not_begun_can_be_cancelled, "appends that no group has taken can be cancelled, and wrote nothing");
+  RUN(closing_drops_unread_completions_and_requests,
+      "closing the store drops unread completions and releases requests");
+  RUN(what_was_not_begun_can_be_cancelled,
+      "appends that no group has taken can be cancelled, and wrote nothing");
   RUN(queries_can_be_cancelled, "submitted queries can be cancelled");
-  RUN(waiting_for_a_request_can_time_out, "waiting for a request can time out and be taken up again");
-  RUN(too_many_unread_answers_are_refused, "submitting without ever taking answers is refused in the end");
+  RUN(waiting_for_a_request_can_time_out,
+      "waiting for a request can time out and be taken up again");
+  RUN(too_many_unread_answers_are_refused,
+      "submitting without ever taking answers is refused in the end");
 }

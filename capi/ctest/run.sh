@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
-# Builds the C tests against the header and the built library and runs them: run.sh [--asan]. Prints "N passed, N failed" last.
+# Builds the C tests against the header and the built library and runs them: run.sh [--asan]. Prints
+# "N passed, N failed" last.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 flags=(-std=c11 -O1 -g -Wall -Wextra -Werror -pthread)
 name=ctest
 if [ "${1:-}" = --asan ]; then
-  # The Go library itself is not instrumented; what it gives to the program and takes from it is watched.
+  # The Go library itself is not instrumented; what it gives to the program and takes from it is
+  # watched.
   flags+=("-fsanitize=address,undefined" -fno-omit-frame-pointer)
   name=ctest-asan
   export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:use_sigaltstack=0
 fi
 
-# The header promises to compile alone. tools/check-symbols.sh compares it with what the library exports.
+# The header promises to compile alone. tools/check-symbols.sh compares it with what the library
+# exports.
 for standard in c99 c11; do
   echo '#include "factstr.h"' | gcc -x c -std=$standard -pedantic -Wall -Wextra -Werror -Iinclude -fsyntax-only -
 done

@@ -1,4 +1,7 @@
-/* Plays the scenarios: scripts of operations with the exact answers and deliveries that they must give. */
+/*
+ * Plays the scenarios: scripts of operations with the exact answers and deliveries that they must
+ * give.
+ */
 #include "tests.h"
 
 #include <stdlib.h>
@@ -33,9 +36,12 @@ typedef struct player {
   int stream_count;
 } player;
 
-static const cJSON *item(const cJSON *object, const char *field) { return cJSON_GetObjectItemCaseSensitive(object, field); }
+static const cJSON *item(const cJSON *object, const char *field) {
+  return cJSON_GetObjectItemCaseSensitive(object, field);
+}
 
-static int32_t on_batch(void *user_data, factstr_stream handle, factstr_delivery delivery, const char *batch, size_t len) {
+static int32_t on_batch(void *user_data, factstr_stream handle, factstr_delivery delivery,
+                        const char *batch, size_t len) {
   player_stream *stream = user_data;
   (void)handle;
   CHECK(delivery <= DELIVERIES_MAX);
@@ -57,7 +63,8 @@ static int32_t on_batch(void *user_data, factstr_stream handle, factstr_delivery
   return outcome;
 }
 
-static void on_end(void *user_data, factstr_stream handle, factstr_status status, const char *reason, size_t len) {
+static void on_end(void *user_data, factstr_stream handle, factstr_status status,
+                   const char *reason, size_t len) {
   player_stream *stream = user_data;
   (void)handle;
   stream->end = status;
@@ -151,7 +158,9 @@ static void play_open(player *player, const cJSON *step) {
 
   char *registration = json_text(item(step, "open"));
   factstr_buffer error;
-  answer opened = take(factstr_stream_open(player->store, JSON(registration), &callbacks, stream, &stream->handle, &error), &error);
+  answer opened = take(factstr_stream_open(player->store, JSON(registration), &callbacks, stream,
+                                           &stream->handle, &error),
+                       &error);
   if (opened.status == FACTSTR_OK && item(item(step, "open"), "durable") != NULL) {
     opened = take(factstr_stream_wait_ready(stream->handle, WAIT_MS, &error), &error);
   }
@@ -186,7 +195,9 @@ static void play_receives(player *player, const cJSON *step) {
 static void play_ends(player *player, const cJSON *step) {
   player_stream *stream = find(player, json_string(step, "stream"));
   await_counter(&stream->ended, 1);
-  cJSON *reason = stream->end_reason[0] == '\0' ? NULL : json_parse(stream->end_reason, strlen(stream->end_reason));
+  cJSON *reason = stream->end_reason[0] == '\0'
+                      ? NULL
+                      : json_parse(stream->end_reason, strlen(stream->end_reason));
   compare_failure(stream->end, reason, item(step, "ends"));
   cJSON_Delete(reason);
 }
@@ -205,7 +216,8 @@ static void play_step(player *player, const cJSON *step) {
   } else if (item(step, "receives") != NULL) {
     play_receives(player, step);
   } else if (item(step, "unsubscribe") != NULL) {
-    CHECK_STATUS(factstr_stream_unsubscribe(find(player, json_string(step, "stream"))->handle), FACTSTR_OK);
+    CHECK_STATUS(factstr_stream_unsubscribe(find(player, json_string(step, "stream"))->handle),
+                 FACTSTR_OK);
   } else if (item(step, "ends") != NULL) {
     play_ends(player, step);
   } else if (item(step, "reopen") != NULL) {
@@ -248,7 +260,9 @@ static void play(const void *data) {
 }
 
 static void choose_nothing(char *place, size_t size) { snprintf(place, size, "%s", ""); }
-static void choose_file(char *place, size_t size) { snprintf(place, size, "%s", fresh_path("scenario.db")); }
+static void choose_file(char *place, size_t size) {
+  snprintf(place, size, "%s", fresh_path("scenario.db"));
+}
 static void choose_schema(char *place, size_t size) { snprintf(place, size, "%s", fresh_name()); }
 
 static factstr_store open_in_memory(const char *nothing) {

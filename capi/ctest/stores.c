@@ -9,10 +9,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void expect_refused(const char *path, const char *options, factstr_status status, const char *fragment, const char *reason) {
+static void expect_refused(const char *path, const char *options, factstr_status status,
+                           const char *fragment, const char *reason) {
   factstr_store store = 7;
   factstr_buffer error;
-  answer refused = take(factstr_sqlite_open(path, options, options == NULL ? 0 : strlen(options), &store, &error), &error);
+  answer refused = take(
+      factstr_sqlite_open(path, options, options == NULL ? 0 : strlen(options), &store, &error),
+      &error);
   CHECK(store == 0);
   const char *told = refused.json == NULL ? NULL : json_string(refused.json, "reason");
   if (reason != NULL && (told == NULL || strcmp(told, reason) != 0)) {
@@ -83,11 +86,15 @@ static void a_full_disk_is_told_and_writes_nothing(void) { /* G5 */
 }
 
 static void limits_are_options(void) {
-  factstr_store store = open_memory("{\"payload_bytes_max\":10,\"batch_events_max\":2,\"batch_bytes_max\":20,\"result_bytes_max\":300}");
-  expect_error(append(store, "[{\"event_type\":\"a\",\"payload\":\"123456789\"}]"), FACTSTR_INVALID_ARGUMENT, "events[0].payload");
-  expect_error(append(store, "[{\"event_type\":\"a\",\"payload\":1},{\"event_type\":\"a\",\"payload\":1},{\"event_type\":\"a\",\"payload\":1}]"),
+  factstr_store store = open_memory("{\"payload_bytes_max\":10,\"batch_events_max\":2,\"batch_"
+                                    "bytes_max\":20,\"result_bytes_max\":300}");
+  expect_error(append(store, "[{\"event_type\":\"a\",\"payload\":\"123456789\"}]"),
+               FACTSTR_INVALID_ARGUMENT, "events[0].payload");
+  expect_error(append(store, "[{\"event_type\":\"a\",\"payload\":1},{\"event_type\":\"a\","
+                             "\"payload\":1},{\"event_type\":\"a\",\"payload\":1}]"),
                FACTSTR_INVALID_ARGUMENT, "2");
-  expect_error(append(store, "[{\"event_type\":\"a\",\"payload\":\"12345678\"},{\"event_type\":\"a\",\"payload\":\"12345678\"}]"),
+  expect_error(append(store, "[{\"event_type\":\"a\",\"payload\":\"12345678\"},{\"event_type\":"
+                             "\"a\",\"payload\":\"12345678\"}]"),
                FACTSTR_INVALID_ARGUMENT, "bytes a batch");
   CHECK(head(store) == 0);
   for (int i = 0; i < 20; i++) {
@@ -102,13 +109,19 @@ static void numbers_can_be_asked_for_as_text(void) {
   factstr_store store = open_memory("{\"sequence_numbers\":\"string\"}");
   factstr_buffer out;
   CHECK_STATUS(factstr_append(store, JSON(ONE_EVENT), &out), FACTSTR_OK);
-  CHECK(strcmp(out.data, "{\"first_sequence_number\":\"1\",\"last_sequence_number\":\"1\",\"committed_count\":\"1\"}") == 0);
+  CHECK(strcmp(out.data, "{\"first_sequence_number\":\"1\",\"last_sequence_number\":\"1\","
+                         "\"committed_count\":\"1\"}") == 0);
   factstr_buffer_free(&out);
   CHECK_STATUS(factstr_query(store, NULL, 0, &out), FACTSTR_OK);
-  CHECK(strstr(out.data, "\"sequence_number\":\"1\"") != NULL && strstr(out.data, "\"current_context_version\":\"1\"") != NULL);
+  CHECK(strstr(out.data, "\"sequence_number\":\"1\"") != NULL &&
+        strstr(out.data, "\"current_context_version\":\"1\"") != NULL);
   factstr_buffer_free(&out);
-  CHECK_STATUS(factstr_append_if(store, JSON(ONE_EVENT), JSON("{}"), NULL, &out), FACTSTR_CONDITIONAL_APPEND_CONFLICT);
-  CHECK(strstr(out.data, "\"conflict\":{\"expected_context_version\":null,\"actual_context_version\":\"1\"}") != NULL);
+  CHECK_STATUS(factstr_append_if(store, JSON(ONE_EVENT), JSON("{}"), NULL, &out),
+               FACTSTR_CONDITIONAL_APPEND_CONFLICT);
+  CHECK(
+      strstr(out.data,
+             "\"conflict\":{\"expected_context_version\":null,\"actual_context_version\":\"1\"}") !=
+      NULL);
   factstr_buffer_free(&out);
   close_store(store);
 }
@@ -120,7 +133,8 @@ static void one_file_can_be_open_twice(void) { /* G11 */
   CHECK(append_one(one, "a", 1) == 1);
   CHECK(append_one(two, "a", 2) == 2);
   uint64_t stale = 1;
-  expect_error(append_if(one, ONE_EVENT, "{}", &stale), FACTSTR_CONDITIONAL_APPEND_CONFLICT, "expected 1, actual 2");
+  expect_error(append_if(one, ONE_EVENT, "{}", &stale), FACTSTR_CONDITIONAL_APPEND_CONFLICT,
+               "expected 1, actual 2");
   close_store(one);
   CHECK(head(two) == 2);
   close_store(two);
@@ -202,7 +216,10 @@ const char *library_path(void) {
   return info.dli_fname;
 }
 
-/* Runs this program again in another part, without rights of root, with the library of that folder. Returns its exit status. */
+/*
+ * Runs this program again in another part, without rights of root, with the library of that folder.
+ * Returns its exit status.
+ */
 static int run_again(const char *folder, const char *part, const char *argument, const char *path) {
   char program[600];
   snprintf(program, sizeof program, "%s/program", folder);
@@ -230,7 +247,9 @@ static void make_library_folder(char *folder, size_t size) {
   copy_file(library_path(), library);
 }
 
-void open_forbidden(const char *path) { expect_refused(path, NULL, FACTSTR_BACKEND_FAILURE, path, "permission"); }
+void open_forbidden(const char *path) {
+  expect_refused(path, NULL, FACTSTR_BACKEND_FAILURE, path, "permission");
+}
 
 static void a_folder_without_rights_is_told(void) {
   char folder[600], path[700];
@@ -252,13 +271,15 @@ void open_by_second_copy(const char *library, const char *path) {
   }
   union {
     void *address;
-    factstr_status (*function)(const char *, const char *, size_t, factstr_store *, factstr_buffer *);
+    factstr_status (*function)(const char *, const char *, size_t, factstr_store *,
+                               factstr_buffer *);
   } open_by_copy = {dlsym(copy, "factstr_sqlite_open")};
   factstr_buffer error;
   answer refused = take(open_by_copy.function(path, NULL, 0, &other, &error), &error);
   CHECK(other == 0);
   const char *message = refused.json == NULL ? "" : json_string(refused.json, "message");
-  CHECK(strstr(message, library) != NULL && strstr(message, library_path()) != NULL); /* both are named */
+  CHECK(strstr(message, library) != NULL &&
+        strstr(message, library_path()) != NULL); /* both are named */
   expect_error(refused, FACTSTR_INVALID_STATE, "copy");
   CHECK(append_one(store, "a", 1) == 1); /* the first one goes on */
   close_store(store);
@@ -281,13 +302,15 @@ static void statistics_of(factstr_store store, int bytes) { /* G24 */
   factstr_stream stream = open_stream(store, "{\"durable\":{\"name\":\"counted\"}}", NULL, NULL);
   answer told = take(factstr_statistics(store, &out), &out);
   CHECK(told.status == FACTSTR_OK && told.json != NULL);
-  CHECK(json_integer(told.json, "head") == 1 && json_integer(told.json, "facts") == 1 && json_integer(told.json, "appends") == 1);
+  CHECK(json_integer(told.json, "head") == 1 && json_integer(told.json, "facts") == 1 &&
+        json_integer(told.json, "appends") == 1);
   CHECK(cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(told.json, "database_bytes")) == !bytes);
   CHECK(cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(told.json, "index_watermark")));
   const cJSON *streams = cJSON_GetObjectItemCaseSensitive(told.json, "streams");
   CHECK(cJSON_GetArraySize(streams) == 1);
   const cJSON *one = cJSON_GetArrayItem(streams, 0);
-  CHECK(json_integer(one, "handle") == stream && json_integer(one, "lag") == 1 && strcmp(json_string(one, "durable_name"), "counted") == 0);
+  CHECK(json_integer(one, "handle") == stream && json_integer(one, "lag") == 1 &&
+        strcmp(json_string(one, "durable_name"), "counted") == 0);
   CHECK(strcmp(json_string(one, "state"), "replaying") == 0);
   drop(told);
   CHECK_STATUS(factstr_statistics(store, NULL), FACTSTR_OK);
@@ -302,17 +325,25 @@ static void statistics_tell_what_a_store_counts(void) {
 }
 
 void store_tests(void) {
-  RUN(statistics_tell_what_a_store_counts, "statistics tell what a store counts, and how far its streams are");
+  RUN(statistics_tell_what_a_store_counts,
+      "statistics tell what a store counts, and how far its streams are");
   RUN(paths_that_name_no_file_are_refused, "paths that name no file are refused");
-  RUN(a_file_that_is_no_database_is_refused_and_left_alone, "a file that is no database is refused and left alone");
-  RUN(a_folder_that_cannot_be_made_is_named, "a folder that cannot be made is a failure of the backend");
-  RUN(a_missing_folder_is_made, "missing folders are made, and odd characters in a path are its own");
-  RUN(a_full_disk_is_told_and_writes_nothing, "a full disk is told, writes nothing and consumes no sequence number");
+  RUN(a_file_that_is_no_database_is_refused_and_left_alone,
+      "a file that is no database is refused and left alone");
+  RUN(a_folder_that_cannot_be_made_is_named,
+      "a folder that cannot be made is a failure of the backend");
+  RUN(a_missing_folder_is_made,
+      "missing folders are made, and odd characters in a path are its own");
+  RUN(a_full_disk_is_told_and_writes_nothing,
+      "a full disk is told, writes nothing and consumes no sequence number");
   RUN(limits_are_options, "limits are options of the store");
   RUN(numbers_can_be_asked_for_as_text, "sequence numbers can be asked for as text");
   RUN(one_file_can_be_open_twice, "one file can be open twice, and both see every commit");
-  RUN(a_newer_format_is_refused_and_left_alone, "a database of a newer format is refused and left alone");
-  RUN(a_locked_database_is_busy, "a database that another program keeps locked is busy, can be read, and goes on later");
+  RUN(a_newer_format_is_refused_and_left_alone,
+      "a database of a newer format is refused and left alone");
+  RUN(a_locked_database_is_busy,
+      "a database that another program keeps locked is busy, can be read, and goes on later");
   RUN(a_folder_without_rights_is_told, "a folder without the right to write is told as such");
-  RUN(a_second_copy_of_the_library_is_refused, "a second copy of the library in one process is refused on the same file, naming both");
+  RUN(a_second_copy_of_the_library_is_refused,
+      "a second copy of the library in one process is refused on the same file, naming both");
 }

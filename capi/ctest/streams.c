@@ -27,7 +27,8 @@ static long count_events(const char *batch, size_t len) {
   return count;
 }
 
-static int32_t note_batch(void *user_data, factstr_stream stream, factstr_delivery delivery, const char *batch, size_t len) {
+static int32_t note_batch(void *user_data, factstr_stream stream, factstr_delivery delivery,
+                          const char *batch, size_t len) {
   watcher *seen = user_data;
   CHECK(__atomic_fetch_add(&seen->running, 1, __ATOMIC_SEQ_CST) == 0);
   CHECK(batch[len] == '\0');
@@ -51,7 +52,8 @@ static void note_ready(void *user_data, factstr_stream stream) {
   raise_counter(&seen->ready);
 }
 
-static void note_end(void *user_data, factstr_stream stream, factstr_status status, const char *reason, size_t len) {
+static void note_end(void *user_data, factstr_stream stream, factstr_status status,
+                     const char *reason, size_t len) {
   watcher *seen = user_data;
   CHECK(stream != 0);
   seen->end = status;
@@ -66,11 +68,13 @@ static void batches_come_as_they_were_committed(void) { /* G15 G16 */
   watcher seen = WATCHER;
   factstr_store store = open_memory(NULL);
   append_one(store, "before", 1);
-  factstr_stream stream = open_stream(store, "{\"query\":{\"filters\":[{\"event_types\":[\"a\"]}]}}", &noting, &seen);
+  factstr_stream stream =
+      open_stream(store, "{\"query\":{\"filters\":[{\"event_types\":[\"a\"]}]}}", &noting, &seen);
   CHECK_STATUS(factstr_stream_wait_ready(stream, 0, NULL), FACTSTR_OK);
   await_counter(&seen.ready, 1);
   append_one(store, "b", 1);
-  expect_ok(append(store, "[{\"event_type\":\"a\",\"payload\":1},{\"event_type\":\"b\",\"payload\":1},{\"event_type\":\"a\",\"payload\":2}]"));
+  expect_ok(append(store, "[{\"event_type\":\"a\",\"payload\":1},{\"event_type\":\"b\",\"payload\":"
+                          "1},{\"event_type\":\"a\",\"payload\":2}]"));
   await_counter(&seen.batches, 1);
   CHECK(seen.events_in_last_batch == 2 && seen.last_delivery == 1 && seen.stream == stream);
   CHECK(!pthread_equal(seen.thread, pthread_self())); /* G17 */
@@ -81,7 +85,8 @@ static void batches_come_as_they_were_committed(void) { /* G15 G16 */
   CHECK(read_counter(&seen.ended) == 1 && seen.end == FACTSTR_OK);
   append_one(store, "a", 4);
   close_store(store);
-  CHECK(seen.batches_after_end == 0 && read_counter(&seen.batches) == 2 && read_counter(&seen.ready) == 1);
+  CHECK(seen.batches_after_end == 0 && read_counter(&seen.batches) == 2 &&
+        read_counter(&seen.ready) == 1);
 }
 
 static void a_failing_live_handler_affects_only_its_batch(void) { /* G16 */
@@ -107,11 +112,13 @@ static void a_failing_durable_handler_ends_the_stream(void) { /* G21 */
   seen.outcome = FACTSTR_FAILED;
   append_one(store, "a", 1);
   await_counter(&seen.ended, 1);
-  CHECK(seen.end == FACTSTR_HANDLER_FAILED && strstr(seen.reason, "\"code\":\"HandlerFailed\"") != NULL);
+  CHECK(seen.end == FACTSTR_HANDLER_FAILED &&
+        strstr(seen.reason, "\"code\":\"HandlerFailed\"") != NULL);
   append_one(store, "a", 2);
   factstr_buffer text;
   answer progress = take(factstr_stream_progress(stream, &text), &text);
-  CHECK(strcmp(json_string(progress.json, "state"), "ended") == 0 && json_integer(progress.json, "stored_cursor") == 0);
+  CHECK(strcmp(json_string(progress.json, "state"), "ended") == 0 &&
+        json_integer(progress.json, "stored_cursor") == 0);
   drop(progress);
   /* The name is free, and both batches come again. */
   watcher again = WATCHER;
@@ -121,7 +128,8 @@ static void a_failing_durable_handler_ends_the_stream(void) { /* G21 */
   CHECK_STATUS(factstr_stream_unsubscribe(stream), FACTSTR_OK);
   CHECK_STATUS(factstr_stream_close(stream), FACTSTR_OK);
   close_store(store);
-  CHECK(read_counter(&seen.batches) == 1 && read_counter(&seen.ended) == 1 && read_counter(&again.ended) == 1);
+  CHECK(read_counter(&seen.batches) == 1 && read_counter(&seen.ended) == 1 &&
+        read_counter(&again.ended) == 1);
 }
 
 static void a_failing_replay_fails_the_registration(void) { /* G20 */
@@ -131,8 +139,10 @@ static void a_failing_replay_fails_the_registration(void) { /* G20 */
   append_one(store, "a", 1);
   factstr_stream stream = open_stream(store, "{\"durable\":{\"name\":\"d\"}}", &noting, &seen);
   factstr_buffer error;
-  expect_error(take(factstr_stream_wait_ready(stream, -1, &error), &error), FACTSTR_HANDLER_FAILED, "");
-  expect_error(take(factstr_stream_wait_ready(stream, 0, &error), &error), FACTSTR_HANDLER_FAILED, "");
+  expect_error(take(factstr_stream_wait_ready(stream, -1, &error), &error), FACTSTR_HANDLER_FAILED,
+               "");
+  expect_error(take(factstr_stream_wait_ready(stream, 0, &error), &error), FACTSTR_HANDLER_FAILED,
+               "");
   close_store(store);
   CHECK(read_counter(&seen.ready) == 0 && seen.end == FACTSTR_HANDLER_FAILED);
 }
@@ -152,7 +162,8 @@ static void a_failed_batch_is_redelivered_as_often_as_asked(void) { /* G21 */
   watcher seen = WATCHER;
   seen.outcome = FACTSTR_FAILED;
   factstr_store store = open_memory(NULL);
-  open_stream(store, "{\"durable\":{\"name\":\"d\"},\"retry\":{\"max_attempts\":2,\"delay_ms\":0}}", &noting, &seen);
+  open_stream(store, "{\"durable\":{\"name\":\"d\"},\"retry\":{\"max_attempts\":2,\"delay_ms\":0}}",
+              &noting, &seen);
   append_one(store, "a", 1);
   await_counter(&seen.ended, 1);
   CHECK(read_counter(&seen.batches) == 3 && seen.last_delivery == 3);
@@ -180,7 +191,9 @@ static void a_pending_delivery_is_acknowledged_later(void) { /* G21 */
   close_store(store);
 }
 
-static int32_t acknowledge_before_returning(void *user_data, factstr_stream stream, factstr_delivery delivery, const char *batch, size_t len) {
+static int32_t acknowledge_before_returning(void *user_data, factstr_stream stream,
+                                            factstr_delivery delivery, const char *batch,
+                                            size_t len) {
   CHECK_STATUS(factstr_stream_acknowledge(stream, delivery), FACTSTR_OK);
   note_batch(user_data, stream, delivery, batch, len);
   return FACTSTR_PENDING;
@@ -208,7 +221,8 @@ static void a_pending_delivery_ends_with_its_stream(void) { /* G17 */
   CHECK_STATUS(factstr_stream_unsubscribe(stream), FACTSTR_OK);
   CHECK_STATUS(factstr_stream_acknowledge(stream, 1), FACTSTR_INVALID_HANDLE);
   CHECK_STATUS(factstr_stream_unsubscribe(stream), FACTSTR_OK);
-  CHECK_STATUS(factstr_stream_close(stream), FACTSTR_OK); /* a pending delivery is no running callback */
+  CHECK_STATUS(factstr_stream_close(stream),
+               FACTSTR_OK); /* a pending delivery is no running callback */
   CHECK(seen.end == FACTSTR_OK);
   CHECK_STATUS(factstr_stream_unsubscribe(stream), FACTSTR_INVALID_HANDLE);
   /* What was not acknowledged comes again. */
@@ -218,7 +232,9 @@ static void a_pending_delivery_ends_with_its_stream(void) { /* G17 */
   close_store(store);
 }
 
-static int32_t acknowledge_and_unsubscribe(void *user_data, factstr_stream stream, factstr_delivery delivery, const char *batch, size_t len) {
+static int32_t acknowledge_and_unsubscribe(void *user_data, factstr_stream stream,
+                                           factstr_delivery delivery, const char *batch,
+                                           size_t len) {
   (void)user_data, (void)batch, (void)len;
   CHECK_STATUS(factstr_stream_acknowledge(stream, delivery), FACTSTR_OK);
   CHECK_STATUS(factstr_stream_unsubscribe(stream), FACTSTR_OK);
@@ -226,7 +242,8 @@ static int32_t acknowledge_and_unsubscribe(void *user_data, factstr_stream strea
 }
 
 static void an_accepted_acknowledgement_counts(void) { /* G21 G22 */
-  factstr_stream_callbacks callbacks = {sizeof callbacks, acknowledge_and_unsubscribe, NULL, note_end};
+  factstr_stream_callbacks callbacks = {sizeof callbacks, acknowledge_and_unsubscribe, NULL,
+                                        note_end};
   for (int round = 0; round < 50; round++) {
     watcher seen = WATCHER;
     factstr_store store = open_memory(NULL);
@@ -255,7 +272,8 @@ static void batches_can_be_pulled(void) { /* G15 G19 */
     CHECK(delivery == i && json_integer(taken.json->child, "sequence_number") == i);
     drop(taken);
     factstr_delivery none = 7;
-    expect_error(take(factstr_stream_next(stream, 0, &none, &batch), &batch), FACTSTR_INVALID_STATE, "open");
+    expect_error(take(factstr_stream_next(stream, 0, &none, &batch), &batch), FACTSTR_INVALID_STATE,
+                 "open");
     CHECK(none == 0);
     CHECK_STATUS(factstr_stream_acknowledge(stream, delivery), FACTSTR_OK);
     if (i == 2) {
@@ -268,7 +286,8 @@ static void batches_can_be_pulled(void) { /* G15 G19 */
   CHECK_STATUS(factstr_stream_unsubscribe(stream), FACTSTR_OK);
   CHECK_STATUS(factstr_stream_next(stream, -1, &delivery, &batch), FACTSTR_ENDED);
   CHECK(batch.data == NULL);
-  CHECK_STATUS(factstr_stream_wait_ready(stream, -1, NULL), FACTSTR_OK); /* it became ready before it ended */
+  CHECK_STATUS(factstr_stream_wait_ready(stream, -1, NULL),
+               FACTSTR_OK); /* it became ready before it ended */
   CHECK_STATUS(factstr_stream_close(stream), FACTSTR_OK);
   CHECK_STATUS(factstr_stream_next(stream, 0, &delivery, &batch), FACTSTR_INVALID_HANDLE);
   factstr_buffer_free(&batch);
@@ -283,8 +302,10 @@ static void a_refused_batch_ends_a_durable_pull_stream(void) { /* G21 */
   factstr_buffer error;
   CHECK_STATUS(factstr_stream_next(stream, -1, &delivery, NULL), FACTSTR_OK);
   CHECK_STATUS(factstr_stream_refuse(stream, delivery, JSON("not today")), FACTSTR_OK);
-  expect_error(take(factstr_stream_next(stream, -1, &delivery, &error), &error), FACTSTR_HANDLER_FAILED, "not today");
-  expect_error(take(factstr_stream_wait_ready(stream, -1, &error), &error), FACTSTR_HANDLER_FAILED, "not today");
+  expect_error(take(factstr_stream_next(stream, -1, &delivery, &error), &error),
+               FACTSTR_HANDLER_FAILED, "not today");
+  expect_error(take(factstr_stream_wait_ready(stream, -1, &error), &error), FACTSTR_HANDLER_FAILED,
+               "not today");
   close_store(store);
 }
 
@@ -305,21 +326,27 @@ static void a_stream_with_callbacks_cannot_be_pulled(void) {
   factstr_stream stream = open_stream(store, "{}", &noting, &seen);
   factstr_delivery delivery;
   factstr_buffer error;
-  expect_error(take(factstr_stream_next(stream, -1, &delivery, &error), &error), FACTSTR_INVALID_STATE, "callbacks");
+  expect_error(take(factstr_stream_next(stream, -1, &delivery, &error), &error),
+               FACTSTR_INVALID_STATE, "callbacks");
   close_store(store);
 }
 
 static void a_durable_name_is_active_once(void) { /* G22 */
   factstr_store store = open_memory(NULL);
-  factstr_stream stream = open_stream(store, "{\"durable\":{\"name\":\"d\"}}", NULL, NULL), second = 7;
+  factstr_stream stream = open_stream(store, "{\"durable\":{\"name\":\"d\"}}", NULL, NULL),
+                 second = 7;
   factstr_buffer error;
-  expect_error(take(factstr_stream_open(store, JSON("{\"durable\":{\"name\":\"d\"}}"), NULL, NULL, &second, &error), &error),
+  expect_error(take(factstr_stream_open(store, JSON("{\"durable\":{\"name\":\"d\"}}"), NULL, NULL,
+                                        &second, &error),
+                    &error),
                FACTSTR_DURABLE_STREAM_ACTIVE, "\"d\"");
   CHECK(second == 0);
   CHECK_STATUS(factstr_stream_unsubscribe(stream), FACTSTR_OK);
-  expect_error(
-      take(factstr_stream_open(store, JSON("{\"durable\":{\"name\":\"d\"},\"query\":{\"filters\":[{}]}}"), NULL, NULL, &second, &error), &error),
-      FACTSTR_DURABLE_STREAM_QUERY_MISMATCH, "\"d\"");
+  expect_error(take(factstr_stream_open(
+                        store, JSON("{\"durable\":{\"name\":\"d\"},\"query\":{\"filters\":[{}]}}"),
+                        NULL, NULL, &second, &error),
+                    &error),
+               FACTSTR_DURABLE_STREAM_QUERY_MISMATCH, "\"d\"");
   second = open_stream(store, "{\"durable\":{\"name\":\"d\"}}", NULL, NULL); /* free at once */
   close_store(store);
 }
@@ -332,7 +359,8 @@ static void progress_tells_where_a_stream_stands(void) {
   factstr_buffer text;
   factstr_delivery delivery;
   answer progress = take(factstr_stream_progress(stream, &text), &text);
-  CHECK(strcmp(json_string(progress.json, "state"), "replaying") == 0 && json_integer(progress.json, "replay_target") == 2 &&
+  CHECK(strcmp(json_string(progress.json, "state"), "replaying") == 0 &&
+        json_integer(progress.json, "replay_target") == 2 &&
         json_integer(progress.json, "position") == 0);
   drop(progress);
   for (int i = 0; i < 2; i++) {
@@ -341,13 +369,15 @@ static void progress_tells_where_a_stream_stands(void) {
   }
   CHECK_STATUS(factstr_stream_wait_ready(stream, -1, NULL), FACTSTR_OK);
   progress = take(factstr_stream_progress(stream, &text), &text);
-  CHECK(strcmp(json_string(progress.json, "state"), "live") == 0 && json_integer(progress.json, "position") == 2 &&
+  CHECK(strcmp(json_string(progress.json, "state"), "live") == 0 &&
+        json_integer(progress.json, "position") == 2 &&
         json_integer(progress.json, "stored_cursor") == 2); /* G23: stored before ready */
   drop(progress);
   close_store(store);
 }
 
-static int32_t append_in_batch(void *user_data, factstr_stream stream, factstr_delivery delivery, const char *batch, size_t len) {
+static int32_t append_in_batch(void *user_data, factstr_stream stream, factstr_delivery delivery,
+                               const char *batch, size_t len) {
   watcher *seen = user_data;
   if (delivery < 10) {
     append_one(seen->store, "a", (int)delivery);
@@ -368,9 +398,11 @@ static void calls_work_inside_a_batch_callback(void) {
   close_store(seen.store);
 }
 
-static int32_t wait_for_own_replay(void *user_data, factstr_stream stream, factstr_delivery delivery, const char *batch, size_t len) {
+static int32_t wait_for_own_replay(void *user_data, factstr_stream stream,
+                                   factstr_delivery delivery, const char *batch, size_t len) {
   factstr_buffer error;
-  expect_error(take(factstr_stream_wait_ready(stream, -1, &error), &error), FACTSTR_INVALID_STATE, "callback");
+  expect_error(take(factstr_stream_wait_ready(stream, -1, &error), &error), FACTSTR_INVALID_STATE,
+               "callback");
   return note_batch(user_data, stream, delivery, batch, len);
 }
 
@@ -430,24 +462,38 @@ static void a_long_message_that_is_no_text_ends_a_stream(void) { /* G21 */
 }
 
 void stream_tests(void) {
-  RUN(a_long_message_that_is_no_text_ends_a_stream, "a stream ends by a message of any bytes and length");
-  RUN(batches_come_as_they_were_committed, "a live stream gets matching batches as they were committed, until it is closed");
-  RUN(a_failing_live_handler_affects_only_its_batch, "a failing handler of a live stream affects only its batch");
-  RUN(a_failing_durable_handler_ends_the_stream, "a failing handler ends a durable stream and frees its name");
-  RUN(a_failing_replay_fails_the_registration, "a handler that fails in replay fails the registration");
+  RUN(a_long_message_that_is_no_text_ends_a_stream,
+      "a stream ends by a message of any bytes and length");
+  RUN(batches_come_as_they_were_committed,
+      "a live stream gets matching batches as they were committed, until it is closed");
+  RUN(a_failing_live_handler_affects_only_its_batch,
+      "a failing handler of a live stream affects only its batch");
+  RUN(a_failing_durable_handler_ends_the_stream,
+      "a failing handler ends a durable stream and frees its name");
+  RUN(a_failing_replay_fails_the_registration,
+      "a handler that fails in replay fails the registration");
   RUN(an_unknown_outcome_is_a_failure, "an unknown outcome of a handler is a failure");
-  RUN(a_failed_batch_is_redelivered_as_often_as_asked, "a failed batch is redelivered as often as was asked");
-  RUN(a_pending_delivery_is_acknowledged_later, "a pending delivery is acknowledged or refused later, once");
-  RUN(an_acknowledgement_may_overtake_pending, "an acknowledgement may come before the callback returned pending");
-  RUN(a_pending_delivery_ends_with_its_stream, "a pending delivery ends with its stream and comes again");
-  RUN(an_accepted_acknowledgement_counts, "an accepted acknowledgement counts, however soon the stream is closed");
+  RUN(a_failed_batch_is_redelivered_as_often_as_asked,
+      "a failed batch is redelivered as often as was asked");
+  RUN(a_pending_delivery_is_acknowledged_later,
+      "a pending delivery is acknowledged or refused later, once");
+  RUN(an_acknowledgement_may_overtake_pending,
+      "an acknowledgement may come before the callback returned pending");
+  RUN(a_pending_delivery_ends_with_its_stream,
+      "a pending delivery ends with its stream and comes again");
+  RUN(an_accepted_acknowledgement_counts,
+      "an accepted acknowledgement counts, however soon the stream is closed");
   RUN(batches_can_be_pulled, "batches can be pulled and acknowledged one at a time");
-  RUN(a_refused_batch_ends_a_durable_pull_stream, "a refused batch ends a durable stream that is pulled");
-  RUN(unsubscribing_before_ready_is_an_end_without_error, "unsubscribing before replay is done is an end without error");
+  RUN(a_refused_batch_ends_a_durable_pull_stream,
+      "a refused batch ends a durable stream that is pulled");
+  RUN(unsubscribing_before_ready_is_an_end_without_error,
+      "unsubscribing before replay is done is an end without error");
   RUN(a_stream_with_callbacks_cannot_be_pulled, "a stream with callbacks cannot be pulled");
-  RUN(a_durable_name_is_active_once, "a durable name is active once, with one query, and free right after unsubscribing");
+  RUN(a_durable_name_is_active_once,
+      "a durable name is active once, with one query, and free right after unsubscribing");
   RUN(progress_tells_where_a_stream_stands, "progress tells where a stream stands");
   RUN(calls_work_inside_a_batch_callback, "calls work inside a batch callback");
   RUN(replay_is_not_awaited_inside_it, "replay cannot be awaited inside the stream's own callback");
-  RUN(durable_streams_go_on_after_reopening, "durable streams go on after the store was opened again");
+  RUN(durable_streams_go_on_after_reopening,
+      "durable streams go on after the store was opened again");
 }

@@ -24,7 +24,10 @@ void open_by_second_copy(const char *library, const char *path);
 /* Returns the exit status. */
 int signal_part(const char *part, const char *argument);
 
-/* Takes SQLite's write lock of a log in WAL mode, as another program would, until the gate is closed. Runs in a child without the library. */
+/*
+ * Takes SQLite's write lock of a log in WAL mode, as another program would, until the gate is
+ * closed. Runs in a child without the library.
+ */
 _Noreturn void hold_write_lock(const char *path, int ready, int gate);
 /* The file that the library was loaded from. */
 const char *library_path(void);

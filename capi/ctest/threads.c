@@ -28,7 +28,8 @@ static void *race(void *data) {
   for (int round = 0; round < ROUNDS; round++) {
     char events[100], query[120];
     snprintf(events, sizeof events, "[{\"event_type\":\"won\",\"payload\":{\"round\":%d}}]", round);
-    snprintf(query, sizeof query, "{\"filters\":[{\"payload_predicates\":[{\"round\":%d}]}]}", round);
+    snprintf(query, sizeof query, "{\"filters\":[{\"payload_predicates\":[{\"round\":%d}]}]}",
+             round);
     factstr_status status = factstr_append_if(mine->store, JSON(events), JSON(query), NULL, NULL);
     CHECK(status == FACTSTR_OK || status == FACTSTR_CONDITIONAL_APPEND_CONFLICT);
     mine->wins += status == FACTSTR_OK;
@@ -49,9 +50,12 @@ static void race_on(factstr_store store) { /* G2 G11 */
 }
 
 static void one_of_racing_threads_wins_in_memory(void) { race_on(open_memory(NULL)); }
-static void one_of_racing_threads_wins_in_sqlite(void) { race_on(open_sqlite(fresh_path("race.db"), NULL)); }
+static void one_of_racing_threads_wins_in_sqlite(void) {
+  race_on(open_sqlite(fresh_path("race.db"), NULL));
+}
 
-static int32_t count_batch(void *user_data, factstr_stream stream, factstr_delivery delivery, const char *batch, size_t len) {
+static int32_t count_batch(void *user_data, factstr_stream stream, factstr_delivery delivery,
+                           const char *batch, size_t len) {
   (void)stream, (void)delivery, (void)batch, (void)len;
   raise_counter(user_data);
   return FACTSTR_HANDLED;
@@ -69,7 +73,8 @@ static void *hammer(void *data) {
     factstr_stream durable = open_stream(mine->store, registration, NULL, NULL);
     append_one(mine->store, "a", round);
     factstr_request request;
-    CHECK_STATUS(factstr_append_submit(mine->store, JSON(ONE_EVENT), 1, NULL, NULL, &request, NULL), FACTSTR_OK);
+    CHECK_STATUS(factstr_append_submit(mine->store, JSON(ONE_EVENT), 1, NULL, NULL, &request, NULL),
+                 FACTSTR_OK);
     factstr_delivery delivery;
     CHECK_STATUS(factstr_stream_next(durable, -1, &delivery, NULL), FACTSTR_OK);
     CHECK_STATUS(factstr_stream_acknowledge(durable, delivery), FACTSTR_OK);
@@ -129,8 +134,10 @@ static void a_store_can_be_closed_under_running_calls(void) {
 }
 
 void thread_tests(void) {
-  RUN(one_of_racing_threads_wins_in_memory, "of racing conditional appends exactly one wins each round, in memory");
-  RUN(one_of_racing_threads_wins_in_sqlite, "of racing conditional appends exactly one wins each round, in SQLite");
+  RUN(one_of_racing_threads_wins_in_memory,
+      "of racing conditional appends exactly one wins each round, in memory");
+  RUN(one_of_racing_threads_wins_in_sqlite,
+      "of racing conditional appends exactly one wins each round, in SQLite");
   RUN(threads_can_do_everything_at_once, "threads can append, query, submit and stream at once");
   RUN(a_store_can_be_closed_under_running_calls, "a store can be closed under running calls");
 }

@@ -25,15 +25,18 @@ static char *request_text(const cJSON *vector, const char *field, size_t *len) {
 static factstr_status make_call(const cJSON *vector, factstr_store store, factstr_buffer *out) {
   const char *call = json_string(vector, "call");
   size_t events_len, query_len, registration_len, options_len;
-  char *events = request_text(vector, "events", &events_len), *query = request_text(vector, "query", &query_len);
-  char *registration = request_text(vector, "registration", &registration_len), *options = request_text(vector, "options", &options_len);
+  char *events = request_text(vector, "events", &events_len),
+       *query = request_text(vector, "query", &query_len);
+  char *registration = request_text(vector, "registration", &registration_len),
+       *options = request_text(vector, "options", &options_len);
   const char *expected_text = json_string(vector, "expected");
   uint64_t expected = expected_text == NULL ? 0 : strtoull(expected_text, NULL, 10), handle = 7;
   factstr_status status = -1;
   if (strcmp(call, "append") == 0) {
     status = factstr_append(store, events, events_len, out);
   } else if (strcmp(call, "append_if") == 0) {
-    status = factstr_append_if(store, events, events_len, query, query_len, expected_text == NULL ? NULL : &expected, out);
+    status = factstr_append_if(store, events, events_len, query, query_len,
+                               expected_text == NULL ? NULL : &expected, out);
   } else if (strcmp(call, "query") == 0) {
     status = factstr_query(store, query, query_len, out);
   } else if (strcmp(call, "stream_open") == 0) {
@@ -46,7 +49,8 @@ static factstr_status make_call(const cJSON *vector, factstr_store store, factst
     status = factstr_sqlite_open(fresh_path("x.db"), options, options_len, &handle, out);
     CHECK(handle == 0);
   } else if (strcmp(call, "postgres_open") == 0) {
-    status = factstr_postgres_open("postgres://localhost/nobody_asks_it", options, options_len, &handle, out);
+    status = factstr_postgres_open("postgres://localhost/nobody_asks_it", options, options_len,
+                                   &handle, out);
     CHECK(handle == 0);
   } else {
     FAIL("unknown call %s", call);
@@ -73,7 +77,8 @@ static void is_refused_at_submission(const void *data) {
   const char *call = json_string(vector, "call");
   factstr_store store = open_memory(NULL);
   size_t events_len, query_len;
-  char *events = request_text(vector, "events", &events_len), *query = request_text(vector, "query", &query_len);
+  char *events = request_text(vector, "events", &events_len),
+       *query = request_text(vector, "query", &query_len);
   const char *expected_text = json_string(vector, "expected");
   uint64_t expected = expected_text == NULL ? 0 : strtoull(expected_text, NULL, 10);
   factstr_buffer error;
@@ -81,8 +86,9 @@ static void is_refused_at_submission(const void *data) {
   if (strcmp(call, "append") == 0) {
     status = factstr_append_submit(store, events, events_len, 1, NULL, NULL, NULL, &error);
   } else if (strcmp(call, "append_if") == 0) {
-    status =
-        factstr_append_if_submit(store, events, events_len, query, query_len, expected_text == NULL ? NULL : &expected, 1, NULL, NULL, NULL, &error);
+    status = factstr_append_if_submit(store, events, events_len, query, query_len,
+                                      expected_text == NULL ? NULL : &expected, 1, NULL, NULL, NULL,
+                                      &error);
   } else {
     status = factstr_query_submit(store, query, query_len, 1, NULL, NULL, NULL, &error);
   }
@@ -106,7 +112,8 @@ static void comes_back_equal(const void *data) {
   factstr_store store = open_memory(NULL);
   factstr_buffer out;
   size_t events_len, query_len;
-  char *events = request_text(vector, "events", &events_len), *query = request_text(vector, "query", &query_len);
+  char *events = request_text(vector, "events", &events_len),
+       *query = request_text(vector, "query", &query_len);
   expect_ok(take(factstr_append(store, events, events_len, &out), &out));
   answer result = take(factstr_query(store, query, query_len, &out), &out);
   CHECK_STATUS(result.status, FACTSTR_OK);
@@ -125,7 +132,8 @@ static void comes_back_equal(const void *data) {
 
 static void matches_as_told(const void *data) { /* G12 G13 G14 */
   const cJSON *vector = data;
-  const char *payload = json_string(vector, "payload"), *predicate = json_string(vector, "predicate");
+  const char *payload = json_string(vector, "payload"),
+             *predicate = json_string(vector, "predicate");
   size_t room = strlen(payload) + strlen(predicate) + 100;
   char *events = malloc(room), *query = malloc(room);
   snprintf(events, room, "[{\"event_type\":\"a\",\"payload\":%s}]", payload);
@@ -134,7 +142,8 @@ static void matches_as_told(const void *data) { /* G12 G13 G14 */
   expect_ok(append(store, events));
   answer result = ask(store, query);
   CHECK_STATUS(result.status, FACTSTR_OK);
-  int matches = cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(result.json, "event_records")) == 1;
+  int matches =
+      cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(result.json, "event_records")) == 1;
   drop(result);
   close_store(store);
   free(events), free(query);
@@ -147,12 +156,15 @@ static void each(const char *group, const cJSON *vectors, void (*test)(const voi
     fprintf(stderr, "%s: there are no vectors\n", group);
     exit(1);
   }
-  cJSON_ArrayForEach(vector, vectors) { run_case(group, json_string(vector, "name"), test, vector); }
+  cJSON_ArrayForEach(vector, vectors) {
+    run_case(group, json_string(vector, "name"), test, vector);
+  }
 }
 
 static int can_be_submitted(const cJSON *vector) {
   const char *call = json_string(vector, "call");
-  return strcmp(call, "append") == 0 || strcmp(call, "append_if") == 0 || strcmp(call, "query") == 0;
+  return strcmp(call, "append") == 0 || strcmp(call, "append_if") == 0 ||
+         strcmp(call, "query") == 0;
 }
 
 void vector_tests(const char *testdata) {
@@ -166,16 +178,20 @@ void vector_tests(const char *testdata) {
   each("refused: ", cases, is_refused);
   cJSON_ArrayForEach(vector, cases) {
     if (can_be_submitted(vector)) {
-      run_case("refused when submitted: ", json_string(vector, "name"), is_refused_at_submission, vector);
+      run_case("refused when submitted: ", json_string(vector, "name"), is_refused_at_submission,
+               vector);
     }
   }
   cJSON_Delete(rejections);
 
   cJSON *round_trips = read_json(wire_folder, "round_trips.json");
-  each("comes back equal: ", cJSON_GetObjectItemCaseSensitive(round_trips, "cases"), comes_back_equal);
+  each("comes back equal: ", cJSON_GetObjectItemCaseSensitive(round_trips, "cases"),
+       comes_back_equal);
   cJSON_Delete(round_trips);
 
   cJSON *vectors = read_json(matcher_folder, "vectors.json");
-  each("matcher: ", cJSON_IsArray(vectors) ? vectors : cJSON_GetObjectItemCaseSensitive(vectors, "vectors"), matches_as_told);
+  each("matcher: ",
+       cJSON_IsArray(vectors) ? vectors : cJSON_GetObjectItemCaseSensitive(vectors, "vectors"),
+       matches_as_told);
   cJSON_Delete(vectors);
 }

@@ -9,12 +9,14 @@ import (
 // recursionLimit bounds functions that recurse. What was checked is at most 127 deep.
 const recursionLimit = 200
 
-// AppendCanonical appends the text that serde_json 1.0.154 writes for a checked value: compact, keys sorted by their UTF-8
-// bytes, the last of duplicate keys, i64 and u64 integers exact, every other number as the shortest text of its float64.
+// AppendCanonical appends the text that serde_json 1.0.154 writes for a checked value: compact,
+// keys sorted by their UTF-8 bytes, the last of duplicate keys, i64 and u64 integers exact, every
+// other number as the shortest text of its float64.
 //
-// The last rule loses digits of numbers that neither an integer of 64 bits nor a float64 holds, so the result is a key for
-// comparing queries as the Rust stores do, not a substitute for a payload. Values nested deeper than 200 levels are copied
-// compactly instead; so are numbers beyond float64's range.
+// The last rule loses digits of numbers that neither an integer of 64 bits nor a float64 holds, so
+// the result is a key for comparing queries as the Rust stores do, not a substitute for a payload.
+// Values nested deeper than 200 levels are copied compactly instead; so are numbers beyond
+// float64's range.
 func AppendCanonical(dst, text []byte) []byte {
 	var room [16]member
 	w := canonicalWriter{text: text, out: dst, members: room[:0]}
@@ -22,7 +24,8 @@ func AppendCanonical(dst, text []byte) []byte {
 	return w.out
 }
 
-// canonicalWriter writes members as it meets them and puts an object in order afterwards, which most objects do not need.
+// canonicalWriter writes members as it meets them and puts an object in order afterwards, which
+// most objects do not need.
 type canonicalWriter struct {
 	text    []byte
 	out     []byte
@@ -115,7 +118,8 @@ func (w *canonicalWriter) object(i, depth int) int {
 	return min(i+1, len(w.text))
 }
 
-// reorder sorts the members that were written from start on, and drops all but the last of equal keys.
+// reorder sorts the members that were written from start on, and drops all but the last of equal
+// keys.
 func (w *canonicalWriter) reorder(start int, members []member) {
 	slices.SortStableFunc(members, func(a, b member) int { return bytes.Compare(a.key, b.key) })
 	w.scratch = append(w.scratch[:0], w.out[start:]...)
@@ -131,7 +135,8 @@ func (w *canonicalWriter) reorder(start int, members []member) {
 	}
 }
 
-// appendCanonicalString respells the inner text of a string. Lone surrogates stay escapes: nothing else can carry them.
+// appendCanonicalString respells the inner text of a string. Lone surrogates stay escapes: nothing
+// else can carry them.
 func appendCanonicalString(dst, inner []byte) []byte {
 	dst = append(dst, '"')
 	for {
@@ -172,7 +177,8 @@ func appendCanonicalNumber(dst, text []byte) []byte {
 	return appendFloat(dst, value)
 }
 
-// appendFloat writes the shortest digits that identify value: plain for 1e-5 <= |value| < 1e16, with an exponent otherwise.
+// appendFloat writes the shortest digits that identify value: plain for 1e-5 <= |value| < 1e16,
+// with an exponent otherwise.
 func appendFloat(dst []byte, value float64) []byte {
 	var room [32]byte
 	// The form is d[.ddd]e±dd.
@@ -210,7 +216,8 @@ func appendFloat(dst []byte, value float64) []byte {
 	return dst
 }
 
-// AppendCompact appends the same text without insignificant white space. Text that holds none is copied as it is.
+// AppendCompact appends the same text without insignificant white space. Text that holds none is
+// copied as it is.
 func AppendCompact(dst, text []byte) []byte {
 	start := 0
 	for i := 0; i < len(text); {

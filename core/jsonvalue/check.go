@@ -1,8 +1,9 @@
 // Package jsonvalue reads and writes JSON text without decoding it.
 //
-// Payloads stay bytes from the request to the database and back, so every question about them (is it acceptable, are two of
-// them equal, what is the canonical spelling) is answered on the text itself. Scanning never recurses in the depth of the text:
-// a stack overflow cannot be recovered from in Go, and stored text may be nested arbitrarily deep.
+// Payloads stay bytes from the request to the database and back, so every question about them (is
+// it acceptable, are two of them equal, what is the canonical spelling) is answered on the text
+// itself. Scanning never recurses in the depth of the text: a stack overflow cannot be recovered
+// from in Go, and stored text may be nested arbitrarily deep.
 package jsonvalue
 
 import (
@@ -13,7 +14,8 @@ import (
 
 // Error tells why a text was refused and where.
 type Error struct {
-	// Offset is the index of the byte at which the problem was found; len(text) if the text ended too early.
+	// Offset is the index of the byte at which the problem was found; len(text) if the text ended
+	// too early.
 	Offset int
 	// Problem is a short description without the position, for instance "lone surrogate".
 	Problem string
@@ -21,10 +23,11 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("%s at byte %d", e.Problem, e.Offset) }
 
-// Check reports whether text is one JSON value that may be stored, white space around it allowed. Beyond JSON's grammar and
-// valid UTF-8 it refuses lone surrogate escapes, U+0000 in any spelling, nesting deeper than maxDepth (a scalar has depth 0,
-// [] depth 1), numbers that a float64 cannot hold (those that round to infinity, and nonzero ones that round to zero), numbers
-// with an exponent beyond ±9999, and numbers of more than 1000 significant digits. The error is an *Error.
+// Check reports whether text is one JSON value that may be stored, white space around it allowed.
+// Beyond JSON's grammar and valid UTF-8 it refuses lone surrogate escapes, U+0000 in any spelling,
+// nesting deeper than maxDepth (a scalar has depth 0, [] depth 1), numbers that a float64 cannot
+// hold (those that round to infinity, and nonzero ones that round to zero), numbers with an
+// exponent beyond ±9999, and numbers of more than 1000 significant digits. The error is an *Error.
 func Check(text []byte, maxDepth int) error {
 	if offset, problem := scan(text, maxDepth, true); problem != "" {
 		return &Error{Offset: offset, Problem: problem}
@@ -32,8 +35,8 @@ func Check(text []byte, maxDepth int) error {
 	return nil
 }
 
-// Valid reports whether text, which somebody else stored, is JSON by grammar and valid UTF-8. Any depth and any number is
-// accepted, and so are lone surrogate escapes and \u0000.
+// Valid reports whether text, which somebody else stored, is JSON by grammar and valid UTF-8. Any
+// depth and any number is accepted, and so are lone surrogate escapes and \u0000.
 func Valid(text []byte) bool {
 	_, problem := scan(text, int(^uint(0)>>1), false)
 	return problem == ""

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// Equal reports whether two checked values are equal by the contract (G14): objects as sets of members of which the last of
-// equal keys counts, arrays in order, numbers by exact value, strings by code point. What is nested deeper than 200 levels is
-// compared by its compact text.
+// Equal reports whether two checked values are equal by the contract (G14): objects as sets of
+// members of which the last of equal keys counts, arrays in order, numbers by exact value, strings
+// by code point. What is nested deeper than 200 levels is compared by its compact text.
 func Equal(a, b []byte) bool { return equalValues(Trim(a), Trim(b), 0) }
 
 func equalValues(a, b []byte, depth int) bool {

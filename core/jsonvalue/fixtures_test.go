@@ -17,8 +17,8 @@ func readFixture(t testing.TB, name string, into any) {
 	}
 }
 
-// canonicalQuery builds the text that the Rust stores keep for a durable stream: two members in fixed order, the predicates in
-// canonical form.
+// canonicalQuery builds the text that the Rust stores keep for a durable stream: two members in
+// fixed order, the predicates in canonical form.
 func canonicalQuery(t *testing.T, query []byte) string {
 	null := []byte("null")
 	members := func(object []byte) map[string][]byte {
@@ -95,7 +95,8 @@ func TestStoredPayloadsOfTheRustStoresAreCanonicalAndEqual(t *testing.T) { // G1
 	if len(rows) != 205 {
 		t.Fatalf("%d rows", len(rows))
 	}
-	// serde_json reads this float, 1.25e-300, as its neighbour. What the databases hold is right, and so is our reading.
+	// serde_json reads this float, 1.25e-300, as its neighbour. What the databases hold is right,
+	// and so is our reading.
 	const inexactInRust = "112"
 	for _, r := range rows {
 		for _, text := range []string{r.SQLite, r.Postgres} {

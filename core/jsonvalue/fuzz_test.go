@@ -15,7 +15,8 @@ var fuzzSeeds = []string{
 	`{"b":1,"\u0061":2,"c":{"z":1,"y":[]}}`, "[1,]", `{"a"}`, `"\`, `{"a":"\u`, "[[[[", "18446744073709551616", "0.000010", "9007199254740993.0", "1e99999999999999999999", `{"é":"🚀"}`,
 }
 
-// FuzzCheck compares with encoding/json where the rules coincide, and with its tokens where Check forbids more.
+// FuzzCheck compares with encoding/json where the rules coincide, and with its tokens where Check
+// forbids more.
 func FuzzCheck(f *testing.F) {
 	for _, seed := range fuzzSeeds {
 		f.Add([]byte(seed))
@@ -156,7 +157,8 @@ func marshalled(value any) string {
 	return strings.ReplaceAll(string(text), "-0", "0")
 }
 
-// exact reports whether canonical text keeps the value of every number. It judges single texts of digits, not their place.
+// exact reports whether canonical text keeps the value of every number. It judges single texts of
+// digits, not their place.
 func exact(text []byte) bool {
 	for i := 0; i < len(text); {
 		switch c := text[i]; {
@@ -176,7 +178,8 @@ func exact(text []byte) bool {
 	return true
 }
 
-// FuzzNumbers compares every operation on a pair of numbers with strconv, where floats are exact enough to decide.
+// FuzzNumbers compares every operation on a pair of numbers with strconv, where floats are exact
+// enough to decide.
 func FuzzNumbers(f *testing.F) {
 	f.Add("1", "1.0")
 	f.Add("-0.0012e5", "12E-1")

@@ -7,7 +7,8 @@ import (
 
 const (
 	maxSignificantDigits = 1000
-	// maxExponent keeps spellings such as 0e-20000 out, which are zero but which PostgreSQL's numeric refuses to read.
+	// maxExponent keeps spellings such as 0e-20000 out, which are zero but which PostgreSQL's
+	// numeric refuses to read.
 	maxExponent = 9999
 )
 
@@ -147,8 +148,8 @@ func (m *mantissa) digit(i int) byte {
 	return '0'
 }
 
-// CompareNumbers compares two JSON number texts by exact decimal value: -1, 0 or 1. It never expands an exponent, so
-// 1e99999999999999999999 costs no more than its text.
+// CompareNumbers compares two JSON number texts by exact decimal value: -1, 0 or 1. It never
+// expands an exponent, so 1e99999999999999999999 costs no more than its text.
 func CompareNumbers(a, b []byte) int {
 	x, y := splitNumber(Trim(a)), splitNumber(Trim(b))
 	if sx, sy := x.sign(), y.sign(); sx != sy {
@@ -205,8 +206,9 @@ func compareDigits(x, y *mantissa) int {
 	return 0
 }
 
-// AppendNumberKey appends a spelling that two number texts share exactly when they are equal: the digits without zeros at
-// either end, and the power of ten of the first one. Zero is "0". It serves as a key of hash tables and indexes.
+// AppendNumberKey appends a spelling that two number texts share exactly when they are equal: the
+// digits without zeros at either end, and the power of ten of the first one. Zero is "0". It serves
+// as a key of hash tables and indexes.
 func AppendNumberKey(dst, text []byte) []byte {
 	m := splitNumber(Trim(text))
 	if m.first < 0 {

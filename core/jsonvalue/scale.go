@@ -10,8 +10,8 @@ import (
 // shortScaleLimit separates the two representations of a scale, so that each value has exactly one.
 const shortScaleLimit = 1_000_000_000_000_000_000
 
-// scale is the power of ten of a number's first significant digit. Exponents of any length are legal JSON, so beyond 10^18 it
-// is kept as decimal digits.
+// scale is the power of ten of a number's first significant digit. Exponents of any length are
+// legal JSON, so beyond 10^18 it is kept as decimal digits.
 type scale struct {
 	short    int64
 	negative bool   // of long

@@ -2,25 +2,26 @@ package jsonvalue
 
 import "math/bits"
 
-// The functions below move over text that was checked before. On other text they answer nonsense, but always an index in
-// [i, len(text)], so a loop over them ends and never leaves the text.
+// The functions below move over text that was checked before. On other text they answer nonsense,
+// but always an index in [i, len(text)], so a loop over them ends and never leaves the text.
 
 const (
 	lowBits  = 0x0101010101010101
 	highBits = 0x8080808080808080
 )
 
-// loadWord reads the eight bytes from i on. Written so, it compiles to one load; encoding/binary would need a slice first,
-// whose making costs more.
+// loadWord reads the eight bytes from i on. Written so, it compiles to one load; encoding/binary
+// would need a slice first, whose making costs more.
 func loadWord(text []byte, i int) uint64 {
 	_ = text[i+7]
 	return uint64(text[i]) | uint64(text[i+1])<<8 | uint64(text[i+2])<<16 | uint64(text[i+3])<<24 |
 		uint64(text[i+4])<<32 | uint64(text[i+5])<<40 | uint64(text[i+6])<<48 | uint64(text[i+7])<<56
 }
 
-// stringStops marks, in the high bit of each byte, what ends a run of plain characters: quote, backslash, control character,
-// anything that is not ASCII (whose high bit survives in quote or in backslash). Marks above the lowest one may be wrong, since
-// borrows move upwards, so only the lowest counts.
+// stringStops marks, in the high bit of each byte, what ends a run of plain characters: quote,
+// backslash, control character, anything that is not ASCII (whose high bit survives in quote or in
+// backslash). Marks above the lowest one may be wrong, since borrows move upwards, so only the
+// lowest counts.
 func stringStops(w uint64) uint64 {
 	quote := (w ^ '"'*lowBits) - lowBits
 	backslash := (w ^ '\\'*lowBits) - lowBits
@@ -43,8 +44,8 @@ func SkipSpace(text []byte, i int) int {
 	return i
 }
 
-// SkipString takes the index behind an opening quote and answers the index of the closing one (len(text) if there is none),
-// and whether the text between them holds an escape.
+// SkipString takes the index behind an opening quote and answers the index of the closing one
+// (len(text) if there is none), and whether the text between them holds an escape.
 func SkipString(text []byte, i int) (end int, escaped bool) {
 	for {
 		for i+8 <= len(text) {
@@ -94,7 +95,8 @@ func SkipValue(text []byte, i int) int {
 		case -1:
 			depth--
 		default:
-			// The loop of SkipString stands here again: most of a text is strings, and a call for each would cost a third more.
+			// The loop of SkipString stands here again: most of a text is strings, and a call for
+			// each would cost a third more.
 			i++
 			for i+8 <= len(text) {
 				if stops := quoteStops(loadWord(text, i)); stops != 0 {
@@ -125,8 +127,8 @@ func skipScalar(text []byte, i int) int {
 	return i
 }
 
-// FirstItem takes the index of a container's opening bracket and answers where its first member or element starts, or its
-// closing bracket stands.
+// FirstItem takes the index of a container's opening bracket and answers where its first member or
+// element starts, or its closing bracket stands.
 func FirstItem(text []byte, i int) int {
 	if i++; i < len(text) && text[i] <= ' ' {
 		i = SkipSpace(text, i)
@@ -134,8 +136,8 @@ func FirstItem(text []byte, i int) int {
 	return min(i, len(text))
 }
 
-// SkipKey takes the index of a key's opening quote. It answers the key without its quotes, whether that holds an escape, and
-// where the value starts.
+// SkipKey takes the index of a key's opening quote. It answers the key without its quotes, whether
+// that holds an escape, and where the value starts.
 func SkipKey(text []byte, i int) (key []byte, escaped bool, value int) {
 	start := min(i+1, len(text))
 	end := start
@@ -159,8 +161,8 @@ func SkipKey(text []byte, i int) (key []byte, escaped bool, value int) {
 	return text[start:end], escaped, min(value, len(text))
 }
 
-// NextItem takes the index at which a member's value or an element starts, and answers where the next member or element starts,
-// or the closing bracket stands.
+// NextItem takes the index at which a member's value or an element starts, and answers where the
+// next member or element starts, or the closing bracket stands.
 func NextItem(text []byte, i int) int { return AfterItem(text, SkipValue(text, i)) }
 
 // AfterItem is NextItem for who knows already where the value ends.

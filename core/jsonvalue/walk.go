@@ -32,7 +32,8 @@ func (k KindOf) String() string {
 	return "invalid"
 }
 
-// Kind returns the kind of the value in text, which it tells from the first byte that is not white space.
+// Kind returns the kind of the value in text, which it tells from the first byte that is not white
+// space.
 func Kind(text []byte) KindOf { return kindAt(text, SkipSpace(text, 0)) }
 
 func kindAt(text []byte, i int) KindOf {
@@ -65,9 +66,10 @@ func Trim(text []byte) []byte {
 	return text[start:end:end]
 }
 
-// Fields calls visit for each member of an object that was checked before, in the order of the text. Keys are unescaped;
-// values alias the input and have no white space around them. A key that occurs twice is visited twice: the caller decides
-// (G14: the last wins). It returns the first error of visit, or an *Error if object is not the text of an object.
+// Fields calls visit for each member of an object that was checked before, in the order of the
+// text. Keys are unescaped; values alias the input and have no white space around them. A key that
+// occurs twice is visited twice: the caller decides (G14: the last wins). It returns the first
+// error of visit, or an *Error if object is not the text of an object.
 func Fields(object []byte, visit func(key string, value []byte) error) error {
 	i := SkipSpace(object, 0)
 	if kindAt(object, i) != KindObject {
@@ -104,8 +106,9 @@ func Fields(object []byte, visit func(key string, value []byte) error) error {
 	}
 }
 
-// Elements calls visit for each element of an array that was checked before. Values alias the input and have no white space
-// around them. It returns the first error of visit, or an *Error if array is not the text of an array.
+// Elements calls visit for each element of an array that was checked before. Values alias the input
+// and have no white space around them. It returns the first error of visit, or an *Error if array
+// is not the text of an array.
 func Elements(array []byte, visit func(index int, value []byte) error) error {
 	i := SkipSpace(array, 0)
 	if kindAt(array, i) != KindArray {

@@ -7,7 +7,8 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// backend keeps the log in chunks that are only ever appended to, so that growing copies nothing. mu guards all fields; a visit never runs under it.
+// backend keeps the log in chunks that are only ever appended to, so that growing copies nothing.
+// mu guards all fields; a visit never runs under it.
 type backend struct {
 	mu         sync.RWMutex
 	head       factstr.Head
@@ -39,7 +40,8 @@ func (b *backend) Head(context.Context) (factstr.Head, error) {
 	return b.head, nil
 }
 
-// Commit appends what the group decides. Nobody else writes, since core makes one Commit call at a time.
+// Commit appends what the group decides. Nobody else writes, since core makes one Commit call at a
+// time.
 func (b *backend) Commit(ctx context.Context, group *factstr.Group) error {
 	head, _ := b.Head(ctx)
 	write, err := group.Decide(ctx, head, b)

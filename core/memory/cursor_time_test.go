@@ -30,7 +30,8 @@ func (s slowCursors) WriteCursors(ctx context.Context, writes []factstr.CursorWr
 	return err
 }
 
-// G23: the time within which a cursor is stored counts to the end of the write. The clock is the bubble's own.
+// G23: the time within which a cursor is stored counts to the end of the write. The clock is the
+// bubble's own.
 func TestACursorIsStoredWithinItsTimeAlsoWhenAWriteTakesAWhile(t *testing.T) {
 	for _, every := range []factstr.CursorEvery{{}, {Time: 20 * time.Millisecond}} {
 		within := every.Time

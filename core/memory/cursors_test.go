@@ -44,7 +44,8 @@ func (w *watchedCursors) ClaimStream(ctx context.Context, name string, query fac
 	return claim, err
 }
 
-// G24: the head that a cursor write is made on vouches for all that was handled, so it is never below the cursor.
+// G24: the head that a cursor write is made on vouches for all that was handled, so it is never
+// below the cursor.
 func TestACursorIsNeverBeyondTheHeadThatItIsWrittenOn(t *testing.T) {
 	w := &watchedCursors{backend: newBackend()}
 	store, err := factstr.OpenStore(t.Context(), w, factstr.Options{})
@@ -70,7 +71,8 @@ func TestACursorIsNeverBeyondTheHeadThatItIsWrittenOn(t *testing.T) {
 	}
 }
 
-// G24: a cursor that was read from a log which is replaced before the head is read says nothing about the new one.
+// G24: a cursor that was read from a log which is replaced before the head is read says nothing
+// about the new one.
 func TestARegistrationWhoseLogIsReplacedMeanwhileIsRefused(t *testing.T) {
 	w := &watchedCursors{backend: newBackend(), claimed: factstr.Head{SequenceNumber: 2, OccurredAt: "in the log that is gone"}}
 	store, err := factstr.OpenStore(t.Context(), w, factstr.Options{})
@@ -85,7 +87,8 @@ func TestARegistrationWhoseLogIsReplacedMeanwhileIsRefused(t *testing.T) {
 	}
 }
 
-// G24: a cursor write that finds another log ends the stream, and nothing says that it would be tried again.
+// G24: a cursor write that finds another log ends the stream, and nothing says that it would be
+// tried again.
 func TestACursorWriteThatFindsAnotherLogEndsTheStream(t *testing.T) {
 	w := &watchedCursors{backend: newBackend()}
 	records, logger := facttest.NewRecords()

@@ -1,4 +1,5 @@
-// Package memory is the store that keeps its log in memory, for tests, local development and facts that need not outlive the process.
+// Package memory is the store that keeps its log in memory, for tests, local development and facts
+// that need not outlive the process.
 package memory
 
 import (

@@ -16,7 +16,8 @@ func (p panicking) ClaimStream(context.Context, string, factstr.DurableQuery) (f
 	return factstr.StreamClaim{Generation: 1, Release: func() { panic("release") }}, nil
 }
 
-// G17: a defect of a backend at the end of a stream neither takes the process down nor the end away.
+// G17: a defect of a backend at the end of a stream neither takes the process down nor the end
+// away.
 func TestAPanicAtTheEndOfAStreamStillEndsIt(t *testing.T) {
 	ctx := t.Context()
 	store, err := factstr.OpenStore(ctx, panicking{newBackend()}, factstr.Options{TailEvents: -1})

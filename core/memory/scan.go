@@ -8,7 +8,8 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// mergeMax is how many lists of types are merged; a scan for more types goes through the whole range.
+// mergeMax is how many lists of types are merged; a scan for more types goes through the whole
+// range.
 const mergeMax = 16
 
 // ctxEvery is how many visits pass between looks at the context.

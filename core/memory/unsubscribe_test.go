@@ -10,7 +10,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// G17: a delivery that is not made since the stream was just unsubscribed is no failure of its handler.
+// G17: a delivery that is not made since the stream was just unsubscribed is no failure of its
+// handler.
 func TestUnsubscribingAmidDeliveriesIsNotToldAsAFailure(t *testing.T) {
 	records, logger := facttest.NewRecords()
 	store, err := Open(Options{Options: factstr.Options{Logger: logger}})

@@ -45,7 +45,8 @@ func numberedBatch(by string, batch, of int, first string) []factstr.NewEvent {
 // downMax is how long a server may be away.
 const downMax = time.Minute
 
-// untilUp tries again what a server that is away cannot do, or one that is slow within a short response timeout.
+// untilUp tries again what a server that is away cannot do, or one that is slow within a short
+// response timeout.
 func untilUp(try func() error) error {
 	for begun := time.Now(); ; <-time.After(50 * time.Millisecond) {
 		err := try()
@@ -243,7 +244,8 @@ func readLog(t *testing.T, store *factstr.Store) (records []factstr.EventRecord)
 	}
 }
 
-// check compares the log with the answers, and returns the log's batches. The last batch of a caller whose process was killed may be there without an answer.
+// check compares the log with the answers, and returns the log's batches. The last batch of a
+// caller whose process was killed may be there without an answer.
 func (book *accounts) check(t *testing.T, records []factstr.EventRecord, killed func(by string) bool) (batches [][]factstr.EventRecord) {
 	t.Helper()
 	facts := make([]numbered, len(records))

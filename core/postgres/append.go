@@ -10,7 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// A later version of the function gets another name, so that processes of both versions can use one log.
+// A later version of the function gets another name, so that processes of both versions can use one
+// log.
 //
 //go:embed migrations/0004_append.sql
 var appendSchema string
@@ -21,7 +22,8 @@ const (
 	appendTypes     = "25 20 25 20 1184 16 1009 1009 1185 1009 1009 1016 1016" // the same, as the server keeps them
 )
 
-// What the append function returns of facts that its caller did not know, at most. Whoever is further behind reads them first.
+// What the append function returns of facts that its caller did not know, at most. Whoever is
+// further behind reads them first.
 const (
 	behindRowsMax  = 10_000
 	behindBytesMax = 4 << 20
@@ -37,8 +39,9 @@ const (
 const (
 	// hides tells that row level security may leave out rows for the role.
 	hides = `pg_catalog.row_security_active({events name}::pg_catalog.regclass) OR pg_catalog.row_security_active({batches name}::pg_catalog.regclass)`
-	// maySwallow tells that a trigger or a rule may change what is inserted, or that what has the name is no plain table. It holds until the transaction ends, once the rows were
-	// inserted: whoever adds a trigger waits for that.
+	// maySwallow tells that a trigger or a rule may change what is inserted, or that what has the
+	// name is no plain table. It holds until the transaction ends, once the rows were inserted:
+	// whoever adds a trigger waits for that.
 	maySwallow = `EXISTS (SELECT 1 FROM pg_catalog.pg_class c WHERE c.oid {=} ANY (ARRAY[{events name}::pg_catalog.regclass, {batches name}::pg_catalog.regclass]::pg_catalog.oid[])
 			AND (c.relhastriggers OR c.relhasrules OR c.relkind {<>} 'r'))`
 	// areKept tells that the log holds what was inserted.
@@ -98,8 +101,9 @@ var appendNames = []string{
 	"p_times", "p_types", "p_payloads", "p_firsts", "p_lasts", "r_number", "r_last", "r_at", "r_type", "r_payload",
 }
 
-// inspectFunction compares what is there with what this version would create. A name alone says nothing: a copied or renamed schema brings the function of the other one along, and
-// anybody who may create in the schema can make one.
+// inspectFunction compares what is there with what this version would create. A name alone says
+// nothing: a copied or renamed schema brings the function of the other one along, and anybody who
+// may create in the schema can make one.
 func inspectFunction(ctx context.Context, s *session, schema string) (f functionFound, err error) {
 	err = s.rows(ctx, functionInspection, func(row [][]byte) bool {
 		f = functionFound{exists: true, same: boolOf(row[0]), trusted: boolOf(row[1]), callable: boolOf(row[2]), number: int64Of(row[3])}
@@ -108,7 +112,8 @@ func inspectFunction(ctx context.Context, s *session, schema string) (f function
 	return f, err
 }
 
-// errNoFunction is what the server says of a call when nothing has the name, said also when the function that was looked at is gone.
+// errNoFunction is what the server says of a call when nothing has the name, said also when the
+// function that was looked at is gone.
 var errNoFunction = &pgconn.PgError{SeverityUnlocalized: "ERROR", Code: undefinedFunction, Message: "the append function was removed"}
 
 // useFunction takes what was found as what is called from now on, if it may be.
@@ -128,7 +133,8 @@ func (b *backend) lookAtFunction(ctx context.Context) (changed bool) {
 	return !b.function || b.functionNumber != before
 }
 
-// createFunction makes or replaces the function in the current transaction, which goes on without it where the role may not, or the database has no PL/pgSQL.
+// createFunction makes or replaces the function in the current transaction, which goes on without
+// it where the role may not, or the database has no PL/pgSQL.
 func createFunction(ctx context.Context, s *session, schema string, f functionFound) error {
 	text := appendText(schema)
 	remove := fmt.Sprintf("DROP FUNCTION IF EXISTS %s.%s(%s); ", quoted(schema), appendFunction, appendArguments)

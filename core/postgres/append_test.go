@@ -42,7 +42,8 @@ func wantOneLog(t *testing.T, store *factstr.Store, raw rawSQL, schema string, o
 	}
 }
 
-// copySchema makes in one schema what is in another, the append function with the other's name in it as it is restored from a dump into a renamed schema.
+// copySchema makes in one schema what is in another, the append function with the other's name in
+// it as it is restored from a dump into a renamed schema.
 func copySchema(raw rawSQL, from, to string) {
 	raw.exec("CREATE SCHEMA " + quoted(to))
 	for _, table := range tables {
@@ -106,7 +107,8 @@ func TestASchemaThatIsReplacedUnderAStoreIsWrittenTo(t *testing.T) { // G5
 	wantReason(t, "append", err, "missing_path")
 }
 
-// Anybody who may create in the schema can make a function of that name, and would be called with the rights of those who append.
+// Anybody who may create in the schema can make a function of that name, and would be called with
+// the rights of those who append.
 func TestAFunctionOfOursThatIsNotOursIsNotCalled(t *testing.T) { // G5
 	t.Parallel()
 	arguments := "(" + appendArguments + ")"

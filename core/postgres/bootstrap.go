@@ -9,7 +9,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Bootstrap creates the database if it is missing and opens it. serverURL names the server and a database that exists, from which the other is created.
+// Bootstrap creates the database if it is missing and opens it. serverURL names the server and a
+// database that exists, from which the other is created.
 func Bootstrap(ctx context.Context, serverURL, databaseName string, options Options) (*factstr.Store, error) {
 	open, err := PrepareBootstrap(serverURL, databaseName, options)
 	if err != nil {
@@ -18,7 +19,8 @@ func Bootstrap(ctx context.Context, serverURL, databaseName string, options Opti
 	return open(ctx)
 }
 
-// PrepareBootstrap does of Bootstrap what waits for nothing: it checks the arguments. The rest may be called once.
+// PrepareBootstrap does of Bootstrap what waits for nothing: it checks the arguments. The rest may
+// be called once.
 func PrepareBootstrap(serverURL, databaseName string, options Options) (open func(context.Context) (*factstr.Store, error), err error) {
 	options = withDefaults(options)
 	if err := checkDatabaseName(databaseName); err != nil {

@@ -61,7 +61,8 @@ func TestBootstrapCreatesADatabaseOnceAndKeepsWhatIsInIt(t *testing.T) { // G1 G
 		}
 		facttest.Close(t, store)
 	}
-	// It is there by its name as it was given, and nothing came into the database that it was created from.
+	// It is there by its name as it was given, and nothing came into the database that it was
+	// created from.
 	if records := facttest.All(t, openStore(t, pgtest.WithDatabase(server, name))); len(records) != 6 {
 		t.Errorf("%d facts", len(records))
 	}
@@ -127,7 +128,8 @@ func TestDatabaseNamesThatNeedQuotingAreRefused(t *testing.T) {
 	}
 }
 
-// The Rust store's tables would land where server_url's dbname says. Here the facts are in the database that was asked for, however server_url names its own.
+// The Rust store's tables would land where server_url's dbname says. Here the facts are in the
+// database that was asked for, however server_url names its own.
 func TestFactsLandInTheDatabaseThatBootstrapNames(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Database(t)
@@ -223,7 +225,8 @@ func TestAServerThatIsNotThereIsToldWithinTheTimeLimit(t *testing.T) {
 	}
 }
 
-// CREATE DATABASE copies a template that nobody else may be connected to. It waits for five seconds itself, and then bootstrap goes on waiting.
+// CREATE DATABASE copies a template that nobody else may be connected to. It waits for five seconds
+// itself, and then bootstrap goes on waiting.
 func TestBootstrapWaitsForTheTemplateToBeFree(t *testing.T) {
 	server := pgtest.Database(t)
 	raw := openRaw(t, server)
@@ -254,7 +257,8 @@ func TestBootstrapWaitsForTheTemplateToBeFree(t *testing.T) {
 	}
 }
 
-// A server that was set up without a locale makes databases of no encoding, in which no store can be.
+// A server that was set up without a locale makes databases of no encoding, in which no store can
+// be.
 func TestBootstrapMakesADatabaseOfUnicodeOnEveryServer(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	raw := openRaw(t, server.URL())

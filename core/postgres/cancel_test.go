@@ -75,7 +75,8 @@ func TestAnOpeningOfASilentServerIsGivenUpAtOnce(t *testing.T) {
 
 func TestAnOpeningIsGivenUpAtOnceWhereverTheServerFallsSilent(t *testing.T) {
 	url := serverOfItsOwn(t)
-	// falling lets a server fall silent after so many bytes, and tells when it does and what it said until then.
+	// falling lets a server fall silent after so many bytes, and tells when it does and what it
+	// said until then.
 	falling := func(t testing.TB, most int64) (to string, silent <-chan struct{}, said *atomic.Int64, heal func()) {
 		proxy, fallen := pgtest.NewProxy(t, addressOf(t, url)), make(chan struct{})
 		said = new(atomic.Int64)

@@ -10,19 +10,23 @@ import (
 )
 
 const (
-	// proposalsMax is how often a group is proposed before it is decided while other writers are kept out.
+	// proposalsMax is how often a group is proposed before it is decided while other writers are
+	// kept out.
 	proposalsMax = 8
-	// lostMax is how often a group that was certainly not committed is tried again on another connection.
+	// lostMax is how often a group that was certainly not committed is tried again on another
+	// connection.
 	lostMax = 2
 	// lockSlice is how long a lock is waited for before the one who holds it is looked at.
 	lockSlice = 2 * time.Second
-	// What conditions the server is asked to check at most; a group with more is written only on the head that it was decided on.
+	// What conditions the server is asked to check at most; a group with more is written only on
+	// the head that it was decided on.
 	conditionsMax     = 1_000
 	conditionBytesMax = 1 << 16
 )
 
-// Commit proposes the group to the server, which compares the log with what it was decided on and writes it, all in one round trip. So the lock that orders the appenders
-// is never held while a client is waited for.
+// Commit proposes the group to the server, which compares the log with what it was decided on and
+// writes it, all in one round trip. So the lock that orders the appenders is never held while a
+// client is waited for.
 func (b *backend) Commit(ctx context.Context, group *factstr.Group) error {
 	b.writing.Lock()
 	defer b.writing.Unlock()
@@ -63,7 +67,8 @@ func (c *commit) try(ctx context.Context) (*attempt, error) {
 
 // judge says whether the group is done. It is tried again if that is neither so nor an error.
 func (c *commit) judge(ctx context.Context, a *attempt, err error) (done bool, _ error) {
-	// An error with which the connection ended may be a pooler's, which says nothing of what the server does.
+	// An error with which the connection ended may be a pooler's, which says nothing of what the
+	// server does.
 	if cut := lost(err) || err != nil && a.session != nil && !a.session.alive(); cut {
 		if err := c.find(ctx, a, err); err != nil || !a.written {
 			c.refresh = true
@@ -104,7 +109,8 @@ func (c *commit) find(ctx context.Context, a *attempt, cause error) error {
 	return nil
 }
 
-// refused returns nil if a group that was not written may be by another try. err is what the server said; nothing if others were faster.
+// refused returns nil if a group that was not written may be by another try. err is what the server
+// said; nothing if others were faster.
 func (c *commit) refused(ctx context.Context, err error) error {
 	b, late := c.backend, time.Now().After(c.deadline)
 	if errors.Is(err, errSwallowed) || state(err) == swallowedRows {
@@ -177,7 +183,8 @@ func (b *backend) begin(ctx context.Context) (*session, error) {
 	return b.writer, nil
 }
 
-// write makes a session the writer. If it leads to another server than the one before, readers follow.
+// write makes a session the writer. If it leads to another server than the one before, readers
+// follow.
 func (b *backend) write(s *session) {
 	if b.server != 0 && b.server != s.server.started {
 		b.pool.reset()
@@ -197,8 +204,8 @@ func lockTimeout(deadline time.Time) string {
 	return strconv.FormatInt(wait.Milliseconds(), 10) + "ms"
 }
 
-// evict ends the transaction of a client that holds a lock and has stopped in the middle of it, which the server would wait for. Whose client that is not of the same
-// role is left alone.
+// evict ends the transaction of a client that holds a lock and has stopped in the middle of it,
+// which the server would wait for. Whose client that is not of the same role is left alone.
 func (b *backend) evict(ctx context.Context, key int64) {
 	ctx, cancel := context.WithTimeout(ctx, b.options.ConnectTimeout)
 	defer cancel()

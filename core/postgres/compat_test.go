@@ -13,8 +13,9 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// testdata holds a database that the Rust store 0.5.2 wrote, as pg_dump writes it; what that store answers for it, where it is not what its SQLite store answers for the same
-// facts; and where ours answers something else.
+// testdata holds a database that the Rust store 0.5.2 wrote, as pg_dump writes it; what that store
+// answers for it, where it is not what its SQLite store answers for the same facts; and where ours
+// answers something else.
 const (
 	fixture    = "testdata/factstr-0.5.2.pg.sql"
 	deviations = "testdata/expected-deviations.json"
@@ -96,7 +97,8 @@ func TestEveryDurableQueryIsStoredInTheTextOfTheRustStore(t *testing.T) { // G22
 	})
 }
 
-// The Rust store spelled numbers in another way when it was built with an older parser, and then refuses to go on itself.
+// The Rust store spelled numbers in another way when it was built with an older parser, and then
+// refuses to go on itself.
 func TestACursorWhoseQueryIsSpelledInAnotherWayGoesOnAndKeepsItsText(t *testing.T) { // G22
 	url := pgtest.Database(t)
 	store, raw := openStore(t, url), openRaw(t, url)

@@ -11,7 +11,8 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// G2 G3 G5 G9 G15 G19: SIGKILL of an appending process at any moment loses nothing that it acknowledged, leaves nothing half written, and holds nobody up.
+// G2 G3 G5 G9 G15 G19: SIGKILL of an appending process at any moment loses nothing that it
+// acknowledged, leaves nothing half written, and holds nobody up.
 func TestAppendingProcessesThatAreKilledLoseNothingThatTheyAcknowledged(t *testing.T) {
 	kills := 50
 	if os.Getenv("FACTSTR_TORTURE") != "" {
@@ -68,7 +69,8 @@ func TestAppendingProcessesThatAreKilledLoseNothingThatTheyAcknowledged(t *testi
 // takeOverMax is how long a durable name may stay with a holder that is gone.
 const takeOverMax = 10 * time.Second
 
-// G19 G21 G22 G23: who waits for the name of a killed process has it at once, and goes on strictly behind the stored cursor.
+// G19 G21 G22 G23: who waits for the name of a killed process has it at once, and goes on strictly
+// behind the stored cursor.
 func TestAnotherProcessTakesOverTheDurableNameOfAKilledOne(t *testing.T) {
 	const successions = 5
 	url := pgtest.Database(t)

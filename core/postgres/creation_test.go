@@ -39,7 +39,8 @@ func TestAStoreThatWasHalfCreatedIsCompleted(t *testing.T) { // G3
 	}
 }
 
-// rustCreation are the statements by which the Rust store creates itself, each committed on its own.
+// rustCreation are the statements by which the Rust store creates itself, each committed on its
+// own.
 var rustCreation = []string{
 	"CREATE TABLE IF NOT EXISTS events (sequence_number BIGINT PRIMARY KEY, occurred_at TIMESTAMPTZ NOT NULL DEFAULT NOW(), event_type TEXT NOT NULL, payload JSONB NOT NULL)",
 	"CREATE TABLE IF NOT EXISTS append_batches (first_sequence_number BIGINT PRIMARY KEY, last_sequence_number BIGINT NOT NULL)",
@@ -75,7 +76,8 @@ func TestStoresThatAreCreatedAtTheSameTimeAreOneStore(t *testing.T) { // G2
 	}
 }
 
-// The Rust store may fail then, as it does beside another one of its own, and succeeds when it is tried again.
+// The Rust store may fail then, as it does beside another one of its own, and succeeds when it is
+// tried again.
 func TestAStoreMayBeCreatedWhileTheRustStoreCreatesIt(t *testing.T) { // G2
 	t.Parallel()
 	url := pgtest.Database(t)

@@ -10,7 +10,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/childtest"
 )
 
-// crew are appenders and followers that are listened to together. All that they say is written down.
+// crew are appenders and followers that are listened to together. All that they say is written
+// down.
 type crew struct {
 	t         *testing.T
 	members   map[string]*childtest.Child
@@ -129,7 +130,8 @@ func (c *crew) last(store *factstr.Store) uint64 {
 	return result.LastSequenceNumber
 }
 
-// finishAt lets followers come to the log's last fact, and wants their cursors to be there in the end. G23
+// finishAt lets followers come to the log's last fact, and wants their cursors to be there in the
+// end. G23
 func (c *crew) finishAt(last uint64, followers ...string) {
 	c.t.Helper()
 	c.until(func() bool {

@@ -9,7 +9,8 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// ClaimStream takes the name, then reads or makes its cursor row. The order of the refusals is that of the Rust store: another query before an active name.
+// ClaimStream takes the name, then reads or makes its cursor row. The order of the refusals is that
+// of the Rust store: another query before an active name.
 func (b *backend) ClaimStream(ctx context.Context, name string, query factstr.DurableQuery) (factstr.StreamClaim, error) {
 	c := &claiming{backend: b, name: name, query: query}
 	for begun := time.Now(); ; {
@@ -23,7 +24,8 @@ func (b *backend) ClaimStream(ctx context.Context, name string, query factstr.Du
 		case c.hold != nil:
 			return c.claim, nil
 		}
-		// Another store has it, may be freeing it this moment, or has stopped without closing its connection.
+		// Another store has it, may be freeing it this moment, or has stopped without closing its
+		// connection.
 		if waited > claimGrace {
 			var evicted int64
 			err := b.names.with(ctx, func(ctx context.Context, s *session) (err error) {
@@ -101,7 +103,8 @@ func (c *claiming) leave() {
 var evictSilent = spelled("SELECT pg_catalog.count(*) FROM (SELECT pg_catalog.pg_terminate_backend(a.pid, 1000) AS ended" + lockHolders +
 	" AND a.state {=} 'idle' AND pg_catalog.clock_timestamp() {-} a.state_change {>} INTERVAL '" + silentHolder + "') e WHERE ended")
 
-// evictSilent ends the connection of a store that holds a name and has not proven for too long that it is there.
+// evictSilent ends the connection of a store that holds a name and has not proven for too long that
+// it is there.
 func (b *backend) evictSilent(ctx context.Context, s *session, name string) (evicted int64, err error) {
 	key := lockKey("name", b.schema, name)
 	err = s.asLogin(ctx, evictSilent, func(row [][]byte) bool {
@@ -135,7 +138,8 @@ func (b *backend) readCursor(ctx context.Context, s *session, name string, query
 	return stored, err
 }
 
-// register raises the generation and reads the cursor, in this order: a cursor write of an older generation is then either in the cursor or without effect.
+// register raises the generation and reads the cursor, in this order: a cursor write of an older
+// generation is then either in the cursor or without effect.
 func (b *backend) register(ctx context.Context, s *session, name string, query factstr.DurableQuery) (claim factstr.StreamClaim, err error) {
 	if err := s.script(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED"); err != nil {
 		return claim, err
@@ -167,8 +171,9 @@ func (b *backend) register(ctx context.Context, s *session, name string, query f
 	return factstr.StreamClaim{Generation: uint64(generation), Cursor: uint64(stored.number), Head: stored.head}, nil
 }
 
-// WriteCursors moves the cursors, and looks at the log after that, in a statement of its own: the first may have waited for a restore, whose log it does not see. From then on nobody can
-// set the cursors back before the transaction ends.
+// WriteCursors moves the cursors, and looks at the log after that, in a statement of its own: the
+// first may have waited for a restore, whose log it does not see. From then on nobody can set the
+// cursors back before the transaction ends.
 func (b *backend) WriteCursors(ctx context.Context, writes []factstr.CursorWrite) error {
 	names, generations, numbers := make([]string, len(writes)), make([]int64, len(writes)), make([]int64, len(writes))
 	for i, write := range writes {
@@ -220,7 +225,8 @@ func wantMoved(writes []factstr.CursorWrite, now map[string]cursorNow) error {
 	return nil
 }
 
-// letGo ends streams whose names were registered by somebody else, or removed, since they were registered here.
+// letGo ends streams whose names were registered by somebody else, or removed, since they were
+// registered here.
 func (b *backend) letGo(ctx context.Context, s *session, writes []factstr.CursorWrite, now map[string]cursorNow) {
 	for _, write := range writes {
 		if !now[write.Name].is(write) {
@@ -229,7 +235,8 @@ func (b *backend) letGo(ctx context.Context, s *session, writes []factstr.Cursor
 	}
 }
 
-// inTransaction runs use in a transaction that use begins by a statement in front of its own, and commits it if use succeeds.
+// inTransaction runs use in a transaction that use begins by a statement in front of its own, and
+// commits it if use succeeds.
 func (b *backend) inTransaction(ctx context.Context, s *session, use func(begin before) error) error {
 	err := use(before{text: "BEGIN ISOLATION LEVEL READ COMMITTED", visit: func([][]byte) {}})
 	if err == nil {

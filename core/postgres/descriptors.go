@@ -8,11 +8,12 @@ import (
 	"syscall"
 )
 
-// A forked child inherits the connections, and would keep them open after this process died, with the names that they hold. The C library closes them in the child, so it is
-// told of every socket.
+// A forked child inherits the connections, and would keep them open after this process died, with
+// the names that they hold. The C library closes them in the child, so it is told of every socket.
 var tellSocket atomic.Pointer[func(descriptor int, opened bool)]
 
-// OnSocket sets a function that is told of each socket, before it connects and right before it is closed. It must be set before the first store is opened.
+// OnSocket sets a function that is told of each socket, before it connects and right before it is
+// closed. It must be set before the first store is opened.
 func OnSocket(tell func(descriptor int, opened bool)) { tellSocket.Store(&tell) }
 
 // watched is a connection whose socket was told of.
@@ -45,7 +46,8 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	return conn, nil
 }
 
-// announce lets a dialer tell of its sockets before they connect, since a child may be forked while they do. end tells that the last of them is about to be closed.
+// announce lets a dialer tell of its sockets before they connect, since a child may be forked while
+// they do. end tells that the last of them is about to be closed.
 func announce(d *net.Dialer, tell func(descriptor int, opened bool)) (end func()) {
 	descriptor := -1
 	end = func() {

@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A server that was cut off is noticed within some seconds, whether something was sent to it or is awaited from it.
+// A server that was cut off is noticed within some seconds, whether something was sent to it or is
+// awaited from it.
 const deadAfter = 5 * time.Second
 
 func dialer() *net.Dialer {

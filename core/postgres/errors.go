@@ -12,7 +12,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// answered reports whether the server answered an error and goes on with the connection: what was asked for was certainly not done.
+// answered reports whether the server answered an error and goes on with the connection: what was
+// asked for was certainly not done.
 func answered(err error) bool {
 	var failure *pgconn.PgError
 	// The other field is in the server's language.
@@ -21,7 +22,8 @@ func answered(err error) bool {
 
 var errPooler = factstr.NewError(factstr.CodeInvalidArgument, "postgres: the URL leads to a connection pooler, which durable names and notifications cannot go through; give the server's own URL as direct_url")
 
-// shutDown reports whether the server ended the connection in order. What it had done before, it had answered.
+// shutDown reports whether the server ended the connection in order. What it had done before, it
+// had answered.
 func shutDown(err error) bool {
 	switch state(err) {
 	case "57P01", "57P05", "25P03", "25P04":
@@ -39,7 +41,8 @@ func state(err error) string {
 	return ""
 }
 
-// taken tells that a fact's number is another's already, and not what a unique index of others is about. Where the server does not say which key it was, it is held to be the number.
+// taken tells that a fact's number is another's already, and not what a unique index of others is
+// about. Where the server does not say which key it was, it is held to be the number.
 func taken(err error) bool {
 	var failure *pgconn.PgError
 	return violated(err) == "events" && errors.As(err, &failure) && (failure.Detail == "" || strings.Contains(failure.Detail, "(sequence_number)=("))
@@ -90,7 +93,8 @@ func isOverdue(err error) bool {
 	return errors.As(err, &late)
 }
 
-// failure makes an error of this module of one that came of what was being done. Its message is the server's own, and never holds a URL.
+// failure makes an error of this module of one that came of what was being done. Its message is the
+// server's own, and never holds a URL.
 func failure(doing string, err error) error {
 	var known *factstr.Error
 	if err == nil || errors.As(err, &known) {
@@ -159,7 +163,8 @@ func hidden(doing string) error {
 	return factstr.BackendFailure(factstr.ReasonPermission, "postgres: %s: row level security of the store's tables applies to the role, so facts could be hidden from it; disable it for these tables, or give the role BYPASSRLS", doing)
 }
 
-// errSwallowed makes the connection one that is not used again: the server may keep a plan that does nothing, also when the rule is gone that it was made for.
+// errSwallowed makes the connection one that is not used again: the server may keep a plan that
+// does nothing, also when the rule is gone that it was made for.
 var errSwallowed = errors.New("a trigger or a rule on the store's tables leaves rows out or changes them")
 
 // swallowed is the answer where what was inserted is not what the tables hold.
@@ -167,7 +172,8 @@ func swallowed(doing, what string) error {
 	return factstr.BackendFailure(factstr.ReasonOther, "postgres: %s: %s; %w; nothing was written; remove it", doing, what, errSwallowed)
 }
 
-// connectionFailure is of an error that the server did not answer. The driver's own text names host, user and database, and no password.
+// connectionFailure is of an error that the server did not answer. The driver's own text names
+// host, user and database, and no password.
 func connectionFailure(doing string, err error) error {
 	text := err.Error()
 	var attempt *pgconn.ConnectError

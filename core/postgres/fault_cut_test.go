@@ -33,7 +33,8 @@ func openBackendStore(t testing.TB, url string, options Options) (*factstr.Store
 	return store, b
 }
 
-// G5: wherever a connection is cut, an append is answered with what became of it as long as the server can be reached.
+// G5: wherever a connection is cut, an append is answered with what became of it as long as the
+// server can be reached.
 func TestACommitThatIsCutAnywhereIsSettled(t *testing.T) {
 	step := 17
 	if long(t, "cuts at every 17th byte") {
@@ -50,7 +51,8 @@ func TestACommitThatIsCutAnywhereIsSettled(t *testing.T) {
 			for n := range 3 {
 				must(t, l.append(t.Context(), store, n+1))
 			}
-			// An append before makes sure of a connection that the one before it may have had cut right at its end.
+			// An append before makes sure of a connection that the one before it may have had cut
+			// right at its end.
 			cutCommits(t, proxy, b, step, 10, func() { must(t, l.append(t.Context(), store, 1)) }, func(from pgtest.Direction, at int) bool {
 				if err := l.append(t.Context(), store, 2); err != nil {
 					t.Fatalf("cut after %d bytes, from %d: %v", at, from, err)
@@ -62,8 +64,10 @@ func TestACommitThatIsCutAnywhereIsSettled(t *testing.T) {
 	}
 }
 
-// cutCommits cuts the connection to a store's writer after ever more bytes, from the client and from the server, until the commit is over before. prepare runs before each cut is set,
-// and commit beside it; where commit is false the cut does not count. At least fewest cuts must hit a commit each way.
+// cutCommits cuts the connection to a store's writer after ever more bytes, from the client and
+// from the server, until the commit is over before. prepare runs before each cut is set, and commit
+// beside it; where commit is false the cut does not count. At least fewest cuts must hit a commit
+// each way.
 func cutCommits(t testing.TB, proxy *pgtest.Proxy, b *backend, step, fewest int, prepare func(), commit func(from pgtest.Direction, at int) bool) {
 	t.Helper()
 	for _, from := range []pgtest.Direction{pgtest.FromClient, pgtest.FromServer} {
@@ -129,7 +133,8 @@ func TestALostAnswerIsFoundOut(t *testing.T) {
 	}
 }
 
-// G5: while the server can't be reached, the outcome is not known. What was committed stays, and what was not is not committed later.
+// G5: while the server can't be reached, the outcome is not known. What was committed stays, and
+// what was not is not committed later.
 func TestOnlyAServerThatCannotBeReachedLeavesACommitUnknown(t *testing.T) {
 	t.Parallel()
 	for _, committed := range []bool{true, false} {
@@ -211,7 +216,8 @@ func TestAQueryThatIsCutGoesOnBehindItsLastRow(t *testing.T) {
 	}
 }
 
-// G2 G5 G11: backends are killed in the middle of commits while other stores commit. The server lives, so each append is answered with what became of it.
+// G2 G5 G11: backends are killed in the middle of commits while other stores commit. The server
+// lives, so each append is answered with what became of it.
 func TestBackendsKilledInTheMiddleOfCommitsLoseAndDoubleNothing(t *testing.T) {
 	rounds := 30
 	if long(t, "30 rounds") {

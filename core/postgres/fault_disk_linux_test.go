@@ -54,7 +54,8 @@ func dense() string {
 	return `"` + text.String() + `"`
 }
 
-// tinySpace is a folder on a small disk of its own, with a file in it that can be removed to make room. The test is skipped where nothing may be mounted.
+// tinySpace is a folder on a small disk of its own, with a file in it that can be removed to make
+// room. The test is skipped where nothing may be mounted.
 func tinySpace(t testing.TB, server *pgtest.Server) (space, ballast string) {
 	t.Helper()
 	if os.Geteuid() != 0 {

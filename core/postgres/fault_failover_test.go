@@ -58,7 +58,8 @@ func setSystem(t testing.TB, server *pgtest.Server, name, value string) {
 	})
 }
 
-// G5 G15: with a synchronous standby nothing that was acknowledged is lost, and whoever names both hosts goes on by itself.
+// G5 G15: with a synchronous standby nothing that was acknowledged is lost, and whoever names both
+// hosts goes on by itself.
 func TestAFailoverToASynchronousStandbyLosesNothing(t *testing.T) {
 	primary, standby := pair(t)
 	setSystem(t, primary, "synchronous_standby_names", "*")
@@ -182,7 +183,8 @@ func newRelay(t testing.TB, target string) *relay {
 	return r
 }
 
-// G5 G15: one address that leads to another server from now on, while the old one is read-only and goes on.
+// G5 G15: one address that leads to another server from now on, while the old one is read-only and
+// goes on.
 func TestAStoreFollowsAnAddressThatIsSwitchedOver(t *testing.T) {
 	primary, standby := pair(t)
 	r := newRelay(t, primary.Address())
@@ -213,7 +215,8 @@ func TestAStoreFollowsAnAddressThatIsSwitchedOver(t *testing.T) {
 	end(t, stream)
 }
 
-// G5: an append that waits for a synchronous standby is not acknowledged by way of finding its row, since that may get lost with the primary.
+// G5: an append that waits for a synchronous standby is not acknowledged by way of finding its row,
+// since that may get lost with the primary.
 func TestACommitThatNoStandbyHasIsNotAcknowledged(t *testing.T) {
 	t.Parallel()
 	primary, standby := pair(t)

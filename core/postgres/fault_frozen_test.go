@@ -21,7 +21,8 @@ func init() {
 	roles["freezer"] = freezeInTheMiddleOfACommit
 }
 
-// stopping is a connection that stops its process before it sends certain bytes, once. A signal takes a moment, so it goes on when it is told to besides.
+// stopping is a connection that stops its process before it sends certain bytes, once. A signal
+// takes a moment, so it goes on when it is told to besides.
 type stopping struct {
 	net.Conn
 	before []byte
@@ -38,7 +39,8 @@ func (s stopping) Write(data []byte) (int, error) {
 	return s.Conn.Write(data)
 }
 
-// freezeInTheMiddleOfACommit appends under the lock, stops before it says COMMIT, and says what the append was answered after it went on.
+// freezeInTheMiddleOfACommit appends under the lock, stops before it says COMMIT, and says what the
+// append was answered after it went on.
 func freezeInTheMiddleOfACommit(side *childtest.Side, arguments []string) error {
 	ctx := context.Background()
 	options := withDefaults(Options{})
@@ -93,7 +95,8 @@ func wantAppendSoon(t testing.TB, store *factstr.Store) factstr.AppendResult {
 	}
 }
 
-// lockTimeouts are those of stores that wait for a client that stopped, some of them for a shorter time than it takes to tell that it did.
+// lockTimeouts are those of stores that wait for a client that stopped, some of them for a shorter
+// time than it takes to tell that it did.
 var lockTimeouts = []time.Duration{5 * time.Second, 300 * time.Millisecond}
 
 // G5 G18: a client that stopped while it holds the lock does not block others.
@@ -127,7 +130,8 @@ func TestAnotherClientThatStoppedInTheMiddleOfACommitIsEvicted(t *testing.T) {
 	}
 }
 
-// G5: a store that stopped in the middle of its commit, and goes on after others, is not committed twice and not lost.
+// G5: a store that stopped in the middle of its commit, and goes on after others, is not committed
+// twice and not lost.
 func TestAStoreThatStoppedInTheMiddleOfACommitGoesOnLater(t *testing.T) {
 	t.Parallel()
 	url := serverOfItsOwn(t)

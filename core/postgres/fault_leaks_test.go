@@ -13,7 +13,8 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// traces are what stores leave while they are open: sockets, goroutines, and connections of a name at the server.
+// traces are what stores leave while they are open: sockets, goroutines, and connections of a name
+// at the server.
 type traces struct {
 	t           *testing.T
 	server      *pgtest.Server
@@ -71,7 +72,8 @@ func (w *traces) wantNone(pooled bool) {
 	})
 }
 
-// ownGoroutines are the stacks of goroutines of the module and of the driver, those of tests and their servers left out.
+// ownGoroutines are the stacks of goroutines of the module and of the driver, those of tests and
+// their servers left out.
 func ownGoroutines() (found []string) {
 	buffer := make([]byte, 8<<20)
 	for stack := range strings.SplitSeq(string(buffer[:runtime.Stack(buffer, true)]), "\n\n") {

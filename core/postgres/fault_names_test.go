@@ -64,7 +64,8 @@ func TestADurableStreamWhoseLockConnectionIsCutGoesOn(t *testing.T) {
 	end(t, stream)
 }
 
-// G22: a store that was cut off finds its name taken over. Nothing more is delivered to it, and it writes no cursor.
+// G22: a store that was cut off finds its name taken over. Nothing more is delivered to it, and it
+// writes no cursor.
 func TestADurableStreamThatWasTakenOverEnds(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	proxy := pgtest.NewProxy(t, server.Address())

@@ -213,7 +213,8 @@ func TestAStandbyIsReadUntilItIsPromoted(t *testing.T) {
 	end(t, stream)
 }
 
-// G5: settings of the role or database that would make another store fail, or lose what it acknowledged.
+// G5: settings of the role or database that would make another store fail, or lose what it
+// acknowledged.
 func TestSettingsOfARoleDoNotBreakTheStore(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	for _, each := range []struct{ name, value string }{

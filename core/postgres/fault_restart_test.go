@@ -53,7 +53,8 @@ func TestARestartedServerIsNoFailureForIdleStores(t *testing.T) {
 	}
 }
 
-// waitForConnections gives stores all the connections that they may have, so that each of them will be found dead.
+// waitForConnections gives stores all the connections that they may have, so that each of them will
+// be found dead.
 func waitForConnections(t testing.TB, stores ...*factstr.Store) {
 	t.Helper()
 	for _, store := range stores {
@@ -141,7 +142,8 @@ func TestAServerThatIsDownIsToldAtOnce(t *testing.T) {
 	}
 }
 
-// G5: commits that are under way when a server shuts down in order, and stays down, are not left unknown.
+// G5: commits that are under way when a server shuts down in order, and stays down, are not left
+// unknown.
 func TestACommitThatAShutdownEndsIsCertainlyNotThere(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	store := openStore(t, secretly(server.URL()))

@@ -40,7 +40,8 @@ func TestAnAppendForWhichTheServerNeedsTooLongSaysSo(t *testing.T) {
 	}
 }
 
-// A read, a registration and the writing of cursors that take too long are no lost connection either.
+// A read, a registration and the writing of cursors that take too long are no lost connection
+// either.
 func TestWhatElseTakesTheServerTooLongSaysSo(t *testing.T) {
 	t.Parallel()
 	url := serverOfItsOwn(t)

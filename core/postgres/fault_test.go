@@ -17,7 +17,8 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// Vocabulary of the tests that take servers, connections and processes away. Every URL in them holds the secret, and no error may.
+// Vocabulary of the tests that take servers, connections and processes away. Every URL in them
+// holds the secret, and no error may.
 
 const secret = "battery/staple"
 
@@ -33,7 +34,8 @@ func long(t testing.TB, short string) bool {
 // secretly gives a URL a password that the server does not ask for.
 func secretly(url string) string { return pgtest.WithUser(url, "postgres", secret) }
 
-// serverOfItsOwn returns the URL of a server whose connections are neither encrypted nor anybody else's.
+// serverOfItsOwn returns the URL of a server whose connections are neither encrypted nor anybody
+// else's.
 func serverOfItsOwn(t testing.TB) string {
 	t.Helper()
 	return secretly(pgtest.New(t, pgtest.Options{}).URL())
@@ -171,7 +173,8 @@ func (l *book) awaitSuccesses(count int) {
 	}
 }
 
-// appendUntil starts goroutines that append to each store without pause until stop is called, which waits for them.
+// appendUntil starts goroutines that append to each store without pause until stop is called, which
+// waits for them.
 func (l *book) appendUntil(writers int, stores ...*factstr.Store) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -190,8 +193,9 @@ func (l *book) appendUntil(writers int, stores ...*factstr.Store) (stop func()) 
 	})
 }
 
-// check holds the answers against the log: what was acknowledged is there once, where it was said to be; what failed is not there; and what is not known is there whole
-// or not at all. It returns how many answers there were of each code, "" for successes.
+// check holds the answers against the log: what was acknowledged is there once, where it was said
+// to be; what failed is not there; and what is not known is there whole or not at all. It returns
+// how many answers there were of each code, "" for successes.
 func (l *book) check(records []factstr.EventRecord) map[factstr.Code]int {
 	l.t.Helper()
 	l.mu.Lock()
@@ -245,7 +249,8 @@ func (l *book) wantCodes(codes map[factstr.Code]int, allowed ...factstr.Code) {
 	}
 }
 
-// settle holds the answers against the log, allows codes among them, and waits until followers have all facts.
+// settle holds the answers against the log, allows codes among them, and waits until followers have
+// all facts.
 func (l *book) settle(reader *factstr.Store, followers []*follower, allowed ...factstr.Code) {
 	l.t.Helper()
 	records := facttest.All(l.t, reader)
@@ -257,7 +262,8 @@ func (l *book) settle(reader *factstr.Store, followers []*follower, allowed ...f
 	l.t.Logf("%d facts; answers: %v", len(records), codes)
 }
 
-// follower is the handler of a stream of all facts, and checks as it goes that each comes once, in order.
+// follower is the handler of a stream of all facts, and checks as it goes that each comes once, in
+// order.
 type follower struct {
 	mu      sync.Mutex
 	last    uint64 // delivered, or what the stream starts after

@@ -18,9 +18,10 @@ import (
 
 func init() { roles["follower"] = followUntilTold }
 
-// followUntilTold follows the log by a durable stream and says what is delivered. What it can do besides are the arguments after url and name: "third" streams only the facts
-// of numberedBatch that say so, "hold" waits at its first batch until it is told to go on, "slow" takes its time with each, "every=N" stores the cursor after so many batches
-// and at no other time.
+// followUntilTold follows the log by a durable stream and says what is delivered. What it can do
+// besides are the arguments after url and name: "third" streams only the facts of numberedBatch
+// that say so, "hold" waits at its first batch until it is told to go on, "slow" takes its time
+// with each, "every=N" stores the cursor after so many batches and at no other time.
 func followUntilTold(side *childtest.Side, arguments []string) error {
 	ctx := context.Background()
 	query, every, holding, pause := factstr.AllEvents(), factstr.CursorEvery{}, false, time.Duration(0)
@@ -148,8 +149,9 @@ func (l *life) reached() uint64 {
 	return batch[len(batch)-1]
 }
 
-// check compares what was delivered with the batches of the log: each life got all of them from its cursor on, in order and once, and its cursor was never ahead of what
-// the lives before it had handled. The last life got everything to the end.
+// check compares what was delivered with the batches of the log: each life got all of them from its
+// cursor on, in order and once, and its cursor was never ahead of what the lives before it had
+// handled. The last life got everything to the end.
 func (f *following) check(t *testing.T, name string, batches [][]factstr.EventRecord, matches func(factstr.EventRecord) bool) (repeated int) {
 	t.Helper()
 	var wanted [][]uint64

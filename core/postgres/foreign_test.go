@@ -14,9 +14,11 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// Rows that another program stored. All of them are JSON, times and text, since the server has seen to that, and all of them are read.
+// Rows that another program stored. All of them are JSON, times and text, since the server has seen
+// to that, and all of them are read.
 
-// logWithRow returns a schema with three facts, a row of that time, type and payload, which are SQL, and a fact behind it.
+// logWithRow returns a schema with three facts, a row of that time, type and payload, which are
+// SQL, and a fact behind it.
 func logWithRow(t testing.TB, url, schema, occurredAt, eventType, payload string) rawSQL {
 	t.Helper()
 	store := openStoreWith(t, url, Options{Schema: schema})
@@ -104,7 +106,8 @@ func TestAHeadWithAnOddTimeIsAHead(t *testing.T) { // G9 G15 G16
 			if got := fmt.Sprint(live.Next()); got != "[2]" {
 				t.Errorf("%s", got)
 			}
-			// A head that changes its time while a store is open, behind a fact that the other store wrote.
+			// A head that changes its time while a store is open, behind a fact that the other
+			// store wrote.
 			raw.exec("INSERT INTO events VALUES (3, '" + at + "', 'odd', '{}')")
 			if got := facttest.Append(t, another, facttest.Batch(2, "good")...); got.FirstSequenceNumber != 4 {
 				t.Errorf("append: %+v", got)
@@ -184,7 +187,8 @@ func TestOddBoundariesGiveTheBatchesOfTheRustStore(t *testing.T) {
 	}
 }
 
-// The newest facts were deleted, which no store does, and the row of their batch was left. Nobody may wait for ever for its number to be free.
+// The newest facts were deleted, which no store does, and the row of their batch was left. Nobody
+// may wait for ever for its number to be free.
 func TestABatchBeyondTheEndOfTheLogIsToldAndHoldsNobodyUp(t *testing.T) { // G5
 	for name, remove := range map[string]string{"with the append function": "", "without it": "DROP FUNCTION factstr_append_v2"} {
 		t.Run(name, func(t *testing.T) {

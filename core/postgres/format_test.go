@@ -14,7 +14,8 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// restoreSchema puts the facts of the Rust store into a new schema of a database, and returns a connection that uses it.
+// restoreSchema puts the facts of the Rust store into a new schema of a database, and returns a
+// connection that uses it.
 func restoreSchema(t testing.TB, url, schema string) rawSQL {
 	t.Helper()
 	dump, err := os.ReadFile(fixture)
@@ -107,7 +108,8 @@ func TestAppendsToADatabaseOfTheRustStoreStayInItsFormat(t *testing.T) { // G1 G
 	}
 }
 
-// The Rust store knows nothing of generations: it writes cursors of names whose row of ours stays as it was, and of names that have none.
+// The Rust store knows nothing of generations: it writes cursors of names whose row of ours stays
+// as it was, and of names that have none.
 func TestACursorThatTheRustStoreMovesIsWhereOursGoesOn(t *testing.T) { // G19 G22 G23
 	url := pgtest.Database(t)
 	store, raw := openStore(t, url), openRaw(t, url)
@@ -172,8 +174,9 @@ func TestADenseStoreWhoseBatchesCoverTheLogGetsTheMarker(t *testing.T) { // G3 G
 	}
 }
 
-// The Rust store 0.5.2 goes on with a database that 0.4.1 began: it makes store_metadata without the marker, and no rows for batches of one. The rows that there are say which facts are a batch, and
-// every other fact is one by itself.
+// The Rust store 0.5.2 goes on with a database that 0.4.1 began: it makes store_metadata without
+// the marker, and no rows for batches of one. The rows that there are say which facts are a batch,
+// and every other fact is one by itself.
 func TestADatabaseThatWasBegunBefore05OpensWithoutTheMarker(t *testing.T) { // G3 G9 G19
 	t.Parallel()
 	url := pgtest.Database(t)

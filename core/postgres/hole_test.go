@@ -11,7 +11,8 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// G19 G20: what reading on costs follows the facts, not the numbers between them. Walking through this hole in steps, each a round trip, would take an age.
+// G19 G20: what reading on costs follows the facts, not the numbers between them. Walking through
+// this hole in steps, each a round trip, would take an age.
 func TestReplayGoesOverAHoleInTheNumbersAtOnce(t *testing.T) {
 	t.Parallel()
 	const far = math.MaxInt64 - 1
@@ -48,7 +49,8 @@ func TestReplayGoesOverAHoleInTheNumbersAtOnce(t *testing.T) {
 	}
 }
 
-// G3 G15: a replay cuts its reading at any fact; a batch that lies across the cut is delivered whole, also where a row of another program lies inside it.
+// G3 G15: a replay cuts its reading at any fact; a batch that lies across the cut is delivered
+// whole, also where a row of another program lies inside it.
 func TestNoFactIsLostWhereBoundariesOverlapAcrossWhatIsReadAtOnce(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Database(t)

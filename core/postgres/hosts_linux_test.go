@@ -14,14 +14,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// host is a machine of its own as far as the network goes: a namespace without a name, of which nothing is left when the test ends, however it ends.
+// host is a machine of its own as far as the network goes: a namespace without a name, of which
+// nothing is left when the test ends, however it ends.
 type host struct {
 	t         *testing.T
 	namespace *os.File
 	address   string
 }
 
-// newHosts makes a server and hosts that are joined by a switch, which is in the server. They have no other way to each other, and none to here.
+// newHosts makes a server and hosts that are joined by a switch, which is in the server. They have
+// no other way to each other, and none to here.
 func newHosts(t *testing.T, count int) (server *host, hosts []*host) {
 	t.Helper()
 	if _, err := exec.LookPath("ip"); err != nil {
@@ -98,8 +100,10 @@ func (h *host) ip(arguments string) {
 	})
 }
 
-// G5 G15 G19 G21 G22 G23: a host is cut off while it holds durable names and appends. Who waits for a name takes it over, and goes on strictly behind the stored cursor; the host
-// that was cut off starts no delivery meanwhile, and when it is back it loses that name, whose cursor it cannot move any more, and keeps the one that nobody wanted.
+// G5 G15 G19 G21 G22 G23: a host is cut off while it holds durable names and appends. Who waits for
+// a name takes it over, and goes on strictly behind the stored cursor; the host that was cut off
+// starts no delivery meanwhile, and when it is back it loses that name, whose cursor it cannot move
+// any more, and keeps the one that nobody wanted.
 func TestAHostThatIsCutOffLosesItsDurableNameToAnotherAndNothingElse(t *testing.T) {
 	if os.Getenv("FACTSTR_TORTURE") == "" {
 		t.Skip("a host is cut off for half a minute: FACTSTR_TORTURE=1 runs it")

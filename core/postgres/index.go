@@ -9,7 +9,8 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// indexer builds the index on types beside the writers, where the log is too long to build it while opening. Until it is there, the Rust store's own index serves.
+// indexer builds the index on types beside the writers, where the log is too long to build it while
+// opening. Until it is there, the Rust store's own index serves.
 type indexer struct {
 	stop    context.CancelFunc
 	stopped sync.WaitGroup

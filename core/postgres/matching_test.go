@@ -16,11 +16,13 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// The matcher in Go decides, and what the server finds are candidates for it. A candidate too few would be a wrong answer, so here the server's answers are held against those of a
-// store in memory, which asks nobody but the matcher.
+// The matcher in Go decides, and what the server finds are candidates for it. A candidate too few
+// would be a wrong answer, so here the server's answers are held against those of a store in
+// memory, which asks nobody but the matcher.
 
-// twins are the same log in PostgreSQL and in memory. reading keeps no facts in memory; writing and behind append by turns, so that each is always behind the other and
-// the server decides its conditions.
+// twins are the same log in PostgreSQL and in memory. reading keeps no facts in memory; writing and
+// behind append by turns, so that each is always behind the other and the server decides its
+// conditions.
 type twins struct {
 	t                        *testing.T
 	writing, behind, reading *factstr.Store
@@ -128,7 +130,8 @@ func TestEveryVectorOfTheMatcherIsAnsweredByTheServerAsWell(t *testing.T) { // G
 	w.ask(facttest.PayloadQuery(all...))
 }
 
-// author writes random values from small alphabets, so that payloads and predicates often meet, in random spellings.
+// author writes random values from small alphabets, so that payloads and predicates often meet, in
+// random spellings.
 type author struct{ *rand.Rand }
 
 func (a author) value(depth int) string {
@@ -250,7 +253,8 @@ func TestRandomQueriesAreAnsweredByTheServerAsByTheMatcher(t *testing.T) { // G7
 	}
 }
 
-// What is spelled differently in SQL: more types than are merged, more predicates than are sent, more conditions than are checked there.
+// What is spelled differently in SQL: more types than are merged, more predicates than are sent,
+// more conditions than are checked there.
 func TestLargeQueriesAreAnsweredByTheServerAsByTheMatcher(t *testing.T) { // G7 G8 G9 G12
 	t.Parallel()
 	w := newTwins(t)

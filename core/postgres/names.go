@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	// pingEvery is how often the connection that holds names is proven to be alive; for how long a proof lets deliveries start; and after what silence of a holder
-	// another store may end its connection. The server itself notices a vanished client after five seconds.
+	// pingEvery is how often the connection that holds names is proven to be alive; for how long a
+	// proof lets deliveries start; and after what silence of a holder another store may end its
+	// connection. The server itself notices a vanished client after five seconds.
 	pingEvery      = time.Second
 	confirmedFor   = 3 * time.Second
 	silentHolder   = "6 s"
@@ -22,8 +23,8 @@ const (
 	reclaimPauseMx = time.Second
 )
 
-// names are the durable names that this store holds, by advisory locks of one connection. Cursors are written over the same connection, so a holder that was cut off can
-// write none.
+// names are the durable names that this store holds, by advisory locks of one connection. Cursors
+// are written over the same connection, so a holder that was cut off can write none.
 //
 // The session is used by whoever has the token in using; mu guards the rest for moments.
 type names struct {
@@ -78,8 +79,9 @@ func (n *names) close() {
 	n.using <- struct{}{}
 }
 
-// with uses the session, which is opened first if needed; then the names that were held are taken again. A session that was lost is let go of. A caller whose ctx ends leaves,
-// and use goes on without it: giving up in the middle would cost the connection, and with it every name.
+// with uses the session, which is opened first if needed; then the names that were held are taken
+// again. A session that was lost is let go of. A caller whose ctx ends leaves, and use goes on
+// without it: giving up in the middle would cost the connection, and with it every name.
 func (n *names) with(ctx context.Context, use func(ctx context.Context, s *session) error) error {
 	select {
 	case <-n.using:
@@ -143,8 +145,9 @@ func (n *names) use(ctx context.Context, use func(ctx context.Context, s *sessio
 
 var endBackend = spelled("SELECT pg_catalog.pg_terminate_backend(pid, 1000) FROM pg_catalog.pg_stat_activity WHERE pid {=} $1 AND backend_start {=} $2")
 
-// reclaim takes on this session the names that are held without its lock, all of them at once, and lets go of those that another store has registered since. Names that
-// somebody else has the lock of this moment are left for the next time.
+// reclaim takes on this session the names that are held without its lock, all of them at once, and
+// lets go of those that another store has registered since. Names that somebody else has the lock
+// of this moment are left for the next time.
 func (n *names) reclaim(ctx context.Context, s *session) (left int, err error) {
 	var holds []*hold
 	var names []string
@@ -311,7 +314,8 @@ func (n *names) hold(h *hold) {
 	n.stopped.Go(func() { n.backend.observer.Keep(ctx, "keeping durable names", func() { n.keep(ctx) }) })
 }
 
-// release frees a name without waiting for the server. A claim that comes before the server knows waits for a moment.
+// release frees a name without waiting for the server. A claim that comes before the server knows
+// waits for a moment.
 func (n *names) release(h *hold) {
 	n.mu.Lock()
 	if n.held[h.name] == h {
@@ -333,7 +337,8 @@ func (n *names) release(h *hold) {
 func (n *names) confirm(ctx context.Context, h *hold) error {
 	for {
 		n.mu.Lock()
-		// By both clocks: one does not count the time that a machine was suspended, the other may be set.
+		// By both clocks: one does not count the time that a machine was suspended, the other may
+		// be set.
 		now := time.Now()
 		fresh, changed := max(now.Sub(h.proven), now.Round(0).Sub(h.proven.Round(0))) < confirmedFor, h.changed
 		n.mu.Unlock()

@@ -11,7 +11,8 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// G20 G22: a caller who gives up a registration neither keeps the name nor costs the store the connection that holds the others.
+// G20 G22: a caller who gives up a registration neither keeps the name nor costs the store the
+// connection that holds the others.
 func TestARegistrationThatIsGivenUpLeavesTheOtherNamesAlone(t *testing.T) {
 	ctx := t.Context()
 	url := pgtest.Database(t)
@@ -84,7 +85,8 @@ func TestARegistrationThatIsGivenUpLeavesTheOtherNamesAlone(t *testing.T) {
 	}
 }
 
-// G19 G22: connections that wait for something are idle, and a timeout for those that a role left open is not for them.
+// G19 G22: connections that wait for something are idle, and a timeout for those that a role left
+// open is not for them.
 func TestIdleConnectionsAreKeptWhateverTheRoleIsSetTo(t *testing.T) {
 	url := pgtest.Database(t)
 	setDatabase(t, url, "idle_session_timeout", "200ms")
@@ -100,7 +102,8 @@ func TestIdleConnectionsAreKeptWhateverTheRoleIsSetTo(t *testing.T) {
 	if len(before) < 3 {
 		t.Fatalf("connections: %v", before)
 	}
-	// One that the timeout is for is ended after it, and the store's, which are idle for longer, are there.
+	// One that the timeout is for is ended after it, and the store's, which are idle for longer,
+	// are there.
 	ended := openRaw(t, url)
 	eventually(t, "the end of an idle connection", func() bool {
 		return raw.one("SELECT count(*) FROM pg_stat_activity WHERE pid = $1", ended.PID()) == "0"

@@ -109,7 +109,8 @@ func TestAnIndexThatPanicsIsToldAndBuiltAgain(t *testing.T) {
 	eventually(t, "building again", func() bool { return dials.Load() > 1 })
 }
 
-// G21 G24: a server that goes away is told when it goes and when it is back, not at each try; and a commit that was cut with what became of it.
+// G21 G24: a server that goes away is told when it goes and when it is back, not at each try; and a
+// commit that was cut with what became of it.
 func TestALostServerIsToldOnceAndWhenItIsBack(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	proxy := pgtest.NewProxy(t, server.Address())

@@ -1,4 +1,5 @@
-// Package postgres is the shared store: one PostgreSQL database in the schema of the Rust store, which many processes on many hosts append to and stream from.
+// Package postgres is the shared store: one PostgreSQL database in the schema of the Rust store,
+// which many processes on many hosts append to and stream from.
 package postgres
 
 import (
@@ -19,26 +20,34 @@ import (
 // Options of a PostgreSQL store. The zero value is fine.
 type Options struct {
 	factstr.Options
-	// Schema holds the tables, and is created when it does not exist; default: the connection's current schema.
+	// Schema holds the tables, and is created when it does not exist; default: the connection's
+	// current schema.
 	Schema string
-	// ApplicationName is how the server lists the store's connections; default: what the URL says, else "factstr".
+	// ApplicationName is how the server lists the store's connections; default: what the URL says,
+	// else "factstr".
 	ApplicationName string
-	// DirectURL leads past a connection pooler in transaction mode to the server itself. The connections that hold durable names and listen use it; without
-	// it they use the same URL as all.
+	// DirectURL leads past a connection pooler in transaction mode to the server itself. The
+	// connections that hold durable names and listen use it; without it they use the same URL as
+	// all.
 	DirectURL string
-	// ConnectionsMax bounds the connections that read, default 4. One more appends, and while streams are open one listens and one holds durable names.
+	// ConnectionsMax bounds the connections that read, default 4. One more appends, and while
+	// streams are open one listens and one holds durable names.
 	ConnectionsMax int
 	// ConnectTimeout bounds one attempt to connect; default 5 s.
 	ConnectTimeout time.Duration
-	// LockTimeout is how long a write waits for other processes before it answers CodeBusy; default 5 s.
+	// LockTimeout is how long a write waits for other processes before it answers CodeBusy; default
+	// 5 s.
 	LockTimeout time.Duration
-	// ResponseTimeout is how long the server may take to answer a commit, or to go on with the answer to a read, before that is given up with CodeTimeout; default 30 s.
+	// ResponseTimeout is how long the server may take to answer a commit, or to go on with the
+	// answer to a read, before that is given up with CodeTimeout; default 30 s.
 	ResponseTimeout time.Duration
-	// PollInterval is how often the log is looked at while streams are open, should a notification get lost; default 250 ms.
+	// PollInterval is how often the log is looked at while streams are open, should a notification
+	// get lost; default 250 ms.
 	PollInterval time.Duration
 }
 
-// Open connects to the database of a URL such as postgres://user@host:5432/database, and creates in its schema what is missing. It never creates a database.
+// Open connects to the database of a URL such as postgres://user@host:5432/database, and creates in
+// its schema what is missing. It never creates a database.
 func Open(ctx context.Context, url string, options Options) (*factstr.Store, error) {
 	open, err := Prepare(url, options)
 	if err != nil {
@@ -47,7 +56,8 @@ func Open(ctx context.Context, url string, options Options) (*factstr.Store, err
 	return open(ctx)
 }
 
-// Prepare does of Open what waits for nothing: it checks the arguments. The rest may be called once.
+// Prepare does of Open what waits for nothing: it checks the arguments. The rest may be called
+// once.
 func Prepare(url string, options Options) (open func(context.Context) (*factstr.Store, error), err error) {
 	options = withDefaults(options)
 	config, direct, err := parseURLs("url", url, options)
@@ -68,7 +78,8 @@ func lateOpening(ctx context.Context, err error) error {
 	return err
 }
 
-// parseURLs checks everything that could be wrong with arguments. direct is nil if there is no way past a pooler, since there is no pooler.
+// parseURLs checks everything that could be wrong with arguments. direct is nil if there is no way
+// past a pooler, since there is no pooler.
 func parseURLs(field, url string, options Options) (config, direct *pgxpool.Config, err error) {
 	if config, err = parseURL(field, url, options); err != nil {
 		return nil, nil, err
@@ -149,7 +160,8 @@ func openBackend(ctx context.Context, config, direct *pgxpool.Config, options Op
 	if b.pool, err = newPool(config, b.pooled, options.ConnectionsMax); err != nil {
 		return nil, failure("opening", err)
 	}
-	// Only the server itself is asked for what is there and to create what is not: that takes a session with settings.
+	// Only the server itself is asked for what is there and to create what is not: that takes a
+	// session with settings.
 	s, err := connect(ctx, b.toServer(), false)
 	if err != nil {
 		return nil, failure("opening", err)
@@ -180,7 +192,8 @@ func openBackend(ctx context.Context, config, direct *pgxpool.Config, options Op
 	return b, nil
 }
 
-// toServer is of sessions that lead to the server itself and append afterwards where there is no pooler.
+// toServer is of sessions that lead to the server itself and append afterwards where there is no
+// pooler.
 func (b *backend) toServer() *pgconn.Config {
 	if b.pooled {
 		return b.direct

@@ -49,8 +49,9 @@ func (p *pool) with(ctx context.Context, use func(*session) error) error {
 // reset makes every read from now on use a new connection.
 func (p *pool) reset() { p.connections.Reset() }
 
-// close waits a moment for connections on which a call was given up. The driver asks the server to end what it does there, which a silent one does not
-// answer; it lets go of them by itself after 15 s.
+// close waits a moment for connections on which a call was given up. The driver asks the server to
+// end what it does there, which a silent one does not answer; it lets go of them by itself after 15
+// s.
 func (p *pool) close() {
 	closed := make(chan struct{})
 	go func() {

@@ -169,7 +169,8 @@ func TestAStoreWorksThroughAPooler(t *testing.T) {
 	}
 }
 
-// G5: what was acknowledged survives a crash though the server is asked for less, and no setting of a session can be relied on.
+// G5: what was acknowledged survives a crash though the server is asked for less, and no setting of
+// a session can be relied on.
 func TestAnAcknowledgedAppendThroughAPoolerSurvivesACrash(t *testing.T) {
 	for _, way := range withFunction {
 		t.Run(way.name, func(t *testing.T) {
@@ -234,7 +235,8 @@ func TestACommitThatIsCutBeforeThePoolerIsSettled(t *testing.T) {
 			}, func(pgtest.Direction, int) bool {
 				err := l.append(t.Context(), store, 2)
 				if err != nil {
-					// The pooler may let the next client have what a cut one had begun, and then two connections are lost.
+					// The pooler may let the next client have what a cut one had begun, and then
+					// two connections are lost.
 					wantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonConnection)
 				}
 				return err == nil
@@ -253,8 +255,9 @@ func optionsIn(options Options, schema string) Options {
 	return options
 }
 
-// G5: a transaction that a cut leaves running is over before it is said what became of it: also when the server was started again since the connection to the pooler was made, and
-// when the direct URL's role may not end it.
+// G5: a transaction that a cut leaves running is over before it is said what became of it: also
+// when the server was started again since the connection to the pooler was made, and when the
+// direct URL's role may not end it.
 func TestATransactionBehindThePoolerIsOverBeforeItIsTriedAgain(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	p := startPooler(t, server)
@@ -276,7 +279,8 @@ func TestATransactionBehindThePoolerIsOverBeforeItIsTriedAgain(t *testing.T) {
 			if each.restarted {
 				must(t, server.Stop())
 				must(t, server.StartAgain())
-				// The pooler finds the new server, and the store's connection to the pooler is the old one.
+				// The pooler finds the new server, and the store's connection to the pooler is the
+				// old one.
 				eventually(t, "a query", func() bool {
 					_, err := store.Query(context.Background(), factstr.AllEvents())
 					return err == nil

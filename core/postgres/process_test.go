@@ -105,7 +105,8 @@ func TestProcessesGetTheirShareOfTheLog(t *testing.T) {
 	}
 }
 
-// G15 G16 G19: what other processes append comes in order, once, whole; whether the server tells of it or the store has to look.
+// G15 G16 G19: what other processes append comes in order, once, whole; whether the server tells of
+// it or the store has to look.
 func TestStreamsReceiveWhatOtherProcessesAppendInOrderAndOnce(t *testing.T) {
 	t.Run("by notifications alone", func(t *testing.T) {
 		// Nobody looks of his own accord.

@@ -70,7 +70,8 @@ func (b *backend) propose(ctx context.Context, group *factstr.Group, p factstr.P
 		err = closing
 	}
 	if err != nil {
-		// A server that shuts down says so, and what it has not carried out by then it does not commit.
+		// A server that shuts down says so, and what it has not carried out by then it does not
+		// commit.
 		if !a.carriedOut && !s.pooled && shutDown(err) {
 			a.sent = false
 		}
@@ -147,7 +148,8 @@ func (f *facts) complete() bool {
 	return n > 0 && f.records[n-1].SequenceNumber == f.head
 }
 
-// conditionsOf spells what new facts of others must not match, as pairs of a type and a predicate. A nil element leaves that side open.
+// conditionsOf spells what new facts of others must not match, as pairs of a type and a predicate.
+// A nil element leaves that side open.
 func conditionsOf(p factstr.Proposal) (types, predicates [][]byte, movable bool) {
 	types, predicates = [][]byte{}, [][]byte{}
 	if !p.Movable {

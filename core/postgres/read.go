@@ -15,7 +15,8 @@ type reader struct {
 	silence time.Duration // that the server may keep
 }
 
-// A page is how much is read by one statement. The first is small, as most reads want little; then they grow up to a size in bytes.
+// A page is how much is read by one statement. The first is small, as most reads want little; then
+// they grow up to a size in bytes.
 const (
 	pageRows      = 1_000
 	pageRowsMax   = 10_000
@@ -35,7 +36,8 @@ func (r reader) Head(ctx context.Context) (head factstr.Head, err error) {
 	return head, failure("reading the head", err)
 }
 
-// twice tries again what found its connection dead, as those are that were idle while the server restarted.
+// twice tries again what found its connection dead, as those are that were idle while the server
+// restarted.
 func (r reader) twice(ctx context.Context, use func(context.Context, *session) error) error {
 	once := func() error {
 		return r.lender.with(ctx, func(s *session) error {
@@ -65,7 +67,8 @@ func (r reader) heard(ctx context.Context, read func(ctx context.Context, heard 
 	return err
 }
 
-// HeadAndScan sends the question for the head along with that for each page, so that the head is of the server that the last page came from.
+// HeadAndScan sends the question for the head along with that for each page, so that the head is of
+// the server that the last page came from.
 func (r reader) HeadAndScan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) (head factstr.Head, err error) {
 	err = r.scan(ctx, scan, &head, visit)
 	return head, err
@@ -158,7 +161,8 @@ func (page *page) take(s *session, record factstr.EventRecord, heard func()) (mo
 	return !page.enough
 }
 
-// Pace finds the end of the range that a selective scan looks at: each looks for all candidates of its range at once.
+// Pace finds the end of the range that a selective scan looks at: each looks for all candidates of
+// its range at once.
 func (r reader) Pace(ctx context.Context, after, upTo uint64, facts int) (number uint64, err error) {
 	number = upTo
 	err = r.twice(ctx, func(ctx context.Context, s *session) error {

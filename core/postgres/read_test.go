@@ -11,7 +11,8 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// G7: a query asks for the head and for rows at once, also right after others appended, and gets both right.
+// G7: a query asks for the head and for rows at once, also right after others appended, and gets
+// both right.
 func TestAQueryOfALogThatIsKnownTakesOneRoundTrip(t *testing.T) {
 	url := pgtest.WithParam(pgtest.Database(t), "sslmode", "disable")
 	other := openStore(t, url)
@@ -48,12 +49,14 @@ func TestAQueryOfALogThatIsKnownTakesOneRoundTrip(t *testing.T) {
 	want(selective, found, *facttest.Query(t, other, selective).CurrentContextVersion, 1)
 	want(all.AtMost(1), 1, 50, 1)
 	facttest.Append(t, other, facttest.Batch(2, "b")...)
-	// The log as it is, the facts that are new, whether they are batches, and all that are not in memory.
+	// The log as it is, the facts that are new, whether they are batches, and all that are not in
+	// memory.
 	want(all, 52, 52, 4)
 	want(all, 52, 52, 1)
 }
 
-// A connection on which more is on its way than anybody wants is given up, and the next query has another one.
+// A connection on which more is on its way than anybody wants is given up, and the next query has
+// another one.
 func TestAQueryThatHasEnoughDoesNotReadTheRest(t *testing.T) {
 	url := pgtest.WithParam(pgtest.Database(t), "sslmode", "disable")
 	proxy := pgtest.NewProxy(t, addressOf(t, url))
@@ -81,7 +84,8 @@ func TestAQueryThatHasEnoughDoesNotReadTheRest(t *testing.T) {
 	}
 }
 
-// G8 G24: a connection is cut in the middle of a query's answer, and the next one leads to a server that has another log. Rows and version are of one of the two.
+// G8 G24: a connection is cut in the middle of a query's answer, and the next one leads to a server
+// that has another log. Rows and version are of one of the two.
 func TestAQueryThatIsCutDoesNotMixTwoLogs(t *testing.T) {
 	url := pgtest.WithParam(pgtest.Database(t), "sslmode", "disable")
 	proxy := pgtest.NewProxy(t, addressOf(t, url))
@@ -147,7 +151,8 @@ func TestAQueryThatIsCutDoesNotMixTwoLogs(t *testing.T) {
 	}
 }
 
-// G8 G9 G24: a server that has another log answers the second question of a query, which is for the version.
+// G8 G9 G24: a server that has another log answers the second question of a query, which is for the
+// version.
 func TestRowsAndVersionOfAQueryAreOfOneLog(t *testing.T) {
 	url := pgtest.WithParam(pgtest.Database(t), "sslmode", "disable")
 	proxy := pgtest.NewProxy(t, addressOf(t, url))

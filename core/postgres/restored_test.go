@@ -53,7 +53,8 @@ func TestACursorWriteThatWaitedForARestoreIsNotCarriedOut(t *testing.T) {
 	}
 }
 
-// G22: a cursor write that finds another generation, or none, ends its stream, whoever took the name and by whatever way.
+// G22: a cursor write that finds another generation, or none, ends its stream, whoever took the
+// name and by whatever way.
 func TestACursorWriteThatFindsAnotherGenerationEndsItsStream(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]string{

@@ -37,7 +37,8 @@ const applicationRights = `GRANT USAGE ON SCHEMA app TO {role};
 	GRANT SELECT, INSERT, UPDATE ON app.durable_stream_cursors, app.factstr_durable_streams TO {role};
 	GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA app TO {role};`
 
-// readOnly makes every transaction of a URL's connections one that cannot write, until writable follows.
+// readOnly makes every transaction of a URL's connections one that cannot write, until writable
+// follows.
 func readOnly(url string) string {
 	return pgtest.WithParam(url, "options", "-c default_transaction_read_only=on")
 }
@@ -221,7 +222,8 @@ func TestARoleThatMayOnlyReadOpensAStoreOfBefore05(t *testing.T) { // G8
 	}
 }
 
-// A role that may create schemas but is not the superuser makes a store of its own, and is its owner.
+// A role that may create schemas but is not the superuser makes a store of its own, and is its
+// owner.
 func TestARoleThatMayCreateOwnsWhatItCreates(t *testing.T) {
 	url := pgtest.Database(t)
 	raw := openRaw(t, url)
@@ -238,7 +240,8 @@ func TestARoleThatMayCreateOwnsWhatItCreates(t *testing.T) {
 	}
 }
 
-// Of the Rust store alone there is neither our function nor our table, and a role that may not create them appends all the same.
+// Of the Rust store alone there is neither our function nor our table, and a role that may not
+// create them appends all the same.
 func TestARoleThatMayNotCreateAppendsToAStoreOfTheRustStore(t *testing.T) { // G2 G9 G11
 	url := pgtest.Database(t)
 	raw := restoreSchema(t, url, "app")

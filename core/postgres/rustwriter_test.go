@@ -18,7 +18,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// rustWriter appends as the Rust store does: statement by statement, with both tables locked, which is no lock that ours takes.
+// rustWriter appends as the Rust store does: statement by statement, with both tables locked, which
+// is no lock that ours takes.
 type rustWriter struct {
 	connection *pgconn.PgConn
 }
@@ -28,7 +29,8 @@ func newRustWriter(t testing.TB, url string) *rustWriter {
 	return &rustWriter{openRaw(t, url).PgConn}
 }
 
-// append writes a batch if the condition, an expression over events, has that context version; "" is no condition. first is 0 after a conflict.
+// append writes a batch if the condition, an expression over events, has that context version; ""
+// is no condition. first is 0 after a conflict.
 func (w *rustWriter) append(events []factstr.NewEvent, condition string, expected uint64) (first uint64, err error) {
 	if err := w.run("BEGIN"); err != nil {
 		return 0, err
@@ -137,7 +139,8 @@ func (b *logBook) write(t *testing.T, first uint64, count int, by string) {
 	b.batches[first] = note{count, by}
 }
 
-// check holds the log against the book: numbers without gaps, every batch whole, with its row if it needs one. It returns the batches.
+// check holds the log against the book: numbers without gaps, every batch whole, with its row if it
+// needs one. It returns the batches.
 func (b *logBook) check(t *testing.T, raw rawSQL) (batches [][]uint64) {
 	t.Helper()
 	types := raw.rows("SELECT event_type FROM events ORDER BY sequence_number")
@@ -172,7 +175,8 @@ func (b *logBook) check(t *testing.T, raw rawSQL) (batches [][]uint64) {
 	return batches
 }
 
-// Neither kind of store knows of the other: the Rust store locks the tables, ours takes an advisory lock, and the primary key is what both meet at.
+// Neither kind of store knows of the other: the Rust store locks the tables, ours takes an advisory
+// lock, and the primary key is what both meet at.
 func TestARustStoreMayAppendBesideOurs(t *testing.T) { // G2 G9 G10 G11 G15 G16 G19
 	url := pgtest.Database(t)
 	first, second := openStore(t, url), openStore(t, url)
@@ -281,7 +285,8 @@ func TestARustStoreMayAppendBesideOurs(t *testing.T) { // G2 G9 G10 G11 G15 G16 
 	t.Logf("%d batches: %v", len(want), won)
 }
 
-// Whoever has waited for the tables must not wait for those who came later: a Rust store that appends all the time would leave no room for ours.
+// Whoever has waited for the tables must not wait for those who came later: a Rust store that
+// appends all the time would leave no room for ours.
 func TestARustStoreThatAppendsAllTheTimeKeepsNobodyOut(t *testing.T) { // G2 G5
 	for name, options := range map[string]string{"with the append function": "", "without it": "DROP FUNCTION factstr_append_v2"} {
 		t.Run(name, func(t *testing.T) {
@@ -320,7 +325,8 @@ func TestARustStoreThatAppendsAllTheTimeKeepsNobodyOut(t *testing.T) { // G2 G5
 	}
 }
 
-// A Rust store that stopped in the middle of an append holds up appends, which are answered in time, and nothing else.
+// A Rust store that stopped in the middle of an append holds up appends, which are answered in
+// time, and nothing else.
 func TestTablesThatStayLockedAreToldAsBusy(t *testing.T) { // G5
 	url := pgtest.Database(t)
 	store, rust := openStoreWith(t, url, Options{LockTimeout: 300 * time.Millisecond}), newRustWriter(t, url)

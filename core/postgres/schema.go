@@ -12,7 +12,8 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// The format is that of the Rust store, which creates the same tables and reads no version: every statement leaves alone what exists.
+// The format is that of the Rust store, which creates the same tables and reads no version: every
+// statement leaves alone what exists.
 //
 //go:embed migrations/0001_store.sql
 var storeSchema string
@@ -23,7 +24,8 @@ var durableStreamsSchema string
 //go:embed migrations/0003_type_index.sql
 var typeIndexSchema string
 
-// indexAtOnceMax is the size of a log whose index on types is built while opening; for a larger one it is built beside the writers.
+// indexAtOnceMax is the size of a log whose index on types is built while opening; for a larger one
+// it is built beside the writers.
 const indexAtOnceMax = 200_000
 
 // column is one that the store needs, of the type that the Rust store gives it.
@@ -63,7 +65,8 @@ type found struct {
 	owner     bool // of the events
 }
 
-// oddity is what makes a table of the store one that is not to be trusted with facts, or not in full view.
+// oddity is what makes a table of the store one that is not to be trusted with facts, or not in
+// full view.
 type oddity struct{ table, kind, detail string }
 
 // usable reports whether there is a log, though something beside it may be missing.
@@ -100,7 +103,8 @@ func currentSchema(ctx context.Context, s *session) (schema string, err error) {
 	return schema, failure("opening", err)
 }
 
-// prepareSchema checks the format and creates what is missing as far as the role may. It writes nothing when nothing is missing.
+// prepareSchema checks the format and creates what is missing as far as the role may. It writes
+// nothing when nothing is missing.
 func prepareSchema(ctx context.Context, s *session, schema string) (*found, error) {
 	f, err := inspect(ctx, s, schema)
 	if err != nil {
@@ -116,7 +120,8 @@ func prepareSchema(ctx context.Context, s *session, schema string) (*found, erro
 		return f, nil // what is ours can be done without
 	}
 	before := f
-	// Two processes that create at once: the Rust store's does not wait for this lock, so one of them may fail and look again.
+	// Two processes that create at once: the Rust store's does not wait for this lock, so one of
+	// them may fail and look again.
 	for try := 0; ; try++ {
 		f, err = create(ctx, s, schema)
 		switch state(err) {
@@ -196,7 +201,9 @@ func create(ctx context.Context, s *session, schema string) (*found, error) {
 	return inspect(ctx, s, schema)
 }
 
-// inspection asks for everything of a schema, $1, and for the oddities of the tables $2. Rules are those of INSERT, '3', and where the store does so of UPDATE, '2': others keep facts from being changed.
+// inspection asks for everything of a schema, $1, and for the oddities of the tables $2. Rules are
+// those of INSERT, '3', and where the store does so of UPDATE, '2': others keep facts from being
+// changed.
 var inspection = spelled(`SELECT 'column', c.relname::pg_catalog.text, a.attname::pg_catalog.text, pg_catalog.concat(a.atttypid, ' ', a.atttypmod, ' ', pg_catalog.format_type(a.atttypid, a.atttypmod)) FROM pg_catalog.pg_namespace n
 		JOIN pg_catalog.pg_class c ON c.relnamespace {=} n.oid AND c.relkind {=} ANY (` + plainTables + `)
 		JOIN pg_catalog.pg_attribute a ON a.attrelid {=} c.oid AND a.attnum {>} 0 AND NOT a.attisdropped WHERE n.nspname {=} $1

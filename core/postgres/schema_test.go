@@ -68,7 +68,8 @@ func TestNamesThatCannotBeSchemasAreRefused(t *testing.T) {
 	}
 }
 
-// Where the tables are is what a new table's schema would be, as for the Rust store. What else the path holds does not matter.
+// Where the tables are is what a new table's schema would be, as for the Rust store. What else the
+// path holds does not matter.
 func TestAnySearchPathLeadsToOneStore(t *testing.T) {
 	url := pgtest.Database(t)
 	raw := openRaw(t, url)

@@ -48,7 +48,8 @@ func liveThrough(t *testing.T, server *pgtest.Server, database string, bootstrap
 	durable, stream := followDurably(t, store, "lives", 0)
 	durable.reach(t, headOfLog(t, store))
 
-	// What is rare: a connection that held names is gone, a client that stopped is ended, a commit is settled, an index is built.
+	// What is rare: a connection that held names is gone, a client that stopped is ended, a commit
+	// is settled, an index is built.
 	<-b.names.using
 	b.names.session.drop()
 	b.names.using <- struct{}{}
@@ -104,7 +105,8 @@ func unqualified(statement string) (names []string) {
 		}
 	}
 	always := func([]string) bool { return true }
-	// Functions. What else stands before a parenthesis is SQL's own, a table with its columns, or the name of a list.
+	// Functions. What else stands before a parenthesis is SQL's own, a table with its columns, or
+	// the name of a list.
 	syntax := strings.Fields("values any all exists and or not where select from as on with conflict coalesce greatest extract then is when union array over returning rows if returns table replace by key cascade lateral join gin")
 	note(`([\w."]*\.)?(\w+) ?\(`, func(found []string) bool {
 		return found[1] == "" && len(found[2]) > 1 && !slices.Contains(syntax, strings.ToLower(found[2])) && !strings.HasPrefix(found[2], "$")
@@ -129,7 +131,8 @@ func withStatementLog() pgtest.Options {
 	return pgtest.Options{Settings: map[string]string{"log_statement": "all", "log_line_prefix": "%m [%p] %a "}}
 }
 
-// Whoever may create in a schema of the search_path must not get a function called by the store's role. This is also why the names in statements say where they are.
+// Whoever may create in a schema of the search_path must not get a function called by the store's
+// role. This is also why the names in statements say where they are.
 func TestEveryNameInAStatementSaysWhoseItIs(t *testing.T) {
 	server := pgtest.New(t, withStatementLog())
 	must(t, pgtest.Exec(t.Context(), server.URL(), "CREATE DATABASE lint"))
@@ -143,7 +146,8 @@ func TestEveryNameInAStatementSaysWhoseItIs(t *testing.T) {
 			t.Errorf("%q in %s", names, statement)
 		}
 	}
-	// The log has everything that is sent by a name of its own, and what is not can be told from it.
+	// The log has everything that is sent by a name of its own, and what is not can be told from
+	// it.
 	all := strings.Join(statements, "\n")
 	for _, word := range []string{
 		"pg_terminate_backend(a.pid)", "pg_terminate_backend(a.pid, 1000)", "pg_terminate_backend(pid, 1000)", "pg_terminate_backend(pid, 2000)", "CREATE DATABASE", "CONCURRENTLY",
@@ -160,7 +164,8 @@ func TestEveryNameInAStatementSaysWhoseItIs(t *testing.T) {
 	}
 }
 
-// hostile makes a function, operator, aggregate or type for each of the server's own that bears a name in the statements, in a schema that comes before the server's in everybody's search_path.
+// hostile makes a function, operator, aggregate or type for each of the server's own that bears a
+// name in the statements, in a schema that comes before the server's in everybody's search_path.
 // Each tells the log that it was called.
 const hostile = `CREATE SCHEMA hostile;
 	DO $do$

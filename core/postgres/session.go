@@ -15,13 +15,15 @@ import (
 // session is one connection. One goroutine at a time uses it.
 type session struct {
 	conn *pgconn.PgConn
-	// pooled: behind a pooler in transaction mode no setting and no prepared statement outlives a transaction.
+	// pooled: behind a pooler in transaction mode no setting and no prepared statement outlives a
+	// transaction.
 	pooled  bool
 	guarded bool // each statement goes behind guard
 	server  server
 }
 
-// server is what tells a backend of the server from every other one, so that it can be said whether it is gone.
+// server is what tells a backend of the server from every other one, so that it can be said whether
+// it is gone.
 type server struct {
 	pid        int64
 	startedAt  micros // the backend
@@ -35,8 +37,8 @@ const (
 	idleTransactionMS = 5000
 )
 
-// settings hold for the connections that core leads to the server itself. Their sum: a vanished client is noticed within five seconds, and a query is planned for
-// its own values.
+// settings hold for the connections that core leads to the server itself. Their sum: a vanished
+// client is noticed within five seconds, and a query is planned for its own values.
 func settings(c *pgconn.Config) {
 	for name, value := range map[string]string{
 		"default_transaction_isolation":       "read committed",
@@ -52,10 +54,12 @@ func settings(c *pgconn.Config) {
 	}
 }
 
-// inFullView makes a query fail that would leave out rows by row level security. Appends see to that by themselves, since the setting would be one for the triggers of others too.
+// inFullView makes a query fail that would leave out rows by row level security. Appends see to
+// that by themselves, since the setting would be one for the triggers of others too.
 func inFullView(c *pgconn.Config) { c.RuntimeParams["row_security"] = "off" }
 
-// forAppends makes of settings those of sessions that append: the call of the append function is planned once. What they read under the lock is not.
+// forAppends makes of settings those of sessions that append: the call of the append function is
+// planned once. What they read under the lock is not.
 func forAppends(c *pgconn.Config) { c.RuntimeParams["plan_cache_mode"] = "force_generic_plan" }
 
 // forReading makes of settings those of sessions that only read.
@@ -64,7 +68,8 @@ func forReading(c *pgconn.Config) {
 	c.RuntimeParams["search_path"] = safePath
 }
 
-// connect opens a session for writing or for locks, which knows its backend. The driver gives each host its own time, so that one that is gone leaves some to the next.
+// connect opens a session for writing or for locks, which knows its backend. The driver gives each
+// host its own time, so that one that is gone leaves some to the next.
 func connect(ctx context.Context, config *pgconn.Config, pooled bool) (*session, error) {
 	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
@@ -103,7 +108,8 @@ func (s *session) drop() {
 	_ = s.conn.Close(ended)
 }
 
-// over reports whether the server has closed a connection on which nothing is awaited, or is about to.
+// over reports whether the server has closed a connection on which nothing is awaited, or is about
+// to.
 func (s *session) over() bool {
 	conn := s.conn.Conn()
 	if secure, ok := conn.(*tls.Conn); ok {
@@ -118,7 +124,8 @@ func (s *session) alive() bool { return s != nil && !s.conn.IsClosed() }
 // guard does what forReading does elsewhere, for one transaction.
 const guard = "SELECT pg_catalog.set_config('search_path', '" + safePath + "', true), pg_catalog.set_config('row_security', 'off', true)"
 
-// rows visits the rows of a statement until visit returns false. Columns are binary and valid during the visit only.
+// rows visits the rows of a statement until visit returns false. Columns are binary and valid
+// during the visit only.
 func (s *session) rows(ctx context.Context, text string, visit func(row [][]byte) (more bool), values ...any) error {
 	_, err := s.execute(ctx, text, visit, values...)
 	return err
@@ -147,7 +154,8 @@ type before struct {
 	values []any
 }
 
-// rowsAfter is rows, with another statement sent ahead in the same round trip, which takes no values.
+// rowsAfter is rows, with another statement sent ahead in the same round trip, which takes no
+// values.
 func (s *session) rowsAfter(ctx context.Context, first string, visitFirst func(row [][]byte), text string, visit func(row [][]byte) (more bool), values ...any) error {
 	_, err := s.inOneTrip(ctx, []before{{text: first, visit: visitFirst}}, text, visit, values...)
 	return err
@@ -156,8 +164,9 @@ func (s *session) rowsAfter(ctx context.Context, first string, visitFirst func(r
 // loginRole holds for one transaction.
 const loginRole = "SELECT pg_catalog.set_config('role', 'none', true)"
 
-// asLogin is rows for what looks at the server's backends or ends them, which is done as the role that logged in. A role that it was set to, as by ALTER ROLE ... SET role, may see and end
-// none of them, not even its own.
+// asLogin is rows for what looks at the server's backends or ends them, which is done as the role
+// that logged in. A role that it was set to, as by ALTER ROLE ... SET role, may see and end none of
+// them, not even its own.
 func (s *session) asLogin(ctx context.Context, text string, visit func(row [][]byte) (more bool), values ...any) error {
 	return s.rowsAfter(ctx, loginRole, func([][]byte) {}, text, visit, values...)
 }

@@ -8,8 +8,9 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// settle finds out what became of a commit whose answer was lost. The transaction's own number does not tell: after a crash the server gives it to another one. What tells is
-// the row, once the backend that may still be writing it is gone.
+// settle finds out what became of a commit whose answer was lost. The transaction's own number does
+// not tell: after a crash the server gives it to another one. What tells is the row, once the
+// backend that may still be writing it is gone.
 func (b *backend) settle(ctx context.Context, a *attempt, cause error) error {
 	first := cause
 	b.dropWriter()
@@ -72,7 +73,8 @@ func (b *backend) look(ctx context.Context, a *attempt) (settled bool, err error
 		return false, err
 	}
 	if found {
-		// It can be read, but what its commit was to wait for, such as a standby, may be missing. That has come when it has come for a later transaction.
+		// It can be read, but what its commit was to wait for, such as a standby, may be missing.
+		// That has come when it has come for a later transaction.
 		if err := s.run(attempt, waitForStandbys); err != nil {
 			return false, err
 		}
@@ -81,7 +83,8 @@ func (b *backend) look(ctx context.Context, a *attempt) (settled bool, err error
 	return true, nil
 }
 
-// gone reports whether the transaction of a lost commit cannot go on. s is a new session on what is the primary now.
+// gone reports whether the transaction of a lost commit cannot go on. s is a new session on what is
+// the primary now.
 func (a *attempt) gone(ctx context.Context, s *session) (gone bool, err error) {
 	if a.started != s.server.started {
 		return true, nil // the server was started since, or another one was promoted

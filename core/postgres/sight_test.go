@@ -20,7 +20,8 @@ func TestRowLevelSecurityIsAnErrorAndNoEmptyContext(t *testing.T) {
 	facttest.Append(t, owner, facttest.Batch(1, "seat")...)
 	role, as := newRole(t, url)
 	raw.exec(strings.ReplaceAll(applicationRights, "{role}", role))
-	// Switched on while the store is open: nothing may be answered from what can be seen, nor from memory where that would need the database.
+	// Switched on while the store is open: nothing may be answered from what can be seen, nor from
+	// memory where that would need the database.
 	store, b := openBackendStore(t, as, Options{Schema: "app", Options: factstr.Options{TailEvents: -1}})
 	facttest.Append(t, store, facttest.Batch(1, "a")...)
 	raw.exec(hideSeats)

@@ -8,7 +8,8 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// texts are the statements of a store. Every name in them carries its schema, so that no search_path matters.
+// texts are the statements of a store. Every name in them carries its schema, so that no
+// search_path matters.
 type texts struct {
 	schema      string // quoted
 	head        string
@@ -36,12 +37,14 @@ func textsOf(schema string) *texts {
 		schema: quoted(schema),
 		head:   in.Replace("SELECT sequence_number, occurred_at FROM {schema}.events WHERE sequence_number {>} 0 ORDER BY sequence_number DESC LIMIT 1"),
 		pace:   in.Replace("SELECT sequence_number FROM {schema}.events WHERE sequence_number {>} $1 AND sequence_number {<=} $2 ORDER BY sequence_number OFFSET $3 LIMIT 1"),
-		// A batch that overlaps the range starts at the last one that starts up to its beginning, or later. Rows that end before they start are no batches.
+		// A batch that overlaps the range starts at the last one that starts up to its beginning,
+		// or later. Rows that end before they start are no batches.
 		boundaries: in.Replace(`SELECT first_sequence_number, last_sequence_number FROM {schema}.append_batches
 			WHERE first_sequence_number {>=} coalesce((SELECT first_sequence_number FROM {schema}.append_batches
 				WHERE first_sequence_number {<=} $1 AND last_sequence_number {>=} first_sequence_number ORDER BY first_sequence_number DESC LIMIT 1), 0)
 			AND first_sequence_number {<=} $2 ORDER BY first_sequence_number`),
-		// Only the function that was looked at: were it gone, the call would go to another one of its name that takes such values, whoever made that. No row then.
+		// Only the function that was looked at: were it gone, the call would go to another one of
+		// its name that takes such values, whoever made that. No row then.
 		append: in.Replace("SELECT a.* FROM (SELECT $1 AS schema FROM pg_catalog.pg_proc p WHERE p.oid {=} $14::pg_catalog.oid AND p.proname {=} '" + appendFunction + "' AND p.pronamespace {=} {schema name}::pg_catalog.regnamespace OFFSET 0) f CROSS JOIN LATERAL {schema}." + appendFunction + "(f.schema, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) a"),
 		insert: in.Replace(`INSERT INTO {schema}.events (sequence_number, occurred_at, event_type, payload)
 			SELECT $1 {+} n.position, n.at, n.type, n.payload::pg_catalog.jsonb
@@ -62,7 +65,8 @@ func textsOf(schema string) *texts {
 			VALUES ($1, (extract(epoch FROM pg_catalog.clock_timestamp()) {*} 1000000)::BIGINT, $2)
 			ON CONFLICT (name) DO UPDATE SET generation = greatest(d.generation {+} 1, excluded.generation), exact_query = excluded.exact_query RETURNING generation`),
 		enter: in.Replace(`INSERT INTO {schema}.durable_stream_cursors (durable_stream_id, event_query, last_processed_sequence_number) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING`),
-		// Whoever registers a name waits for a cursor write that has looked at its generation, and is waited for by one that has not.
+		// Whoever registers a name waits for a cursor write that has looked at its generation, and
+		// is waited for by one that has not.
 		cursors: in.Replace(`WITH w AS (
 				SELECT d.name, w.number FROM {schema}.factstr_durable_streams d
 				JOIN ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3)) w (name, generation, number) ON d.name {=} w.name AND d.generation {=} w.generation
@@ -79,7 +83,8 @@ func textsOf(schema string) *texts {
 	}
 }
 
-// question is the statement that reads a page of candidates: $1 and $2 are the range, $3 the number of rows, then come values.
+// question is the statement that reads a page of candidates: $1 and $2 are the range, $3 the number
+// of rows, then come values.
 type question struct {
 	text    string
 	values  []any
@@ -87,16 +92,21 @@ type question struct {
 }
 
 const (
-	// mergeMax is how many types are read through the index on types, one after the other; a scan for more goes through the whole range.
+	// mergeMax is how many types are read through the index on types, one after the other; a scan
+	// for more goes through the whole range.
 	mergeMax = 64
-	// predicatesMax is how many predicates the server is asked to look for. Of a query with more it returns all facts of the types.
+	// predicatesMax is how many predicates the server is asked to look for. Of a query with more it
+	// returns all facts of the types.
 	predicatesMax = 1_000
-	// selectedRowsMax is the largest page of a selective scan. Each page looks for all candidates again, so it is larger than others.
+	// selectedRowsMax is the largest page of a selective scan. Each page looks for all candidates
+	// again, so it is larger than others.
 	selectedRowsMax = 100_000
 )
 
-// question compiles a scan. Without predicates the rows come in order from an index. With predicates the candidates are collected first, by whatever the planner
-// finds best, and then put in order: a planner that may stop early reads the whole log backwards for a predicate that nothing matches.
+// question compiles a scan. Without predicates the rows come in order from an index. With
+// predicates the candidates are collected first, by whatever the planner finds best, and then put
+// in order: a planner that may stop early reads the whole log backwards for a predicate that
+// nothing matches.
 func (t *texts) question(scan factstr.Scan) question {
 	order := "ORDER BY sequence_number"
 	if scan.Descending {
@@ -124,8 +134,8 @@ func (t *texts) question(scan factstr.Scan) question {
 	return question{rowsMax: pageRowsMax, text: columns + from + " WHERE " + inRange + " " + order + " LIMIT $3"}
 }
 
-// conditionOf spells a plan's candidates, with parameters from $4 on. It is not selective if there are too many predicates, or if an alternative has none while the types
-// alone say where to look.
+// conditionOf spells a plan's candidates, with parameters from $4 on. It is not selective if there
+// are too many predicates, or if an alternative has none while the types alone say where to look.
 func conditionOf(plan *factstr.Plan, constrained bool) (condition string, values []any, selective bool) {
 	var alternatives []string
 	parameter := func(value any) string {

@@ -24,7 +24,8 @@ func crash(server *pgtest.Server) <-chan error {
 	return done
 }
 
-// G2 G3 G5 G9 G11 G15 G19 G21 G23: four processes append whatever happens, two follow, and the server is killed again and again, as is one of those who follow.
+// G2 G3 G5 G9 G11 G15 G19 G21 G23: four processes append whatever happens, two follow, and the
+// server is killed again and again, as is one of those who follow.
 func TestAServerThatIsKilledLosesNothingAndRepeatsNothing(t *testing.T) {
 	duration, kills := 8*time.Second, 2
 	if os.Getenv("FACTSTR_TORTURE") != "" {
@@ -42,7 +43,8 @@ func TestAServerThatIsKilledLosesNothingAndRepeatsNothing(t *testing.T) {
 		c.appender(name, url, 4, []time.Duration{30 * time.Second, 30 * time.Millisecond}[i%2])
 	}
 	c.follower("steady", url, "steady")
-	// Every other life stores its cursor so often, and handles so slowly, that a cursor which is ahead would show.
+	// Every other life stores its cursor so often, and handles so slowly, that a cursor which is
+	// ahead would show.
 	slow, quota := true, 0
 	mortal := func(last bool) {
 		if slow = !slow && !last; slow {

@@ -11,8 +11,9 @@ import (
 
 var localCommit = spelled("SELECT pg_catalog.set_config('synchronous_commit', 'local', true) WHERE pg_catalog.current_setting('synchronous_commit') {=} 'off'")
 
-// commitUnderLock decides and writes the group in one transaction, with the lock held over the round trips in between: for a role that may not create the function, and for
-// a group that others outran again and again.
+// commitUnderLock decides and writes the group in one transaction, with the lock held over the
+// round trips in between: for a role that may not create the function, and for a group that others
+// outran again and again.
 func (b *backend) commitUnderLock(ctx context.Context, group *factstr.Group, a *attempt, deadline time.Time) (err error) {
 	s, err := b.begin(ctx)
 	if err != nil {
@@ -78,8 +79,9 @@ func (b *backend) decideUnderLock(ctx context.Context, s *session, group *factst
 	return nil
 }
 
-// lookAtTables refuses tables whose rows may be hidden from the role, and tells that triggers or rules may change what is inserted. Neither comes to be before the transaction ends, since that takes
-// locks that nobody gets meanwhile.
+// lookAtTables refuses tables whose rows may be hidden from the role, and tells that triggers or
+// rules may change what is inserted. Neither comes to be before the transaction ends, since that
+// takes locks that nobody gets meanwhile.
 func (b *backend) lookAtTables(ctx context.Context, s *session) (watched bool, err error) {
 	hides := false
 	err = s.rows(ctx, b.texts.tables, func(row [][]byte) bool {

@@ -15,8 +15,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// parseURL reads a libpq URL or keyword string, also in the spelling of the Rust store's driver. field names it in messages, which say nothing of
-// its content since that may be a password.
+// parseURL reads a libpq URL or keyword string, also in the spelling of the Rust store's driver.
+// field names it in messages, which say nothing of its content since that may be a password.
 func parseURL(field, text string, options Options) (*pgxpool.Config, error) {
 	if text = strings.TrimSpace(text); text == "" {
 		return nil, factstr.NewError(factstr.CodeInvalidArgument, "%s is empty; give a URL such as postgres://user@host:5432/database", field)
@@ -40,7 +40,8 @@ func parseURL(field, text string, options Options) (*pgxpool.Config, error) {
 	}
 	fallback := c.RuntimeParams["fallback_application_name"]
 	c.RuntimeParams["application_name"] = cmp.Or(options.ApplicationName, c.RuntimeParams["application_name"], fallback, "factstr")
-	// Those that tell libpq about sockets, and not the server. Encryption by GSSAPI is not asked for, unless it is required.
+	// Those that tell libpq about sockets, and not the server. Encryption by GSSAPI is not asked
+	// for, unless it is required.
 	for _, name := range []string{"fallback_application_name", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "sslcompression"} {
 		delete(c.RuntimeParams, name)
 	}
@@ -68,13 +69,14 @@ func hosts(c *pgconn.Config) map[string]struct{} {
 	return hosts
 }
 
-// rustParameters are those that the Rust store's driver spells in its own way; "" is left out, since it is about that driver.
+// rustParameters are those that the Rust store's driver spells in its own way; "" is left out,
+// since it is about that driver.
 var rustParameters = map[string]string{
 	"ssl-mode": "sslmode", "ssl-root-cert": "sslrootcert", "ssl-ca": "sslrootcert", "ssl-cert": "sslcert", "ssl-key": "sslkey", "statement-cache-capacity": "",
 }
 
-// translated rewrites what only the Rust store's driver reads: user and password that are not percent-encoded, capital letters in sslmode, options[name]=value and the
-// parameters above.
+// translated rewrites what only the Rust store's driver reads: user and password that are not
+// percent-encoded, capital letters in sslmode, options[name]=value and the parameters above.
 func translated(text string) string {
 	base, query, found := strings.Cut(text, "?")
 	if !strings.Contains(base, "://") {
@@ -124,7 +126,8 @@ func translated(text string) string {
 	return base + "?" + strings.Join(kept, "&")
 }
 
-// escapedUser percent-encodes what stands before the last @ of a URL's host, as far as it is not encoded. Otherwise the end of a password would be taken for a host, and named in messages.
+// escapedUser percent-encodes what stands before the last @ of a URL's host, as far as it is not
+// encoded. Otherwise the end of a password would be taken for a host, and named in messages.
 func escapedUser(base string) string {
 	scheme, rest, _ := strings.Cut(base, "://")
 	authority, _, _ := strings.Cut(rest, "/")

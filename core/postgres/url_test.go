@@ -11,7 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// hostsOf lists where a configuration leads, in the order of trying. TLS of the same place is not told apart.
+// hostsOf lists where a configuration leads, in the order of trying. TLS of the same place is not
+// told apart.
 func hostsOf(c *pgconn.Config) (hosts []string) {
 	add := func(host string, port uint16) {
 		if text := fmt.Sprint(host, ":", port); len(hosts) == 0 || hosts[len(hosts)-1] != text {
@@ -121,7 +122,8 @@ func TestWhatIsNoURLIsRefusedWithoutRepeatingIt(t *testing.T) {
 	}
 }
 
-// A password that is not percent-encoded ends where a host or a database begins. What is left of it there is not repeated either.
+// A password that is not percent-encoded ends where a host or a database begins. What is left of it
+// there is not repeated either.
 func TestAPasswordInTheWrongPlaceIsNotRepeated(t *testing.T) {
 	for _, text := range []string{"postgres://127.0.0.1:1/hunter2@h/d", "postgres://u:hunter2@@127.0.0.1:1/d", "postgres://u:p@hunter2@127.0.0.1:1/d", "postgres://u:p@127.0.0.1:1/d?hunter2", "postgres://u:p@127.0.0.1:1/d?hunter2=1", "postgres://u:p@127.0.0.1:1/d#hunter2"} {
 		_, err := Open(t.Context(), text, Options{})
@@ -148,7 +150,8 @@ func TestTheServerListsEveryConnectionByItsName(t *testing.T) {
 				url = pgtest.WithParam(url, "application_name", c.parameter)
 			}
 			store := openStoreWith(t, url, Options{ApplicationName: c.option, Options: factstr.Options{TailEvents: -1}})
-			// All kinds of connections: one that writes, one that reads, one that listens and one that holds a name.
+			// All kinds of connections: one that writes, one that reads, one that listens and one
+			// that holds a name.
 			facttest.Append(t, store, facttest.Batch(1, "a")...)
 			facttest.All(t, store)
 			got := facttest.NewDeliveries(t)

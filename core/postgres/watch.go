@@ -10,14 +10,16 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Other stores are told of a commit by a notification, which gets them to look at the log at once. It is sent after the commit, since a full queue of
-// notifications would fail the transaction, and it may get lost: whoever watches looks now and then all the same.
+// Other stores are told of a commit by a notification, which gets them to look at the log at once.
+// It is sent after the commit, since a full queue of notifications would fail the transaction, and
+// it may get lost: whoever watches looks now and then all the same.
 
 func (b *backend) channel() string {
 	return fmt.Sprintf("factstr_%016x", uint64(lockKey("channel", b.schema, "")))
 }
 
-// notifier sends the notifications, on a goroutine of its own. Commits that come while one is being sent share the next.
+// notifier sends the notifications, on a goroutine of its own. Commits that come while one is being
+// sent share the next.
 type notifier struct {
 	backend *backend
 	wake    chan struct{}
@@ -143,7 +145,8 @@ func (b *backend) Watch(ctx context.Context, changed func()) {
 	}
 }
 
-// listen tells of every notification of another store, and of each time that it begins or ceases to listen.
+// listen tells of every notification of another store, and of each time that it begins or ceases to
+// listen.
 func (b *backend) listen(ctx context.Context, tell func(listening bool)) {
 	config := copied(b.direct)
 	forReading(config)

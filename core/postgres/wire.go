@@ -13,7 +13,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/timestamp"
 )
 
-// Values travel in PostgreSQL's binary formats, which cost neither quoting nor parsing. These are the numbers of its types.
+// Values travel in PostgreSQL's binary formats, which cost neither quoting nor parsing. These are
+// the numbers of its types.
 const (
 	typeBool        = 16
 	typeInt8        = 20
@@ -37,7 +38,8 @@ const (
 	minusInfinity = micros(math.MinInt64)
 )
 
-// spell writes a time as records have it. Times that no appender of a store can have are spelled so that they can be told apart.
+// spell writes a time as records have it. Times that no appender of a store can have are spelled so
+// that they can be told apart.
 func (m micros) spell() string {
 	switch m {
 	case infinity:
@@ -189,7 +191,8 @@ func timeOf(column []byte) micros {
 
 func boolOf(column []byte) bool { return len(column) == 1 && column[0] == 1 }
 
-// recordOf copies a row of number, time, type and payload. The server has seen to it that the payload is JSON and the type UTF-8.
+// recordOf copies a row of number, time, type and payload. The server has seen to it that the
+// payload is JSON and the type UTF-8.
 func recordOf(number, at, eventType, payload []byte) factstr.EventRecord {
 	text := make([]byte, 0, len(eventType)+len(payload))
 	text = append(text, eventType...)
@@ -209,7 +212,8 @@ func headOf(number, at []byte) factstr.Head {
 // textFrom is the bytes as a string without copying; they must not change while the string is used.
 func textFrom(bytes []byte) string { return unsafe.String(unsafe.SliceData(bytes), len(bytes)) }
 
-// bytesFrom is the string as bytes without copying; they must not be changed. They are not nil, which would be NULL.
+// bytesFrom is the string as bytes without copying; they must not be changed. They are not nil,
+// which would be NULL.
 func bytesFrom(text string) []byte {
 	if text == "" {
 		return []byte{}

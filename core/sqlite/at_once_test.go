@@ -9,7 +9,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// G8 G11: what is answered without waiting is what Query answers, also behind another store's back, and whatever would have to be read below the tail is not answered.
+// G8 G11: what is answered without waiting is what Query answers, also behind another store's back,
+// and whatever would have to be read below the tail is not answered.
 func TestAQueryIsAnsweredAtOnceFromTheTailAlone(t *testing.T) {
 	path := newPath(t)
 	facttest.Append(t, openStore(t, path), facttest.Batch(20, "old")...)

@@ -10,7 +10,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/oslock"
 )
 
-// An opening waits in three places: for the turnstile, for a database that somebody else has for himself, and for the right to write what is missing.
+// An opening waits in three places: for the turnstile, for a database that somebody else has for
+// himself, and for the right to write what is missing.
 func TestAnOpeningThatWaitsIsGivenUpAtOnce(t *testing.T) {
 	for name, lock := range map[string]func(t *testing.T, path string) (unlock func()){
 		"a process of this library that writes": func(t *testing.T, path string) func() {

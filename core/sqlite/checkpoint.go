@@ -13,21 +13,23 @@ import (
 const (
 	checkpointPages = 1024                  // of 4 KiB in the log file until it is checkpointed
 	checkpointEvery = 20 * time.Millisecond // between looks at how much there is
-	// From so many pages in the log file on, writers are kept out for the moment that the last few pages take: only when all are copied can the file be
-	// written from its start again, and beside a writer that never pauses that moment would not come.
+	// From so many pages in the log file on, writers are kept out for the moment that the last few
+	// pages take: only when all are copied can the file be written from its start again, and beside
+	// a writer that never pauses that moment would not come.
 	checkpointPagesMax = 4 * checkpointPages
 	checkpointWait     = 100 * time.Millisecond // for other processes' writers
 	pageBytes          = 4096
-	// So many pages that cannot be copied are told. A log file that is larger, since a reader kept it from being written from its start again, is made short when the
-	// reader has left.
+	// So many pages that cannot be copied are told. A log file that is larger, since a reader kept
+	// it from being written from its start again, is made short when the reader has left.
 	starvedPages    = 12 * checkpointPages
 	logFileMax      = starvedPages * pageBytes
 	checkpointAgain = time.Second // between tries while a reader is in the way
 	checkpointRenew = 60          // tries after which a lock that SQLite forgot to free is thought of
 )
 
-// checkpointer copies the write-ahead log into the database on a connection of its own, so that no commit pays for it. The log file is then written again from its
-// start and usually not made shorter, since overwriting a file and syncing it is several times faster than extending it.
+// checkpointer copies the write-ahead log into the database on a connection of its own, so that no
+// commit pays for it. The log file is then written again from its start and usually not made
+// shorter, since overwriting a file and syncing it is several times faster than extending it.
 type checkpointer struct {
 	backend *backend
 	conn    *keptConn
@@ -106,7 +108,8 @@ func (k *checkpointer) run() {
 	}
 }
 
-// look checkpoints if there is enough to copy, and reports whether the next commit is soon enough for the next look.
+// look checkpoints if there is enough to copy, and reports whether the next commit is soon enough
+// for the next look.
 func (k *checkpointer) look() (done bool) {
 	large := k.large()
 	if waiting, known := k.waiting(); known && waiting < checkpointPages && !large {
@@ -138,7 +141,8 @@ func (k *checkpointer) copy(mode string) (state walState, err error) {
 // large reports whether the file should be made short once everything in it is copied.
 func (k *checkpointer) large() bool { return k.backend.logFileBytes() > logFileMax }
 
-// finish copies the rest while nobody writes, so that the next writer starts the file again, or makes it short.
+// finish copies the rest while nobody writes, so that the next writer starts the file again, or
+// makes it short.
 func (k *checkpointer) finish(cut bool) (state walState, err error) {
 	b := k.backend
 	b.writing.Lock()
@@ -153,7 +157,8 @@ func (k *checkpointer) finish(cut bool) (state walState, err error) {
 	}
 	defer func() { _ = b.turnstile.Leave() }()
 	if state, err = k.copy("PASSIVE"); err == nil && cut && state.logged == state.copied {
-		// Readers of the log are in the way of this, even those who need nothing of it; then it is tried again.
+		// Readers of the log are in the way of this, even those who need nothing of it; then it is
+		// tried again.
 		_, _ = k.copy("TRUNCATE")
 	}
 	return state, err
@@ -179,7 +184,8 @@ func (k *checkpointer) note(state walState) (done bool) {
 	return false
 }
 
-// walState is what a checkpoint answers: pages in the log file, and those of them that are in the database.
+// walState is what a checkpoint answers: pages in the log file, and those of them that are in the
+// database.
 type walState struct{ logged, copied int64 }
 
 func checkpoint(c *conn, mode string) (state walState, err error) {

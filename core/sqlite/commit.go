@@ -34,7 +34,8 @@ func (b *backend) Commit(ctx context.Context, group *factstr.Group) error {
 	})
 }
 
-// write runs a write transaction on the writing connection. Lock order: writing (this process), turnstile (all processes), SQLite's write lock.
+// write runs a write transaction on the writing connection. Lock order: writing (this process),
+// turnstile (all processes), SQLite's write lock.
 func (b *backend) write(ctx context.Context, doing string, transaction func(*conn) (changed bool, err error)) error {
 	b.writing.Lock()
 	defer b.writing.Unlock()
@@ -77,7 +78,8 @@ func (b *backend) transact(ctx context.Context, doing string, transaction func(*
 			b.undo()
 		}
 	}()
-	// What was looked at before waiting for the lock may have become another log or other tables since.
+	// What was looked at before waiting for the lock may have become another log or other tables
+	// since.
 	if err := b.intact(); err != nil {
 		return err
 	}
@@ -92,7 +94,8 @@ func (b *backend) transact(ctx context.Context, doing string, transaction func(*
 		return commitFailure(doing, err)
 	}
 	committed = true
-	// What was committed into a log that is not the database's any more is lost, or is there for a while.
+	// What was committed into a log that is not the database's any more is lost, or is there for a
+	// while.
 	if err := b.intact(); err != nil {
 		return factstr.NewError(factstr.CodeCommitUnknown, "sqlite: %s: %w", doing, err)
 	}
@@ -129,8 +132,10 @@ func rollback(c *conn) error {
 	return err
 }
 
-// commitFailure tells what is certain of a COMMIT that failed. A full disk is found out when frames are written, before the one that commits; a lock was never had; a
-// deferred constraint is looked at before anything is written. After any other error the batch may be there when the file is opened again.
+// commitFailure tells what is certain of a COMMIT that failed. A full disk is found out when frames
+// are written, before the one that commits; a lock was never had; a deferred constraint is looked
+// at before anything is written. After any other error the batch may be there when the file is
+// opened again.
 func commitFailure(doing string, err error) error {
 	switch resultCode(err) {
 	case lib.SQLITE_FULL, lib.SQLITE_BUSY, lib.SQLITE_CONSTRAINT:

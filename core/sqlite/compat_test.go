@@ -10,7 +10,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/rusttest"
 )
 
-// testdata holds a database that the Rust store 0.5.2 wrote, what that store answers for it, and where ours answers something else.
+// testdata holds a database that the Rust store 0.5.2 wrote, what that store answers for it, and
+// where ours answers something else.
 const (
 	fixture    = "testdata/factstr-0.5.2.sqlite"
 	deviations = "testdata/expected-deviations.json"
@@ -70,7 +71,8 @@ func TestDurableCursorsOfTheRustStoreGoOnWhereTheyWere(t *testing.T) { // G19 G2
 func TestEveryDurableQueryIsStoredInTheTextOfTheRustStore(t *testing.T) { // G22
 	path := newPath(t)
 	store, raw := openStore(t, path), openRaw(t, path)
-	// The scanner's tests hold the text of predicates to the same file; here whole queries go through registrations.
+	// The scanner's tests hold the text of predicates to the same file; here whole queries go
+	// through registrations.
 	rusttest.CheckDurableQueries(t, store, filepath.Join("..", "jsonvalue", "testdata", "canonical_queries.json"), deviations, func(name string) string {
 		return raw.one("SELECT event_query FROM subscriber_cursors WHERE subscriber_id = ?", name)
 	})

@@ -14,8 +14,9 @@ import (
 	"modernc.org/sqlite"
 )
 
-// conn is one connection with its prepared statements. One goroutine at a time uses it. database/sql is left out on purpose: it would tie a
-// group's transaction to one caller's context, and costs more than the statements themselves.
+// conn is one connection with its prepared statements. One goroutine at a time uses it.
+// database/sql is left out on purpose: it would tie a group's transaction to one caller's context,
+// and costs more than the statements themselves.
 type conn struct {
 	path       string
 	context    context.Context // ends statements early, also while they wait for a lock; see during
@@ -24,7 +25,8 @@ type conn struct {
 	utf16      bool // text is stored in that encoding
 }
 
-// statementKey tells statements apart; slot allows for the same text to be read several times at once.
+// statementKey tells statements apart; slot allows for the same text to be read several times at
+// once.
 type statementKey struct {
 	text string
 	slot int
@@ -36,8 +38,9 @@ type statement struct {
 	exec  driver.StmtExecContext
 }
 
-// openConn opens the file at an absolute path, which must exist: were it moved away, SQLite would make an empty one in its place. The path is percent-encoded into a
-// file: URI, since in a plain path a '?' would start options.
+// openConn opens the file at an absolute path, which must exist: were it moved away, SQLite would
+// make an empty one in its place. The path is percent-encoded into a file: URI, since in a plain
+// path a '?' would start options.
 func openConn(ctx context.Context, path string, busyTimeout time.Duration, pragmas ...string) (*conn, error) {
 	uri := "file:" + (&url.URL{Path: path}).EscapedPath()
 	connector, err := sqlite.NewConnector(strings.ReplaceAll(uri, "?", "%3F") + "?mode=rw")
@@ -68,7 +71,8 @@ func openConn(ctx context.Context, path string, busyTimeout time.Duration, pragm
 	return c, nil
 }
 
-// during lets the end of ctx end the statements that do runs. Other statements are ended by nothing: a transaction that was begun is none of a caller's.
+// during lets the end of ctx end the statements that do runs. Other statements are ended by
+// nothing: a transaction that was begun is none of a caller's.
 func (c *conn) during(ctx context.Context, do func() error) error {
 	c.context = ctx
 	defer func() { c.context = context.Background() }()
@@ -130,7 +134,8 @@ func (c *conn) change(table, text string, args ...any) error {
 	return changed(table, 1, result, err)
 }
 
-// changed looks whether as many rows were changed as were meant to be: a trigger or a constraint of another program may leave some out without an error.
+// changed looks whether as many rows were changed as were meant to be: a trigger or a constraint of
+// another program may leave some out without an error.
 func changed(table string, rows int, result driver.Result, err error) error {
 	if err != nil {
 		return err
@@ -223,8 +228,9 @@ func named(args []any) []driver.NamedValue {
 	return values
 }
 
-// textFrom is the bytes as a string without copying; they must not change while the string is used. Text is bound as a string, since bytes would be
-// stored as a BLOB, which the Rust store cannot read.
+// textFrom is the bytes as a string without copying; they must not change while the string is used.
+// Text is bound as a string, since bytes would be stored as a BLOB, which the Rust store cannot
+// read.
 func textFrom(bytes []byte) string { return unsafe.String(unsafe.SliceData(bytes), len(bytes)) }
 
 // bytesFrom is the string as bytes without copying; they must not be changed.

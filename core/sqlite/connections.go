@@ -8,8 +8,10 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// connections let all connections of a store be closed at one moment. SQLite remembers for the whole process which locks it has on a database's index. When freeing one fails, as on a
-// disk that has a moment's trouble, it takes it for held from then on, and everybody waits for a lock that nobody will free. Closing every connection lets the kernel free it.
+// connections let all connections of a store be closed at one moment. SQLite remembers for the
+// whole process which locks it has on a database's index. When freeing one fails, as on a disk that
+// has a moment's trouble, it takes it for held from then on, and everybody waits for a lock that
+// nobody will free. Closing every connection lets the kernel free it.
 type connections struct {
 	using sync.RWMutex // shared by whoever uses one of them, except for the writing one
 	kept  map[*keptConn]struct{}
@@ -96,8 +98,9 @@ func (k *keptConn) close() {
 	delete(k.backend.connections.kept, k)
 }
 
-// renew closes the connections of every store of this process on the file, after a lock could not be had: maybe nobody holds it any more. The caller holds b.writing and no
-// connection. Another store that is busy at the moment does the same when it answers Busy itself.
+// renew closes the connections of every store of this process on the file, after a lock could not
+// be had: maybe nobody holds it any more. The caller holds b.writing and no connection. Another
+// store that is busy at the moment does the same when it answers Busy itself.
 func (b *backend) renew() {
 	i := b.instance
 	if !i.renewing.TryLock() {

@@ -26,7 +26,8 @@ type numbered struct {
 	Of    int `json:"of"`
 }
 
-// appendAndHandleUntilKilled appends batches from four goroutines, says each that was acknowledged, and says each batch that its durable stream has handled.
+// appendAndHandleUntilKilled appends batches from four goroutines, says each that was acknowledged,
+// and says each batch that its durable stream has handled.
 func appendAndHandleUntilKilled(side *childtest.Side, arguments []string) error {
 	ctx := context.Background()
 	store, err := Open(ctx, arguments[0], Options{})
@@ -72,7 +73,8 @@ type acknowledged struct {
 	last        uint64
 }
 
-// G5 G2 G3 G21 G23: SIGKILL at any moment loses nothing that was acknowledged, and the next open needs no manual step.
+// G5 G2 G3 G21 G23: SIGKILL at any moment loses nothing that was acknowledged, and the next open
+// needs no manual step.
 func TestAKilledProcessLosesNothingThatItAcknowledged(t *testing.T) {
 	lives := 50
 	if os.Getenv("FACTSTR_TORTURE") != "" {
@@ -143,7 +145,8 @@ func checkAfterCrash(t *testing.T, path string, life int, acked map[uint64]ackno
 			t.Fatalf("life %d: the batch acknowledged at %d to %d is not there", life, first, batch.last)
 		}
 	}
-	// A pull stream of the name starts after the cursor; nothing of it is acknowledged, so the cursor stays.
+	// A pull stream of the name starts after the cursor; nothing of it is acknowledged, so the
+	// cursor stays.
 	stream, err := store.StreamAllDurable(ctx, factstr.DurableStream{Name: "model"}, nil)
 	if err != nil {
 		t.Fatalf("life %d: the durable name: %v", life, err)

@@ -10,8 +10,9 @@ import (
 	"github.com/factstr/factstr-go/core/internal/oslock"
 )
 
-// names are the durable names that this store holds. Between stores, also of other processes, a byte of the database file decides, which belongs to the name's slot: a
-// number that no two names share, so that no name can be chosen that touches another one's lock.
+// names are the durable names that this store holds. Between stores, also of other processes, a
+// byte of the database file decides, which belongs to the name's slot: a number that no two names
+// share, so that no name can be chosen that touches another one's lock.
 type names struct {
 	file *oslock.File
 	mu   sync.Mutex
@@ -90,7 +91,8 @@ const (
 		ON CONFLICT (name) DO UPDATE SET generation = excluded.generation, exact_query = excluded.exact_query`
 )
 
-// ClaimStream takes the name, then reads or makes its cursor row. The order of the refusals is that of the Rust store: another query before an active name.
+// ClaimStream takes the name, then reads or makes its cursor row. The order of the refusals is that
+// of the Rust store: another query before an active name.
 func (b *backend) ClaimStream(ctx context.Context, name string, query factstr.DurableQuery) (claim factstr.StreamClaim, err error) {
 	var slot int64
 	var taken *heldName
@@ -147,7 +149,8 @@ func (b *backend) ClaimStream(ctx context.Context, name string, query factstr.Du
 	return claim, nil
 }
 
-// slotOf returns the name's slot, and gives it one that was never another name's, even if the table was lost.
+// slotOf returns the name's slot, and gives it one that was never another name's, even if the table
+// was lost.
 func slotOf(c *conn, name string) (slot int64, err error) {
 	const find = "SELECT slot FROM factstr_durable_names WHERE name = ?1"
 	value, err := c.one(find, name)
@@ -187,8 +190,10 @@ func readCursor(c *conn, name string) (stored storedCursor, err error) {
 	return stored, err
 }
 
-// WriteCursors looks whether the log is the one that was handled, and writes, in one transaction: however long it waited for the lock, maybe for a restore, nothing
-// comes between. It ends a stream whose name has another generation by now: somebody has registered it who could not know that it was held.
+// WriteCursors looks whether the log is the one that was handled, and writes, in one transaction:
+// however long it waited for the lock, maybe for a restore, nothing comes between. It ends a stream
+// whose name has another generation by now: somebody has registered it who could not know that it
+// was held.
 func (b *backend) WriteCursors(ctx context.Context, writes []factstr.CursorWrite) error {
 	var lost []factstr.CursorWrite
 	err := b.write(ctx, "storing durable cursors", func(c *conn) (moved bool, err error) {
@@ -224,7 +229,8 @@ func (b *backend) WriteCursors(ctx context.Context, writes []factstr.CursorWrite
 	return err
 }
 
-// holds reports whether the log holds a fact that was its head. Every log holds that of an empty one.
+// holds reports whether the log holds a fact that was its head. Every log holds that of an empty
+// one.
 func holds(c *conn, head factstr.Head) (there bool, err error) {
 	if head == (factstr.Head{}) {
 		return true, nil

@@ -6,16 +6,17 @@ import (
 	"sync"
 )
 
-// A forked child inherits the descriptors that hold locks, and would keep the locks after this process died. The C library closes them in the
-// child, so it is told of every descriptor of a database and its side files.
+// A forked child inherits the descriptors that hold locks, and would keep the locks after this
+// process died. The C library closes them in the child, so it is told of every descriptor of a
+// database and its side files.
 var descriptors struct {
 	mu    sync.Mutex
 	tell  func(descriptor int, opened bool)
 	known map[string]map[int]fileID // by database path
 }
 
-// OnLockHolder sets a function that is told of each descriptor that may hold locks, after it was opened and before or right after it is closed. It must be set before the
-// first store is opened.
+// OnLockHolder sets a function that is told of each descriptor that may hold locks, after it was
+// opened and before or right after it is closed. It must be set before the first store is opened.
 func OnLockHolder(tell func(descriptor int, opened bool)) {
 	descriptors.mu.Lock()
 	defer descriptors.mu.Unlock()
@@ -23,7 +24,8 @@ func OnLockHolder(tell func(descriptor int, opened bool)) {
 	descriptors.known = map[string]map[int]fileID{}
 }
 
-// noteDescriptors finds out which descriptors SQLite has open for a database. The driver does not tell, the kernel does.
+// noteDescriptors finds out which descriptors SQLite has open for a database. The driver does not
+// tell, the kernel does.
 func noteDescriptors(path string) {
 	descriptors.mu.Lock()
 	defer descriptors.mu.Unlock()

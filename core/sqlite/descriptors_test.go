@@ -32,7 +32,8 @@ func lockHolders(t *testing.T) (count func() int) {
 	}
 }
 
-// G22: a child that is forked while its parent waits to open a database would keep the locks that the parent gets afterwards by that descriptor.
+// G22: a child that is forked while its parent waits to open a database would keep the locks that
+// the parent gets afterwards by that descriptor.
 func TestADescriptorIsToldBeforeItsConnectionWaits(t *testing.T) {
 	holders := lockHolders(t)
 	path := newPath(t)

@@ -18,7 +18,8 @@ import (
 	lib "modernc.org/sqlite/lib"
 )
 
-// milliseconds is a time as SQLite's busy_timeout takes it: more than 31 bits would be no time at all.
+// milliseconds is a time as SQLite's busy_timeout takes it: more than 31 bits would be no time at
+// all.
 func milliseconds(d time.Duration) string {
 	return strconv.FormatInt(min(d.Milliseconds(), math.MaxInt32), 10)
 }
@@ -97,7 +98,8 @@ func (b *backend) explained(err error) error {
 
 var timersStarted atomic.Bool
 
-// startTimers makes Go's runtime open the descriptors that its timers need. It does so with the first timer, and ends the process, the host of a library too, if it gets none.
+// startTimers makes Go's runtime open the descriptors that its timers need. It does so with the
+// first timer, and ends the process, the host of a library too, if it gets none.
 func startTimers() error {
 	const needed = 3
 	if timersStarted.Load() {
@@ -123,7 +125,8 @@ func startTimers() error {
 	return nil
 }
 
-// tryToOpen opens as many files as a connection needs. The database's own are left alone, since closing them could drop SQLite's locks.
+// tryToOpen opens as many files as a connection needs. The database's own are left alone, since
+// closing them could drop SQLite's locks.
 func tryToOpen(folder string) error {
 	const needed = 4
 	for range needed {

@@ -89,7 +89,8 @@ func TestARequestThatDoesNotFitFailsOnlyItself(t *testing.T) {
 	facttest.WantGapless(t, store, 56)
 }
 
-// G5: a lock of another program that is not of this library, and so does not come through the turnstile.
+// G5: a lock of another program that is not of this library, and so does not come through the
+// turnstile.
 func TestADatabaseLockedByAnotherProgramIsBusyAfterTheTimeout(t *testing.T) {
 	const timeout = 100 * time.Millisecond
 	path := newPath(t)
@@ -144,7 +145,8 @@ func TestAfterAStoreWasBusyNobodyIsKeptOut(t *testing.T) {
 	facttest.WantGapless(t, patient, 15)
 }
 
-// G24: a log that lost its newest facts, or has others in their place, is noticed; nobody goes on as if nothing had happened.
+// G24: a log that lost its newest facts, or has others in their place, is noticed; nobody goes on
+// as if nothing had happened.
 func TestALogThatWentBackwardsOrIsAnotherOneEndsStreams(t *testing.T) {
 	for name, c := range map[string]struct {
 		change string

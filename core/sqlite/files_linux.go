@@ -53,7 +53,8 @@ func bornAt(descriptor int) int64 {
 	return stat.Btime.Sec*1e9 + int64(stat.Btime.Nsec)
 }
 
-// makeNote makes an empty file in memory whose name can be read by whoever looks at the process's descriptors. nil if that is not possible.
+// makeNote makes an empty file in memory whose name can be read by whoever looks at the process's
+// descriptors. nil if that is not possible.
 func makeNote(text string) *os.File {
 	const nameMax = 249
 	if len(text) > nameMax {
@@ -68,7 +69,8 @@ func makeNote(text string) *os.File {
 	return os.NewFile(uintptr(descriptor), text)
 }
 
-// mark is a text that a file carries beside its content. "" if it has none, or the file system knows no such thing.
+// mark is a text that a file carries beside its content. "" if it has none, or the file system
+// knows no such thing.
 func mark(descriptor int, name string) string {
 	value := make([]byte, 8192)
 	n, err := unix.Fgetxattr(descriptor, name, value)
@@ -97,7 +99,8 @@ func isReadOnly(path string) bool {
 	return unix.Statfs(path, &stat) == nil && stat.Flags&unix.ST_RDONLY != 0
 }
 
-// isLocal reports whether a path lies on a file system of this machine that is known to say when a file was changed the moment it is.
+// isLocal reports whether a path lies on a file system of this machine that is known to say when a
+// file was changed the moment it is.
 func isLocal(path string) bool {
 	var stat unix.Statfs_t
 	if unix.Statfs(path, &stat) != nil {
@@ -110,7 +113,8 @@ func isLocal(path string) bool {
 	return false
 }
 
-// isLayered reports whether a path lies on a file system that copies a file from a lower layer when it is written to, as the root of a container is.
+// isLayered reports whether a path lies on a file system that copies a file from a lower layer when
+// it is written to, as the root of a container is.
 func isLayered(path string) bool {
 	var stat unix.Statfs_t
 	return unix.Statfs(path, &stat) == nil && uint32(stat.Type) == unix.OVERLAYFS_SUPER_MAGIC

@@ -7,7 +7,8 @@ import (
 	"os"
 )
 
-// The store does not open on these systems; what follows lets programs that use other stores be built.
+// The store does not open on these systems; what follows lets programs that use other stores be
+// built.
 
 type fileID struct{ device, inode uint64 }
 

@@ -12,7 +12,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/rusttest"
 )
 
-// Rows that another program stored. What is JSON is read, however it is spelled; what is not is told, never skipped.
+// Rows that another program stored. What is JSON is read, however it is spelled; what is not is
+// told, never skipped.
 
 func storeWithRow(t testing.TB, options factstr.Options, occurredAt, eventType, payload any) (path string, store *factstr.Store) {
 	t.Helper()
@@ -29,7 +30,8 @@ func storeWithRow(t testing.TB, options factstr.Options, occurredAt, eventType, 
 
 const someTime = "2026-01-01T00:00:00.000000Z"
 
-// G1: a row that cannot be read is named, and what does not need it goes on: the store opens, appends and answers about other facts.
+// G1: a row that cannot be read is named, and what does not need it goes on: the store opens,
+// appends and answers about other facts.
 func TestAPayloadThatIsNoJSONIsCorruptByNumberAndNothingElseIsRefused(t *testing.T) {
 	for name, options := range map[string]factstr.Options{"a tail in memory": {}, "no tail": {TailEvents: -1}} {
 		for _, payload := range []string{"", "{", "01", "NaN", "{'a':1}", "\ufeff{}", "nul", "1 2"} {
@@ -207,8 +209,9 @@ func TestOddBoundariesGiveTheBatchesOfTheRustStore(t *testing.T) {
 	}
 }
 
-// G9 G11 G12: whether a fact is found does not depend on where it is read from. A type that another program bound as bytes is that text; one that is NULL is no type, and told
-// to those who ask for any.
+// G9 G11 G12: whether a fact is found does not depend on where it is read from. A type that another
+// program bound as bytes is that text; one that is NULL is no type, and told to those who ask for
+// any.
 func TestATypeStoredAsBytesIsFoundEverywhereAlike(t *testing.T) {
 	many := func(types ...string) factstr.EventQuery {
 		return factstr.OfTypes(append(types, "1", "2", "3", "4", "5", "6", "7", "8", "9")...)

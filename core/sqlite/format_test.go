@@ -122,8 +122,9 @@ func TestFormatsThatCannotBeReadAreRefusedAndLeftAsTheyAre(t *testing.T) {
 	}
 }
 
-// What 0.4.1 began and 0.5.2 went on with, and what other programs did to the boundaries: rows are batches where they are, any other fact is one of its own, and each
-// fact is read and delivered once.
+// What 0.4.1 began and 0.5.2 went on with, and what other programs did to the boundaries: rows are
+// batches where they are, any other fact is one of its own, and each fact is read and delivered
+// once.
 func TestAStoreWithoutTheMarkerOpensWhateverItsBatchesAre(t *testing.T) { // G1 G3 G19
 	changes := rusttest.GapsAndOverlaps()
 	changes["as 0.5.2 left it"] = "DELETE FROM append_batches WHERE first_sequence_number = last_sequence_number"
@@ -166,7 +167,8 @@ func TestAStoreWithoutTheMarkerOpensWhateverItsBatchesAre(t *testing.T) { // G1 
 	}
 }
 
-// A row that another program left behind the log's end is of no batch, and must not be in the way of the one that comes there.
+// A row that another program left behind the log's end is of no batch, and must not be in the way
+// of the one that comes there.
 func TestABoundaryBehindTheEndDoesNotStopAppends(t *testing.T) { // G3
 	path := newPath(t)
 	store := openStore(t, path)
@@ -219,7 +221,8 @@ func TestWhatIsNoDatabaseIsRefusedAndLeftAsItIs(t *testing.T) {
 	}
 }
 
-// What compat.md calls foreign additions: things that others put into the file beside the store's own tables. They stay, and nothing minds them.
+// What compat.md calls foreign additions: things that others put into the file beside the store's
+// own tables. They stay, and nothing minds them.
 func TestWhatOthersAddToTheFileStaysAndDoesNotDisturb(t *testing.T) { // G2 G3 G19
 	for name, change := range map[string]string{
 		"side table":         "CREATE TABLE factstr_term_index (term BLOB, n INTEGER, PRIMARY KEY (term, n)) WITHOUT ROWID; INSERT INTO factstr_term_index VALUES ('x', 1)",
@@ -286,7 +289,8 @@ func init() {
 	}
 }
 
-// A killed process leaves its newest facts in the -wal file. They are there for the next one, also in a copy of the two files taken while it lives.
+// A killed process leaves its newest facts in the -wal file. They are there for the next one, also
+// in a copy of the two files taken while it lives.
 func TestFactsInTheLogFileOfAKilledProcessAreThere(t *testing.T) { // G5
 	path, copied := newPath(t), newPath(t)
 	leaver := childtest.Start(t, "leaver", path)

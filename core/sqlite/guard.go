@@ -10,8 +10,9 @@ import (
 
 // A guard is a store's own descriptor of the database file, which its locks are taken by.
 
-// Where SQLite locks by process, closing any descriptor of the database drops its locks. That is so when another part of the program has used the same driver before the
-// first store was opened. Such guards are kept for the next store on the file instead.
+// Where SQLite locks by process, closing any descriptor of the database drops its locks. That is so
+// when another part of the program has used the same driver before the first store was opened. Such
+// guards are kept for the next store on the file instead.
 var parked struct {
 	mu     sync.Mutex
 	guards map[fileID][]*oslock.File

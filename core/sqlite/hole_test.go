@@ -10,7 +10,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/rusttest"
 )
 
-// G19 G20: what reading on costs follows the facts, not the numbers between them. Walking through these holes in steps would take from hours to centuries.
+// G19 G20: what reading on costs follows the facts, not the numbers between them. Walking through
+// these holes in steps would take from hours to centuries.
 func TestReplayGoesOverHolesInTheNumbersAtOnce(t *testing.T) {
 	for _, far := range []int64{1_700_000_000_000, math.MaxInt64 - 1} {
 		for name, query := range map[string]factstr.EventQuery{
@@ -66,8 +67,9 @@ func TestALogWhoseNumbersAreUsedUpIsReadAndRefusesAppends(t *testing.T) {
 	}
 }
 
-// G3 G15: a replay cuts its reading at any fact; a batch that lies across the cut is delivered whole, also where a row of another program lies inside it, and nothing behind
-// it is taken for a part of it.
+// G3 G15: a replay cuts its reading at any fact; a batch that lies across the cut is delivered
+// whole, also where a row of another program lies inside it, and nothing behind it is taken for a
+// part of it.
 func TestNoFactIsLostWhereBoundariesOverlapAcrossWhatIsReadAtOnce(t *testing.T) {
 	for name, boundaries := range map[string]string{
 		"one inside":          "(1, 5000), (2, 3)",

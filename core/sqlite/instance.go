@@ -13,8 +13,10 @@ import (
 	"github.com/factstr/factstr-go/core/internal/oslock"
 )
 
-// Bytes of the database file on which its openers lock each other out. They lie far beyond what SQLite reads, writes or locks. The kernel ties a lock to the file
-// itself, so whoever opens it meets it, by whatever path; and there is no file beside the database that could be removed, replaced or made with other rights.
+// Bytes of the database file on which its openers lock each other out. They lie far beyond what
+// SQLite reads, writes or locks. The kernel ties a lock to the file itself, so whoever opens it
+// meets it, by whatever path; and there is no file beside the database that could be removed,
+// replaced or made with other rights.
 const (
 	turnstileOffset = int64(1) << 60
 	namesOffset     = int64(1) << 61 // and a durable name's slot
@@ -29,8 +31,10 @@ func hashOf(format string, args ...any) int64 {
 	return int64(binary.LittleEndian.Uint64(sum[:])) & hashMask
 }
 
-// Two copies of this library in one process, say of two packages that carry it, do not know of each other. SQLite must not be in a process twice on one file, so the
-// first copy holds a byte that stands for the process. A file in memory whose name holds the copy's path is there for the message.
+// Two copies of this library in one process, say of two packages that carry it, do not know of each
+// other. SQLite must not be in a process twice on one file, so the first copy holds a byte that
+// stands for the process. A file in memory whose name holds the copy's path is there for the
+// message.
 
 const noteName = "factstr "
 
@@ -62,7 +66,8 @@ func (i *instance) others(than *backend) (others []*backend) {
 	return others
 }
 
-// enterInstance joins the stores that have the file open. They leave when they have closed their connections.
+// enterInstance joins the stores that have the file open. They leave when they have closed their
+// connections.
 func enterInstance(b *backend, id fileID) (*instance, error) {
 	path, file := b.path, b.guard
 	instances.mu.Lock()
@@ -90,7 +95,8 @@ func enterInstance(b *backend, id fileID) (*instance, error) {
 	return i, nil
 }
 
-// takeForProcess takes the byte of this process. What is open for reading only can take no exclusive lock, so it takes a shared one and looks whether it is alone.
+// takeForProcess takes the byte of this process. What is open for reading only can take no
+// exclusive lock, so it takes a shared one and looks whether it is alone.
 func takeForProcess(file *oslock.File) error {
 	offset := instancesOffset + hashOf("%s", processKey())
 	if !file.ReadOnly() {
@@ -131,7 +137,8 @@ func processKey() string {
 	return fmt.Sprintf("%d/%s", os.Getpid(), namespace)
 }
 
-// otherCopies are the paths of the other copies of this library that have stores open in this process.
+// otherCopies are the paths of the other copies of this library that have stores open in this
+// process.
 func otherCopies() string {
 	const folder = "/proc/self/fd/"
 	entries, _ := os.ReadDir(folder)

@@ -14,7 +14,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/rusttest"
 )
 
-// anotherCopy makes the code forget which files it has open in this process, as a second copy of the library would not know it.
+// anotherCopy makes the code forget which files it has open in this process, as a second copy of
+// the library would not know it.
 func anotherCopy(t *testing.T, act func()) {
 	t.Helper()
 	instances.mu.Lock()
@@ -153,7 +154,8 @@ func init() {
 	roles["late"] = succeedLate
 }
 
-// succeedLate holds a durable stream whose handler returns only when the test says so. It unsubscribes while the handler runs.
+// succeedLate holds a durable stream whose handler returns only when the test says so. It
+// unsubscribes while the handler runs.
 func succeedLate(side *childtest.Side, arguments []string) error {
 	ctx := context.Background()
 	store, err := Open(ctx, arguments[0], Options{})
@@ -179,7 +181,8 @@ func succeedLate(side *childtest.Side, arguments []string) error {
 	return store.Close(ctx)
 }
 
-// G22 G21: across processes, a delivery in flight at unsubscribe moves the cursor only while nobody else has registered the name.
+// G22 G21: across processes, a delivery in flight at unsubscribe moves the cursor only while nobody
+// else has registered the name.
 func TestALateSuccessOfAnotherProcessCountsOnlyWhileNobodyHasTheName(t *testing.T) {
 	refuse := factstr.HandleFunc(func(context.Context, []factstr.EventRecord) error { return factstr.CodeInvalidState })
 	for name, c := range map[string]struct {
@@ -197,7 +200,8 @@ func TestALateSuccessOfAnotherProcessCountsOnlyWhileNobodyHasTheName(t *testing.
 			late.Tell("unsubscribe")
 			late.Expect("unsubscribed")
 			if c.takeOver {
-				// The name is free though the delivery goes on. This holder fails, so the cursor stays before the batch.
+				// The name is free though the delivery goes on. This holder fails, so the cursor
+				// stays before the batch.
 				facttest.WantError(t, facttest.WaitEnd(t, facttest.DurableStream(t, store, "projection", factstr.AllEvents(), refuse)), factstr.CodeHandlerFailed)
 			}
 			late.Tell("return")
@@ -214,7 +218,8 @@ func TestALateSuccessOfAnotherProcessCountsOnlyWhileNobodyHasTheName(t *testing.
 	}
 }
 
-// G22: a cursor row that was reset or lost together with its query is a new one, whatever is remembered beside it.
+// G22: a cursor row that was reset or lost together with its query is a new one, whatever is
+// remembered beside it.
 func TestANameWhoseCursorRowIsGoneStartsAnew(t *testing.T) {
 	path := newPath(t)
 	store := openStore(t, path)

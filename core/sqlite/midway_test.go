@@ -9,7 +9,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// G24 G21: what was read ahead before the log was found to have gone backwards is not delivered, and no cursor moves over it.
+// G24 G21: what was read ahead before the log was found to have gone backwards is not delivered,
+// and no cursor moves over it.
 func TestAReplayStopsInTheMiddleWhenTheLogGoesBackwards(t *testing.T) {
 	for place, tailEvents := range map[string]int{"in the tail": 0, "in the file": 2} {
 		t.Run(place, func(t *testing.T) {

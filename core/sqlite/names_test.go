@@ -9,7 +9,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// G22: a name's lock is a number that belongs to it alone. These two have the same 60 lowest bits of FNV-1a, as whoever may choose names can find.
+// G22: a name's lock is a number that belongs to it alone. These two have the same 60 lowest bits
+// of FNV-1a, as whoever may choose names can find.
 func TestNamesThatHashAlikeDoNotTouch(t *testing.T) {
 	const one, two = "tenant-21zmzbwshztv", "tenant-mzoi4i5evk52"
 	path := newPath(t)
@@ -60,7 +61,8 @@ func TestEveryNameHasALockOfItsOwnAlsoAfterTheirTableWasLost(t *testing.T) {
 	}
 }
 
-// G22: a holder whose registration is not the newest one any more is told with the next cursor that it wants to store, whatever made that possible.
+// G22: a holder whose registration is not the newest one any more is told with the next cursor that
+// it wants to store, whatever made that possible.
 func TestAStreamEndsWhenSomebodyElseHasRegisteredItsName(t *testing.T) {
 	for name, change := range map[string]string{
 		"another generation":  "UPDATE factstr_durable_streams SET generation = generation + 1",

@@ -26,7 +26,8 @@ func openTelling(t *testing.T, pages func(c *conn, mode string) (walState, error
 	return facttest.Opened(t, store, err), records
 }
 
-// G24: a checkpoint that panics is told, and made again without another commit that would ask for it.
+// G24: a checkpoint that panics is told, and made again without another commit that would ask for
+// it.
 func TestACheckpointThatPanicsIsToldAndMadeAgain(t *testing.T) {
 	var looks atomic.Int64
 	again := make(chan struct{}, 100)

@@ -1,5 +1,6 @@
-// Package sqlite is the embedded persistent store: one SQLite file in the format of the Rust store, which several processes may have open and append to and stream
-// from at once. Build it into one process once: SQLite's own rules on opening a file twice apply.
+// Package sqlite is the embedded persistent store: one SQLite file in the format of the Rust store,
+// which several processes may have open and append to and stream from at once. Build it into one
+// process once: SQLite's own rules on opening a file twice apply.
 package sqlite
 
 import (
@@ -22,13 +23,16 @@ import (
 // Options of a SQLite store. The zero value is fine.
 type Options struct {
 	factstr.Options
-	// BusyTimeout is how long a write waits for other processes before it answers CodeBusy; default 5 s.
+	// BusyTimeout is how long a write waits for other processes before it answers CodeBusy; default
+	// 5 s.
 	BusyTimeout time.Duration
-	// MaxPageCount bounds the size of the database, to let tests run into a full disk. 0 is no bound.
+	// MaxPageCount bounds the size of the database, to let tests run into a full disk. 0 is no
+	// bound.
 	MaxPageCount int
 }
 
-// Open opens the database at a file system path, and creates it and missing parent directories when it does not exist.
+// Open opens the database at a file system path, and creates it and missing parent directories when
+// it does not exist.
 func Open(ctx context.Context, path string, options Options) (*factstr.Store, error) {
 	open, err := Prepare(path, options)
 	if err != nil {
@@ -37,7 +41,8 @@ func Open(ctx context.Context, path string, options Options) (*factstr.Store, er
 	return open(ctx)
 }
 
-// Prepare does of Open what waits for nothing: it checks the arguments. The rest may be called once.
+// Prepare does of Open what waits for nothing: it checks the arguments. The rest may be called
+// once.
 func Prepare(path string, options Options) (open func(context.Context) (*factstr.Store, error), err error) {
 	options.Options = options.Observed("sqlite")
 	if options.BusyTimeout <= 0 {
@@ -67,8 +72,9 @@ func Prepare(path string, options Options) (open func(context.Context) (*factstr
 	}, nil
 }
 
-// processSettings are made once, before the first file is opened. With locks of the open file instead of the process, an unrelated open and close of
-// the database file elsewhere in the process does not drop them. fdatasync is as durable as fsync for a commit.
+// processSettings are made once, before the first file is opened. With locks of the open file
+// instead of the process, an unrelated open and close of the database file elsewhere in the process
+// does not drop them. fdatasync is as durable as fsync for a commit.
 var processSettings = sync.OnceFunc(func() {
 	_, _ = sqlite.OFDLocking(true)
 	_, _ = sqlite.Fdatasync(true)
@@ -113,7 +119,8 @@ func preparePath(path string) (string, error) {
 	return filepath.Join(directory, name), nil
 }
 
-// followLinks follows links of the file itself, also to a file that does not exist yet: the log belongs beside the database, not beside a link to it.
+// followLinks follows links of the file itself, also to a file that does not exist yet: the log
+// belongs beside the database, not beside a link to it.
 func followLinks(path string) (string, error) {
 	const linksMax = 40
 	for range linksMax {
@@ -196,7 +203,8 @@ func openBackend(ctx context.Context, path string, options Options) (_ *backend,
 	return b, nil
 }
 
-// prepare opens the database, checks the format and creates what is missing while no other process of this library writes, opens or closes.
+// prepare opens the database, checks the format and creates what is missing while no other process
+// of this library writes, opens or closes.
 func (b *backend) prepare(ctx context.Context) error {
 	if !b.guard.ReadOnly() {
 		waiting, cancel := context.WithTimeout(ctx, b.busyTimeout)
@@ -206,7 +214,8 @@ func (b *backend) prepare(ctx context.Context) error {
 		}
 		defer func() { _ = b.turnstile.Leave() }()
 	}
-	// The process's other stores on the file know of this one already, and close its connections after a Busy; see renew. It is taken after the turnstile, since they only try it.
+	// The process's other stores on the file know of this one already, and close its connections
+	// after a Busy; see renew. It is taken after the turnstile, since they only try it.
 	b.writing.Lock()
 	defer b.writing.Unlock()
 	if err := takePlace(b.path, b.guard); err != nil {
@@ -220,7 +229,8 @@ func (b *backend) prepare(ctx context.Context) error {
 	}
 	err := b.makeReady(ctx, b.busyTimeout)
 	if mayBeHeldByNobody(err) {
-		// By then every connection of this process is closed, unless it has other stores on the file.
+		// By then every connection of this process is closed, unless it has other stores on the
+		// file.
 		err = b.makeReady(ctx, min(b.busyTimeout, renewWait))
 	}
 	if err != nil {
@@ -255,7 +265,8 @@ func (b *backend) makeReady(ctx context.Context, wait time.Duration) (err error)
 		}
 	}()
 	err = b.writer.during(ctx, func() error {
-		// Refusing comes before anything is written, also before the journal mode of somebody else's database is changed.
+		// Refusing comes before anything is written, also before the journal mode of somebody
+		// else's database is changed.
 		if _, err := checkFormat(b.writer, b.path); err != nil {
 			return err
 		}
@@ -291,8 +302,9 @@ func (b *backend) dropWriter() {
 	}
 }
 
-// intact refuses to go on when another file was put in the place of the database or one of its side files, or the database was written over: what is written from
-// then on would be lost, what is read may be of two logs.
+// intact refuses to go on when another file was put in the place of the database or one of its side
+// files, or the database was written over: what is written from then on would be lost, what is read
+// may be of two logs.
 func (b *backend) intact() error { return b.instance.sides.intact(b.path, b.guard) }
 
 func (b *backend) Kind() string { return "sqlite" }
@@ -315,13 +327,15 @@ func (b *backend) Close() error {
 	return nil
 }
 
-// closeWriter closes the last connection, at which SQLite copies the log into the database and removes it, if nobody else has it open.
+// closeWriter closes the last connection, at which SQLite copies the log into the database and
+// removes it, if nobody else has it open.
 func (b *backend) closeWriter() {
 	if !b.opened {
 		b.dropWriter()
 		return
 	}
-	// Else the log is not that of the database which is at the path now, such as a backup, and is kept.
+	// Else the log is not that of the database which is at the path now, such as a backup, and is
+	// kept.
 	if b.intact() == nil {
 		freeLog(b.guard)
 		if !b.guard.ReadOnly() {

@@ -9,8 +9,10 @@ import (
 	"github.com/factstr/factstr-go/core/internal/oslock"
 )
 
-// A database has its log beside it, by its name. Under a second name (a hard link, the single file mounted somewhere else) it would have a second log, and what is
-// acknowledged by one is unknown to the other and overwritten by it. So a database is used at one place at a time: a folder and a name in it.
+// A database has its log beside it, by its name. Under a second name (a hard link, the single file
+// mounted somewhere else) it would have a second log, and what is acknowledged by one is unknown to
+// the other and overwritten by it. So a database is used at one place at a time: a folder and a
+// name in it.
 
 // checkNames refuses a file that has, or may have, another name beside which there is another log.
 func checkNames(path string, state fileState) error {
@@ -24,8 +26,9 @@ func checkNames(path string, state fileState) error {
 	return nil
 }
 
-// takePlace tells every other opener of the file at which place it is open. Those shared locks are the only ones in their range, so a lock elsewhere in it is of another
-// place. It must be called while no other process does the same, or else both may be refused.
+// takePlace tells every other opener of the file at which place it is open. Those shared locks are
+// the only ones in their range, so a lock elsewhere in it is of another place. It must be called
+// while no other process does the same, or else both may be refused.
 func takePlace(path string, file *oslock.File) error {
 	folder, name := filepath.Split(path)
 	state, err := stateOf(folder)
@@ -42,7 +45,8 @@ func takePlace(path string, file *oslock.File) error {
 	return nil
 }
 
-// shareAlone takes a shared lock on one byte of a range and reports whether nobody has one on another byte of it.
+// shareAlone takes a shared lock on one byte of a range and reports whether nobody has one on
+// another byte of it.
 func shareAlone(file *oslock.File, from, offset int64) (alone bool, err error) {
 	if err := file.TryShared(from+offset, 1); err != nil {
 		return false, err
@@ -55,17 +59,20 @@ func shareAlone(file *oslock.File, from, offset int64) (alone bool, err error) {
 	return !above, err
 }
 
-// The place of a database is also written on the file itself while a log may lie there, so that it is known after a crash. A copy of the file has another inode and is
-// not meant. File systems without extended attributes keep no such mark.
+// The place of a database is also written on the file itself while a log may lie there, so that it
+// is known after a crash. A copy of the file has another inode and is not meant. File systems
+// without extended attributes keep no such mark.
 const placeMark = "user.factstr.place"
 
-// The log carries the origin of its database: a log that an earlier database left at the path would be copied over a backup that was put back there.
+// The log carries the origin of its database: a log that an earlier database left at the path would
+// be copied over a backup that was put back there.
 const logMark = "user.factstr.database"
 
 // logOfNobody marks a log whose database was written over while it was open, or only touched.
 const logOfNobody = "1 0"
 
-// origin names a file in a mark. The number of a removed file is often the next one's, so the moment of its birth belongs to it, which is 0 where the file system does not tell.
+// origin names a file in a mark. The number of a removed file is often the next one's, so the
+// moment of its birth belongs to it, which is 0 where the file system does not tell.
 type origin struct {
 	inode uint64
 	born  int64
@@ -100,7 +107,8 @@ func setMarks(path string, file *oslock.File, database, log fileID) {
 	}
 }
 
-// checkMark refuses to open a database whose log was left at another place, by a crash, or that was put beside the log of another one.
+// checkMark refuses to open a database whose log was left at another place, by a crash, or that was
+// put beside the log of another one.
 func checkMark(path string, file *oslock.File, database fileID) error {
 	text := mark(file.Descriptor(), placeMark)
 	first, names, _ := strings.Cut(text, "\n")
@@ -116,7 +124,8 @@ func checkMark(path string, file *oslock.File, database fileID) error {
 			return factstr.NewError(factstr.CodeInvalidState, "sqlite: %s was changed by something else than a store while it was open: if a backup was copied onto it, remove %s-wal and %s-shm, and with them what was appended after the backup; if nothing was written to it, as by touch, keep them, since they hold facts, and say so: setfattr -x %s %s-wal", path, path, path, logMark, path)
 		}
 		fields, _ := fmt.Sscanf(logText, logForm, &logOf.inode, &logOf.born)
-		// Copies that keep the marks keep both, and the log is another file then, if not one of a lower layer.
+		// Copies that keep the marks keep both, and the log is another file then, if not one of a
+		// lower layer.
 		copied := marked && logOf == was && (log.inode != markedLog || isLayered(path))
 		if fields == 2 && !logOf.is(is) && !copied {
 			return factstr.NewError(factstr.CodeInvalidState, "sqlite: the log %s-wal is not that of the file that is at %s now: if that is a backup which was put back, remove %s-wal and %s-shm, and with them what was appended after the backup; if not, put the former file back; if it is a copy of the database as it was last, say that the log is its own: setfattr -x %s %s-wal", path, path, path, path, logMark, path)
@@ -141,7 +150,8 @@ func checkMark(path string, file *oslock.File, database fileID) error {
 		path, folder+name, folder+name, filepath.Base(path), placeMark, path)
 }
 
-// checkLeftLog refuses to make a new database beside the log of another one: SQLite would remove the log, and with it facts that somebody waits for.
+// checkLeftLog refuses to make a new database beside the log of another one: SQLite would remove
+// the log, and with it facts that somebody waits for.
 func checkLeftLog(path string) error {
 	log, err := stateOf(path + "-wal")
 	if err != nil || log.size == 0 {

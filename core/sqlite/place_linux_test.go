@@ -39,7 +39,8 @@ func appendAndStay(side *childtest.Side, arguments []string) error {
 	return nil
 }
 
-// crashed leaves a database of four facts as a process leaves it that was killed: three of them lie in the log beside it.
+// crashed leaves a database of four facts as a process leaves it that was killed: three of them lie
+// in the log beside it.
 func crashed(t *testing.T, path string) {
 	t.Helper()
 	filled(t, path, 1)
@@ -105,7 +106,8 @@ func TestASingleFileThatIsMountedIsRefusedAndItsFolderIsNot(t *testing.T) {
 	facttest.WantGapless(t, store, 6)
 }
 
-// G5 G11: whoever finds the file under another name meets those who have it open, whatever they can see of each other's folders.
+// G5 G11: whoever finds the file under another name meets those who have it open, whatever they can
+// see of each other's folders.
 func TestAFileThatIsOpenUnderItsFormerNameIsRefusedUnderItsNewOne(t *testing.T) {
 	path := newPath(t)
 	holder := childtest.Start(t, "holder", path, "projection")
@@ -182,7 +184,8 @@ func TestAClosedDatabaseMayBeMovedAndCopied(t *testing.T) {
 	}
 }
 
-// The data folder of a process that was killed may be moved as a whole; so may the database together with its log.
+// The data folder of a process that was killed may be moved as a whole; so may the database
+// together with its log.
 func TestACrashedDatabaseMayBeMovedWithItsLog(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "one")
 	path := filepath.Join(folder, "facts.sqlite")
@@ -217,7 +220,8 @@ func copyWithMark(t *testing.T, from, to, name string) {
 	}
 }
 
-// G1 G24: a backup that is put back often has the number of the removed file. One that was copied with its mark must not pass for one that was copied with its log.
+// G1 G24: a backup that is put back often has the number of the removed file. One that was copied
+// with its mark must not pass for one that was copied with its log.
 func TestABackupInPlaceOfACrashedDatabaseIsNotMixedWithItsLog(t *testing.T) {
 	for name, putBack := range map[string]func(kept, path string) error{
 		"copied":              func(kept, path string) error { return copyOver(path, kept) },
@@ -245,7 +249,8 @@ func TestABackupInPlaceOfACrashedDatabaseIsNotMixedWithItsLog(t *testing.T) {
 	}
 }
 
-// The crashed store of a container's image: opening it copies the database to the upper layer, and not yet its log.
+// The crashed store of a container's image: opening it copies the database to the upper layer, and
+// not yet its log.
 func TestACrashedDatabaseOfALowerLayerOpens(t *testing.T) {
 	base := t.TempDir()
 	layers := map[string]string{}
@@ -268,7 +273,8 @@ func TestACrashedDatabaseOfALowerLayerOpens(t *testing.T) {
 	facttest.Close(t, store)
 }
 
-// G1: nobody is told to remove the log of a database that was only touched, and with it what was acknowledged.
+// G1: nobody is told to remove the log of a database that was only touched, and with it what was
+// acknowledged.
 func TestATouchedDatabaseKeepsItsLog(t *testing.T) {
 	path := newPath(t)
 	store := openStore(t, path)

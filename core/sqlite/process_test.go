@@ -76,7 +76,8 @@ func TestProcessesThatCreateOneDatabaseAtOnceAllSucceed(t *testing.T) {
 	}
 }
 
-// appendWithoutPause appends batches of one, two and three facts until its input ends, and says how long a call took on average.
+// appendWithoutPause appends batches of one, two and three facts until its input ends, and says how
+// long a call took on average.
 func appendWithoutPause(side *childtest.Side, arguments []string) error {
 	ctx := context.Background()
 	store, err := Open(ctx, arguments[0], Options{BusyTimeout: time.Minute})
@@ -112,8 +113,9 @@ func TestStreamsReceiveWhatOtherProcessesAppendInOrderAndOnce(t *testing.T) {
 	facttest.CheckStreams(t, store, store, path)
 }
 
-// Fairness: the turnstile lets a polite process in beside one that never pauses. It is counted in groups of the other process that came between, since times also hold
-// what the disk does; those are logged.
+// Fairness: the turnstile lets a polite process in beside one that never pauses. It is counted in
+// groups of the other process that came between, since times also hold what the disk does; those
+// are logged.
 func TestAProcessThatNeverPausesDoesNotStarveAnother(t *testing.T) {
 	path := newPath(t)
 	store := openStore(t, path)
@@ -206,7 +208,8 @@ func init() {
 	}
 }
 
-// G5 G24: after Busy a store has no connection for a moment. A program with a SQLite older than 3.51, which had the database locked and closes it, asks these bytes whether it is the last one,
+// G5 G24: after Busy a store has no connection for a moment. A program with a SQLite older than
+// 3.51, which had the database locked and closes it, asks these bytes whether it is the last one,
 // and would remove the log: to the store that is the doing of somebody who took it away.
 func TestNobodyTakesAStoreThatIsBusyForClosed(t *testing.T) {
 	path := newPath(t)
@@ -237,7 +240,8 @@ func TestNobodyTakesAStoreThatIsBusyForClosed(t *testing.T) {
 	facttest.Append(t, store, facttest.Batch(1, "a")...)
 	facttest.WantGapless(t, store, 1)
 
-	// Whichever store of the process closes last lets the log go, also the one that has no connection.
+	// Whichever store of the process closes last lets the log go, also the one that has no
+	// connection.
 	facttest.Close(t, second)
 	busy()
 	facttest.Close(t, store)

@@ -11,8 +11,9 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// G24 G21: a cursor write that waits for the lock while the log is set back has no effect, whether the log has grown past the cursor meanwhile or not. One into a log that holds
-// the head that it was made on is carried out.
+// G24 G21: a cursor write that waits for the lock while the log is set back has no effect, whether
+// the log has grown past the cursor meanwhile or not. One into a log that holds the head that it
+// was made on is carried out.
 func TestACursorWriteThatWaitedForARestoreHasNoEffect(t *testing.T) {
 	const grow = `WITH RECURSIVE n(i) AS (SELECT 6 UNION ALL SELECT i+1 FROM n WHERE i < 20) INSERT INTO events SELECT i, '2020-01-01T00:00:00Z', 'new', '{}' FROM n`
 	for name, c := range map[string]struct {
@@ -69,7 +70,8 @@ func TestACursorWriteThatWaitedForARestoreHasNoEffect(t *testing.T) {
 	}
 }
 
-// G5 G24: a commit that waits for the lock while another file is put in the database's place is not acknowledged: it would be written to a log that nobody finds.
+// G5 G24: a commit that waits for the lock while another file is put in the database's place is not
+// acknowledged: it would be written to a log that nobody finds.
 func TestACommitThatWaitedForAnotherFileIsNotAcknowledged(t *testing.T) {
 	for range 5 {
 		path, backup := newPath(t), newPath(t)
@@ -100,7 +102,8 @@ func TestACommitThatWaitedForAnotherFileIsNotAcknowledged(t *testing.T) {
 	}
 }
 
-// G24: a stream whose cursor write finds another log ends, also where nothing else looks at the log.
+// G24: a stream whose cursor write finds another log ends, also where nothing else looks at the
+// log.
 func TestAStreamWhoseCursorFindsAnotherLogEnds(t *testing.T) {
 	path := newPath(t)
 	store := openStore(t, path)

@@ -26,7 +26,8 @@ func becomeOther() error {
 	return setOtherUser()
 }
 
-// appendAndDeliver appends a fact for each line that it reads, and says what is answered and what a durable stream gets.
+// appendAndDeliver appends a fact for each line that it reads, and says what is answered and what a
+// durable stream gets.
 func appendAndDeliver(side *childtest.Side, arguments []string) error {
 	if err := becomeOther(); err != nil {
 		return err

@@ -14,10 +14,12 @@ import (
 )
 
 const (
-	// mergeMax is how many types are read through the index on types; a scan for more goes through the whole range.
+	// mergeMax is how many types are read through the index on types; a scan for more goes through
+	// the whole range.
 	mergeMax = 8
-	// pageTime bounds a read transaction, since the log file of write-ahead logging cannot be reused past one. A scan goes on in the next; as facts
-	// never change, that makes no difference to what it sees.
+	// pageTime bounds a read transaction, since the log file of write-ahead logging cannot be
+	// reused past one. A scan goes on in the next; as facts never change, that makes no difference
+	// to what it sees.
 	pageTime  = 40 * time.Millisecond
 	pageCheck = 256 // rows between looks at the clock
 )
@@ -46,7 +48,8 @@ const recordColumns = "sequence_number, occurred_at, event_type, payload"
 
 var (
 	scanUTF8 = scanTextsOf(recordColumns)
-	// A surrogate without its other half becomes another character on the way, so what is stored is looked at too.
+	// A surrogate without its other half becomes another character on the way, so what is stored is
+	// looked at too.
 	scanUTF16 = scanTextsOf(recordColumns + ", CAST(event_type AS BLOB)")
 )
 
@@ -82,7 +85,8 @@ func inPages(scan factstr.Scan, page func(factstr.Scan) (last uint64, done bool,
 	return nil
 }
 
-// page visits candidates until there are no more, visit says so, or the page's time is over; then last is the last one visited.
+// page visits candidates until there are no more, visit says so, or the page's time is over; then
+// last is the last one visited.
 func (r *reader) page(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) (last uint64, done bool, err error) {
 	source, err := r.open(scan)
 	if err != nil {
@@ -104,7 +108,8 @@ func (r *reader) page(ctx context.Context, scan factstr.Scan, visit func(factstr
 				return 0, false, factstr.NewError(factstr.CodeCorrupt, "sqlite: event %[2]d: its %[1]s; repair that row or restore a backup", problem, record.SequenceNumber)
 			}
 		}
-		// Facts of other types are visited as well, since who reads on through a long range of them wants to know how far it has come.
+		// Facts of other types are visited as well, since who reads on through a long range of them
+		// wants to know how far it has come.
 		if (admitted || !record.typeless) && !visit(record.EventRecord) {
 			return 0, true, nil
 		}
@@ -293,7 +298,8 @@ func textOf(value driver.Value) string {
 	return ""
 }
 
-// A batch that overlaps (after, upTo] starts at the last one that starts up to after, or later. Rows that end before they start are no batches.
+// A batch that overlaps (after, upTo] starts at the last one that starts up to after, or later.
+// Rows that end before they start are no batches.
 const scanBoundaries = `SELECT first_sequence_number, last_sequence_number FROM append_batches
 	WHERE first_sequence_number >= coalesce((SELECT first_sequence_number FROM append_batches
 		WHERE first_sequence_number <= ?1 AND last_sequence_number >= first_sequence_number ORDER BY first_sequence_number DESC LIMIT 1), 0)

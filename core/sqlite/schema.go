@@ -7,7 +7,8 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// The format is that of the Rust store, which creates the same tables and reads no version: every statement leaves alone what exists.
+// The format is that of the Rust store, which creates the same tables and reads no version: every
+// statement leaves alone what exists.
 //
 //go:embed migrations/0001_store.sql
 var storeSchema string
@@ -25,7 +26,8 @@ var durableNamesSchema string
 const schemaObjects = `SELECT count(*) FROM sqlite_master WHERE type IN ('table', 'index') AND lower(name) IN
 	('events', 'append_batches', 'store_metadata', 'subscriber_cursors', 'idx_events_type', 'idx_events_occurred_at')`
 
-// prepareSchema checks the format and creates what is missing, in one transaction. It takes the write lock only when there is something to write.
+// prepareSchema checks the format and creates what is missing, in one transaction. It takes the
+// write lock only when there is something to write.
 func prepareSchema(c *conn, path string) error {
 	complete, err := checkFormat(c, path)
 	if err != nil || complete {
@@ -74,8 +76,9 @@ func checkFormat(c *conn, path string) (complete bool, err error) {
 	case boundaries != "" && boundaries != "sparse_v1":
 		return false, factstr.NewError(factstr.CodeUnsupportedFormat, "sqlite: %s has append_batch_boundary_format %s, this library reads sparse_v1; open it with a newer version", path, boundaries)
 	}
-	// Without the marker the store was begun before 0.5, which wrote a row for every batch. 0.5 and later write none for a batch of one, so a fact without a row is one
-	// either way, and the marker may be added whoever wrote what.
+	// Without the marker the store was begun before 0.5, which wrote a row for every batch. 0.5 and
+	// later write none for a batch of one, so a fact without a row is one either way, and the
+	// marker may be added whoever wrote what.
 	return version != "" && boundaries != "" && objects == int64(6), nil
 }
 
@@ -88,7 +91,8 @@ func metadata(c *conn, key string) (text string, err error) {
 	return textOf(value), err
 }
 
-// useWAL turns write-ahead logging on. SQLite does not wait by itself while another connection does the same.
+// useWAL turns write-ahead logging on. SQLite does not wait by itself while another connection does
+// the same.
 func useWAL(c *conn, timeout time.Duration) error {
 	deadline := time.Now().Add(timeout)
 	for {

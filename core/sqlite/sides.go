@@ -15,8 +15,10 @@ import (
 	"github.com/factstr/factstr-go/core/internal/oslock"
 )
 
-// sides are the log (-wal) and its index (-shm) as this process has them open. As long as a store is open SQLite neither removes nor replaces them, and cuts the log
-// only after it has said so in the index. So when something else is found, somebody did it from outside, and what is written would be lost or destroy the database.
+// sides are the log (-wal) and its index (-shm) as this process has them open. As long as a store
+// is open SQLite neither removes nor replaces them, and cuts the log only after it has said so in
+// the index. So when something else is found, somebody did it from outside, and what is written
+// would be lost or destroy the database.
 type sides struct {
 	mu       sync.Mutex
 	users    int // stores that have the side files open; without one SQLite may have removed them since
@@ -24,13 +26,15 @@ type sides struct {
 	log      fileID
 	index    fileID
 	file     *oslock.File // of the index
-	// When the database file was last changed, and how far checkpoints had come when it was last seen so.
+	// When the database file was last changed, and how far checkpoints had come when it was last
+	// seen so.
 	changed      int64
 	progress     progress
 	timesAreKept bool
 }
 
-// The bytes of the index that every opener locks in the shared way: who finds them free takes the index for a leftover and clears it.
+// The bytes of the index that every opener locks in the shared way: who finds them free takes the
+// index for a leftover and clears it.
 const indexInUse = 128
 
 // logIndex is what the index says of the log (sqlite.org/walformat.html, section 2.1).
@@ -41,7 +45,8 @@ type logIndex struct {
 	progress
 }
 
-// progress is how far checkpoints have come. The database file changes only between the moment at which attempted grows and that at which copied follows.
+// progress is how far checkpoints have come. The database file changes only between the moment at
+// which attempted grows and that at which copied follows.
 type progress struct {
 	salt      uint64 // another one whenever the log is begun again
 	copied    uint32 // frames that are in the database
@@ -55,7 +60,8 @@ func (x *logIndex) bytes() int64 {
 	return 32 + int64(x.frames)*int64(24+x.page)
 }
 
-// readIndex returns cut if the file is shorter than any index, and valid unless somebody writes it or it is being made again.
+// readIndex returns cut if the file is shorter than any index, and valid unless somebody writes it
+// or it is being made again.
 func readIndex(file io.ReaderAt) (x logIndex, valid, cut bool) {
 	var b [136]byte
 	n, err := file.ReadAt(b[:], 0)
@@ -80,7 +86,8 @@ func (s *sides) waiting() (pages uint32, known bool) {
 	return index.frames - min(index.copied, index.frames), valid
 }
 
-// identify finds out which files SQLite has open at a path, right after the first connection was opened, or compares them for a further one.
+// identify finds out which files SQLite has open at a path, right after the first connection was
+// opened, or compares them for a further one.
 func (s *sides) identify(path string, database fileID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,13 +110,15 @@ func (s *sides) identify(path string, database fileID) error {
 		return errSidesReplaced(path)
 	}
 	if s.users++; s.users == 1 {
-		// SQLite's own locks on the index are the process's, and lost when somebody else in the process closes the file. This one is not.
+		// SQLite's own locks on the index are the process's, and lost when somebody else in the
+		// process closes the file. This one is not.
 		_ = s.file.TryShared(indexInUse, 1)
 	}
 	return nil
 }
 
-// openIndex keeps a descriptor that is of the index already: closing it could drop the locks that SQLite has there.
+// openIndex keeps a descriptor that is of the index already: closing it could drop the locks that
+// SQLite has there.
 func (s *sides) openIndex(path string, index fileID) error {
 	if s.file != nil && s.index == index {
 		return nil
@@ -128,7 +137,8 @@ func errInUse(path string) error {
 	return factstr.NewError(factstr.CodeLogTruncated, "sqlite: the log %s-wal or its index %s-shm was removed or replaced while %s was open; those who have it open still use the former ones: close all of them, then open it", path, path, path)
 }
 
-// checkSides refuses to open a database beside those who use other side files than those at the path. SQLite may fail in many ways on those.
+// checkSides refuses to open a database beside those who use other side files than those at the
+// path. SQLite may fail in many ways on those.
 func checkSides(path string, guard *oslock.File) error {
 	used, err := guard.Held(sidesOffset, hashMask+1)
 	if err != nil {
@@ -145,7 +155,8 @@ func checkSides(path string, guard *oslock.File) error {
 	return takeSides(path, guard, log.fileID, index.fileID)
 }
 
-// takeSides tells every other opener of the database which log and index are in use, and refuses if somebody uses others.
+// takeSides tells every other opener of the database which log and index are in use, and refuses if
+// somebody uses others.
 func takeSides(path string, guard *oslock.File, log, index fileID) error {
 	alone, err := shareAlone(guard, sidesOffset, sidesHash(log, index))
 	if err != nil {
@@ -171,13 +182,16 @@ func (s *sides) giveBack(file *oslock.File) {
 	}
 }
 
-// keepLog keeps SQLite, here and in other programs, from removing the log, and from copying it into the database, when it closes its last connection. It does so only if it can lock
-// these bytes for itself. A store shares them for as long as it is open, as each of its connections does: there are moments in which it has none.
+// keepLog keeps SQLite, here and in other programs, from removing the log, and from copying it into
+// the database, when it closes its last connection. It does so only if it can lock these bytes for
+// itself. A store shares them for as long as it is open, as each of its connections does: there are
+// moments in which it has none.
 func keepLog(file *oslock.File) { _ = file.TryShared(sharedFirst, sharedLength) }
 
 func freeLog(file *oslock.File) { _ = file.FreeRange(sharedFirst, sharedLength) }
 
-// The bytes on which SQLite's readers and writers of the database file lock each other out (SHARED_FIRST and SHARED_SIZE of its os.h).
+// The bytes on which SQLite's readers and writers of the database file lock each other out
+// (SHARED_FIRST and SHARED_SIZE of its os.h).
 const sharedFirst, sharedLength = 0x40000002, 510
 
 func (s *sides) close() {
@@ -237,14 +251,16 @@ func isGone(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
-// checkContent tells a checkpoint, which alone may change the database file, from somebody else who wrote over it. What is in the file does not tell: an older state of the same
-// database may have the same size and header.
+// checkContent tells a checkpoint, which alone may change the database file, from somebody else who
+// wrote over it. What is in the file does not tell: an older state of the same database may have
+// the same size and header.
 func (s *sides) checkContent(path string, database fileState, before, after progress) error {
 	if s.changed != 0 && s.timesAreKept && before == s.progress && after == before && before.copied == before.attempted {
 		_ = setFileMark(path+"-wal", logMark, logOfNobody)
 		return factstr.NewError(factstr.CodeLogTruncated, "sqlite: the file %s was written over while it was open, as by a backup that was copied onto it; what is appended now would be lost: close every store on it, then put the backup back and remove %s-wal and %s-shm; if it was only touched, opening it says how to go on", path, path, path)
 	}
-	// With the progress of before the look: what a checkpoint writes from here on is not taken for somebody else's.
+	// With the progress of before the look: what a checkpoint writes from here on is not taken for
+	// somebody else's.
 	s.changed, s.progress = database.changed, before
 	return nil
 }

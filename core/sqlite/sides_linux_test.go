@@ -20,8 +20,9 @@ func removeSides(path string, sides ...string) error {
 	return nil
 }
 
-// G1 G5 G11 G24: whatever is done to the files of an open store, nothing is acknowledged on top of it, nothing is read from it, nobody opens it beside those who
-// have the former files, and the database is whole afterwards.
+// G1 G5 G11 G24: whatever is done to the files of an open store, nothing is acknowledged on top of
+// it, nothing is read from it, nobody opens it beside those who have the former files, and the
+// database is whole afterwards.
 func TestSideFilesThatAreTakenAwayAreNoticed(t *testing.T) {
 	for name, harm := range map[string]func(path, backup string) error{
 		"log removed":             func(path, _ string) error { return removeSides(path, "-wal") },
@@ -111,7 +112,8 @@ func putBack(path, backup string) error {
 	return removeSides(path, "-wal", "-shm")
 }
 
-// G5 G11: a process that opens the database after the harm would use other files than those who have it open.
+// G5 G11: a process that opens the database after the harm would use other files than those who
+// have it open.
 func TestADatabaseWhoseSideFilesWereTakenAwayIsNotOpenedBesideItsHolder(t *testing.T) {
 	for name, sides := range map[string][]string{"log": {"-wal"}, "index": {"-shm"}, "both": {"-wal", "-shm"}} {
 		t.Run(name, func(t *testing.T) {
@@ -128,7 +130,8 @@ func TestADatabaseWhoseSideFilesWereTakenAwayIsNotOpenedBesideItsHolder(t *testi
 	}
 }
 
-// Checkpoints, also those of others that make the log short, and whatever changes no content, are no harm.
+// Checkpoints, also those of others that make the log short, and whatever changes no content, are
+// no harm.
 func TestWhatSQLiteItselfDoesToTheFilesIsNoHarm(t *testing.T) {
 	path := newPath(t)
 	store := openStore(t, path)
@@ -185,7 +188,8 @@ func TestTheAdviceAfterAMoveNamesTheFileAndOpensNothingNew(t *testing.T) {
 	facttest.WantError(t, err, factstr.CodeLogTruncated, "put a backup back", "empty store")
 }
 
-// G5: while a store is being opened that knows of the process's last other one, that one closes, and SQLite, not somebody else, removes the log.
+// G5: while a store is being opened that knows of the process's last other one, that one closes,
+// and SQLite, not somebody else, removes the log.
 func TestAStoreOpensWhileTheLastOneOfTheProcessCloses(t *testing.T) {
 	path := newPath(t)
 	closing := openStore(t, path)
@@ -216,7 +220,8 @@ func TestAStoreOpensWhileTheLastOneOfTheProcessCloses(t *testing.T) {
 	}
 }
 
-// G5 G11: reading the index and closing it, as a backup inside the process does, drops the process's own locks there. Others must still not take it for a leftover and clear it.
+// G5 G11: reading the index and closing it, as a backup inside the process does, drops the
+// process's own locks there. Others must still not take it for a leftover and clear it.
 func TestTheIndexIsInUseAlsoAfterTheProcessHasReadIt(t *testing.T) {
 	path := newPath(t)
 	store := openStore(t, path)

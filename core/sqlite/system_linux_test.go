@@ -19,7 +19,8 @@ func init() {
 	roles["narrow"] = openWithLittleAddressSpace
 }
 
-// openWithFewDescriptors opens a store with so many descriptors to spare, for every number from none on until it works.
+// openWithFewDescriptors opens a store with so many descriptors to spare, for every number from
+// none on until it works.
 func openWithFewDescriptors(side *childtest.Side, arguments []string) error {
 	ctx := context.Background()
 	var former syscall.Rlimit
@@ -170,7 +171,8 @@ func TestAnIdleStoreHoldsFewDescriptors(t *testing.T) {
 	facttest.Append(t, store, facttest.Batch(1, "a")...)
 }
 
-// A reader that holds the log up for long leaves a large log file, which becomes short again, and its observer is told of both.
+// A reader that holds the log up for long leaves a large log file, which becomes short again, and
+// its observer is told of both.
 func TestALargeLogFileBecomesShortWhenTheReaderHasLeft(t *testing.T) {
 	path := newPath(t)
 	records, logger := facttest.NewRecords()

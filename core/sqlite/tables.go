@@ -12,7 +12,8 @@ import (
 	"modernc.org/sqlite"
 )
 
-// tables are the store's tables with the columns that it reads and writes. The first is the key, of which there are never two.
+// tables are the store's tables with the columns that it reads and writes. The first is the key, of
+// which there are never two.
 var tables = []table{
 	{"events", []column{{"sequence_number", "INTEGER"}, {"occurred_at", "TEXT"}, {"event_type", "TEXT"}, {"payload", "TEXT"}}},
 	{"append_batches", []column{{"first_sequence_number", "INTEGER"}, {"last_sequence_number", "INTEGER"}}},
@@ -34,8 +35,9 @@ type table struct {
 
 type column struct{ name, affinity string }
 
-// checkTables refuses a file in which something else has the name of a table of the store, or where what is written would not be what is there afterwards: the name
-// alone says nothing. Columns, indexes and triggers that others added are welcome as long as they leave the store's rows alone.
+// checkTables refuses a file in which something else has the name of a table of the store, or where
+// what is written would not be what is there afterwards: the name alone says nothing. Columns,
+// indexes and triggers that others added are welcome as long as they leave the store's rows alone.
 func checkTables(c *conn, path string) error {
 	refuse := func(what string, arguments ...any) error {
 		return factstr.NewError(factstr.CodeUnsupportedFormat, "sqlite: %s is not a factstr store: its %s; give another path", path, fmt.Sprintf(what, arguments...))
@@ -131,7 +133,8 @@ func columns(c *conn, table string) (map[string]declared, error) {
 	return have, err
 }
 
-// affinity is what SQLite makes of a declared type: of other values than text or whole numbers it keeps something else than it was given.
+// affinity is what SQLite makes of a declared type: of other values than text or whole numbers it
+// keeps something else than it was given.
 func affinity(declared string) string {
 	declared = strings.ToUpper(declared)
 	has := func(part string) bool { return strings.Contains(declared, part) }
@@ -144,7 +147,8 @@ func affinity(declared string) string {
 	return "another"
 }
 
-// isKey reports whether the first column is a key: a number by being the table's own row number, which is a whole number whatever is stored, a text by an index.
+// isKey reports whether the first column is a key: a number by being the table's own row number,
+// which is a whole number whatever is stored, a text by an index.
 func isKey(c *conn, table table) (unique bool, err error) {
 	key := table.columns[0]
 	if key.affinity == "INTEGER" {
@@ -157,7 +161,8 @@ func isKey(c *conn, table table) (unique bool, err error) {
 	return value == int64(1), err
 }
 
-// typeIndexIsSound reports whether the index that finds facts by type, if it is there, finds them all, and only those of the very type.
+// typeIndexIsSound reports whether the index that finds facts by type, if it is there, finds them
+// all, and only those of the very type.
 func typeIndexIsSound(c *conn) (bool, error) {
 	kind, _, err := kindOf(c, "idx_events_type")
 	if err != nil || kind == "" {
@@ -168,13 +173,16 @@ func typeIndexIsSound(c *conn) (bool, error) {
 	return value == int64(1), err
 }
 
-// ownConflicts is a clause by which a table, not the statement, decides what becomes of a row that is in the way of another.
+// ownConflicts is a clause by which a table, not the statement, decides what becomes of a row that
+// is in the way of another.
 var ownConflicts = regexp.MustCompile(`(?i)\bON\s+CONFLICT\s+(REPLACE|IGNORE)\b`)
 
-// keepsOut is a trigger that can leave out a row that it is called before. One that is called after it cannot.
+// keepsOut is a trigger that can leave out a row that it is called before. One that is called after
+// it cannot.
 var keepsOut = regexp.MustCompile("(?is)^CREATE\\s+TRIGGER\\s+(?:\"(?:[^\"]|\"\")*\"|`[^`]*`|\\[[^\\]]*\\]|'[^']*'|[^\\s\"'`\\[]+)\\s*(?:\\bBEFORE\\s+)?\\b(INSERT|UPDATE)\\b.*\\bRAISE\\s*\\(\\s*IGNORE\\b")
 
-// sameSchema checks the tables again when somebody has changed the schema, so that an open store goes on with no other tables than it would open.
+// sameSchema checks the tables again when somebody has changed the schema, so that an open store
+// goes on with no other tables than it would open.
 func (b *backend) sameSchema(c *conn) error {
 	value, err := c.one("PRAGMA schema_version")
 	if err != nil {
@@ -194,7 +202,8 @@ func (b *backend) sameSchema(c *conn) error {
 	return err
 }
 
-// checkTriggers refuses triggers that keep the store's rows out or change them. What others fill tables of theirs with is their own affair.
+// checkTriggers refuses triggers that keep the store's rows out or change them. What others fill
+// tables of theirs with is their own affair.
 func checkTriggers(c *conn, path string, there map[string]bool) (err error) {
 	refuse := func(trigger, does string) error {
 		return factstr.NewError(factstr.CodeUnsupportedFormat, "sqlite: %s cannot be used: its trigger %s %s, so what is appended may not be what is stored; drop that trigger", path, trigger, does)
@@ -218,7 +227,8 @@ func checkTriggers(c *conn, path string, there map[string]bool) (err error) {
 	if err != nil || triggers == 0 {
 		return err
 	}
-	// SQLite itself says which tables a statement writes by way of triggers, and of triggers of those.
+	// SQLite itself says which tables a statement writes by way of triggers, and of triggers of
+	// those.
 	registerer, ok := c.driver.(sqlite.AuthorizerRegisterer)
 	if !ok {
 		return nil // inserted rows are counted
@@ -237,7 +247,8 @@ func checkTriggers(c *conn, path string, there map[string]bool) (err error) {
 	}
 	defer func() { _ = registerer.RegisterAuthorizer(nil) }()
 	for _, text := range []string{insertTexts[1], insertBoundary, insertCursor, updateCursor, raiseGeneration} {
-		// One that cannot be compiled, for want of a table or of another program's function, cannot be run either.
+		// One that cannot be compiled, for want of a table or of another program's function, cannot
+		// be run either.
 		if statement, err := c.parse(text); err == nil {
 			_ = statement.Close()
 		}

@@ -41,7 +41,8 @@ func usedStore(t testing.TB, path string) {
 	facttest.Close(t, store)
 }
 
-// G2 G5: a name says nothing. Where what is written would not be what is there afterwards, opening names what is in the way and changes nothing.
+// G2 G5: a name says nothing. Where what is written would not be what is there afterwards, opening
+// names what is in the way and changes nothing.
 func TestTablesThatAreSomethingElseAreRefusedByName(t *testing.T) {
 	const other = "CREATE TABLE other (sequence_number INTEGER PRIMARY KEY, occurred_at TEXT, event_type TEXT, payload TEXT)"
 	for name, c := range map[string]struct{ change, words string }{
@@ -146,7 +147,8 @@ func TestTablesThatHoldTheSameAreUsed(t *testing.T) { // G2 G3 G19
 	}
 }
 
-// G2 G5: the tables may become something else while the store is open. Nothing is acknowledged, and nothing read, on top of that.
+// G2 G5: the tables may become something else while the store is open. Nothing is acknowledged, and
+// nothing read, on top of that.
 func TestTablesThatBecomeSomethingElseWhileOpenAreNoticed(t *testing.T) {
 	for name, c := range map[string]struct{ change, words string }{
 		"a view":     {"ALTER TABLE events RENAME TO other; CREATE VIEW events AS SELECT * FROM other WHERE event_type <> 'a'", "events|view"},
@@ -188,7 +190,8 @@ func TestTablesThatBecomeSomethingElseWhileOpenAreNoticed(t *testing.T) {
 	})
 }
 
-// G5: success is answered only after looking whether it happened. The statements say how many rows they wrote, whatever hid the reason from the look at the tables.
+// G5: success is answered only after looking whether it happened. The statements say how many rows
+// they wrote, whatever hid the reason from the look at the tables.
 func TestRowsThatWereLeftOutAreCounted(t *testing.T) {
 	for table, write := range map[string]func(*factstr.Store) error{
 		"events": func(store *factstr.Store) error {
@@ -221,7 +224,8 @@ func TestRowsThatWereLeftOutAreCounted(t *testing.T) {
 	}
 }
 
-// G5: what a constraint or a trigger of another program refuses fails that append, certainly and alone, and says why.
+// G5: what a constraint or a trigger of another program refuses fails that append, certainly and
+// alone, and says why.
 func TestWhatAConstraintRefusesFailsThatAppendAlone(t *testing.T) {
 	for name, c := range map[string]struct{ change, words string }{
 		"check":               {copyOf("events", "payload TEXT NOT NULL", "payload TEXT NOT NULL, CONSTRAINT polite CHECK (event_type <> 'forbidden')"), "CHECK|polite"},

@@ -17,7 +17,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// failUnlocks lets the next call fail that frees a byte of an index, as a disk with a moment's trouble does. SQLite is given another fcntl for good.
+// failUnlocks lets the next call fail that frees a byte of an index, as a disk with a moment's
+// trouble does. SQLite is given another fcntl for good.
 func failUnlocks(t *testing.T) (arm func(offset int64), failed func() bool) {
 	t.Helper()
 	var armed atomic.Int64
@@ -58,7 +59,8 @@ func failUnlocks(t *testing.T) (arm func(offset int64), failed func() bool) {
 	return func(offset int64) { hit.Store(false); armed.Store(offset) }, hit.Load
 }
 
-// G5 G11: SQLite takes a lock for held that it could not free, and would answer Busy until the process ends, here and in every other process.
+// G5 G11: SQLite takes a lock for held that it could not free, and would answer Busy until the
+// process ends, here and in every other process.
 func TestALockThatCouldNotBeFreedIsGotOver(t *testing.T) {
 	const writeLock, lastReader = 120, 127
 	arm, failed := failUnlocks(t)
@@ -106,7 +108,8 @@ func TestALockThatCouldNotBeFreedIsGotOver(t *testing.T) {
 	}
 }
 
-// G5: after a Busy a store closes the connections of all, also of those that others open and close at that moment. One that is in use, or closed already, would be SQLite's end.
+// G5: after a Busy a store closes the connections of all, also of those that others open and close
+// at that moment. One that is in use, or closed already, would be SQLite's end.
 func TestStoresOpenAndCloseWhileOneGetsOverABusy(t *testing.T) {
 	path := newPath(t)
 	b, err := openBackend(t.Context(), path, Options{BusyTimeout: time.Second})

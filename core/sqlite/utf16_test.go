@@ -33,7 +33,8 @@ func TestAFileOfUTF16TextWorks(t *testing.T) { // G1
 	}
 }
 
-// G9 G12: a surrogate without its other half is read as another character, which the index does not know. Such a type is none, from memory as from the file.
+// G9 G12: a surrogate without its other half is read as another character, which the index does not
+// know. Such a type is none, from memory as from the file.
 func TestATypeThatIsNoUTF16IsNoneEverywhere(t *testing.T) {
 	path := newPath(t)
 	raw := openUTF16(t, path, "UTF-16le")

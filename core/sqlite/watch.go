@@ -5,15 +5,16 @@ import (
 	"time"
 )
 
-// How often the database is looked at for commits of other processes: right after one more often, since more may come.
+// How often the database is looked at for commits of other processes: right after one more often,
+// since more may come.
 const (
 	watchBusy  = 2 * time.Millisecond
 	watchIdle  = 10 * time.Millisecond
 	watchLooks = 200 // looks without a change until it is idle
 )
 
-// Watch looks at PRAGMA data_version, which costs a few microseconds, on a connection of its own: the number only speaks of changes that other
-// connections made since this one looked.
+// Watch looks at PRAGMA data_version, which costs a few microseconds, on a connection of its own:
+// the number only speaks of changes that other connections made since this one looked.
 func (b *backend) Watch(ctx context.Context, changed func()) {
 	watching := b.keep(b.busyTimeout, "query_only = ON")
 	defer watching.close()

@@ -9,7 +9,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// Whoever is told to look himself finds out that the log cannot be read, and reads what there is if only watching is not possible.
+// Whoever is told to look himself finds out that the log cannot be read, and reads what there is if
+// only watching is not possible.
 func TestWatchingThatIsNotPossibleIsTold(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	looks := 0

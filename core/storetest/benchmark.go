@@ -16,8 +16,8 @@ func payload256(about int) string {
 	return text + strings.Repeat("x", 256-len(text)-2) + `"}`
 }
 
-// Benchmark measures a store kind: appends of several sizes, conditional appends of one and of many callers, and a selective query. Each reports
-// events/s beside the time of an operation.
+// Benchmark measures a store kind: appends of several sizes, conditional appends of one and of many
+// callers, and a selective query. Each reports events/s beside the time of an operation.
 func Benchmark(b *testing.B, newLog func(t testing.TB) Log) {
 	for _, size := range []int{1, 100, 1000} {
 		b.Run(fmt.Sprintf("append of %d", size), func(b *testing.B) { benchmarkAppend(b, newLog(b), size) })
@@ -48,7 +48,8 @@ func benchmarkAppend(b *testing.B, log Log, size int) {
 	reportEvents(b, b.N*size)
 }
 
-// benchmarkConditional lets each caller append to a context of its own, expecting the version that its last append made.
+// benchmarkConditional lets each caller append to a context of its own, expecting the version that
+// its last append made.
 func benchmarkConditional(b *testing.B, log Log, callers int) {
 	store := open(b, log)
 	var next atomic.Int64

@@ -64,7 +64,8 @@ var cancellingTests = tests{
 			first <- err
 		}()
 		within(t, "the first commit", held.arrived)
-		// The next two queue together; the first in line leads their group, so that the other one's caller only waits.
+		// The next two queue together; the first in line leads their group, so that the other one's
+		// caller only waits.
 		second := make(chan error, 1)
 		if err := store.AppendAsync(context.Background(), batch("second"), func(_ factstr.AppendResult, err error) { second <- err }); err != nil {
 			t.Fatal(err)
@@ -181,7 +182,8 @@ var cancellingTests = tests{
 	}},
 }
 
-// tellingContext tells when somebody begins to wait for its end, which is after the append was queued.
+// tellingContext tells when somebody begins to wait for its end, which is after the append was
+// queued.
 type tellingContext struct {
 	context.Context
 	asked chan struct{}

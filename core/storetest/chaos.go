@@ -8,7 +8,8 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// chaos wraps a backend and gets in the way of its calls where a test wants it to fail, to wait or to panic.
+// chaos wraps a backend and gets in the way of its calls where a test wants it to fail, to wait or
+// to panic.
 type chaos struct {
 	factstr.Backend
 	hooks atomic.Pointer[hooks]
@@ -109,7 +110,8 @@ func (c *chaos) decideOnly(ctx context.Context, group *factstr.Group) error {
 	return err
 }
 
-// farChaos is one that answers the head and rows together. All rows that it answers so at first are of another type than they were appended with.
+// farChaos is one that answers the head and rows together. All rows that it answers so at first are
+// of another type than they were appended with.
 type farChaos struct {
 	*chaos
 	rows int

@@ -102,7 +102,8 @@ var closingTests = tests{
 			t.Fatal(err)
 		}
 		for i, r := range recorders {
-			// Its cursor is stored and its name free by now. The end itself is reported by its own goroutine, which close does not wait for: it may be what closes.
+			// Its cursor is stored and its name free by now. The end itself is reported by its own
+			// goroutine, which close does not wait for: it may be what closes.
 			within(t, "the end of a stream", streams[i].Done())
 			wantCode(t, streams[i].Err(), factstr.CodeStoreClosed)
 			r.wantEnd(t, factstr.CodeStoreClosed)

@@ -9,7 +9,8 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// background appends batches of three on another goroutine, as many as more asks for; stop waits for the last one.
+// background appends batches of three on another goroutine, as many as more asks for; stop waits
+// for the last one.
 func background(t testing.TB, store *factstr.Store) (more func(batches int), stop func()) {
 	asked, stopped := make(chan struct{}, deliveriesMax), make(chan error, 1)
 	go func() {
@@ -216,7 +217,8 @@ var durableTests = tests{
 	}},
 }
 
-// wholeReplay registers a new name amid appends and checks that its replay delivers every batch from the first on.
+// wholeReplay registers a new name amid appends and checks that its replay delivers every batch
+// from the first on.
 func wholeReplay(t *testing.T, store *factstr.Store, name string) {
 	t.Helper()
 	r := newRecorder()

@@ -13,7 +13,8 @@ import (
 	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
-// waitMax is how long something may take that must happen. Nothing waits that long unless a test fails.
+// waitMax is how long something may take that must happen. Nothing waits that long unless a test
+// fails.
 const waitMax = 30 * time.Second
 
 // open opens a store that is closed after the test.

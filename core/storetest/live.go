@@ -11,7 +11,8 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// marker appends a batch of the type "marker", which proves by its delivery that nothing else was delivered before.
+// marker appends a batch of the type "marker", which proves by its delivery that nothing else was
+// delivered before.
 func marker(t testing.TB, store *factstr.Store) []uint64 {
 	t.Helper()
 	return []uint64{appendTypes(t, store, "marker").FirstSequenceNumber}
@@ -54,7 +55,8 @@ var liveTests = tests{
 			stream := live(t, store, factstr.OfTypes("a"), r)
 			after := *mustQuery(t, store, factstr.AllEvents().AtMost(0)).CurrentContextVersion
 			first := r.next(t)
-			// The first batch is whole, newer than what was committed before the call, and not newer than the next after it returned.
+			// The first batch is whole, newer than what was committed before the call, and not
+			// newer than the next after it returned.
 			if len(first) != 2 || first[0]%3 != 1 || first[0] <= before || first[0] > after+1 {
 				t.Fatalf("the first delivery is %v; the head was %d before and %d after", first, before, after)
 			}
@@ -279,7 +281,8 @@ var isolationTests = tests{
 	}},
 	{"deliveries of a stream run one at a time, each after the one before", func(t *testing.T, log Log) { // G17
 		store := open(t, log)
-		// The handlers share plain variables, so that the race detector sees a missing happens-before.
+		// The handlers share plain variables, so that the race detector sees a missing
+		// happens-before.
 		inside, handled := 0, 0
 		done := make(chan int, 200)
 		r := newRecorder()

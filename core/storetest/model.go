@@ -180,7 +180,8 @@ func (m *modelRun) queryOf(name string) factstr.EventQuery {
 	return factstr.AllEvents()
 }
 
-// replay registers a durable name, sometimes fails at one of its batches, and checks what it was given.
+// replay registers a durable name, sometimes fails at one of its batches, and checks what it was
+// given.
 func (m *modelRun) replay() {
 	name := pick(m, m.names()...)
 	want := m.reference.deliveries(name, m.queryOf(name))

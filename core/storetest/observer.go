@@ -250,7 +250,8 @@ func (w *panickingWatcher) Watch(ctx context.Context, changed func()) {
 	w.told.Watch(ctx, changed)
 }
 
-// misbehavingLogger uses the store in its first call and then hangs until it may go on; in the second one it panics, in the third it ends its goroutine.
+// misbehavingLogger uses the store in its first call and then hangs until it may go on; in the
+// second one it panics, in the third it ends its goroutine.
 type misbehavingLogger struct {
 	records *facttest.Records
 	stuck   chan struct{}

@@ -138,7 +138,8 @@ var queryTests = tests{
 				if n := len(all.EventRecords); n > 0 && (*all.CurrentContextVersion != *all.LastReturnedSequenceNumber || *all.CurrentContextVersion != uint64(2*n-1)) {
 					t.Fatalf("%d rows, last %d, version %d", n, *all.LastReturnedSequenceNumber, *all.CurrentContextVersion)
 				}
-				// A conditional append on the version that was read, by the only appender of its type, must hold.
+				// A conditional append on the version that was read, by the only appender of its
+				// type, must hold.
 				cut := mustQuery(t, store, factstr.OfTypes("b").AtMost(1))
 				if n := len(cut.EventRecords); (n == 0) != (cut.CurrentContextVersion == nil) || n > 0 && *cut.CurrentContextVersion%2 != 0 {
 					t.Fatalf("%d rows with version %s", n, spell(cut.CurrentContextVersion))

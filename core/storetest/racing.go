@@ -15,7 +15,8 @@ const (
 	rounds = 200
 )
 
-// race lets racers append once each at the same moment, and checks that exactly one won and the others were told its number.
+// race lets racers append once each at the same moment, and checks that exactly one won and the
+// others were told its number.
 func race(t *testing.T, attempt func(racer int) (factstr.AppendResult, error), expected *uint64) (winner factstr.AppendResult) {
 	t.Helper()
 	results, failures := make([]factstr.AppendResult, racers), make([]error, racers)
@@ -163,14 +164,15 @@ type answer struct {
 	err    error
 }
 
-// heldGroup makes one group of the appends, in their order: while the commit of a fact of the type "first" is held up, they queue. The fact is
-// committed before them.
+// heldGroup makes one group of the appends, in their order: while the commit of a fact of the type
+// "first" is held up, they queue. The fact is committed before them.
 func heldGroup(t *testing.T, store *factstr.Store, c *chaos, appends ...conditional) []answer {
 	t.Helper()
 	return heldGroupThen(t, store, c, func() { c.clear() }, appends...)
 }
 
-// heldGroupThen is heldGroup; afterwards runs before the held commit goes on, to put other hooks in place for the group.
+// heldGroupThen is heldGroup; afterwards runs before the held commit goes on, to put other hooks in
+// place for the group.
 func heldGroupThen(t *testing.T, store *factstr.Store, c *chaos, afterwards func(), appends ...conditional) []answer {
 	t.Helper()
 	held := c.holdCommits()

@@ -9,8 +9,8 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// reference is a store that is as plain as can be: a list of facts, looked through from the start for every question, and payloads compared
-// after decoding them. It shares no code with the stores.
+// reference is a store that is as plain as can be: a list of facts, looked through from the start
+// for every question, and payloads compared after decoding them. It shares no code with the stores.
 type reference struct {
 	facts   []referenceFact
 	cursors map[string]uint64

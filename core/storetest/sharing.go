@@ -10,7 +10,8 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// sharingTests open one log by several stores, which stand for processes: they share nothing but what the backend stores.
+// sharingTests open one log by several stores, which stand for processes: they share nothing but
+// what the backend stores.
 var sharingTests = tests{
 	{"each store reads at once what another one appended", func(t *testing.T, log Log) { // G2 G5 G7
 		if !log.Persistent {
@@ -218,7 +219,8 @@ var sharingTests = tests{
 	}},
 }
 
-// twice opens two stores on the log. A log that does not outlive its store has no second one; then other is nil.
+// twice opens two stores on the log. A log that does not outlive its store has no second one; then
+// other is nil.
 func twice(t *testing.T, log Log) (one, other *factstr.Store) {
 	t.Helper()
 	one = open(t, log)
@@ -228,8 +230,9 @@ func twice(t *testing.T, log Log) (one, other *factstr.Store) {
 	return one, other
 }
 
-// outrunGroup makes one group of the appends, which follows a fact of the type "first". Another store appends the facts x and y of one batch, number 2 and 3, after the
-// group was made and before it is decided.
+// outrunGroup makes one group of the appends, which follows a fact of the type "first". Another
+// store appends the facts x and y of one batch, number 2 and 3, after the group was made and before
+// it is decided.
 func outrunGroup(t *testing.T, one *factstr.Store, c *chaos, other *factstr.Store, appends ...conditional) []answer {
 	t.Helper()
 	return heldGroupThen(t, one, c, func() {

@@ -1,5 +1,6 @@
-// Package storetest is the conformance suite of stores: every guarantee of the contract, cited as G1 to G24 by the test that proves it. A store kind's own
-// test calls Run with a function that makes a fresh log, and its benchmark calls Benchmark.
+// Package storetest is the conformance suite of stores: every guarantee of the contract, cited as
+// G1 to G24 by the test that proves it. A store kind's own test calls Run with a function that
+// makes a fresh log, and its benchmark calls Benchmark.
 package storetest
 
 import (
@@ -11,9 +12,11 @@ import (
 
 // Log is one log of the store kind under test, made for one test.
 type Log struct {
-	// Open opens a store on the log. wrap, which may be nil, is put around its backend, so that tests can make it fail.
+	// Open opens a store on the log. wrap, which may be nil, is put around its backend, so that
+	// tests can make it fail.
 	Open func(ctx context.Context, options factstr.Options, wrap func(factstr.Backend) factstr.Backend) (*factstr.Store, error)
-	// Persistent logs outlive their store: Open can be called again after it was closed, and while it is open, which stands for another process.
+	// Persistent logs outlive their store: Open can be called again after it was closed, and while
+	// it is open, which stands for another process.
 	Persistent bool
 }
 

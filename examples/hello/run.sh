@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs the README's example in every language, twice on one database: the seat is given once, and the second run says that it is taken.
+# Runs the README's example in every language, twice on one database: the seat is given once, and
+# the second run says that it is taken.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 root=$PWD

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs the quick start of every language on a fresh database, and again on the same. All print expected-output.txt and then expected-output-again.txt.
-# The library and its packages must have been built.
+# Runs the quick start of every language on a fresh database, and again on the same. All print
+# expected-output.txt and then expected-output-again.txt. The library and its packages must have
+# been built.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 root=$PWD

@@ -1,5 +1,6 @@
-// Package scenario plays scripts of operations with the exact answers and deliveries that they must give. testdata/scenarios/README.md
-// describes the files; every language has a player of its own, and this one is for Go.
+// Package scenario plays scripts of operations with the exact answers and deliveries that they must
+// give. testdata/scenarios/README.md describes the files; every language has a player of its own,
+// and this one is for Go.
 package scenario
 
 import (
@@ -21,7 +22,8 @@ type Scenario struct {
 	Steps  []Step   `json:"steps"`
 }
 
-// Step is one operation, and what must come of it. Texts of requests go to the surface as they are in the file.
+// Step is one operation, and what must come of it. Texts of requests go to the surface as they are
+// in the file.
 type Step struct {
 	Append   json.RawMessage `json:"append"`
 	AppendIf *struct {

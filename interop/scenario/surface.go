@@ -8,12 +8,14 @@ import (
 	"github.com/factstr/factstr-go/interop"
 )
 
-// Surface is what a scenario is played on: requests and answers are JSON texts, as they travel between languages.
+// Surface is what a scenario is played on: requests and answers are JSON texts, as they travel
+// between languages.
 type Surface interface {
 	Append(events []byte) (result []byte, err error)
 	AppendIf(events, query []byte, expected *uint64) (result []byte, err error)
 	Query(query []byte) (result []byte, err error)
-	// OpenStream returns when a durable stream's replay is done. After an error of it ended is not called.
+	// OpenStream returns when a durable stream's replay is done. After an error of it ended is not
+	// called.
 	OpenStream(registration []byte, handle func(batch []byte) error, ended func(error)) (unsubscribe func(), err error)
 	Close() error
 }

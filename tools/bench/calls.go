@@ -18,7 +18,8 @@ import (
 
 type measurement struct {
 	calls, syncs uint64
-	// bytes is what the process wrote to files; for the memory store, which writes nothing, the bytes of the payloads.
+	// bytes is what the process wrote to files; for the memory store, which writes nothing, the
+	// bytes of the payloads.
 	bytes   uint64
 	elapsed time.Duration
 }
@@ -125,7 +126,8 @@ func payload() json.RawMessage {
 	return json.RawMessage(`{"filler":"` + strings.Repeat("x", payloadBytes-around) + `"}`)
 }
 
-// measureC runs the same calls in a C program, which prints how many were answered in how many seconds.
+// measureC runs the same calls in a C program, which prints how many were answered in how many
+// seconds.
 func measureC(ctx context.Context, program, kind string, s scenario, folder string, length time.Duration) (measurement, error) {
 	dir, err := os.MkdirTemp(folder, "c-")
 	if err != nil {

@@ -1,5 +1,6 @@
-// Command bench measures appends to the memory and SQLite stores through Go and C, beside a raw loop that writes and syncs as many bytes in the
-// same run. tools/bench.sh builds the C program and runs it; tools/bench/postgres measures the PostgreSQL store.
+// Command bench measures appends to the memory and SQLite stores through Go and C, beside a raw
+// loop that writes and syncs as many bytes in the same run. tools/bench.sh builds the C program and
+// runs it; tools/bench/postgres measures the PostgreSQL store.
 package main
 
 import (
@@ -11,7 +12,8 @@ import (
 	"time"
 )
 
-// A scenario is one kind of call. Every caller has a context of its own, so conditional appends never conflict.
+// A scenario is one kind of call. Every caller has a context of its own, so conditional appends
+// never conflict.
 type scenario struct {
 	name        string
 	events      int
@@ -42,7 +44,8 @@ func main() {
 	}
 }
 
-// rounds: what is compared is measured in turns, since other programs on the machine make a disk fast and slow by the second.
+// rounds: what is compared is measured in turns, since other programs on the machine make a disk
+// fast and slow by the second.
 const rounds = 4
 
 func run(ctx context.Context, cProgram, folder string, length time.Duration) error {
@@ -89,7 +92,8 @@ func compare(ctx context.Context, cProgram, kind string, s scenario, folder stri
 	return nil
 }
 
-// compareGroups shows what group commit is worth: 64 callers of one event each against one that writes 64 rows in each transaction.
+// compareGroups shows what group commit is worth: 64 callers of one event each against one that
+// writes 64 rows in each transaction.
 func compareGroups(ctx context.Context, folder string, length time.Duration) error {
 	grouped, err := openCalls(ctx, "sqlite", scenario{"conditional append of 1", 1, true, 64}, folder)
 	if err != nil {

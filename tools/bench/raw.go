@@ -14,7 +14,8 @@ import (
 	"github.com/factstr/factstr-go/core/sqlite"
 )
 
-// rawFileBytes is about the size at which SQLite begins its log file anew, so that both mostly overwrite.
+// rawFileBytes is about the size at which SQLite begins its log file anew, so that both mostly
+// overwrite.
 const rawFileBytes = 4 << 20
 
 // raw writes and syncs the same number of bytes again and again.
@@ -37,7 +38,8 @@ func (r *raw) close() {
 func (r *raw) run(bytesPerSync int, length time.Duration) error {
 	block := bytes.Repeat([]byte("x"), bytesPerSync)
 	blocks := max(rawFileBytes/bytesPerSync, 1)
-	// The file is written before the clock starts: overwriting syncs faster than extending, and SQLite overwrites too.
+	// The file is written before the clock starts: overwriting syncs faster than extending, and
+	// SQLite overwrites too.
 	for ; r.filled < blocks*bytesPerSync; r.filled += bytesPerSync {
 		if _, err := r.file.WriteAt(block, int64(r.filled)); err != nil {
 			return err

@@ -1,10 +1,12 @@
 //go:build unix
 
-// Command pgserver runs a command with DATABASE_URL set to a fresh, empty PostgreSQL database, which is dropped afterwards:
+// Command pgserver runs a command with DATABASE_URL set to a fresh, empty PostgreSQL database,
+// which is dropped afterwards:
 //
 //	go run ./tools/pgserver [-bin DIR] [-durable] -- COMMAND ARGUMENT...
 //
-// The database is on the server that DATABASE_URL names, or on a throw-away server if it is not set or an option asks for one.
+// The database is on the server that DATABASE_URL names, or on a throw-away server if it is not set
+// or an option asks for one.
 package main
 
 import (
@@ -91,7 +93,8 @@ func run(options pgtest.Options, arguments []string) (status int, err error) {
 	}
 }
 
-// cameToAll tells signals of the keyboard from others: the terminal sends them to every process in front, so the command has got them, too.
+// cameToAll tells signals of the keyboard from others: the terminal sends them to every process in
+// front, so the command has got them, too.
 func cameToAll(received os.Signal) bool {
 	if received != syscall.SIGINT && received != syscall.SIGQUIT {
 		return false

@@ -56,7 +56,8 @@ func status(t *testing.T, err error) int {
 	return exit.ExitCode()
 }
 
-// started runs a script that reads a line before it goes on, and returns the DATABASE_URL that it prints.
+// started runs a script that reads a line before it goes on, and returns the DATABASE_URL that it
+// prints.
 func started(t *testing.T, command *exec.Cmd) (url string, rest io.Reader) {
 	t.Helper()
 	output, err := command.StdoutPipe()

@@ -46,8 +46,9 @@ function onAbort(signal, callback) {
 }
 
 /**
- * Calls `start`, and `callback` when the signal aborts afterwards. Answers the function that takes this back, undefined without a signal. A signal that is not Node's may
- * throw, so it is listened to before anything is begun that would have to be undone.
+ * Calls `start`, and `callback` when the signal aborts afterwards. Answers the function that takes
+ * this back, undefined without a signal. A signal that is not Node's may throw, so it is listened
+ * to before anything is begun that would have to be undone.
  */
 function begin(start, signal, callback) {
   const ignoreAbort = signal && onAbort(signal, callback);

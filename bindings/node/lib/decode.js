@@ -4,7 +4,8 @@ const { FactstrError } = require('./errors.js');
 const { parse } = require('./numbers.js');
 const { cutPayloads } = require('./scan.js');
 
-// The stores are opened with "sequence_numbers": "string", so no sequence number ever passes through a double.
+// The stores are opened with "sequence_numbers": "string", so no sequence number ever passes
+// through a double.
 function sequenceNumber(value) {
   if (typeof value !== 'string') {
     throw new FactstrError('Internal', `libfactstr answered a sequence number as ${typeof value}`);
@@ -12,7 +13,8 @@ function sequenceNumber(value) {
   return BigInt(value);
 }
 
-// Absent fields stay absent: `'current_context_version' in result` tells as much as comparing with undefined.
+// Absent fields stay absent: `'current_context_version' in result` tells as much as comparing with
+// undefined.
 function withVersions(target, source, fields) {
   for (const field of fields) {
     if (source[field] !== null && source[field] !== undefined) {
@@ -39,7 +41,10 @@ function parseReadable(text, recordsOf) {
   }
 }
 
-/** What `recordsOf` finds in the text, with numbers as numbers.js reads them, or with each payload as its own text. */
+/**
+ * What `recordsOf` finds in the text, with numbers as numbers.js reads them, or with each payload
+ * as its own text.
+ */
 function parseRecords(text, rawPayloads, recordsOf) {
   const cut = rawPayloads ? cutPayloads(text) : undefined;
   const parsed = cut ? JSON.parse(cut.text) : parseReadable(text, recordsOf);
@@ -59,7 +64,10 @@ function batch(text, rawPayloads) {
 
 function queryResult(text, rawPayloads) {
   const parsed = parseRecords(text, rawPayloads, ({ event_records }) => event_records);
-  return withVersions({ event_records: parsed.event_records }, parsed, ['last_returned_sequence_number', 'current_context_version']);
+  return withVersions({ event_records: parsed.event_records }, parsed, [
+    'last_returned_sequence_number',
+    'current_context_version',
+  ]);
 }
 
 const appendResultFields = ['first_sequence_number', 'last_sequence_number', 'committed_count'];
@@ -72,10 +80,15 @@ function conflict(parsed) {
   return withVersions({}, parsed, ['expected_context_version', 'actual_context_version']);
 }
 
-/** The answer of a conditional append: an InteropAppendResult, or the InteropError that holds the conflict. */
+/**
+ * The answer of a conditional append: an InteropAppendResult, or the InteropError that holds the
+ * conflict.
+ */
 function appendIfResult(text) {
   const parsed = JSON.parse(text);
-  return parsed.conflict ? { conflict: conflict(parsed.conflict) } : { append_result: withVersions({}, parsed, appendResultFields) };
+  return parsed.conflict
+    ? { conflict: conflict(parsed.conflict) }
+    : { append_result: withVersions({}, parsed, appendResultFields) };
 }
 
 function place(parsed, fields) {
@@ -108,7 +121,10 @@ function statistics(text) {
 
 /** An InteropError. `text` may be empty; then the code alone speaks. */
 function error(code, text, cause) {
-  return interopError(text === '' ? { code, message: `libfactstr answered ${code}` } : JSON.parse(text), cause);
+  return interopError(
+    text === '' ? { code, message: `libfactstr answered ${code}` } : JSON.parse(text),
+    cause,
+  );
 }
 
 function interopError(parsed, cause) {

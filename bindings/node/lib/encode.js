@@ -3,9 +3,10 @@
 const { invalidArgument } = require('./errors.js');
 const { RawJson, write } = require('./payload.js');
 
-// Requests are written by hand from the fields that are known: other fields are ignored, undefined and null mean absent, and BigInt
-// becomes digits. What a value must look like is for the library to judge, which names the field; only what JSON would
-// silently turn into something else is caught here and in payload.js.
+// Requests are written by hand from the fields that are known: other fields are ignored, undefined
+// and null mean absent, and BigInt becomes digits. What a value must look like is for the library
+// to judge, which names the field; only what JSON would silently turn into something else is caught
+// here and in payload.js.
 
 function array(value, what) {
   if (!Array.isArray(value)) {
@@ -51,12 +52,16 @@ function filter(value, what) {
   const fields = [];
   if (!isAbsent(event_types)) {
     const name = `${what}.event_types`;
-    const texts = array(event_types, name).map((type, i) => JSON.stringify(string(type, `${name}[${i}]`)));
+    const texts = array(event_types, name).map((type, i) =>
+      JSON.stringify(string(type, `${name}[${i}]`)),
+    );
     fields.push(`"event_types":[${texts.join(',')}]`);
   }
   if (!isAbsent(payload_predicates)) {
     const name = `${what}.payload_predicates`;
-    const texts = array(payload_predicates, name).map((predicate, i) => write(predicate, `${name}[${i}]`));
+    const texts = array(payload_predicates, name).map((predicate, i) =>
+      write(predicate, `${name}[${i}]`),
+    );
     fields.push(`"payload_predicates":[${texts.join(',')}]`);
   }
   return `{${fields.join(',')}}`;
@@ -76,12 +81,16 @@ function query(value) {
   const { filters, min_sequence_number, limit: rows } = object(value, 'query');
   const fields = [];
   if (!isAbsent(filters)) {
-    const texts = array(filters, 'query.filters').map((entry, i) => filter(entry, `query.filters[${i}]`));
+    const texts = array(filters, 'query.filters').map((entry, i) =>
+      filter(entry, `query.filters[${i}]`),
+    );
     fields.push(`"filters":[${texts.join(',')}]`);
   }
   if (!isAbsent(min_sequence_number)) {
     if (typeof min_sequence_number !== 'bigint') {
-      throw invalidArgument('query.min_sequence_number must be a BigInt such as 5n: a Number cannot hold every sequence number');
+      throw invalidArgument(
+        'query.min_sequence_number must be a BigInt such as 5n: a Number cannot hold every sequence number',
+      );
     }
     fields.push(`"min_sequence_number":${min_sequence_number}`);
   }
@@ -91,13 +100,17 @@ function query(value) {
   return `{${fields.join(',')}}`;
 }
 
-/** The expected context version as the addon takes it: BigInt, or undefined when no event may match. */
+/**
+ * The expected context version as the addon takes it: BigInt, or undefined when no event may match.
+ */
 function expected(value) {
   if (isAbsent(value)) {
     return undefined;
   }
   if (typeof value !== 'bigint') {
-    throw invalidArgument('expected must be a BigInt such as 5n, or null: a Number cannot hold every sequence number');
+    throw invalidArgument(
+      'expected must be a BigInt such as 5n, or null: a Number cannot hold every sequence number',
+    );
   }
   return value;
 }
@@ -191,7 +204,10 @@ function openOptions(value, known) {
 // The library's default.
 const CLOSE_TIMEOUT_MS = 5000;
 
-/** The options of a store that this package acts on. `onLog` absent is its default, and null is silence. */
+/**
+ * The options of a store that this package acts on. `onLog` absent is its default, and null is
+ * silence.
+ */
 function ownOptions(value) {
   const { rawPayloads, onLog, closeTimeoutMs } = value ?? {};
   if (onLog !== undefined && onLog !== null && onLog !== false && typeof onLog !== 'function') {

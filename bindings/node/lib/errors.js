@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Every failure of the package. Act on `code`, a closed set; the message is for people. It begins with the code, as the messages of 0.5.2
- * did, so that a log line of the message alone tells it.
+ * Every failure of the package. Act on `code`, a closed set; the message is for people. It begins
+ * with the code, as the messages of 0.5.2 did, so that a log line of the message alone tells it.
  */
 class FactstrError extends Error {
   constructor(code, message, details = {}) {

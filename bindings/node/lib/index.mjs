@@ -1,5 +1,12 @@
 import factstr from './index.js';
 
-export const { EventStreamSubscription, FactstrError, FactstrMemoryStore, FactstrPostgresStore, FactstrSqliteStore, configure } = factstr;
+export const {
+  EventStreamSubscription,
+  FactstrError,
+  FactstrMemoryStore,
+  FactstrPostgresStore,
+  FactstrSqliteStore,
+  configure,
+} = factstr;
 
 export default factstr;

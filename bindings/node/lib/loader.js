@@ -30,7 +30,9 @@ function isMissing(error) {
 
 /** The text of the load error: what was tried, what can be the cause, and what to do. */
 function explain(name, musl, failures) {
-  const lines = [`@factstr/factstr-node ${version} could not load its native library for ${musl ? name.replace('-gnu', '-musl') : name}.`];
+  const lines = [
+    `@factstr/factstr-node ${version} could not load its native library for ${musl ? name.replace('-gnu', '-musl') : name}.`,
+  ];
   const supported = Object.keys(platforms).join(', ');
   if (musl) {
     lines.push(
@@ -63,7 +65,11 @@ function loadError(message, cause) {
 
 /** The addon, the library and this package are built together; a mixture would misread memory. */
 function check(addon) {
-  if (addon.libraryAbiVersion !== addon.addonAbiVersion || addon.libraryVersion !== version || addon.addonVersion !== version) {
+  if (
+    addon.libraryAbiVersion !== addon.addonAbiVersion ||
+    addon.libraryVersion !== version ||
+    addon.addonVersion !== version
+  ) {
     throw loadError(
       `@factstr/factstr-node ${version} found an addon ${addon.addonVersion} (ABI ${addon.addonAbiVersion}) over libfactstr ` +
         `${addon.libraryVersion} (ABI ${addon.libraryAbiVersion}). All three must be of one version: install @factstr/factstr-node ` +

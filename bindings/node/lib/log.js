@@ -4,8 +4,9 @@ const { describe } = require('./errors.js');
 const { receivers } = require('./native.js');
 const { parse } = require('./numbers.js');
 
-// Who is told what a store logs, by the store's handle as text. An onLog is the store's to keep: it may lead to the store, as a method of the object that has it does, and must not
-// keep a dropped one from being collected.
+// Who is told what a store logs, by the store's handle as text. An onLog is the store's to keep: it
+// may lead to the store, as a method of the object that has it does, and must not keep a dropped
+// one from being collected.
 const logs = new Map();
 
 // Records of a store come a little after the fact, also after it was closed.
@@ -16,7 +17,8 @@ const closed = [];
 const UNCLAIMED_MAX = 100;
 let unclaimed = [];
 
-// Told from here, where the failure itself is known, and at once: the process may end with a stream.
+// Told from here, where the failure itself is known, and at once: the process may end with a
+// stream.
 const fromStreams = new Set(['handler_failed', 'stream_ended']);
 
 /** What onLog is without being set: warnings and errors become warnings of the process. */
@@ -31,7 +33,10 @@ function call(tell, record) {
   try {
     tell(record);
   } catch (failure) {
-    process.emitWarning(`onLog failed: ${describe(failure)}`, { type: 'FactstrWarning', code: 'log_failed' });
+    process.emitWarning(`onLog failed: ${describe(failure)}`, {
+      type: 'FactstrWarning',
+      code: 'log_failed',
+    });
   }
 }
 
@@ -44,7 +49,10 @@ function register(handle, onLog) {
   waited.forEach(hand);
 }
 
-/** Who is told, undefined for silence: of a store that was collected, whose onLog is gone, the default. */
+/**
+ * Who is told, undefined for silence: of a store that was collected, whose onLog is gone, the
+ * default.
+ */
 function listener(key) {
   const tell = logs.get(key);
   return tell instanceof WeakRef ? (tell.deref() ?? warn) : tell;

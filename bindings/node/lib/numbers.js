@@ -5,13 +5,16 @@ const { randomUUID } = require('node:crypto');
 const { FactstrError } = require('./errors.js');
 const { endOfString } = require('./scan.js');
 
-// JSON numbers are decimals of any length, a JavaScript number is a double. JSON.parse gives the nearest double without a word, and a
-// fact would be read as another one than was stored (G14). Here a number is read as
-// - a Number when the Number is written with the same value: everything that a JavaScript program ever appended as one;
+// JSON numbers are decimals of any length, a JavaScript number is a double. JSON.parse gives the
+// nearest double without a word, and a fact would be read as another one than was stored (G14).
+// Here a number is read as
+// - a Number when the Number is written with the same value: everything that a JavaScript program
+//   ever appended as one;
 // - a BigInt when it is another integer, such as 9007199254740993;
 // - else not at all: reading fails, and the store's option rawPayloads gives the text.
 
-// A number that a double does not hold has 16 digits or more, or an exponent of three digits; all other texts go the quick way.
+// A number that a double does not hold has 16 digits or more, or an exponent of three digits; all
+// other texts go the quick way.
 const suspicious = /\d{16}|[\d.]{17}|\d[eE][+-]?\d{3}/;
 
 // The tokens that matter: where a string begins, which is passed over, and numbers.
@@ -19,10 +22,14 @@ const tokens = /"|-?\d[\d.eE+-]*/g;
 
 const numberParts = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
 
-// Far above what is taken when it is appended: a short text with a large exponent must not become a number that fills the memory.
+// Far above what is taken when it is appended: a short text with a large exponent must not become a
+// number that fills the memory.
 const BIGINT_DIGITS_MAX = 1000;
 
-/** A number as sign, digits without zeros at the ends, and the power of ten of its last digit. Zero has no digits. */
+/**
+ * A number as sign, digits without zeros at the ends, and the power of ten of its last digit. Zero
+ * has no digits.
+ */
 function decimal(text) {
   const [, sign, whole, fraction = '', exponent = '0'] = numberParts.exec(text);
   const written = whole + fraction;
@@ -38,7 +45,10 @@ function isSame(a, b) {
   return a.sign === b.sign && a.digits === b.digits && (a.power === b.power || a.digits === '');
 }
 
-/** The value of a number's text that a double cannot hold; undefined when it can. `what` holds the number. */
+/**
+ * The value of a number's text that a double cannot hold; undefined when it can. `what` holds the
+ * number.
+ */
 function exact(text, what) {
   const stored = decimal(text);
   const double = Number(text);
@@ -56,7 +66,10 @@ function exact(text, what) {
   );
 }
 
-/** The text with every number that a double cannot hold replaced by what `replace` makes of its value. What stands in strings is no number. */
+/**
+ * The text with every number that a double cannot hold replaced by what `replace` makes of its
+ * value. What stands in strings is no number.
+ */
 function withoutInexact(text, what, replace) {
   const parts = [];
   let copied = 0;
@@ -76,7 +89,9 @@ function withoutInexact(text, what, replace) {
   return parts.join('');
 }
 
-/** Puts the values where their marks are. Without recursion: what is stored may be nested deeply. */
+/**
+ * Puts the values where their marks are. Without recursion: what is stored may be nested deeply.
+ */
 function replaceMarks(root, mark, values) {
   const holders = [root];
   while (holders.length > 0) {
@@ -92,7 +107,10 @@ function replaceMarks(root, mark, values) {
   }
 }
 
-/** JSON.parse, but a number is never read as another one. For texts whose root is an object or an array; errors say that `what` holds the number. */
+/**
+ * JSON.parse, but a number is never read as another one. For texts whose root is an object or an
+ * array; errors say that `what` holds the number.
+ */
 function parse(text, what = 'a payload') {
   if (!suspicious.test(text)) {
     return JSON.parse(text);

@@ -8,8 +8,9 @@ const pending = new Map();
 let lastTag = 0;
 
 /**
- * Submits an opening and promises what `wrap` makes of the store's handle. When the signal aborts before the promise has settled it rejects with `Cancelled`, and a store
- * that was opened all the same is closed: nobody would know of it.
+ * Submits an opening and promises what `wrap` makes of the store's handle. When the signal aborts
+ * before the promise has settled it rejects with `Cancelled`, and a store that was opened all the
+ * same is closed: nobody would know of it.
  */
 function open(signal, send, wrap) {
   return new Promise((resolve, reject) => {
@@ -37,7 +38,12 @@ function settle(entry, status, handle, text) {
     if (status === OK) {
       native.closeStore(handle);
     }
-    entry.reject(cancelled(entry.signal, 'aborted before the store was open; what was created until then stays'));
+    entry.reject(
+      cancelled(
+        entry.signal,
+        'aborted before the store was open; what was created until then stays',
+      ),
+    );
   } else if (status === OK) {
     entry.resolve(entry.wrap(handle));
   } else {

@@ -4,16 +4,21 @@ const { types } = require('node:util');
 
 const { invalidArgument } = require('./errors.js');
 
-// Payloads and predicates are written by hand and not by JSON.stringify, which turns what JSON cannot hold into something else without
-// a word: NaN into null, a Map into {}, an ArrayBuffer into {}, a function into nothing. Facts are kept for ever, so such
-// a value is refused, and the error names its place. What is looked at is what is written: a getter is read once.
+// Payloads and predicates are written by hand and not by JSON.stringify, which turns what JSON
+// cannot hold into something else without a word: NaN into null, a Map into {}, an ArrayBuffer into
+// {}, a function into nothing. Facts are kept for ever, so such a value is refused, and the error
+// names its place. What is looked at is what is written: a getter is read once.
 
-// The library takes 127 levels and names the limit. Here the depth only has to end before the stack does.
+// The library takes 127 levels and names the limit. Here the depth only has to end before the stack
+// does.
 const DEPTH_MAX = 1000;
 
 const isRawJson = JSON.isRawJSON ?? (() => false);
 
-/** JSON text that stands for itself where a payload or predicate is expected: for tests of what no JavaScript value can say. */
+/**
+ * JSON text that stands for itself where a payload or predicate is expected: for tests of what no
+ * JavaScript value can say.
+ */
 class RawJson {
   constructor(text) {
     this.text = text;
@@ -47,9 +52,16 @@ function isHidden(value) {
   return hidden.some((isOne) => isOne(value));
 }
 
-/** Reports whether it is an object as literals make them, also one of another context (node:vm, test runners). */
+/**
+ * Reports whether it is an object as literals make them, also one of another context (node:vm, test
+ * runners).
+ */
 function isPlain(prototype) {
-  return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;
+  return (
+    prototype === null ||
+    prototype === Object.prototype ||
+    Object.getPrototypeOf(prototype) === null
+  );
 }
 
 class Writer {
@@ -62,12 +74,17 @@ class Writer {
     this.#what = what;
   }
 
-  /** What foreign code throws (a getter, toJSON, a trap of a Proxy) is told with its place, as the cause. */
+  /**
+   * What foreign code throws (a getter, toJSON, a trap of a Proxy) is told with its place, as the
+   * cause.
+   */
   text(value) {
     try {
       return this.#value(value);
     } catch (failure) {
-      throw failure === this.#refusal ? failure : invalidArgument(`${this.#place()} cannot be read: ${describe(failure)}`, failure);
+      throw failure === this.#refusal
+        ? failure
+        : invalidArgument(`${this.#place()} cannot be read: ${describe(failure)}`, failure);
     }
   }
 
@@ -91,14 +108,18 @@ class Writer {
       case 'string':
         return JSON.stringify(value);
       case 'number':
-        return Number.isFinite(value) ? String(value) : this.#refuse(`is ${value}, which JSON cannot say; use null or a string`);
+        return Number.isFinite(value)
+          ? String(value)
+          : this.#refuse(`is ${value}, which JSON cannot say; use null or a string`);
       case 'boolean':
       case 'bigint':
         return String(value);
       case 'object':
         return value === null ? 'null' : this.#object(value);
       case 'undefined':
-        return this.#refuse('is undefined, which JSON cannot hold; use null, or leave the property out');
+        return this.#refuse(
+          'is undefined, which JSON cannot hold; use null, or leave the property out',
+        );
       default:
         return this.#refuse(`is a ${typeof value}, which JSON cannot hold`);
     }
@@ -142,11 +163,15 @@ class Writer {
     }
     const text = plain || !isHidden(value) ? this.#properties(value) : undefined;
     if (text === undefined || (text === '{}' && isHidden(value))) {
-      this.#refuse(`is ${article(nameOf(value))}, which JSON cannot hold; give an array or a plain object of what is in it`);
+      this.#refuse(
+        `is ${article(nameOf(value))}, which JSON cannot hold; give an array or a plain object of what is in it`,
+      );
     }
     if (text === '{}' && !plain) {
       // Private fields, accessors, or content that the engine keeps: nothing of it would be stored.
-      this.#refuse(`is ${article(nameOf(value))} without properties of its own, stored as {}; give a plain object, or the class a toJSON`);
+      this.#refuse(
+        `is ${article(nameOf(value))} without properties of its own, stored as {}; give a plain object, or the class a toJSON`,
+      );
     }
     return text;
   }
@@ -191,7 +216,9 @@ function describe(cause) {
 /** The JSON text of a payload or predicate. `what` names it in errors. */
 function write(value, what) {
   if (value === undefined) {
-    throw invalidArgument(`${what} is missing: it must be a value that JSON can hold, and undefined is none`);
+    throw invalidArgument(
+      `${what} is missing: it must be a value that JSON can hold, and undefined is none`,
+    );
   }
   return new Writer(what).text(value);
 }

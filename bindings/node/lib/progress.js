@@ -4,7 +4,10 @@ const timers = require('node:timers');
 
 const INTERVAL_MS = 1000;
 
-/** Calls `tell` with the progress of a stream about once a second while it replays. Answers the function that ends this. */
+/**
+ * Calls `tell` with the progress of a stream about once a second while it replays. Answers the
+ * function that ends this.
+ */
 function watch(stream, tell) {
   const timer = timers.setInterval(() => {
     const progress = stream.progress();

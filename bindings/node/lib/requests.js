@@ -8,8 +8,9 @@ const pending = new Map();
 let lastTag = 0;
 
 /**
- * Submits a request and promises its decoded answer. When the signal aborts, a request that still waits in the queue is rejected with `Cancelled`
- * and wrote nothing; one that the store has begun goes on and settles as it ends.
+ * Submits a request and promises its decoded answer. When the signal aborts, a request that still
+ * waits in the queue is rejected with `Cancelled` and wrote nothing; one that the store has begun
+ * goes on and settles as it ends.
  */
 function submit(store, handle, signal, send, decodeAnswer) {
   return new Promise((resolve, reject) => {

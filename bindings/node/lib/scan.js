@@ -1,7 +1,8 @@
 'use strict';
 
-// Finding the ends of values in JSON text that the library wrote, so it is known to be right. Loops and no recursion, and no regular expression
-// over a whole string: payloads may be long and nested deeply.
+// Finding the ends of values in JSON text that the library wrote, so it is known to be right. Loops
+// and no recursion, and no regular expression over a whole string: payloads may be long and nested
+// deeply.
 
 /** Where the string that begins at `start` ends: behind its closing quote. */
 function endOfString(text, start) {
@@ -37,8 +38,9 @@ function endOfLastValue(text, start) {
 const key = ',"payload":';
 
 /**
- * The text of records with each payload replaced by its place in `payloads`, where its own text stands. The library writes the payload as
- * the last field of a record; inside a string the key would have its quotes escaped.
+ * The text of records with each payload replaced by its place in `payloads`, where its own text
+ * stands. The library writes the payload as the last field of a record; inside a string the key
+ * would have its quotes escaped.
  */
 function cutPayloads(text) {
   const parts = [];

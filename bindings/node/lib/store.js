@@ -11,15 +11,24 @@ const { log, register, unregister } = require('./log.js');
 const { native } = require('./native.js');
 const { open } = require('./openings.js');
 const { submit } = require('./requests.js');
-const { allClosed, hasLiveStreams, keepProgress, openDurable, openLive, streamsBehind } = require('./streams.js');
+const {
+  allClosed,
+  hasLiveStreams,
+  keepProgress,
+  openDurable,
+  openLive,
+  streamsBehind,
+} = require('./streams.js');
 
-// What a store weighs for the collector, which would not collect small objects soon otherwise: a store that is dropped holds descriptors, and a process has 1,024.
+// What a store weighs for the collector, which would not collect small objects soon otherwise: a
+// store that is dropped holds descriptors, and a process has 1,024.
 const WEIGHT_BYTES = 8 << 20;
 
 // How often closing looks whether the live streams are done.
 const DRAIN_PAUSE_MS = 2;
 
-// 0.5.2 had no close(): a store that is dropped without it is closed when it is collected. Open streams and requests keep it from that.
+// 0.5.2 had no close(): a store that is dropped without it is closed when it is collected. Open
+// streams and requests keep it from that.
 const dropped = new FinalizationRegistry((handle) => {
   try {
     native.closeStore(handle);
@@ -43,7 +52,10 @@ function closeNow(store, handle) {
   }
 }
 
-/** Closes when the live streams have what was committed: they have no cursor, so what they do not get now they never get. // G17 */
+/**
+ * Closes when the live streams have what was committed: they have no cursor, so what they do not
+ * get now they never get. // G17
+ */
 function closeDrained(store, handle, timeoutMs) {
   const deadline = performance.now() + timeoutMs;
   let head; // undefined until it is known
@@ -56,7 +68,9 @@ function closeDrained(store, handle, timeoutMs) {
   } else {
     head = headOf(handle);
   }
-  const isDone = () => performance.now() >= deadline || (head !== undefined && streamsBehind(store, head).length === 0);
+  const isDone = () =>
+    performance.now() >= deadline ||
+    (head !== undefined && streamsBehind(store, head).length === 0);
   const close = () => {
     streamsBehind(store, head ?? 0n).forEach((stream) => stream.cut(head));
     closeNow(store, handle);
@@ -70,7 +84,10 @@ function closeDrained(store, handle, timeoutMs) {
       close();
     } catch (error) {
       // close() has returned: nobody is left to tell, and the store is closed all the same.
-      log(handle, 'warning', 'task_failed', `closing a store: ${error.message}`, { task: 'closing', error: error.message });
+      log(handle, 'warning', 'task_failed', `closing a store: ${error.message}`, {
+        task: 'closing',
+        error: error.message,
+      });
     }
   };
   if (isDone()) {
@@ -90,7 +107,13 @@ function headOf(handle) {
 }
 
 function askStatistics(store, handle) {
-  return submit(store, handle, undefined, (tag) => native.statisticsSubmit(handle, tag), decode.statistics);
+  return submit(
+    store,
+    handle,
+    undefined,
+    (tag) => native.statisticsSubmit(handle, tag),
+    decode.statistics,
+  );
 }
 
 function requestSignal(options) {
@@ -137,7 +160,14 @@ class Store {
   }
 
   appendIf(events, query, expected) {
-    return decode.appendIfResult(native.appendIf(this.#open, encode.events(events), encode.query(query), encode.expected(expected)));
+    return decode.appendIfResult(
+      native.appendIf(
+        this.#open,
+        encode.events(events),
+        encode.query(query),
+        encode.expected(expected),
+      ),
+    );
   }
 
   // The asynchronous forms are async functions, so that bad input rejects as everything else does.
@@ -145,13 +175,25 @@ class Store {
   async appendAsync(events, options) {
     const handle = this.#open;
     const text = encode.events(events);
-    return submit(this, handle, requestSignal(options), (tag) => native.appendSubmit(handle, text, tag), decode.appendResult);
+    return submit(
+      this,
+      handle,
+      requestSignal(options),
+      (tag) => native.appendSubmit(handle, text, tag),
+      decode.appendResult,
+    );
   }
 
   async queryAsync(query, options) {
     const handle = this.#open;
     const text = encode.query(query);
-    return submit(this, handle, requestSignal(options), (tag) => native.querySubmit(handle, text, tag), this.#decodeResult);
+    return submit(
+      this,
+      handle,
+      requestSignal(options),
+      (tag) => native.querySubmit(handle, text, tag),
+      this.#decodeResult,
+    );
   }
 
   async appendIfAsync(events, query, expected, options) {
@@ -221,7 +263,10 @@ function storeOf(kind, options) {
   return (handle) => Reflect.construct(Store, [handle, own], kind);
 }
 
-/** Opens without blocking. `texts` are what the library opens by: the last one is made of the options. */
+/**
+ * Opens without blocking. `texts` are what the library opens by: the last one is made of the
+ * options.
+ */
 function openLater(kind, options, submitOpening, texts) {
   const wrap = storeOf(kind, options);
   return open(signalOf(options ?? {}), (tag) => submitOpening(...texts, tag), wrap);
@@ -237,11 +282,20 @@ class FactstrMemoryStore extends Store {
 class FactstrSqliteStore extends Store {
   constructor(path, options) {
     const own = encode.ownOptions(options);
-    super(native.openSqlite(encode.string(path, 'path'), encode.storeOptions(options, encode.sqliteOptionNames)), own);
+    super(
+      native.openSqlite(
+        encode.string(path, 'path'),
+        encode.storeOptions(options, encode.sqliteOptionNames),
+      ),
+      own,
+    );
   }
 
   static async open(path, options) {
-    const texts = [encode.string(path, 'path'), encode.openOptions(options, encode.sqliteOptionNames)];
+    const texts = [
+      encode.string(path, 'path'),
+      encode.openOptions(options, encode.sqliteOptionNames),
+    ];
     return openLater(FactstrSqliteStore, options, native.openSqliteSubmit, texts);
   }
 }
@@ -250,28 +304,46 @@ class FactstrSqliteStore extends Store {
 
 function bootstrapTexts(target) {
   const { serverUrl, databaseName } = encode.object(target, 'target');
-  return [encode.string(serverUrl, 'target.serverUrl'), encode.string(databaseName, 'target.databaseName')];
+  return [
+    encode.string(serverUrl, 'target.serverUrl'),
+    encode.string(databaseName, 'target.databaseName'),
+  ];
 }
 
 class FactstrPostgresStore extends Store {
   constructor(url, options) {
     const own = encode.ownOptions(options);
-    super(native.openPostgres(encode.string(url, 'url'), encode.storeOptions(options, encode.postgresOptionNames)), own);
+    super(
+      native.openPostgres(
+        encode.string(url, 'url'),
+        encode.storeOptions(options, encode.postgresOptionNames),
+      ),
+      own,
+    );
   }
 
   static async open(url, options) {
-    const texts = [encode.string(url, 'url'), encode.openOptions(options, encode.postgresOptionNames)];
+    const texts = [
+      encode.string(url, 'url'),
+      encode.openOptions(options, encode.postgresOptionNames),
+    ];
     return openLater(FactstrPostgresStore, options, native.openPostgresSubmit, texts);
   }
 
   static bootstrap(target, options) {
-    const texts = [...bootstrapTexts(target), encode.storeOptions(options, encode.postgresOptionNames)];
+    const texts = [
+      ...bootstrapTexts(target),
+      encode.storeOptions(options, encode.postgresOptionNames),
+    ];
     const wrap = storeOf(FactstrPostgresStore, options);
     return wrap(native.bootstrapPostgres(...texts));
   }
 
   static async bootstrapAsync(target, options) {
-    const texts = [...bootstrapTexts(target), encode.openOptions(options, encode.postgresOptionNames)];
+    const texts = [
+      ...bootstrapTexts(target),
+      encode.openOptions(options, encode.postgresOptionNames),
+    ];
     return openLater(FactstrPostgresStore, options, native.bootstrapPostgresSubmit, texts);
   }
 }

@@ -7,10 +7,19 @@ const decode = require('./decode.js');
 const encode = require('./encode.js');
 const { describe, invalidArgument } = require('./errors.js');
 const { log } = require('./log.js');
-const { OK, handOver, holdLoop, makeError, native, receivers, releaseLoop } = require('./native.js');
+const {
+  OK,
+  handOver,
+  holdLoop,
+  makeError,
+  native,
+  receivers,
+  releaseLoop,
+} = require('./native.js');
 const { watch } = require('./progress.js');
 
-// Open streams by id. An entry keeps its store and its handler from being collected until the stream has ended.
+// Open streams by id. An entry keeps its store and its handler from being collected until the
+// stream has ended.
 const streams = new Map();
 let lastId = 0;
 
@@ -20,7 +29,8 @@ function settlement() {
     result.resolve = resolve;
     result.reject = reject;
   });
-  // Nobody has to look: a failure that is not looked at must not end the process as an unhandled rejection.
+  // Nobody has to look: a failure that is not looked at must not end the process as an unhandled
+  // rejection.
   result.promise.catch(() => {});
   return result;
 }
@@ -29,7 +39,10 @@ function stackAttribute(failure) {
   return typeof failure?.stack === 'string' ? { stack: failure.stack } : {};
 }
 
-/** One registration: turns what the library reports into calls of the handler and answers of its deliveries. */
+/**
+ * One registration: turns what the library reports into calls of the handler and answers of its
+ * deliveries.
+ */
 class Stream {
   #handle; // undefined before it is opened and after it was closed
   #handler;
@@ -95,7 +108,8 @@ class Stream {
       throw cancelled(this.#signal, 'aborted before the stream was opened');
     }
     this.#ignoreAbort = begin(
-      () => (this.#handle = native.openStream(this.#storeHandle, registration, this.#id, this.isLive)),
+      () =>
+        (this.#handle = native.openStream(this.#storeHandle, registration, this.#id, this.isLive)),
       this.#signal,
       () => this.unsubscribe(),
     );
@@ -120,7 +134,12 @@ class Stream {
   // The library takes batches for handled that a live stream has still to handle.
   #place(text) {
     const progress = decode.progress(text);
-    const isBehind = this.isLive && (this.#isHandling || this.#waiting.length > 0 || this.#dropped || native.hasBatches(this.#id));
+    const isBehind =
+      this.isLive &&
+      (this.#isHandling ||
+        this.#waiting.length > 0 ||
+        this.#dropped ||
+        native.hasBatches(this.#id));
     return isBehind ? { ...progress, position: this.#handled ?? progress.stored_cursor } : progress;
   }
 
@@ -181,7 +200,8 @@ class Stream {
   }
 
   #deliver(delivery, text) {
-    // Queued before unsubscribe() returned: it must not start any more, and stays unanswered. // G17
+    // Queued before unsubscribe() returned: it must not start any more, and stays unanswered. //
+    // G17
     if (this.#unsubscribed) {
       this.#dropped = true;
       return;
@@ -195,7 +215,11 @@ class Stream {
       this.unsubscribe();
       return;
     }
-    const batch = { delivery, first: events[0].sequence_number, last: events[events.length - 1].sequence_number };
+    const batch = {
+      delivery,
+      first: events[0].sequence_number,
+      last: events[events.length - 1].sequence_number,
+    };
     let outcome;
     this.#isHandling = true;
     try {
@@ -234,7 +258,8 @@ class Stream {
     streams.delete(this.#id);
     this.#stopWatching?.();
     this.#ignoreAbort?.();
-    // A delivery that is still being handled takes no answer any more, so the handle has no further use.
+    // A delivery that is still being handled takes no answer any more, so the handle has no further
+    // use.
     native.closeStream(this.#handle);
     this.#handle = undefined;
     this.#finishIfOver();
@@ -273,7 +298,8 @@ class Stream {
     }
   }
 
-  // A delivery that is no longer open (unsubscribed, store closed) takes no answer, and none is needed.
+  // A delivery that is no longer open (unsubscribed, store closed) takes no answer, and none is
+  // needed.
   #answer(batch, outcome) {
     this.#isHandling = false;
     if (outcome === false) {
@@ -299,7 +325,8 @@ class Stream {
       native.refuse(this.#handle, batch.delivery, describe(failure));
     }
     if (this.#onError) {
-      // On its own: what onError throws is the program's uncaught exception and leaves the stream as it is.
+      // On its own: what onError throws is the program's uncaught exception and leaves the stream
+      // as it is.
       queueMicrotask(() => this.#onError(failure));
     } else if (this.isLive || this.#retries) {
       this.#logFailure(batch, failure);
@@ -312,7 +339,9 @@ class Stream {
       this.#untold++;
       return;
     }
-    const what = this.isLive ? 'a live stream' : `the durable stream ${JSON.stringify(this.#durableName)}`;
+    const what = this.isLive
+      ? 'a live stream'
+      : `the durable stream ${JSON.stringify(this.#durableName)}`;
     log(
       this.#storeHandle,
       'warning',
@@ -332,7 +361,9 @@ class Stream {
   }
 
   #logEnd(error) {
-    const what = this.isLive ? 'a live stream' : `the durable stream ${JSON.stringify(this.#durableName)}`;
+    const what = this.isLive
+      ? 'a live stream'
+      : `the durable stream ${JSON.stringify(this.#durableName)}`;
     const { position, stored_cursor } = this.progress();
     log(this.#storeHandle, 'error', 'stream_ended', `${what} has ended: ${error.message}`, {
       ...this.#nameAttribute(),
@@ -357,8 +388,11 @@ class Stream {
       this.#logEnd(error);
     }
     this.store = undefined; // a subscription that is kept must not keep its store
-    this.#ready.reject(error ?? cancelled(this.#signal ?? {}, 'unsubscribed before the replay was done'));
-    // Closing the store is a normal end for who watches the stream, though not for who waits for its replay.
+    this.#ready.reject(
+      error ?? cancelled(this.#signal ?? {}, 'unsubscribed before the replay was done'),
+    );
+    // Closing the store is a normal end for who watches the stream, though not for who waits for
+    // its replay.
     if (error === undefined || error.code === 'StoreClosed') {
       this.#closed.resolve();
     } else {
@@ -373,7 +407,11 @@ class Stream {
     }
     const error = makeError(status, text);
     if (error.code === 'HandlerFailed' && this.#failure !== undefined) {
-      Object.defineProperty(error, 'cause', { value: this.#failure.value, configurable: true, writable: true });
+      Object.defineProperty(error, 'cause', {
+        value: this.#failure.value,
+        configurable: true,
+        writable: true,
+      });
     }
     return error;
   }
@@ -391,7 +429,9 @@ class EventStreamSubscription {
 
   constructor(token, stream) {
     if (token !== fromThisFile) {
-      throw new TypeError('an EventStreamSubscription comes from a store, for example store.streamAll(handle)');
+      throw new TypeError(
+        'an EventStreamSubscription comes from a store, for example store.streamAll(handle)',
+      );
     }
     this.#stream = stream;
   }
@@ -443,7 +483,13 @@ function open(source, durableName, registration, handler, options) {
 
 function openLive(source, query, handler, options) {
   const given = encode.options(options, liveOptions);
-  const { subscription } = open(source, undefined, encode.registration(query, undefined, {}), handler, given);
+  const { subscription } = open(
+    source,
+    undefined,
+    encode.registration(query, undefined, {}),
+    handler,
+    given,
+  );
   return subscription;
 }
 
@@ -475,7 +521,10 @@ function streamsBehind(store, head) {
   return streamsOf(store).filter((stream) => stream.isLive && stream.isBehind(head));
 }
 
-/** Before the store is closed, which releases the handles of its streams: they can tell afterwards where they stood. */
+/**
+ * Before the store is closed, which releases the handles of its streams: they can tell afterwards
+ * where they stood.
+ */
 function keepProgress(store) {
   for (const stream of streamsOf(store)) {
     try {
@@ -491,4 +540,12 @@ function allClosed(store) {
   return Promise.allSettled(streamsOf(store).map((stream) => stream.closed));
 }
 
-module.exports = { EventStreamSubscription, allClosed, hasLiveStreams, keepProgress, openDurable, openLive, streamsBehind };
+module.exports = {
+  EventStreamSubscription,
+  allClosed,
+  hasLiveStreams,
+  keepProgress,
+  openDurable,
+  openLive,
+  streamsBehind,
+};

@@ -1,12 +1,15 @@
 /*
- * The Node addon over libfactstr: a plain C layer that moves text between JavaScript and the library and knows nothing of its meaning.
+ * The Node addon over libfactstr: a plain C layer that moves text between JavaScript and the
+ * library and knows nothing of its meaning.
  *
- * Everything belongs to a session: one JavaScript copy of the package inside one environment (main thread or worker). Nothing is global to
- * the process, so workers come and go, and test runners that load the JavaScript twice over one loaded addon get two sessions.
+ * Everything belongs to a session: one JavaScript copy of the package inside one environment (main
+ * thread or worker). Nothing is global to the process, so workers come and go, and test runners
+ * that load the JavaScript twice over one loaded addon get two sessions.
  *
- * Threads. The library calls back on threads of its own. Such a call copies what it was given into an item, appends it to the session's queue
- * and wakes the event loop; it never waits for JavaScript. The JavaScript thread takes the items one by one and calls `dispatch` for each, for as long as
- * lib/turns.js lets it before timers and I/O come in between.
+ * Threads. The library calls back on threads of its own. Such a call copies what it was given into
+ * an item, appends it to the session's queue and wakes the event loop; it never waits for
+ * JavaScript. The JavaScript thread takes the items one by one and calls `dispatch` for each, for
+ * as long as lib/turns.js lets it before timers and I/O come in between.
  */
 #ifndef FACTSTR_NODE_ADDON_H
 #define FACTSTR_NODE_ADDON_H
@@ -20,13 +23,22 @@
 #include "factstr.h"
 
 /* What JavaScript is told; lib/native.js has the same numbers. */
-enum item_kind { ITEM_COMPLETION = 0, ITEM_BATCH = 1, ITEM_READY = 2, ITEM_END = 3, ITEM_OPENED = 4, ITEM_PROGRESS = 5, ITEM_LOG = 6 };
+enum item_kind {
+  ITEM_COMPLETION = 0,
+  ITEM_BATCH = 1,
+  ITEM_READY = 2,
+  ITEM_END = 3,
+  ITEM_OPENED = 4,
+  ITEM_PROGRESS = 5,
+  ITEM_LOG = 6
+};
 
 typedef struct item {
   struct item *next;
   struct session *session; /* of a submitted request or opening, which holds a reference */
   enum item_kind kind;
-  double id; /* the request's or opening's tag or the stream's id: JavaScript's own counters, exact as doubles */
+  double
+      id; /* the request's or opening's tag or the stream's id: JavaScript's own counters, exact as doubles */
   factstr_status status;
   factstr_delivery delivery; /* 0: nothing waits for an answer */
   factstr_opening opening;
@@ -54,7 +66,8 @@ typedef struct session {
   bool awake; /* JavaScript will look at the queues without being woken */
   size_t references;
   item_queue answers;
-  item_queue deliveries; /* what concerns streams: apart, so that neither waits behind thousands of the other */
+  item_queue
+      deliveries; /* what concerns streams: apart, so that neither waits behind thousands of the other */
   napi_threadsafe_function wake;
 
   struct session *younger; /* of log.c */
@@ -75,7 +88,9 @@ typedef struct session {
 session *session_create(napi_env env, napi_value dispatch, napi_value woken, napi_value make_error);
 void session_retain(session *s);
 void session_release(session *s);
-/* Queues `it` for the JavaScript thread, or frees it when the environment is gone. From any thread. */
+/*
+ * Queues `it` for the JavaScript thread, or frees it when the environment is gone. From any thread.
+ */
 void session_push(session *s, item *it);
 bool session_is_alive(session *s);
 
@@ -107,7 +122,10 @@ typedef struct text {
   char fixed[2048];
 } text;
 
-/* Reads a JavaScript string as UTF-8. A lone surrogate is refused, where N-API's own conversion would replace it; `what` names the value. */
+/*
+ * Reads a JavaScript string as UTF-8. A lone surrogate is refused, where N-API's own conversion
+ * would replace it; `what` names the value.
+ */
 bool text_read(session *s, napi_env env, napi_value value, const char *what, text *out);
 void text_free(text *t);
 
@@ -121,7 +139,8 @@ typedef struct conditional_append {
 } conditional_append;
 
 /* Throws and answers false, with nothing to free, when an argument is wrong. */
-bool conditional_append_read(session *s, napi_env env, const napi_value *argv, conditional_append *call);
+bool conditional_append_read(session *s, napi_env env, const napi_value *argv,
+                             conditional_append *call);
 void conditional_append_free(conditional_append *call);
 
 bool read_uint64(session *s, napi_env env, napi_value value, const char *what, uint64_t *out);
@@ -139,16 +158,19 @@ napi_value undefined(napi_env env);
 /* The session and the arguments of a call; false with an exception pending. */
 bool call_info(napi_env env, napi_callback_info info, size_t argc, napi_value *argv, session **s);
 
-#define CHECK(env, call, failed)                                                                                                                     \
-  do {                                                                                                                                               \
-    napi_status check_status = (call);                                                                                                               \
-    if (check_status != napi_ok) {                                                                                                                   \
-      throw_unexpected((env), check_status, #call);                                                                                                  \
-      return failed;                                                                                                                                 \
-    }                                                                                                                                                \
+#define CHECK(env, call, failed)                                                                   \
+  do {                                                                                             \
+    napi_status check_status = (call);                                                             \
+    if (check_status != napi_ok) {                                                                 \
+      throw_unexpected((env), check_status, #call);                                                \
+      return failed;                                                                               \
+    }                                                                                              \
   } while (0)
 
-/* ---- library.c, session.c, openings.c, stores.c, requests.c, streams.c: the functions that JavaScript sees ---- */
+/*
+ * ---- library.c, session.c, openings.c, stores.c, requests.c, streams.c: the functions that
+ * JavaScript sees ----
+ */
 
 typedef struct function_entry {
   const char *name;

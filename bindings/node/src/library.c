@@ -9,7 +9,10 @@ static napi_value status_name(napi_env env, napi_callback_info info) {
     return NULL;
   }
   napi_value name;
-  CHECK(env, napi_create_string_utf8(env, factstr_status_name((factstr_status)status), NAPI_AUTO_LENGTH, &name), NULL);
+  CHECK(env,
+        napi_create_string_utf8(env, factstr_status_name((factstr_status)status), NAPI_AUTO_LENGTH,
+                                &name),
+        NULL);
   return name;
 }
 

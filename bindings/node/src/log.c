@@ -1,6 +1,7 @@
 /*
- * What the library logs. There is one function for the process, so records go from here to the sessions: those of a store to all of them, since each knows its own stores,
- * and those of no store to the oldest one.
+ * What the library logs. There is one function for the process, so records go from here to the
+ * sessions: those of a store to all of them, since each knows its own stores, and those of no store
+ * to the oldest one.
  */
 #define _GNU_SOURCE /* memmem */
 #include <string.h>
@@ -10,8 +11,13 @@
 static pthread_mutex_t sessions_lock = PTHREAD_MUTEX_INITIALIZER;
 static session *oldest; /* guarded by sessions_lock, as are the links */
 
-/* Finds the first `pattern`. It has quotes, which are escaped inside the strings of a record, so what is found is a field. */
-static const char *find_field(const char *record, size_t len, const char *pattern) { return memmem(record, len, pattern, strlen(pattern)); }
+/*
+ * Finds the first `pattern`. It has quotes, which are escaped inside the strings of a record, so
+ * what is found is a field.
+ */
+static const char *find_field(const char *record, size_t len, const char *pattern) {
+  return memmem(record, len, pattern, strlen(pattern));
+}
 
 static void push_record(session *s, const char *record, size_t len) {
   item *it = item_create(ITEM_LOG, 0);

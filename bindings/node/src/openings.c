@@ -1,19 +1,24 @@
 /*
- * Opening stores, with and without waiting. A submitted opening is named by a tag of JavaScript's; its end comes to dispatch as ITEM_OPENED with that tag. The item is
- * made before anything is submitted, so that a store can always be delivered.
+ * Opening stores, with and without waiting. A submitted opening is named by a tag of JavaScript's;
+ * its end comes to dispatch as ITEM_OPENED with that tag. The item is made before anything is
+ * submitted, so that a store can always be delivered.
  */
 #include <string.h>
 
 #include "addon.h"
 
-/* What a store is opened by: the names of the texts that JavaScript gives, options last, and the calls that take them in this order. */
+/*
+ * What a store is opened by: the names of the texts that JavaScript gives, options last, and the
+ * calls that take them in this order.
+ */
 enum { OPENING_TEXTS_MAX = 3 };
 
 typedef struct way {
   size_t len;
   const char *names[OPENING_TEXTS_MAX];
   factstr_status (*open)(const text *given, factstr_store *store, factstr_buffer *error);
-  factstr_status (*submit)(const text *given, factstr_open_callback callback, item *it, factstr_buffer *error); /* NULL: nothing to wait for */
+  factstr_status (*submit)(const text *given, factstr_open_callback callback, item *it,
+                           factstr_buffer *error); /* NULL: nothing to wait for */
 } way;
 
 static factstr_status memory_open(const text *given, factstr_store *store, factstr_buffer *error) {
@@ -24,33 +29,47 @@ static factstr_status sqlite_open(const text *given, factstr_store *store, facts
   return factstr_sqlite_open(given[0].data, given[1].data, given[1].len, store, error);
 }
 
-static factstr_status sqlite_submit(const text *given, factstr_open_callback callback, item *it, factstr_buffer *error) {
-  return factstr_sqlite_open_submit(given[0].data, given[1].data, given[1].len, callback, it, &it->opening, error);
+static factstr_status sqlite_submit(const text *given, factstr_open_callback callback, item *it,
+                                    factstr_buffer *error) {
+  return factstr_sqlite_open_submit(given[0].data, given[1].data, given[1].len, callback, it,
+                                    &it->opening, error);
 }
 
-static factstr_status postgres_open(const text *given, factstr_store *store, factstr_buffer *error) {
+static factstr_status postgres_open(const text *given, factstr_store *store,
+                                    factstr_buffer *error) {
   return factstr_postgres_open(given[0].data, given[1].data, given[1].len, store, error);
 }
 
-static factstr_status postgres_submit(const text *given, factstr_open_callback callback, item *it, factstr_buffer *error) {
-  return factstr_postgres_open_submit(given[0].data, given[1].data, given[1].len, callback, it, &it->opening, error);
+static factstr_status postgres_submit(const text *given, factstr_open_callback callback, item *it,
+                                      factstr_buffer *error) {
+  return factstr_postgres_open_submit(given[0].data, given[1].data, given[1].len, callback, it,
+                                      &it->opening, error);
 }
 
-static factstr_status bootstrap_open(const text *given, factstr_store *store, factstr_buffer *error) {
-  return factstr_postgres_bootstrap(given[0].data, given[1].data, given[2].data, given[2].len, store, error);
+static factstr_status bootstrap_open(const text *given, factstr_store *store,
+                                     factstr_buffer *error) {
+  return factstr_postgres_bootstrap(given[0].data, given[1].data, given[2].data, given[2].len,
+                                    store, error);
 }
 
-static factstr_status bootstrap_submit(const text *given, factstr_open_callback callback, item *it, factstr_buffer *error) {
-  return factstr_postgres_bootstrap_submit(given[0].data, given[1].data, given[2].data, given[2].len, callback, it, &it->opening, error);
+static factstr_status bootstrap_submit(const text *given, factstr_open_callback callback, item *it,
+                                       factstr_buffer *error) {
+  return factstr_postgres_bootstrap_submit(given[0].data, given[1].data, given[2].data,
+                                           given[2].len, callback, it, &it->opening, error);
 }
 
 static const way memory = {1, {"options"}, memory_open, NULL};
 static const way sqlite = {2, {"path", "options"}, sqlite_open, sqlite_submit};
 static const way postgres = {2, {"url", "options"}, postgres_open, postgres_submit};
-static const way bootstrap = {3, {"target.serverUrl", "target.databaseName", "options"}, bootstrap_open, bootstrap_submit};
+static const way bootstrap = {
+    3, {"target.serverUrl", "target.databaseName", "options"}, bootstrap_open, bootstrap_submit};
 
-/* The library reads paths, URLs and names up to their NUL: one with U+0000 inside would open something else than what it says. */
-static bool opening_text_read(session *s, napi_env env, napi_value value, const char *what, text *out) {
+/*
+ * The library reads paths, URLs and names up to their NUL: one with U+0000 inside would open
+ * something else than what it says.
+ */
+static bool opening_text_read(session *s, napi_env env, napi_value value, const char *what,
+                              text *out) {
   if (!text_read(s, env, value, what, out)) {
     return false;
   }
@@ -69,7 +88,8 @@ static void texts_free(text *given, size_t len) {
 }
 
 /* Reads all texts, or throws and has nothing to free. */
-static bool texts_read(session *s, napi_env env, const napi_value *argv, const way *by, text *given) {
+static bool texts_read(session *s, napi_env env, const napi_value *argv, const way *by,
+                       text *given) {
   for (size_t i = 0; i < by->len; i++) {
     if (!opening_text_read(s, env, argv[i], by->names[i], &given[i])) {
       texts_free(given, i);
@@ -80,7 +100,9 @@ static bool texts_read(session *s, napi_env env, const napi_value *argv, const w
 }
 
 /* Each opening that is under way has its place among the stores already. */
-static bool reserve_store(session *s) { return handle_list_reserve(&s->stores, s->openings.len + 1); }
+static bool reserve_store(session *s) {
+  return handle_list_reserve(&s->stores, s->openings.len + 1);
+}
 
 static napi_value open_now(napi_env env, napi_callback_info info, const way *by) {
   session *s;
@@ -109,7 +131,8 @@ static napi_value open_now(napi_env env, napi_callback_info info, const way *by)
   return handle;
 }
 
-static void on_opened(void *user_data, factstr_status status, factstr_store store, const char *error, size_t error_len) {
+static void on_opened(void *user_data, factstr_status status, factstr_store store,
+                      const char *error, size_t error_len) {
   item *it = user_data;
   session *s = it->session;
   it->status = status;
@@ -119,13 +142,17 @@ static void on_opened(void *user_data, factstr_status status, factstr_store stor
   session_release(s);
 }
 
-/* submit(..., tag) -> the handle of the opening. Throws when nothing was submitted, and then nothing follows. */
+/*
+ * submit(..., tag) -> the handle of the opening. Throws when nothing was submitted, and then
+ * nothing follows.
+ */
 static napi_value open_later(napi_env env, napi_callback_info info, const way *by) {
   session *s;
   napi_value argv[OPENING_TEXTS_MAX + 1];
   text given[OPENING_TEXTS_MAX];
   double tag;
-  if (!call_info(env, info, by->len + 1, argv, &s) || !read_double(s, env, argv[by->len], "tag", &tag) || !texts_read(s, env, argv, by, given)) {
+  if (!call_info(env, info, by->len + 1, argv, &s) ||
+      !read_double(s, env, argv[by->len], "tag", &tag) || !texts_read(s, env, argv, by, given)) {
     return NULL;
   }
   napi_value handle = NULL;
@@ -136,7 +163,10 @@ static napi_value open_later(napi_env env, napi_callback_info info, const way *b
     factstr_buffer error = {NULL, 0};
     factstr_status status = by->submit(given, on_opened, it, &error);
     if (status == FACTSTR_OK) {
-      /* The item is this thread's to take, so it is still there, whatever has become of the opening. */
+      /*
+       * The item is this thread's to take, so it is still there, whatever has become of the
+       * opening.
+       */
       handle_list_add(&s->openings, it->opening);
       if (napi_create_bigint_uint64(env, it->opening, &handle) != napi_ok) {
         throw_unexpected(env, napi_generic_failure, "napi_create_bigint_uint64");
@@ -154,13 +184,27 @@ static napi_value open_later(napi_env env, napi_callback_info info, const way *b
   return handle;
 }
 
-static napi_value open_memory(napi_env env, napi_callback_info info) { return open_now(env, info, &memory); }
-static napi_value open_sqlite(napi_env env, napi_callback_info info) { return open_now(env, info, &sqlite); }
-static napi_value open_postgres(napi_env env, napi_callback_info info) { return open_now(env, info, &postgres); }
-static napi_value bootstrap_postgres(napi_env env, napi_callback_info info) { return open_now(env, info, &bootstrap); }
-static napi_value open_sqlite_submit(napi_env env, napi_callback_info info) { return open_later(env, info, &sqlite); }
-static napi_value open_postgres_submit(napi_env env, napi_callback_info info) { return open_later(env, info, &postgres); }
-static napi_value bootstrap_postgres_submit(napi_env env, napi_callback_info info) { return open_later(env, info, &bootstrap); }
+static napi_value open_memory(napi_env env, napi_callback_info info) {
+  return open_now(env, info, &memory);
+}
+static napi_value open_sqlite(napi_env env, napi_callback_info info) {
+  return open_now(env, info, &sqlite);
+}
+static napi_value open_postgres(napi_env env, napi_callback_info info) {
+  return open_now(env, info, &postgres);
+}
+static napi_value bootstrap_postgres(napi_env env, napi_callback_info info) {
+  return open_now(env, info, &bootstrap);
+}
+static napi_value open_sqlite_submit(napi_env env, napi_callback_info info) {
+  return open_later(env, info, &sqlite);
+}
+static napi_value open_postgres_submit(napi_env env, napi_callback_info info) {
+  return open_later(env, info, &postgres);
+}
+static napi_value bootstrap_postgres_submit(napi_env env, napi_callback_info info) {
+  return open_later(env, info, &bootstrap);
+}
 
 /* cancelOpening(opening) */
 static napi_value cancel_opening(napi_env env, napi_callback_info info) {

@@ -1,13 +1,15 @@
 /*
- * The asynchronous calls: submit names the request by a tag of JavaScript's, the answer comes to dispatch as ITEM_COMPLETION with that tag.
- * The item is made before anything is submitted, so that an answer can always be delivered.
+ * The asynchronous calls: submit names the request by a tag of JavaScript's, the answer comes to
+ * dispatch as ITEM_COMPLETION with that tag. The item is made before anything is submitted, so that
+ * an answer can always be delivered.
  */
 #include <signal.h>
 #include <stdlib.h>
 
 #include "addon.h"
 
-static void on_completion(void *user_data, uint64_t tag, factstr_status status, const char *result, size_t result_len) {
+static void on_completion(void *user_data, uint64_t tag, factstr_status status, const char *result,
+                          size_t result_len) {
   (void)tag;
   item *it = user_data;
   session *s = it->session;
@@ -32,7 +34,8 @@ static item *request_create(session *s, napi_env env, double tag) {
 }
 
 /* An error status: nothing was submitted, and no completion follows. */
-static napi_value submitted(session *s, napi_env env, factstr_status status, item *it, factstr_buffer *error) {
+static napi_value submitted(session *s, napi_env env, factstr_status status, item *it,
+                            factstr_buffer *error) {
   if (status == FACTSTR_OK) {
     return undefined(env);
   }
@@ -48,7 +51,8 @@ static napi_value append_submit(napi_env env, napi_callback_info info) {
   factstr_store store;
   double tag;
   text events;
-  if (!call_info(env, info, 3, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) || !read_double(s, env, argv[2], "tag", &tag) ||
+  if (!call_info(env, info, 3, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) ||
+      !read_double(s, env, argv[2], "tag", &tag) ||
       !text_read(s, env, argv[1], "events", &events)) {
     return NULL;
   }
@@ -58,7 +62,8 @@ static napi_value append_submit(napi_env env, napi_callback_info info) {
     return NULL;
   }
   factstr_buffer error = {NULL, 0};
-  factstr_status status = factstr_append_submit(store, events.data, events.len, (uint64_t)tag, on_completion, it, NULL, &error);
+  factstr_status status = factstr_append_submit(store, events.data, events.len, (uint64_t)tag,
+                                                on_completion, it, NULL, &error);
   text_free(&events);
   return submitted(s, env, status, it, &error);
 }
@@ -69,15 +74,17 @@ static napi_value append_if_submit(napi_env env, napi_callback_info info) {
   napi_value argv[5];
   conditional_append call;
   double tag;
-  if (!call_info(env, info, 5, argv, &s) || !read_double(s, env, argv[4], "tag", &tag) || !conditional_append_read(s, env, argv, &call)) {
+  if (!call_info(env, info, 5, argv, &s) || !read_double(s, env, argv[4], "tag", &tag) ||
+      !conditional_append_read(s, env, argv, &call)) {
     return NULL;
   }
   napi_value answer = NULL;
   item *it = request_create(s, env, tag);
   if (it != NULL) {
     factstr_buffer error = {NULL, 0};
-    factstr_status status = factstr_append_if_submit(call.store, call.events.data, call.events.len, call.query.data, call.query.len,
-                                                     call.none ? NULL : &call.expected, (uint64_t)tag, on_completion, it, NULL, &error);
+    factstr_status status = factstr_append_if_submit(
+        call.store, call.events.data, call.events.len, call.query.data, call.query.len,
+        call.none ? NULL : &call.expected, (uint64_t)tag, on_completion, it, NULL, &error);
     answer = submitted(s, env, status, it, &error);
   }
   conditional_append_free(&call);
@@ -91,8 +98,8 @@ static napi_value query_submit(napi_env env, napi_callback_info info) {
   factstr_store store;
   double tag;
   text query;
-  if (!call_info(env, info, 3, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) || !read_double(s, env, argv[2], "tag", &tag) ||
-      !text_read(s, env, argv[1], "query", &query)) {
+  if (!call_info(env, info, 3, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) ||
+      !read_double(s, env, argv[2], "tag", &tag) || !text_read(s, env, argv[1], "query", &query)) {
     return NULL;
   }
   item *it = request_create(s, env, tag);
@@ -101,12 +108,16 @@ static napi_value query_submit(napi_env env, napi_callback_info info) {
     return NULL;
   }
   factstr_buffer error = {NULL, 0};
-  factstr_status status = factstr_query_submit(store, query.data, query.len, (uint64_t)tag, on_completion, it, NULL, &error);
+  factstr_status status = factstr_query_submit(store, query.data, query.len, (uint64_t)tag,
+                                               on_completion, it, NULL, &error);
   text_free(&query);
   return submitted(s, env, status, it, &error);
 }
 
-/* The library counts on the thread that asks, and may ask a server: that is a thread of its own, which blocks all signals as the library's do. */
+/*
+ * The library counts on the thread that asks, and may ask a server: that is a thread of its own,
+ * which blocks all signals as the library's do.
+ */
 typedef struct count_request {
   factstr_store store;
   item *it;
@@ -134,7 +145,8 @@ static napi_value statistics_submit(napi_env env, napi_callback_info info) {
   napi_value argv[2];
   factstr_store store;
   double tag;
-  if (!call_info(env, info, 2, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) || !read_double(s, env, argv[1], "tag", &tag)) {
+  if (!call_info(env, info, 2, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) ||
+      !read_double(s, env, argv[1], "tag", &tag)) {
     return NULL;
   }
   count_request *request = malloc(sizeof *request);
@@ -172,7 +184,8 @@ static napi_value cancel(napi_env env, napi_callback_info info) {
   napi_value argv[2];
   factstr_store store;
   double tag;
-  if (!call_info(env, info, 2, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) || !read_double(s, env, argv[1], "tag", &tag)) {
+  if (!call_info(env, info, 2, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) ||
+      !read_double(s, env, argv[1], "tag", &tag)) {
     return NULL;
   }
   /* An unknown store has been closed and has answered its requests: nothing is left to cancel. */

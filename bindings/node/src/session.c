@@ -121,7 +121,10 @@ void session_push(session *s, item *it) {
   bool alive = s->alive;
   if (alive) {
     queue_add(answers ? &s->answers : &s->deliveries, it);
-    /* One wake-up for queues that others go on filling. Under the lock, so that the environment cannot go away meanwhile. */
+    /*
+     * One wake-up for queues that others go on filling. Under the lock, so that the environment
+     * cannot go away meanwhile.
+     */
     if (!s->awake) {
       s->awake = true;
       napi_call_threadsafe_function(s->wake, NULL, napi_tsfn_nonblocking);
@@ -142,7 +145,10 @@ static item *take_next(session *s, bool prefer_delivery) {
   return it;
 }
 
-/* An opening has ended: its store is the session's from here on. Its place was reserved when it was submitted. */
+/*
+ * An opening has ended: its store is the session's from here on. Its place was reserved when it was
+ * submitted.
+ */
 static factstr_store take_store(session *s, item *it) {
   factstr_store store = it->store;
   handle_list_remove(&s->openings, it->opening);
@@ -153,19 +159,26 @@ static factstr_store take_store(session *s, item *it) {
   return store;
 }
 
-static napi_status dispatch_item(session *s, napi_env env, napi_value receiver, napi_value dispatch, item *it) {
+static napi_status dispatch_item(session *s, napi_env env, napi_value receiver, napi_value dispatch,
+                                 item *it) {
   uint64_t number = it->kind == ITEM_OPENED ? take_store(s, it) : it->delivery;
   napi_value argv[5];
   napi_status status;
-  if ((status = napi_create_int32(env, it->kind, &argv[0])) != napi_ok || (status = napi_create_double(env, it->id, &argv[1])) != napi_ok ||
-      (status = napi_create_int32(env, it->status, &argv[2])) != napi_ok || (status = napi_create_bigint_uint64(env, number, &argv[3])) != napi_ok ||
-      (status = napi_create_string_utf8(env, it->text == NULL ? "" : it->text, it->text_len, &argv[4])) != napi_ok) {
+  if ((status = napi_create_int32(env, it->kind, &argv[0])) != napi_ok ||
+      (status = napi_create_double(env, it->id, &argv[1])) != napi_ok ||
+      (status = napi_create_int32(env, it->status, &argv[2])) != napi_ok ||
+      (status = napi_create_bigint_uint64(env, number, &argv[3])) != napi_ok ||
+      (status = napi_create_string_utf8(env, it->text == NULL ? "" : it->text, it->text_len,
+                                        &argv[4])) != napi_ok) {
     return status;
   }
   return napi_call_function(env, receiver, dispatch, 5, argv, NULL);
 }
 
-/* next(preferDelivery) -> the kind of the item that was given to dispatch, undefined when there was none. */
+/*
+ * next(preferDelivery) -> the kind of the item that was given to dispatch, undefined when there was
+ * none.
+ */
 static napi_value next(napi_env env, napi_callback_info info) {
   session *s;
   napi_value argv[1];
@@ -182,9 +195,13 @@ static napi_value next(napi_env env, napi_callback_info info) {
   napi_value receiver;
   napi_value kind;
   napi_status status;
-  if ((status = napi_create_int32(env, it->kind, &kind)) == napi_ok && (status = napi_get_reference_value(env, s->dispatch, &dispatch)) == napi_ok &&
+  if ((status = napi_create_int32(env, it->kind, &kind)) == napi_ok &&
+      (status = napi_get_reference_value(env, s->dispatch, &dispatch)) == napi_ok &&
       (status = napi_get_undefined(env, &receiver)) == napi_ok) {
-    /* dispatch catches what handlers throw, so an exception is a defect of the package or the end of a terminated worker. */
+    /*
+     * dispatch catches what handlers throw, so an exception is a defect of the package or the end
+     * of a terminated worker.
+     */
     status = dispatch_item(s, env, receiver, dispatch, it);
   }
   item_free(it);
@@ -225,9 +242,13 @@ static napi_value has_batches(napi_env env, napi_callback_info info) {
   return found;
 }
 
-const function_entry session_functions[] = {{"next", next}, {"rest", rest}, {"hasBatches", has_batches}, {NULL, NULL}};
+const function_entry session_functions[] = {
+    {"next", next}, {"rest", rest}, {"hasBatches", has_batches}, {NULL, NULL}};
 
-/* Runs on the JavaScript thread. env == NULL: the environment is being torn down; what is queued is freed with the session. */
+/*
+ * Runs on the JavaScript thread. env == NULL: the environment is being torn down; what is queued is
+ * freed with the session.
+ */
 static void on_wake(napi_env env, napi_value function, void *context, void *data) {
   (void)function;
   (void)data;
@@ -237,7 +258,8 @@ static void on_wake(napi_env env, napi_value function, void *context, void *data
   }
   napi_value woken;
   napi_value receiver;
-  if (napi_get_reference_value(env, s->woken, &woken) == napi_ok && napi_get_undefined(env, &receiver) == napi_ok &&
+  if (napi_get_reference_value(env, s->woken, &woken) == napi_ok &&
+      napi_get_undefined(env, &receiver) == napi_ok &&
       napi_call_function(env, receiver, woken, 0, NULL, NULL) == napi_pending_exception) {
     napi_value exception;
     if (napi_get_and_clear_last_exception(env, &exception) == napi_ok) {
@@ -247,9 +269,10 @@ static void on_wake(napi_env env, napi_value function, void *context, void *data
 }
 
 /*
- * Runs before the thread-safe function is taken down, because hooks run in the reverse order of their registration. From here on no thread of
- * the library touches the environment. Stores that JavaScript left open are closed: a worker that ends must leave nothing behind. Openings are cancelled and not waited
- * for; a store that comes all the same is closed with its item.
+ * Runs before the thread-safe function is taken down, because hooks run in the reverse order of
+ * their registration. From here on no thread of the library touches the environment. Stores that
+ * JavaScript left open are closed: a worker that ends must leave nothing behind. Openings are
+ * cancelled and not waited for; a store that comes all the same is closed with its item.
  */
 static void on_environment_exit(void *data) {
   session *s = data;
@@ -281,7 +304,8 @@ static void on_wake_finalized(napi_env env, void *data, void *hint) {
   session_release(data);
 }
 
-session *session_create(napi_env env, napi_value dispatch, napi_value woken, napi_value make_error) {
+session *session_create(napi_env env, napi_value dispatch, napi_value woken,
+                        napi_value make_error) {
   session *s = calloc(1, sizeof *s);
   if (s == NULL) {
     throw_no_memory(env);
@@ -297,12 +321,16 @@ session *session_create(napi_env env, napi_value dispatch, napi_value woken, nap
       (status = napi_create_reference(env, woken, 1, &s->woken)) != napi_ok ||
       (status = napi_create_reference(env, make_error, 1, &s->make_error)) != napi_ok ||
       (status = napi_create_string_utf8(env, "factstr", NAPI_AUTO_LENGTH, &name)) != napi_ok ||
-      (status = napi_create_threadsafe_function(env, NULL, NULL, name, 0, 1, s, on_wake_finalized, s, on_wake, &s->wake)) != napi_ok) {
+      (status = napi_create_threadsafe_function(env, NULL, NULL, name, 0, 1, s, on_wake_finalized,
+                                                s, on_wake, &s->wake)) != napi_ok) {
     session_release(s);
     throw_unexpected(env, status, "session_create");
     return NULL;
   }
-  /* The event loop is held only while something is awaited (refLoop), so a process that merely has a store open can end. */
+  /*
+   * The event loop is held only while something is awaited (refLoop), so a process that merely has
+   * a store open can end.
+   */
   napi_unref_threadsafe_function(env, s->wake);
   s->alive = true;
   CHECK(env, napi_add_env_cleanup_hook(env, on_environment_exit, s), NULL);

@@ -1,4 +1,7 @@
-/* The blocking calls on stores. Requests and answers are JSON text; a failed call throws what make_error makes of status and text. */
+/*
+ * The blocking calls on stores. Requests and answers are JSON text; a failed call throws what
+ * make_error makes of status and text.
+ */
 #include "addon.h"
 
 static napi_value close_store(napi_env env, napi_callback_info info) {
@@ -11,7 +14,8 @@ static napi_value close_store(napi_env env, napi_callback_info info) {
   handle_list_remove(&s->stores, store);
   factstr_buffer error = {NULL, 0};
   factstr_status status = factstr_store_close(store, &error);
-  return status == FACTSTR_OK || status == FACTSTR_CLOSING ? undefined(env) : throw_status(s, env, status, &error);
+  return status == FACTSTR_OK || status == FACTSTR_CLOSING ? undefined(env)
+                                                           : throw_status(s, env, status, &error);
 }
 
 /* append(store, events) -> text */
@@ -20,7 +24,8 @@ static napi_value append(napi_env env, napi_callback_info info) {
   napi_value argv[2];
   factstr_store store;
   text events;
-  if (!call_info(env, info, 2, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) || !text_read(s, env, argv[1], "events", &events)) {
+  if (!call_info(env, info, 2, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) ||
+      !text_read(s, env, argv[1], "events", &events)) {
     return NULL;
   }
   factstr_buffer out = {NULL, 0};
@@ -29,7 +34,10 @@ static napi_value append(napi_env env, napi_callback_info info) {
   return answer_text(s, env, status, &out);
 }
 
-/* appendIf(store, events, query, expected) -> text, of an InteropAppendResult or of the InteropError that holds the conflict */
+/*
+ * appendIf(store, events, query, expected) -> text, of an InteropAppendResult or of the
+ * InteropError that holds the conflict
+ */
 static napi_value append_if(napi_env env, napi_callback_info info) {
   session *s;
   napi_value argv[4];
@@ -39,10 +47,12 @@ static napi_value append_if(napi_env env, napi_callback_info info) {
   }
   factstr_buffer out = {NULL, 0};
   factstr_status status =
-      factstr_append_if(call.store, call.events.data, call.events.len, call.query.data, call.query.len, call.none ? NULL : &call.expected, &out);
+      factstr_append_if(call.store, call.events.data, call.events.len, call.query.data,
+                        call.query.len, call.none ? NULL : &call.expected, &out);
   conditional_append_free(&call);
   /* A conflict is an answer, not an exception. */
-  return answer_text(s, env, status == FACTSTR_CONDITIONAL_APPEND_CONFLICT ? FACTSTR_OK : status, &out);
+  return answer_text(s, env, status == FACTSTR_CONDITIONAL_APPEND_CONFLICT ? FACTSTR_OK : status,
+                     &out);
 }
 
 /* query(store, query) -> text */
@@ -51,7 +61,8 @@ static napi_value query(napi_env env, napi_callback_info info) {
   napi_value argv[2];
   factstr_store store;
   text query_text;
-  if (!call_info(env, info, 2, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) || !text_read(s, env, argv[1], "query", &query_text)) {
+  if (!call_info(env, info, 2, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) ||
+      !text_read(s, env, argv[1], "query", &query_text)) {
     return NULL;
   }
   factstr_buffer out = {NULL, 0};
@@ -74,8 +85,9 @@ static napi_value statistics(napi_env env, napi_callback_info info) {
 }
 
 /*
- * weigh(bytes): tells the collector of memory that is not JavaScript's. A store holds a megabyte and more, and descriptors, behind an object of some bytes: without this it sees no
- * reason to collect dropped stores.
+ * weigh(bytes): tells the collector of memory that is not JavaScript's. A store holds a megabyte
+ * and more, and descriptors, behind an object of some bytes: without this it sees no reason to
+ * collect dropped stores.
  */
 static napi_value weigh(napi_env env, napi_callback_info info) {
   session *s;
@@ -90,6 +102,11 @@ static napi_value weigh(napi_env env, napi_callback_info info) {
 }
 
 const function_entry store_functions[] = {
-    {"statistics", statistics}, {"weigh", weigh}, {"closeStore", close_store}, {"append", append}, {"appendIf", append_if},
-    {"query", query},           {NULL, NULL},
+    {"statistics", statistics},
+    {"weigh", weigh},
+    {"closeStore", close_store},
+    {"append", append},
+    {"appendIf", append_if},
+    {"query", query},
+    {NULL, NULL},
 };

@@ -1,17 +1,24 @@
 /*
- * Streams. on_batch copies the batch, queues it and answers FACTSTR_PENDING: no thread of the library ever waits for JavaScript, which
- * acknowledges or refuses the delivery when its handler is done. Of a live stream several batches may wait for the handler; they count as handled.
+ * Streams. on_batch copies the batch, queues it and answers FACTSTR_PENDING: no thread of the
+ * library ever waits for JavaScript, which acknowledges or refuses the delivery when its handler is
+ * done. Of a live stream several batches may wait for the handler; they count as handled.
  */
 #include <stdlib.h>
 
 #include "addon.h"
 
-/* The user data of a stream: made before it is opened, freed in on_end. Its items for ready and end are made with it. */
+/*
+ * The user data of a stream: made before it is opened, freed in on_end. Its items for ready and end
+ * are made with it.
+ */
 typedef struct stream_data {
   session *session;
   double id;
   bool live;
-  /* Of a live stream: what was taken since the last batch that had to be acknowledged. Batches come one at a time. */
+  /*
+   * Of a live stream: what was taken since the last batch that had to be acknowledged. Batches come
+   * one at a time.
+   */
   size_t batches;
   size_t bytes;
   item *ready;
@@ -47,8 +54,10 @@ static stream_data *stream_data_create(session *s, napi_env env, double id, bool
 }
 
 /*
- * The outcome of a live stream's handler changes nothing for the library, so batches are taken before the one in front of them was handled, and a delivery does not cost a
- * way to another thread and back. Once in a while one has to be acknowledged, which JavaScript does when it has handled that one and all before it: more than this never waits there.
+ * The outcome of a live stream's handler changes nothing for the library, so batches are taken
+ * before the one in front of them was handled, and a delivery does not cost a way to another thread
+ * and back. Once in a while one has to be acknowledged, which JavaScript does when it has handled
+ * that one and all before it: more than this never waits there.
  */
 static bool goes_on(stream_data *data, size_t batch_len) {
   enum { BATCHES_MAX = 256, BYTES_MAX = 1 << 20 };
@@ -65,10 +74,13 @@ static bool goes_on(stream_data *data, size_t batch_len) {
   return false;
 }
 
-static int32_t on_batch(void *user_data, factstr_stream stream, factstr_delivery delivery, const char *batch, size_t batch_len) {
+static int32_t on_batch(void *user_data, factstr_stream stream, factstr_delivery delivery,
+                        const char *batch, size_t batch_len) {
   (void)stream;
   stream_data *data = user_data;
-  /* Nobody is left to handle it. Pending keeps the cursor where it is until the stream is closed. */
+  /*
+   * Nobody is left to handle it. Pending keeps the cursor where it is until the stream is closed.
+   */
   if (!session_is_alive(data->session)) {
     return FACTSTR_PENDING;
   }
@@ -93,7 +105,10 @@ static void on_ready(void *user_data, factstr_stream stream) {
   }
 }
 
-/* Where the stream came to: what its store's close has let go of cannot be asked for any more when the end is dispatched. */
+/*
+ * Where the stream came to: what its store's close has let go of cannot be asked for any more when
+ * the end is dispatched.
+ */
 static void push_progress(stream_data *data, factstr_stream stream) {
   factstr_buffer text = {NULL, 0};
   if (factstr_stream_progress(stream, &text) != FACTSTR_OK) {
@@ -109,7 +124,8 @@ static void push_progress(stream_data *data, factstr_stream stream) {
   factstr_buffer_free(&text);
 }
 
-static void on_end(void *user_data, factstr_stream stream, factstr_status status, const char *reason, size_t reason_len) {
+static void on_end(void *user_data, factstr_stream stream, factstr_status status,
+                   const char *reason, size_t reason_len) {
   stream_data *data = user_data;
   item *it = data->end;
   data->end = NULL;
@@ -129,7 +145,8 @@ static napi_value open_stream(napi_env env, napi_callback_info info) {
   double id;
   bool live = false;
   text registration;
-  if (!call_info(env, info, 4, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) || !read_double(s, env, argv[2], "id", &id) ||
+  if (!call_info(env, info, 4, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) ||
+      !read_double(s, env, argv[2], "id", &id) ||
       !text_read(s, env, argv[1], "registration", &registration)) {
     return NULL;
   }
@@ -146,7 +163,8 @@ static napi_value open_stream(napi_env env, napi_callback_info info) {
   }
   factstr_stream stream = 0;
   factstr_buffer error = {NULL, 0};
-  factstr_status status = factstr_stream_open(store, registration.data, registration.len, &callbacks, data, &stream, &error);
+  factstr_status status = factstr_stream_open(store, registration.data, registration.len,
+                                              &callbacks, data, &stream, &error);
   text_free(&registration);
   if (status != FACTSTR_OK) {
     stream_data_free(data); /* no stream exists and no callback is made */
@@ -190,7 +208,8 @@ static napi_value refuse(napi_env env, napi_callback_info info) {
   factstr_delivery delivery;
   text message;
   if (!call_info(env, info, 3, argv, &s) || !read_uint64(s, env, argv[0], "stream", &stream) ||
-      !read_uint64(s, env, argv[1], "delivery", &delivery) || !text_read(s, env, argv[2], "message", &message)) {
+      !read_uint64(s, env, argv[1], "delivery", &delivery) ||
+      !text_read(s, env, argv[2], "message", &message)) {
     return NULL;
   }
   factstr_status status = factstr_stream_refuse(stream, delivery, message.data, message.len);
@@ -225,7 +244,9 @@ static napi_value unsubscribe(napi_env env, napi_callback_info info) {
   }
   factstr_status status = factstr_stream_unsubscribe(stream);
   factstr_buffer none = {NULL, 0};
-  return status == FACTSTR_OK || status == FACTSTR_INVALID_HANDLE ? undefined(env) : throw_status(s, env, status, &none);
+  return status == FACTSTR_OK || status == FACTSTR_INVALID_HANDLE
+             ? undefined(env)
+             : throw_status(s, env, status, &none);
 }
 
 /* closeStream(stream): only after its end was dispatched, so there is nothing to wait for. */
@@ -242,6 +263,11 @@ static napi_value close_stream(napi_env env, napi_callback_info info) {
 }
 
 const function_entry stream_functions[] = {
-    {"openStream", open_stream},   {"acknowledge", acknowledge}, {"refuse", refuse}, {"unsubscribe", unsubscribe},
-    {"closeStream", close_stream}, {"progress", progress},       {NULL, NULL},
+    {"openStream", open_stream},
+    {"acknowledge", acknowledge},
+    {"refuse", refuse},
+    {"unsubscribe", unsubscribe},
+    {"closeStream", close_stream},
+    {"progress", progress},
+    {NULL, NULL},
 };

@@ -7,7 +7,8 @@
 bool call_info(napi_env env, napi_callback_info info, size_t argc, napi_value *argv, session **s) {
   size_t given = argc;
   void *data = NULL;
-  CHECK(env, napi_get_cb_info(env, info, &given, argv, NULL, &data), false); /* fills missing arguments with undefined */
+  CHECK(env, napi_get_cb_info(env, info, &given, argv, NULL, &data),
+        false); /* fills missing arguments with undefined */
   if (s != NULL) {
     *s = data;
   }
@@ -36,7 +37,8 @@ napi_value throw_no_memory(napi_env env) {
   return NULL;
 }
 
-static napi_value throw_text(session *s, napi_env env, factstr_status status, const char *text, size_t len) {
+static napi_value throw_text(session *s, napi_env env, factstr_status status, const char *text,
+                             size_t len) {
   napi_value argv[2];
   napi_value make_error;
   napi_value receiver;
@@ -58,7 +60,8 @@ napi_value throw_status(session *s, napi_env env, factstr_status status, factstr
 
 napi_value throw_invalid_argument(session *s, napi_env env, const char *what, const char *problem) {
   char text[256];
-  int len = snprintf(text, sizeof text, "{\"code\":\"InvalidArgument\",\"message\":\"%s %s\"}", what, problem);
+  int len = snprintf(text, sizeof text, "{\"code\":\"InvalidArgument\",\"message\":\"%s %s\"}",
+                     what, problem);
   return throw_text(s, env, FACTSTR_INVALID_ARGUMENT, text, (size_t)len);
 }
 
@@ -67,7 +70,8 @@ napi_value answer_text(session *s, napi_env env, factstr_status status, factstr_
     return throw_status(s, env, status, out);
   }
   napi_value value = NULL;
-  napi_status created = napi_create_string_utf8(env, out->data == NULL ? "" : out->data, out->len, &value);
+  napi_status created =
+      napi_create_string_utf8(env, out->data == NULL ? "" : out->data, out->len, &value);
   factstr_buffer_free(out);
   CHECK(env, created, NULL);
   return value;
@@ -153,7 +157,9 @@ bool text_read(session *s, napi_env env, napi_value value, const char *what, tex
   }
   if (out->len == SIZE_MAX) {
     text_free(out);
-    throw_invalid_argument(s, env, what, "has a lone surrogate (half of a UTF-16 pair), which is not text; remove it or replace it by U+FFFD");
+    throw_invalid_argument(s, env, what,
+                           "has a lone surrogate (half of a UTF-16 pair), which is not text; "
+                           "remove it or replace it by U+FFFD");
     return false;
   }
   out->data[out->len] = '\0';
@@ -166,12 +172,14 @@ void text_free(text *t) {
   }
 }
 
-bool conditional_append_read(session *s, napi_env env, const napi_value *argv, conditional_append *call) {
+bool conditional_append_read(session *s, napi_env env, const napi_value *argv,
+                             conditional_append *call) {
   napi_valuetype type;
   call->expected = 0;
   CHECK(env, napi_typeof(env, argv[3], &type), false);
   call->none = type == napi_null || type == napi_undefined;
-  if (!read_uint64(s, env, argv[0], "store", &call->store) || (!call->none && !read_uint64(s, env, argv[3], "expected", &call->expected)) ||
+  if (!read_uint64(s, env, argv[0], "store", &call->store) ||
+      (!call->none && !read_uint64(s, env, argv[3], "expected", &call->expected)) ||
       !text_read(s, env, argv[1], "events", &call->events)) {
     return false;
   }

@@ -6,7 +6,15 @@ const { test } = require('node:test');
 const { setImmediate: turn } = require('node:timers/promises');
 
 const { lockedByAnother } = require('./locked.js');
-const { eachStore, facts, noHandleIsLeftOpen, openMemory, openSqlite, folder, withCode } = require('./stores.js');
+const {
+  eachStore,
+  facts,
+  noHandleIsLeftOpen,
+  openMemory,
+  openSqlite,
+  folder,
+  withCode,
+} = require('./stores.js');
 
 noHandleIsLeftOpen();
 
@@ -14,8 +22,16 @@ eachStore('append', (open) => {
   test('a batch gets one consecutive range of BigInt numbers from 1 upwards', (t) => {
     // G2 G3
     const store = open(t);
-    assert.deepEqual(store.append(facts('a', 'b')), { first_sequence_number: 1n, last_sequence_number: 2n, committed_count: 2n });
-    assert.deepEqual(store.append(facts('c')), { first_sequence_number: 3n, last_sequence_number: 3n, committed_count: 1n });
+    assert.deepEqual(store.append(facts('a', 'b')), {
+      first_sequence_number: 1n,
+      last_sequence_number: 2n,
+      committed_count: 2n,
+    });
+    assert.deepEqual(store.append(facts('c')), {
+      first_sequence_number: 3n,
+      last_sequence_number: 3n,
+      committed_count: 1n,
+    });
   });
 
   test('an empty append is EmptyAppend and consumes no number', (t) => {
@@ -55,21 +71,37 @@ eachStore('append', (open) => {
 
   test('unknown fields are ignored, and what JSON.stringify leaves out is left out', (t) => {
     const store = open(t);
-    store.append([{ event_type: 'a', payload: { kept: 1, dropped: undefined, at: new Date(0) }, sequence_number: 99n, extra: 'x' }]);
-    assert.deepEqual(store.query().event_records[0].payload, { kept: 1, at: '1970-01-01T00:00:00.000Z' });
+    store.append([
+      {
+        event_type: 'a',
+        payload: { kept: 1, dropped: undefined, at: new Date(0) },
+        sequence_number: 99n,
+        extra: 'x',
+      },
+    ]);
+    assert.deepEqual(store.query().event_records[0].payload, {
+      kept: 1,
+      at: '1970-01-01T00:00:00.000Z',
+    });
   });
 
   test('a thousand awaited appends each get a number of their own', async (t) => {
     // G2
     const store = open(t);
-    const answers = await Promise.all(Array.from({ length: 1000 }, (_, i) => store.appendAsync([{ event_type: 'n', payload: i }])));
-    const numbers = answers.map((answer) => answer.first_sequence_number).sort((a, b) => (a < b ? -1 : 1));
+    const answers = await Promise.all(
+      Array.from({ length: 1000 }, (_, i) => store.appendAsync([{ event_type: 'n', payload: i }])),
+    );
+    const numbers = answers
+      .map((answer) => answer.first_sequence_number)
+      .sort((a, b) => (a < b ? -1 : 1));
     assert.deepEqual(
       numbers,
       Array.from({ length: 1000 }, (_, i) => BigInt(i + 1)),
     );
     const stored = store.query().event_records;
-    answers.forEach((answer, i) => assert.equal(stored[Number(answer.first_sequence_number) - 1].payload, i));
+    answers.forEach((answer, i) =>
+      assert.equal(stored[Number(answer.first_sequence_number) - 1].payload, i),
+    );
   });
 
   test('the promise of an empty append rejects with EmptyAppend', async (t) => {
@@ -116,7 +148,10 @@ eachStore('append', (open) => {
     const requests = Array.from({ length: 50 }, () => store.appendAsync(facts('a')));
     store.close();
     for (const outcome of await Promise.allSettled(requests)) {
-      assert.ok(outcome.status === 'fulfilled' || outcome.reason.code === 'StoreClosed', String(outcome.reason));
+      assert.ok(
+        outcome.status === 'fulfilled' || outcome.reason.code === 'StoreClosed',
+        String(outcome.reason),
+      );
     }
   });
 });
@@ -130,28 +165,41 @@ test('occurred_at is one UTC reading per batch with microseconds', (t) => {
   assert.equal(first, second);
 });
 
-test('a request that still waits is cancelled and writes nothing', { timeout: 60_000 }, async (t) => {
-  // G5
-  const file = path.join(folder(t), 'facts.sqlite');
-  const store = openSqlite(t, { busyTimeoutMs: 60_000 }, file);
-  const unlock = await lockedByAnother(t, file);
-  const requests = [store.appendAsync(facts('first'))];
-  let cancelled = false;
-  // A request may be taken together with the first one, and then ends as that does. Once that group waits for the lock, the next cannot be.
-  while (!cancelled) {
-    const controller = new AbortController();
-    const request = store.appendAsync(facts('next'), { signal: controller.signal });
-    request.catch((error) => (cancelled = error.code === 'Cancelled' && error.cause === controller.signal.reason));
-    requests.push(request);
-    controller.abort();
-    await turn();
-  }
-  await unlock();
-  const outcomes = await Promise.allSettled(requests);
-  outcomes.filter((outcome) => outcome.status === 'rejected').forEach((outcome) => withCode('Cancelled')(outcome.reason));
-  assert.equal(outcomes[0].status, 'fulfilled');
-  assert.equal(store.query().event_records.length, outcomes.filter((outcome) => outcome.status === 'fulfilled').length);
-});
+test(
+  'a request that still waits is cancelled and writes nothing',
+  { timeout: 60_000 },
+  async (t) => {
+    // G5
+    const file = path.join(folder(t), 'facts.sqlite');
+    const store = openSqlite(t, { busyTimeoutMs: 60_000 }, file);
+    const unlock = await lockedByAnother(t, file);
+    const requests = [store.appendAsync(facts('first'))];
+    let cancelled = false;
+    // A request may be taken together with the first one, and then ends as that does. Once that group
+    // waits for the lock, the next cannot be.
+    while (!cancelled) {
+      const controller = new AbortController();
+      const request = store.appendAsync(facts('next'), { signal: controller.signal });
+      request.catch(
+        (error) =>
+          (cancelled = error.code === 'Cancelled' && error.cause === controller.signal.reason),
+      );
+      requests.push(request);
+      controller.abort();
+      await turn();
+    }
+    await unlock();
+    const outcomes = await Promise.allSettled(requests);
+    outcomes
+      .filter((outcome) => outcome.status === 'rejected')
+      .forEach((outcome) => withCode('Cancelled')(outcome.reason));
+    assert.equal(outcomes[0].status, 'fulfilled');
+    assert.equal(
+      store.query().event_records.length,
+      outcomes.filter((outcome) => outcome.status === 'fulfilled').length,
+    );
+  },
+);
 
 test('what SQLite stored is there after it was opened again, under a path with every awkward character', (t) => {
   // G5

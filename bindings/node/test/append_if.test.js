@@ -25,8 +25,12 @@ eachStore('append_if', (open) => {
     assert.deepEqual(store.appendIf(facts('a'), ofType('a'), 1n), {
       conflict: { expected_context_version: 1n, actual_context_version: 2n },
     });
-    assert.deepEqual(store.appendIf(facts('a'), ofType('a'), null), { conflict: { actual_context_version: 2n } });
-    assert.deepEqual(store.appendIf(facts('a'), ofType('b'), 1n), { conflict: { expected_context_version: 1n } });
+    assert.deepEqual(store.appendIf(facts('a'), ofType('a'), null), {
+      conflict: { actual_context_version: 2n },
+    });
+    assert.deepEqual(store.appendIf(facts('a'), ofType('b'), 1n), {
+      conflict: { expected_context_version: 1n },
+    });
     assert.equal(store.append(facts('a')).first_sequence_number, 3n);
   });
 
@@ -35,7 +39,9 @@ eachStore('append_if', (open) => {
     const store = open(t);
     store.append(facts('a'));
     const query = { ...ofType('a'), min_sequence_number: 1n };
-    assert.deepEqual(store.appendIf(facts('a'), query, null), { conflict: { actual_context_version: 1n } });
+    assert.deepEqual(store.appendIf(facts('a'), query, null), {
+      conflict: { actual_context_version: 1n },
+    });
   });
 
   test('nothing given is EmptyAppend before the context is looked at', async (t) => {
@@ -49,7 +55,9 @@ eachStore('append_if', (open) => {
   test('of 100 racing promises that expect the same version exactly one wins', async (t) => {
     // G11
     const store = open(t);
-    const answers = await Promise.all(Array.from({ length: 100 }, () => store.appendIfAsync(facts('a'), ofType('a'), null)));
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, () => store.appendIfAsync(facts('a'), ofType('a'), null)),
+    );
     assert.equal(answers.filter((answer) => answer.append_result).length, 1);
     for (const { conflict } of answers.filter((answer) => !answer.append_result)) {
       assert.deepEqual(conflict, { actual_context_version: 1n });

@@ -18,7 +18,16 @@ function refusesToOpen(file, code, more) {
 }
 
 test('a path must be text that can name a file', () => {
-  for (const bad of [undefined, null, 5, {}, '', ':memory:', 'with \u0000 inside', 'half \ud83d of a pair']) {
+  for (const bad of [
+    undefined,
+    null,
+    5,
+    {},
+    '',
+    ':memory:',
+    'with \u0000 inside',
+    'half \ud83d of a pair',
+  ]) {
     refusesToOpen(bad, 'InvalidArgument', (error) => error.message.includes('path'));
   }
 });
@@ -32,12 +41,20 @@ test('missing folders of the path are created', (t) => {
 test('a path below a file cannot be opened', (t) => {
   const file = path.join(folder(t), 'file');
   fs.writeFileSync(file, 'text');
-  refusesToOpen(path.join(file, 'facts.sqlite'), 'BackendFailure', (error) => typeof error.reason === 'string');
+  refusesToOpen(
+    path.join(file, 'facts.sqlite'),
+    'BackendFailure',
+    (error) => typeof error.reason === 'string',
+  );
 });
 
 test('a folder that nothing can be written to is a BackendFailure', () => {
   // The file system of processes: read-only for every user, root too.
-  refusesToOpen('/proc/self/facts.sqlite', 'BackendFailure', (error) => typeof error.reason === 'string');
+  refusesToOpen(
+    '/proc/self/facts.sqlite',
+    'BackendFailure',
+    (error) => typeof error.reason === 'string',
+  );
 });
 
 test('a path that is a folder is refused', (t) => {
@@ -54,7 +71,8 @@ test('a file that is not a database is UnsupportedFormat and stays as it is', (t
 test('a database of a newer format is UnsupportedFormat', (t) => {
   const file = path.join(folder(t), 'facts.sqlite');
   openSqlite(t, undefined, file).close();
-  const update = 'import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit(); c.close()';
+  const update =
+    'import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit(); c.close()';
   const sql = "UPDATE store_metadata SET value = '2' WHERE key = 'store_format_version'";
   assert.equal(spawnSync('python3', ['-c', update, file, sql], { stdio: 'inherit' }).status, 0);
   refusesToOpen(file, 'UnsupportedFormat', (error) => error.message.includes('newer'));
@@ -121,7 +139,13 @@ test('a second copy of the library in one process may not open the same file', a
   const made = folder(t);
   const child = spawn(
     process.execPath,
-    ['-e', secondCopyProgram, require.resolve('../lib/index.js'), secondCopy(made), path.join(made, 'facts.sqlite')],
+    [
+      '-e',
+      secondCopyProgram,
+      require.resolve('../lib/index.js'),
+      secondCopy(made),
+      path.join(made, 'facts.sqlite'),
+    ],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
     },

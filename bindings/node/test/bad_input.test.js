@@ -6,7 +6,14 @@ const { test } = require('node:test');
 const { RawJson } = require('../lib/encode.js');
 const { native } = require('../lib/native.js');
 const { FactstrMemoryStore, FactstrPostgresStore } = require('../lib/index.js');
-const { eachStore, facts, noHandleIsLeftOpen, ofType, openMemory, withCode } = require('./stores.js');
+const {
+  eachStore,
+  facts,
+  noHandleIsLeftOpen,
+  ofType,
+  openMemory,
+  withCode,
+} = require('./stores.js');
 
 noHandleIsLeftOpen();
 
@@ -65,10 +72,18 @@ const badQueries = [
   ['a number where a type belongs', { filters: [{ event_types: [5] }] }, 'event_types'],
   ['a lone surrogate in a type', ofType(LONE), 'surrogate'],
   ['U+0000 in a type', ofType(NUL), 'event_types'],
-  ['a predicate that is undefined', { filters: [{ payload_predicates: [undefined] }] }, 'payload_predicates'],
+  [
+    'a predicate that is undefined',
+    { filters: [{ payload_predicates: [undefined] }] },
+    'payload_predicates',
+  ],
   ['NaN in a predicate', { filters: [{ payload_predicates: [{ a: NaN }] }] }, 'NaN'],
   ['a lone surrogate in a predicate', { filters: [{ payload_predicates: [LONE] }] }, 'surrogate'],
-  ['a predicate of depth 128', { filters: [{ payload_predicates: [nested(128)] }] }, 'payload_predicates'],
+  [
+    'a predicate of depth 128',
+    { filters: [{ payload_predicates: [nested(128)] }] },
+    'payload_predicates',
+  ],
   ['malformed JSON in a predicate', { filters: [{ payload_predicates: [new RawJson('[')] }] }, ''],
   ['1,001 filters', { filters: many(1001, {}) }, 'filters'],
   ['10,001 types', ofType(...many(10_001, 'a')), 'event_types'],
@@ -90,12 +105,18 @@ const badExpected = [
 
 function naming(word) {
   return withCode('InvalidArgument', (error) => {
-    assert.ok(error.message.includes(word), `${JSON.stringify(error.message)} does not name ${word}`);
+    assert.ok(
+      error.message.includes(word),
+      `${JSON.stringify(error.message)} does not name ${word}`,
+    );
     return true;
   });
 }
 
-/** Every way to say it is refused with InvalidArgument; afterwards nothing was written and the store works. */
+/**
+ * Every way to say it is refused with InvalidArgument; afterwards nothing was written and the store
+ * works.
+ */
 async function refused(store, word, calls) {
   for (const call of calls) {
     await assert.rejects(async () => call(), naming(word), String(call));
@@ -166,16 +187,34 @@ eachStore('bad input', (open) => {
         ['name', () => store.streamAllDurable({ name: 'x'.repeat(1001) }, handle)],
         ['name', () => store.streamAllDurable({ name: NUL }, handle)],
         ['surrogate', () => store.streamAllDurable({ name: LONE }, handle)],
-        ['retry', () => store.streamAllDurable({ name: 'model' }, handle, { retry: { maxAttempts: -1 } })],
-        ['max_attempts', () => store.streamAllDurable({ name: 'model' }, handle, { retry: { max_attempts: 3 } })],
-        ['cursorEvery', () => store.streamAllDurable({ name: 'model' }, handle, { cursorEvery: 5 })],
+        [
+          'retry',
+          () => store.streamAllDurable({ name: 'model' }, handle, { retry: { maxAttempts: -1 } }),
+        ],
+        [
+          'max_attempts',
+          () => store.streamAllDurable({ name: 'model' }, handle, { retry: { max_attempts: 3 } }),
+        ],
+        [
+          'cursorEvery',
+          () => store.streamAllDurable({ name: 'model' }, handle, { cursorEvery: 5 }),
+        ],
         ['signal', () => store.streamAll(handle, { signal: {} })],
-        ['signal', () => store.streamAll(handle, { signal: { aborted: false, addEventListener() {} } })],
+        [
+          'signal',
+          () => store.streamAll(handle, { signal: { aborted: false, addEventListener() {} } }),
+        ],
         ['onError', () => store.streamAll(handle, { onError: 'log' })],
         ['options.onerror', () => store.streamAll(handle, { onerror: () => {} })],
         ['options.retry', () => store.streamTo({}, handle, { retry: { maxAttempts: 3 } })],
-        ['options.onprogress', () => store.streamAllDurable({ name: 'model' }, handle, { onprogress: () => {} })],
-        ['options.signals', () => store.streamToDurable({ name: 'model' }, {}, handle, { signals: null })],
+        [
+          'options.onprogress',
+          () => store.streamAllDurable({ name: 'model' }, handle, { onprogress: () => {} }),
+        ],
+        [
+          'options.signals',
+          () => store.streamToDurable({ name: 'model' }, {}, handle, { signals: null }),
+        ],
         ['options', () => store.streamAll(handle, 5)],
         ['options.timeoutMs', () => store.appendAsync(facts('a'), { timeoutMs: 5 })],
         ['options.Signal', () => store.queryAsync({}, { Signal: undefined })],
@@ -256,7 +295,10 @@ test('options that are misspelt or no whole number are refused', () => {
   assert.throws(() => new FactstrMemoryStore({ closeTimeoutMs: -1 }), naming('closeTimeoutMs'));
   assert.throws(() => new FactstrMemoryStore(5), naming('options'));
   assert.throws(() => new FactstrMemoryStore({ signal: null }), naming('options.signal'));
-  assert.throws(() => new FactstrMemoryStore({ rawPayloads: 'yes' }), naming('options.rawPayloads'));
+  assert.throws(
+    () => new FactstrMemoryStore({ rawPayloads: 'yes' }),
+    naming('options.rawPayloads'),
+  );
 });
 
 test('options of a PostgreSQL store that are misspelt or of the wrong type are refused before anything connects', () => {
@@ -279,7 +321,10 @@ test('options of a PostgreSQL store that are misspelt or of the wrong type are r
     ['facts', 'options'],
   ]) {
     assert.throws(() => new FactstrPostgresStore(nowhere, options), naming(word));
-    assert.throws(() => FactstrPostgresStore.bootstrap({ serverUrl: nowhere, databaseName: 'facts' }, options), naming(word));
+    assert.throws(
+      () => FactstrPostgresStore.bootstrap({ serverUrl: nowhere, databaseName: 'facts' }, options),
+      naming(word),
+    );
   }
 });
 

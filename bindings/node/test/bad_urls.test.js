@@ -8,23 +8,41 @@ const { inspect } = require('node:util');
 
 const { FactstrPostgresStore } = require('../lib/index.js');
 const { serve } = require('./relay.js');
-const { atEnd, databaseUrl, newName, noHandleIsLeftOpen, openPostgres, withCode } = require('./stores.js');
+const {
+  atEnd,
+  databaseUrl,
+  newName,
+  noHandleIsLeftOpen,
+  openPostgres,
+  withCode,
+} = require('./stores.js');
 
 noHandleIsLeftOpen();
 
 const SECRET = 's3cr3t';
 
-/** Both ways to use a URL fail alike, and nothing that could be logged holds the password or the URL. */
+/**
+ * Both ways to use a URL fail alike, and nothing that could be logged holds the password or the
+ * URL.
+ */
 function refused(url, code, more = () => true) {
   const quiet = withCode(code, (error) => {
-    for (const shown of [error.message, error.stack, inspect(error, { depth: 10 }), JSON.stringify(error)]) {
+    for (const shown of [
+      error.message,
+      error.stack,
+      inspect(error, { depth: 10 }),
+      JSON.stringify(error),
+    ]) {
       assert.ok(!shown.includes(SECRET), shown);
       assert.ok(typeof url !== 'string' || url.length < 5 || !shown.includes(url), shown);
     }
     return more(error);
   });
   assert.throws(() => new FactstrPostgresStore(url), quiet);
-  assert.throws(() => FactstrPostgresStore.bootstrap({ serverUrl: url, databaseName: newName() }), quiet);
+  assert.throws(
+    () => FactstrPostgresStore.bootstrap({ serverUrl: url, databaseName: newName() }),
+    quiet,
+  );
 }
 
 function because(reason) {
@@ -77,7 +95,10 @@ test('a direct URL that is none is InvalidArgument too', () => {
   const options = { directUrl: `mysql://clerk:${SECRET}@127.0.0.1:1/facts` };
   assert.throws(
     () => new FactstrPostgresStore(databaseUrl(), options),
-    withCode('InvalidArgument', (error) => /direct_?url/i.test(error.message) && !inspect(error).includes(SECRET)),
+    withCode(
+      'InvalidArgument',
+      (error) => /direct_?url/i.test(error.message) && !inspect(error).includes(SECRET),
+    ),
   );
 });
 
@@ -87,22 +108,48 @@ test('a port where nobody listens is a BackendFailure with the reason connection
   const { port } = server.address();
   server.close();
   await once(server, 'close');
-  refused(`postgres://clerk:${SECRET}@127.0.0.1:${port}/facts`, 'BackendFailure', because('connection'));
-  refused(`host=127.0.0.1 port=${port} user=clerk password=${SECRET} dbname=facts`, 'BackendFailure', because('connection'));
+  refused(
+    `postgres://clerk:${SECRET}@127.0.0.1:${port}/facts`,
+    'BackendFailure',
+    because('connection'),
+  );
+  refused(
+    `host=127.0.0.1 port=${port} user=clerk password=${SECRET} dbname=facts`,
+    'BackendFailure',
+    because('connection'),
+  );
 });
 
-test('a server that accepts and never answers is given up after connectTimeoutMs', { timeout: 30_000 }, async (t) => {
-  const url = `postgres://clerk:${SECRET}@127.0.0.1:${await silent(t)}/facts`;
-  const started = performance.now();
-  assert.throws(() => new FactstrPostgresStore(url, { connectTimeoutMs: 50 }), withCode('BackendFailure', because('connection')));
-  // Half of the default: so many attempts were not made as if the option did not count.
-  assert.ok(performance.now() - started < 2500, `gave up after ${performance.now() - started} ms`);
-});
+test(
+  'a server that accepts and never answers is given up after connectTimeoutMs',
+  { timeout: 30_000 },
+  async (t) => {
+    const url = `postgres://clerk:${SECRET}@127.0.0.1:${await silent(t)}/facts`;
+    const started = performance.now();
+    assert.throws(
+      () => new FactstrPostgresStore(url, { connectTimeoutMs: 50 }),
+      withCode('BackendFailure', because('connection')),
+    );
+    // Half of the default: so many attempts were not made as if the option did not count.
+    assert.ok(
+      performance.now() - started < 2500,
+      `gave up after ${performance.now() - started} ms`,
+    );
+  },
+);
 
 test('a refused password is a BackendFailure with the reason permission', async (t) => {
   const { port } = await serve(t, 'refuses_passwords.js');
-  refused(`postgres://clerk:${SECRET}@127.0.0.1:${port}/facts?sslmode=disable`, 'BackendFailure', because('permission'));
-  refused(`postgres://clerk:${SECRET}@127.0.0.1:${port}/facts`, 'BackendFailure', because('permission'));
+  refused(
+    `postgres://clerk:${SECRET}@127.0.0.1:${port}/facts?sslmode=disable`,
+    'BackendFailure',
+    because('permission'),
+  );
+  refused(
+    `postgres://clerk:${SECRET}@127.0.0.1:${port}/facts`,
+    'BackendFailure',
+    because('permission'),
+  );
 });
 
 test('an unknown user is a BackendFailure with the reason permission', () => {
@@ -114,14 +161,21 @@ test('an unknown database is a BackendFailure with the reason missing_path, and 
   url.pathname = newName();
   url.searchParams.delete('dbname');
   for (let attempt = 0; attempt < 2; attempt++) {
-    assert.throws(() => new FactstrPostgresStore(url.href), withCode('BackendFailure', because('missing_path')));
+    assert.throws(
+      () => new FactstrPostgresStore(url.href),
+      withCode('BackendFailure', because('missing_path')),
+    );
   }
 });
 
 test('a store does not show its URL', (t) => {
   const url = databaseUrl();
   const store = openPostgres(t);
-  for (const shown of [inspect(store, { depth: 10, showHidden: true }), JSON.stringify(store), String(store)]) {
+  for (const shown of [
+    inspect(store, { depth: 10, showHidden: true }),
+    JSON.stringify(store),
+    String(store),
+  ]) {
     assert.ok(!shown.includes(url) && !shown.includes(new URL(url).pathname), shown);
   }
 });

@@ -25,7 +25,10 @@ class Deliveries {
       return Promise.resolve(this.#batches.shift());
     }
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`no batch within ${WAIT_MAX_MS} ms`)), WAIT_MAX_MS);
+      const timer = setTimeout(
+        () => reject(new Error(`no batch within ${WAIT_MAX_MS} ms`)),
+        WAIT_MAX_MS,
+      );
       this.#waiting.push((events) => {
         clearTimeout(timer);
         resolve(events);

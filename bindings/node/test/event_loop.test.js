@@ -14,35 +14,40 @@ noHandleIsLeftOpen();
 const CALLERS = 1000;
 
 eachStore('the event loop', (open) => {
-  test('a thousand callers in a loop leave turns to timers and I/O, and streams get theirs', { timeout: 120_000 }, async (t) => {
-    const store = open(t);
-    let delivered = 0;
-    store.streamAll(() => void delivered++);
-    let answered = 0;
-    let running = CALLERS;
-    const caller = async () => {
-      for (let i = 0; i < 20; i++) {
-        await store.appendAsync(facts('a'));
-        answered++;
+  test(
+    'a thousand callers in a loop leave turns to timers and I/O, and streams get theirs',
+    { timeout: 120_000 },
+    async (t) => {
+      const store = open(t);
+      let delivered = 0;
+      store.streamAll(() => void delivered++);
+      let answered = 0;
+      let running = CALLERS;
+      const caller = async () => {
+        for (let i = 0; i < 20; i++) {
+          await store.appendAsync(facts('a'));
+          answered++;
+        }
+        running--;
+      };
+      const callers = Promise.all(Array.from({ length: CALLERS }, caller));
+      // How many answers come between two turns: far fewer than wait. Each was a thousand or more, as
+      // many as the store could commit meanwhile.
+      let most = 0;
+      let fired = 0;
+      const interval = setInterval(() => fired++, 1);
+      while (running > 0) {
+        const before = answered;
+        await turn();
+        most = Math.max(most, answered - before);
       }
-      running--;
-    };
-    const callers = Promise.all(Array.from({ length: CALLERS }, caller));
-    // How many answers come between two turns: far fewer than wait. Each was a thousand or more, as many as the store could commit meanwhile.
-    let most = 0;
-    let fired = 0;
-    const interval = setInterval(() => fired++, 1);
-    while (running > 0) {
-      const before = answered;
-      await turn();
-      most = Math.max(most, answered - before);
-    }
-    clearInterval(interval);
-    await callers;
-    assert.ok(most < CALLERS, `${most} answers in one turn of the event loop`);
-    assert.ok(fired > 10, `a timer fired ${fired} times during ${answered} answers`);
-    assert.ok(delivered > 0, 'nothing was delivered');
-  });
+      clearInterval(interval);
+      await callers;
+      assert.ok(most < CALLERS, `${most} answers in one turn of the event loop`);
+      assert.ok(fired > 10, `a timer fired ${fired} times during ${answered} answers`);
+      assert.ok(delivered > 0, 'nothing was delivered');
+    },
+  );
 });
 
 /** Something to hand over that never ends: each takes `ms`. */
@@ -143,7 +148,11 @@ test('messages of other ports come in between', async (t) => {
   const { port1, port2 } = new MessageChannel();
   t.after(() => port1.close());
   let left = Infinity;
-  const { begin } = turns({ next: () => (left > 0 ? busy(0.1, 'answer') : undefined), rest: () => left === 0, isHeld: () => true });
+  const { begin } = turns({
+    next: () => (left > 0 ? busy(0.1, 'answer') : undefined),
+    rest: () => left === 0,
+    isHeld: () => true,
+  });
   begin();
   port2.postMessage('through');
   assert.deepEqual(await once(port1, 'message'), ['through']);

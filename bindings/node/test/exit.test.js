@@ -12,11 +12,18 @@ const { atEnd, eachSharedPlace, noHandleIsLeftOpen, openAt, places } = require('
 
 noHandleIsLeftOpen();
 
-/** Runs a program of test/programs to its end; it is told the place. `onOutput` may act on what it prints. */
+/**
+ * Runs a program of test/programs to its end; it is told the place. `onOutput` may act on what it
+ * prints.
+ */
 async function run(t, name, place, onOutput = () => {}) {
-  const child = spawn(process.execPath, [path.join(__dirname, 'programs', name), JSON.stringify(place)], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    [path.join(__dirname, 'programs', name), JSON.stringify(place)],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   atEnd(t, () => child.kill('SIGKILL'));
   const output = { out: '', err: '' };
   child.stderr.on('data', (data) => (output.err += data));
@@ -53,12 +60,17 @@ for (const [name, expected] of [
 }
 
 test('a process ends while a server does not answer its opening', limit, async (t) => {
-  const server = net.createServer((socket) => socket.on('error', () => {}).resume()).listen(0, '127.0.0.1');
+  const server = net
+    .createServer((socket) => socket.on('error', () => {}).resume())
+    .listen(0, '127.0.0.1');
   atEnd(t, () => server.close());
   await once(server, 'listening');
   const place = {
     store: 'FactstrPostgresStore',
-    args: [`postgres://clerk@127.0.0.1:${server.address().port}/facts`, { connectTimeoutMs: 20_000 }],
+    args: [
+      `postgres://clerk@127.0.0.1:${server.address().port}/facts`,
+      { connectTimeoutMs: 20_000 },
+    ],
   };
   const { code, out, err } = await run(t, 'exit_while_opening.js', place);
   assert.deepEqual({ code, out }, { code: 7, out: '' }, err);
@@ -89,7 +101,10 @@ eachSharedPlace('the end of a process', (newPlace) => {
     assert.deepEqual({ code, out }, { code: 0, out: '1n\n' }, err);
     const store = openAt(t, place);
     const handled = [];
-    const subscription = await store.streamAllDurable({ name: 'model' }, (events) => void handled.push(events));
+    const subscription = await store.streamAllDurable(
+      { name: 'model' },
+      (events) => void handled.push(events),
+    );
     subscription.unsubscribe();
     await subscription.closed;
     assert.deepEqual(handled, []);

@@ -40,7 +40,9 @@ test('the manifests carry the version of the project, pin the platform package e
   for (const [name, range] of Object.entries(manifest.optionalDependencies)) {
     assert.equal(range, version, name);
     const platform = name.replace('@factstr/factstr-node-', '');
-    const other = JSON.parse(fs.readFileSync(path.join(root, 'npm', platform, 'package.json'), 'utf8'));
+    const other = JSON.parse(
+      fs.readFileSync(path.join(root, 'npm', platform, 'package.json'), 'utf8'),
+    );
     assert.equal(other.name, name);
     assert.equal(other.version, version);
     assert.equal(`${other.os}-${other.cpu}-${other.libc}`.replace('glibc', 'gnu'), platform);
@@ -50,7 +52,10 @@ test('the manifests carry the version of the project, pin the platform package e
 
 test('the codes of the types are the codes of the library', () => {
   const types = fs.readFileSync(path.join(root, 'lib/index.d.ts'), 'utf8');
-  const union = types.slice(types.indexOf('FactstrErrorCode ='), types.indexOf(';', types.indexOf('FactstrErrorCode =')));
+  const union = types.slice(
+    types.indexOf('FactstrErrorCode ='),
+    types.indexOf(';', types.indexOf('FactstrErrorCode =')),
+  );
   const typed = [...union.matchAll(/'(\w+)'/g)].map((match) => match[1]);
   const known = [];
   for (let status = 10; native.statusName(status) !== 'Unknown'; status++) {
@@ -61,12 +66,23 @@ test('the codes of the types are the codes of the library', () => {
 });
 
 test('a library or addon of another version is refused, and the error says which', () => {
-  const right = { libraryVersion: version, addonVersion: version, libraryAbiVersion: 1, addonAbiVersion: 1 };
+  const right = {
+    libraryVersion: version,
+    addonVersion: version,
+    libraryAbiVersion: 1,
+    addonAbiVersion: 1,
+  };
   assert.equal(check(right), right);
-  for (const wrong of [{ libraryVersion: '0.5.9' }, { addonVersion: '9.9.9' }, { libraryAbiVersion: 2 }]) {
+  for (const wrong of [
+    { libraryVersion: '0.5.9' },
+    { addonVersion: '9.9.9' },
+    { libraryAbiVersion: 2 },
+  ]) {
     assert.throws(
       () => check({ ...right, ...wrong }),
-      (error) => error.code === 'FACTSTR_LOAD_FAILED' && error.message.includes(String(Object.values(wrong)[0])),
+      (error) =>
+        error.code === 'FACTSTR_LOAD_FAILED' &&
+        error.message.includes(String(Object.values(wrong)[0])),
     );
   }
 });
@@ -76,18 +92,31 @@ test('the load error names every cause', () => {
   assert.match(explain('linux-x64-gnu', false, [missing]), /npm install --include=optional/);
   assert.match(explain('linux-x64-gnu', false, [missing]), /Cannot find module x/);
   assert.match(explain('linux-x64-gnu', true, [missing]), /linux-x64-musl[^]*Alpine[^]*glibc/);
-  assert.match(explain('sunos-sparc', false, []), /no prebuilt library for this platform[^]*linux-x64-gnu/);
-  assert.match(explain('linux-x64-gnu', false, [new Error('libc.so.6: version GLIBC_9 not found')]), /refused to load[^]*GLIBC_9/);
+  assert.match(
+    explain('sunos-sparc', false, []),
+    /no prebuilt library for this platform[^]*linux-x64-gnu/,
+  );
+  assert.match(
+    explain('linux-x64-gnu', false, [new Error('libc.so.6: version GLIBC_9 not found')]),
+    /refused to load[^]*GLIBC_9/,
+  );
 });
 
 test('a package without its native part says how to install it', (t) => {
   const made = folder(t);
   fs.cpSync(path.join(root, 'lib'), path.join(made, 'lib'), { recursive: true });
   fs.copyFileSync(path.join(root, 'package.json'), path.join(made, 'package.json'));
-  const { status, stderr } = spawnSync(process.execPath, ['-e', `require(${JSON.stringify(made)})`], { encoding: 'utf8' });
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    ['-e', `require(${JSON.stringify(made)})`],
+    { encoding: 'utf8' },
+  );
   assert.equal(status, 1);
   assert.match(stderr, /FACTSTR_LOAD_FAILED/);
-  assert.match(stderr, /@factstr\/factstr-node-linux-x64-gnu is not installed[^]*--include=optional/);
+  assert.match(
+    stderr,
+    /@factstr\/factstr-node-linux-x64-gnu is not installed[^]*--include=optional/,
+  );
 });
 
 /** The packages as npm lays them out, without the checkout. */
@@ -108,7 +137,10 @@ function installed(t, ...packages) {
 }
 
 function prints(cwd, program, expected) {
-  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { cwd, encoding: 'utf8' });
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+    cwd,
+    encoding: 'utf8',
+  });
   assert.equal(stdout, expected, stderr);
 }
 
@@ -125,7 +157,8 @@ test('the platform package by itself gives the classes, as that of 0.5.2 did', (
     import factstr from '@factstr/factstr-node-linux-x64-gnu';
     console.log(Object.keys(factstr).filter((name) => /Store|Subscription/.test(name)).sort().join());
     console.log(new factstr.FactstrMemoryStore().append([{ event_type: 'a', payload: 1 }]).committed_count);`;
-  const names = 'EventStreamSubscription,FactstrMemoryStore,FactstrPostgresStore,FactstrSqliteStore';
+  const names =
+    'EventStreamSubscription,FactstrMemoryStore,FactstrPostgresStore,FactstrSqliteStore';
   prints(installed(t, 'factstr-node-linux-x64-gnu'), program, `${names}\n1n\n`);
 });
 
@@ -169,7 +202,12 @@ test('the examples of the README run as they are printed', (t) => {
     fs.symlinkSync(root, path.join(made, 'node_modules/@factstr/factstr-node'));
     fs.writeFileSync(path.join(made, 'example.mjs'), example);
     const env = { ...process.env, DATABASE_URL: databaseUrl() };
-    const { status, stdout, stderr } = spawnSync(process.execPath, ['example.mjs'], { cwd: made, env, encoding: 'utf8', timeout: 30_000 });
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['example.mjs'], {
+      cwd: made,
+      env,
+      encoding: 'utf8',
+      timeout: 30_000,
+    });
     assert.equal(status, 0, stderr);
     const printed = [...example.matchAll(/\/\/ prints (.*)/g)].map((match) => match[1]);
     assert.deepEqual(stdout.trim().split('\n'), printed);

@@ -13,7 +13,10 @@ print("locked", flush=True)
 sys.stdin.readline()
 `;
 
-/** Another process locks the database for writing. Answers, once it is locked, the function that ends the lock. */
+/**
+ * Another process locks the database for writing. Answers, once it is locked, the function that
+ * ends the lock.
+ */
 async function lockedByAnother(t, file) {
   const process = spawn('python3', ['-c', program, file], { stdio: ['pipe', 'pipe', 'inherit'] });
   atEnd(t, () => process.kill());

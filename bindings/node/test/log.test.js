@@ -10,7 +10,14 @@ const { Worker } = require('node:worker_threads');
 
 const { receivers } = require('../lib/native.js');
 const { Deliveries } = require('./deliveries.js');
-const { atEnd, eachStore, facts, noHandleIsLeftOpen, openMemory, withCode } = require('./stores.js');
+const {
+  atEnd,
+  eachStore,
+  facts,
+  noHandleIsLeftOpen,
+  openMemory,
+  withCode,
+} = require('./stores.js');
 
 noHandleIsLeftOpen();
 
@@ -19,7 +26,10 @@ const lib = path.join(__dirname, '../lib/index.js');
 /** An onLog and what it was told of these levels. */
 function logged(...levels) {
   const records = new Deliveries();
-  return { onLog: (record) => void (levels.includes(record.level) && records.handler(record)), records };
+  return {
+    onLog: (record) => void (levels.includes(record.level) && records.handler(record)),
+    records,
+  };
 }
 
 function failing(failure) {
@@ -57,10 +67,18 @@ eachStore('log', (open) => {
       throw new Error('boom');
     });
     store.append(facts('a'));
-    const { level, event, durable_name, code, position, stored_cursor, stack } = await records.next();
+    const { level, event, durable_name, code, position, stored_cursor, stack } =
+      await records.next();
     assert.deepEqual(
       { level, event, durable_name, code, position, stored_cursor },
-      { level: 'error', event: 'stream_ended', durable_name: 'model', code: 'HandlerFailed', position: 0n, stored_cursor: 0n },
+      {
+        level: 'error',
+        event: 'stream_ended',
+        durable_name: 'model',
+        code: 'HandlerFailed',
+        position: 0n,
+        stored_cursor: 0n,
+      },
     );
     assert.match(stack, /boom/);
     await assert.rejects(subscription.closed, withCode('HandlerFailed'));
@@ -75,7 +93,10 @@ eachStore('log', (open) => {
     await open(t).streamAllDurable({ name: 'of another store' }, () => {});
     await store.streamAllDurable({ name: 'model' }, () => {});
     const { event, durable_name, store_kind, store: handle } = await records.next();
-    assert.deepEqual({ event, durable_name, handle }, { event: 'lease_taken', durable_name: 'model', handle: undefined });
+    assert.deepEqual(
+      { event, durable_name, handle },
+      { event: 'lease_taken', durable_name: 'model', handle: undefined },
+    );
     assert.ok(['memory', 'sqlite', 'postgres'].includes(store_kind));
   });
 
@@ -83,9 +104,14 @@ eachStore('log', (open) => {
     const { onLog, records } = logged('warning', 'error');
     const store = open(t, { onLog });
     store.append(facts('a'));
-    await assert.rejects(store.streamAllDurable({ name: 'model' }, failing(new Error('boom'))), withCode('HandlerFailed'));
+    await assert.rejects(
+      store.streamAllDurable({ name: 'model' }, failing(new Error('boom'))),
+      withCode('HandlerFailed'),
+    );
     const failures = new Deliveries();
-    const told = store.streamAll(failing('told there'), { onError: (failure) => failures.handler(failure) });
+    const told = store.streamAll(failing('told there'), {
+      onError: (failure) => failures.handler(failure),
+    });
     store.append(facts('b'));
     assert.equal(await failures.next(), 'told there');
     told.unsubscribe();
@@ -153,13 +179,20 @@ test('records of the library go to the store they are of, those of no store to a
   const warning = once(process, 'warning');
   receivers.log(JSON.stringify({ ...record, message: 'of no store', store: null }));
   const [{ name, code, message }] = await warning;
-  assert.deepEqual({ name, code, message }, { name: 'FactstrWarning', code: 'task_failed', message: 'of no store' });
+  assert.deepEqual(
+    { name, code, message },
+    { name: 'FactstrWarning', code: 'task_failed', message: 'of no store' },
+  );
 });
 
 function run(program) {
-  const { stdout, stderr, status } = spawnSync(process.execPath, ['-e', `const factstr = require(${JSON.stringify(lib)}); ${program}`], {
-    encoding: 'utf8',
-  });
+  const { stdout, stderr, status } = spawnSync(
+    process.execPath,
+    ['-e', `const factstr = require(${JSON.stringify(lib)}); ${program}`],
+    {
+      encoding: 'utf8',
+    },
+  );
   return { stdout, stderr, status };
 }
 

@@ -12,7 +12,8 @@ const file = path.join(__dirname, '../../../interop/testdata/matcher/vectors.jso
 
 noHandleIsLeftOpen();
 
-// The texts go in as they are: they hold duplicate keys and numbers that no JavaScript value can express.
+// The texts go in as they are: they hold duplicate keys and numbers that no JavaScript value can
+// express.
 test('the vectors of the matcher are answered through Node as they say', (t) => {
   // G12 G13 G14
   const vectors = JSON.parse(fs.readFileSync(file, 'utf8'));
@@ -20,7 +21,9 @@ test('the vectors of the matcher are answered through Node as they say', (t) => 
   for (const { name, payload, predicate, matches } of vectors) {
     const store = openMemory(t, { rawPayloads: true });
     store.append([{ event_type: 'v', payload: new RawJson(payload) }]);
-    const { event_records } = store.query({ filters: [{ payload_predicates: [new RawJson(predicate)] }] });
+    const { event_records } = store.query({
+      filters: [{ payload_predicates: [new RawJson(predicate)] }],
+    });
     assert.equal(event_records.length === 1, matches, name);
     store.close();
   }

@@ -30,19 +30,31 @@ eachStore('numbers', (open) => {
     assert.equal(seat, SEAT);
     const context = holding({ seat });
     assert.equal(store.query(context).current_context_version, 1n);
-    assert.deepEqual(store.appendIf([{ event_type: 'taken', payload: { seat, by: 'Bob' } }], context, null), {
-      conflict: { actual_context_version: 1n },
-    });
+    assert.deepEqual(
+      store.appendIf([{ event_type: 'taken', payload: { seat, by: 'Bob' } }], context, null),
+      {
+        conflict: { actual_context_version: 1n },
+      },
+    );
     assert.deepEqual(store.query(holding({ seat: Number(SEAT) })).event_records, []);
   });
 
   test('a BigInt is written as the integer it is, in payloads and predicates, blocking and awaited', async (t) => {
     // G14
     const store = open(t);
-    store.append([{ event_type: 'a', payload: { small: 5n, list: [SEAT, -SEAT], deep: { huge: 10n ** 300n + 1n } } }]);
+    store.append([
+      {
+        event_type: 'a',
+        payload: { small: 5n, list: [SEAT, -SEAT], deep: { huge: 10n ** 300n + 1n } },
+      },
+    ]);
     await store.appendAsync([{ event_type: 'b', payload: SEAT }]);
     const [first, second] = (await store.queryAsync()).event_records;
-    assert.deepEqual(first.payload, { small: 5, list: [SEAT, -SEAT], deep: { huge: 10n ** 300n + 1n } });
+    assert.deepEqual(first.payload, {
+      small: 5,
+      list: [SEAT, -SEAT],
+      deep: { huge: 10n ** 300n + 1n },
+    });
     assert.equal(second.payload, SEAT);
     assert.equal(store.query(holding({ small: 5 })).current_context_version, 1n);
     assert.equal(store.query(holding({ list: [-SEAT] })).current_context_version, 1n);
@@ -88,7 +100,9 @@ eachStore('numbers', (open) => {
     const store = open(t);
     store.append(facts('before'));
     store.append(raw('{"rate":0.12345678901234567890}'));
-    const says = withCode('InvalidState', ({ message }) => /the payload of fact 2 .*0\.1234567890123456789.*rawPayloads/.test(message));
+    const says = withCode('InvalidState', ({ message }) =>
+      /the payload of fact 2 .*0\.1234567890123456789.*rawPayloads/.test(message),
+    );
     assert.throws(() => store.query(), says);
     await assert.rejects(store.queryAsync(), says);
     assert.equal(store.query(ofType('before')).event_records.length, 1);
@@ -96,7 +110,9 @@ eachStore('numbers', (open) => {
     const retry = { maxAttempts: 3 };
     const handled = [];
     await assert.rejects(
-      store.streamAllDurable({ name: 'rates' }, (events) => void handled.push(...events), { retry }),
+      store.streamAllDurable({ name: 'rates' }, (events) => void handled.push(...events), {
+        retry,
+      }),
       says,
     );
     assert.deepEqual(
@@ -180,11 +196,14 @@ test('a number is read as the Number that is written like it, else as the intege
 
 test('exact numbers are put in their places, whatever is around them', () => {
   const seat = '9007199254740993';
-  assert.deepEqual(parse(`{"${seat}":["${seat}",${seat}],"__proto__":{"a":${seat}},"a":${seat},"a":1}`), {
-    [seat]: [seat, SEAT],
-    ['__proto__']: { a: SEAT },
-    a: 1,
-  });
+  assert.deepEqual(
+    parse(`{"${seat}":["${seat}",${seat}],"__proto__":{"a":${seat}},"a":${seat},"a":1}`),
+    {
+      [seat]: [seat, SEAT],
+      ['__proto__']: { a: SEAT },
+      a: 1,
+    },
+  );
   const depth = 100_000;
   let inner = parse(`${'['.repeat(depth)}${seat}${']'.repeat(depth)}`);
   for (let i = 0; i < depth; i++) {
@@ -194,11 +213,16 @@ test('exact numbers are put in their places, whatever is around them', () => {
 });
 
 test('long strings full of escapes are passed over without recursion', () => {
-  const [text, seat] = parse(JSON.stringify(['"\\\n'.repeat(1 << 20), 0]).replace(/0\]$/, `${SEAT}]`));
+  const [text, seat] = parse(
+    JSON.stringify(['"\\\n'.repeat(1 << 20), 0]).replace(/0\]$/, `${SEAT}]`),
+  );
   assert.equal(text.length, 3 << 20);
   assert.equal(seat, SEAT);
   const escaped = JSON.stringify('"\\\n'.repeat(1 << 20));
-  const [record] = decode.batch(`[{"sequence_number":"1","occurred_at":"","event_type":"a","payload":${escaped}}]`, true);
+  const [record] = decode.batch(
+    `[{"sequence_number":"1","occurred_at":"","event_type":"a","payload":${escaped}}]`,
+    true,
+  );
   assert.equal(record.payload, escaped);
 });
 
@@ -207,6 +231,9 @@ test(
   { skip: JSON.rawJSON ? false : 'this engine has no JSON.rawJSON' },
   () => {
     const { write } = require('../lib/payload.js');
-    assert.equal(write({ rate: JSON.rawJSON('0.12345678901234567890') }, 'payload'), '{"rate":0.12345678901234567890}');
+    assert.equal(
+      write({ rate: JSON.rawJSON('0.12345678901234567890') }, 'payload'),
+      '{"rate":0.12345678901234567890}',
+    );
   },
 );

@@ -39,7 +39,10 @@ const limit = { timeout: 60_000 };
 const SECRET = 's3cr3t';
 const lib = JSON.stringify(require.resolve('../lib/index.js'));
 
-/** A server in this thread that takes connections and never says a word. It sees nobody while something blocks the thread. */
+/**
+ * A server in this thread that takes connections and never says a word. It sees nobody while
+ * something blocks the thread.
+ */
 async function silentServer(t) {
   const server = net.createServer().listen(0, '127.0.0.1');
   const sockets = [];
@@ -55,14 +58,18 @@ async function silentServer(t) {
   return { server, url: `postgres://clerk:${SECRET}@127.0.0.1:${server.address().port}/facts` };
 }
 
-// So long an opening waits by itself; tests that give one up must be done before. It is not longer, since of an opening that blocks the thread not even tests are rid earlier.
+// So long an opening waits by itself; tests that give one up must be done before. It is not longer,
+// since of an opening that blocks the thread not even tests are rid earlier.
 const patient = { connectTimeoutMs: 20_000 };
 const soon = { timeout: 10_000 };
 
 const ways = {
   open: (url, options) => FactstrPostgresStore.open(url, { ...patient, ...options }),
   bootstrapAsync: (serverUrl, options) =>
-    FactstrPostgresStore.bootstrapAsync({ serverUrl, databaseName: 'ledger' }, { ...patient, ...options }),
+    FactstrPostgresStore.bootstrapAsync(
+      { serverUrl, databaseName: 'ledger' },
+      { ...patient, ...options },
+    ),
 };
 
 eachSharedPlace('opening', (newPlace) => {
@@ -123,28 +130,38 @@ eachSharedPlace('opening', (newPlace) => {
     assert.equal(native.openHandles(), before);
   });
 
-  test('of many openings that are aborted each has one outcome, and none leaves a store behind', limit, async (t) => {
-    const place = newPlace(t);
-    openAt(t, place).close();
-    for (let round = 0; round < 10; round++) {
-      const controller = new AbortController();
-      const [first, options] = place.args;
-      const aborting = { store: place.store, args: [first, { ...options, signal: controller.signal }] };
-      const openings = Array.from({ length: 5 }, () => openPlaceAsync(aborting));
-      if (round > 0) {
-        await pause(round);
-      }
-      controller.abort(new Error('enough'));
-      for (const outcome of await Promise.allSettled(openings)) {
-        if (outcome.status === 'fulfilled') {
-          outcome.value.close();
-        } else {
-          withCode('Cancelled', (error) => error.cause === controller.signal.reason)(outcome.reason);
+  test(
+    'of many openings that are aborted each has one outcome, and none leaves a store behind',
+    limit,
+    async (t) => {
+      const place = newPlace(t);
+      openAt(t, place).close();
+      for (let round = 0; round < 10; round++) {
+        const controller = new AbortController();
+        const [first, options] = place.args;
+        const aborting = {
+          store: place.store,
+          args: [first, { ...options, signal: controller.signal }],
+        };
+        const openings = Array.from({ length: 5 }, () => openPlaceAsync(aborting));
+        if (round > 0) {
+          await pause(round);
         }
+        controller.abort(new Error('enough'));
+        for (const outcome of await Promise.allSettled(openings)) {
+          if (outcome.status === 'fulfilled') {
+            outcome.value.close();
+          } else {
+            withCode(
+              'Cancelled',
+              (error) => error.cause === controller.signal.reason,
+            )(outcome.reason);
+          }
+        }
+        assert.equal(native.openHandles(), 0, `round ${round}`);
       }
-      assert.equal(native.openHandles(), 0, `round ${round}`);
-    }
-  });
+    },
+  );
 
   test('a signal that aborts later does nothing to the store', async (t) => {
     const controller = new AbortController();
@@ -156,7 +173,15 @@ eachSharedPlace('opening', (newPlace) => {
 });
 
 test('a path that is none rejects, and what cannot be opened tells why', async (t) => {
-  for (const bad of [undefined, null, 5, '', ':memory:', 'facts\u0000.sqlite', 'facts \ud83d.sqlite']) {
+  for (const bad of [
+    undefined,
+    null,
+    5,
+    '',
+    ':memory:',
+    'facts\u0000.sqlite',
+    'facts \ud83d.sqlite',
+  ]) {
     await assert.rejects(
       FactstrSqliteStore.open(bad),
       withCode('InvalidArgument', (error) => error.message.includes('path')),
@@ -172,7 +197,14 @@ test('a path that is none rejects, and what cannot be opened tells why', async (
 });
 
 test('a URL or a name that is none rejects, and what cannot be opened tells why, without the password', async () => {
-  for (const url of [undefined, null, 5, '', `mysql://clerk:${SECRET}@127.0.0.1/facts`, 'postgres://host/\u0000']) {
+  for (const url of [
+    undefined,
+    null,
+    5,
+    '',
+    `mysql://clerk:${SECRET}@127.0.0.1/facts`,
+    'postgres://host/\u0000',
+  ]) {
     await assert.rejects(FactstrPostgresStore.open(url), withCode('InvalidArgument', quiet));
     await assert.rejects(
       FactstrPostgresStore.bootstrapAsync({ serverUrl: url, databaseName: 'ledger' }),
@@ -206,15 +238,21 @@ function quiet(error) {
   return !inspect(error, { depth: 10 }).includes(SECRET);
 }
 
-test('bootstrapAsync creates a database that is missing and opens one that is there', limit, async (t) => {
-  const target = { serverUrl: databaseUrl(), databaseName: newDatabase(t) };
-  const stores = await Promise.all([1, 2, 3].map(() => FactstrPostgresStore.bootstrapAsync(target, { connectionsMax: 1 })));
-  for (const store of stores) {
-    assert.ok(closedAfter(t, store) instanceof FactstrPostgresStore);
-    store.append(facts('a'));
-  }
-  assert.equal(stores[0].query().event_records.length, 3);
-});
+test(
+  'bootstrapAsync creates a database that is missing and opens one that is there',
+  limit,
+  async (t) => {
+    const target = { serverUrl: databaseUrl(), databaseName: newDatabase(t) };
+    const stores = await Promise.all(
+      [1, 2, 3].map(() => FactstrPostgresStore.bootstrapAsync(target, { connectionsMax: 1 })),
+    );
+    for (const store of stores) {
+      assert.ok(closedAfter(t, store) instanceof FactstrPostgresStore);
+      store.append(facts('a'));
+    }
+    assert.equal(stores[0].query().event_records.length, 3);
+  },
+);
 
 test('settings of the process are refused once a store was opened in this way, too', (t) => {
   const file = JSON.stringify(path.join(folder(t), 'facts.sqlite'));
@@ -291,11 +329,15 @@ for (const [name, way] of Object.entries(ways)) {
       const { server, url } = await silentServer(t);
       const connected = once(server, 'connection');
       const target = { serverUrl: url, databaseName: 'ledger' };
-      const worker = inWorker(t, `FactstrPostgresStore[workerData.name](workerData.first, workerData.options);`, {
-        name,
-        first: name === 'open' ? url : target,
-        options: patient,
-      });
+      const worker = inWorker(
+        t,
+        `FactstrPostgresStore[workerData.name](workerData.first, workerData.options);`,
+        {
+          name,
+          first: name === 'open' ? url : target,
+          options: patient,
+        },
+      );
       const [socket] = await connected;
       const gone = once(socket, 'close');
       await worker.terminate();

@@ -38,7 +38,10 @@ const refused = {
   'a Map': new Map([['seat', 'A1']]),
   'a Set': new Set(['A1']),
   'a Map of another context': vm.runInNewContext('new Map([["seat", "A1"]])'),
-  'a Map with the prototype of a plain object': Object.setPrototypeOf(new Map([['seat', 'A1']]), Object.prototype),
+  'a Map with the prototype of a plain object': Object.setPrototypeOf(
+    new Map([['seat', 'A1']]),
+    Object.prototype,
+  ),
   'a class over Map with a property': new Seats(),
   'a Map behind a Proxy': new Proxy(new Map(), {}),
   'a WeakMap': new WeakMap(),
@@ -84,12 +87,23 @@ eachStore('what JSON cannot hold', (open) => {
       ]) {
         const naming = (field) =>
           withCode('InvalidArgument', ({ message }) => {
-            assert.ok(message.startsWith(`InvalidArgument: ${field}${place}`), `${kind}: ${message}`);
+            assert.ok(
+              message.startsWith(`InvalidArgument: ${field}${place}`),
+              `${kind}: ${message}`,
+            );
             return true;
           });
         const predicate = { filters: [{ payload_predicates: [payload] }] };
-        assert.throws(() => store.append([{ event_type: 'a', payload }]), naming('events[0].payload'), kind);
-        assert.throws(() => store.query(predicate), naming('query.filters[0].payload_predicates[0]'), kind);
+        assert.throws(
+          () => store.append([{ event_type: 'a', payload }]),
+          naming('events[0].payload'),
+          kind,
+        );
+        assert.throws(
+          () => store.query(predicate),
+          naming('query.filters[0].payload_predicates[0]'),
+          kind,
+        );
         assert.throws(
           () => store.appendIf([{ event_type: 'a', payload: 1 }], predicate, null),
           naming('query.filters[0].payload_predicates[0]'),
@@ -103,7 +117,13 @@ eachStore('what JSON cannot hold', (open) => {
 
 test('what JSON holds is written as JSON.stringify writes it', () => {
   for (const value of [
-    { a: [1, 'x', null, true, -0, 1e21, 1e-7], b: { 'c"d\u2028': '\u0001é🎉' }, ['__proto__']: 1, gone: undefined, 7: 1 },
+    {
+      a: [1, 'x', null, true, -0, 1e21, 1e-7],
+      b: { 'c"d\u2028': '\u0001é🎉' },
+      ['__proto__']: 1,
+      gone: undefined,
+      7: 1,
+    },
     new Money(5),
     [new Money(5), { money: new Money(null) }],
     new Date(0),
@@ -124,7 +144,10 @@ test('what JSON holds is written as JSON.stringify writes it', () => {
 
 test('one object in several places is no circle', () => {
   const seat = { row: 1 };
-  assert.equal(write([seat, seat, { seat }], 'payload'), '[{"row":1},{"row":1},{"seat":{"row":1}}]');
+  assert.equal(
+    write([seat, seat, { seat }], 'payload'),
+    '[{"row":1},{"row":1},{"seat":{"row":1}}]',
+  );
 });
 
 test('a getter is read once: what was looked at is what is written', () => {

@@ -10,7 +10,17 @@ const { FactstrPostgresStore } = require('../lib/index.js');
 const { Deliveries } = require('./deliveries.js');
 const { collectUntil } = require('./garbage.js');
 const { relay } = require('./relay.js');
-const { atEnd, closedAfter, databaseUrl, facts, newDatabase, newName, noHandleIsLeftOpen, openPostgres, withCode } = require('./stores.js');
+const {
+  atEnd,
+  closedAfter,
+  databaseUrl,
+  facts,
+  newDatabase,
+  newName,
+  noHandleIsLeftOpen,
+  openPostgres,
+  withCode,
+} = require('./stores.js');
 
 noHandleIsLeftOpen();
 
@@ -41,9 +51,13 @@ test('stores in different schemas share nothing, and those in one schema share e
 
 test('without a schema the store is in the current schema of its connection', (t) => {
   const url = withDatabase(databaseUrl(), newDatabase(t));
-  closedAfter(t, FactstrPostgresStore.bootstrap({ serverUrl: databaseUrl(), databaseName: new URL(url).pathname.slice(1) })).append(
-    facts('a'),
-  );
+  closedAfter(
+    t,
+    FactstrPostgresStore.bootstrap({
+      serverUrl: databaseUrl(),
+      databaseName: new URL(url).pathname.slice(1),
+    }),
+  ).append(facts('a'));
   assert.equal(count(closedAfter(t, new FactstrPostgresStore(url, { schema: 'public' }))), 1);
 });
 
@@ -96,21 +110,32 @@ test('close() closes the connections of a store, and so does its collection', li
   await collectUntil(() => between.connections() === 0, 'connections stay open');
 });
 
-test('close() does not wait on the event loop for a server that does not answer', limit, async (t) => {
-  // G17
-  const between = await relay(t, databaseUrl());
-  const store = new FactstrPostgresStore(between.url, { schema: newName(), closeTimeoutMs: 500, onLog: null });
-  const seen = new Deliveries();
-  const live = store.streamAll(seen.handler);
-  store.append(facts('a'));
-  assert.deepEqual(await seen.types(1), ['a']);
-  await between.silence();
-  const start = performance.now();
-  store.close();
-  await live.closed;
-  // The server is given 30 seconds for an answer.
-  assert.ok(performance.now() - start < 20_000, 'closing took as long as the server may take to answer');
-});
+test(
+  'close() does not wait on the event loop for a server that does not answer',
+  limit,
+  async (t) => {
+    // G17
+    const between = await relay(t, databaseUrl());
+    const store = new FactstrPostgresStore(between.url, {
+      schema: newName(),
+      closeTimeoutMs: 500,
+      onLog: null,
+    });
+    const seen = new Deliveries();
+    const live = store.streamAll(seen.handler);
+    store.append(facts('a'));
+    assert.deepEqual(await seen.types(1), ['a']);
+    await between.silence();
+    const start = performance.now();
+    store.close();
+    await live.closed;
+    // The server is given 30 seconds for an answer.
+    assert.ok(
+      performance.now() - start < 20_000,
+      'closing took as long as the server may take to answer',
+    );
+  },
+);
 
 test('a store whose connections were cut goes on, and so do its streams', limit, async (t) => {
   // G16 G19
@@ -131,20 +156,35 @@ test('a store whose connections were cut goes on, and so do its streams', limit,
 test('bootstrap creates a database that is missing and opens one that is there', (t) => {
   const databaseName = newDatabase(t);
   const target = { serverUrl: databaseUrl(), databaseName };
-  assert.throws(() => new FactstrPostgresStore(withDatabase(databaseUrl(), databaseName)), withCode('BackendFailure'));
+  assert.throws(
+    () => new FactstrPostgresStore(withDatabase(databaseUrl(), databaseName)),
+    withCode('BackendFailure'),
+  );
   const created = closedAfter(t, FactstrPostgresStore.bootstrap(target));
   assert.ok(created instanceof FactstrPostgresStore);
   assert.equal(created.append(facts('a')).first_sequence_number, 1n);
   const { bootstrap } = FactstrPostgresStore;
   assert.equal(count(closedAfter(t, bootstrap(target, { connectionsMax: 1 }))), 1);
-  assert.equal(count(closedAfter(t, new FactstrPostgresStore(withDatabase(databaseUrl(), databaseName)))), 1);
+  assert.equal(
+    count(closedAfter(t, new FactstrPostgresStore(withDatabase(databaseUrl(), databaseName)))),
+    1,
+  );
 });
 
 test('the case of a name counts', (t) => {
   const lower = newDatabase(t);
   const upper = lower.toUpperCase();
-  atEnd(t, () => spawnSync('psql', ['-qX', '-c', `DROP DATABASE IF EXISTS "${upper}" WITH (FORCE)`, databaseUrl()]));
-  const stores = [lower, upper].map((databaseName) => FactstrPostgresStore.bootstrap({ serverUrl: databaseUrl(), databaseName }));
+  atEnd(t, () =>
+    spawnSync('psql', [
+      '-qX',
+      '-c',
+      `DROP DATABASE IF EXISTS "${upper}" WITH (FORCE)`,
+      databaseUrl(),
+    ]),
+  );
+  const stores = [lower, upper].map((databaseName) =>
+    FactstrPostgresStore.bootstrap({ serverUrl: databaseUrl(), databaseName }),
+  );
   stores.forEach((store) => closedAfter(t, store));
   stores[0].append(facts('a'));
   assert.deepEqual(stores.map(count), [1, 0]);
@@ -198,7 +238,9 @@ test('of several processes that bootstrap one database at once each gets it', li
   for (let round = 0; round < 3; round++) {
     const databaseName = newDatabase(t);
     const children = Array.from({ length: 3 }, () => {
-      const child = spawn(process.execPath, [program, databaseName], { stdio: ['pipe', 'pipe', 'inherit'] });
+      const child = spawn(process.execPath, [program, databaseName], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      });
       atEnd(t, () => child.kill('SIGKILL'));
       return child;
     });

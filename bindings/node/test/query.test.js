@@ -23,7 +23,12 @@ eachStore('query', (open) => {
     const store = open(t);
     store.append(facts('a'));
     const [record] = store.query().event_records;
-    assert.deepEqual(Object.keys(record), ['sequence_number', 'occurred_at', 'event_type', 'payload']);
+    assert.deepEqual(Object.keys(record), [
+      'sequence_number',
+      'occurred_at',
+      'event_type',
+      'payload',
+    ]);
     assert.equal(typeof record.sequence_number, 'bigint');
   });
 
@@ -37,7 +42,10 @@ eachStore('query', (open) => {
       assert.equal(result.last_returned_sequence_number, 3n);
       assert.equal(result.current_context_version, 4n);
     }
-    assert.deepEqual(store.query({ min_sequence_number: 4n }), { event_records: [], current_context_version: 4n });
+    assert.deepEqual(store.query({ min_sequence_number: 4n }), {
+      event_records: [],
+      current_context_version: 4n,
+    });
   });
 
   test('undefined and null mean absent in every optional field', (t) => {
@@ -78,7 +86,10 @@ eachStore('query', (open) => {
       { event_type: 'c', payload: 5 },
     ]);
     const result = store.query({
-      filters: [{ event_types: ['a'], payload_predicates: [{ tags: ['x'] }] }, { payload_predicates: [5] }],
+      filters: [
+        { event_types: ['a'], payload_predicates: [{ tags: ['x'] }] },
+        { payload_predicates: [5] },
+      ],
     });
     assert.deepEqual(
       result.event_records.map((record) => record.sequence_number),

@@ -6,7 +6,10 @@ const { Worker } = require('node:worker_threads');
 
 const { atEnd } = require('./stores.js');
 
-/** Runs a server of test/servers/ in a thread of its own, since opening a store blocks this one. Answers the port and the thread. */
+/**
+ * Runs a server of test/servers/ in a thread of its own, since opening a store blocks this one.
+ * Answers the port and the thread.
+ */
 async function serve(t, name, workerData) {
   const thread = new Worker(path.join(__dirname, 'servers', name), { workerData });
   atEnd(t, () => thread.terminate());
@@ -26,7 +29,10 @@ function withAddress(url, host, port) {
   return changed.href;
 }
 
-/** A relay in front of the server of `url`: its URL, how many connections it carries, how to cut them, and how to make the server seem away, back, and not to answer. */
+/**
+ * A relay in front of the server of `url`: its URL, how many connections it carries, how to cut
+ * them, and how to make the server seem away, back, and not to answer.
+ */
 async function relay(t, url) {
   const { hostname, port, searchParams } = new URL(url);
   const given = searchParams.get('host') ?? decodeURIComponent(hostname);

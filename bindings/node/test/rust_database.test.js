@@ -41,7 +41,11 @@ test('durable streams of 0.5.2 go on where they stopped', async (t) => {
   assert.deepEqual(await caughtUp.types(1), ['new']);
 
   const stopped = new Deliveries();
-  await store.streamToDurable({ name: 'stopped-in-middle' }, ofType('money-deposited'), stopped.handler);
+  await store.streamToDurable(
+    { name: 'stopped-in-middle' },
+    ofType('money-deposited'),
+    stopped.handler,
+  );
   assert.deepEqual(
     (await stopped.next()).map((event) => event.sequence_number),
     [72n],

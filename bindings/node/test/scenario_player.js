@@ -28,7 +28,10 @@ function asked(query) {
   return query && { ...query, min_sequence_number: version(query.min_sequence_number) };
 }
 
-/** What JavaScript got, spelled as the scenario spells it: numbers for BigInt, absent fields left out, no occurred_at. */
+/**
+ * What JavaScript got, spelled as the scenario spells it: numbers for BigInt, absent fields left
+ * out, no occurred_at.
+ */
 function spelled(value) {
   return JSON.parse(
     JSON.stringify(value, (key, member) => {
@@ -42,7 +45,10 @@ function spelled(value) {
 
 function records(given) {
   return given.map(({ occurred_at, payload, ...rest }) => {
-    assert.ok(typeof occurred_at === 'string' && occurred_at !== '', 'occurred_at must be a non-empty string');
+    assert.ok(
+      typeof occurred_at === 'string' && occurred_at !== '',
+      'occurred_at must be a non-empty string',
+    );
     return { ...spelled(rest), payload };
   });
 }
@@ -53,7 +59,9 @@ function answer(result) {
   }
   const value = result.append_result ?? result;
   const { event_records, ...versions } = value;
-  return event_records === undefined ? spelled(value) : { ...spelled(versions), event_records: records(event_records) };
+  return event_records === undefined
+    ? spelled(value)
+    : { ...spelled(versions), event_records: records(event_records) };
 }
 
 /** The answer of a call, or its failure as an object with a code. */
@@ -69,11 +77,22 @@ function failure(error) {
   if (!(error instanceof FactstrError)) {
     throw error;
   }
-  return { code: error.code, message: error.message, reason: error.reason, conflict: error.conflict };
+  return {
+    code: error.code,
+    message: error.message,
+    reason: error.reason,
+    conflict: error.conflict,
+  };
 }
 
 function camelCase(retry) {
-  return retry && { maxAttempts: retry.max_attempts, delayMs: retry.delay_ms, delayMaxMs: retry.delay_max_ms };
+  return (
+    retry && {
+      maxAttempts: retry.max_attempts,
+      delayMs: retry.delay_ms,
+      delayMaxMs: retry.delay_max_ms,
+    }
+  );
 }
 
 /** Plays the steps of a scenario; the format is described beside the scenarios. */
@@ -119,7 +138,13 @@ class ScenarioPlayer {
   }
 
   async #appendIf({ append_if: { events, query, expected }, gives, fails }) {
-    this.#compare(await outcome(() => this.#calls.appendIf(this.#store, events, asked(query), version(expected))), gives, fails);
+    this.#compare(
+      await outcome(() =>
+        this.#calls.appendIf(this.#store, events, asked(query), version(expected)),
+      ),
+      gives,
+      fails,
+    );
   }
 
   async #query({ query, gives, fails }) {
@@ -131,7 +156,12 @@ class ScenarioPlayer {
     const seen = new Deliveries(() => !fail_deliveries.includes(++delivery));
     this.#streams.set(stream, { seen });
     try {
-      this.#streams.get(stream).subscription = await this.#register(seen.handler, asked(query), durable, { retry: camelCase(retry) });
+      this.#streams.get(stream).subscription = await this.#register(
+        seen.handler,
+        asked(query),
+        durable,
+        { retry: camelCase(retry) },
+      );
     } catch (error) {
       assert.ok(fails, `${stream} failed: ${error.stack}`);
       this.#compare(failure(error), undefined, fails);
@@ -142,7 +172,9 @@ class ScenarioPlayer {
 
   #register(handler, query, durable, options) {
     if (durable === undefined) {
-      return query === undefined ? this.#store.streamAll(handler) : this.#store.streamTo(query, handler);
+      return query === undefined
+        ? this.#store.streamAll(handler)
+        : this.#store.streamTo(query, handler);
     }
     return query === undefined
       ? this.#store.streamAllDurable(durable, handler, options)
@@ -156,7 +188,9 @@ class ScenarioPlayer {
   }
 
   async #ends({ stream, ends }) {
-    const ended = await this.#streams.get(stream).subscription.closed.then(() => ({ code: 'Ok' }), failure);
+    const ended = await this.#streams
+      .get(stream)
+      .subscription.closed.then(() => ({ code: 'Ok' }), failure);
     this.#compare(ended, undefined, ends);
   }
 
@@ -169,11 +203,18 @@ class ScenarioPlayer {
   #compare(actual, gives, fails) {
     if (gives !== undefined) {
       const { event_records, ...rest } = gives;
-      assert.deepEqual(actual, event_records === undefined ? spelled(rest) : { ...spelled(rest), event_records });
+      assert.deepEqual(
+        actual,
+        event_records === undefined ? spelled(rest) : { ...spelled(rest), event_records },
+      );
       return;
     }
     for (const [field, value] of Object.entries(fails)) {
-      assert.deepEqual(spelled({ is: actual[field] }), spelled({ is: value }), `${field} of ${actual.code}: ${actual.message}`);
+      assert.deepEqual(
+        spelled({ is: actual[field] }),
+        spelled({ is: value }),
+        `${field} of ${actual.code}: ${actual.message}`,
+      );
     }
   }
 }

@@ -27,9 +27,12 @@ for (const [kind, newPlace] of Object.entries(places)) {
   for (const form of ScenarioPlayer.forms) {
     describe(`scenarios, ${kind}, ${form}`, () => {
       for (const file of files) {
-        const { name, stores, steps } = JSON.parse(fs.readFileSync(path.join(scenarios, file), 'utf8'));
+        const { name, stores, steps } = JSON.parse(
+          fs.readFileSync(path.join(scenarios, file), 'utf8'),
+        );
         if (stores === undefined || stores.includes(kind)) {
-          test(`${file}: ${name}`, (t) => new ScenarioPlayer(opener(t, newPlace), form).play(steps));
+          test(`${file}: ${name}`, (t) =>
+            new ScenarioPlayer(opener(t, newPlace), form).play(steps));
         }
       }
     });

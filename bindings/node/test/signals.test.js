@@ -12,7 +12,9 @@ const torture = process.env.FACTSTR_TORTURE !== undefined;
 const count = torture ? 3_000_000 : 150_000;
 
 function start(t, name, ...args) {
-  const child = spawn(process.execPath, [path.join(__dirname, 'programs', name), ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [path.join(__dirname, 'programs', name), ...args], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
   atEnd(t, () => child.kill('SIGKILL'));
   child.output = '';
   child.stdout.on('data', (data) => (child.output += data));
@@ -20,7 +22,8 @@ function start(t, name, ...args) {
   return child;
 }
 
-// libuv's handlers do not ask for the alternate stack, so one that interrupted Go would overrun a goroutine's.
+// libuv's handlers do not ask for the alternate stack, so one that interrupted Go would overrun a
+// goroutine's.
 for (const kind of ['memory', 'sqlite']) {
   test(
     `a process with handlers for all signals lives on while they come and a store is in use, ${kind}`,
@@ -33,7 +36,11 @@ for (const kind of ['memory', 'sqlite']) {
       const [failed] = await once(sender, 'close');
       host.stdin.end();
       const [code, signal] = await ended;
-      assert.deepEqual({ signal, code, failed }, { signal: null, code: 0, failed: 0 }, host.output + sender.output);
+      assert.deepEqual(
+        { signal, code, failed },
+        { signal: null, code: 0, failed: 0 },
+        host.output + sender.output,
+      );
       assert.match(host.output, /^handled$/m);
     },
   );

@@ -15,7 +15,10 @@ const { openPlace } = require('./place.js');
 
 const endings = new WeakMap();
 
-/** Runs `end` after the test, before what was registered earlier: a store is closed before its folder goes. */
+/**
+ * Runs `end` after the test, before what was registered earlier: a store is closed before its
+ * folder goes.
+ */
 function atEnd(t, end) {
   if (!endings.has(t)) {
     const ends = [];
@@ -60,18 +63,29 @@ function newName() {
   return `node_${randomBytes(8).toString('hex')}`;
 }
 
-/** The name of a database that goes away with the test, where psql is at hand; else it goes with the server. */
+/**
+ * The name of a database that goes away with the test, where psql is at hand; else it goes with the
+ * server.
+ */
 function newDatabase(t) {
   const name = newName();
-  atEnd(t, () => spawnSync('psql', ['-qX', '-c', `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`, databaseUrl()]));
+  atEnd(t, () =>
+    spawnSync('psql', ['-qX', '-c', `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`, databaseUrl()]),
+  );
   return name;
 }
 
 // Where a new store of each kind is to be opened.
 const places = {
   memory: (t, options) => ({ store: 'FactstrMemoryStore', args: [options] }),
-  sqlite: (t, options) => ({ store: 'FactstrSqliteStore', args: [path.join(folder(t), 'facts.sqlite'), options] }),
-  postgres: (t, options) => ({ store: 'FactstrPostgresStore', args: [databaseUrl(), { schema: newName(), ...options }] }),
+  sqlite: (t, options) => ({
+    store: 'FactstrSqliteStore',
+    args: [path.join(folder(t), 'facts.sqlite'), options],
+  }),
+  postgres: (t, options) => ({
+    store: 'FactstrPostgresStore',
+    args: [databaseUrl(), { schema: newName(), ...options }],
+  }),
 };
 
 function openAt(t, place) {
@@ -97,7 +111,10 @@ function eachStore(topic, define) {
   }
 }
 
-/** Defines the same tests for every place that several threads or processes can open, one after the other or together. */
+/**
+ * Defines the same tests for every place that several threads or processes can open, one after the
+ * other or together.
+ */
 function eachSharedPlace(topic, define) {
   for (const kind of ['sqlite', 'postgres']) {
     describe(`${topic}, ${kind}`, () => define(places[kind]));
@@ -106,7 +123,9 @@ function eachSharedPlace(topic, define) {
 
 /** Ends a test file with the proof that nothing was left open in the library. */
 function noHandleIsLeftOpen() {
-  after(() => assert.equal(native.openHandles(), 0, 'handles of stores, streams or requests are still open'));
+  after(() =>
+    assert.equal(native.openHandles(), 0, 'handles of stores, streams or requests are still open'),
+  );
 }
 
 /** Matches a FactstrError by its code; the message must say something. */

@@ -4,7 +4,15 @@ const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
 const { Deliveries, signal } = require('./deliveries.js');
-const { eachSharedPlace, eachStore, facts, noHandleIsLeftOpen, ofType, openAt, withCode } = require('./stores.js');
+const {
+  eachSharedPlace,
+  eachStore,
+  facts,
+  noHandleIsLeftOpen,
+  ofType,
+  openAt,
+  withCode,
+} = require('./stores.js');
 
 noHandleIsLeftOpen();
 
@@ -75,7 +83,10 @@ eachStore('durable streams', (open) => {
     });
     await assert.rejects(
       store.streamAllDurable({ name: 'model' }, first.handler),
-      withCode('HandlerFailed', (error) => error.cause === cause && error.message.includes('cannot do b')),
+      withCode(
+        'HandlerFailed',
+        (error) => error.cause === cause && error.message.includes('cannot do b'),
+      ),
     );
     assert.deepEqual(await first.types(2), ['a', 'b']);
     const second = new Deliveries();
@@ -111,7 +122,9 @@ eachStore('durable streams', (open) => {
     const seen = new Deliveries((events) => events[0].event_type !== 'a' || ++attempts === 3);
     store.append(facts('a'));
     store.append(facts('b'));
-    await store.streamAllDurable({ name: 'model' }, seen.handler, { retry: { maxAttempts: 5, delayMs: 1, delayMaxMs: 2 } });
+    await store.streamAllDurable({ name: 'model' }, seen.handler, {
+      retry: { maxAttempts: 5, delayMs: 1, delayMaxMs: 2 },
+    });
     assert.deepEqual(await seen.types(4), ['a', 'a', 'a', 'b']);
   });
 

@@ -5,7 +5,14 @@ const { test } = require('node:test');
 const { setImmediate: turn } = require('node:timers/promises');
 
 const { Deliveries, signal } = require('./deliveries.js');
-const { eachStore, facts, noHandleIsLeftOpen, ofType, openMemory, withCode } = require('./stores.js');
+const {
+  eachStore,
+  facts,
+  noHandleIsLeftOpen,
+  ofType,
+  openMemory,
+  withCode,
+} = require('./stores.js');
 const { EventStreamSubscription } = require('../lib/index.js');
 const { native, receivers } = require('../lib/native.js');
 
@@ -89,7 +96,10 @@ eachStore('live streams', (open) => {
     }
   });
 
-  for (const [kind, handler] of Object.entries({ synchronous: () => {}, asynchronous: () => turn() })) {
+  for (const [kind, handler] of Object.entries({
+    synchronous: () => {},
+    asynchronous: () => turn(),
+  })) {
     test(`closing the store delivers to ${kind} handlers what was committed before, and then the end`, async (t) => {
       // G16 G17
       const store = open(t);
@@ -210,7 +220,9 @@ eachStore('live streams', (open) => {
     ];
     const failing = new Deliveries((events) => outcomes[Number(events[0].sequence_number) - 1]?.());
     const other = new Deliveries();
-    store.streamAll(failing.handler, { onError: (failure) => failures.push(failure?.message ?? failure) });
+    store.streamAll(failing.handler, {
+      onError: (failure) => failures.push(failure?.message ?? failure),
+    });
     store.streamAll(other.handler);
     const types = [...outcomes.keys(), 'last'].map((name) => `t${name}`);
     for (const type of types) {
@@ -218,7 +230,14 @@ eachStore('live streams', (open) => {
     }
     assert.deepEqual(await failing.types(types.length), types);
     assert.deepEqual(await other.types(types.length), types);
-    assert.deepEqual(failures, ['thrown', 'rejected', 'the handler answered false', 'the handler answered false', null, 'no thenable']);
+    assert.deepEqual(failures, [
+      'thrown',
+      'rejected',
+      'the handler answered false',
+      'the handler answered false',
+      null,
+      'no thenable',
+    ]);
   });
 
   test('every call of the store works inside a handler', async (t) => {
@@ -255,7 +274,8 @@ eachStore('live streams', (open) => {
       let deliveries = 0;
       const subscription = store.streamAll(() => void deliveries++);
       store.append(facts('a'));
-      // This thread does not yield to its event loop, so the library has queued the batch for it by now, but nothing was delivered.
+      // This thread does not yield to its event loop, so the library has queued the batch for it by
+      // now, but nothing was delivered.
       for (let i = 0; i < 200; i++) {
         store.query({ limit: 1 });
       }
@@ -305,7 +325,10 @@ eachStore('live streams', (open) => {
     const subscription = store.streamAll(() => {}, { signal: controller.signal });
     controller.abort();
     await subscription.closed;
-    assert.throws(() => store.streamAll(() => {}, { signal: controller.signal }), withCode('Cancelled'));
+    assert.throws(
+      () => store.streamAll(() => {}, { signal: controller.signal }),
+      withCode('Cancelled'),
+    );
   });
 });
 
@@ -324,19 +347,23 @@ test('a handler that is slow does not hold up appends, and gets every batch', as
   }
 });
 
-test('using and await using end subscriptions and stores', { skip: Symbol.asyncDispose === undefined }, async (t) => {
-  const store = openMemory(t);
-  const first = store.streamAll(() => {});
-  first[Symbol.dispose]();
-  await first.closed;
-  const second = store.streamAll(() => {});
-  await second[Symbol.asyncDispose]();
-  const third = store.streamAll(() => {});
-  await store[Symbol.asyncDispose]();
-  await third.closed;
-  store[Symbol.dispose]();
-  assert.throws(() => store.query(), withCode('StoreClosed'));
-});
+test(
+  'using and await using end subscriptions and stores',
+  { skip: Symbol.asyncDispose === undefined },
+  async (t) => {
+    const store = openMemory(t);
+    const first = store.streamAll(() => {});
+    first[Symbol.dispose]();
+    await first.closed;
+    const second = store.streamAll(() => {});
+    await second[Symbol.asyncDispose]();
+    const third = store.streamAll(() => {});
+    await store[Symbol.asyncDispose]();
+    await third.closed;
+    store[Symbol.dispose]();
+    assert.throws(() => store.query(), withCode('StoreClosed'));
+  },
+);
 
 test('a subscription cannot be made by hand', () => {
   assert.throws(() => new EventStreamSubscription(), TypeError);

@@ -66,9 +66,17 @@ eachStore('progress of streams', (open) => {
     const store = open(t);
     store.append(facts('a', 'a'));
     const seen = new Deliveries();
-    const subscription = await store.streamAllDurable({ name: 'model' }, seen.handler, { cursorEvery: seldom });
+    const subscription = await store.streamAllDurable({ name: 'model' }, seen.handler, {
+      cursorEvery: seldom,
+    });
     await seen.next();
-    const ready = { state: 'live', position: 2n, replay_target: 2n, stored_cursor: 2n, failure: null };
+    const ready = {
+      state: 'live',
+      position: 2n,
+      replay_target: 2n,
+      stored_cursor: 2n,
+      failure: null,
+    };
     assert.deepEqual(subscription.progress(), ready);
     store.append(facts('b'));
     await seen.next();
@@ -84,7 +92,13 @@ eachStore('progress of streams', (open) => {
     const store = open(t);
     store.append(facts('a', 'a'));
     const subscription = store.streamAll(() => {});
-    const begun = { state: 'live', position: 2n, replay_target: 2n, stored_cursor: 2n, failure: null };
+    const begun = {
+      state: 'live',
+      position: 2n,
+      replay_target: 2n,
+      stored_cursor: 2n,
+      failure: null,
+    };
     assert.deepEqual(subscription.progress(), begun);
     subscription.unsubscribe();
     await subscription.closed;
@@ -95,7 +109,9 @@ eachStore('progress of streams', (open) => {
     // G23
     const store = open(t);
     const seen = new Deliveries();
-    const subscription = await store.streamAllDurable({ name: 'model' }, seen.handler, { cursorEvery: seldom });
+    const subscription = await store.streamAllDurable({ name: 'model' }, seen.handler, {
+      cursorEvery: seldom,
+    });
     store.append(facts('a'));
     await seen.next();
     await until(() => subscription.progress().position === 1n, 'the position stays behind');
@@ -107,7 +123,13 @@ eachStore('progress of streams', (open) => {
     const { state, position } = subscription.progress();
     assert.deepEqual([state, position], ['ended', 2n]);
     await subscription.closed;
-    assert.deepEqual(subscription.progress(), { state: 'ended', position: 2n, replay_target: 0n, stored_cursor: 2n, failure: null });
+    assert.deepEqual(subscription.progress(), {
+      state: 'ended',
+      position: 2n,
+      replay_target: 0n,
+      stored_cursor: 2n,
+      failure: null,
+    });
   });
 
   test('a stream that was never asked tells at once after its store was closed where it stood', async (t) => {
@@ -126,11 +148,20 @@ eachStore('progress of streams', (open) => {
   test('after a failed delivery the position is before it', async (t) => {
     // G21
     const store = open(t);
-    const subscription = await store.streamAllDurable({ name: 'model' }, (events) => events[0].event_type !== 'bad');
+    const subscription = await store.streamAllDurable(
+      { name: 'model' },
+      (events) => events[0].event_type !== 'bad',
+    );
     store.append(facts('a'));
     store.append(facts('bad'));
     await assert.rejects(subscription.closed, withCode('HandlerFailed'));
-    assert.deepEqual(subscription.progress(), { state: 'ended', position: 1n, replay_target: 0n, stored_cursor: 1n, failure: null });
+    assert.deepEqual(subscription.progress(), {
+      state: 'ended',
+      position: 1n,
+      replay_target: 0n,
+      stored_cursor: 1n,
+      failure: null,
+    });
   });
 
   test('inside a handler the position is before its batch', async (t) => {
@@ -178,7 +209,8 @@ eachStore('progress of streams', (open) => {
     const { fire, running } = watching(t);
     const told = [];
     const onProgress = (progress) => told.push(progress);
-    const register = (name, handle, options) => store.streamAllDurable({ name }, handle, { onProgress, ...options });
+    const register = (name, handle, options) =>
+      store.streamAllDurable({ name }, handle, { onProgress, ...options });
     const held = []; // looked at outside the handlers, where a failed assertion would be theirs
     const watched = () => {
       held.push(...[...running].map(({ holdsLoop }) => holdsLoop));
@@ -231,7 +263,10 @@ eachStore('progress of streams', (open) => {
     const controller = new AbortController();
     const seen = new Deliveries(fire);
     const options = { signal: controller.signal, onProgress: () => controller.abort() };
-    await assert.rejects(store.streamAllDurable({ name: 'model' }, seen.handler, options), withCode('Cancelled'));
+    await assert.rejects(
+      store.streamAllDurable({ name: 'model' }, seen.handler, options),
+      withCode('Cancelled'),
+    );
     assert.deepEqual(await seen.types(1), ['a']);
     await store.streamAllDurable({ name: 'model' }, () => {});
   });
@@ -253,25 +288,35 @@ eachStore('progress of streams', (open) => {
   });
 });
 
-test('onProgress is called while a handler is awaited, again and again, by a timer of a second', limit, async (t) => {
-  const store = openMemory(t);
-  store.append(facts('a'));
-  const twice = signal();
-  const told = [];
-  const onProgress = (progress) => {
-    if (told.push(progress) === 2) {
-      twice.resolve();
-    }
-  };
-  const made = t.mock.method(timers, 'setInterval');
-  await store.streamAllDurable({ name: 'model' }, () => twice.promise, { onProgress });
-  assert.deepEqual(
-    made.mock.calls.map((call) => call.arguments[1]),
-    [1000],
-  );
-  const replaying = { state: 'replaying', position: 0n, replay_target: 1n, stored_cursor: 0n, failure: null };
-  assert.deepEqual(told, [replaying, replaying]);
-});
+test(
+  'onProgress is called while a handler is awaited, again and again, by a timer of a second',
+  limit,
+  async (t) => {
+    const store = openMemory(t);
+    store.append(facts('a'));
+    const twice = signal();
+    const told = [];
+    const onProgress = (progress) => {
+      if (told.push(progress) === 2) {
+        twice.resolve();
+      }
+    };
+    const made = t.mock.method(timers, 'setInterval');
+    await store.streamAllDurable({ name: 'model' }, () => twice.promise, { onProgress });
+    assert.deepEqual(
+      made.mock.calls.map((call) => call.arguments[1]),
+      [1000],
+    );
+    const replaying = {
+      state: 'replaying',
+      position: 0n,
+      replay_target: 1n,
+      stored_cursor: 0n,
+      failure: null,
+    };
+    assert.deepEqual(told, [replaying, replaying]);
+  },
+);
 
 test('onProgress is a function or absent', async (t) => {
   const store = openMemory(t);
@@ -285,33 +330,46 @@ test('onProgress is a function or absent', async (t) => {
     const subscription = await store.streamAllDurable({ name: 'model' }, () => {}, { onProgress });
     subscription.unsubscribe();
   }
-  const unknown = withCode('InvalidArgument', (error) => error.message.includes('options.onProgress is unknown'));
+  const unknown = withCode('InvalidArgument', (error) =>
+    error.message.includes('options.onProgress is unknown'),
+  );
   assert.throws(() => store.streamAll(() => {}, { onProgress: () => {} }), unknown); // a live stream replays nothing
 });
 
 eachSharedPlace('progress in workers', (newPlace) => {
-  test('a worker that is terminated while it watches a replay leaves nothing open', limit, async (t) => {
-    const code = `
+  test(
+    'a worker that is terminated while it watches a replay leaves nothing open',
+    limit,
+    async (t) => {
+      const code = `
       const { parentPort, workerData } = require('node:worker_threads');
       const store = require(${JSON.stringify(require.resolve('./place.js'))}).openPlace(workerData);
       store.append([{ event_type: 'a', payload: 1 }]);
       store.streamAllDurable({ name: 'model' }, () => new Promise(() => {}), { onProgress: () => parentPort.postMessage('watching') });`;
-    const running = new Worker(code, { eval: true, workerData: newPlace(t) });
-    atEnd(t, () => running.terminate());
-    await once(running, 'message');
-    await running.terminate();
-    assert.equal(native.openHandles(), 0);
-  });
+      const running = new Worker(code, { eval: true, workerData: newPlace(t) });
+      atEnd(t, () => running.terminate());
+      await once(running, 'message');
+      await running.terminate();
+      assert.equal(native.openHandles(), 0);
+    },
+  );
 });
 
 function isLostConnection(failure) {
-  return failure instanceof FactstrError && failure.code === 'BackendFailure' && failure.reason === 'connection';
+  return (
+    failure instanceof FactstrError &&
+    failure.code === 'BackendFailure' &&
+    failure.reason === 'connection'
+  );
 }
 
 test('progress says while a server is away that the log cannot be read', limit, async (t) => {
   // G20 G21
   const between = await relay(t, databaseUrl());
-  const store = closedAfter(t, new FactstrPostgresStore(between.url, { schema: newName(), pollIntervalMs: 20 }));
+  const store = closedAfter(
+    t,
+    new FactstrPostgresStore(between.url, { schema: newName(), pollIntervalMs: 20 }),
+  );
   const seen = new Deliveries();
   const subscription = await store.streamAllDurable({ name: 'model' }, seen.handler);
   assert.equal(subscription.progress().failure, null);
@@ -326,47 +384,69 @@ test('progress says while a server is away that the log cannot be read', limit, 
   assert.deepEqual(await seen.types(1), ['after']);
 });
 
-test('a stream that ends while its server is away tells no failure after that', limit, async (t) => {
-  const between = await relay(t, databaseUrl());
-  const store = closedAfter(t, new FactstrPostgresStore(between.url, { schema: newName(), pollIntervalMs: 20 }));
-  const [unsubscribed, closed] = [store.streamAll(() => {}), store.streamAll(() => {})];
-  const last = t.mock.method(receivers, 'progress');
-  await between.down();
-  await until(() => closed.progress().failure !== null, 'no failure is told');
-  const ended = { state: 'ended', position: 0n, replay_target: 0n, stored_cursor: 0n, failure: null };
-  unsubscribed.unsubscribe();
-  await unsubscribed.closed;
-  assert.deepEqual(unsubscribed.progress(), ended);
-  store.close();
-  await closed.closed;
-  assert.deepEqual(closed.progress(), ended);
-  const texts = last.mock.calls.map((call) => call.arguments[1]); // as the library told it at the end
-  assert.deepEqual(
-    texts.map((text) => [JSON.parse(text).state, JSON.parse(text).failure]),
-    Array(2).fill(['ended', null]),
-  );
-});
+test(
+  'a stream that ends while its server is away tells no failure after that',
+  limit,
+  async (t) => {
+    const between = await relay(t, databaseUrl());
+    const store = closedAfter(
+      t,
+      new FactstrPostgresStore(between.url, { schema: newName(), pollIntervalMs: 20 }),
+    );
+    const [unsubscribed, closed] = [store.streamAll(() => {}), store.streamAll(() => {})];
+    const last = t.mock.method(receivers, 'progress');
+    await between.down();
+    await until(() => closed.progress().failure !== null, 'no failure is told');
+    const ended = {
+      state: 'ended',
+      position: 0n,
+      replay_target: 0n,
+      stored_cursor: 0n,
+      failure: null,
+    };
+    unsubscribed.unsubscribe();
+    await unsubscribed.closed;
+    assert.deepEqual(unsubscribed.progress(), ended);
+    store.close();
+    await closed.closed;
+    assert.deepEqual(closed.progress(), ended);
+    const texts = last.mock.calls.map((call) => call.arguments[1]); // as the library told it at the end
+    assert.deepEqual(
+      texts.map((text) => [JSON.parse(text).state, JSON.parse(text).failure]),
+      Array(2).fill(['ended', null]),
+    );
+  },
+);
 
-test('onProgress says so during a replay, which goes on when the server is back', limit, async (t) => {
-  // G20 G21
-  const between = await relay(t, databaseUrl());
-  const store = closedAfter(t, new FactstrPostgresStore(between.url, { schema: newName(), pollIntervalMs: 20 }));
-  store.append(facts('a'));
-  store.append(facts('b'));
-  const failures = [];
-  const seen = new Deliveries(async (events) => {
-    if (events[0].event_type === 'a') {
-      await between.down();
-    }
-  });
-  const onProgress = ({ failure }) => {
-    failures.push(failure);
-    if (failure !== null) {
-      between.up();
-    }
-  };
-  const subscription = await store.streamAllDurable({ name: 'model' }, seen.handler, { onProgress });
-  assert.ok(isLostConnection(failures.find((failure) => failure !== null)), failures);
-  assert.deepEqual(await seen.types(2), ['a', 'b']);
-  await until(() => subscription.progress().failure === null, 'the failure stays');
-});
+test(
+  'onProgress says so during a replay, which goes on when the server is back',
+  limit,
+  async (t) => {
+    // G20 G21
+    const between = await relay(t, databaseUrl());
+    const store = closedAfter(
+      t,
+      new FactstrPostgresStore(between.url, { schema: newName(), pollIntervalMs: 20 }),
+    );
+    store.append(facts('a'));
+    store.append(facts('b'));
+    const failures = [];
+    const seen = new Deliveries(async (events) => {
+      if (events[0].event_type === 'a') {
+        await between.down();
+      }
+    });
+    const onProgress = ({ failure }) => {
+      failures.push(failure);
+      if (failure !== null) {
+        between.up();
+      }
+    };
+    const subscription = await store.streamAllDurable({ name: 'model' }, seen.handler, {
+      onProgress,
+    });
+    assert.ok(isLostConnection(failures.find((failure) => failure !== null)), failures);
+    assert.deepEqual(await seen.types(2), ['a', 'b']);
+    await until(() => subscription.progress().failure === null, 'the failure stays');
+  },
+);

@@ -62,7 +62,9 @@ def connected(url: str) -> socket.socket:
 
 
 class Session:
-    """One connection to a server: as much of the protocol as it takes to look behind a store and to stand in its way."""
+    """One connection to a server: as much of the protocol as it takes to look behind a store and
+    to stand in its way.
+    """
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -70,8 +72,17 @@ class Session:
         user = given.get("user") or unquote(parts.username or getpass.getuser())
         self._socket = connected(url)
         self._incoming = self._socket.makefile("rb")
-        startup = {"user": user, "database": unquote(parts.path[1:]) or user, "client_encoding": "UTF8"}
-        self._send(b"", struct.pack(">i", 3 << 16) + b"".join(_text(word) for pair in startup.items() for word in pair) + b"\0")
+        startup = {
+            "user": user,
+            "database": unquote(parts.path[1:]) or user,
+            "client_encoding": "UTF8",
+        }
+        self._send(
+            b"",
+            struct.pack(">i", 3 << 16)
+            + b"".join(_text(word) for pair in startup.items() for word in pair)
+            + b"\0",
+        )
         self._log_in(given.get("password") or unquote(parts.password or ""))
 
     def run(self, sql: str) -> list[Row]:
@@ -96,7 +107,9 @@ class Session:
             elif method == 11:
                 self._send(b"p", scram.final(body[4:]))
             elif method not in (0, 12):
-                raise AssertionError(f"the tests cannot log in by method {method}; trust, password and scram-sha-256 they can")
+                raise AssertionError(
+                    f"the tests cannot log in by method {method}; trust, password and scram-sha-256 they can"
+                )
 
     def _send(self, kind: bytes, body: bytes) -> None:
         self._socket.sendall(kind + struct.pack(">i", len(body) + 4) + body)
@@ -124,11 +137,21 @@ class Scram:
 
     def final(self, challenge: bytes) -> bytes:
         fields = dict(part.split(b"=", 1) for part in challenge.split(b","))
-        salted = hashlib.pbkdf2_hmac("sha256", self._password, base64.b64decode(fields[b"s"]), int(fields[b"i"]))
+        salted = hashlib.pbkdf2_hmac(
+            "sha256", self._password, base64.b64decode(fields[b"s"]), int(fields[b"i"])
+        )
         key = hmac.digest(salted, b"Client Key", "sha256")
         answer = b"c=biws,r=" + fields[b"r"]
-        signature = hmac.digest(hashlib.sha256(key).digest(), b",".join((self._first, challenge, answer)), "sha256")
-        return answer + b",p=" + base64.b64encode(bytes(left ^ right for left, right in zip(key, signature, strict=True)))
+        signature = hmac.digest(
+            hashlib.sha256(key).digest(), b",".join((self._first, challenge, answer)), "sha256"
+        )
+        return (
+            answer
+            + b",p="
+            + base64.b64encode(
+                bytes(left ^ right for left, right in zip(key, signature, strict=True))
+            )
+        )
 
 
 def _text(text: str) -> bytes:
@@ -149,7 +172,9 @@ def _row(body: bytes) -> Row:
 
 @contextmanager
 def pretended(talk: Callable[[socket.socket], None]) -> Iterator[str]:
-    """Listens as a server would and lets `talk` have each connection; gives HOST:PORT. A connection stays open until the block ends."""
+    """Listens as a server would and lets `talk` have each connection; gives HOST:PORT. A
+    connection stays open until the block ends.
+    """
     connections: list[socket.socket] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -178,11 +203,13 @@ def say_nothing(connection: socket.socket) -> None:
 
 
 def refuse_the_password(connection: socket.socket) -> None:
-    """A server that asks for the password in clear and then says as PostgreSQL does that it is wrong."""
+    """A server that asks for the password in clear and then says as PostgreSQL does that it is
+    wrong.
+    """
     with connection, connection.makefile("rwb") as talk:
-        while len(length := talk.read(4)) == 4 and (request := talk.read(struct.unpack(">i", length)[0] - 4))[:4] == struct.pack(
-            ">i", 80877103
-        ):
+        while len(length := talk.read(4)) == 4 and (
+            request := talk.read(struct.unpack(">i", length)[0] - 4)
+        )[:4] == struct.pack(">i", 80877103):
             talk.write(b"N")  # no TLS here
             talk.flush()
         if len(length) < 4:
@@ -196,7 +223,9 @@ def refuse_the_password(connection: socket.socket) -> None:
 
 
 class Relay:
-    """Stands in front of the server of the tests, which seems to be away between down() and up()."""
+    """Stands in front of the server of the tests, which seems to be away between down() and
+    up().
+    """
 
     url = ""
 
@@ -236,7 +265,13 @@ def relay() -> Iterator[Relay]:
     with pretended(carrying.carry) as address:
         parts = urlsplit(database_url())
         user, at, _ = parts.netloc.rpartition("@")
-        rest = urlencode([(name, value) for name, value in parse_qsl(parts.query) if name not in ("host", "port")])
+        rest = urlencode(
+            [
+                (name, value)
+                for name, value in parse_qsl(parts.query)
+                if name not in ("host", "port")
+            ]
+        )
         carrying.url = f"{parts.scheme}://{user}{at}{address}{parts.path}?{rest}"
         try:
             yield carrying

@@ -1,4 +1,6 @@
-"""What the tests share: stores in a folder of their own, deliveries that can be waited for, programs in processes of their own."""
+"""What the tests share: stores in a folder of their own, deliveries that can be waited for,
+programs in processes of their own.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ Batch = tuple[factstr.EventRecord, ...]
 
 
 class PlaceCase(unittest.TestCase):
-    """Has a folder, and a place for a store of one kind that nobody else knows: a file, or a schema of the tests' database."""
+    """Has a folder, and a place for a store of one kind that nobody else knows: a file, or a
+    schema of the tests' database.
+    """
 
     kind = "sqlite"
 
@@ -88,7 +92,9 @@ class StoreCase(PlaceCase):
 
     @contextmanager
     def refused(self, error: type[factstr.FactstrError], message: str = "") -> Iterator[None]:
-        """The block raises the error, with its own code, and the store goes on with nothing written."""
+        """The block raises the error, with its own code, and the store goes on with nothing
+        written.
+        """
         before = self.store.query().current_context_version
         with self.assertRaisesRegex(error, message) as raised:
             yield
@@ -103,7 +109,9 @@ class StoreCase(PlaceCase):
         self.store._answer(self.store._append, True, text, len(text))
 
     def raw_query(self, text: bytes) -> factstr.QueryResult:
-        return self.store._decoder.query_result(self.store._answer(self.store._query, True, text, len(text)))
+        return self.store._decoder.query_result(
+            self.store._answer(self.store._query, True, text, len(text))
+        )
 
 
 Case = TypeVar("Case", bound=type[PlaceCase])
@@ -123,11 +131,15 @@ def on_persistent_stores(case: Case) -> Case:
 
 def _also_on(kind: str, case: type[PlaceCase]) -> None:
     name = f"{case.__name__}On{kind.capitalize()}"
-    vars(sys.modules[case.__module__])[name] = type(name, (case,), {"kind": kind, "__module__": case.__module__})
+    vars(sys.modules[case.__module__])[name] = type(
+        name, (case,), {"kind": kind, "__module__": case.__module__}
+    )
 
 
 class Deliveries:
-    """A handler that keeps what it gets. `failing` holds the ordinals, from 1, of the deliveries that it fails."""
+    """A handler that keeps what it gets. `failing` holds the ordinals, from 1, of the deliveries
+    that it fails.
+    """
 
     def __init__(self, failing: tuple[int, ...] = ()) -> None:
         self._batches: queue.Queue[Batch] = queue.Queue()
@@ -176,7 +188,9 @@ def environment() -> dict[str, str]:
 def run_program(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Runs Python code in a process of its own, with the package of this checkout."""
     command = [sys.executable, "-W", "error", "-c", code, *map(str, arguments)]
-    return subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=PROGRAM_S, check=False)
+    return subprocess.run(
+        command, env=environment(), capture_output=True, text=True, timeout=PROGRAM_S, check=False
+    )
 
 
 def begin() -> None:
@@ -187,7 +201,9 @@ def begin() -> None:
 
 
 def run_together(code: str, *arguments: Sequence[object]) -> list[str]:
-    """Runs Python code in one process for each list of arguments, and returns what they printed after they began."""
+    """Runs Python code in one process for each list of arguments, and returns what they printed
+    after they began.
+    """
     programs = [
         subprocess.Popen(
             [sys.executable, "-W", "error", "-c", code, *map(str, each)],
@@ -216,16 +232,22 @@ def run_together(code: str, *arguments: Sequence[object]) -> list[str]:
 
 
 class ProgramCase(PlaceCase):
-    """Runs programs, which get the kind and the place of their store as arguments where they open one."""
+    """Runs programs, which get the kind and the place of their store as arguments where they
+    open one.
+    """
 
     def prints(self, expected: str, code: str, *arguments: object) -> None:
         """The program prints exactly these lines, nothing to standard error, and exits 0."""
         done = run_program(code, *arguments)
-        self.assertEqual((done.stdout.strip(), done.stderr, done.returncode), (expected, "", 0), done.stderr)
+        self.assertEqual(
+            (done.stdout.strip(), done.stderr, done.returncode), (expected, "", 0), done.stderr
+        )
 
 
 def locked(kind: str, place: str) -> AbstractContextManager[Callable[[], None]]:
-    """Another one holds the lock that writing takes until the block ends or calls what it was given."""
+    """Another one holds the lock that writing takes until the block ends or calls what it was
+    given.
+    """
     return _locked_file(place) if kind == "sqlite" else _locked_schema(place)
 
 
@@ -245,7 +267,8 @@ def _locked_schema(schema: str) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def _locked_file(database: str) -> Iterator[Callable[[], None]]:
-    # From another process, because SQLite's locks would be lost with a second copy of it in this one.
+    # From another process, because SQLite's locks would be lost with a second copy of it in this
+    # one.
     code = (
         "import sqlite3, sys\n"
         "database = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
@@ -254,7 +277,11 @@ def _locked_file(database: str) -> Iterator[Callable[[], None]]:
         "sys.stdin.read()\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", code, database], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment()
+        [sys.executable, "-c", code, database],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(),
     ) as holder:
         assert holder.stdin and holder.stdout
         assert holder.stdout.readline() == "locked\n"

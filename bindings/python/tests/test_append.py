@@ -60,8 +60,13 @@ class Append(StoreCase):
 
     def test_tuples_and_decimals_go_as_arrays_and_exact_numbers(self) -> None:  # G14
         exact = Decimal("0.1000000000000000055511151231257827021181583404541015625")
-        self.store.append([fact("Value", {"tuple": (1, 2), "decimal": exact, "tiny": Decimal("1E-200")})])
-        self.assertEqual(self.store.query().event_records[0].payload, {"tuple": [1, 2], "decimal": float(exact), "tiny": 1e-200})
+        self.store.append(
+            [fact("Value", {"tuple": (1, 2), "decimal": exact, "tiny": Decimal("1E-200")})]
+        )
+        self.assertEqual(
+            self.store.query().event_records[0].payload,
+            {"tuple": [1, 2], "decimal": float(exact), "tiny": 1e-200},
+        )
 
     def test_decimals_come_back_when_fractions_are_asked_for_as_decimals(self) -> None:  # G14
         exact = Decimal("3.14159265358979323846264338327950288419716939937510")
@@ -95,7 +100,9 @@ class PersistentAppend(StoreCase):
     def test_a_number_with_an_exponent_comes_back_equal(self) -> None:  # G14
         # PostgreSQL spells it out, so that what comes back may be an int.
         self.store.close()
-        self.open(parse_float=Decimal).append([fact("Value", [1e300, Decimal("-2.5E+20"), Decimal("1E-20")])])
+        self.open(parse_float=Decimal).append(
+            [fact("Value", [1e300, Decimal("-2.5E+20"), Decimal("1E-20")])]
+        )
         payload = self.open(parse_float=Decimal).query().event_records[0].payload
         self.assertTrue(same_json(payload, [10**300, -(25 * 10**19), Decimal("1E-20")]), payload)
 

@@ -12,7 +12,9 @@ OPENED = factstr.EventQuery(filters=[factstr.EventFilter(event_types=["Opened"])
 @on_every_store
 class AppendIf(StoreCase):
     def test_it_appends_when_the_context_is_the_expected_one(self) -> None:  # G9
-        self.assertEqual(self.store.append_if([fact("Opened")], OPENED, None), factstr.AppendResult(1, 1, 1))
+        self.assertEqual(
+            self.store.append_if([fact("Opened")], OPENED, None), factstr.AppendResult(1, 1, 1)
+        )
         self.store.append([fact("Other")])
         self.assertEqual(self.store.append_if([fact("Opened")], OPENED, 1).first_sequence_number, 3)
 
@@ -20,15 +22,26 @@ class AppendIf(StoreCase):
         self.store.append([fact("Opened")])
         with self.assertRaises(factstr.ConditionalAppendConflict) as raised:
             self.store.append_if([fact("Opened")], OPENED, None)
-        self.assertEqual((raised.exception.expected_context_version, raised.exception.actual_context_version), (None, 1))
+        self.assertEqual(
+            (raised.exception.expected_context_version, raised.exception.actual_context_version),
+            (None, 1),
+        )
         with self.assertRaises(factstr.ConditionalAppendConflict) as raised:
             self.store.append_if([fact("x")], {"filters": [{"event_types": ["None"]}]}, 1)
-        self.assertEqual((raised.exception.expected_context_version, raised.exception.actual_context_version), (1, None))
+        self.assertEqual(
+            (raised.exception.expected_context_version, raised.exception.actual_context_version),
+            (1, None),
+        )
         self.assertEqual(self.store.append([fact("Other")]).first_sequence_number, 2)
 
     def test_the_cursor_of_the_context_is_ignored(self) -> None:  # G9
         self.store.append([fact("Opened"), fact("Opened")])
-        self.assertEqual(self.store.append_if([fact("x")], {"min_sequence_number": 2, "limit": 1}, 2).first_sequence_number, 3)
+        self.assertEqual(
+            self.store.append_if(
+                [fact("x")], {"min_sequence_number": 2, "limit": 1}, 2
+            ).first_sequence_number,
+            3,
+        )
 
     def test_none_as_context_is_every_fact(self) -> None:  # G9 G12
         self.store.append_if([fact("a")], None, None)
@@ -37,7 +50,11 @@ class AppendIf(StoreCase):
         self.store.append_if([fact("b")], {}, 1)
 
     def test_an_empty_append_is_told_before_anything_else(self) -> None:  # G4
-        for query, expected in ((None, 7), ({"unknown": 1}, -1), ({"filters": [{"event_types": object()}]}, None)):
+        for query, expected in (
+            (None, 7),
+            ({"unknown": 1}, -1),
+            ({"filters": [{"event_types": object()}]}, None),
+        ):
             with self.refused(factstr.EmptyAppend):
                 self.store.append_if([], query, expected)
 
@@ -52,7 +69,11 @@ class AppendIf(StoreCase):
                 context = {"filters": [{"event_types": [f"Taken{turn}"]}]}
                 barrier.wait()
                 try:
-                    winners.append(self.store.append_if([fact(f"Taken{turn}", me)], context, None).first_sequence_number)
+                    winners.append(
+                        self.store.append_if(
+                            [fact(f"Taken{turn}", me)], context, None
+                        ).first_sequence_number
+                    )
                 except factstr.ConditionalAppendConflict as conflict:
                     conflicts.append(conflict.actual_context_version)
 

@@ -29,7 +29,15 @@ def nested(depth: int) -> Any:
 @on_every_store
 class BadEvents(StoreCase):
     def test_malformed_json_is_refused(self) -> None:
-        for text in (b"", b"[", b"[{]", b'[{"event_type":"a","payload":1}', b'[{"event_type":"a","payload":01}]', b"[] []", b"nul"):
+        for text in (
+            b"",
+            b"[",
+            b"[{]",
+            b'[{"event_type":"a","payload":1}',
+            b'[{"event_type":"a","payload":01}]',
+            b"[] []",
+            b"nul",
+        ):
             with self.subTest(text), self.refused(InvalidArgument):
                 self.raw_append(text)
 
@@ -39,7 +47,12 @@ class BadEvents(StoreCase):
                 self.raw_append(b'[{"event_type":"a","payload":"' + text + b'"}]')
 
     def test_a_lone_surrogate_is_refused(self) -> None:
-        for event in (fact("\ud800"), fact("a", "\udfff"), fact("a", {"\ud800": 1}), fact("a", ["x\ud83d"])):
+        for event in (
+            fact("\ud800"),
+            fact("a", "\udfff"),
+            fact("a", {"\ud800": 1}),
+            fact("a", ["x\ud83d"]),
+        ):
             with self.subTest(event=repr(event)), self.refused(InvalidArgument, "surrogate"):
                 self.store.append([event])
 
@@ -83,7 +96,13 @@ class BadEvents(StoreCase):
             self.store.append([{"payload": 1}])
 
     def test_a_number_where_a_string_belongs_is_refused(self) -> None:
-        events: list[Any] = [{"event_type": 7, "payload": 1}, {"event_type": None, "payload": 1}, 7, None, ["a", 1]]
+        events: list[Any] = [
+            {"event_type": 7, "payload": 1},
+            {"event_type": None, "payload": 1},
+            7,
+            None,
+            ["a", 1],
+        ]
         for event in events:
             with self.subTest(event=event), self.refused(InvalidArgument):
                 self.store.append([event])
@@ -100,8 +119,21 @@ class BadEvents(StoreCase):
 
     def test_values_that_json_does_not_have_are_refused(self) -> None:
         infinite = float("inf")
-        for payload in (b"bytes", {1, 2}, object(), 1j, infinite, -infinite, float("nan"), Decimal("NaN"), Decimal("-Infinity")):
-            with self.subTest(payload=type(payload)), self.refused(InvalidArgument, r"events\[1\].*no JSON"):
+        for payload in (
+            b"bytes",
+            {1, 2},
+            object(),
+            1j,
+            infinite,
+            -infinite,
+            float("nan"),
+            Decimal("NaN"),
+            Decimal("-Infinity"),
+        ):
+            with (
+                self.subTest(payload=type(payload)),
+                self.refused(InvalidArgument, r"events\[1\].*no JSON"),
+            ):
                 self.store.append([fact("good"), fact("a", [payload])])
 
     def test_keys_that_are_no_strings_are_refused(self) -> None:
@@ -110,7 +142,13 @@ class BadEvents(StoreCase):
                 self.store.append([fact("a", payload)])
 
     def test_numbers_out_of_range_are_refused(self) -> None:
-        for number in (10**400, 10**5000, Decimal("1e400"), Decimal("-1e309"), Decimal("1." + "1" * 1001)):
+        for number in (
+            10**400,
+            10**5000,
+            Decimal("1e400"),
+            Decimal("-1e309"),
+            Decimal("1." + "1" * 1001),
+        ):
             with self.subTest(type=type(number)), self.refused(InvalidArgument):
                 self.store.append([fact("a", number)])
 
@@ -162,8 +200,13 @@ class BadEvents(StoreCase):
         self.store.append([fact("a", {"first": 1, Own("k"): 2, "last": 3})])
 
     def test_other_mappings_go_as_objects(self) -> None:
-        self.store.append([fact("a", ChainMap({"a": 1}, {"b": 2})), fact("a", defaultdict(int, c=3))])
-        self.assertEqual([record.payload for record in self.store.query().event_records], [{"a": 1, "b": 2}, {"c": 3}])
+        self.store.append(
+            [fact("a", ChainMap({"a": 1}, {"b": 2})), fact("a", defaultdict(int, c=3))]
+        )
+        self.assertEqual(
+            [record.payload for record in self.store.query().event_records],
+            [{"a": 1, "b": 2}, {"c": 3}],
+        )
 
     def test_values_of_other_types_are_refused_by_their_type(self) -> None:
         @dataclass
@@ -181,7 +224,10 @@ class BadEvents(StoreCase):
             iter([1]),
         )
         for value in values:
-            with self.subTest(type(value)), self.refused(InvalidArgument, f"{type(value).__name__} is no JSON value"):
+            with (
+                self.subTest(type(value)),
+                self.refused(InvalidArgument, f"{type(value).__name__} is no JSON value"),
+            ):
                 self.store.append([fact("a", {"value": value})])
 
 
@@ -237,7 +283,12 @@ class BadRegistrations(StoreCase):
                 self.store.stream_all_durable(name, Deliveries())  # type: ignore[arg-type]  # wrong on purpose
 
     def test_bad_options_are_refused(self) -> None:
-        for options in ({"retry": {"max_attempts": -1}}, {"retry": {"attempts": 1}}, {"retry": 3}, {"cursor_every": {"batches": 1.5}}):
+        for options in (
+            {"retry": {"max_attempts": -1}},
+            {"retry": {"attempts": 1}},
+            {"retry": 3},
+            {"cursor_every": {"batches": 1.5}},
+        ):
             with self.subTest(options), self.refused(InvalidArgument):
                 self.store.stream_all_durable("model", Deliveries(), **options)
 
@@ -302,17 +353,39 @@ class BadHandles(StoreCase):
         self.assertEqual(library.factstr_append(store, None, 0, None), _capi.INVALID_ARGUMENT)
         self.assertEqual(library.factstr_append(store, None, 5, None), _capi.INVALID_ARGUMENT)
         self.assertEqual(library.factstr_query(store, None, 5, None), _capi.INVALID_ARGUMENT)
-        self.assertEqual(library.factstr_stream_open(store, None, 0, None, None, None, None), _capi.INVALID_ARGUMENT)
+        self.assertEqual(
+            library.factstr_stream_open(store, None, 0, None, None, None, None),
+            _capi.INVALID_ARGUMENT,
+        )
         self.assertEqual(library.factstr_stream_next(store, 0, None, None), _capi.INVALID_ARGUMENT)
         self.assertEqual(library.factstr_memory_open(None, 0, None, None), _capi.INVALID_ARGUMENT)
-        self.assertEqual(library.factstr_sqlite_open(None, None, 0, byref(c_uint64()), None), _capi.INVALID_ARGUMENT)
-        self.assertEqual(library.factstr_postgres_open(None, None, 0, byref(c_uint64()), None), _capi.INVALID_ARGUMENT)
-        self.assertEqual(library.factstr_postgres_bootstrap(b"postgres://", None, None, 0, byref(c_uint64()), None), _capi.INVALID_ARGUMENT)
+        self.assertEqual(
+            library.factstr_sqlite_open(None, None, 0, byref(c_uint64()), None),
+            _capi.INVALID_ARGUMENT,
+        )
+        self.assertEqual(
+            library.factstr_postgres_open(None, None, 0, byref(c_uint64()), None),
+            _capi.INVALID_ARGUMENT,
+        )
+        self.assertEqual(
+            library.factstr_postgres_bootstrap(
+                b"postgres://", None, None, 0, byref(c_uint64()), None
+            ),
+            _capi.INVALID_ARGUMENT,
+        )
         self.assertEqual(numbers(self.store.query()), [])
 
     def test_bad_options_of_a_store_are_refused(self) -> None:
-        for options in ({"colour": 1}, {"batch_events_max": "many"}, {"batch_events_max": 0}, {"close_timeout_ms": 1.5}):
-            with self.subTest(options), self.assertRaisesRegex(InvalidArgument, next(iter(options))):
+        for options in (
+            {"colour": 1},
+            {"batch_events_max": "many"},
+            {"batch_events_max": 0},
+            {"close_timeout_ms": 1.5},
+        ):
+            with (
+                self.subTest(options),
+                self.assertRaisesRegex(InvalidArgument, next(iter(options))),
+            ):
                 self.open(**options)
         with self.assertRaisesRegex(InvalidArgument, "leave it out"):
             self.open(sequence_numbers="string")

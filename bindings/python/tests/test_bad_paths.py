@@ -50,7 +50,9 @@ class Paths(StoreCase):
         os.chdir(self.folder)
         self.addCleanup(os.chdir, before)
         with factstr.SqliteStore("relative.db") as store:
-            self.assertEqual((store.path, repr(store)), ("relative.db", "SqliteStore('relative.db')"))
+            self.assertEqual(
+                (store.path, repr(store)), ("relative.db", "SqliteStore('relative.db')")
+            )
         self.assertTrue((self.folder / "relative.db").is_file())
 
     def test_a_file_that_is_no_database_stays_as_it_is(self) -> None:
@@ -95,8 +97,9 @@ class LockedDatabases(StoreCase):
 
 class PathsOfOthers(ProgramCase):
     def test_a_read_only_directory_is_a_failure_of_permission(self) -> None:
-        # Root may write everywhere, so the program becomes nobody, and before it loads the library, whose threads might stay root:
-        # setuid() tells threads by a signal that is lost where the user has as many pending as he may, be it in other programs.
+        # Root may write everywhere, so the program becomes nobody, and before it loads the library,
+        # whose threads might stay root: setuid() tells threads by a signal that is lost where the
+        # user has as many pending as he may, be it in other programs.
         self.folder.chmod(0o755)
         (self.folder / "read-only").mkdir(0o555)
         library = Path(shutil.copy(_capi.LIBRARY, self.folder / "libfactstr.so"))

@@ -15,20 +15,28 @@ import factstr
 from factstr import _capi, errors
 from support import ROOT, ProgramCase
 
-HEADER = re.sub(r"/\*.*?\*/", "", (ROOT / "include" / "factstr.h").read_text(encoding="utf-8"), flags=re.DOTALL)
+HEADER = re.sub(
+    r"/\*.*?\*/", "", (ROOT / "include" / "factstr.h").read_text(encoding="utf-8"), flags=re.DOTALL
+)
 
 
 class Prototypes(unittest.TestCase):
     def test_every_function_of_the_header_has_a_prototype_of_as_many_parameters(self) -> None:
         declared = {
             name: 0 if parameters == "void" else len(parameters.split(","))
-            for name, parameters in re.findall(r"FACTSTR_API [^;(]*?\b(factstr_\w+)\(([^)]*)\);", HEADER)
+            for name, parameters in re.findall(
+                r"FACTSTR_API [^;(]*?\b(factstr_\w+)\(([^)]*)\);", HEADER
+            )
         }
         self.assertGreater(len(declared), 20)
-        self.assertEqual({name: len(arguments) for name, (_, arguments) in _capi.PROTOTYPES.items()}, declared)
+        self.assertEqual(
+            {name: len(arguments) for name, (_, arguments) in _capi.PROTOTYPES.items()}, declared
+        )
 
     def test_every_status_has_the_number_and_the_name_of_the_header(self) -> None:
-        statuses = {name: int(value) for name, value in re.findall(r"FACTSTR_([A-Z_]+) = (\d+)", HEADER)}
+        statuses = {
+            name: int(value) for name, value in re.findall(r"FACTSTR_([A-Z_]+) = (\d+)", HEADER)
+        }
         for name in ("HANDLED", "FAILED", "PENDING"):
             del statuses[name]  # answers of a callback
         for name in ("LOG_INFO", "LOG_WARNING", "LOG_ERROR", "LOG_OFF"):
@@ -44,14 +52,21 @@ class Prototypes(unittest.TestCase):
         self.assertEqual(codes, set(errors._classes))
 
     def test_the_version_is_that_of_the_project(self) -> None:
-        self.assertEqual(factstr.__version__, (ROOT / "VERSION").read_text(encoding="utf-8").strip())
-        self.assertEqual(str(_capi.ABI_VERSION), re.findall(r"#define FACTSTR_ABI_VERSION (\d+)", HEADER)[0])
+        self.assertEqual(
+            factstr.__version__, (ROOT / "VERSION").read_text(encoding="utf-8").strip()
+        )
+        self.assertEqual(
+            str(_capi.ABI_VERSION), re.findall(r"#define FACTSTR_ABI_VERSION (\d+)", HEADER)[0]
+        )
 
 
 class Loading(ProgramCase):
     def test_a_library_of_another_version_is_refused(self) -> None:
         for change in ({"__version__": "0.0.1"}, {"ABI_VERSION": 999}):
-            with mock.patch.multiple(_capi, **change), self.assertRaisesRegex(factstr.InternalError, "install the package again"):
+            with (
+                mock.patch.multiple(_capi, **change),
+                self.assertRaisesRegex(factstr.InternalError, "install the package again"),
+            ):
                 _capi._load(_capi.LIBRARY)
 
     def test_a_library_that_cannot_be_loaded_is_explained(self) -> None:
@@ -82,11 +97,17 @@ class Errors(unittest.TestCase):
             )
             error = errors.error_from(code, text)
             for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
-                self.assertEqual((type(again), again.code, str(again), vars(again)), (kind, code, str(error), vars(error)))
+                self.assertEqual(
+                    (type(again), again.code, str(again), vars(again)),
+                    (kind, code, str(error), vars(error)),
+                )
 
     def test_a_code_of_a_newer_library_is_kept(self) -> None:
         error = errors.error_from("BrandNew", b'{"message":"what"}')
-        self.assertEqual((type(error), error.code, str(error)), (factstr.FactstrError, "BrandNew", "BrandNew: what"))
+        self.assertEqual(
+            (type(error), error.code, str(error)),
+            (factstr.FactstrError, "BrandNew", "BrandNew: what"),
+        )
 
     def test_an_invalid_argument_is_a_value_error(self) -> None:
         self.assertTrue(issubclass(factstr.InvalidArgument, ValueError))
@@ -94,10 +115,12 @@ class Errors(unittest.TestCase):
 
 class WheelTag(unittest.TestCase):
     def setUp(self) -> None:
-        # The build hook is no part of the package, and its base class is there where wheels are built only.
+        # The build hook is no part of the package, and its base class is there where wheels are
+        # built only.
         source = (Path(__file__).parents[1] / "hatch_build.py").read_text(encoding="utf-8")
         source = source.replace(
-            "from hatchling.builders.hooks.plugin.interface import BuildHookInterface", "class BuildHookInterface(list): pass"
+            "from hatchling.builders.hooks.plugin.interface import BuildHookInterface",
+            "class BuildHookInterface(list): pass",
         )
         spec = importlib.util.spec_from_loader("hatch_build", loader=None)
         assert spec is not None
@@ -106,10 +129,15 @@ class WheelTag(unittest.TestCase):
 
     def test_it_names_the_machine_and_the_highest_glibc_that_the_library_asks_for(self) -> None:
         library = _capi.LIBRARY.read_bytes()
-        asked = [tuple(map(int, version)) for version in re.findall(rb"GLIBC_(\d+)\.(\d+)", library)]
+        asked = [
+            tuple(map(int, version)) for version in re.findall(rb"GLIBC_(\d+)\.(\d+)", library)
+        ]
         (machine,) = struct.unpack_from("<H", library, 18)
         major, minor = max(asked)
-        self.assertEqual(self.hook.platform_tag(library), f"manylinux_{major}_{minor}_{self.hook.MACHINES[machine]}")
+        self.assertEqual(
+            self.hook.platform_tag(library),
+            f"manylinux_{major}_{minor}_{self.hook.MACHINES[machine]}",
+        )
 
     def test_what_is_no_library_is_refused(self) -> None:
         with self.assertRaisesRegex(ValueError, "ELF"):

@@ -71,7 +71,10 @@ class DurableStreams(StoreCase):
     def test_a_handler_that_fails_during_replay_fails_the_registration(self) -> None:  # G20
         for _ in range(3):
             self.store.append([fact("a")])
-        with self.assertLogs("factstr", "WARNING"), self.assertRaises(factstr.HandlerFailed) as raised:
+        with (
+            self.assertLogs("factstr", "WARNING"),
+            self.assertRaises(factstr.HandlerFailed) as raised,
+        ):
             self.store.stream_all_durable("model", Deliveries(failing=(2,)))
         self.assertRegex(str(raised.exception.__cause__), "delivery 2 fails")
         got = Deliveries()
@@ -91,7 +94,9 @@ class DurableStreams(StoreCase):
                 self.store.append([fact("a")])
             self.assertTrue(subscription.wait(WAIT_S))
         self.assertIsInstance(subscription.error, factstr.HandlerFailed)
-        self.assertIsInstance(subscription.error.__cause__ if subscription.error else None, RuntimeError)
+        self.assertIsInstance(
+            subscription.error.__cause__ if subscription.error else None, RuntimeError
+        )
         self.assertEqual(got.count, 2)
         again = Deliveries()
         self.store.stream_all_durable("model", again)
@@ -99,7 +104,9 @@ class DurableStreams(StoreCase):
 
     def test_retry_delivers_the_same_batch_again(self) -> None:  # G21
         got = Deliveries(failing=(1, 2))
-        subscription = self.store.stream_all_durable("model", got, retry=factstr.Retry(max_attempts=2, delay_ms=1, delay_max_ms=2))
+        subscription = self.store.stream_all_durable(
+            "model", got, retry=factstr.Retry(max_attempts=2, delay_ms=1, delay_max_ms=2)
+        )
         with self.assertLogs("factstr", "WARNING"):
             self.store.append([fact("a")])
             self.store.append([fact("b")])
@@ -109,14 +116,19 @@ class DurableStreams(StoreCase):
     def test_retry_and_cursor_every_may_be_dicts(self) -> None:  # G21 G23
         got = Deliveries(failing=(1,))
         retry = {"max_attempts": 1, "delay_ms": 1}
-        self.store.stream_to_durable("model", A, got, retry=retry, cursor_every=factstr.CursorEvery(batches=1))
+        self.store.stream_to_durable(
+            "model", A, got, retry=retry, cursor_every=factstr.CursorEvery(batches=1)
+        )
         with self.assertLogs("factstr", "WARNING"):
             self.store.append([fact("a")])
             self.assertEqual((got.numbers(), got.numbers()), ([1], [1]))
         self.store.stream_all_durable("other", Deliveries(), cursor_every={"ms": 10})
 
     def test_a_name_is_active_once(self) -> None:  # G22
-        with self.store.stream_all_durable("model", Deliveries()), self.refused(factstr.DurableStreamActive, "model"):
+        with (
+            self.store.stream_all_durable("model", Deliveries()),
+            self.refused(factstr.DurableStreamActive, "model"),
+        ):
             self.store.stream_all_durable("model", Deliveries())
         self.store.stream_all_durable("model", Deliveries())
 
@@ -172,7 +184,9 @@ class DurableStreams(StoreCase):
 
 @on_persistent_stores
 class PersistentDurableStreams(StoreCase):
-    def test_what_a_handler_handles_while_the_store_closes_does_not_come_again(self) -> None:  # G21 G23
+    def test_what_a_handler_handles_while_the_store_closes_does_not_come_again(
+        self,
+    ) -> None:  # G21 G23
         slow = SlowHandler()
         self.store.stream_all_durable("model", slow)
         self.store.append([fact("slow")])

@@ -1,4 +1,6 @@
-"""Rows of other programs hold what this package would never store: each comes as the very value, or raises a FactstrError."""
+"""Rows of other programs hold what this package would never store: each comes as the very value,
+or raises a FactstrError.
+"""
 
 from __future__ import annotations
 
@@ -65,14 +67,19 @@ def log_held_back() -> Iterator[None]:
 
 class ForeignRowsCase(StoreCase):
     def store_foreign(self, *payloads: str) -> None:
-        rows = [(number, "2026-01-01T00:00:00Z", "a", payload) for number, payload in enumerate(payloads, 1)]
+        rows = [
+            (number, "2026-01-01T00:00:00Z", "a", payload)
+            for number, payload in enumerate(payloads, 1)
+        ]
         self.store.close()
         if self.kind == "sqlite":
             with closing(sqlite3.connect(self.place)) as database, database:
                 database.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", rows)
         else:
             for number, occurred_at, event_type, payload in rows:
-                server.run(f"INSERT INTO {self.place}.events VALUES ({number}, '{occurred_at}', '{event_type}', '{payload}')")
+                server.run(
+                    f"INSERT INTO {self.place}.events VALUES ({number}, '{occurred_at}', '{event_type}', '{payload}')"
+                )
         self.reopen()
 
     def payloads(self) -> list[Any]:
@@ -82,7 +89,12 @@ class ForeignRowsCase(StoreCase):
         with self.store.stream_all_durable("name", got):
             streamed = [record.payload for _ in records for record in got.next()]
         self.assertEqual(len(streamed), len(records))
-        self.assertTrue(all(type(a) is type(b) for a, b in zip(streamed, (record.payload for record in records), strict=True)))
+        self.assertTrue(
+            all(
+                type(a) is type(b)
+                for a, b in zip(streamed, (record.payload for record in records), strict=True)
+            )
+        )
         return [record.payload for record in records]
 
 
@@ -93,7 +105,12 @@ class ForeignRows(ForeignRowsCase):
         for (stored, kind), payload in zip(NUMBERS.items(), self.payloads(), strict=True):
             with self.subTest(stored[:40]):
                 self.assertEqual(Decimal(str(payload)), Decimal(stored))
-                self.assertIs(type(payload), int if self.kind == "postgres" and "e" in stored.lower() and payload > 1 else kind)
+                self.assertIs(
+                    type(payload),
+                    int
+                    if self.kind == "postgres" and "e" in stored.lower() and payload > 1
+                    else kind,
+                )
 
     def test_an_integer_with_more_digits_than_python_reads_is_a_decimal(self) -> None:  # G14
         self.store_foreign("9" * 100_000, f"[{'-' + '7' * 5000}]")
@@ -110,7 +127,9 @@ class ForeignRows(ForeignRowsCase):
     def test_fractions_are_asked_for_as_decimals_however_deep_they_are(self) -> None:  # G14
         self.store_foreign(nested(3_000))
         store = self.open(parse_float=Decimal)
-        self.assertEqual(repr(innermost(store.query().event_records[0].payload)[1]), "Decimal('1.5')")
+        self.assertEqual(
+            repr(innermost(store.query().event_records[0].payload)[1]), "Decimal('1.5')"
+        )
 
 
 class ForeignRowsOfSqlite(ForeignRowsCase):
@@ -131,12 +150,16 @@ class ForeignRowsOfSqlite(ForeignRowsCase):
                     self.store.query()
                 with self.assertRaisesRegex(error, message), log_held_back():
                     self.store.stream_all_durable("name", self.never)
-                self.assertEqual(self.store.append([factstr.NewEvent("a", 1)]).first_sequence_number, 2)
+                self.assertEqual(
+                    self.store.append([factstr.NewEvent("a", 1)]).first_sequence_number, 2
+                )
 
     def test_a_live_stream_that_meets_it_ends_and_says_so(self) -> None:  # G21
         subscription = self.store.stream_all(self.never)
         with self.assertLogs("factstr", "ERROR"):
-            subprocess.run([sys.executable, "-c", INSERT, self.place, "1e99999999999999999999"], check=True)
+            subprocess.run(
+                [sys.executable, "-c", INSERT, self.place, "1e99999999999999999999"], check=True
+            )
             self.assertTrue(subscription.wait(WAIT_S))
         self.assertIsInstance(subscription.error, factstr.InvalidState)
 

@@ -1,4 +1,6 @@
-"""Under gevent and eventlet, which replace threads by greenlets of one thread: streams run, and no wait holds up the other greenlets."""
+"""Under gevent and eventlet, which replace threads by greenlets of one thread: streams run, and
+no wait holds up the other greenlets.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ PATCH = {
     ),
 }
 
-# A greenlet that answers who asks it, which the handlers below wait for: nothing goes on unless greenlets run while others wait.
+# A greenlet that answers who asks it, which the handlers below wait for: nothing goes on unless
+# greenlets run while others wait.
 ANSWERING = """
 import sys, time
 import factstr
@@ -62,7 +65,9 @@ class Greenlets(ProgramCase):
             self.skipTest(reason)
 
     def runs(self, expected: str, code: str, *, before: str = "") -> None:
-        self.prints(expected, f"{before}\n{PATCH[self.library]}\n{ANSWERING}\n{code}", self.kind, self.place)
+        self.prints(
+            expected, f"{before}\n{PATCH[self.library]}\n{ANSWERING}\n{code}", self.kind, self.place
+        )
 
     REGISTERING = """
 store = opened(*sys.argv[1:])
@@ -82,7 +87,9 @@ store.close()
     def test_streams_replay_and_go_on_live(self) -> None:  # G16 G19 G20
         self.runs("[1]\n[1, 2] [2] live\nTrue None", self.REGISTERING)
 
-    def test_so_they_do_when_the_package_was_imported_before_threads_were_patched(self) -> None:  # G16 G19 G20
+    def test_so_they_do_when_the_package_was_imported_before_threads_were_patched(
+        self,
+    ) -> None:  # G16 G19 G20
         self.runs("[1]\n[1, 2] [2] live\nTrue None", self.REGISTERING, before="import factstr")
 
     def test_closing_waits_for_the_running_handler(self) -> None:  # G17

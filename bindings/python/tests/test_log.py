@@ -1,4 +1,6 @@
-"""What nobody else is told of goes to the logger "factstr", whatever that does, and whenever the program ends."""
+"""What nobody else is told of goes to the logger "factstr", whatever that does, and whenever the
+program ends.
+"""
 
 from __future__ import annotations
 
@@ -45,10 +47,15 @@ class Log(StoreCase):
         records = Records(self)
         self.store.stream_all_durable("model", Deliveries())
         record = records.next("lease_taken")
-        self.assertEqual((record.levelname, record.name, record.durable_name), ("INFO", "factstr", "model"))
+        self.assertEqual(
+            (record.levelname, record.name, record.durable_name), ("INFO", "factstr", "model")
+        )
         self.assertEqual(record.store, repr(self.store))
         self.assertIn("model", record.getMessage())
-        self.assertRegex(logging.Formatter("%(asctime)s %(levelname)s %(message)s").format(record), r"^20\d\d-.* INFO durable stream")
+        self.assertRegex(
+            logging.Formatter("%(asctime)s %(levelname)s %(message)s").format(record),
+            r"^20\d\d-.* INFO durable stream",
+        )
 
     def test_a_failure_of_a_handler_is_told_once_with_its_traceback(self) -> None:  # G24
         records = Records(self)
@@ -74,7 +81,10 @@ class Log(StoreCase):
         self.store.append([fact("a")])
         self.assertEqual(records.next("handler_failed").durable_name, "model")
         record = records.next("stream_ended")
-        self.assertEqual((record.levelname, record.durable_name, record.code), ("ERROR", "model", "HandlerFailed"))
+        self.assertEqual(
+            (record.levelname, record.durable_name, record.code),
+            ("ERROR", "model", "HandlerFailed"),
+        )
         self.assertTrue(subscription.wait(WAIT_S))
 
     def test_a_logging_handler_may_use_and_close_the_store(self) -> None:
@@ -197,7 +207,9 @@ print("end")
         self.assertEqual((done.stdout, done.returncode), ("end\n", 0), done.stderr)
         self.assertIn("records of the store were dropped", done.stderr)
 
-    def test_records_go_to_the_handlers_of_today_and_no_fork_or_thread_limit_stands_in_the_way(self) -> None:
+    def test_records_go_to_the_handlers_of_today_and_no_fork_or_thread_limit_stands_in_the_way(
+        self,
+    ) -> None:
         self.prints(
             "child 0\ntold lease_taken",
             self.FAILING

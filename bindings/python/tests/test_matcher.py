@@ -14,11 +14,16 @@ class Matcher(StoreCase):
         vectors = json.loads(VECTORS.read_text(encoding="utf-8"))
         self.assertGreater(len(vectors), 0)
         # As texts: a value of Python has lost the spelling of numbers and every duplicate key.
-        events = ",".join(f'{{"event_type":"{index}","payload":{vector["payload"]}}}' for index, vector in enumerate(vectors))
+        events = ",".join(
+            f'{{"event_type":"{index}","payload":{vector["payload"]}}}'
+            for index, vector in enumerate(vectors)
+        )
         self.raw_append(f"[{events}]".encode())
         for index, vector in enumerate(vectors):
             with self.subTest(vector["name"]):
-                filter_ = f'{{"event_types":["{index}"],"payload_predicates":[{vector["predicate"]}]}}'
+                filter_ = (
+                    f'{{"event_types":["{index}"],"payload_predicates":[{vector["predicate"]}]}}'
+                )
                 found = numbers(self.raw_query(f'{{"filters":[{filter_}]}}'.encode()))
                 self.assertEqual(found, [index + 1] if vector["matches"] else [])
 

@@ -1,4 +1,6 @@
-"""Servers and names that cannot be a store, the making of databases, and that nothing tells a password."""
+"""Servers and names that cannot be a store, the making of databases, and that nothing tells a
+password.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ SECRET = "hunter2"
 class PostgresCase(StoreCase):
     kind = "postgres"
 
-    def refused_url(self, error: type[factstr.FactstrError], url: Any, message: str = "", **options: Any) -> factstr.FactstrError:
+    def refused_url(
+        self, error: type[factstr.FactstrError], url: Any, message: str = "", **options: Any
+    ) -> factstr.FactstrError:
         """The URL is refused, in words that repeat neither it nor the password."""
         with self.assertRaisesRegex(error, message) as raised:
             factstr.PostgresStore(url, **options)
@@ -36,7 +40,10 @@ class Urls(PostgresCase):
         for value in (None, 7, b"postgres://localhost/facts", ["postgres://localhost/facts"]):
             with self.subTest(value):
                 self.refused_url(factstr.InvalidArgument, value, "url must be a str")
-        for url in (f"postgres://ann:{SECRET}@localhost/facts\0", f"postgres://ann:{SECRET}\ud800@localhost/facts"):
+        for url in (
+            f"postgres://ann:{SECRET}@localhost/facts\0",
+            f"postgres://ann:{SECRET}\ud800@localhost/facts",
+        ):
             with self.subTest(url):
                 self.refused_url(factstr.InvalidArgument, url, r"url: .*(U\+0000|surrogate)")
 
@@ -57,9 +64,16 @@ class Urls(PostgresCase):
                 self.refused_url(factstr.InvalidArgument, url)
 
     def test_a_direct_url_is_checked_as_the_url_is(self) -> None:
-        for direct in ("facts", f"postgres://ann:{SECRET}@localhost:port/facts", f"postgres://ann:{SECRET}\0@localhost/facts", 7):
+        for direct in (
+            "facts",
+            f"postgres://ann:{SECRET}@localhost:port/facts",
+            f"postgres://ann:{SECRET}\0@localhost/facts",
+            7,
+        ):
             with self.subTest(direct):
-                self.refused_url(factstr.InvalidArgument, server.database_url(), "direct_url", direct_url=direct)
+                self.refused_url(
+                    factstr.InvalidArgument, server.database_url(), "direct_url", direct_url=direct
+                )
 
     def test_a_server_that_cannot_be_reached_is_a_failure_of_the_connection(self) -> None:
         with server.pretended(server.say_nothing) as address:
@@ -96,7 +110,11 @@ class Options(PostgresCase):
         self.assertNotIn(server.database_url(), str(vars(self.store)))
 
     def test_a_schema_is_made_and_its_name_is_taken_as_it_is(self) -> None:
-        for name in (f"Test {uuid.uuid4().hex}", f'te"st.{uuid.uuid4().hex}', f"tést_{uuid.uuid4().hex}"):
+        for name in (
+            f"Test {uuid.uuid4().hex}",
+            f'te"st.{uuid.uuid4().hex}',
+            f"tést_{uuid.uuid4().hex}",
+        ):
             quoted = '"{}"'.format(name.replace('"', '""'))
             self.addCleanup(server.run, f"DROP SCHEMA IF EXISTS {quoted} CASCADE")
             for expected in (1, 2):
@@ -113,17 +131,23 @@ class Options(PostgresCase):
         name = f"shop {uuid.uuid4().hex}"
         with self.open(application_name=name) as store:
             store.query()
-            listed = server.run(f"SELECT DISTINCT application_name FROM pg_stat_activity WHERE application_name LIKE '{name}%'")
+            listed = server.run(
+                f"SELECT DISTINCT application_name FROM pg_stat_activity WHERE application_name LIKE '{name}%'"
+            )
             self.assertEqual(listed, [(name,)])
 
-    def test_connections_that_the_server_ends_are_made_again_and_streams_go_on(self) -> None:  # G5 G21
+    def test_connections_that_the_server_ends_are_made_again_and_streams_go_on(
+        self,
+    ) -> None:  # G5 G21
         name = f"shop {uuid.uuid4().hex}"
         live, durable = Deliveries(), Deliveries()
         with self.open(application_name=name) as store:
             store.stream_all(live)
             store.stream_all_durable("model", durable)
             for number in (1, 2, 3):
-                ended = server.run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{name}'")
+                ended = server.run(
+                    f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{name}'"
+                )
                 self.assertNotEqual(ended, [])
                 self.append_at_last(store)
                 self.assertEqual((live.numbers(), durable.numbers()), ([number], [number]))
@@ -174,7 +198,9 @@ class Options(PostgresCase):
         ]
         for options in bad:
             with self.subTest(options):
-                self.refused_url(factstr.InvalidArgument, server.database_url(), next(iter(options)), **options)
+                self.refused_url(
+                    factstr.InvalidArgument, server.database_url(), next(iter(options)), **options
+                )
 
 
 class Bootstrap(PostgresCase):
@@ -188,7 +214,9 @@ class Bootstrap(PostgresCase):
         with factstr.PostgresStore.bootstrap(server.database_url(), name) as store:
             self.assertEqual((type(store), repr(store)), (factstr.PostgresStore, "PostgresStore()"))
             store.append([fact("a")])
-        with factstr.PostgresStore.bootstrap(server.database_url(), name, batch_events_max=1) as store:
+        with factstr.PostgresStore.bootstrap(
+            server.database_url(), name, batch_events_max=1
+        ) as store:
             self.assertEqual(numbers(store.query()), [1])
             with self.assertRaises(factstr.InvalidArgument):
                 store.append([fact("a")] * 2)
@@ -211,16 +239,41 @@ with factstr.PostgresStore.bootstrap(database_url(), sys.argv[1]) as store:
             self.assertEqual(sorted(run_together(code, [name], [name])), ["1\n", "2\n"])
 
     def test_names_that_would_need_quotes_are_refused(self) -> None:
-        names: list[Any] = ["", "1a", "a-b", "a b", 'a"b', "a.b", "é", "a;b", "x" * 64, "a\0b", "\ud800", None, 7, b"facts"]
+        names: list[Any] = [
+            "",
+            "1a",
+            "a-b",
+            "a b",
+            'a"b',
+            "a.b",
+            "é",
+            "a;b",
+            "x" * 64,
+            "a\0b",
+            "\ud800",
+            None,
+            7,
+            b"facts",
+        ]
         before = server.run("SELECT datname FROM pg_database ORDER BY 1")
         for name in names:
-            with self.subTest(name), self.assertRaisesRegex(factstr.InvalidArgument, "database_name") as raised:
+            with (
+                self.subTest(name),
+                self.assertRaisesRegex(factstr.InvalidArgument, "database_name") as raised,
+            ):
                 factstr.PostgresStore.bootstrap(server.database_url(), name)
             self.assert_tells_nothing(raised.exception, server.database_url())
         self.assertEqual(server.run("SELECT datname FROM pg_database ORDER BY 1"), before)
 
     def test_a_bad_url_of_the_server_is_refused_without_its_password(self) -> None:
-        for url in (None, 7, "", "facts", f"postgres://ann:{SECRET}@localhost:port/facts", f"postgres://ann:{SECRET}\0@localhost/facts"):
+        for url in (
+            None,
+            7,
+            "",
+            "facts",
+            f"postgres://ann:{SECRET}@localhost:port/facts",
+            f"postgres://ann:{SECRET}\0@localhost/facts",
+        ):
             with self.subTest(url):
                 with self.assertRaises(factstr.InvalidArgument) as raised:
                     factstr.PostgresStore.bootstrap(url, "facts")  # type: ignore[arg-type]  # wrong on purpose

@@ -1,4 +1,6 @@
-"""What becomes of a store when its process forks, is interrupted, or ends, and when several processes have it open."""
+"""What becomes of a store when its process forks, is interrupted, or ends, and when several
+processes have it open.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,8 @@ import unittest
 import server
 from support import ProgramCase, on_persistent_stores, opened, run_program, run_together
 
-# Sends SIGINT to the process as soon as a condition holds that says that its main thread waits for the library.
+# Sends SIGINT to the process as soon as a condition holds that says that its main thread waits for
+# the library.
 INTERRUPT = """
 import os, signal, sys, threading, time
 import factstr
@@ -304,7 +307,9 @@ assert handled.wait(10)
             self.place,
         )
 
-    def test_what_a_handler_handles_while_the_interpreter_exits_does_not_come_again(self) -> None:  # G23
+    def test_what_a_handler_handles_while_the_interpreter_exits_does_not_come_again(
+        self,
+    ) -> None:  # G23
         code = """
 import sys, threading
 import factstr
@@ -331,7 +336,10 @@ store.stream_all(lambda batch: None)
 raise RuntimeError("mine")
 """
         done = run_program(code, self.kind, self.place)
-        self.assertEqual((done.stdout, done.stderr.splitlines()[-1], done.returncode), ("", "RuntimeError: mine", 1))
+        self.assertEqual(
+            (done.stdout, done.stderr.splitlines()[-1], done.returncode),
+            ("", "RuntimeError: mine", 1),
+        )
 
 
 class DroppedStores(ProgramCase):
@@ -382,12 +390,19 @@ with opened(kind, place) as store:
             assert conflict.actual_context_version != seen
 """
         processes, wins = 4, 25
-        self.assertEqual(run_together(code, *[(self.kind, self.place, wins)] * processes), [""] * processes)
+        self.assertEqual(
+            run_together(code, *[(self.kind, self.place, wins)] * processes), [""] * processes
+        )
         with opened(self.kind, self.place) as store:
             records = store.query().event_records
-        self.assertEqual([record.sequence_number for record in records], list(range(1, 2 * processes * wins + 1)))
+        self.assertEqual(
+            [record.sequence_number for record in records], list(range(1, 2 * processes * wins + 1))
+        )
         steps = [record for record in records if record.event_type == "Step"]
-        self.assertEqual([step.payload["after"] for step in steps], [None, *(step.sequence_number for step in steps[:-1])])
+        self.assertEqual(
+            [step.payload["after"] for step in steps],
+            [None, *(step.sequence_number for step in steps[:-1])],
+        )
 
 
 if __name__ == "__main__":

@@ -36,7 +36,9 @@ class Watcher:
 
     def await_position(self, position: int) -> None:
         with self._changed:
-            assert self._changed.wait_for(lambda: any(each.position == position for each in self.told), WAIT_S), position
+            assert self._changed.wait_for(
+                lambda: any(each.position == position for each in self.told), WAIT_S
+            ), position
 
     def await_calls(self, count: int) -> None:
         with self._changed:
@@ -59,18 +61,24 @@ class ProgressCase(StoreCase):
 
 @on_every_store
 class Progress(ProgressCase):
-    def test_a_durable_stream_tells_where_it_stands_while_it_is_live_and_after_its_end(self) -> None:  # G20 G23
+    def test_a_durable_stream_tells_where_it_stands_while_it_is_live_and_after_its_end(
+        self,
+    ) -> None:  # G20 G23
         self.store.append([fact("a"), fact("a")])
         got = Deliveries()
         subscription = self.store.stream_all_durable("model", got, cursor_every=SELDOM)
-        ready = StreamProgress(state="live", position=2, replay_target=2, stored_cursor=2, failure=None)
+        ready = StreamProgress(
+            state="live", position=2, replay_target=2, stored_cursor=2, failure=None
+        )
         self.assertEqual(subscription.progress(), ready)
         self.store.append([fact("b")])
         self.until(lambda: subscription.progress().position == 3)
         self.assertEqual(subscription.progress(), dataclasses.replace(ready, position=3))
         subscription.unsubscribe()
         self.assertTrue(subscription.wait(WAIT_S))
-        ended = StreamProgress(state="ended", position=3, replay_target=2, stored_cursor=3, failure=None)
+        ended = StreamProgress(
+            state="ended", position=3, replay_target=2, stored_cursor=3, failure=None
+        )
         self.assertEqual((subscription.progress(), subscription.progress()), (ended, ended))
         self.store.close()
         self.assertEqual(subscription.progress(), ended)
@@ -78,7 +86,9 @@ class Progress(ProgressCase):
     def test_a_live_stream_is_live_from_its_registration(self) -> None:
         self.store.append([fact("a"), fact("a")])
         with self.store.stream_all(Deliveries()) as subscription:
-            begun = StreamProgress(state="live", position=2, replay_target=2, stored_cursor=2, failure=None)
+            begun = StreamProgress(
+                state="live", position=2, replay_target=2, stored_cursor=2, failure=None
+            )
             self.assertEqual(subscription.progress(), begun)
         self.assertEqual(subscription.progress(), dataclasses.replace(begun, state="ended"))
 
@@ -95,7 +105,9 @@ class Progress(ProgressCase):
         self.store.close()
         self.assertEqual(subscription.progress(), StreamProgress("ended", 1, 0, 1, None))
 
-    def test_a_stream_whose_handler_closed_the_store_tells_what_was_stored_then(self) -> None:  # G21 G23
+    def test_a_stream_whose_handler_closed_the_store_tells_what_was_stored_then(
+        self,
+    ) -> None:  # G21 G23
         def handle(batch: Batch) -> None:
             if batch[0].event_type == "last":
                 self.store.close()
@@ -172,7 +184,10 @@ class Progress(ProgressCase):
         positions = [each.position for each in watcher.told]
         self.assertEqual(positions, sorted(positions))
         self.assertLessEqual({499, 999, 1499, 1999, 2499, 2999}, set(positions))
-        self.assertEqual({(each.state, each.replay_target, each.failure) for each in watcher.told}, {("replaying", 3000, None)})
+        self.assertEqual(
+            {(each.state, each.replay_target, each.failure) for each in watcher.told},
+            {("replaying", 3000, None)},
+        )
         self.assertTrue(all(each.stored_cursor <= each.position <= 3000 for each in watcher.told))
         self.assertEqual(watcher.threads, {threading.get_ident()})
         self.assertEqual(subscription.progress(), StreamProgress("live", 3000, 3000, 3000, None))
@@ -212,7 +227,9 @@ class Progress(ProgressCase):
             self.store.close()
 
         with self.assertRaises(factstr.StoreClosed):
-            self.store.stream_all_durable("model", lambda batch: leave.wait(WAIT_S) and None, on_progress=close)
+            self.store.stream_all_durable(
+                "model", lambda batch: leave.wait(WAIT_S) and None, on_progress=close
+            )
 
     def test_a_failed_replay_is_told_no_more(self) -> None:  # G20
         self.store.append([fact("a")])
@@ -262,7 +279,9 @@ class Pace(ProgressCase):
     def test_on_progress_is_called_again_and_again_while_a_handler_runs(self) -> None:
         self.store.append([fact("a")])
         watcher = Watcher()
-        self.store.stream_all_durable("model", lambda batch: watcher.await_calls(2), on_progress=watcher)
+        self.store.stream_all_durable(
+            "model", lambda batch: watcher.await_calls(2), on_progress=watcher
+        )
         self.assertEqual(watcher.told, [StreamProgress("replaying", 0, 1, 0, None)] * 2)
         self.assertEqual(_subscription._PROGRESS_EVERY_S, 1)
 
@@ -306,9 +325,14 @@ class ServerAway(ProgressCase):
             self.until(lambda: subscriptions[1].progress().failure is not None)
             subscriptions[0].close()
             store.close()
-            self.assertEqual([each.progress() for each in subscriptions], [StreamProgress("ended", 0, 0, 0, None)] * 2)
+            self.assertEqual(
+                [each.progress() for each in subscriptions],
+                [StreamProgress("ended", 0, 0, 0, None)] * 2,
+            )
 
-    def test_on_progress_says_so_during_a_replay_which_goes_on_when_the_server_is_back(self) -> None:  # G20 G21
+    def test_on_progress_says_so_during_a_replay_which_goes_on_when_the_server_is_back(
+        self,
+    ) -> None:  # G20 G21
         with server.relay() as relay, self.open_at(relay) as store:
             store.append([fact("a")])
             store.append([fact("b")])
@@ -326,7 +350,9 @@ class ServerAway(ProgressCase):
 
             watcher = Watcher(bring_back)
             subscription = store.stream_all_durable("model", handle, on_progress=watcher)
-            self.assert_is_lost_connection(next(each.failure for each in watcher.told if each.failure))
+            self.assert_is_lost_connection(
+                next(each.failure for each in watcher.told if each.failure)
+            )
             self.assertEqual((got.numbers(), got.numbers()), ([1], [2]))
             self.until(lambda: subscription.progress().failure is None)
 

@@ -1,4 +1,6 @@
-"""Many threads on one store, and threads that end what others use. Each test ends with no handle open (support.StoreCase)."""
+"""Many threads on one store, and threads that end what others use. Each test ends with no handle
+open (support.StoreCase).
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,11 @@ class Races(StoreCase):
             begun = threading.Event()
             made: list[factstr.Subscription] = []
 
-            def register(store: factstr.Store = store, begun: threading.Event = begun, made: list[factstr.Subscription] = made) -> None:
+            def register(
+                store: factstr.Store = store,
+                begun: threading.Event = begun,
+                made: list[factstr.Subscription] = made,
+            ) -> None:
                 while True:
                     made.append(store.stream_all(Deliveries()))
                     begun.set()
@@ -96,7 +102,10 @@ class Races(StoreCase):
             def append() -> None:
                 self.store.append([fact("a")])
 
-            self.assertEqual(together(append, subscription.close, subscription.unsubscribe, subscription.close), [])
+            self.assertEqual(
+                together(append, subscription.close, subscription.unsubscribe, subscription.close),
+                [],
+            )
             self.assertEqual((subscription.closed, subscription.error), (True, None))
 
     def test_a_durable_stream_misses_nothing_while_it_is_ended_and_resumed(self) -> None:  # G19 G22

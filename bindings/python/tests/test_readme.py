@@ -16,7 +16,9 @@ README = Path(__file__).parents[1] / "README.md"
 class Readme(ProgramCase):
     def setUp(self) -> None:
         super().setUp()
-        self.on_sqlite, self.on_postgres = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+        self.on_sqlite, self.on_postgres = re.findall(
+            r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL
+        )
 
     def test_its_example_runs_again_and_again(self) -> None:
         for _ in range(2):

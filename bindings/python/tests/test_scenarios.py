@@ -63,10 +63,16 @@ class Scenarios(StoreCase):
             return dataclasses.asdict(self.store.append(step["append"]))
         if "append_if" in step:
             request = step["append_if"]
-            return dataclasses.asdict(self.store.append_if(request["events"], request.get("query"), request.get("expected")))
+            return dataclasses.asdict(
+                self.store.append_if(
+                    request["events"], request.get("query"), request.get("expected")
+                )
+            )
         if "query" in step:
             result = dataclasses.asdict(self.store.query(step["query"]))
-            result["event_records"] = [self.without_time(record) for record in result["event_records"]]
+            result["event_records"] = [
+                self.without_time(record) for record in result["event_records"]
+            ]
             return result
         if "reopen" in step:
             self.store.close()
@@ -75,10 +81,14 @@ class Scenarios(StoreCase):
             self.register(step["stream"], step["open"], tuple(step.get("fail_deliveries", ())))
         elif "receives" in step:
             for expected in step["receives"]:
-                batch = [self.without_time(dataclasses.asdict(record)) for record in self.deliveries[step["stream"]].next()]
+                batch = [
+                    self.without_time(dataclasses.asdict(record))
+                    for record in self.deliveries[step["stream"]].next()
+                ]
                 self.assertTrue(same_json(batch, expected), f"{batch} is not {expected}")
         elif "unsubscribe" in step:
-            # A delivery is received before its handler returns. Closing waits for that, so that the cursor is where the scenario has it.
+            # A delivery is received before its handler returns. Closing waits for that, so that the
+            # cursor is where the scenario has it.
             self.subscriptions[step["stream"]].close()
         else:
             subscription = self.subscriptions[step["stream"]]
@@ -91,7 +101,9 @@ class Scenarios(StoreCase):
         handler = self.deliveries[name] = Deliveries(failing)
         if "durable" in how:
             durable = how["durable"]["name"]
-            subscription = self.store.stream_to_durable(durable, how.get("query"), handler, retry=how.get("retry"))
+            subscription = self.store.stream_to_durable(
+                durable, how.get("query"), handler, retry=how.get("retry")
+            )
         else:
             subscription = self.store.stream_to(how.get("query"), handler)
         self.subscriptions[name] = subscription
@@ -109,7 +121,10 @@ def shown(error: factstr.FactstrError | None) -> dict[str, Any]:
     """The error as its InteropError."""
     if error is None:
         return {"code": "Ok"}
-    fields = {"code": error.code, **{name: value for name, value in vars(error).items() if value is not None}}
+    fields = {
+        "code": error.code,
+        **{name: value for name, value in vars(error).items() if value is not None},
+    }
     if isinstance(error, factstr.ConditionalAppendConflict):
         fields["conflict"] = {
             "expected_context_version": error.expected_context_version,

@@ -1,4 +1,6 @@
-"""The signals of the process stay the host's, whatever handlers it installs, wherever its threads are."""
+"""The signals of the process stay the host's, whatever handlers it installs, wherever its
+threads are.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +26,11 @@ def handle(number, frame):
     handled += 1
 
 def install_handlers():
-    # Or real-time signals that come faster than they are handled fill the queue that all processes of the user share:
-    # then setuid() of another one leaves out threads.
+    # Or real-time signals that come faster than they are handled fill the queue that all processes
+    # of the user share: then setuid() of another one leaves out threads.
     resource.setrlimit(resource.RLIMIT_SIGPENDING, (1000, 1000))
-    # Python's own ask for the alternate stack, those of extension modules hardly do: here a function of the C library.
+    # Python's own ask for the alternate stack, those of extension modules hardly do: here a
+    # function of the C library.
     libc = ctypes.CDLL(None)
     libc.signal.argtypes, libc.signal.restype = [ctypes.c_int, ctypes.c_void_p], ctypes.c_void_p
     for number in NUMBERS:
@@ -89,20 +92,25 @@ print(handled > 0, calls > 0 and sender.returncode == 0)
 
 
 class Faults(ProgramCase):
-    """
-    faulthandler goes on reporting, whichever of the two came first. On its small alternate stack there is no room for many handlers at a
-    time, with or without the library.
+    """faulthandler goes on reporting, whichever of the two came first. On its small alternate
+    stack there is no room for many handlers at a time, with or without the library.
     """
 
-    def test_a_fault_of_the_host_is_reported_by_a_faulthandler_that_was_enabled_before(self) -> None:
+    def test_a_fault_of_the_host_is_reported_by_a_faulthandler_that_was_enabled_before(
+        self,
+    ) -> None:
         self.check("faulthandler.enable()\n", "")
 
-    def test_a_fault_of_the_host_is_reported_by_a_faulthandler_that_was_enabled_afterwards(self) -> None:
+    def test_a_fault_of_the_host_is_reported_by_a_faulthandler_that_was_enabled_afterwards(
+        self,
+    ) -> None:
         self.check("", "faulthandler.enable()\n")
 
     def check(self, before: str, after: str) -> None:
         store = 'store = factstr.MemoryStore()\nstore.append([factstr.NewEvent("a", 1)])\n'
-        done = run_program(f"import faulthandler, factstr\n{before}{store}{after}faulthandler._sigsegv()")
+        done = run_program(
+            f"import faulthandler, factstr\n{before}{store}{after}faulthandler._sigsegv()"
+        )
         self.assertIn("Fatal Python error: Segmentation fault", done.stderr)
         self.assertEqual((done.stdout, done.returncode), ("", -signal.SIGSEGV))
 

@@ -11,7 +11,10 @@ from support import Deliveries, StoreCase, fact, on_every_store, opened
 class Statistics(StoreCase):
     def test_a_store_that_was_just_opened_has_counted_nothing(self) -> None:
         told = self.store.statistics()
-        self.assertEqual((told.store_kind, told.head, told.facts, told.appends, told.groups), (self.kind, 0, 0, 0, 0))
+        self.assertEqual(
+            (told.store_kind, told.head, told.facts, told.appends, told.groups),
+            (self.kind, 0, 0, 0, 0),
+        )
         self.assertEqual((told.failure, told.streams), (None, ()))
 
     def test_appends_and_facts_are_counted(self) -> None:
@@ -20,7 +23,10 @@ class Statistics(StoreCase):
         with self.assertRaises(factstr.ConditionalAppendConflict):
             self.store.append_if([fact("d")], None, 1)
         told = self.store.statistics()
-        self.assertEqual((told.head, told.facts, told.appends, told.groups_retried, told.queue_appends), (3, 3, 2, 0, 0))
+        self.assertEqual(
+            (told.head, told.facts, told.appends, told.groups_retried, told.queue_appends),
+            (3, 3, 2, 0, 0),
+        )
         self.assertGreaterEqual(told.groups, 1)
         self.assertEqual(told.database_bytes is None, self.kind == "memory")
         self.assertEqual(told.log_file_bytes is None, self.kind != "sqlite")
@@ -29,13 +35,19 @@ class Statistics(StoreCase):
         ended = self.store.stream_all(Deliveries())
         self.store.append([fact("a")])
         got = Deliveries()
-        with self.store.stream_all(Deliveries()) as live, self.store.stream_all_durable("model", got) as durable:
+        with (
+            self.store.stream_all(Deliveries()) as live,
+            self.store.stream_all_durable("model", got) as durable,
+        ):
             ended.close()
             got.next()
             told = self.store.statistics().streams
             self.assertEqual([each.durable_name for each in told], [None, "model"])
             self.assertLess(told[0].number, told[1].number)
-            self.assertEqual([each.progress.state for each in told], [live.progress().state, durable.progress().state])
+            self.assertEqual(
+                [each.progress.state for each in told],
+                [live.progress().state, durable.progress().state],
+            )
             self.assertEqual((told[1].lag, told[1].progress.position), (0, 1))
         self.assertEqual(self.store.statistics().streams, ())
 

@@ -70,7 +70,9 @@ class Streams(StoreCase):
         def handle(batch: Batch) -> None:
             if batch[0].event_type == "a":
                 appended = self.store.append([fact("b")]).first_sequence_number
-                seen.append((threading.get_ident(), appended, self.store.query().current_context_version))
+                seen.append(
+                    (threading.get_ident(), appended, self.store.query().current_context_version)
+                )
             else:
                 finished.set()
 
@@ -119,7 +121,9 @@ class Streams(StoreCase):
             registered: queue.Queue[factstr.Subscription] = queue.Queue()
             inside: list[tuple[bool, bool]] = []
 
-            def handle(batch: Batch, end: Any = end, registered: Any = registered, inside: Any = inside) -> None:
+            def handle(
+                batch: Batch, end: Any = end, registered: Any = registered, inside: Any = inside
+            ) -> None:
                 subscription = registered.get(timeout=WAIT_S)
                 end(subscription)
                 inside.append((subscription._is_current_thread(), subscription.closed))
@@ -165,7 +169,9 @@ class Streams(StoreCase):
         self.assertEqual((ended, subscription.closed, subscription.error), ([True], True, None))
 
     def test_closing_the_store_delivers_what_was_committed_before(self) -> None:  # G16 G17
-        self.store.stream_all(Deliveries())  # one that has it all at once does not end the wait for another
+        self.store.stream_all(
+            Deliveries()
+        )  # one that has it all at once does not end the wait for another
         held, leave = threading.Event(), threading.Event()
         got: list[int] = []
 
@@ -254,7 +260,10 @@ class Streams(StoreCase):
             self.store.close()
             return factstr.Subscription(*arguments)
 
-        with mock.patch.object(_subscription, "Subscription", close_first), self.assertRaises(factstr.StoreClosed):
+        with (
+            mock.patch.object(_subscription, "Subscription", close_first),
+            self.assertRaises(factstr.StoreClosed),
+        ):
             self.store.stream_all(Deliveries())
 
     def test_an_async_handler_is_refused(self) -> None:
@@ -280,7 +289,9 @@ class Streams(StoreCase):
         for _ in range(200):
             self.store.append([fact("a")])
         for got in streams:
-            self.assertEqual([got.numbers() for _ in range(200)], [[number] for number in range(1, 201)])
+            self.assertEqual(
+                [got.numbers() for _ in range(200)], [[number] for number in range(1, 201)]
+            )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""Where Python starts no thread, a registration says so and leaves nothing behind, and the other calls work."""
+"""Where Python starts no thread, a registration says so and leaves nothing behind, and the other
+calls work.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,9 @@ class ThreadsThatDoNotStart(StoreCase):
         ]
         with mock.patch.object(threading.Thread, "start", side_effect=refused):
             for register in registrations:
-                with self.assertRaisesRegex(factstr.InvalidState, "can't start new thread") as raised:
+                with self.assertRaisesRegex(
+                    factstr.InvalidState, "can't start new thread"
+                ) as raised:
                     register()
                 self.assertIs(raised.exception.__cause__, refused)
                 self.assertEqual(self.library().factstr_open_handles(), 1)

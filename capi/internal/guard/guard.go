@@ -1,4 +1,5 @@
-// Package guard keeps panics inside the library: one that left it would end the process of the host.
+// Package guard keeps panics inside the library: one that left it would end the process of the
+// host.
 package guard
 
 import (
@@ -13,7 +14,8 @@ var observer atomic.Pointer[factstr.Observer]
 // Observe lets panics be told.
 func Observe(o *factstr.Observer) { observer.Store(o) }
 
-// Poison remembers that a call on an object panicked. What the panic left behind is not known, so the object takes no further calls but its close.
+// Poison remembers that a call on an object panicked. What the panic left behind is not known, so
+// the object takes no further calls but its close.
 type Poison struct {
 	cause atomic.Pointer[factstr.Error]
 }
@@ -26,7 +28,8 @@ func (p *Poison) Err() error {
 	return nil
 }
 
-// Call runs f. A panic becomes CodeInternal and poisons the object, which may be nil for calls without one.
+// Call runs f. A panic becomes CodeInternal and poisons the object, which may be nil for calls
+// without one.
 func Call(poison *Poison, f func() error) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {

@@ -1,4 +1,5 @@
-// Package handle gives objects numbers by which a foreign caller names them. A number is never used again, so a stale one is noticed.
+// Package handle gives objects numbers by which a foreign caller names them. A number is never used
+// again, so a stale one is noticed.
 package handle
 
 import (
@@ -6,7 +7,8 @@ import (
 	"sync/atomic"
 )
 
-// Numbers is the source of the numbers of several tables: a number names one object of one kind in the whole process. The first is 1.
+// Numbers is the source of the numbers of several tables: a number names one object of one kind in
+// the whole process. The first is 1.
 type Numbers struct {
 	last atomic.Uint64
 }

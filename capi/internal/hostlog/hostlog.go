@@ -1,4 +1,5 @@
-// Package hostlog hands the records of the library's stores to the function that the host has set, else writes warnings and errors to its standard error.
+// Package hostlog hands the records of the library's stores to the function that the host has set,
+// else writes warnings and errors to its standard error.
 package hostlog
 
 import (
@@ -33,8 +34,9 @@ type target struct {
 	lines bool // of text, not JSON
 }
 
-// Set lets records of that level and above go to write, as a JSON object each or as a line of text. When it has returned, write of the Set before is not being called and never will be again, unless the
-// call comes from inside it.
+// Set lets records of that level and above go to write, as a JSON object each or as a line of text.
+// When it has returned, write of the Set before is not being called and never will be again, unless
+// the call comes from inside it.
 func (l *Log) Set(level slog.Level, lines bool, write func(record []byte), inside bool) {
 	if !inside {
 		l.delivering.Lock()
@@ -67,7 +69,8 @@ func (s *Store) Enabled(_ context.Context, level slog.Level) bool {
 	return target != nil && level >= target.level
 }
 
-// Handle hands a record over. It is called on the goroutine of the store that tells, where nothing waits for it.
+// Handle hands a record over. It is called on the goroutine of the store that tells, where nothing
+// waits for it.
 func (s *Store) Handle(_ context.Context, record slog.Record) error {
 	s.log.delivering.Lock()
 	defer s.log.delivering.Unlock()

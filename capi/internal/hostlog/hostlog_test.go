@@ -61,7 +61,8 @@ func TestALineIsOneLineAndHoldsTheStack(t *testing.T) {
 	}
 }
 
-// A function that was replaced is not running any more, and is not called again, however many stores are telling.
+// A function that was replaced is not running any more, and is not called again, however many
+// stores are telling.
 func TestAReplacedFunctionIsNotCalledAgain(t *testing.T) {
 	var log Log
 	stop, telling := make(chan struct{}), sync.WaitGroup{}

@@ -14,7 +14,8 @@ type delivery struct {
 	answer  chan error // takes one answer
 }
 
-// handleBatch is the stream's handler. It returns when the delivery is answered, or cannot be any more because the stream was stopped.
+// handleBatch is the stream's handler. It returns when the delivery is answered, or cannot be any
+// more because the stream was stopped.
 func (st *Stream) handleBatch(ctx context.Context, records []factstr.EventRecord) error {
 	<-st.opened
 	d := &delivery{records: records, answer: make(chan error, 1)}

@@ -2,8 +2,9 @@ package session
 
 import "sync"
 
-// dispatcher makes the completion callbacks of a store, one at a time, on a goroutine of its own that exists while there are any: the
-// goroutine that committed must not wait for a caller, and a callback may itself wait for a commit.
+// dispatcher makes the completion callbacks of a store, one at a time, on a goroutine of its own
+// that exists while there are any: the goroutine that committed must not wait for a caller, and a
+// callback may itself wait for a commit.
 type dispatcher struct {
 	mu      sync.Mutex
 	calls   []func()

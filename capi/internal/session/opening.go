@@ -25,8 +25,9 @@ type Opening struct {
 	decided   bool // how it ends; cancelling has no effect any more
 }
 
-// NewOpening gives an opening its handle. It begins with Start, so that the handle can be handed on before report is called: once, on another goroutine, with a store that
-// is the receiver's or with an error.
+// NewOpening gives an opening its handle. It begins with Start, so that the handle can be handed on
+// before report is called: once, on another goroutine, with a store that is the receiver's or with
+// an error.
 func (p *Process) NewOpening(open func(context.Context) (*factstr.Store, error), options interop.StoreOptions, report func(store *Store, err error)) *Opening {
 	o := &Opening{process: p, open: open, options: options, report: report}
 	o.context, o.cancel = context.WithCancel(context.Background())
@@ -74,7 +75,8 @@ func (o *Opening) decide() (cancelled bool) {
 	return o.cancelled
 }
 
-// Cancel ends the opening, which then reports CodeCancelled. It has no effect on one that is about to report how it ended.
+// Cancel ends the opening, which then reports CodeCancelled. It has no effect on one that is about
+// to report how it ended.
 func (o *Opening) Cancel() {
 	o.mu.Lock()
 	defer o.mu.Unlock()

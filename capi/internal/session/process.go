@@ -1,5 +1,6 @@
-// Package session is what lies between the C functions and the contract: stores with their codec, submitted requests, completions and
-// streams, all named by handles. It knows neither C nor JSON text beyond handing it to interop.
+// Package session is what lies between the C functions and the contract: stores with their codec,
+// submitted requests, completions and streams, all named by handles. It knows neither C nor JSON
+// text beyond handing it to interop.
 package session
 
 import (
@@ -12,7 +13,8 @@ import (
 
 // Notices are no errors: they tell a caller where things stand.
 var (
-	// ErrClosing: the close was begun and will be finished when the calling thread's own callback has returned.
+	// ErrClosing: the close was begun and will be finished when the calling thread's own callback
+	// has returned.
 	ErrClosing = errors.New("closing")
 	// ErrEnded: the stream has ended without error.
 	ErrEnded = errors.New("ended")

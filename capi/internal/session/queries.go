@@ -8,7 +8,8 @@ import (
 	"github.com/factstr/factstr-go/capi/internal/guard"
 )
 
-// queriesAtOnce is how many submitted queries of one store are read at a time; the others wait in line.
+// queriesAtOnce is how many submitted queries of one store are read at a time; the others wait in
+// line.
 const queriesAtOnce = 16
 
 // queries carries out submitted queries.

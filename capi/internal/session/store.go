@@ -22,7 +22,8 @@ type Store struct {
 	limits       factstr.Limits
 	closeTimeout time.Duration
 
-	// InMemory is set before the handle is handed out: calls on the store wait for nothing but each other.
+	// InMemory is set before the handle is handed out: calls on the store wait for nothing but each
+	// other.
 	InMemory bool
 
 	submissions submissions
@@ -81,8 +82,8 @@ func (s *Store) Append(events []byte) Answer {
 	return Answer{Append: result, Err: err, codec: s.codec}
 }
 
-// AppendIf appends a batch if its context is unchanged and waits for the answer. The events come first, so that an empty batch is CodeEmptyAppend whatever the
-// query is (G4).
+// AppendIf appends a batch if its context is unchanged and waits for the answer. The events come
+// first, so that an empty batch is CodeEmptyAppend whatever the query is (G4).
 func (s *Store) AppendIf(events, query []byte, expected *uint64) Answer {
 	batch, contextQuery, err := s.decodeAppendIf(events, query)
 	if err != nil {
@@ -92,7 +93,8 @@ func (s *Store) AppendIf(events, query []byte, expected *uint64) Answer {
 	return Answer{Append: result, Err: err, codec: s.codec}
 }
 
-// BeginAppend is Append that returns when the batch is queued; done is called once, on a goroutine that it must not block, unless an error is returned.
+// BeginAppend is Append that returns when the batch is queued; done is called once, on a goroutine
+// that it must not block, unless an error is returned.
 func (s *Store) BeginAppend(events []byte, done func(*Answer)) error {
 	batch, err := interop.DecodeEvents(events, s.limits)
 	if err != nil {
@@ -140,7 +142,8 @@ func (s *Store) Query(query []byte) Answer {
 	return s.read(context.Background(), decoded)
 }
 
-// QueryAtOnce answers a query that needs no wait; see Query for others. Everything that a store in memory reads is there.
+// QueryAtOnce answers a query that needs no wait; see Query for others. Everything that a store in
+// memory reads is there.
 func (s *Store) QueryAtOnce(query []byte) (answer Answer, answered bool) {
 	if s.InMemory {
 		return s.Query(query), true
@@ -191,8 +194,9 @@ func (s *Store) Statistics() ([]byte, error) {
 
 func (s *Store) failed(err error) Answer { return Answer{Err: err, codec: s.codec} }
 
-// Close closes the store and releases its handle and those of its streams and requests. On a thread that is inside a callback of the store it does not
-// wait and answers ErrClosing. A second call that comes before the first one returned waits like it.
+// Close closes the store and releases its handle and those of its streams and requests. On a thread
+// that is inside a callback of the store it does not wait and answers ErrClosing. A second call
+// that comes before the first one returned waits like it.
 func (s *Store) Close(inside bool) error {
 	s.beginClose()
 	defer s.release()

@@ -23,7 +23,8 @@ const (
 	Unknown // something else, which is a failure
 )
 
-// Callbacks are the functions of a stream. Without Batch the stream is pulled by Next. Ready and End may be nil.
+// Callbacks are the functions of a stream. Without Batch the stream is pulled by Next. Ready and
+// End may be nil.
 type Callbacks struct {
 	Batch func(stream *Stream, delivery uint64, records []factstr.EventRecord) Outcome
 	Ready func(stream *Stream)
@@ -134,7 +135,8 @@ func (st *Stream) onReady() {
 	}
 }
 
-// onEnd is the last call of the core. Whatever the caller's function does, the stream is over after it.
+// onEnd is the last call of the core. Whatever the caller's function does, the stream is over after
+// it.
 func (st *Stream) onEnd(err error) {
 	<-st.opened
 	st.stop()
@@ -158,7 +160,8 @@ func (st *Stream) end() error {
 	return ErrEnded
 }
 
-// WaitReady waits for the end of replay; a live stream has none. Inside a callback of the stream itself it does not wait, since replay goes on after that.
+// WaitReady waits for the end of replay; a live stream has none. Inside a callback of the stream
+// itself it does not wait, since replay goes on after that.
 func (st *Stream) WaitReady(timeout time.Duration, inside bool) error {
 	if !st.durable {
 		return nil
@@ -187,7 +190,8 @@ func (st *Stream) WaitReady(timeout time.Duration, inside bool) error {
 	}
 }
 
-// Progress tells where the stream stands. A live stream has no replay, and one that has ended reads nothing that could fail.
+// Progress tells where the stream stands. A live stream has no replay, and one that has ended reads
+// nothing that could fail.
 func (st *Stream) Progress() factstr.StreamProgress {
 	ended := st.over.Load() // before the numbers, which change until then
 	progress := st.core.Progress()
@@ -204,10 +208,12 @@ func (st *Stream) Unsubscribe() {
 	st.stop()
 }
 
-// Drain lets the stream end when it has delivered what was committed before the call. It never waits.
+// Drain lets the stream end when it has delivered what was committed before the call. It never
+// waits.
 func (st *Stream) Drain() { st.core.Drain() }
 
-// storeEnds ends when the store begins to close and nobody may be there who answers the stream's deliveries. nil for a durable stream, which ends by itself then.
+// storeEnds ends when the store begins to close and nobody may be there who answers the stream's
+// deliveries. nil for a durable stream, which ends by itself then.
 func (st *Stream) storeEnds() <-chan struct{} {
 	if st.durable {
 		return nil
@@ -221,7 +227,8 @@ func (st *Stream) leave() {
 	st.Unsubscribe()
 }
 
-// Close unsubscribes, waits for a running callback and the end, and releases the handle. Inside a callback of the stream itself it does not wait.
+// Close unsubscribes, waits for a running callback and the end, and releases the handle. Inside a
+// callback of the stream itself it does not wait.
 func (st *Stream) Close(inside bool) error {
 	st.Unsubscribe()
 	defer st.forget()

@@ -14,10 +14,12 @@ import (
 	"github.com/factstr/factstr-go/capi/internal/guard"
 )
 
-// outstandingMax bounds the requests of one store that were submitted and whose answers were not taken yet.
+// outstandingMax bounds the requests of one store that were submitted and whose answers were not
+// taken yet.
 const outstandingMax = 65_536
 
-// Target says where the answer of a submitted request goes: to Callback, to a handle if WantHandle, else to the completion queue.
+// Target says where the answer of a submitted request goes: to Callback, to a handle if WantHandle,
+// else to the completion queue.
 type Target struct {
 	Tag        uint64
 	Callback   func(tag uint64, answer *Answer)
@@ -60,7 +62,8 @@ func (s *submissions) init() {
 	s.requests = map[uint64]*Request{}
 }
 
-// SubmitAppend is Append that returns at once, with the handle of the request if the target wants one.
+// SubmitAppend is Append that returns at once, with the handle of the request if the target wants
+// one.
 func (s *Store) SubmitAppend(events []byte, target Target) (request uint64, err error) {
 	batch, err := interop.DecodeEvents(events, s.limits)
 	if err != nil {
@@ -90,7 +93,8 @@ func (s *Store) SubmitQuery(query []byte, target Target) (request uint64, err er
 	return s.submit(sub, func() error { return s.queries.add(sub) })
 }
 
-// submit lists a submission and starts it. It may be cancelled from the moment it is listed, so what it is was set before.
+// submit lists a submission and starts it. It may be cancelled from the moment it is listed, so
+// what it is was set before.
 func (s *Store) submit(sub *submission, start func() error) (request uint64, err error) {
 	sub.store = s
 	sub.context, sub.cancel = context.WithCancel(context.Background())
@@ -114,7 +118,8 @@ func (s *Store) submit(sub *submission, start func() error) (request uint64, err
 	return 0, nil
 }
 
-// enter lists a submission. Whether the store is closing is asked under the lock that the close takes first, so none slips in after it.
+// enter lists a submission. Whether the store is closing is asked under the lock that the close
+// takes first, so none slips in after it.
 func (s *Store) enter(sub *submission) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -262,7 +267,8 @@ func (s *Store) Cancel(tag uint64) {
 	}
 }
 
-// Wait waits for the answer. Whoever gets it releases the request; ErrNotYet means that it is not answered.
+// Wait waits for the answer. Whoever gets it releases the request; ErrNotYet means that it is not
+// answered.
 func (r *Request) Wait(timeout time.Duration) (*Answer, error) {
 	if !waitFor(r.done, timeout) {
 		return nil, ErrNotYet
@@ -299,7 +305,8 @@ func closed(channel <-chan struct{}) bool {
 	}
 }
 
-// timer answers a channel that tells when a time is over; nil, which never does, for a negative time.
+// timer answers a channel that tells when a time is over; nil, which never does, for a negative
+// time.
 func timer(timeout time.Duration) (expired <-chan time.Time, stop func()) {
 	if timeout < 0 {
 		return nil, func() {}

@@ -1,5 +1,6 @@
-// Package childtest is for tests of several processes: they run their test binary again, as a child that plays one role. Roles read lines from standard
-// input and print lines, so that a test and its children wait for each other and for nothing else.
+// Package childtest is for tests of several processes: they run their test binary again, as a child
+// that plays one role. Roles read lines from standard input and print lines, so that a test and its
+// children wait for each other and for nothing else.
 package childtest
 
 import (
@@ -19,7 +20,8 @@ const roleVariable = "FACTSTR_TEST_ROLE"
 // Roles are what a child can be. arguments are those given to Start.
 type Roles map[string]func(side *Side, arguments []string) error
 
-// Main is all that TestMain does: it plays the role that this process was started for, or runs the tests, and exits.
+// Main is all that TestMain does: it plays the role that this process was started for, or runs the
+// tests, and exits.
 func (r Roles) Main(tests func() int) {
 	name := os.Getenv(roleVariable)
 	if name == "" {

@@ -1,7 +1,8 @@
 // Package commit groups requests that must be carried out one group at a time.
 //
-// The first goroutine that finds the queue idle carries a group out itself: there is no timer and no goroutine of the queue's own, so a single caller
-// pays nothing for grouping. While a group runs, others queue; whoever is first in line leads the next group.
+// The first goroutine that finds the queue idle carries a group out itself: there is no timer and
+// no goroutine of the queue's own, so a single caller pays nothing for grouping. While a group
+// runs, others queue; whoever is first in line leads the next group.
 package commit
 
 import (
@@ -30,7 +31,8 @@ type Ticket[T any] struct {
 	size    int
 	state   state // guarded by Queue.mu
 	turn    chan bool
-	// done is set for tickets that nobody waits for. It is called once, after leadership was handed on.
+	// done is set for tickets that nobody waits for. It is called once, after leadership was handed
+	// on.
 	done func(Outcome)
 }
 
@@ -66,12 +68,14 @@ type Bounds struct {
 	GroupCountMax, GroupSizeMax int
 }
 
-// New makes a queue. run carries a group out and puts the answers into the requests; it must not panic.
+// New makes a queue. run carries a group out and puts the answers into the requests; it must not
+// panic.
 func New[T any](bounds Bounds, run func(group []*Ticket[T])) *Queue[T] {
 	return &Queue[T]{run: run, countMax: bounds.CountMax, sizeMax: bounds.SizeMax, groupCountMax: bounds.GroupCountMax, groupSizeMax: bounds.GroupSizeMax}
 }
 
-// Do queues a request and waits for its answer. It waits for room in a full queue for at most roomTimeout, or until ctx's deadline: both are NoRoom.
+// Do queues a request and waits for its answer. It waits for room in a full queue for at most
+// roomTimeout, or until ctx's deadline: both are NoRoom.
 func (q *Queue[T]) Do(ctx context.Context, request T, size int, roomTimeout time.Duration) (*Ticket[T], Outcome) {
 	ticket := &Ticket[T]{Request: request, size: size}
 	lead, outcome := q.enter(ctx, ticket, roomTimeout)
@@ -148,8 +152,9 @@ func (q *Queue[T]) giveUp(ticket *Ticket[T]) Outcome {
 	}
 }
 
-// Submit queues a request that nobody waits for and returns at once. done is called once, unless the outcome is NoRoom or QueueClosed. cancel
-// removes the ticket if no group has taken it, and calls done with Removed.
+// Submit queues a request that nobody waits for and returns at once. done is called once, unless
+// the outcome is NoRoom or QueueClosed. cancel removes the ticket if no group has taken it, and
+// calls done with Removed.
 func (q *Queue[T]) Submit(request T, size int, done func(*Ticket[T], Outcome)) (cancel func(), outcome Outcome) {
 	ticket := &Ticket[T]{Request: request, size: size}
 	ticket.done = func(o Outcome) { done(ticket, o) }
@@ -182,7 +187,8 @@ func (q *Queue[T]) Submit(request T, size int, done func(*Ticket[T], Outcome)) (
 	}, Answered
 }
 
-// Close removes everything that waits, answering QueueClosed, and lets nothing in. idle is closed when the running group is done.
+// Close removes everything that waits, answering QueueClosed, and lets nothing in. idle is closed
+// when the running group is done.
 func (q *Queue[T]) Close() (idle <-chan struct{}) {
 	q.mu.Lock()
 	q.closed = true
@@ -280,10 +286,12 @@ func (q *Queue[T]) enter(ctx context.Context, ticket *Ticket[T], roomTimeout tim
 	return lead, Answered
 }
 
-// lead carries out the next group, answers, hands leadership on and then calls the done functions, which may queue again.
+// lead carries out the next group, answers, hands leadership on and then calls the done functions,
+// which may queue again.
 func (q *Queue[T]) lead() { finish(q.carryOut(), Answered) }
 
-// leadAsCaller is lead on the goroutine of a caller, which is nothing to those of the group that others submitted.
+// leadAsCaller is lead on the goroutine of a caller, which is nothing to those of the group that
+// others submitted.
 func (q *Queue[T]) leadAsCaller() {
 	group := q.carryOut()
 	if slices.ContainsFunc(group, func(ticket *Ticket[T]) bool { return ticket.done != nil }) {
@@ -320,7 +328,8 @@ func (q *Queue[T]) carryOut() (group []*Ticket[T]) {
 // gatherYields bounds how long gather goes on: some microseconds.
 const gatherYields = 8
 
-// gather lets the callers that were just answered run, so that those with another request at hand are in the next group and not in the one after it. It waits for nothing.
+// gather lets the callers that were just answered run, so that those with another request at hand
+// are in the next group and not in the one after it. It waits for nothing.
 func (q *Queue[T]) gather(answered int) {
 	q.mu.Lock()
 	all := q.count + answered
@@ -384,7 +393,8 @@ func (q *Queue[T]) take() []*Ticket[T] {
 	return group
 }
 
-// handOn tells the first in line to lead, or leaves the queue idle. The caller holds mu and is the leader.
+// handOn tells the first in line to lead, or leaves the queue idle. The caller holds mu and is the
+// leader.
 func (q *Queue[T]) handOn() {
 	for _, ticket := range q.line {
 		if ticket.state != waiting {

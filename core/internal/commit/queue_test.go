@@ -174,7 +174,8 @@ func TestACallerThatStopsWaitingAfterAGroupTookItsRequestLearnsThatItMayBeRun(t 
 }
 
 func TestALeaderThatIsCancelledBeforeItStartsHandsTheLeadOn(t *testing.T) {
-	// Which of the two the goroutine sees first, its turn or the cancellation, is chance: many rounds meet both.
+	// Which of the two the goroutine sees first, its turn or the cancellation, is chance: many
+	// rounds meet both.
 	for range 300 {
 		g := newGate(t)
 		q := New(roomy, g.run)

@@ -16,8 +16,9 @@ type asked struct {
 	outcome Outcome
 }
 
-// Thousands of callers come, wait, are cancelled at random moments and submit, and finally the queue is closed in the middle of it. One group runs at a
-// time, nothing runs twice, every caller is answered once, and the answer is true. G5 G11
+// Thousands of callers come, wait, are cancelled at random moments and submit, and finally the
+// queue is closed in the middle of it. One group runs at a time, nothing runs twice, every caller
+// is answered once, and the answer is true. G5 G11
 func TestEveryRequestOfAStormIsAnsweredOnceAndTruly(t *testing.T) {
 	const callers, each = 2000, 10
 	var running atomic.Int32

@@ -13,8 +13,8 @@ import (
 	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
-// CheckStreams lets processes that play the role writer append, and checks what streams of a store are delivered. The last batch is appended through another
-// store, which may be the same one.
+// CheckStreams lets processes that play the role writer append, and checks what streams of a store
+// are delivered. The last batch is appended through another store, which may be the same one.
 func CheckStreams(t *testing.T, store, another *factstr.Store, place string) {
 	t.Helper()
 	const wanted = 300
@@ -60,7 +60,8 @@ func CheckStreams(t *testing.T, store, another *factstr.Store, place string) {
 	}
 }
 
-// wantWhole checks batches of Batch: they are there from the log's beginning, in order, whole, as many as were appended, and as queries of the same store answer them.
+// wantWhole checks batches of Batch: they are there from the log's beginning, in order, whole, as
+// many as were appended, and as queries of the same store answer them.
 func wantWhole(t *testing.T, name string, batches [][]factstr.EventRecord, count int, log []factstr.EventRecord) {
 	t.Helper()
 	if len(batches) != count {

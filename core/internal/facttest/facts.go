@@ -1,4 +1,5 @@
-// Package facttest is what the tests of all stores say about facts and streams, and what their processes do to each other.
+// Package facttest is what the tests of all stores say about facts and streams, and what their
+// processes do to each other.
 package facttest
 
 import (
@@ -26,7 +27,8 @@ func Opened(t testing.TB, store *factstr.Store, err error) *factstr.Store {
 	return store
 }
 
-// Refused wants a store not to have been opened, with an error of a code whose message has all the words.
+// Refused wants a store not to have been opened, with an error of a code whose message has all the
+// words.
 func Refused(t testing.TB, store *factstr.Store, err error, code factstr.Code, words ...string) *factstr.Error {
 	t.Helper()
 	if err == nil {

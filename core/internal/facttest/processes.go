@@ -21,7 +21,8 @@ func Roles(open Opener) childtest.Roles {
 	return childtest.Roles{"racer": open.raceForRounds, "writer": open.writeWithoutPause, "holder": open.holdDurableName}
 }
 
-// OpenAtOnce lets processes that play the role opener open one store at the same time, and append one fact each.
+// OpenAtOnce lets processes that play the role opener open one store at the same time, and append
+// one fact each.
 func OpenAtOnce(t *testing.T, processes int, arguments ...string) {
 	t.Helper()
 	var openers []*childtest.Child
@@ -39,7 +40,8 @@ func OpenAtOnce(t *testing.T, processes int, arguments ...string) {
 	}
 }
 
-// OpenOnce is a role that opens a store as soon as it is told, which creates what is missing if it is the first, and appends one fact.
+// OpenOnce is a role that opens a store as soon as it is told, which creates what is missing if it
+// is the first, and appends one fact.
 func OpenOnce(open Opener) func(side *childtest.Side, arguments []string) error {
 	return func(side *childtest.Side, arguments []string) error {
 		ctx := context.Background()
@@ -56,7 +58,8 @@ func OpenOnce(open Opener) func(side *childtest.Side, arguments []string) error 
 	}
 }
 
-// CheckDurableNames lets processes that play the role holder take a durable name from each other and from a store.
+// CheckDurableNames lets processes that play the role holder take a durable name from each other
+// and from a store.
 func CheckDurableNames(t *testing.T, store *factstr.Store, place string) {
 	t.Helper()
 	holder := childtest.Start(t, "holder", place, "projection")
@@ -115,7 +118,8 @@ func Written(t *testing.T, writer *childtest.Child) int {
 	return count
 }
 
-// writeWithoutPause appends batches of one, two and three facts from several callers until it is told to stop, and says how many it appended.
+// writeWithoutPause appends batches of one, two and three facts from several callers until it is
+// told to stop, and says how many it appended.
 func (open Opener) writeWithoutPause(side *childtest.Side, arguments []string) error {
 	ctx := context.Background()
 	store, err := open(ctx, arguments)

@@ -12,7 +12,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/childtest"
 )
 
-// Race lets processes that play the role racer race for rounds, and checks that each has one winner of whom all others are told.
+// Race lets processes that play the role racer race for rounds, and checks that each has one winner
+// of whom all others are told.
 func Race(t *testing.T, place string, processes, rounds, crowd int) {
 	t.Helper()
 	racers := make([]*childtest.Child, processes)
@@ -58,7 +59,8 @@ func Race(t *testing.T, place string, processes, rounds, crowd int) {
 	}
 }
 
-// contextOf is what the racers of a round have in common. The context of types is the same in every third round, so it has a version; the others are new.
+// contextOf is what the racers of a round have in common. The context of types is the same in every
+// third round, so it has a version; the others are new.
 func contextOf(round int) factstr.EventQuery {
 	switch predicate := fmt.Sprintf(`{"round":%d}`, round); round % 3 {
 	case 0:
@@ -72,7 +74,8 @@ func contextOf(round int) factstr.EventQuery {
 	}
 }
 
-// raceForRounds appends to the context of each round that it is told, and says how it went. A crowd of other batches goes along, so that groups are large.
+// raceForRounds appends to the context of each round that it is told, and says how it went. A crowd
+// of other batches goes along, so that groups are large.
 func (open Opener) raceForRounds(side *childtest.Side, arguments []string) error {
 	ctx := context.Background()
 	store, err := open(ctx, arguments)

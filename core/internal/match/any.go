@@ -8,7 +8,8 @@ import (
 	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
-// Any matches what at least one of many predicates matches. It is immutable and safe for concurrent use.
+// Any matches what at least one of many predicates matches. It is immutable and safe for concurrent
+// use.
 type Any struct {
 	one      Predicate // if there is only one
 	patterns []pattern // each once

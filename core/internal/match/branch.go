@@ -53,7 +53,8 @@ func (x *index) newBranch() *branch {
 	return &branch{id: x.branches}
 }
 
-// leafHash mixes where a leaf stands, what it is and its value. A collision makes a candidate that does not match, no more.
+// leafHash mixes where a leaf stands, what it is and its value. A collision makes a candidate that
+// does not match, no more.
 func leafHash(place uint64, kind jsonvalue.KindOf, value uint64) uint64 {
 	const prime = 0x9e3779b97f4a7c15
 	h := (value ^ (place*prime + uint64(kind))) * prime

@@ -90,7 +90,8 @@ func reversed(n int, format string) string {
 	return array(n, func(i int) string { return fmt.Sprintf(format, n-1-i) })
 }
 
-// Every shape in which many values meet many others, as one that matches and one that just does not.
+// Every shape in which many values meet many others, as one that matches and one that just does
+// not.
 func TestMatchingCostsAboutTheSizeOfPredicateAndPayload(t *testing.T) { // G13 G14
 	pairs := map[string]func(n int) (predicate, payload string){
 		"numbers": func(n int) (string, string) { return reversed(n, "%d"), array(n, format("%d.0e0")) },
@@ -191,7 +192,8 @@ func TestRandomLongArraysAgreeWithTheReference(t *testing.T) { // G13 G14
 	}
 }
 
-// heavy are a predicate and a payload for which no index helps: sets of the same few members, of which none holds another.
+// heavy are a predicate and a payload for which no index helps: sets of the same few members, of
+// which none holds another.
 func heavy(n int) (predicate, payload string) {
 	a := author{rand.New(rand.NewPCG(20261126, 2))}
 	set := func(int) string {
@@ -228,7 +230,8 @@ func TestMatchingEndsWithItsContextAndItsBudget(t *testing.T) { // G18
 	}
 }
 
-// A step is about a nanosecond whatever the payload, or a budget would not bound the time for which others wait.
+// A step is about a nanosecond whatever the payload, or a budget would not bound the time for which
+// others wait.
 func TestEveryReadingOfWhatIsSpelledOutCounts(t *testing.T) { // G18
 	const long = 1_000
 	for name, pair := range map[string][2]func(int) string{

@@ -6,10 +6,13 @@ import (
 	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
-// index finds which of many patterns a value may match, in about the time that it takes to walk the value once.
+// index finds which of many patterns a value may match, in about the time that it takes to walk the
+// value once.
 //
-// A leaf is a scalar or an empty container; each pattern requires at least one, at some path. It is filed under one of them: a value is walked along the paths
-// that occur, its leaves there are looked up, and only the patterns filed under them are matched in full. So a hundred times {"hash":"..."} cost little more than one.
+// A leaf is a scalar or an empty container; each pattern requires at least one, at some path. It is
+// filed under one of them: a value is walked along the paths that occur, its leaves there are
+// looked up, and only the patterns filed under them are matched in full. So a hundred times
+// {"hash":"..."} cost little more than one.
 type index struct {
 	root     branch
 	branches uint32
@@ -42,8 +45,8 @@ func newIndex(patterns []pattern) *index {
 	return x
 }
 
-// file puts each pattern under its rarest leaf; among equally rare ones, under that whose path most patterns share, so that few
-// paths must be followed.
+// file puts each pattern under its rarest leaf; among equally rare ones, under that whose path most
+// patterns share, so that few paths must be followed.
 func (x *index) file(patterns []pattern) {
 	var c census
 	for i := range patterns {
@@ -142,7 +145,8 @@ func (c *census) rarest(leaves []leafAt) (place int) {
 	return place
 }
 
-// leafAt returns the leaf of a pattern that stands at the given place in the order of collect, and the steps to it.
+// leafAt returns the leaf of a pattern that stands at the given place in the order of collect, and
+// the steps to it.
 func (p *pattern) leafAt(steps []step, place *int) ([]step, *pattern) {
 	if p.inner == nil {
 		if *place--; *place >= 0 {

@@ -13,16 +13,19 @@ type keySet struct {
 	lengths uint64
 	// byKey is used once there are many.
 	byKey map[string]int32
-	// needles find the keys in a stretch of payload; prepared only where that is cheaper than walking it.
+	// needles find the keys in a stretch of payload; prepared only where that is cheaper than
+	// walking it.
 	needles *[searchedKeys]needle
 }
 
 const (
 	// manyKeys is the number of keys from which on a hash table finds one faster than a loop.
 	manyKeys = 8
-	// searchedKeys is the number of keys up to which searching a payload's rest for all of them is cheaper than walking it.
+	// searchedKeys is the number of keys up to which searching a payload's rest for all of them is
+	// cheaper than walking it.
 	searchedKeys = 3
-	// searchTries bounds how often one walk searches the rest of the payload: a key may recur a million times.
+	// searchTries bounds how often one walk searches the rest of the payload: a key may recur a
+	// million times.
 	searchTries = 4
 )
 
@@ -89,7 +92,8 @@ func (k *keySet) prepareSearch() {
 	}
 }
 
-// absentFrom reports whether none of the keys occurs in the text, for certain. Without prepareSearch it never does.
+// absentFrom reports whether none of the keys occurs in the text, for certain. Without
+// prepareSearch it never does.
 func (k *keySet) absentFrom(text []byte) bool {
 	if k.needles == nil {
 		return false

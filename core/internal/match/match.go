@@ -4,8 +4,8 @@ import (
 	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
-// Match reports whether the stored text satisfies the predicate. It recurses only as deep as the predicate is nested. For text
-// that is not JSON the answer means nothing.
+// Match reports whether the stored text satisfies the predicate. It recurses only as deep as the
+// predicate is nested. For text that is not JSON the answer means nothing.
 func (p *Predicate) Match(payload []byte) bool {
 	return p.MatchWithin(payload, &Work{left: Unlimited})
 }
@@ -51,7 +51,8 @@ func (p *pattern) matchesString(text []byte, start int, work *Work) bool {
 	return work.Spend(spelledWork*(end-start)) && jsonvalue.EqualString(text[start:end], p.text)
 }
 
-// spelledWork is what a byte counts for where it must be read as what it spells: an escaped string, or a number that is not written as the predicate's is.
+// spelledWork is what a byte counts for where it must be read as what it spells: an escaped string,
+// or a number that is not written as the predicate's is.
 const spelledWork = 4
 
 func (p *pattern) matchesNumber(text []byte, work *Work) bool {
@@ -64,8 +65,8 @@ func (p *pattern) matchesNumber(text []byte, work *Work) bool {
 	return work.Spend(spelledWork*len(text)) && jsonvalue.EqualNumbers(text, p.bytes())
 }
 
-// matchesObject walks the object before it compares anything, since a later member may replace an earlier one. The walk ends
-// early only where no wanted key occurs again.
+// matchesObject walks the object before it compares anything, since a later member may replace an
+// earlier one. The walk ends early only where no wanted key occurs again.
 func (c *container) matchesObject(text []byte, i int, work *Work) bool {
 	var few [manyKeys]int
 	starts := few[:]
@@ -120,7 +121,8 @@ func countMembers(text []byte, i, wanted int) (end int, enough bool) {
 	return i, wanted <= 0
 }
 
-// matchesArray walks the payload's array once, and looks at each element for all of the predicate's that are still missing.
+// matchesArray walks the payload's array once, and looks at each element for all of the predicate's
+// that are still missing.
 func (c *container) matchesArray(text []byte, i int, work *Work) bool {
 	if c.index != nil {
 		return c.index.matchesAll(c.values, text, i, work)

@@ -99,7 +99,8 @@ func TestMatchingAllocatesNothing(t *testing.T) {
 }
 
 func TestAScalarRepeatedManyTimesTriesItsPredicateOnce(t *testing.T) {
-	// Each try reads the whole payload: one at every element would take seconds, one in all takes a millisecond.
+	// Each try reads the whole payload: one at every element would take seconds, one in all takes a
+	// millisecond.
 	var predicates []string
 	for range 100 {
 		predicates = append(predicates, `{"tags":["x",[]]}`)

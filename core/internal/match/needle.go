@@ -6,8 +6,9 @@ import (
 	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
-// needle is a string or key that a payload without escapes must hold literally, and a quote behind it, to match. Looking for it
-// first settles most payloads that do not match, at a fraction of a walk's cost.
+// needle is a string or key that a payload without escapes must hold literally, and a quote behind
+// it, to match. Looking for it first settles most payloads that do not match, at a fraction of a
+// walk's cost.
 type needle struct {
 	text   string
 	anchor int // index of the byte that is looked for: the one that payloads hold least
@@ -41,7 +42,8 @@ func newNeedle(unescaped string) needle {
 	return n
 }
 
-// absentFrom reports whether text certainly does not hold the needle. It gives up early where the anchor is frequent.
+// absentFrom reports whether text certainly does not hold the needle. It gives up early where the
+// anchor is frequent.
 func (n *needle) absentFrom(text []byte) bool {
 	if n.text == "" {
 		return false
@@ -62,7 +64,8 @@ func (n *needle) absentFrom(text []byte) bool {
 	return false
 }
 
-// longestString returns the longest key or string that a payload must hold to match: the most telling one.
+// longestString returns the longest key or string that a payload must hold to match: the most
+// telling one.
 func (p *pattern) longestString() (longest string, found bool) {
 	consider := func(s string) {
 		if !found || len(s) > len(longest) {

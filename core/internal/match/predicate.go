@@ -1,12 +1,13 @@
-// Package match decides whether a stored payload satisfies a predicate. It is the only matcher: every store and every surface
-// asks it, and indexes merely propose candidates.
+// Package match decides whether a stored payload satisfies a predicate. It is the only matcher:
+// every store and every surface asks it, and indexes merely propose candidates.
 //
-// A predicate is a recursive subset: scalars are equal, an object's members are all present and match, every array element is
-// contained somewhere in the payload's array by the same rule. Numbers compare by exact decimal value, strings by code point,
-// and of equal keys the last counts, on both sides. The payload is read as text and never decoded.
+// A predicate is a recursive subset: scalars are equal, an object's members are all present and
+// match, every array element is contained somewhere in the payload's array by the same rule.
+// Numbers compare by exact decimal value, strings by code point, and of equal keys the last counts,
+// on both sides. The payload is read as text and never decoded.
 //
-// A compiled predicate takes a small multiple of its text, see pattern, and matching costs about its text and the payload's
-// together, see index; where nothing bounds it, Work does.
+// A compiled predicate takes a small multiple of its text, see pattern, and matching costs about
+// its text and the payload's together, see index; where nothing bounds it, Work does.
 package match
 
 import (
@@ -21,7 +22,8 @@ import (
 // nestingLimit bounds the recursion of Compile and Match. Checked predicates are at most 127 deep.
 const nestingLimit = 200
 
-// manyElements is the number of an array's elements, at most 63, above which an index finds which of them a payload's element may match. Tests change it.
+// manyElements is the number of an array's elements, at most 63, above which an index finds which
+// of them a payload's element may match. Tests change it.
 var manyElements = 16
 
 // Predicate is a compiled predicate. It is immutable and safe for concurrent use.
@@ -31,12 +33,15 @@ type Predicate struct {
 	needle needle
 }
 
-// pattern is one value of a predicate. There is one for each value of the text, so its size is what predicates cost.
+// pattern is one value of a predicate. There is one for each value of the text, so its size is what
+// predicates cost.
 type pattern struct {
 	kind jsonvalue.KindOf
-	// plain says that text stands in any payload exactly as it is, unless that spells it with needless escapes.
+	// plain says that text stands in any payload exactly as it is, unless that spells it with
+	// needless escapes.
 	plain bool
-	// text is the unescaped string, or the text of another value, both parts of one copy of the predicate where that can be.
+	// text is the unescaped string, or the text of another value, both parts of one copy of the
+	// predicate where that can be.
 	text string
 	// inner is what an object or array holds; nil for an empty one.
 	inner *container
@@ -49,8 +54,8 @@ type container struct {
 	index  *index    // of many elements
 }
 
-// Compile prepares a predicate from checked JSON text. It refuses text that is no JSON value, or is nested deeper than 200
-// levels; what it answers keeps no reference to the text.
+// Compile prepares a predicate from checked JSON text. It refuses text that is no JSON value, or is
+// nested deeper than 200 levels; what it answers keeps no reference to the text.
 func Compile(predicate []byte) (*Predicate, error) {
 	p := new(Predicate)
 	if err := p.root.compile(predicate); err != nil {
@@ -82,13 +87,15 @@ func (p *Predicate) prepareSearch() {
 	}
 }
 
-// compiler reads one predicate. What it needs no unescaping for, it cuts out of source, a copy of the text.
+// compiler reads one predicate. What it needs no unescaping for, it cuts out of source, a copy of
+// the text.
 type compiler struct {
 	text   []byte
 	source string
 }
 
-// value reads the value at text[i] into p, and answers where it ends. Each byte is read once, however deep it is nested.
+// value reads the value at text[i] into p, and answers where it ends. Each byte is read once,
+// however deep it is nested.
 func (c *compiler) value(p *pattern, i, depth int) (end int, err error) {
 	switch p.kind = jsonvalue.Kind(c.text[i:]); p.kind {
 	case jsonvalue.KindObject, jsonvalue.KindArray:
@@ -142,8 +149,8 @@ func (c *compiler) fields(p *pattern, i, depth int) (end int, err error) {
 	return i + 1, nil
 }
 
-// elements keeps equal elements once, since one element of a payload satisfies them all. Scalars are equal by value, others if
-// they are spelled alike.
+// elements keeps equal elements once, since one element of a payload satisfies them all. Scalars
+// are equal by value, others if they are spelled alike.
 func (c *compiler) elements(p *pattern, i, depth int) (end int, err error) {
 	i = jsonvalue.FirstItem(c.text, i)
 	if c.text[i] == ']' {

@@ -9,7 +9,8 @@ import (
 	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
-// author writes random values from small alphabets, so that payloads and predicates often meet, in random spellings.
+// author writes random values from small alphabets, so that payloads and predicates often meet, in
+// random spellings.
 type author struct{ *rand.Rand }
 
 func (a author) value(depth int) string {

@@ -15,7 +15,8 @@ type search struct {
 	start    int // of the value that patterns are matched against
 	work     *Work
 
-	// Looking for one pattern: whether one was found. seen remembers those that were tried: a payload may hold the same leaf a million times.
+	// Looking for one pattern: whether one was found. seen remembers those that were tried: a
+	// payload may hold the same leaf a million times.
 	matched bool
 	seen    seenSet
 	// Looking for all: how many are missing, and where each was tried.
@@ -68,7 +69,8 @@ func (s *search) walk(b *branch, i int) (over bool) {
 	return b.holds != 0 && s.lookUp(b, i)
 }
 
-// walkObject follows every member. A member that a later one replaces may lead to a pattern in vain, never past one.
+// walkObject follows every member. A member that a later one replaces may lead to a pattern in
+// vain, never past one.
 func (s *search) walkObject(m *members, i int) (over bool) {
 	tries, began := searchTries, i-16
 	i = jsonvalue.FirstItem(s.text, i)
@@ -178,8 +180,9 @@ func (s *search) isNew(at int32) bool {
 	return true
 }
 
-// places has, for each pattern, where the element starts that it was tried at last, counted from 1, or found; 0 if it was not tried. It grows with how many were
-// tried, since there may be many patterns and many short arrays to try them at.
+// places has, for each pattern, where the element starts that it was tried at last, counted from 1,
+// or found; 0 if it was not tried. It grows with how many were tried, since there may be many
+// patterns and many short arrays to try them at.
 type places struct {
 	some map[int32]uint32
 	each []uint32 // instead, once those are many

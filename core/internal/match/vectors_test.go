@@ -56,7 +56,8 @@ func TestOneOfAllVectorPredicatesDecidesLikeEachAlone(t *testing.T) { // G12 G13
 		predicates = append(predicates, []byte(v.Predicate))
 	}
 	for _, v := range vectors {
-		// Its own predicate beside one that cannot match decides alone, through the search for candidates.
+		// Its own predicate beside one that cannot match decides alone, through the search for
+		// candidates.
 		pair := mustCompileAny(t, v.Predicate, `{"no such key":"no such value"}`)
 		if got := pair.Match([]byte(v.Payload)); got != v.Matches {
 			t.Errorf("%s: with a pair Match = %v", v.Name, got)

@@ -2,10 +2,12 @@ package match
 
 import "math"
 
-// Work is what a caller pays for matching, in steps: about a byte of payload that is looked at, or a nanosecond. It ends when its budget is spent or its context
-// has ended, so that neither a large predicate nor a large payload keeps anybody longer than they want.
+// Work is what a caller pays for matching, in steps: about a byte of payload that is looked at, or
+// a nanosecond. It ends when its budget is spent or its context has ended, so that neither a large
+// predicate nor a large payload keeps anybody longer than they want.
 //
-// What was found to match does match. What was found not to match while the work ended means nothing.
+// What was found to match does match. What was found not to match while the work ended means
+// nothing.
 type Work struct {
 	left  int // steps until done is looked at
 	spare int // steps of the budget beyond left
@@ -20,7 +22,8 @@ const lookEvery = 1 << 16
 // Unlimited is a budget that is never spent.
 const Unlimited = math.MaxInt
 
-// WorkUntil makes a Work of a budget of steps that ends with done, the end of a context; nil never ends it.
+// WorkUntil makes a Work of a budget of steps that ends with done, the end of a context; nil never
+// ends it.
 func WorkUntil(done <-chan struct{}, budget int) Work {
 	left := min(budget, lookEvery)
 	return Work{left: left, spare: budget - left, done: done}

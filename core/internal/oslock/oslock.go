@@ -1,6 +1,8 @@
-// Package oslock makes processes that share a file keep out of each other's way, by locks on single bytes of it, which need not exist. The locks belong to an
-// open file (OFD locks), not to the process: they are not lost when somebody else in the process closes the file, two opens in one process exclude each other, and the
-// kernel frees them when the process dies, however it dies. They are of the file itself, by whatever path it was opened.
+// Package oslock makes processes that share a file keep out of each other's way, by locks on single
+// bytes of it, which need not exist. The locks belong to an open file (OFD locks), not to the
+// process: they are not lost when somebody else in the process closes the file, two opens in one
+// process exclude each other, and the kernel frees them when the process dies, however it dies.
+// They are of the file itself, by whatever path it was opened.
 package oslock
 
 import (
@@ -14,20 +16,22 @@ import (
 // ErrHeld is returned by Try when somebody else holds the byte.
 var ErrHeld = errors.New("lock is held")
 
-// ErrNotRegular is returned by Open for a folder, pipe or device, which nobody should wait for or write to.
+// ErrNotRegular is returned by Open for a folder, pipe or device, which nobody should wait for or
+// write to.
 var ErrNotRegular = errors.New("not a regular file")
 
 // File is an open file that locks are taken on.
 type File struct {
 	file     *os.File
 	readOnly bool
-	// open counts the holder and attempts in flight, so that the descriptor is closed after the last one.
+	// open counts the holder and attempts in flight, so that the descriptor is closed after the
+	// last one.
 	mu   sync.Mutex
 	uses int
 }
 
-// Open opens the file, and creates it if it does not exist. It follows no symbolic link. A file that may not be written is opened for reading only; then only shared
-// locks can be taken.
+// Open opens the file, and creates it if it does not exist. It follows no symbolic link. A file
+// that may not be written is opened for reading only; then only shared locks can be taken.
 func Open(path string) (*File, error) {
 	// Without O_NONBLOCK, opening a pipe would wait for its other end.
 	file, err := apart(func() (*os.File, error) { return os.OpenFile(path, os.O_RDWR|os.O_CREATE|noFollow, 0o644) })
@@ -79,7 +83,8 @@ func (f *File) leave() error {
 	if f.uses > 0 {
 		return nil
 	}
-	// A child that was forked and has not closed its copy of the descriptor yet, or not begun its program, would keep the locks.
+	// A child that was forked and has not closed its copy of the descriptor yet, or not begun its
+	// program, would keep the locks.
 	_ = unlockAll(f.file)
 	return f.file.Close()
 }
@@ -112,8 +117,10 @@ func (f *File) FreeAll() error { return unlockAll(f.file) }
 // ReadAt reads the file's content.
 func (f *File) ReadAt(p []byte, offset int64) (int, error) { return f.file.ReadAt(p, offset) }
 
-// Turnstile is a fair lock between processes, of two bytes: who waits, waits for the entrance, and whoever is inside the entrance waits for the room. One who
-// has just left the room must queue at the entrance again, so nobody starves beside a process that never pauses. One goroutine at a time uses a Turnstile.
+// Turnstile is a fair lock between processes, of two bytes: who waits, waits for the entrance, and
+// whoever is inside the entrance waits for the room. One who has just left the room must queue at
+// the entrance again, so nobody starves beside a process that never pauses. One goroutine at a time
+// uses a Turnstile.
 type Turnstile struct {
 	file     *File
 	entrance int64
@@ -121,8 +128,9 @@ type Turnstile struct {
 	last     *attempt // the last one that had to wait, nil if it was answered
 }
 
-// attempt is a blocking lock in flight. It cannot be recalled: one whose caller gave up is taken over by the next caller, else it lets go of the room as soon as
-// it has it, so that a caller who never comes back keeps nobody out.
+// attempt is a blocking lock in flight. It cannot be recalled: one whose caller gave up is taken
+// over by the next caller, else it lets go of the room as soon as it has it, so that a caller who
+// never comes back keeps nobody out.
 type attempt struct {
 	mu     sync.Mutex
 	wanted bool
@@ -195,8 +203,9 @@ func (t *Turnstile) wait() error {
 	return err
 }
 
-// end answers, or frees the room that nobody wants any more. That is done before the attempt is over: the lock is of the open file, so a new
-// attempt would find its own room free to take, and lose it.
+// end answers, or frees the room that nobody wants any more. That is done before the attempt is
+// over: the lock is of the open file, so a new attempt would find its own room free to take, and
+// lose it.
 func (a *attempt) end(err error, leave func() error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -44,7 +44,8 @@ func unlock(file *os.File, offset, length int64) error {
 	return control(file, unix.F_OFD_SETLK, &lock)
 }
 
-// control tries again what a passing trouble of the file system refused. A lock that is not freed would keep everybody else out.
+// control tries again what a passing trouble of the file system refused. A lock that is not freed
+// would keep everybody else out.
 func control(file *os.File, command int, lock *unix.Flock_t) error {
 	const tries = 10
 	asked := *lock
@@ -61,8 +62,10 @@ func control(file *os.File, command int, lock *unix.Flock_t) error {
 	}
 }
 
-// apart opens a file while no standard descriptor is free. In a program that has closed its standard error a file that may be written would get that number otherwise, and the program's next
-// message. To give it another number afterwards would not do: closing any descriptor of a file frees the locks that SQLite has on it.
+// apart opens a file while no standard descriptor is free. In a program that has closed its
+// standard error a file that may be written would get that number otherwise, and the program's next
+// message. To give it another number afterwards would not do: closing any descriptor of a file
+// frees the locks that SQLite has on it.
 func apart(open func() (*os.File, error)) (*os.File, error) {
 	for {
 		held, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)

@@ -79,7 +79,8 @@ func TestTwoOpensOfOneFileExcludeEachOtherByteByByte(t *testing.T) { // G22
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	// Closing another descriptor of the file drops nobody's locks, as it would with locks of the process.
+	// Closing another descriptor of the file drops nobody's locks, as it would with locks of the
+	// process.
 	unrelated, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +114,8 @@ func TestWhoGaveUpWaitingKeepsNobodyOut(t *testing.T) {
 	enter(t, holder)
 	giveUp(t, quitter)
 	leave(t, holder)
-	// The lock that the quitter asked for cannot be recalled, but is let go of as soon as it is had.
+	// The lock that the quitter asked for cannot be recalled, but is let go of as soon as it is
+	// had.
 	for range 100 {
 		enter(t, other)
 		leave(t, other)

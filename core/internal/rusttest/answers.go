@@ -1,4 +1,5 @@
-// Package rusttest holds a store against the Rust store 0.5.2: what that one answers for a database it wrote, and a list of where ours must answer something else.
+// Package rusttest holds a store against the Rust store 0.5.2: what that one answers for a database
+// it wrote, and a list of where ours must answer something else.
 package rusttest
 
 import (
@@ -91,7 +92,8 @@ func (q *Query) EventQuery(t testing.TB) (query factstr.EventQuery) {
 	return query
 }
 
-// Read reads answers, and over them, one file after the other, those of a store that answers a few things in another way.
+// Read reads answers, and over them, one file after the other, those of a store that answers a few
+// things in another way.
 func Read(t testing.TB, path string, others ...string) (answers Answers) {
 	t.Helper()
 	readJSON(t, path, &answers)

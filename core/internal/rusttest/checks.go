@@ -38,8 +38,8 @@ func CheckReplays(t *testing.T, store *factstr.Store, expected Answers, list str
 	}
 }
 
-// CheckResumes goes on with every durable stream of the database, which another query cannot do, and closes the store. stored reads a name's text and cursor from the database,
-// joined by '|'.
+// CheckResumes goes on with every durable stream of the database, which another query cannot do,
+// and closes the store. stored reads a name's text and cursor from the database, joined by '|'.
 func CheckResumes(t *testing.T, store *factstr.Store, expected Answers, list string, stored func(name string) string) {
 	t.Helper()
 	c := NewComparison(t, list, "resume")
@@ -66,7 +66,8 @@ func CheckResumes(t *testing.T, store *factstr.Store, expected Answers, list str
 	}
 }
 
-// CheckDurableQueries registers every query that is in a file with the text that the Rust store has for it. stored reads a name's text from the database.
+// CheckDurableQueries registers every query that is in a file with the text that the Rust store has
+// for it. stored reads a name's text from the database.
 func CheckDurableQueries(t *testing.T, store *factstr.Store, path, list string, stored func(name string) string) {
 	t.Helper()
 	var cases []struct {

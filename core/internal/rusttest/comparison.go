@@ -15,8 +15,9 @@ type deviation struct {
 	Why       string `json:"why"`
 }
 
-// Comparison holds answers of one kind against each other, and the differences against a list. Where ours must answer something else the list says so and names the guarantee:
-// a difference that is not in it fails the test, and so does one in it that does not occur.
+// Comparison holds answers of one kind against each other, and the differences against a list.
+// Where ours must answer something else the list says so and names the guarantee: a difference that
+// is not in it fails the test, and so does one in it that does not occur.
 type Comparison struct {
 	t      *testing.T
 	kind   string

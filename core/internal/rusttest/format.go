@@ -18,7 +18,8 @@ const MakeDense = `DELETE FROM store_metadata WHERE key = 'append_batch_boundary
 	INSERT INTO append_batches SELECT sequence_number, sequence_number FROM events
 		WHERE NOT EXISTS (SELECT 1 FROM append_batches WHERE sequence_number BETWEEN first_sequence_number AND last_sequence_number)`
 
-// GapsAndOverlaps are changes of the database after MakeDense that leave batches which do not cover the log.
+// GapsAndOverlaps are changes of the database after MakeDense that leave batches which do not cover
+// the log.
 func GapsAndOverlaps() map[string]string {
 	return map[string]string{
 		"gap":         "DELETE FROM append_batches WHERE first_sequence_number = 100",
@@ -32,7 +33,8 @@ func GapsAndOverlaps() map[string]string {
 	}
 }
 
-// Unreadable is a change that makes a store one that cannot be read, and the word that the refusal says of it.
+// Unreadable is a change that makes a store one that cannot be read, and the word that the refusal
+// says of it.
 type Unreadable = struct{ Change, Word string }
 
 // UnreadableFormats are those of every kind of database.
@@ -45,7 +47,8 @@ func UnreadableFormats() map[string]Unreadable {
 	}
 }
 
-// AppendBehind appends 103 facts to a store of the database, in batches of one, of a hundred and of two.
+// AppendBehind appends 103 facts to a store of the database, in batches of one, of a hundred and of
+// two.
 func AppendBehind(t testing.TB, store *factstr.Store) {
 	t.Helper()
 	if got := facttest.Append(t, store, facttest.Fact("one", `{"z":1,"a":"é"}`)); got != (factstr.AppendResult{FirstSequenceNumber: 206, LastSequenceNumber: 206, CommittedCount: 1}) {
@@ -58,7 +61,8 @@ func AppendBehind(t testing.TB, store *factstr.Store) {
 	facttest.Append(t, store, facttest.Batch(2, "two")...)
 }
 
-// CheckRowsAfterAppending looks at the rows after AppendBehind. rows reads them, the values of a row joined by '|'.
+// CheckRowsAfterAppending looks at the rows after AppendBehind. rows reads them, the values of a
+// row joined by '|'.
 func CheckRowsAfterAppending(t testing.TB, expected Answers, rows func(text string, args ...any) []string) {
 	t.Helper()
 	var batches []string
@@ -76,7 +80,8 @@ func CheckRowsAfterAppending(t testing.TB, expected Answers, rows func(text stri
 	}
 }
 
-// CheckUse uses a store of the database as anybody would: it asks, appends two facts of a type, goes on with a durable stream of the type and opens a new one.
+// CheckUse uses a store of the database as anybody would: it asks, appends two facts of a type,
+// goes on with a durable stream of the type and opens a new one.
 func CheckUse(t testing.TB, store *factstr.Store, expected Answers) {
 	t.Helper()
 	ofType := factstr.OfTypes("money-deposited")

@@ -3,8 +3,8 @@ package timestamp
 
 import "time"
 
-// Format writes YYYY-MM-DDTHH:MM:SS.ffffffZ for a UTC time of the years 0 to 9999. It is a third of an append to memory when the time package interprets a
-// layout for it.
+// Format writes YYYY-MM-DDTHH:MM:SS.ffffffZ for a UTC time of the years 0 to 9999. It is a third of
+// an append to memory when the time package interprets a layout for it.
 func Format(t time.Time) string {
 	year, month, day := t.Date()
 	hour, minute, second := t.Clock()

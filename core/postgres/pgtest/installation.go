@@ -22,7 +22,8 @@ import (
 // binVariable names the folder of the server's programs, and wins over what is found.
 const binVariable = "FACTSTR_TEST_POSTGRES_BIN"
 
-// findBin returns the folder that has initdb and postgres. Of several installations of Debian the newest is taken.
+// findBin returns the folder that has initdb and postgres. Of several installations of Debian the
+// newest is taken.
 func findBin(chosen string) (string, error) {
 	if chosen == "" {
 		chosen = os.Getenv(binVariable)
@@ -63,7 +64,8 @@ func hasPrograms(folder string) bool {
 	return true
 }
 
-// serverUser is who runs the server, nil for the one who runs the tests: PostgreSQL refuses to run as root.
+// serverUser is who runs the server, nil for the one who runs the tests: PostgreSQL refuses to run
+// as root.
 func serverUser() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -86,7 +88,8 @@ func serverUser() (*syscall.Credential, error) {
 	return nil, errors.New("pgtest: PostgreSQL does not run as root, and there is neither a user postgres nor nobody")
 }
 
-// installation is one PostgreSQL, with an empty cluster of it that new servers are copies of, since initdb takes about a second.
+// installation is one PostgreSQL, with an empty cluster of it that new servers are copies of, since
+// initdb takes about a second.
 type installation struct {
 	bin      string
 	user     *syscall.Credential
@@ -146,7 +149,8 @@ func (i *installation) prepare(folder string) error {
 	return err
 }
 
-// copyPrograms is for a checkout that only root can read. In memory there may be no right to run programs.
+// copyPrograms is for a checkout that only root can read. In memory there may be no right to run
+// programs.
 func (i *installation) copyPrograms() error {
 	folder, err := newFolder(os.TempDir(), i.user)
 	if err != nil {
@@ -186,8 +190,9 @@ func (i *installation) command(folder, name string, arguments ...string) *exec.C
 	return command
 }
 
-// memoryFolder is where servers live that need not write to disk: a fresh database is 300 files, and on some disks that takes ten times as long. A small
-// one, as many containers have, would soon be full.
+// memoryFolder is where servers live that need not write to disk: a fresh database is 300 files,
+// and on some disks that takes ten times as long. A small one, as many containers have, would soon
+// be full.
 func memoryFolder() string {
 	const sharedMemory, bytesMin = "/dev/shm", 4 << 30
 	var size unix.Statfs_t
@@ -197,7 +202,8 @@ func memoryFolder() string {
 	return os.TempDir()
 }
 
-// newFolder makes a folder that the server's user can write, and that the warden removes if nobody else does.
+// newFolder makes a folder that the server's user can write, and that the warden removes if nobody
+// else does.
 func newFolder(parent string, user *syscall.Credential) (string, error) {
 	folder, err := os.MkdirTemp(parent, folderPrefix)
 	if err != nil {

@@ -1,7 +1,9 @@
 //go:build unix
 
-// Package pgtest gives tests real PostgreSQL servers: a fresh database each on a server that all tests of a binary share, servers of their own that a test
-// may kill, stop and copy, and a proxy that loses connections when a test says so. Nothing of it is left when the process ends, however it ends.
+// Package pgtest gives tests real PostgreSQL servers: a fresh database each on a server that all
+// tests of a binary share, servers of their own that a test may kill, stop and copy, and a proxy
+// that loses connections when a test says so. Nothing of it is left when the process ends, however
+// it ends.
 package pgtest
 
 import (
@@ -17,8 +19,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Main runs the tests and then ends every server that they left, for use in TestMain: os.Exit(pgtest.Main(m)). Without it the servers end too, a moment
-// after the process.
+// Main runs the tests and then ends every server that they left, for use in TestMain:
+// os.Exit(pgtest.Main(m)). Without it the servers end too, a moment after the process.
 func Main(m *testing.M) int {
 	defer Finish()
 	return m.Run()
@@ -27,7 +29,8 @@ func Main(m *testing.M) int {
 // Finish ends every server that is left, and waits until nothing remains of them.
 func Finish() { theWarden.finish() }
 
-// Database returns the URL of a fresh, empty database, which is dropped after the test. It is on the server that DATABASE_URL names, else on the shared one.
+// Database returns the URL of a fresh, empty database, which is dropped after the test. It is on
+// the server that DATABASE_URL names, else on the shared one.
 func Database(t testing.TB) string {
 	t.Helper()
 	server := os.Getenv("DATABASE_URL")
@@ -48,7 +51,8 @@ func Database(t testing.TB) string {
 
 var startShared = sync.OnceValues(func() (*Server, error) { return Start(Options{}) })
 
-// Shared returns the server that all tests of this binary share, and that none may stop. It is nil when DATABASE_URL names one instead.
+// Shared returns the server that all tests of this binary share, and that none may stop. It is nil
+// when DATABASE_URL names one instead.
 func Shared(t testing.TB) *Server {
 	t.Helper()
 	if os.Getenv("DATABASE_URL") != "" {
@@ -61,7 +65,8 @@ func Shared(t testing.TB) *Server {
 	return server
 }
 
-// New starts a server that belongs to one test. When the test fails, the end of the server's log is shown.
+// New starts a server that belongs to one test. When the test fails, the end of the server's log is
+// shown.
 func New(t testing.TB, options Options) *Server {
 	t.Helper()
 	server, err := Start(options)
@@ -79,7 +84,8 @@ func New(t testing.TB, options Options) *Server {
 	return server
 }
 
-// CreateDatabase makes an empty database with a random name on the server that a URL names, and returns its URL and what drops it again.
+// CreateDatabase makes an empty database with a random name on the server that a URL names, and
+// returns its URL and what drops it again.
 func CreateDatabase(ctx context.Context, serverURL string) (url string, drop func() error, err error) {
 	if _, err := parse(serverURL); err != nil {
 		return "", nil, err

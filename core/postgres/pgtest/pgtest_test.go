@@ -20,7 +20,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// abandonVariable makes this test binary a process that starts servers, says where, and waits to be killed.
+// abandonVariable makes this test binary a process that starts servers, says where, and waits to be
+// killed.
 const abandonVariable = "FACTSTR_TEST_ABANDON"
 
 func TestMain(m *testing.M) {
@@ -227,7 +228,8 @@ func TestProgramsThatOnlyRootCanReadAreCopied(t *testing.T) {
 	must(t, os.Chmod(hidden, 0o700))
 	installed, err := findBin("")
 	must(t, err)
-	// Debian's programs find the rest of the installation from anywhere, by the path that they were built with.
+	// Debian's programs find the rest of the installation from anywhere, by the path that they were
+	// built with.
 	bin := filepath.Join(hidden, "installation", "bin")
 	must(t, os.MkdirAll(filepath.Dir(bin), 0o755))
 	must(t, copyTree(installed, bin, nil))

@@ -43,7 +43,8 @@ type Proxy struct {
 	done        sync.WaitGroup
 }
 
-// NewProxy starts a proxy in front of a server, such as that of Server.Address. It ends with the test.
+// NewProxy starts a proxy in front of a server, such as that of Server.Address. It ends with the
+// test.
 func NewProxy(t testing.TB, target string) *Proxy {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -63,16 +64,17 @@ func NewProxy(t testing.TB, target string) *Proxy {
 // Address is host:port for clients; see WithAddress.
 func (p *Proxy) Address() string { return p.listener.Addr().String() }
 
-// Hook makes f see all bytes, as they come from the network, and judge them. It is called on one goroutine for each connection and direction, and may call
-// the proxy's methods; nil takes it away.
+// Hook makes f see all bytes, as they come from the network, and judge them. It is called on one
+// goroutine for each connection and direction, and may call the proxy's methods; nil takes it away.
 func (p *Proxy) Hook(f func(from Direction, bytes []byte) Verdict) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.hook = f
 }
 
-// HookOnce judges the first bytes that contain what is given, and lets all others pass. The channel is closed when they have come. What is longer than a
-// message may come in two reads, and then it is not found.
+// HookOnce judges the first bytes that contain what is given, and lets all others pass. The channel
+// is closed when they have come. What is longer than a message may come in two reads, and then it
+// is not found.
 func (p *Proxy) HookOnce(from Direction, contained string, verdict Verdict) <-chan struct{} {
 	seen := make(chan struct{})
 	var once sync.Once
@@ -88,7 +90,8 @@ func (p *Proxy) HookOnce(from Direction, contained string, verdict Verdict) <-ch
 	return seen
 }
 
-// CutAfter loses a connection after exactly so many more bytes of a direction, once, counted over all connections.
+// CutAfter loses a connection after exactly so many more bytes of a direction, once, counted over
+// all connections.
 func (p *Proxy) CutAfter(from Direction, count int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -112,7 +115,8 @@ func (p *Proxy) Refuse() {
 	p.Cut()
 }
 
-// BlackHole keeps connections open and lets nothing through, neither bytes nor the ends of connections nor new ones, until Heal.
+// BlackHole keeps connections open and lets nothing through, neither bytes nor the ends of
+// connections nor new ones, until Heal.
 func (p *Proxy) BlackHole() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -233,8 +237,9 @@ type piece struct {
 	due  time.Time
 }
 
-// carry reads on while earlier pieces wait for their time, so that a delay makes a line longer and not thinner. The end of one direction is the end of the
-// connection, after all that was read has arrived.
+// carry reads on while earlier pieces wait for their time, so that a delay makes a line longer and
+// not thinner. The end of one direction is the end of the connection, after all that was read has
+// arrived.
 func (p *Proxy) carry(c *proxied, from Direction, source, target net.Conn) {
 	pieces := make(chan piece, 1024)
 	var writing sync.WaitGroup

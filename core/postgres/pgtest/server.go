@@ -25,17 +25,21 @@ const startLimit = time.Minute
 
 // Options of a server. The zero value is fine.
 type Options struct {
-	// Bin is the folder of initdb and postgres; default: FACTSTR_TEST_POSTGRES_BIN, else what is installed.
+	// Bin is the folder of initdb and postgres; default: FACTSTR_TEST_POSTGRES_BIN, else what is
+	// installed.
 	Bin string
-	// Settings are those of postgresql.conf. With listen_addresses the server can also be reached from elsewhere, if HBA lets others in.
+	// Settings are those of postgresql.conf. With listen_addresses the server can also be reached
+	// from elsewhere, if HBA lets others in.
 	Settings map[string]string
 	// HBA are lines of pg_hba.conf that stand before those that let everybody in.
 	HBA []string
-	// Durable servers write to disk as a real one does. Others may live in memory, and lose data when the machine stops, though not when the server is killed.
+	// Durable servers write to disk as a real one does. Others may live in memory, and lose data
+	// when the machine stops, though not when the server is killed.
 	Durable bool
 }
 
-// Server is a PostgreSQL server in a folder of its own. One goroutine at a time starts and stops it.
+// Server is a PostgreSQL server in a folder of its own. One goroutine at a time starts and stops
+// it.
 type Server struct {
 	installation *installation
 	folder       string
@@ -92,7 +96,8 @@ func newServer(installation *installation, parent string) (*Server, error) {
 	return &Server{installation: installation, folder: folder}, nil
 }
 
-// startOnFreePort tries another port when the one it found is taken by the time it is used. A server that does not start is closed.
+// startOnFreePort tries another port when the one it found is taken by the time it is used. A
+// server that does not start is closed.
 func (s *Server) startOnFreePort(settings map[string]string) (err error) {
 	for range 5 {
 		if s.port, err = freePort(); err != nil {
@@ -114,7 +119,8 @@ func (s *Server) startOnFreePort(settings map[string]string) (err error) {
 func (s *Server) data() string    { return filepath.Join(s.folder, "data") }
 func (s *Server) logFile() string { return filepath.Join(s.folder, "log") }
 
-// freePort keeps out of the range that outgoing connections take their ports from: a port must stay free while its server is down.
+// freePort keeps out of the range that outgoing connections take their ports from: a port must stay
+// free while its server is down.
 func freePort() (int, error) {
 	for range 100 {
 		port := 20_000 + rand.IntN(12_000)
@@ -157,7 +163,8 @@ func (s *Server) writeFile(name, content string) error {
 	return own(path, s.installation.user)
 }
 
-// StartAgain starts a server that was stopped or killed, on the same port with the same data, and waits until it takes connections.
+// StartAgain starts a server that was stopped or killed, on the same port with the same data, and
+// waits until it takes connections.
 func (s *Server) StartAgain() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -187,7 +194,8 @@ func (s *Server) StartAgain() error {
 	return nil
 }
 
-// ready reads what the server says of itself: the eighth line of its file is "ready" when it takes connections.
+// ready reads what the server says of itself: the eighth line of its file is "ready" when it takes
+// connections.
 func (s *Server) ready() bool {
 	content, err := os.ReadFile(filepath.Join(s.data(), "postmaster.pid"))
 	if err != nil {
@@ -214,7 +222,8 @@ var errNotRunning = errors.New("pgtest: the server does not run")
 // Kill ends the server at once, as a crash would, and waits until it is gone.
 func (s *Server) Kill() error { return s.endBy(func() { halt(s.folder) }) }
 
-// Stop ends the server in order: it rolls back what is open, closes connections and writes everything.
+// Stop ends the server in order: it rolls back what is open, closes connections and writes
+// everything.
 func (s *Server) Stop() error {
 	return s.endBy(func() {
 		s.Resume()
@@ -239,9 +248,11 @@ func (s *Server) endBy(signal func()) error {
 	}
 }
 
-// Pause stops all processes of the server where they are: connections stay open, and nothing answers.
+// Pause stops all processes of the server where they are: connections stay open, and nothing
+// answers.
 func (s *Server) Pause() {
-	// The first process is the one that makes new ones, so it is stopped before the rest is looked for.
+	// The first process is the one that makes new ones, so it is stopped before the rest is looked
+	// for.
 	_ = s.command.Process.Signal(syscall.SIGSTOP)
 	for _, process := range processes(s.folder) {
 		_ = syscall.Kill(process.pid, syscall.SIGSTOP)

@@ -12,8 +12,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Standby makes a copy of a running server that follows it, and waits until the copy takes connections. It is closed by the caller. The server's own
-// functions make the backup, since not every installation has pg_basebackup.
+// Standby makes a copy of a running server that follows it, and waits until the copy takes
+// connections. It is closed by the caller. The server's own functions make the backup, since not
+// every installation has pg_basebackup.
 func (s *Server) Standby() (*Server, error) {
 	standby, err := newServer(s.installation, filepath.Dir(s.folder))
 	if err != nil {

@@ -17,15 +17,16 @@ import (
 	"time"
 )
 
-// folderPrefix begins the names of all folders. Their names tell the servers' processes apart from all others, since every one shows its own: the first
-// process of a server as the argument of -D, the rest as the cluster_name in their titles.
+// folderPrefix begins the names of all folders. Their names tell the servers' processes apart from
+// all others, since every one shows its own: the first process of a server as the argument of -D,
+// the rest as the cluster_name in their titles.
 const folderPrefix = "factstr-postgres-"
 
 // wardenVariable makes a process that has this package in it a warden.
 const wardenVariable = "FACTSTR_TEST_POSTGRES_WARDEN"
 
-// theWarden is a process that outlives this one by a moment: the kernel closes its standard input when this one ends, however it ends, and then it ends the
-// servers and removes their folders.
+// theWarden is a process that outlives this one by a moment: the kernel closes its standard input
+// when this one ends, however it ends, and then it ends the servers and removes their folders.
 var theWarden warden
 
 type warden struct {
@@ -104,8 +105,9 @@ func end(folder string) error {
 	return os.RemoveAll(folder)
 }
 
-// halt makes a server end at once, as in a crash but freeing the shared memory that the kernel would keep. The first process comes first: it must not take
-// the death of the others for a crash to recover from. Paused ones meet the signal when they go on.
+// halt makes a server end at once, as in a crash but freeing the shared memory that the kernel
+// would keep. The first process comes first: it must not take the death of the others for a crash
+// to recover from. Paused ones meet the signal when they go on.
 func halt(folder string) {
 	all := processes(folder)
 	for _, process := range all {
@@ -121,7 +123,8 @@ type process struct {
 	first bool // the postmaster, or initdb
 }
 
-// processes finds those of a folder's server, the first one first. Others, such as somebody who looks at the log, do not count.
+// processes finds those of a folder's server, the first one first. Others, such as somebody who
+// looks at the log, do not count.
 func processes(folder string) (found []process) {
 	name := filepath.Base(folder)
 	if !strings.HasPrefix(name, folderPrefix) {
@@ -173,7 +176,8 @@ func commandLines() map[int]string {
 	return lines
 }
 
-// waitFor asks again and again: neither the end of a process that is no child nor a server that is ready announces itself.
+// waitFor asks again and again: neither the end of a process that is no child nor a server that is
+// ready announces itself.
 func waitFor(limit time.Duration, done func() bool) bool {
 	for deadline := time.Now().Add(limit); !done(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {

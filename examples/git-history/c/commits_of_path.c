@@ -1,5 +1,6 @@
 /*
- * Lists the commits that touch a path, in the order in which they were recorded, and prints the version of that context:
+ * Lists the commits that touch a path, in the order in which they were recorded, and prints the
+ * version of that context:
  *
  *   commits_of_path STORE PATH
  */
@@ -15,12 +16,16 @@
 enum { PAGE = 500 };
 
 static int fail(const char *doing, factstr_status status, factstr_buffer *error) {
-  fprintf(stderr, "%s: %s %.*s\n", doing, factstr_status_name(status), (int)error->len, error->data != NULL ? error->data : "");
+  fprintf(stderr, "%s: %s %.*s\n", doing, factstr_status_name(status), (int)error->len,
+          error->data != NULL ? error->data : "");
   factstr_buffer_free(error);
   return EXIT_FAILURE;
 }
 
-/* Opens the store that an argument names: a PostgreSQL database by its URL, a SQLite database by its path. */
+/*
+ * Opens the store that an argument names: a PostgreSQL database by its URL, a SQLite database by
+ * its path.
+ */
 static factstr_status open_store(const char *name, factstr_store *store, factstr_buffer *error) {
   if (strncmp(name, "postgres://", 11) == 0 || strncmp(name, "postgresql://", 13) == 0)
     return factstr_postgres_open(name, NULL, 0, store, error);
@@ -28,11 +33,14 @@ static factstr_status open_store(const char *name, factstr_store *store, factstr
 }
 
 /*
- * Asks for the commits after sequence number `after`. A predicate matches a payload that contains it: here one whose list of files has an element
- * with this path, whatever else is in the list and in the element.
+ * Asks for the commits after sequence number `after`. A predicate matches a payload that contains
+ * it: here one whose list of files has an element with this path, whatever else is in the list and
+ * in the element.
  */
-static factstr_status query_page(factstr_store store, const char *quoted_path, uint64_t after, factstr_buffer *result) {
-  static const char form[] = "{\"filters\":[{\"event_types\":[\"CommitRecorded\"],\"payload_predicates\":[{\"files\":[{\"path\":%s}]}]}],"
+static factstr_status query_page(factstr_store store, const char *quoted_path, uint64_t after,
+                                 factstr_buffer *result) {
+  static const char form[] = "{\"filters\":[{\"event_types\":[\"CommitRecorded\"],\"payload_"
+                             "predicates\":[{\"files\":[{\"path\":%s}]}]}],"
                              "\"min_sequence_number\":%" PRIu64 ",\"limit\":%d}";
   const size_t size = sizeof form + strlen(quoted_path) + 64;
   char *query = malloc(size);
@@ -48,7 +56,10 @@ static factstr_status query_page(factstr_store store, const char *quoted_path, u
 static void print_commit(json_value record) {
   const json_value commit = json_field(record, "payload");
   const json_value hash = json_field(commit, "hash"), subject = json_field(commit, "subject");
-  /* The hash without its quotes; the subject stays in JSON's quotes, in which no character can upset a terminal. */
+  /*
+   * The hash without its quotes; the subject stays in JSON's quotes, in which no character can
+   * upset a terminal.
+   */
   printf("%.*s %.*s\n", (int)hash.len - 2, hash.text + 1, (int)subject.len, subject.text);
 }
 
@@ -75,7 +86,10 @@ static int list(factstr_store store, const char *quoted_path) {
       factstr_buffer_free(&result);
       continue;
     }
-    /* The version speaks of all that matches, not of this page. appendIf with it succeeds only while no further commit touches the path. */
+    /*
+     * The version speaks of all that matches, not of this page. appendIf with it succeeds only
+     * while no further commit touches the path.
+     */
     const json_value version = json_field(whole, "current_context_version");
     printf("  %u commits, context version %.*s\n", commits, (int)version.len, version.text);
     factstr_buffer_free(&result);

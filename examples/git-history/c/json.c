@@ -37,12 +37,16 @@ static const char *value_end(const char *at, const char *end) {
 }
 
 static const char *skip_space(const char *at, const char *end) {
-  while (at < end && (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r' || *at == ',' || *at == ':'))
+  while (at < end &&
+         (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r' || *at == ',' || *at == ':'))
     at++;
   return at;
 }
 
-/* The value that begins at `at` or behind the punctuation there, or one of length 0 at the end of what holds it. */
+/*
+ * The value that begins at `at` or behind the punctuation there, or one of length 0 at the end of
+ * what holds it.
+ */
 static json_value value_at(const char *at, const char *end) {
   json_value value = {NULL, 0};
   at = skip_space(at, end);
@@ -59,7 +63,8 @@ json_value json_field(json_value object, const char *name) {
   json_value key = {NULL, 0}, value = {NULL, 0};
   if (object.len == 0 || *object.text != '{')
     return value;
-  for (key = value_at(object.text + 1, end); key.len > 0; key = value_at(value.text + value.len, end)) {
+  for (key = value_at(object.text + 1, end); key.len > 0;
+       key = value_at(value.text + value.len, end)) {
     value = value_at(key.text + key.len, end);
     if (key.len == name_len + 2 && memcmp(key.text + 1, name, name_len) == 0)
       return value;

@@ -1,4 +1,6 @@
-"""Prints the path that most commits of a history touch: busiest_path.py REPOSITORY REVISION. Only paths that are UTF-8 are looked at."""
+"""Prints the path that most commits of a history touch: busiest_path.py REPOSITORY REVISION.
+Only paths that are UTF-8 are looked at.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Compares what the programs of this example made of a history with what git says about it, and ends with status 1 where they differ.
+"""Compares what the programs of this example made of a history with what git says about it, and
+ends with status 1 where they differ.
 
     python3 compare.py STORE MODEL REPOSITORY REVISION [PATH LISTED]...
 
@@ -24,7 +25,13 @@ def facts(store: factstr.Store, event_type: str) -> Iterator[Any]:
     """The payloads of all facts of a type, read page by page."""
     after = 0
     while True:
-        page = store.query({"filters": [{"event_types": [event_type]}], "min_sequence_number": after, "limit": PAGE})
+        page = store.query(
+            {
+                "filters": [{"event_types": [event_type]}],
+                "min_sequence_number": after,
+                "limit": PAGE,
+            }
+        )
         yield from (record.payload for record in page.event_records)
         if page.last_returned_sequence_number is None:
             return
@@ -33,7 +40,14 @@ def facts(store: factstr.Store, event_type: str) -> Iterator[Any]:
 
 def recorded_fields(commit: Any) -> tuple[str, ...]:
     author = commit["author"]
-    return commit["hash"], " ".join(commit["parents"]), author["name"], author["email"], commit["committed_at"], commit["subject"]
+    return (
+        commit["hash"],
+        " ".join(commit["parents"]),
+        author["name"],
+        author["email"],
+        commit["committed_at"],
+        commit["subject"],
+    )
 
 
 class Table:
@@ -51,7 +65,10 @@ class Table:
 def main(store_name: str, model_path: str, repository: str, revision: str, *listings: str) -> int:
     table = Table()
     git = git_log.figures(repository, revision)
-    theirs = {key: (line.commits, line.added, line.deleted, line.binary_changes) for key, line in git.by_file_and_author.items()}
+    theirs = {
+        key: (line.commits, line.added, line.deleted, line.binary_changes)
+        for key, line in git.by_file_and_author.items()
+    }
 
     model = sqlite3.connect(model_path)
     commits, merges = model.execute("SELECT commits, merges FROM totals").fetchone()
@@ -60,14 +77,27 @@ def main(store_name: str, model_path: str, repository: str, revision: str, *list
     model.close()
     table.row("query model (Python): commits", commits, git.commits)
     table.row("  merges", merges, git.merges)
-    for place, name in enumerate(("changes of a file", "lines added", "lines deleted", "changes of a binary file")):
-        table.row(f"  {name}", sum(row[place] for row in ours.values()), sum(row[place] for row in theirs.values()))
+    for place, name in enumerate(
+        ("changes of a file", "lines added", "lines deleted", "changes of a binary file")
+    ):
+        table.row(
+            f"  {name}",
+            sum(row[place] for row in ours.values()),
+            sum(row[place] for row in theirs.values()),
+        )
     table.row("  rows, one per file and author", len(ours), len(theirs))
-    table.row("  rows equal in every figure", sum(theirs.get(key) == row for key, row in ours.items()), len(theirs))
+    table.row(
+        "  rows equal in every figure",
+        sum(theirs.get(key) == row for key, row in ours.items()),
+        len(theirs),
+    )
 
     with open_store(store_name) as store:
         gits_fields = {hash(fields) for fields in git_log.fields(repository, revision)}
-        equal = sum(hash(recorded_fields(commit)) in gits_fields for commit in facts(store, "CommitRecorded"))
+        equal = sum(
+            hash(recorded_fields(commit)) in gits_fields
+            for commit in facts(store, "CommitRecorded")
+        )
         table.row("facts (Node): commits equal in every field", equal, git.commits)
         recorded_tags = {(tag["name"], tag["commit"]) for tag in facts(store, "TagCreated")}
     gits_tags = git_log.tags(repository)
@@ -76,10 +106,18 @@ def main(store_name: str, model_path: str, repository: str, revision: str, *list
 
     for path, listed in zip(listings[::2], listings[1::2], strict=True):
         # A line is a hash and a subject; the summary at the end is set off by spaces.
-        hashes = [line.split(b" ")[0].decode() for line in Path(listed).read_bytes().splitlines() if not line.startswith(b" ")]
+        hashes = [
+            line.split(b" ")[0].decode()
+            for line in Path(listed).read_bytes().splitlines()
+            if not line.startswith(b" ")
+        ]
         gits_hashes = git_log.commits_that_touch(repository, revision, path)
-        table.row(f"listing (C): commits that touch {printable(path)}", len(hashes), len(gits_hashes))
-        table.row("  of them the same commits", len(set(hashes) & set(gits_hashes)), len(gits_hashes))
+        table.row(
+            f"listing (C): commits that touch {printable(path)}", len(hashes), len(gits_hashes)
+        )
+        table.row(
+            "  of them the same commits", len(set(hashes) & set(gits_hashes)), len(gits_hashes)
+        )
 
     if table.differences > 0:
         print(f"{table.differences} figures differ from git's", file=sys.stderr)

@@ -1,4 +1,6 @@
-"""What git itself says about a history, read in another way than the importer reads it: line by line, with git's own quoting of paths."""
+"""What git itself says about a history, read in another way than the importer reads it: line by
+line, with git's own quoting of paths.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,27 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-LOG = ["log", "--numstat", "--no-renames", "--reverse", "--topo-order", "--encoding=UTF-8", "--no-show-signature", "--no-ext-diff"]
-ESCAPES = {b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r", b'"': b'"', b"\\": b"\\"}
+LOG = [
+    "log",
+    "--numstat",
+    "--no-renames",
+    "--reverse",
+    "--topo-order",
+    "--encoding=UTF-8",
+    "--no-show-signature",
+    "--no-ext-diff",
+]
+ESCAPES = {
+    b"a": b"\a",
+    b"b": b"\b",
+    b"t": b"\t",
+    b"n": b"\n",
+    b"v": b"\v",
+    b"f": b"\f",
+    b"r": b"\r",
+    b'"': b'"',
+    b"\\": b"\\",
+}
 
 
 @dataclass
@@ -24,11 +45,15 @@ class Lines:
 class Figures:
     commits: int = 0
     merges: int = 0
-    by_file_and_author: defaultdict[tuple[str, str], Lines] = field(default_factory=lambda: defaultdict(Lines))
+    by_file_and_author: defaultdict[tuple[str, str], Lines] = field(
+        default_factory=lambda: defaultdict(Lines)
+    )
 
 
 def git(repository: str, *words: str, stdin: bytes = b"") -> bytes:
-    return subprocess.run(["git", "-C", repository, *words], check=True, input=stdin, stdout=subprocess.PIPE).stdout
+    return subprocess.run(
+        ["git", "-C", repository, *words], check=True, input=stdin, stdout=subprocess.PIPE
+    ).stdout
 
 
 def lines_of(repository: str, *words: str) -> Iterator[bytes]:
@@ -41,7 +66,9 @@ def lines_of(repository: str, *words: str) -> Iterator[bytes]:
 
 
 def text(raw: bytes) -> str:
-    """What is not UTF-8 becomes U+FFFD, by the same rule as in the facts (the WHATWG encoding standard's)."""
+    """What is not UTF-8 becomes U+FFFD, by the same rule as in the facts (the WHATWG encoding
+    standard's).
+    """
     return raw.decode("utf-8", "replace")
 
 
@@ -59,7 +86,15 @@ def figures(repository: str, revision: str) -> Figures:
     result = Figures()
     author = ""
     # "commit" and "author" cannot be mistaken for a file, whose line begins with a digit or "-".
-    for line in lines_of(repository, "-c", "core.quotePath=true", *LOG, "--format=commit %P%nauthor %an <%ae>", revision, "--"):
+    for line in lines_of(
+        repository,
+        "-c",
+        "core.quotePath=true",
+        *LOG,
+        "--format=commit %P%nauthor %an <%ae>",
+        revision,
+        "--",
+    ):
         word, _, rest = line.partition(b" ")
         if word == b"commit":
             result.commits += 1
@@ -79,20 +114,36 @@ def figures(repository: str, revision: str) -> Figures:
 
 
 def tags(repository: str) -> set[tuple[str, str]]:
-    """Names and commits of the tags, with tags of tags followed to their end; tags of anything but a commit are left out."""
+    """Names and commits of the tags, with tags of tags followed to their end; tags of anything
+    but a commit are left out.
+    """
     ends: dict[bytes, bytes] = {}
-    # for-each-ref names the tags, show-ref follows them; a name that is followed comes a second time, with ^{} behind it.
+    # for-each-ref names the tags, show-ref follows them; a name that is followed comes a second
+    # time, with ^{} behind it.
     if git(repository, "for-each-ref", "--count=1", "refs/tags"):
         for line in git(repository, "show-ref", "--tags", "--dereference").splitlines():
             end, _, name = line.partition(b" refs/tags/")
             ends[name.removesuffix(b"^{}")] = end
-    types = git(repository, "cat-file", "--batch-check=%(objecttype)", stdin=b"".join(end + b"\n" for end in ends.values())).split()
-    return {(text(name), end.decode()) for (name, end), kind in zip(ends.items(), types, strict=True) if kind == b"commit"}
+    types = git(
+        repository,
+        "cat-file",
+        "--batch-check=%(objecttype)",
+        stdin=b"".join(end + b"\n" for end in ends.values()),
+    ).split()
+    return {
+        (text(name), end.decode())
+        for (name, end), kind in zip(ends.items(), types, strict=True)
+        if kind == b"commit"
+    }
 
 
 def fields(repository: str, revision: str) -> Iterator[tuple[str, ...]]:
-    """Hash, parents, author's name and email, time of commit and subject of each commit. None of them can hold a newline."""
-    lines = lines_of(repository, "log", *LOG[3:], "--format=%H%n%P%n%an%n%ae%n%cI%n%s", revision, "--")
+    """Hash, parents, author's name and email, time of commit and subject of each commit. None of
+    them can hold a newline.
+    """
+    lines = lines_of(
+        repository, "log", *LOG[3:], "--format=%H%n%P%n%an%n%ae%n%cI%n%s", revision, "--"
+    )
     for first in lines:
         yield tuple(text(line) for line in (first, *(next(lines) for _ in range(5))))
 

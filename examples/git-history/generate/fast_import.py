@@ -1,4 +1,6 @@
-"""A small writer of the stream that `git fast-import` reads. Names and paths are bytes, as they are to git."""
+"""A small writer of the stream that `git fast-import` reads. Names and paths are bytes, as they
+are to git.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,11 @@ class Author:
 def quote(path: bytes) -> bytes:
     """The quoted spelling of a path, in which any byte but NUL can stand."""
     plain = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-"
-    return b'"' + b"".join(bytes([byte]) if byte in plain else b"\\%03o" % byte for byte in path) + b'"'
+    return (
+        b'"'
+        + b"".join(bytes([byte]) if byte in plain else b"\\%03o" % byte for byte in path)
+        + b'"'
+    )
 
 
 def modify(path: bytes, content: bytes, mode: bytes = b"100644") -> bytes:
@@ -37,7 +43,9 @@ class Repository:
     """Makes an empty bare repository and writes commits and tags into it."""
 
     def __init__(self, folder: Path, start: int = 1_600_000_000) -> None:
-        subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", str(folder)], check=True)
+        subprocess.run(
+            ["git", "init", "--quiet", "--bare", "--initial-branch=main", str(folder)], check=True
+        )
         self.folder = folder
         self.clock = start
         self.commits = 0
@@ -45,13 +53,19 @@ class Repository:
 
     def __enter__(self) -> Repository:
         self._process = subprocess.Popen(
-            ["git", "-C", str(self.folder), "fast-import", "--quiet", "--date-format=raw"], stdin=subprocess.PIPE
+            ["git", "-C", str(self.folder), "fast-import", "--quiet", "--date-format=raw"],
+            stdin=subprocess.PIPE,
         )
         assert self._process.stdin is not None
         self._out = self._process.stdin
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         # Broken when git has ended early: it says why, and its status is looked at next.
         with contextlib.suppress(BrokenPipeError):
             self._out.close()
@@ -70,7 +84,9 @@ class Repository:
         clock: int | None = None,
         encoding: bytes | None = None,
     ) -> int:
-        """Writes one commit and answers its mark. Without parents it follows the newest commit of the branch."""
+        """Writes one commit and answers its mark. Without parents it follows the newest commit
+        of the branch.
+        """
         self.clock += 600
         when = self.clock if clock is None else clock
         person = b"%s <%s> %d %s" % (author.name, author.email, when, zone)

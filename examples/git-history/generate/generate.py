@@ -1,4 +1,5 @@
-"""Generates a git repository: the nasty cases first, then the ordinary life of a project up to the wanted number of commits.
+"""Generates a git repository: the nasty cases first, then the ordinary life of a project up to
+the wanted number of commits.
 
     python3 generate.py FOLDER [--commits 400]
 
@@ -39,7 +40,9 @@ class Project:
     def _edit(self, lines: list[bytes]) -> bytes:
         place = self.chance.randrange(len(lines) + 1)
         removed = self.chance.randrange(4) + (40 if len(lines) > 120 else 0)
-        lines[place : place + removed] = [b"line %d\n" % self.chance.getrandbits(40) for _ in range(self.chance.randrange(8))]
+        lines[place : place + removed] = [
+            b"line %d\n" % self.chance.getrandbits(40) for _ in range(self.chance.randrange(8))
+        ]
         return b"".join(lines)
 
 
@@ -47,24 +50,49 @@ def write_ordinary_history(repository: Repository, commits: int) -> None:
     project = Project(seed=commits)
     written = 0
     while written < commits:
-        main = repository.commit(project.chance.choice(TEAM), b"change %d" % written, project.change())
+        main = repository.commit(
+            project.chance.choice(TEAM), b"change %d" % written, project.change()
+        )
         written += 1
         if written % 25 == 0 and commits - written >= 4:
-            # A branch that lives beside main, so that the order of `git log` is not the order of the clock.
+            # A branch that lives beside main, so that the order of `git log` is not the order of
+            # the clock.
             path = b"topics/%d.txt" % written
             topic = b"refs/heads/topic"
-            side = repository.commit(project.chance.choice(TEAM), b"topic begins", modify(path, b"1\n"), parents=(main,), branch=topic)
-            main = repository.commit(project.chance.choice(TEAM), b"meanwhile on main", project.change())
-            side = repository.commit(project.chance.choice(TEAM), b"topic ends", modify(path, b"1\n2\n"), branch=topic)
-            main = repository.commit(project.chance.choice(TEAM), b"Merge topic", modify(path, b"1\n2\n"), parents=(main, side))
+            side = repository.commit(
+                project.chance.choice(TEAM),
+                b"topic begins",
+                modify(path, b"1\n"),
+                parents=(main,),
+                branch=topic,
+            )
+            main = repository.commit(
+                project.chance.choice(TEAM), b"meanwhile on main", project.change()
+            )
+            side = repository.commit(
+                project.chance.choice(TEAM), b"topic ends", modify(path, b"1\n2\n"), branch=topic
+            )
+            main = repository.commit(
+                project.chance.choice(TEAM),
+                b"Merge topic",
+                modify(path, b"1\n2\n"),
+                parents=(main, side),
+            )
             written += 4
             repository.tag(b"release-%d" % written, main)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="where to make the bare repository; must not exist")
-    parser.add_argument("--commits", type=int, default=400, help="how many commits, the nasty cases among them (never fewer than those)")
+    parser.add_argument(
+        "folder", type=Path, help="where to make the bare repository; must not exist"
+    )
+    parser.add_argument(
+        "--commits",
+        type=int,
+        default=400,
+        help="how many commits, the nasty cases among them (never fewer than those)",
+    )
     options = parser.parse_args()
     if options.folder.exists():
         parser.error(f"{options.folder} exists: name a folder that does not")

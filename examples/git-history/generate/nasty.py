@@ -6,7 +6,8 @@ from fast_import import Author, Repository, delete, modify, submodule
 
 ADA = Author(b"Ada Lovelace", b"ada@example.org")
 
-# Git keeps names and paths as bytes. Those that are not UTF-8 become U+FFFD in the facts; the README of this example says how.
+# Git keeps names and paths as bytes. Those that are not UTF-8 become U+FFFD in the facts; the
+# README of this example says how.
 AUTHORS = [
     Author("José Ångström".encode(), "josé@example.org".encode()),
     Author("José Ångström".encode("latin-1"), b"latin1@example.org"),
@@ -78,15 +79,35 @@ def write_nasty_history(repository: Repository) -> None:
     first = repository.commit(ADA, b"the first commit", modify(b"README.md", b"one\ntwo\nthree\n"))
 
     for number, author in enumerate(AUTHORS):
-        repository.commit(author, b"a change by an author with an unusual name", modify(b"by-author/%d" % number, b"line\n" * (number + 1)))
-    repository.commit(AUTHORS[1], "naïve café".encode("latin-1"), modify(b"declared", b"1\n"), encoding=b"ISO-8859-1")
-    repository.commit(ADA, b"an encoding that nobody knows \xe9", modify(b"declared", b"2\n"), encoding=b"no-such-encoding")
+        repository.commit(
+            author,
+            b"a change by an author with an unusual name",
+            modify(b"by-author/%d" % number, b"line\n" * (number + 1)),
+        )
+    repository.commit(
+        AUTHORS[1],
+        "naïve café".encode("latin-1"),
+        modify(b"declared", b"1\n"),
+        encoding=b"ISO-8859-1",
+    )
+    repository.commit(
+        ADA,
+        b"an encoding that nobody knows \xe9",
+        modify(b"declared", b"2\n"),
+        encoding=b"no-such-encoding",
+    )
 
     for path in PATHS:
         repository.commit(ADA, b"a file with an unusual name", modify(path, b"line\nline\n"))
-    repository.commit(ADA, b"all of them at once", b"".join(modify(path, b"line\nother\nthird\n") for path in PATHS))
+    repository.commit(
+        ADA,
+        b"all of them at once",
+        b"".join(modify(path, b"line\nother\nthird\n") for path in PATHS),
+    )
     for subject in SUBJECTS:
-        repository.commit(ADA, subject, modify(b"README.md", b"three\n" + subject.replace(b"\x00", b"") + b"\n"))
+        repository.commit(
+            ADA, subject, modify(b"README.md", b"three\n" + subject.replace(b"\x00", b"") + b"\n")
+        )
 
     _kinds_of_change(repository)
     _merges(repository, first)
@@ -100,18 +121,34 @@ def _kinds_of_change(repository: Repository) -> None:
     repository.commit(ADA, b"")
     repository.commit(ADA, b"an empty file", modify(b"empty", b""))
     repository.commit(ADA, b"a binary file", modify(b"binary\twith tab", bytes(range(256)) * 40))
-    repository.commit(ADA, b"the binary file changes", modify(b"binary\twith tab", bytes(range(255, -1, -1)) * 40))
+    repository.commit(
+        ADA, b"the binary file changes", modify(b"binary\twith tab", bytes(range(255, -1, -1)) * 40)
+    )
     repository.commit(ADA, b"the binary file becomes text", modify(b"binary\twith tab", text))
-    repository.commit(ADA, b"text becomes binary, beside text", modify(b"binary\twith tab", b"\0") + modify(b"kinds/text", text))
+    repository.commit(
+        ADA,
+        b"text becomes binary, beside text",
+        modify(b"binary\twith tab", b"\0") + modify(b"kinds/text", text),
+    )
     repository.commit(ADA, b"only the mode changes", modify(b"kinds/text", text, b"100755"))
     repository.commit(ADA, b"a symbolic link", modify(b"kinds/link", b"text", b"120000"))
     repository.commit(ADA, b"the link becomes a file", modify(b"kinds/link", text))
     repository.commit(ADA, b"a submodule", submodule(b"kinds/module", b"1" * 40))
     repository.commit(ADA, b"the submodule moves on", submodule(b"kinds/module", b"2" * 40))
     repository.commit(ADA, b"no newline at the end", modify(b"kinds/no-newline", b"one\ntwo"))
-    repository.commit(ADA, b"a rename, which is one file less and one more", delete(b"kinds/text") + modify(b"kinds/renamed", text))
-    repository.commit(ADA, b"a file becomes a folder", delete(b"kinds/renamed") + modify(b"kinds/renamed/inside", text))
-    repository.commit(ADA, b"a folder becomes a file", delete(b"kinds/renamed") + modify(b"kinds/renamed", text))
+    repository.commit(
+        ADA,
+        b"a rename, which is one file less and one more",
+        delete(b"kinds/text") + modify(b"kinds/renamed", text),
+    )
+    repository.commit(
+        ADA,
+        b"a file becomes a folder",
+        delete(b"kinds/renamed") + modify(b"kinds/renamed/inside", text),
+    )
+    repository.commit(
+        ADA, b"a folder becomes a file", delete(b"kinds/renamed") + modify(b"kinds/renamed", text)
+    )
     repository.commit(ADA, b"windows line ends", modify(b"kinds/crlf", b"one\r\ntwo\r\n"))
     repository.commit(ADA, b"a deletion", delete(b"kinds/crlf") + delete(b"empty"))
     many = b"".join(modify(b"many/%03d" % number, b"x\n" * number) for number in range(300))
@@ -125,25 +162,49 @@ def _merges(repository: Repository, first: int) -> None:
     for number in range(4):
         branch = b"refs/heads/side-%d" % number
         change = modify(b"side/%d" % number, b"side\n")
-        repository.commit(AUTHORS[number], b"on a side branch", change, parents=(main,), branch=branch)
+        repository.commit(
+            AUTHORS[number], b"on a side branch", change, parents=(main,), branch=branch
+        )
         sides.append(
-            repository.commit(AUTHORS[number], b"once more on it", change + modify(b"shared", b"by side\n" * number), branch=branch)
+            repository.commit(
+                AUTHORS[number],
+                b"once more on it",
+                change + modify(b"shared", b"by side\n" * number),
+                branch=branch,
+            )
         )
     bring = b"".join(modify(b"side/%d" % number, b"side\n") for number in range(4))
     main = repository.commit(ADA, b"", bring, parents=(main, sides[0]))
     main = repository.commit(
-        ADA, b"a merge of four, with a change of its own", bring + modify(b"trunk", b"evil\n"), parents=(main, *sides[1:], first)
+        ADA,
+        b"a merge of four, with a change of its own",
+        bring + modify(b"trunk", b"evil\n"),
+        parents=(main, *sides[1:], first),
     )
     repository.root(b"refs/heads/unrelated")
-    unrelated = repository.commit(AUTHORS[2], b"a second root", modify(b"unrelated/README.md", b"hello\n"), branch=b"refs/heads/unrelated")
-    main = repository.commit(ADA, b"a merge of unrelated histories", modify(b"unrelated/README.md", b"hello\n"), parents=(main, unrelated))
-    repository.commit(ADA, b"after the merges", modify(b"trunk", b"trunk\nagain\n"), parents=(main,))
+    unrelated = repository.commit(
+        AUTHORS[2],
+        b"a second root",
+        modify(b"unrelated/README.md", b"hello\n"),
+        branch=b"refs/heads/unrelated",
+    )
+    main = repository.commit(
+        ADA,
+        b"a merge of unrelated histories",
+        modify(b"unrelated/README.md", b"hello\n"),
+        parents=(main, unrelated),
+    )
+    repository.commit(
+        ADA, b"after the merges", modify(b"trunk", b"trunk\nagain\n"), parents=(main,)
+    )
 
 
 def _clocks(repository: Repository) -> None:
     repository.commit(ADA, b"from before its parent", modify(b"clock", b"1\n"), clock=1_000_000_000)
     repository.commit(ADA, b"the first second", modify(b"clock", b"2\n"), clock=0)
-    repository.commit(ADA, b"after 2038", modify(b"clock", b"3\n"), clock=4_102_444_800, zone=b"+1345")
+    repository.commit(
+        ADA, b"after 2038", modify(b"clock", b"3\n"), clock=4_102_444_800, zone=b"+1345"
+    )
     repository.commit(ADA, b"west", modify(b"clock", b"4\n"), zone=b"-1130")
 
 
@@ -154,4 +215,6 @@ def _tags(repository: Repository, first: int) -> None:
     repository.annotated_tag(b"annotated", first, AUTHORS[1])
     inner = repository.annotated_tag(b"inner", first, ADA)
     repository.annotated_tag(b"tag-of-a-tag", inner, ADA)
-    repository.annotated_tag(b"of-a-file", repository.blob(b"tags can point at anything; this one is no commit\n"), ADA)
+    repository.annotated_tag(
+        b"of-a-file", repository.blob(b"tags can point at anything; this one is no commit\n"), ADA
+    )

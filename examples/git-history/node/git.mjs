@@ -1,10 +1,10 @@
-// Reads a repository through git and yields facts. The output of git is a stream of bytes and is read as one: whatever the length of the
-// history, only the commit that is being read is in memory.
+// Reads a repository through git and yields facts. The output of git is a stream of bytes and is
+// read as one: whatever the length of the history, only the commit that is being read is in memory.
 import { spawn } from 'node:child_process';
 import { pipeline } from 'node:stream/promises';
 
-// Git keeps names, subjects and paths as bytes. This decoder puts U+FFFD for what is not UTF-8, as web browsers do, and keeps a byte order
-// mark, which belongs to the text here.
+// Git keeps names, subjects and paths as bytes. This decoder puts U+FFFD for what is not UTF-8, as
+// web browsers do, and keeps a byte order mark, which belongs to the text here.
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
 const LOG = ['log', '-z', '--numstat', '--no-renames', '--reverse', '--topo-order'];
@@ -14,15 +14,23 @@ const FIELDS = ['%H', '%P', '%an', '%ae', '%cI', '%s'];
 
 export async function countCommits(repository, revision) {
   let count = 0;
-  for await (const line of tokens(git(repository, ['rev-list', '--count', revision, '--']), '\n')) count = Number(line);
+  for await (const line of tokens(git(repository, ['rev-list', '--count', revision, '--']), '\n'))
+    count = Number(line);
   return count;
 }
 
 /** The commits that `revision` reaches, parents before children, as CommitRecorded facts. */
 export async function* commitFacts(repository, revision) {
-  const output = git(repository, [...LOG, ...PLAIN, `--format=${FIELDS.join('%x00')}`, revision, '--']);
-  // A commit is its six fields, whatever they hold, then its files, each "ADDED<tab>DELETED<tab>PATH". What follows is the hash of the next
-  // commit; it has no tab, so the two cannot be confused.
+  const output = git(repository, [
+    ...LOG,
+    ...PLAIN,
+    `--format=${FIELDS.join('%x00')}`,
+    revision,
+    '--',
+  ]);
+  // A commit is its six fields, whatever they hold, then its files, each
+  // "ADDED<tab>DELETED<tab>PATH". What follows is the hash of the next commit; it has no tab, so
+  // the two cannot be confused.
   let fields = [];
   let files = [];
   for await (const token of tokens(output, '\0')) {
@@ -41,13 +49,25 @@ export async function* commitFacts(repository, revision) {
   if (fields.length > 0) yield commitRecorded(fields, files);
 }
 
-/** The tags that lead to a commit, also through other tags, as TagCreated facts. Tags of files and folders are left out. */
+/**
+ * The tags that lead to a commit, also through other tags, as TagCreated facts. Tags of files and
+ * folders are left out.
+ */
 export async function* tagFacts(repository) {
-  const tags = git(repository, ['for-each-ref', '--format=%(refname)^{} %(refname:strip=2)', 'refs/tags']);
-  const commits = git(repository, ['cat-file', '--batch-check=%(objectname) %(objecttype) %(rest)'], tags);
+  const tags = git(repository, [
+    'for-each-ref',
+    '--format=%(refname)^{} %(refname:strip=2)',
+    'refs/tags',
+  ]);
+  const commits = git(
+    repository,
+    ['cat-file', '--batch-check=%(objectname) %(objecttype) %(rest)'],
+    tags,
+  );
   for await (const line of tokens(commits, '\n')) {
     const found = /^([0-9a-f]+) commit (.+)$/.exec(line);
-    if (found !== null) yield { event_type: 'TagCreated', payload: { name: found[2], commit: found[1] } };
+    if (found !== null)
+      yield { event_type: 'TagCreated', payload: { name: found[2], commit: found[1] } };
   }
 }
 
@@ -76,9 +96,14 @@ function lineCount(text) {
   return text === '-' ? null : Number(text);
 }
 
-/** Yields what git prints, in chunks of bytes, and fails when git does. `input` is given to it to read. */
+/**
+ * Yields what git prints, in chunks of bytes, and fails when git does. `input` is given to it to
+ * read.
+ */
 async function* git(repository, words, input) {
-  const child = spawn('git', ['-C', repository, ...words], { stdio: [input ? 'pipe' : 'ignore', 'pipe', 'inherit'] });
+  const child = spawn('git', ['-C', repository, ...words], {
+    stdio: [input ? 'pipe' : 'ignore', 'pipe', 'inherit'],
+  });
   const ended = new Promise((resolve) => child.once('error', resolve).once('close', resolve));
   const fed = input && pipeline(input, child.stdin).catch((error) => error);
   try {
@@ -90,14 +115,18 @@ async function* git(repository, words, input) {
   }
 }
 
-/** Splits a stream of bytes at a separator and decodes the pieces. What follows the last separator is a piece if it is not empty. */
+/**
+ * Splits a stream of bytes at a separator and decodes the pieces. What follows the last separator
+ * is a piece if it is not empty.
+ */
 export async function* tokens(chunks, separator) {
   const mark = separator.charCodeAt(0);
   let rest = Buffer.alloc(0);
   for await (const chunk of chunks) {
     const bytes = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
     let start = 0;
-    for (let end; (end = bytes.indexOf(mark, start)) !== -1; start = end + 1) yield utf8.decode(bytes.subarray(start, end));
+    for (let end; (end = bytes.indexOf(mark, start)) !== -1; start = end + 1)
+      yield utf8.decode(bytes.subarray(start, end));
     rest = bytes.subarray(start);
   }
   if (rest.length > 0) yield utf8.decode(rest);

@@ -1,10 +1,12 @@
-// Imports the history of a git repository as facts, one CommitRecorded per commit and one TagCreated per tag:
+// Imports the history of a git repository as facts, one CommitRecorded per commit and one
+// TagCreated per tag:
 //
 //   node import.mjs STORE REPOSITORY [REVISION [SHARE/SHARES]]
 //
-// Importing again adds only what is new. An import that was killed goes on where it stopped, and two at the same time do not record a
-// commit twice: each batch is appended on the condition that none of its commits is recorded. Several at once are best dealt a share each, as
-// 1/3, 2/3 and 3/3, so that they need not find out who was first.
+// Importing again adds only what is new. An import that was killed goes on where it stopped, and
+// two at the same time do not record a commit twice: each batch is appended on the condition that
+// none of its commits is recorded. Several at once are best dealt a share each, as 1/3, 2/3 and
+// 3/3, so that they need not find out who was first.
 import { commitFacts, countCommits, tagFacts } from './git.mjs';
 import { Progress } from './progress.mjs';
 import { openStore } from './stores.mjs';
@@ -16,7 +18,8 @@ if (repository === undefined || !(share >= 1 && share <= shares)) {
   process.exit(2);
 }
 
-// The identity of a fact is the part of its payload by which it is known: no two facts of a type are recorded with the same one.
+// The identity of a fact is the part of its payload by which it is known: no two facts of a type
+// are recorded with the same one.
 const COMMIT = { type: 'CommitRecorded', identity: ({ hash }) => ({ hash }) };
 const TAG = { type: 'TagCreated', identity: ({ name, commit }) => ({ name, commit }) };
 
@@ -28,7 +31,10 @@ const WINDOW_CHARACTERS = 16 << 20;
 const killAfterBatches = Number(process.env.IMPORT_KILL_AFTER_BATCHES ?? Infinity);
 let batchesAppended = 0;
 
-/** Appends, in batches, those facts that are not recorded yet. Returns how many they were; reports how many are done. */
+/**
+ * Appends, in batches, those facts that are not recorded yet. Returns how many they were; reports
+ * how many are done.
+ */
 function appendMissing(store, facts, batchSize, kind, report = () => {}) {
   let missing = facts;
   let added = 0;
@@ -42,7 +48,8 @@ function appendMissing(store, facts, batchSize, kind, report = () => {}) {
       batchesAppended += 1;
       if (batchesAppended === killAfterBatches) process.kill(process.pid, 'SIGKILL');
     } else {
-      // Somebody recorded a part of the batch. Ask which ones, for all that was read ahead, and go on with the others.
+      // Somebody recorded a part of the batch. Ask which ones, for all that was read ahead, and go
+      // on with the others.
       const records = store.query(recordedAs(missing, kind)).event_records;
       const recorded = new Set(records.map((record) => key(record, kind)));
       missing = missing.filter((fact) => !recorded.has(key(fact, kind)));
@@ -54,7 +61,14 @@ function appendMissing(store, facts, batchSize, kind, report = () => {}) {
 
 /** The context of a decision to record these facts: the facts with the identity of any of them. */
 function recordedAs(facts, kind) {
-  return { filters: [{ event_types: [kind.type], payload_predicates: facts.map((fact) => kind.identity(fact.payload)) }] };
+  return {
+    filters: [
+      {
+        event_types: [kind.type],
+        payload_predicates: facts.map((fact) => kind.identity(fact.payload)),
+      },
+    ],
+  };
 }
 
 function key(fact, kind) {
@@ -92,7 +106,9 @@ const progress = new Progress(Math.ceil((total - share + 1) / shares), 'commits'
 
 const commits = { read: 0, imported: 0 };
 for await (const window of inWindows(dealt(commitFacts(repository, revision)))) {
-  commits.imported += appendMissing(store, window, batchSize, COMMIT, (done) => progress.show(commits.read + done));
+  commits.imported += appendMissing(store, window, batchSize, COMMIT, (done) =>
+    progress.show(commits.read + done),
+  );
   commits.read += window.length;
 }
 

@@ -1,5 +1,6 @@
-// A progress bar on standard error: drawn over itself on a terminal, a line for every tenth elsewhere, so that logs stay short. `sharers` is how
-// many programs write such lines at once; together they write as many as one.
+// A progress bar on standard error: drawn over itself on a terminal, a line for every tenth
+// elsewhere, so that logs stay short. `sharers` is how many programs write such lines at once;
+// together they write as many as one.
 export class Progress {
   #total;
   #what;

@@ -1,16 +1,19 @@
-// One of two programs that want the same thing: to take the review of a commit, which only one may have.
+// One of two programs that want the same thing: to take the review of a commit, which only one may
+// have.
 //
 //   node race.mjs STORE COMMIT
 //
-// It looks at the context, says "ready", waits for a line on standard input, and then decides on what it saw. The Python program beside it does
-// the same at the same time.
+// It looks at the context, says "ready", waits for a line on standard input, and then decides on
+// what it saw. The Python program beside it does the same at the same time.
 import { once } from 'node:events';
 import { openStore } from './stores.mjs';
 
 const [storeName, commit] = process.argv.slice(2);
 const store = openStore(storeName);
 
-const reviewsOfCommit = { filters: [{ event_types: ['ReviewTaken'], payload_predicates: [{ commit }] }] };
+const reviewsOfCommit = {
+  filters: [{ event_types: ['ReviewTaken'], payload_predicates: [{ commit }] }],
+};
 const seen = store.query(reviewsOfCommit).current_context_version;
 console.log('ready');
 await once(process.stdin, 'data');
@@ -19,10 +22,14 @@ process.stdin.destroy();
 const fact = { event_type: 'ReviewTaken', payload: { commit, by: 'Node' } };
 const { append_result: appended, conflict } = store.appendIf([fact], reviewsOfCommit, seen);
 if (conflict === undefined) {
-  console.log(`Node won: it expected ${shown(seen)} and appended fact ${appended.first_sequence_number}`);
+  console.log(
+    `Node won: it expected ${shown(seen)} and appended fact ${appended.first_sequence_number}`,
+  );
 } else {
   const { expected_context_version: expected, actual_context_version: actual } = conflict;
-  console.log(`Node got the conflict: it expected ${shown(expected)}, the context is at ${shown(actual)}`);
+  console.log(
+    `Node got the conflict: it expected ${shown(expected)}, the context is at ${shown(actual)}`,
+  );
 }
 store.close();
 

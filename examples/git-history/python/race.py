@@ -1,9 +1,10 @@
-"""One of two programs that want the same thing: to take the review of a commit, which only one may have.
+"""One of two programs that want the same thing: to take the review of a commit, which only one
+may have.
 
     python3 race.py STORE COMMIT
 
-It looks at the context, says "ready", waits for a line on standard input, and then decides on what it saw. The Node program beside it
-does the same at the same time.
+It looks at the context, says "ready", waits for a line on standard input, and then decides on
+what it saw. The Node program beside it does the same at the same time.
 """
 
 from __future__ import annotations
@@ -21,19 +22,28 @@ def shown(version: int | None) -> str:
 def main(store_name: str, commit: str) -> None:
     with open_store(store_name) as store:
         reviews_of_commit: factstr.EventQueryDict = {
-            "filters": [{"event_types": ["ReviewTaken"], "payload_predicates": [{"commit": commit}]}]
+            "filters": [
+                {"event_types": ["ReviewTaken"], "payload_predicates": [{"commit": commit}]}
+            ]
         }
         seen = store.query(reviews_of_commit).current_context_version
         print("ready", flush=True)
         sys.stdin.readline()
 
-        fact: factstr.NewEventDict = {"event_type": "ReviewTaken", "payload": {"commit": commit, "by": "Python"}}
+        fact: factstr.NewEventDict = {
+            "event_type": "ReviewTaken",
+            "payload": {"commit": commit, "by": "Python"},
+        }
         try:
             appended = store.append_if([fact], reviews_of_commit, seen)
-            print(f"Python won: it expected {shown(seen)} and appended fact {appended.first_sequence_number}")
+            print(
+                f"Python won: it expected {shown(seen)} and appended fact {appended.first_sequence_number}"
+            )
         except factstr.ConditionalAppendConflict as conflict:
             expected, actual = conflict.expected_context_version, conflict.actual_context_version
-            print(f"Python got the conflict: it expected {shown(expected)}, the context is at {shown(actual)}")
+            print(
+                f"Python got the conflict: it expected {shown(expected)}, the context is at {shown(actual)}"
+            )
 
 
 if __name__ == "__main__":

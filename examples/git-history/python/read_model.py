@@ -1,12 +1,15 @@
-"""A query model: how many lines each author changed in each file. It lives in a SQLite file of its own and is fed by a durable stream.
+"""A query model: how many lines each author changed in each file. It lives in a SQLite file of
+its own and is fed by a durable stream.
 
     python3 read_model.py STORE MODEL [--follow]
 
-It counts what is recorded and ends. With --follow it says "ready" then, goes on with what is recorded meanwhile, and ends once it has counted
-everything that is recorded when its standard input ends.
+It counts what is recorded and ends. With --follow it says "ready" then, goes on with what is
+recorded meanwhile, and ends once it has counted everything that is recorded when its standard
+input ends.
 
-The stream delivers a batch at least once: after a crash some batches come again. The model therefore writes the number of the last fact it
-has seen in the same transaction as what it made of that fact, and passes over facts up to that number. So each fact counts exactly once.
+The stream delivers a batch at least once: after a crash some batches come again. The model
+therefore writes the number of the last fact it has seen in the same transaction as what it made
+of that fact, and passes over facts up to that number. So each fact counts exactly once.
 """
 
 from __future__ import annotations
@@ -55,13 +58,20 @@ class LinesByAuthor:
         # The stream calls from a thread of its own, but never twice at a time.
         self.database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self.database.execute("PRAGMA journal_mode = WAL")
-        # The stream's cursor moves on once a batch is handled, so what the model wrote must be safe from a power failure by then.
+        # The stream's cursor moves on once a batch is handled, so what the model wrote must be safe
+        # from a power failure by then.
         self.database.execute("PRAGMA synchronous = FULL")
         self.database.executescript(SCHEMA)
         if self.database.execute("SELECT count(*) FROM totals").fetchone() == (0,):
-            # The name of the stream belongs to this file. A new file gets a new name and with it every fact from the first.
-            self.database.execute("INSERT INTO totals VALUES (?, 0, 0, 0)", (f"lines-by-author-{secrets.token_hex(4)}",))
-        self.stream, self.position = self.database.execute("SELECT stream, position FROM totals").fetchone()
+            # The name of the stream belongs to this file. A new file gets a new name and with it
+            # every fact from the first.
+            self.database.execute(
+                "INSERT INTO totals VALUES (?, 0, 0, 0)",
+                (f"lines-by-author-{secrets.token_hex(4)}",),
+            )
+        self.stream, self.position = self.database.execute(
+            "SELECT stream, position FROM totals"
+        ).fetchone()
         self.batches = 0
         self.repeated = 0
         self.facts = 0
@@ -89,14 +99,20 @@ class LinesByAuthor:
     def _count(self, commit: Any) -> None:
         author = f"{commit['author']['name']} <{commit['author']['email']}>"
         merge = len(commit["parents"]) > 1
-        self.database.execute("UPDATE totals SET commits = commits + 1, merges = merges + ?", (merge,))
+        self.database.execute(
+            "UPDATE totals SET commits = commits + 1, merges = merges + ?", (merge,)
+        )
         for file in commit["files"]:
             binary = file["added"] is None  # binary files have no lines
-            self.database.execute(COUNT_FILE, (file["path"], author, file["added"] or 0, file["deleted"] or 0, binary))
+            self.database.execute(
+                COUNT_FILE, (file["path"], author, file["added"] or 0, file["deleted"] or 0, binary)
+            )
 
 
 def kill_point(place: str, batch: int) -> None:
-    """For tests and for the demo: dies by SIGKILL at this place of that batch, when MODEL_KILL_AT says so, as in "after-commit:10"."""
+    """For tests and for the demo: dies by SIGKILL at this place of that batch, when
+    MODEL_KILL_AT says so, as in "after-commit:10".
+    """
     if os.environ.get("MODEL_KILL_AT") == f"{place}:{batch}":
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -111,7 +127,8 @@ def main(store_name: str, model_path: str, follow: bool) -> None:
                 before = model.batches
                 print("ready", flush=True)
                 sys.stdin.read()
-            # Of what is recorded by now some may not have been delivered yet; the replay below goes on there.
+            # Of what is recorded by now some may not have been delivered yet; the replay below goes
+            # on there.
             live = f"{model.batches - before} of them live, "
         catch_up(store, model).close()
     print(
@@ -121,8 +138,12 @@ def main(store_name: str, model_path: str, follow: bool) -> None:
 
 
 def catch_up(store: factstr.Store, model: LinesByAuthor) -> factstr.Subscription:
-    """Returns when everything that was recorded before has been handled. What is recorded later is handled as long as the subscription is open."""
-    return store.stream_to_durable(model.stream, {"filters": [{"event_types": ["CommitRecorded"]}]}, model.handle)
+    """Returns when everything that was recorded before has been handled. What is recorded later
+    is handled as long as the subscription is open.
+    """
+    return store.stream_to_durable(
+        model.stream, {"filters": [{"event_types": ["CommitRecorded"]}]}, model.handle
+    )
 
 
 if __name__ == "__main__":

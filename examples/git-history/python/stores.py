@@ -1,4 +1,6 @@
-"""Opens the store that an argument names: a PostgreSQL database by its URL, a SQLite database by its path."""
+"""Opens the store that an argument names: a PostgreSQL database by its URL, a SQLite database by
+its path.
+"""
 
 from __future__ import annotations
 

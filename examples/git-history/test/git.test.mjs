@@ -11,7 +11,12 @@ import { commitFacts, countCommits, tagFacts, tokens } from '../node/git.mjs';
 const folder = mkdtempSync(join(tmpdir(), 'git-history-'));
 after(() => rmSync(folder, { recursive: true }));
 const repository = join(folder, 'generated.git');
-execFileSync('python3', [fileURLToPath(new URL('../generate/generate.py', import.meta.url)), repository, '--commits', '150']);
+execFileSync('python3', [
+  fileURLToPath(new URL('../generate/generate.py', import.meta.url)),
+  repository,
+  '--commits',
+  '150',
+]);
 
 const commits = [];
 for await (const fact of commitFacts(repository, 'HEAD')) commits.push(fact.payload);
@@ -21,7 +26,8 @@ test('every commit becomes one fact, parents before children', async () => {
   assert.equal(commits.length, await countCommits(repository, 'HEAD'));
   const seen = new Set();
   for (const { hash, parents } of commits) {
-    for (const parent of parents) assert.ok(seen.has(parent), `${parent} comes before its child ${hash}`);
+    for (const parent of parents)
+      assert.ok(seen.has(parent), `${parent} comes before its child ${hash}`);
     assert.ok(!seen.has(hash));
     seen.add(hash);
   }
@@ -68,7 +74,9 @@ test('bytes that are not UTF-8 become U+FFFD in paths, names and subjects', () =
   assert.equal(files.filter((file) => file.path === 'latin1-caf\ufffd').length, 4); // two files that differ only in such a byte, twice each
   assert.ok(files.some((file) => file.path === 'surrogate-\ufffd\ufffd\ufffd'));
   assert.ok(commits.some((commit) => commit.author.name === 'Jos\ufffd \ufffdngstr\ufffdm'));
-  assert.ok(commits.some((commit) => commit.subject === 'subject in latin-1: na\ufffdve caf\ufffd'));
+  assert.ok(
+    commits.some((commit) => commit.subject === 'subject in latin-1: na\ufffdve caf\ufffd'),
+  );
 });
 
 test('a commit that declares its encoding is read in that encoding', () => {
@@ -84,7 +92,11 @@ test('merges list their parents and no files', () => {
 
 test('empty commits and empty subjects are facts like any other', () => {
   assert.deepEqual(commits.find((commit) => commit.subject === 'an empty commit').files, []);
-  assert.ok(commits.some((commit) => commit.subject === '' && commit.parents.length === 1 && commit.files.length === 0));
+  assert.ok(
+    commits.some(
+      (commit) => commit.subject === '' && commit.parents.length === 1 && commit.files.length === 0,
+    ),
+  );
 });
 
 test('a binary file has no line counts, and text beside it does', () => {
@@ -113,7 +125,8 @@ test('tags are followed to their commit, and tags of anything else are left out'
 
 test('a repository that git cannot read is an error and not an empty history', async () => {
   await assert.rejects(async () => {
-    for await (const fact of commitFacts(join(folder, 'missing'), 'HEAD')) assert.fail(fact.payload.hash);
+    for await (const fact of commitFacts(join(folder, 'missing'), 'HEAD'))
+      assert.fail(fact.payload.hash);
   }, /git log failed: 128/);
 });
 
@@ -121,7 +134,8 @@ test('text is the same wherever the chunks of the stream are cut', async () => {
   const bytes = Buffer.from('one\0zwei ü 🙂\0\0three', 'utf8');
   for (let size = 1; size <= bytes.length; size++) {
     const chunks = [];
-    for (let start = 0; start < bytes.length; start += size) chunks.push(bytes.subarray(start, start + size));
+    for (let start = 0; start < bytes.length; start += size)
+      chunks.push(bytes.subarray(start, start + size));
     const read = [];
     for await (const token of tokens(chunks, '\0')) read.push(token);
     assert.deepEqual(read, ['one', 'zwei ü 🙂', '', 'three']);

@@ -52,7 +52,8 @@ func run(ctx context.Context, path string) (err error) {
 	return readSeatPlan(ctx, store)
 }
 
-// announce appends a batch, which is committed whole or not at all, here only if nobody has announced the concert yet.
+// announce appends a batch, which is committed whole or not at all, here only if nobody has
+// announced the concert yet.
 func announce(ctx context.Context, store *factstr.Store) error {
 	batch := []factstr.NewEvent{
 		{EventType: "ConcertAnnounced", Payload: json.RawMessage(`{"concert": "c-7", "seats": ["A1", "A2", "A3"]}`)},
@@ -69,7 +70,8 @@ func announce(ctx context.Context, store *factstr.Store) error {
 	return err
 }
 
-// reserve reads the facts that matter to the decision: its context. The decision is appended only if that is still what was read.
+// reserve reads the facts that matter to the decision: its context. The decision is appended only
+// if that is still what was read.
 func reserve(ctx context.Context, store *factstr.Store, seat string, people ...string) error {
 	query := matching("SeatReserved", fmt.Sprintf(`{"concert": "c-7", "seat": %q}`, seat))
 	before, err := store.Query(ctx, query)
@@ -95,7 +97,8 @@ func reserve(ctx context.Context, store *factstr.Store, seat string, people ...s
 	return nil
 }
 
-// readSeatPlan shows a durable stream: it delivers what was committed after its stored cursor and then goes on live.
+// readSeatPlan shows a durable stream: it delivers what was committed after its stored cursor and
+// then goes on live.
 func readSeatPlan(ctx context.Context, store *factstr.Store) error {
 	show := func(_ context.Context, batch []factstr.EventRecord) error {
 		for _, record := range batch {

@@ -6,10 +6,18 @@ from collections.abc import Sequence
 import factstr
 
 with factstr.SqliteStore(sys.argv[1] if len(sys.argv) > 1 else "quickstart.db") as store:
-    # Facts are appended in batches. A batch is committed whole or not at all, here only if nobody has announced the concert yet.
-    announcement = {"filters": [{"event_types": ["ConcertAnnounced"], "payload_predicates": [{"concert": "c-7"}]}]}
+    # Facts are appended in batches. A batch is committed whole or not at all, here only if nobody
+    # has announced the concert yet.
+    announcement = {
+        "filters": [
+            {"event_types": ["ConcertAnnounced"], "payload_predicates": [{"concert": "c-7"}]}
+        ]
+    }
     facts = [
-        {"event_type": "ConcertAnnounced", "payload": {"concert": "c-7", "seats": ["A1", "A2", "A3"]}},
+        {
+            "event_type": "ConcertAnnounced",
+            "payload": {"concert": "c-7", "seats": ["A1", "A2", "A3"]},
+        },
         {"event_type": "SeatReserved", "payload": {"concert": "c-7", "seat": "A1", "by": "Ada"}},
     ]
     try:
@@ -18,22 +26,38 @@ with factstr.SqliteStore(sys.argv[1] if len(sys.argv) > 1 else "quickstart.db") 
     except factstr.ConditionalAppendConflict as conflict:
         print(f"concert c-7 is announced already, by fact {conflict.actual_context_version}")
 
-    # Before a decision, read the facts that matter to it: its context. The decision is appended only if that is still what was read.
+    # Before a decision, read the facts that matter to it: its context. The decision is appended
+    # only if that is still what was read.
     def reserve(seat: str, *people: str) -> None:
-        context = {"filters": [{"event_types": ["SeatReserved"], "payload_predicates": [{"concert": "c-7", "seat": seat}]}]}
+        context = {
+            "filters": [
+                {
+                    "event_types": ["SeatReserved"],
+                    "payload_predicates": [{"concert": "c-7", "seat": seat}],
+                }
+            ]
+        }
         before = store.query(context)
         if before.event_records:
             print(f"seat {seat} is taken, by fact {before.current_context_version}")
             return
         # They all decide on the same view. The first one's decision changes it.
         for by in people:
-            fact = {"event_type": "SeatReserved", "payload": {"concert": "c-7", "seat": seat, "by": by}}
+            fact = {
+                "event_type": "SeatReserved",
+                "payload": {"concert": "c-7", "seat": seat, "by": by},
+            }
             try:
                 result = store.append_if([fact], context, before.current_context_version)
                 print(f"{by} has seat {seat}: fact {result.first_sequence_number}")
             except factstr.ConditionalAppendConflict as conflict:
-                expected, actual = conflict.expected_context_version, conflict.actual_context_version
-                print(f"{by} is too late: expected version {expected or 'none'}, found version {actual}")
+                expected, actual = (
+                    conflict.expected_context_version,
+                    conflict.actual_context_version,
+                )
+                print(
+                    f"{by} is too late: expected version {expected or 'none'}, found version {actual}"
+                )
 
     reserve("A2", "Ben", "Cleo")
 

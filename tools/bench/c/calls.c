@@ -1,7 +1,8 @@
 /*
  * The C half of the bench: calls PATH CALL EVENTS CALLERS PAYLOAD_BYTES SECONDS
  *
- * PATH is a database, or empty for the memory store; CALL is append or append_if. Prints how many calls were answered and in how many seconds.
+ * PATH is a database, or empty for the memory store; CALL is append or append_if. Prints how many
+ * calls were answered and in how many seconds.
  */
 #include <factstr.h>
 #include <pthread.h>
@@ -28,7 +29,8 @@ static double now(void) {
 static void check(factstr_status status, const factstr_buffer *text) {
   if (status == FACTSTR_OK)
     return;
-  fprintf(stderr, "%s %.*s\n", factstr_status_name(status), (int)text->len, text->data != NULL ? text->data : "");
+  fprintf(stderr, "%s %.*s\n", factstr_status_name(status), (int)text->len,
+          text->data != NULL ? text->data : "");
   exit(EXIT_FAILURE);
 }
 
@@ -41,7 +43,8 @@ static char *batch(const caller *self, size_t *len) {
   if (text == NULL)
     abort();
   for (int i = 0; i < self->events; i++) {
-    at += snprintf(at, 80, "%c{\"event_type\":\"of-caller-%d\",\"payload\":{\"filler\":\"", i == 0 ? '[' : ',', self->number);
+    at += snprintf(at, 80, "%c{\"event_type\":\"of-caller-%d\",\"payload\":{\"filler\":\"",
+                   i == 0 ? '[' : ',', self->number);
     memset(at, 'x', filler);
     at += filler;
     at += snprintf(at, 8, "\"}}");
@@ -57,12 +60,15 @@ static void *call(void *user_data) {
   char query[128];
   size_t len;
   char *events = batch(self, &len);
-  const size_t query_len = (size_t)snprintf(query, sizeof query, "{\"filters\":[{\"event_types\":[\"of-caller-%d\"]}]}", self->number);
+  const size_t query_len = (size_t)snprintf(
+      query, sizeof query, "{\"filters\":[{\"event_types\":[\"of-caller-%d\"]}]}", self->number);
   uint64_t version = 0;
   while (now() < self->end) {
     factstr_buffer out;
     if (self->conditional) {
-      check(factstr_append_if(self->store, events, len, query, query_len, version > 0 ? &version : NULL, &out), &out);
+      check(factstr_append_if(self->store, events, len, query, query_len,
+                              version > 0 ? &version : NULL, &out),
+            &out);
     } else {
       check(factstr_append(self->store, events, len, &out), &out);
     }
@@ -84,7 +90,9 @@ int main(int argc, char **argv) {
   }
   factstr_store store;
   factstr_buffer error;
-  check(argv[1][0] == '\0' ? factstr_memory_open(NULL, 0, &store, &error) : factstr_sqlite_open(argv[1], NULL, 0, &store, &error), &error);
+  check(argv[1][0] == '\0' ? factstr_memory_open(NULL, 0, &store, &error)
+                           : factstr_sqlite_open(argv[1], NULL, 0, &store, &error),
+        &error);
 
   const int count = atoi(argv[4]);
   caller *callers = calloc((size_t)count, sizeof *callers);

@@ -1,6 +1,8 @@
-// How Node's event loop fares beside many appends: CALLERS (1000) loops of `await appendAsync` for SECONDS (3) on each store, with a timer, an HTTP server that another
-// thread asks, and live streams (STREAMS, 1) in the same process. `node tools/bench/node/event_loop.mjs [memory sqlite postgres]`; postgres needs DATABASE_URL.
-// Node 24 also tells the processor time between two firings of the timer, which other programs on the machine do not disturb.
+// How Node's event loop fares beside many appends: CALLERS (1000) loops of `await appendAsync` for
+// SECONDS (3) on each store, with a timer, an HTTP server that another thread asks, and live
+// streams (STREAMS, 1) in the same process. `node tools/bench/node/event_loop.mjs [memory sqlite
+// postgres]`; postgres needs DATABASE_URL. Node 24 also tells the processor time between two
+// firings of the timer, which other programs on the machine do not disturb.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
@@ -9,7 +11,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 
-const factstr = createRequire(import.meta.url)(process.env.FACTSTR_NODE ?? '../../../bindings/node');
+const factstr = createRequire(import.meta.url)(
+  process.env.FACTSTR_NODE ?? '../../../bindings/node',
+);
 const callers = Number(process.env.CALLERS ?? 1000);
 const seconds = Number(process.env.SECONDS ?? 3);
 const streams = Number(process.env.STREAMS ?? 1);
@@ -18,12 +22,14 @@ const folder = mkdtempSync(join(tmpdir(), 'factstr-loop-'));
 const stores = {
   memory: () => new factstr.FactstrMemoryStore(),
   sqlite: () => new factstr.FactstrSqliteStore(join(folder, 'facts.sqlite')),
-  postgres: () => factstr.FactstrPostgresStore.open(process.env.DATABASE_URL, { schema: `loop_${process.pid}` }),
+  postgres: () =>
+    factstr.FactstrPostgresStore.open(process.env.DATABASE_URL, { schema: `loop_${process.pid}` }),
 };
 
 function spread(times) {
   const sorted = times.sort((a, b) => a - b);
-  const at = (share) => (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN).toFixed(1);
+  const at = (share) =>
+    (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN).toFixed(1);
   return `p50 ${at(0.5)} p99 ${at(0.99)} max ${at(1)} ms (${sorted.length})`;
 }
 
@@ -52,11 +58,14 @@ async function measure(name) {
   const server = createServer((request, response) => response.end('ok')).listen(0);
   await new Promise((resolve) => server.once('listening', resolve));
   const worker = new Worker(asker, { eval: true, workerData: server.address().port });
-  const requests = new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+  const requests = new Promise((resolve, reject) =>
+    worker.once('message', resolve).once('error', reject),
+  );
 
   const lateness = [];
   const busy = []; // processor time of this thread between two firings
-  const used = () => (process.threadCpuUsage ? process.threadCpuUsage() : { user: NaN, system: NaN });
+  const used = () =>
+    process.threadCpuUsage ? process.threadCpuUsage() : { user: NaN, system: NaN };
   const deliveries = [];
   let delivered = 0;
   let answered = 0;
@@ -85,7 +94,12 @@ async function measure(name) {
   const end = start + seconds * 1000;
   const call = async (i) => {
     while (performance.now() < end) {
-      await store.appendAsync([{ event_type: 'reserved', payload: { at: performance.now(), by: i, text: 'x'.repeat(200) } }]);
+      await store.appendAsync([
+        {
+          event_type: 'reserved',
+          payload: { at: performance.now(), by: i, text: 'x'.repeat(200) },
+        },
+      ]);
       answered++;
     }
   };
@@ -95,8 +109,12 @@ async function measure(name) {
   running = false;
   worker.postMessage('stop');
   await timer;
-  console.log(`${name}: ${Math.round(rate)} appends/s; timer late ${spread(lateness)}; HTTP ${spread(await requests)}`);
-  console.log(`  ${streams} streams: ${delivered} of ${answered * streams} delivered by then, ${behind} behind; age ${spread(deliveries)}`);
+  console.log(
+    `${name}: ${Math.round(rate)} appends/s; timer late ${spread(lateness)}; HTTP ${spread(await requests)}`,
+  );
+  console.log(
+    `  ${streams} streams: ${delivered} of ${answered * streams} delivered by then, ${behind} behind; age ${spread(deliveries)}`,
+  );
   if (process.threadCpuUsage) {
     console.log(`  processor time between two firings: ${spread(busy)}`);
   }

@@ -1,7 +1,8 @@
 //go:build unix
 
-// Command postgres measures the PostgreSQL store beside pgbench on the same server in the same run. Everything is on one machine, the server included, so
-// the figures are those of all of them sharing its processors.
+// Command postgres measures the PostgreSQL store beside pgbench on the same server in the same run.
+// Everything is on one machine, the server included, so the figures are those of all of them
+// sharing its processors.
 package main
 
 import (
@@ -97,7 +98,8 @@ func (b *bench) young(ctx context.Context) error {
 	return b.rateOnFresh(ctx, load{events: 100, callers: 64, processes: 1})
 }
 
-// shapes compares the append function with a transaction that holds the lock over its round trips, in turns.
+// shapes compares the append function with a transaction that holds the lock over its round trips,
+// in turns.
 func (b *bench) shapes(ctx context.Context) error {
 	fmt.Printf("\nAppend function (X) against a transaction under the lock (A), in turns\n")
 	rateHeader()
@@ -126,7 +128,8 @@ func (b *bench) rateOnFresh(ctx context.Context, l load) error {
 	return b.rate(ctx, l)
 }
 
-// large measures what may depend on the length of the log, with a thousand facts and with all of them.
+// large measures what may depend on the length of the log, with a thousand facts and with all of
+// them.
 func (b *bench) large(ctx context.Context) error {
 	drop, err := b.fresh(ctx)
 	if err != nil {

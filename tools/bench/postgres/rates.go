@@ -23,7 +23,8 @@ import (
 
 const payloadBytes = 256
 
-// load is a number of callers in a number of processes. Every caller has a context of its own, so conditional appends never conflict.
+// load is a number of callers in a number of processes. Every caller has a context of its own, so
+// conditional appends never conflict.
 type load struct {
 	events      int
 	conditional bool
@@ -91,7 +92,8 @@ func (b *bench) rate(ctx context.Context, l load) error {
 	return nil
 }
 
-// withoutFunction makes a role that has all rights but to create in the schema, once the store is there, and takes the function away from it.
+// withoutFunction makes a role that has all rights but to create in the schema, once the store is
+// there, and takes the function away from it.
 func withoutFunction(ctx context.Context, url string) error {
 	store, err := postgres.Open(ctx, url, postgres.Options{})
 	if err != nil {

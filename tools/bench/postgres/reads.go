@@ -20,7 +20,8 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// In the filled log each account has a hundred facts, spread over the whole log. Ten of them are of the type "deposited".
+// In the filled log each account has a hundred facts, spread over the whole log. Ten of them are of
+// the type "deposited".
 const factsOfAccount = 100
 
 // fill makes an empty log hold so many facts; one that has some is filled up.
@@ -41,7 +42,8 @@ func fill(ctx context.Context, url string, events int) error {
 	if err != nil {
 		return err
 	}
-	// As autovacuum leaves it: statistics, and no list of index entries that are still to be sorted in.
+	// As autovacuum leaves it: statistics, and no list of index entries that are still to be sorted
+	// in.
 	return pgtest.Exec(ctx, url, "VACUUM ANALYZE events")
 }
 

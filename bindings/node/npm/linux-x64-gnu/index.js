@@ -2,7 +2,8 @@
 
 const { version } = require('./package.json');
 
-// This package can be loaded by itself. Beside the main package, which loads the addon from here, both give the same classes.
+// This package can be loaded by itself. Beside the main package, which loads the addon from here,
+// both give the same classes.
 function mainPackage() {
   try {
     if (require('@factstr/factstr-node/package.json').version === version) {

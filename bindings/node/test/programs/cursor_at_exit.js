@@ -1,4 +1,5 @@
-// A program that ends without closing its store: what its durable stream handled is not handled again.
+// A program that ends without closing its store: what its durable stream handled is not handled
+// again.
 const { openPlace } = require('../place.js');
 
 const store = openPlace(JSON.parse(process.argv[2]));

@@ -1,4 +1,5 @@
-// A handler that never settles, with batches waiting behind it, keeps no process running: neither after unsubscribe() nor after close().
+// A handler that never settles, with batches waiting behind it, keeps no process running: neither
+// after unsubscribe() nor after close().
 const { FactstrMemoryStore } = require('../../lib/index.js');
 
 for (const end of ['unsubscribe', 'close']) {

@@ -1,4 +1,5 @@
-// An open stream keeps the process running until it is unsubscribed. It waits for a line so that nothing but the stream decides.
+// An open stream keeps the process running until it is unsubscribed. It waits for a line so that
+// nothing but the stream decides.
 const { openPlace } = require('../place.js');
 
 const store = openPlace(JSON.parse(process.argv[2]));

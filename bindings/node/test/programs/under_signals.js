@@ -1,4 +1,5 @@
-// Uses a store in every way while signals come, until standard input ends. Handlers are installed after the import, as every ES module does.
+// Uses a store in every way while signals come, until standard input ends. Handlers are installed
+// after the import, as every ES module does.
 const os = require('node:os');
 const { Worker, isMainThread, workerData } = require('node:worker_threads');
 const { openPlace } = require('../place.js');
@@ -12,7 +13,9 @@ async function useStore(place) {
   while (!over) {
     store.append([{ event_type: 'a', payload: { k: [1, { deep: [2] }] } }]);
     store.query({ filters: [{ event_types: ['a'], payload_predicates: [{ k: [1] }] }], limit: 2 });
-    await Promise.all(Array.from({ length: 16 }, (_, i) => store.appendAsync([{ event_type: 'b', payload: i }])));
+    await Promise.all(
+      Array.from({ length: 16 }, (_, i) => store.appendAsync([{ event_type: 'b', payload: i }])),
+    );
     await store.queryAsync({ limit: 1 });
   }
   store.close();

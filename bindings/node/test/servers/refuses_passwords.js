@@ -12,7 +12,10 @@ function message(type, body) {
 }
 
 const askForPassword = message('R', Buffer.from([0, 0, 0, 3]));
-const refusal = message('E', Buffer.from('SFATAL\0VFATAL\0C28P01\0Mpassword authentication failed for user "clerk"\0\0'));
+const refusal = message(
+  'E',
+  Buffer.from('SFATAL\0VFATAL\0C28P01\0Mpassword authentication failed for user "clerk"\0\0'),
+);
 
 const server = net.createServer((client) => {
   client.on('error', () => {});

@@ -1,4 +1,5 @@
-// Carries bytes between its clients and the target, counts the connections, and is told to cut them, to turn everybody away, to let them in again, and to carry no answer.
+// Carries bytes between its clients and the target, counts the connections, and is told to cut
+// them, to turn everybody away, to let them in again, and to carry no answer.
 const net = require('node:net');
 const { parentPort, workerData } = require('node:worker_threads');
 

@@ -1,4 +1,5 @@
-// Compiled by tsc --strict, never run: what a program writes against the types must compile, and what is wrong must not.
+// Compiled by tsc --strict, never run: what a program writes against the types must compile, and
+// what is wrong must not.
 import {
   type AppendIfResult,
   type ConditionalAppendConflict,
@@ -29,30 +30,56 @@ const query: EventQuery = {
 const appended = memory.append([{ event_type: 'account-opened', payload: { owner: 'rico' } }]);
 const last: bigint = appended.last_sequence_number + appended.committed_count;
 const version: bigint | null | undefined = memory.query(query).current_context_version;
-const answer: AppendIfResult = memory.appendIf([{ event_type: 'renamed', payload: {} }], query, version);
-const actual: bigint | null | undefined = answer.conflict?.actual_context_version ?? answer.append_result?.first_sequence_number;
-const live: EventStreamSubscription = memory.streamTo(query, (events) => events.every((event) => event.payload !== last && actual));
+const answer: AppendIfResult = memory.appendIf(
+  [{ event_type: 'renamed', payload: {} }],
+  query,
+  version,
+);
+const actual: bigint | null | undefined =
+  answer.conflict?.actual_context_version ?? answer.append_result?.first_sequence_number;
+const live: EventStreamSubscription = memory.streamTo(query, (events) =>
+  events.every((event) => event.payload !== last && actual),
+);
 live.unsubscribe();
-const durable: Promise<EventStreamSubscription> = memory.streamAllDurable({ name: 'model' }, async (events: EventRecord[]) => {
-  await memory.appendAsync([{ event_type: 'seen', payload: String(events[0]?.sequence_number) }]);
-});
+const durable: Promise<EventStreamSubscription> = memory.streamAllDurable(
+  { name: 'model' },
+  async (events: EventRecord[]) => {
+    await memory.appendAsync([{ event_type: 'seen', payload: String(events[0]?.sequence_number) }]);
+  },
+);
 
-const bootstrapped: FactstrPostgresStore = FactstrPostgresStore.bootstrap({ serverUrl: 'postgres://localhost', databaseName: 'facts' });
-const shared: FactstrMemoryStore | FactstrSqliteStore | FactstrPostgresStore = new FactstrPostgresStore('postgres://localhost/facts');
+const bootstrapped: FactstrPostgresStore = FactstrPostgresStore.bootstrap({
+  serverUrl: 'postgres://localhost',
+  databaseName: 'facts',
+});
+const shared: FactstrMemoryStore | FactstrSqliteStore | FactstrPostgresStore =
+  new FactstrPostgresStore('postgres://localhost/facts');
 shared.append([{ event_type: 'opened', payload: bootstrapped.query().event_records.length }]);
 
 const handle: EventStreamHandle = (events: EventRecord[]) => void events.length;
-const place: FactstrPostgresBootstrapOptions = { serverUrl: 'postgres://localhost', databaseName: 'facts' };
+const place: FactstrPostgresBootstrapOptions = {
+  serverUrl: 'postgres://localhost',
+  databaseName: 'facts',
+};
 void [memory.streamAll(handle), FactstrPostgresStore.bootstrap(place)];
 const target: EventQuery = { filters: null, min_sequence_number: null };
 target.filters = [];
 target.filters.push({ event_types: ['renamed'] });
 
 // Test doubles of a program for 0.5.2: null where a result has nothing.
-const conflict: ConditionalAppendConflict = { expected_context_version: null, actual_context_version: 3n };
+const conflict: ConditionalAppendConflict = {
+  expected_context_version: null,
+  actual_context_version: 3n,
+};
 const refused: AppendIfResult = { append_result: null, conflict };
-const nothing: QueryResult = { event_records: [], last_returned_sequence_number: null, current_context_version: null };
-const records: EventRecord[] = [{ sequence_number: 1n, occurred_at: '', event_type: 'a', payload: {} }];
+const nothing: QueryResult = {
+  event_records: [],
+  last_returned_sequence_number: null,
+  current_context_version: null,
+};
+const records: EventRecord[] = [
+  { sequence_number: 1n, occurred_at: '', event_type: 'a', payload: {} },
+];
 const double: Pick<FactstrMemoryStore, 'query' | 'appendIf' | 'streamAll'> = {
   query: (): QueryResult => ({ ...nothing, event_records: records }),
   appendIf: () => refused,
@@ -63,8 +90,20 @@ void double;
 // With exactOptionalPropertyTypes undefined is a value, and every optional input takes it.
 const filter: EventFilter = { event_types: undefined, payload_predicates: undefined };
 const absent: EventQuery = { filters: undefined, min_sequence_number: undefined, limit: undefined };
-const options: PostgresStoreOptions = { schema: undefined, closeTimeoutMs: undefined, rawPayloads: undefined };
-void [filter, absent, options, memory.streamAllDurable({ name: 'model' }, handle, { retry: undefined, cursorEvery: { ms: undefined } })];
+const options: PostgresStoreOptions = {
+  schema: undefined,
+  closeTimeoutMs: undefined,
+  rawPayloads: undefined,
+};
+void [
+  filter,
+  absent,
+  options,
+  memory.streamAllDurable({ name: 'model' }, handle, {
+    retry: undefined,
+    cursorEvery: { ms: undefined },
+  }),
+];
 
 const quiet = [
   new FactstrMemoryStore({ onLog: null }),
@@ -72,7 +111,8 @@ const quiet = [
   new FactstrMemoryStore({ onLog: undefined }),
 ];
 const told = new FactstrMemoryStore({
-  onLog: ({ level, event, message, durable_name }) => void [level === 'error', event, message, durable_name],
+  onLog: ({ level, event, message, durable_name }) =>
+    void [level === 'error', event, message, durable_name],
 });
 void told.statistics().then(({ head, streams }) => [head + (streams[0]?.lag ?? 0n), quiet]);
 
@@ -84,8 +124,12 @@ const bank = new FactstrMemoryStore<Deposit>();
 bank.append([{ event_type: 'deposited', payload: { account: 'a1' } }]);
 const accounts: string[] = bank.query().event_records.map(({ payload }) => payload.account);
 bank.streamAll((events) => accounts.push(...events.map(({ payload }) => payload.account)));
-memory.streamAll((events: EventRecord<Deposit>[]) => accounts.push(...events.map(({ payload }) => payload.account)));
-void FactstrSqliteStore.open<Deposit>('bank.sqlite').then((opened) => opened.query().event_records[0]?.payload.account);
+memory.streamAll((events: EventRecord<Deposit>[]) =>
+  accounts.push(...events.map(({ payload }) => payload.account)),
+);
+void FactstrSqliteStore.open<Deposit>('bank.sqlite').then(
+  (opened) => opened.query().event_records[0]?.payload.account,
+);
 
 // What 0.6 adds.
 async function added(): Promise<void> {
@@ -102,17 +146,30 @@ async function added(): Promise<void> {
   });
   await postgres.queryAsync();
   const abort: AbortSignal = new AbortController().signal;
-  const opened: FactstrPostgresStore = await FactstrPostgresStore.open('postgres://localhost/facts', { schema: 'facts', signal: abort });
+  const opened: FactstrPostgresStore = await FactstrPostgresStore.open(
+    'postgres://localhost/facts',
+    { schema: 'facts', signal: abort },
+  );
   const target = { serverUrl: 'postgres://localhost', databaseName: 'facts' };
-  const created: FactstrPostgresStore = await FactstrPostgresStore.bootstrapAsync(target, { connectionsMax: 2, signal: null });
-  await using file: FactstrSqliteStore = await FactstrSqliteStore.open('facts.sqlite', { busyTimeoutMs: 100, signal: abort });
+  const created: FactstrPostgresStore = await FactstrPostgresStore.bootstrapAsync(target, {
+    connectionsMax: 2,
+    signal: null,
+  });
+  await using file: FactstrSqliteStore = await FactstrSqliteStore.open('facts.sqlite', {
+    busyTimeoutMs: 100,
+    signal: abort,
+  });
   await Promise.all([opened, created, file].map((store) => store.queryAsync()));
-  void [FactstrSqliteStore.open('facts.sqlite'), FactstrPostgresStore.open('postgres://localhost/facts', null)];
+  void [
+    FactstrSqliteStore.open('facts.sqlite'),
+    FactstrPostgresStore.open('postgres://localhost/facts', null),
+  ];
   await using store = new FactstrSqliteStore('facts.sqlite', { busyTimeoutMs: 100 });
   const signal = new AbortController().signal;
   await store.appendIfAsync([{ event_type: 'a', payload: null }], {}, 5n, { signal });
   await store.queryAsync({ limit: 10 }, { signal });
-  const onProgress = ({ position, replay_target }: StreamProgress) => void (replay_target - position);
+  const onProgress = ({ position, replay_target }: StreamProgress) =>
+    void (replay_target - position);
   const options = {
     retry: { maxAttempts: 3 },
     cursorEvery: { batches: 1 },
@@ -124,7 +181,8 @@ async function added(): Promise<void> {
   subscription.unref().ref();
   const progress: StreamProgress = subscription.progress();
   const state: 'replaying' | 'live' | 'ended' = progress.state;
-  const away: boolean = progress.failure?.reason === 'connection' && progress.stored_cursor < progress.position;
+  const away: boolean =
+    progress.failure?.reason === 'connection' && progress.stored_cursor < progress.position;
   void [state, away, store.streamAllDurable({ name: 'model' }, () => {}, { onProgress: null })];
   try {
     await subscription.closed;

@@ -1,10 +1,19 @@
 """FACTSTR: an embeddable event store of immutable facts.
 
-Append facts, read those that matter to a command with the version of that context, append on the condition that the context is
-unchanged, and keep query models current from committed batches. https://factstr.com
+Append facts, read those that matter to a command with the version of that context, append on the
+condition that the context is unchanged, and keep query models current from committed batches.
+https://factstr.com
 """
 
-from ._store import MemoryStore, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, StoreOptions
+from ._store import (
+    MemoryStore,
+    PostgresOptions,
+    PostgresStore,
+    SqliteOptions,
+    SqliteStore,
+    Store,
+    StoreOptions,
+)
 from ._subscription import Subscription
 from ._types import (
     AppendResult,

@@ -1,4 +1,6 @@
-"""The C API of libfactstr as ctypes prototypes, as include/factstr.h declares it. Nothing here knows of stores or events."""
+"""The C API of libfactstr as ctypes prototypes, as include/factstr.h declares it. Nothing here
+knows of stores or events.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,8 @@ _handle = c_uint64
 _text = (c_char_p, c_size_t)
 _buffer = POINTER(Buffer)
 _expected = POINTER(c_uint64)
-# Callbacks are plain pointers here, always NULL: a thread of the library that calls Python costs more than pulling does.
+# Callbacks are plain pointers here, always NULL: a thread of the library that calls Python costs
+# more than pulling does.
 _submitted = (c_uint64, c_void_p, c_void_p, POINTER(c_uint64), _buffer)
 _opening = (*_text, c_void_p, c_void_p, POINTER(_handle), _buffer)
 
@@ -76,7 +79,10 @@ PROTOTYPES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "factstr_memory_open": (_status, (*_text, POINTER(_handle), _buffer)),
     "factstr_sqlite_open": (_status, (c_char_p, *_text, POINTER(_handle), _buffer)),
     "factstr_postgres_open": (_status, (c_char_p, *_text, POINTER(_handle), _buffer)),
-    "factstr_postgres_bootstrap": (_status, (c_char_p, c_char_p, *_text, POINTER(_handle), _buffer)),
+    "factstr_postgres_bootstrap": (
+        _status,
+        (c_char_p, c_char_p, *_text, POINTER(_handle), _buffer),
+    ),
     "factstr_sqlite_open_submit": (_status, (c_char_p, *_opening)),
     "factstr_postgres_open_submit": (_status, (c_char_p, *_opening)),
     "factstr_postgres_bootstrap_submit": (_status, (c_char_p, c_char_p, *_opening)),
@@ -89,9 +95,15 @@ PROTOTYPES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "factstr_append_if_submit": (_status, (_handle, *_text, *_text, _expected, *_submitted)),
     "factstr_query_submit": (_status, (_handle, *_text, *_submitted)),
     "factstr_request_wait": (_status, (_handle, c_int64, _buffer)),
-    "factstr_completions_next": (_status, (_handle, POINTER(Completion), c_size_t, POINTER(c_size_t), c_int64)),
+    "factstr_completions_next": (
+        _status,
+        (_handle, POINTER(Completion), c_size_t, POINTER(c_size_t), c_int64),
+    ),
     "factstr_cancel": (_status, (_handle, c_uint64)),
-    "factstr_stream_open": (_status, (_handle, *_text, c_void_p, c_void_p, POINTER(_handle), _buffer)),
+    "factstr_stream_open": (
+        _status,
+        (_handle, *_text, c_void_p, c_void_p, POINTER(_handle), _buffer),
+    ),
     "factstr_stream_wait_ready": (_status, (_handle, c_int64, _buffer)),
     "factstr_stream_progress": (_status, (_handle, _buffer)),
     "factstr_stream_next": (_status, (_handle, c_int64, POINTER(c_uint64), _buffer)),
@@ -105,8 +117,8 @@ PROTOTYPES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "factstr_open_handles": (c_uint64, ()),
 }
 
-# Set in a child that was forked after the library had been loaded. The library itself refuses calls there; this guards what waits in
-# Python, for a thread that does not exist in the child.
+# Set in a child that was forked after the library had been loaded. The library itself refuses calls
+# there; this guards what waits in Python, for a thread that does not exist in the child.
 _in_forked_child = False
 _loaded: ctypes.CDLL | None = None
 _loading = Lock()
@@ -122,7 +134,9 @@ def _note_fork() -> None:
 
 
 def load() -> ctypes.CDLL:
-    """The library, loaded at the first call: a process that only imported the package can still be forked."""
+    """The library, loaded at the first call: a process that only imported the package can still
+    be forked.
+    """
     global _loaded
     if _loaded is None:
         with _loading:
@@ -144,7 +158,9 @@ def _load(path: Path) -> ctypes.CDLL:
         try:
             function = getattr(library, name)
         except AttributeError as error:
-            raise InternalError(f"{path} has no {name}: it is of another version than this package ({__version__})") from error
+            raise InternalError(
+                f"{path} has no {name}: it is of another version than this package ({__version__})"
+            ) from error
         function.restype = restype
         function.argtypes = argtypes
     version = library.factstr_version().decode()

@@ -1,4 +1,6 @@
-"""Reads JSON that is nested deeper than the standard decoder goes, which calls itself for each level. Slow, and used for such text only."""
+"""Reads JSON that is nested deeper than the standard decoder goes, which calls itself for each
+level. Slow, and used for such text only.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,15 @@ from json.decoder import scanstring  # type: ignore[attr-defined]  # public by i
 from typing import Any
 
 # The library has checked the text, so separators tell nothing here.
-_TOKEN = re.compile(r'[ \t\n\r,:]*(?:(true|false|null)|(-?[0-9]+)((?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)|(["\[\]{}]))')
+_TOKEN = re.compile(
+    r'[ \t\n\r,:]*(?:(true|false|null)|(-?[0-9]+)((?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)|(["\[\]{}]))'
+)
 _WORDS = {"true": True, "false": False, "null": None}
 
 
-def decode_deep(text: str, parse_float: Callable[[str], Any], parse_int: Callable[[str], Any]) -> Any:
+def decode_deep(
+    text: str, parse_float: Callable[[str], Any], parse_int: Callable[[str], Any]
+) -> Any:
     whole: list[Any] = []
     container: Any = whole
     outer: list[Any] = []

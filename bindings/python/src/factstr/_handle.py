@@ -14,7 +14,8 @@ from . import _threads
 from ._capi import INVALID_HANDLE, OK, in_forked_child, status_name
 from .errors import FactstrError, error_from, forked
 
-# Python runs signal handlers between bytecodes only, so no wait inside the library lasts longer than this.
+# Python runs signal handlers between bytecodes only, so no wait inside the library lasts longer
+# than this.
 WAIT_MS = 100
 
 Self = TypeVar("Self", bound="HandleOwner")
@@ -27,7 +28,8 @@ class HandleOwner(ABC):
     def __init__(self, library: ctypes.CDLL, handle: int) -> None:
         self._library = library
         self._handle = handle
-        # Reentrant, because a signal handler that runs while its thread is inside may close what it interrupts.
+        # Reentrant, because a signal handler that runs while its thread is inside may close what it
+        # interrupts.
         self._handle_lock = _threads.RLock()
 
     @property
@@ -41,7 +43,9 @@ class HandleOwner(ABC):
     def _error_after_close(self) -> FactstrError: ...
 
     def _use(self) -> int:
-        """The handle, for one call. The library answers INVALID_HANDLE when it is released meanwhile: handles are never reused."""
+        """The handle, for one call. The library answers INVALID_HANDLE when it is released
+        meanwhile: handles are never reused.
+        """
         if in_forked_child():
             raise forked()
         handle = self._handle
@@ -65,7 +69,12 @@ class HandleOwner(ABC):
     def __enter__(self: Self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         try:
             self.close()
         except FactstrError:
@@ -75,7 +84,9 @@ class HandleOwner(ABC):
 
 
 def wait_for(flag: _threads.Flag, timeout: float | None = None) -> bool:
-    """Waits in steps: a signal that arrives just before a wait begins would be noticed only at its end."""
+    """Waits in steps: a signal that arrives just before a wait begins would be noticed only at
+    its end.
+    """
     deadline = math.inf if timeout is None else time.monotonic() + timeout
     pause = _threads.pauses() if _threads.greenlets() else None
     while not flag.is_set():
@@ -90,7 +101,9 @@ def wait_for(flag: _threads.Flag, timeout: float | None = None) -> bool:
 
 
 def interruptible(call: Callable[[], Result], undo: Callable[[Result], None]) -> Result:
-    """Makes one blocking call of the library that has no timeout. After Ctrl-C its result, when it comes, is undone."""
+    """Makes one blocking call of the library that has no timeout. After Ctrl-C its result, when
+    it comes, is undone.
+    """
     if not _threads.in_main_thread():
         return call()  # signals reach the main thread only
     results: list[Result] = []
@@ -114,7 +127,8 @@ def interruptible(call: Callable[[], Result], undo: Callable[[Result], None]) ->
 
     try:
         try:
-            # Not by a threading.Thread, whose start() waits: Ctrl-C there would leave it open whether the call is made.
+            # Not by a threading.Thread, whose start() waits: Ctrl-C there would leave it open
+            # whether the call is made.
             _threads.start_new_thread(run, ())
         except RuntimeError:
             return call()  # the program is ending, or this is an isolated sub-interpreter

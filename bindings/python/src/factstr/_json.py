@@ -1,7 +1,9 @@
-"""Values to JSON text and back, exactly: integers of any size and Decimals go as they are, and nothing is converted silently.
+"""Values to JSON text and back, exactly: integers of any size and Decimals go as they are, and
+nothing is converted silently.
 
-The standard encoder cannot do this: it turns the keys 1 and True into strings, and has no place for a Decimal. A walk that looks for both
-and the standard encoder after it take together as long as this one (measured).
+The standard encoder cannot do this: it turns the keys 1 and True into strings, and has no place
+for a Decimal. A walk that looks for both and the standard encoder after it take together as long
+as this one (measured).
 """
 
 from __future__ import annotations
@@ -10,7 +12,9 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
-from json.encoder import encode_basestring_ascii as _quoted  # lone surrogates become escapes, which the library refuses by name
+from json.encoder import (
+    encode_basestring_ascii as _quoted,
+)  # lone surrogates become escapes, which the library refuses by name
 from typing import Any
 
 from ._deep_json import decode_deep
@@ -47,7 +51,9 @@ def encode_query(query: QueryInput | None) -> bytes | None:
     return None if query is None else _encode(_query(query), "query").encode("ascii")
 
 
-def encode_registration(query: QueryInput | None, durable: str | None, retry: Any, cursor_every: Any) -> bytes:
+def encode_registration(
+    query: QueryInput | None, durable: str | None, retry: Any, cursor_every: Any
+) -> bytes:
     registration: dict[str, Any] = {}
     if query is not None:
         registration["query"] = _query(query)
@@ -56,7 +62,9 @@ def encode_registration(query: QueryInput | None, durable: str | None, retry: An
     if retry is not None:
         registration["retry"] = _present(retry) if isinstance(retry, Retry) else retry
     if cursor_every is not None:
-        registration["cursor_every"] = _present(cursor_every) if isinstance(cursor_every, CursorEvery) else cursor_every
+        registration["cursor_every"] = (
+            _present(cursor_every) if isinstance(cursor_every, CursorEvery) else cursor_every
+        )
     return _encode(registration, "registration").encode("ascii")
 
 
@@ -66,14 +74,23 @@ def encode_options(options: Mapping[str, Any]) -> bytes | None:
 
 
 def _event(event: Any) -> Any:
-    return {"event_type": event.event_type, "payload": event.payload} if isinstance(event, NewEvent) else event
+    return (
+        {"event_type": event.event_type, "payload": event.payload}
+        if isinstance(event, NewEvent)
+        else event
+    )
 
 
 def _query(query: QueryInput) -> Any:
     fields: Any = _present(query) if isinstance(query, EventQuery) else query
     filters = fields.get("filters") if isinstance(fields, Mapping) else None
     if isinstance(filters, (list, tuple)):
-        return {**fields, "filters": [_present(each) if isinstance(each, EventFilter) else each for each in filters]}
+        return {
+            **fields,
+            "filters": [
+                _present(each) if isinstance(each, EventFilter) else each for each in filters
+            ],
+        }
     return fields
 
 
@@ -115,7 +132,9 @@ def _write(value: Any, out: Callable[[str], None]) -> None:
         for key, item in value.items():
             if type(key) is not str:
                 if not isinstance(key, str):
-                    raise ValueError(f"the key {key!r} is {type(key).__name__}, and keys of JSON objects are strings")
+                    raise ValueError(
+                        f"the key {key!r} is {type(key).__name__}, and keys of JSON objects are strings"
+                    )
                 plain = False
             out(separator)
             out(_quoted(key))
@@ -135,11 +154,15 @@ def _write(value: Any, out: Callable[[str], None]) -> None:
     elif isinstance(value, Decimal):
         out(_finite(value.is_finite(), Decimal.__str__(value)))
     else:
-        raise ValueError(f"{type(value).__name__} is no JSON value; convert it to a string, number, list or dict first")
+        raise ValueError(
+            f"{type(value).__name__} is no JSON value; convert it to a string, number, list or dict first"
+        )
 
 
 def _distinct(keys: Iterable[str]) -> None:
-    """Other mappings than a dict, and other keys than a str, may have two of the same text; one value would be lost."""
+    """Other mappings than a dict, and other keys than a str, may have two of the same text; one
+    value would be lost.
+    """
     seen: set[str] = set()
     for key in keys:
         if key in seen:
@@ -156,7 +179,8 @@ def _finite(is_finite: bool, text: str) -> str:
 def _fraction(text: str) -> float | Decimal:
     """A float if it stands for exactly this number, else a Decimal: never another number."""
     value = float(text)
-    # A float holds 15 digits, save near the ends of its range. What Python or JavaScript wrote comes back as it was.
+    # A float holds 15 digits, save near the ends of its range. What Python or JavaScript wrote
+    # comes back as it was.
     if (len(text) <= 16 and 1e-290 < abs(value) < 1e290) or repr(value) == text:
         return value
     try:
@@ -175,7 +199,8 @@ def _integer(text: str) -> int | Decimal:
 
 
 class Decoder:
-    """Reads the library's answers, whatever other programs have stored. Fractions become what `parse_float` makes of their text.
+    """Reads the library's answers, whatever other programs have stored. Fractions become what
+    `parse_float` makes of their text.
 
     Left at float they become a float if that is the very number, else a Decimal.
     """
@@ -189,18 +214,31 @@ class Decoder:
             decoded = text.decode()
             try:
                 return self._standard(decoded)
-            except (RecursionError, ValueError):  # nested too deeply, or an integer with too many digits
+            except (
+                RecursionError,
+                ValueError,
+            ):  # nested too deeply, or an integer with too many digits
                 return decode_deep(decoded, self._parse_float, _integer)
         except (ValueError, ArithmeticError) as error:
-            raise InvalidState(f"what is stored is nothing that Python can hold: {error}") from error
+            raise InvalidState(
+                f"what is stored is nothing that Python can hold: {error}"
+            ) from error
 
     def append_result(self, text: bytes) -> AppendResult:
         fields = self._decode(text)
-        return AppendResult(fields["first_sequence_number"], fields["last_sequence_number"], fields["committed_count"])
+        return AppendResult(
+            fields["first_sequence_number"],
+            fields["last_sequence_number"],
+            fields["committed_count"],
+        )
 
     def query_result(self, text: bytes) -> QueryResult:
         fields = self._decode(text)
-        return QueryResult(_records(fields["event_records"]), fields["last_returned_sequence_number"], fields["current_context_version"])
+        return QueryResult(
+            _records(fields["event_records"]),
+            fields["last_returned_sequence_number"],
+            fields["current_context_version"],
+        )
 
     def batch(self, text: bytes) -> tuple[EventRecord, ...]:
         return _records(self._decode(text))
@@ -212,13 +250,20 @@ class Decoder:
         fields = self._decode(text)
         fields["failure"] = _failure(fields)
         fields["streams"] = tuple(
-            StreamStatistics(each["number"], each["durable_name"], each["lag"], _progress(each)) for each in fields["streams"]
+            StreamStatistics(each["number"], each["durable_name"], each["lag"], _progress(each))
+            for each in fields["streams"]
         )
         return Statistics(**{name: fields[name] for name in Statistics.__slots__})
 
 
 def _progress(fields: dict[str, Any]) -> StreamProgress:
-    return StreamProgress(fields["state"], fields["position"], fields["replay_target"], fields["stored_cursor"], _failure(fields))
+    return StreamProgress(
+        fields["state"],
+        fields["position"],
+        fields["replay_target"],
+        fields["stored_cursor"],
+        _failure(fields),
+    )
 
 
 def _failure(fields: dict[str, Any]) -> FactstrError | None:
@@ -227,4 +272,9 @@ def _failure(fields: dict[str, Any]) -> FactstrError | None:
 
 
 def _records(records: list[dict[str, Any]]) -> tuple[EventRecord, ...]:
-    return tuple(EventRecord(each["sequence_number"], each["occurred_at"], each["event_type"], each["payload"]) for each in records)
+    return tuple(
+        EventRecord(
+            each["sequence_number"], each["occurred_at"], each["event_type"], each["payload"]
+        )
+        for each in records
+    )

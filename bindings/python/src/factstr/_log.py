@@ -1,8 +1,8 @@
 """What the library logs goes to the logger "factstr".
 
-No thread of the library may call Python: it could come while the interpreter ends, and would never return to the library. The function that
-the library is given is write(2) of the C library, which has the right shape, on a socket that keeps records apart; a thread of Python reads
-them.
+No thread of the library may call Python: it could come while the interpreter ends, and would
+never return to the library. The function that the library is given is write(2) of the C library,
+which has the right shape, on a socket that keeps records apart; a thread of Python reads them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ log = logging.getLogger("factstr")
 _LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _RECORD_MAX = 1 << 20
 _END = b"end"  # a forked child may hold the socket open
-_SEND_TIMEOUT = struct.pack("ll", 1, 0)  # a struct timeval: a logger that is stuck holds up the end of the program for no longer
+_SEND_TIMEOUT = struct.pack(
+    "ll", 1, 0
+)  # a struct timeval: a logger that is stuck holds up the end of the program for no longer
 _DRAIN_S = 1.0
 
 
@@ -48,7 +50,8 @@ class LogBridge:
     def start(self) -> None:
         """Where Python starts no thread, the library keeps writing to standard error.
 
-        So it does in a sub-interpreter, which before Python 3.12 cannot be ended while it has a second thread.
+        So it does in a sub-interpreter, which before Python 3.12 cannot be ended while it has a
+        second thread.
         """
         if not _in_main_interpreter():
             return
@@ -89,15 +92,26 @@ class LogBridge:
 
 
 def _in_main_interpreter() -> bool:
-    current, main = ctypes.pythonapi.PyInterpreterState_Get, ctypes.pythonapi.PyInterpreterState_Main
+    current, main = (
+        ctypes.pythonapi.PyInterpreterState_Get,
+        ctypes.pythonapi.PyInterpreterState_Main,
+    )
     current.restype = main.restype = ctypes.c_void_p
     return bool(current() == main())
 
 
-def tell(level: int, message: str, fields: Mapping[str, Any], *, at: datetime | None = None, error: BaseException | None = None) -> None:
+def tell(
+    level: int,
+    message: str,
+    fields: Mapping[str, Any],
+    *,
+    at: datetime | None = None,
+    error: BaseException | None = None,
+) -> None:
     """Logs a record with the fields as its attributes, and the traceback of an error.
 
-    It runs on threads of the package, so what a filter or a handler of the logger raises is printed, as logging does, and ends nothing.
+    It runs on threads of the package, so what a filter or a handler of the logger raises is
+    printed, as logging does, and ends nothing.
     """
     try:
         if log.isEnabledFor(level):
@@ -108,7 +122,13 @@ def tell(level: int, message: str, fields: Mapping[str, Any], *, at: datetime | 
                 traceback.print_exc()
 
 
-def _handle(level: int, message: str, fields: Mapping[str, Any], at: datetime | None, error: BaseException | None) -> None:
+def _handle(
+    level: int,
+    message: str,
+    fields: Mapping[str, Any],
+    at: datetime | None,
+    error: BaseException | None,
+) -> None:
     trace = None if error is None else (type(error), error, error.__traceback__)
     record = log.makeRecord(log.name, level, "factstr", 0, "%s", (message,), trace)
     if at is not None:

@@ -104,14 +104,24 @@ class Call(NamedTuple):
 
 
 class Store(HandleOwner):
-    """What every store can do. Open one of its subclasses. All methods may be called from any thread, also inside handlers."""
+    """What every store can do. Open one of its subclasses. All methods may be called from any
+    thread, also inside handlers.
+    """
 
     _append_waits = True
 
-    def __init__(self, open_: Callable[..., int], before: tuple[Any, ...], options: dict[str, Any], parse_float: ParseFloat) -> None:
+    def __init__(
+        self,
+        open_: Callable[..., int],
+        before: tuple[Any, ...],
+        options: dict[str, Any],
+        parse_float: ParseFloat,
+    ) -> None:
         library = _capi.load()
         if "sequence_numbers" in options:
-            raise InvalidArgument("sequence_numbers: leave it out; integers of Python hold every sequence number")
+            raise InvalidArgument(
+                "sequence_numbers: leave it out; integers of Python hold every sequence number"
+            )
         super().__init__(library, 0)
         self._append = Call(library.factstr_append, library.factstr_append_submit)
         self._append_if = Call(library.factstr_append_if, library.factstr_append_if_submit)
@@ -119,7 +129,9 @@ class Store(HandleOwner):
         self._decoder = Decoder(parse_float)
         given = options.get("close_timeout_ms")
         seconds: float = (_CLOSE_TIMEOUT_MS if given is None else given) / 1000
-        self._close_timeout = min(seconds, threading.TIMEOUT_MAX) if seconds >= 0 else threading.TIMEOUT_MAX
+        self._close_timeout = (
+            min(seconds, threading.TIMEOUT_MAX) if seconds >= 0 else threading.TIMEOUT_MAX
+        )
         self._close_done = _threads.Flag()
         self._subscriptions: set[Subscription] = set()
         self._given_up: list[int] = []
@@ -133,24 +145,37 @@ class Store(HandleOwner):
     def append(self, events: Iterable[EventInput]) -> AppendResult:
         """Appends one batch. Returns after it is as durable as the store promises."""
         text = encode_events(events)
-        return self._decoder.append_result(self._answer(self._append, self._append_waits, text, len(text)))
+        return self._decoder.append_result(
+            self._answer(self._append, self._append_waits, text, len(text))
+        )
 
     def append_if(
-        self, events: Iterable[EventInput], context_query: QueryInput | None, expected_context_version: int | None
+        self,
+        events: Iterable[EventInput],
+        context_query: QueryInput | None,
+        expected_context_version: int | None,
     ) -> AppendResult:
-        """Appends only if the context version of the query is the expected one; None expects that no event matches.
+        """Appends only if the context version of the query is the expected one; None expects
+        that no event matches.
 
         Raises ConditionalAppendConflict with both versions otherwise: then nothing happened.
         """
         text = encode_events(events)
         query, expected = b"{}", None
         if text != b"[]":  # an empty append is told before anything else is looked at
-            query, expected = encode_query(context_query) or query, _expected(expected_context_version)
-        answer = self._answer(self._append_if, self._append_waits, text, len(text), query, len(query), expected)
+            query, expected = (
+                encode_query(context_query) or query,
+                _expected(expected_context_version),
+            )
+        answer = self._answer(
+            self._append_if, self._append_waits, text, len(text), query, len(query), expected
+        )
         return self._decoder.append_result(answer)
 
     def query(self, query: QueryInput | None = None) -> QueryResult:
-        """The matching records in ascending order, and the version of their context. None or {} asks for all."""
+        """The matching records in ascending order, and the version of their context. None or {}
+        asks for all.
+        """
         text = encode_query(query)
         return self._decoder.query_result(self._answer(self._query, True, text, len(text or b"")))
 
@@ -171,13 +196,15 @@ class Store(HandleOwner):
         cursor_every: CursorEveryInput | None = None,
         on_progress: ProgressHandler | None = None,
     ) -> Subscription:
-        """Replays what the named stream has not handled yet, returns, and goes on with what is committed.
+        """Replays what the named stream has not handled yet, returns, and goes on with what is
+        committed.
 
-        The store remembers under the name how far the handler came. A handler that raises or returns False ends the stream, and the
-        registration when it is still replaying, with HandlerFailed; that batch comes again at the next registration.
+        The store remembers under the name how far the handler came. A handler that raises or
+        returns False ends the stream, and the registration when it is still replaying, with
+        HandlerFailed; that batch comes again at the next registration.
 
-        `on_progress` is called about once a second during the replay, on the thread that waits for it. What it raises ends the
-        registration and comes out of this call.
+        `on_progress` is called about once a second during the replay, on the thread that waits
+        for it. What it raises ends the registration and comes out of this call.
         """
         return open_subscription(self, None, handle, _name(name), retry, cursor_every, on_progress)
 
@@ -191,11 +218,15 @@ class Store(HandleOwner):
         cursor_every: CursorEveryInput | None = None,
         on_progress: ProgressHandler | None = None,
     ) -> Subscription:
-        """As stream_all_durable, with the matching records of each batch that has any. A name stays with its query."""
+        """As stream_all_durable, with the matching records of each batch that has any. A name
+        stays with its query.
+        """
         return open_subscription(self, query, handle, _name(name), retry, cursor_every, on_progress)
 
     def statistics(self) -> Statistics:
-        """What the store counts since it was opened. A log that cannot be read at the moment is no error but the `failure` in it."""
+        """What the store counts since it was opened. A log that cannot be read at the moment is
+        no error but the `failure` in it.
+        """
         handle = self._use()
         status, text = interruptible(lambda: self._counted(handle), lambda _: None)
         self._check(status, text)
@@ -211,10 +242,11 @@ class Store(HandleOwner):
         return not self._handle
 
     def close(self) -> None:
-        """Delivers to the live streams what was committed before, ends all streams, and closes the store. May be called again.
+        """Delivers to the live streams what was committed before, ends all streams, and closes
+        the store. May be called again.
 
-        Waits for handlers, close_timeout_ms at most; then raises Timeout though the store is closed. Never for the handler that it is
-        called in.
+        Waits for handlers, close_timeout_ms at most; then raises Timeout though the store is
+        closed. Never for the handler that it is called in.
         """
         if in_forked_child():
             return  # nothing here is the child's
@@ -248,9 +280,17 @@ class Store(HandleOwner):
         if status >= _capi.EMPTY_APPEND:
             self._check(status, text)
 
-    def _deliver_the_rest(self, handle: int, subscriptions: list[Subscription], deadline: float) -> None:
-        """A live stream has no cursor: what it does not get now, nobody gets. A durable one goes on from its cursor."""
-        live = [each for each in subscriptions if each._durable is None and not each._is_current_thread()]
+    def _deliver_the_rest(
+        self, handle: int, subscriptions: list[Subscription], deadline: float
+    ) -> None:
+        """A live stream has no cursor: what it does not get now, nobody gets. A durable one goes
+        on from its cursor.
+        """
+        live = [
+            each
+            for each in subscriptions
+            if each._durable is None and not each._is_current_thread()
+        ]
         if not live:
             return
         status, text = interruptible(lambda: self._counted(handle), lambda _: None)
@@ -264,7 +304,8 @@ class Store(HandleOwner):
         """Reports whether all handlers have returned."""
         for each in subscriptions:
             each._finish()
-        # To the library a pulled delivery is no running callback, so the handlers are waited for here: what they handle moves the cursors.
+        # To the library a pulled delivery is no running callback, so the handlers are waited for
+        # here: what they handle moves the cursors.
         running = [each for each in subscriptions if not each._is_current_thread()]
         finished = all(each.wait(max(0.0, deadline - time.monotonic())) for each in running)
         for each in subscriptions:
@@ -273,7 +314,9 @@ class Store(HandleOwner):
         return finished
 
     def _answer(self, call: Call, waits: bool, *arguments: Any) -> bytes:
-        """The answer of one call. When Ctrl-C can come in between it waits in steps, which costs a change of threads in the library."""
+        """The answer of one call. When Ctrl-C can come in between it waits in steps, which costs
+        a change of threads in the library.
+        """
         if self._given_up:
             self._collect_given_up(0)
         library, handle, buffer = self._library, self._use(), Buffer()
@@ -286,7 +329,11 @@ class Store(HandleOwner):
         try:
             status = call.submit(handle, *arguments, tag, None, None, byref(request), byref(buffer))
             if status == OK:
-                wait_ms, pause = (_GREENLETS_WAIT_MS, _threads.pauses()) if _threads.greenlets() else (WAIT_MS, None)
+                wait_ms, pause = (
+                    (_GREENLETS_WAIT_MS, _threads.pauses())
+                    if _threads.greenlets()
+                    else (WAIT_MS, None)
+                )
                 status = library.factstr_request_wait(request, wait_ms, byref(buffer))
                 while status == TIMEOUT and not buffer.data:
                     if pause is not None:
@@ -295,7 +342,8 @@ class Store(HandleOwner):
                     status = library.factstr_request_wait(request, wait_ms, byref(buffer))
             text = take(library, buffer)
         except BaseException:
-            # Ctrl-C: nothing is written if no group has taken the request yet. Its answer is fetched by a later call.
+            # Ctrl-C: nothing is written if no group has taken the request yet. Its answer is
+            # fetched by a later call.
             library.factstr_cancel(handle, tag)
             if request.value:
                 self._given_up.append(request.value)
@@ -344,7 +392,9 @@ class MemoryStore(Store):
     _append_waits = False  # no disk and no other process
 
     def __init__(self, *, parse_float: ParseFloat = float, **options: Unpack[StoreOptions]) -> None:
-        """`parse_float` makes the fractions in payloads from their text, as in the json module: decimal.Decimal keeps them exact."""
+        """`parse_float` makes the fractions in payloads from their text, as in the json module:
+        decimal.Decimal keeps them exact.
+        """
         library = _capi.load()
         super().__init__(library.factstr_memory_open, (), dict(options), parse_float)
 
@@ -353,13 +403,25 @@ class MemoryStore(Store):
 
 
 class SqliteStore(Store):
-    """A store in a SQLite database, which is created when it does not exist. Several processes may have it open."""
+    """A store in a SQLite database, which is created when it does not exist. Several processes
+    may have it open.
+    """
 
-    def __init__(self, path: str | os.PathLike[str], *, parse_float: ParseFloat = float, **options: Unpack[SqliteOptions]) -> None:
-        """`parse_float` makes the fractions in payloads from their text, as in the json module: decimal.Decimal keeps them exact."""
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        parse_float: ParseFloat = float,
+        **options: Unpack[SqliteOptions],
+    ) -> None:
+        """`parse_float` makes the fractions in payloads from their text, as in the json module:
+        decimal.Decimal keeps them exact.
+        """
         library = _capi.load()
         self._path = path
-        super().__init__(library.factstr_sqlite_open, (_path_bytes(path),), dict(options), parse_float)
+        super().__init__(
+            library.factstr_sqlite_open, (_path_bytes(path),), dict(options), parse_float
+        )
 
     @property
     def path(self) -> str | os.PathLike[str]:
@@ -372,19 +434,32 @@ class SqliteStore(Store):
 class PostgresStore(Store):
     """A store in a PostgreSQL database, which many processes on many hosts may have open."""
 
-    def __init__(self, url: str, *, parse_float: ParseFloat = float, **options: Unpack[PostgresOptions]) -> None:
-        """`url` is such as postgres://user:password@host:5432/database, or libpq's keywords. Tables are created, a database never is.
+    def __init__(
+        self, url: str, *, parse_float: ParseFloat = float, **options: Unpack[PostgresOptions]
+    ) -> None:
+        """`url` is such as postgres://user:password@host:5432/database, or libpq's keywords.
+        Tables are created, a database never is.
 
-        `parse_float` makes the fractions in payloads from their text, as in the json module: decimal.Decimal keeps them exact.
+        `parse_float` makes the fractions in payloads from their text, as in the json module:
+        decimal.Decimal keeps them exact.
         """
         library = _capi.load()
         self._connect(library.factstr_postgres_open, (_text("url", url),), options, parse_float)
 
     @classmethod
-    def bootstrap(cls, server_url: str, database_name: str, *, parse_float: ParseFloat = float, **options: Unpack[PostgresOptions]) -> Self:
-        """Creates the database if it is missing, and opens it. `server_url` names the server and a database that exists.
+    def bootstrap(
+        cls,
+        server_url: str,
+        database_name: str,
+        *,
+        parse_float: ParseFloat = float,
+        **options: Unpack[PostgresOptions],
+    ) -> Self:
+        """Creates the database if it is missing, and opens it. `server_url` names the server and
+        a database that exists.
 
-        The name is of ASCII letters, digits and underscores, begins with no digit, and has 63 bytes at most.
+        The name is of ASCII letters, digits and underscores, begins with no digit, and has 63
+        bytes at most.
         """
         library = _capi.load()
         names = _text("server_url", server_url), _text("database_name", database_name)
@@ -392,19 +467,33 @@ class PostgresStore(Store):
         store._connect(library.factstr_postgres_bootstrap, names, options, parse_float)
         return store
 
-    def _connect(self, open_: Callable[..., int], before: tuple[bytes, ...], options: PostgresOptions, parse_float: ParseFloat) -> None:
+    def _connect(
+        self,
+        open_: Callable[..., int],
+        before: tuple[bytes, ...],
+        options: PostgresOptions,
+        parse_float: ParseFloat,
+    ) -> None:
         self._schema = options.get("schema")
         super().__init__(open_, before, dict(options), parse_float)
 
     def __repr__(self) -> str:
         # No part of the URL, which may hold a password.
-        return "PostgresStore()" if self._schema is None else f"PostgresStore(schema={self._schema!r})"
+        return (
+            "PostgresStore()" if self._schema is None else f"PostgresStore(schema={self._schema!r})"
+        )
 
 
 def _open(
-    library: ctypes.CDLL, open_: Callable[..., int], before: tuple[Any, ...], options: dict[str, Any], own: Callable[[int], None]
+    library: ctypes.CDLL,
+    open_: Callable[..., int],
+    before: tuple[Any, ...],
+    options: dict[str, Any],
+    own: Callable[[int], None],
 ) -> None:
-    """Opens a store. `own` gets its handle at once: from then on Ctrl-C finds an owner that releases it."""
+    """Opens a store. `own` gets its handle at once: from then on Ctrl-C finds an owner that
+    releases it.
+    """
     text = encode_options(options)
     _start_log(library)
 
@@ -452,7 +541,9 @@ def _close_handle(library: ctypes.CDLL, handle: int) -> tuple[int, bytes]:
 
 
 def _path_bytes(path: Any) -> bytes:
-    """A path in UTF-8. Bytes that os.listdir could not decode go as they were; the library judges them."""
+    """A path in UTF-8. Bytes that os.listdir could not decode go as they were; the library
+    judges them.
+    """
     try:
         text = os.fspath(path)
         encoded = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
@@ -464,7 +555,9 @@ def _path_bytes(path: Any) -> bytes:
 
 
 def _text(name: str, value: Any) -> bytes:
-    """NUL-terminated text for the C API. What it says of a bad value does not repeat it: it may hold a password."""
+    """NUL-terminated text for the C API. What it says of a bad value does not repeat it: it may
+    hold a password.
+    """
     if not isinstance(value, str):
         raise InvalidArgument(f"{name} must be a str, not {type(value).__name__}")
     if "\0" in value:
@@ -472,7 +565,9 @@ def _text(name: str, value: Any) -> bytes:
     try:
         return value.encode()
     except UnicodeEncodeError:
-        raise InvalidArgument(f"{name}: it contains a lone surrogate, which UTF-8 does not have") from None
+        raise InvalidArgument(
+            f"{name}: it contains a lone surrogate, which UTF-8 does not have"
+        ) from None
 
 
 def _name(name: Any) -> str:
@@ -487,15 +582,20 @@ def _expected(version: Any) -> Any:
     if version is None:
         return None
     if not isinstance(version, int) or isinstance(version, bool):
-        raise InvalidArgument(f"expected_context_version must be an int or None, not {type(version).__name__}")
+        raise InvalidArgument(
+            f"expected_context_version must be an int or None, not {type(version).__name__}"
+        )
     if not 0 <= version < 1 << 64:
-        raise InvalidArgument(f"expected_context_version is {version}, and a sequence number has 63 bits")
+        raise InvalidArgument(
+            f"expected_context_version is {version}, and a sequence number has 63 bits"
+        )
     return byref(c_uint64(version))
 
 
 @atexit.register
 def _close_all() -> None:
-    # Before the interpreter goes: afterwards the threads of subscriptions could not finish what they handle.
+    # Before the interpreter goes: afterwards the threads of subscriptions could not finish what
+    # they handle.
     for store in _stores():
         with contextlib.suppress(FactstrError):
             store.close()

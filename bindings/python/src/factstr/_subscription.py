@@ -18,7 +18,16 @@ from ._handle import WAIT_MS, HandleOwner, wait_for
 from ._json import encode_registration
 from ._log import tell
 from ._types import StreamProgress
-from .errors import FactstrError, HandlerFailed, InternalError, InvalidArgument, InvalidHandle, StoreClosed, error_from, forked
+from .errors import (
+    FactstrError,
+    HandlerFailed,
+    InternalError,
+    InvalidArgument,
+    InvalidHandle,
+    StoreClosed,
+    error_from,
+    forked,
+)
 
 if TYPE_CHECKING:
     from ._store import Store
@@ -29,11 +38,11 @@ _PROGRESS_EVERY_S = 1.0
 
 
 class Subscription(HandleOwner):
-    """A running stream. It runs until it is unsubscribed or closed, its store is closed, or it ends with an error.
+    """A running stream. It runs until it is unsubscribed or closed, its store is closed, or it
+    ends with an error.
 
-    It goes on when the object is dropped.
-    What a handler raises is logged by the logger "factstr", with its traceback. A live stream goes on with its next batch, a durable one
-    ends.
+    It goes on when the object is dropped. What a handler raises is logged by the logger
+    "factstr", with its traceback. A live stream goes on with its next batch, a durable one ends.
     """
 
     def __init__(self, store: Store, handle: int, handler: Handler, durable: str | None) -> None:
@@ -51,7 +60,9 @@ class Subscription(HandleOwner):
         self._thread: int | None = None
 
     def unsubscribe(self) -> None:
-        """No delivery starts after this returned, and a durable name is free. Never waits for a running handler; may be called again."""
+        """No delivery starts after this returned, and a durable name is free. Never waits for a
+        running handler; may be called again.
+        """
         if in_forked_child():
             return  # nothing here is the child's
         with self._handle_lock:
@@ -69,7 +80,9 @@ class Subscription(HandleOwner):
             wait_for(self._ended)
 
     def _finish(self) -> None:
-        """As unsubscribe, but a running handler still ends its delivery, so that a durable stream does not get that batch again."""
+        """As unsubscribe, but a running handler still ends its delivery, so that a durable
+        stream does not get that batch again.
+        """
         with self._handle_lock:
             self._stopping = True
             if self._handling:
@@ -77,13 +90,17 @@ class Subscription(HandleOwner):
         self.unsubscribe()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Waits until the subscription has ended; False when that took longer than `timeout` seconds."""
+        """Waits until the subscription has ended; False when that took longer than `timeout`
+        seconds.
+        """
         if in_forked_child():
             raise forked()
         return wait_for(self._ended, timeout)
 
     def progress(self) -> StreamProgress:
-        """Where the stream stands, read at each call. After the end the last numbers, with the state "ended"."""
+        """Where the stream stands, read at each call. After the end the last numbers, with the
+        state "ended".
+        """
         if in_forked_child():
             raise forked()
         buffer = Buffer()
@@ -100,7 +117,9 @@ class Subscription(HandleOwner):
             progress = self.progress()
         except FactstrError:
             return True
-        return progress.position >= number or progress.state == "ended" or progress.failure is not None
+        return (
+            progress.position >= number or progress.state == "ended" or progress.failure is not None
+        )
 
     def _keep_progress(self) -> None:
         """Before the handle is released, which a defect of the library must not prevent."""
@@ -114,7 +133,9 @@ class Subscription(HandleOwner):
 
     @property
     def error(self) -> FactstrError | None:
-        """Why the subscription has ended: None when it was unsubscribed or closed, and while it runs."""
+        """Why the subscription has ended: None when it was unsubscribed or closed, and while it
+        runs.
+        """
         return self._error
 
     def _is_current_thread(self) -> bool:
@@ -147,7 +168,9 @@ class Subscription(HandleOwner):
         status, text = TIMEOUT, b""
         while status == TIMEOUT and not text:
             buffer = Buffer()
-            status = self._library.factstr_stream_next(self._handle, WAIT_MS, byref(c_uint64()), byref(buffer))
+            status = self._library.factstr_stream_next(
+                self._handle, WAIT_MS, byref(c_uint64()), byref(buffer)
+            )
             text = take(self._library, buffer)
             if time.monotonic() >= deadline:
                 break
@@ -173,22 +196,36 @@ class Subscription(HandleOwner):
                 return self._end(status, text)
 
     def _failed(self, text: bytes) -> str | None:
-        """Hands one batch to the handler. None when it was handled, else why not. What cannot be read is no failure of the handler."""
+        """Hands one batch to the handler. None when it was handled, else why not. What cannot be
+        read is no failure of the handler.
+        """
         batch = self._decoder.batch(text)
         self._failure = None
         try:
             result = self._handler(batch)
         except BaseException as error:
             self._failure = error
-            failed: str | None = "".join(traceback.format_exception_only(type(error), error)).strip()
+            failed: str | None = "".join(
+                traceback.format_exception_only(type(error), error)
+            ).strip()
         else:
             failed = "the handler returned False" if result is False else None
             if inspect.iscoroutine(result):
                 result.close()
                 failed = _ASYNC
         if failed is not None:
-            fields = self._told("handler_failed", error=failed, first=batch[0].sequence_number, last=batch[-1].sequence_number)
-            tell(logging.WARNING, f"a handler of a stream failed: {failed}", fields, error=self._failure)
+            fields = self._told(
+                "handler_failed",
+                error=failed,
+                first=batch[0].sequence_number,
+                last=batch[-1].sequence_number,
+            )
+            tell(
+                logging.WARNING,
+                f"a handler of a stream failed: {failed}",
+                fields,
+                error=self._failure,
+            )
         return failed
 
     def _told(self, event: str, **fields: Any) -> dict[str, Any]:
@@ -198,7 +235,8 @@ class Subscription(HandleOwner):
         return {"event": event, "store": repr(self._store), **fields}
 
     def _answer(self, stream: int, delivery: int, failed: str | None) -> None:
-        # A delivery that is not open any more needs no answer: how the stream ended is told by the next pull.
+        # A delivery that is not open any more needs no answer: how the stream ended is told by the
+        # next pull.
         if failed is None:
             self._library.factstr_stream_acknowledge(stream, delivery)
         else:
@@ -218,7 +256,11 @@ class Subscription(HandleOwner):
         told = time.monotonic()
         pause = _threads.pauses() if _threads.greenlets() else None
         # The thread releases the handle at the end, so an error here only says: ask the thread.
-        while (status := self._library.factstr_stream_wait_ready(self._handle, 0 if pause else WAIT_MS, None)) == TIMEOUT:
+        while (
+            status := self._library.factstr_stream_wait_ready(
+                self._handle, 0 if pause else WAIT_MS, None
+            )
+        ) == TIMEOUT:
             if pause is not None:
                 pause()
             if on_progress is not None and time.monotonic() - told >= _PROGRESS_EVERY_S:
@@ -252,17 +294,25 @@ def open_subscription(
 ) -> Subscription:
     """Registers a stream and starts its thread; a durable one is replayed before this returns."""
     if not callable(handler):
-        raise InvalidArgument(f"handle must be a function that takes a batch, not {type(handler).__name__}")
+        raise InvalidArgument(
+            f"handle must be a function that takes a batch, not {type(handler).__name__}"
+        )
     if inspect.iscoroutinefunction(handler):
         raise InvalidArgument(_ASYNC)
-    if on_progress is not None and (not callable(on_progress) or inspect.iscoroutinefunction(on_progress)):
-        raise InvalidArgument(f"on_progress must be a plain function that takes a StreamProgress, not {type(on_progress).__name__}")
+    if on_progress is not None and (
+        not callable(on_progress) or inspect.iscoroutinefunction(on_progress)
+    ):
+        raise InvalidArgument(
+            f"on_progress must be a plain function that takes a StreamProgress, not {type(on_progress).__name__}"
+        )
     registration = encode_registration(query, durable, retry, cursor_every)
     library, stream, buffer = store._library, c_uint64(), Buffer()
     subscription: Subscription | None = None
     started = False
     try:
-        status = library.factstr_stream_open(store._use(), registration, len(registration), None, None, byref(stream), byref(buffer))
+        status = library.factstr_stream_open(
+            store._use(), registration, len(registration), None, None, byref(stream), byref(buffer)
+        )
         store._check(status, take(library, buffer))
         subscription = Subscription(store, stream.value, handler, durable)
         store._remember(subscription)

@@ -1,9 +1,10 @@
 """Real threads, and waits that let other greenlets run.
 
-gevent and eventlet replace the primitives of threading by those of greenlets, which all run on one thread. A stream needs a thread of its
-own, and a thread of its own cannot wake a greenlet's lock. So what threads share with each other here is made of the interpreter's own
-primitives, and where greenlets may be waiting, a wait looks in short steps and lets them run in between: the handler that it waits for may
-itself wait for one of them.
+gevent and eventlet replace the primitives of threading by those of greenlets, which all run on
+one thread. A stream needs a thread of its own, and a thread of its own cannot wake a greenlet's
+lock. So what threads share with each other here is made of the interpreter's own primitives, and
+where greenlets may be waiting, a wait looks in short steps and lets them run in between: the
+handler that it waits for may itself wait for one of them.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ _PAUSE_MIN_S, _PAUSE_MAX_S = 0.0005, 0.01
 
 
 def _fresh_thread_module() -> ModuleType:
-    """The interpreter's own _thread: what was patched is the module that the program imported, not this one."""
+    """The interpreter's own _thread: what was patched is the module that the program imported,
+    not this one.
+    """
     spec = importlib.machinery.BuiltinImporter.find_spec("_thread")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -39,12 +42,16 @@ RLock: Callable[[], threading.RLock] = _real.RLock
 
 
 def greenlets() -> bool:
-    """Reports whether locks are those of greenlets. Debuggers patch how threads start, but not the locks."""
+    """Reports whether locks are those of greenlets. Debuggers patch how threads start, but not
+    the locks.
+    """
     return not isinstance(sys.modules["_thread"].allocate_lock, BuiltinFunctionType)
 
 
 def in_main_thread() -> bool:
-    """Reports whether Ctrl-C comes to this thread. To gevent every greenlet is a thread; to Linux the main one has the process's number."""
+    """Reports whether Ctrl-C comes to this thread. To gevent every greenlet is a thread; to
+    Linux the main one has the process's number.
+    """
     if greenlets():
         return threading.get_native_id() == os.getpid()
     return threading.current_thread() is threading.main_thread()

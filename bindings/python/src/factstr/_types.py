@@ -1,4 +1,6 @@
-"""What goes in and what comes out: the DTOs of the library as frozen dataclasses, and as typed dicts to write input with."""
+"""What goes in and what comes out: the DTOs of the library as frozen dataclasses, and as typed
+dicts to write input with.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from .errors import FactstrError
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """A fact to be appended. The payload is any JSON value: None, bool, int, float, Decimal, str, list, tuple, dict with str keys."""
+    """A fact to be appended. The payload is any JSON value: None, bool, int, float, Decimal,
+    str, list, tuple, dict with str keys.
+    """
 
     event_type: str
     payload: Any
@@ -19,7 +23,8 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Matches a fact whose type is one of `event_types` and whose payload contains one of `payload_predicates`.
+    """Matches a fact whose type is one of `event_types` and whose payload contains one of
+    `payload_predicates`.
 
     None leaves that side unconstrained; an empty sequence matches nothing.
     """
@@ -32,7 +37,8 @@ class EventFilter:
 class EventQuery:
     """The facts that match one of the filters; all facts when there is none.
 
-    `min_sequence_number` is an exclusive read cursor and `limit` a maximum: both change the returned rows only, never the context version.
+    `min_sequence_number` is an exclusive read cursor and `limit` a maximum: both change the
+    returned rows only, never the context version.
     """
 
     filters: Sequence[EventFilter | EventFilterDict] | None = None
@@ -42,7 +48,9 @@ class EventQuery:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How a durable stream redelivers a batch whose handler failed, before it ends. The delay doubles up to `delay_max_ms`."""
+    """How a durable stream redelivers a batch whose handler failed, before it ends. The delay
+    doubles up to `delay_max_ms`.
+    """
 
     max_attempts: int
     delay_ms: int | None = None
@@ -51,7 +59,9 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class CursorEvery:
-    """How soon at least the cursor of a durable stream is stored after a batch was handled. Lower: fewer repeated batches after a crash."""
+    """How soon at least the cursor of a durable stream is stored after a batch was handled.
+    Lower: fewer repeated batches after a crash.
+    """
 
     batches: int | None = None
     ms: int | None = None
@@ -59,7 +69,9 @@ class CursorEvery:
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    """A committed fact. `occurred_at` is UTC as YYYY-MM-DDTHH:MM:SS.ffffffZ, and no ordering key."""
+    """A committed fact. `occurred_at` is UTC as YYYY-MM-DDTHH:MM:SS.ffffffZ, and no ordering
+    key.
+    """
 
     sequence_number: int
     occurred_at: str
@@ -69,7 +81,9 @@ class EventRecord:
 
 @dataclass(frozen=True, slots=True)
 class QueryResult:
-    """Records in ascending order. `last_returned_sequence_number` speaks of them, `current_context_version` of every matching fact."""
+    """Records in ascending order. `last_returned_sequence_number` speaks of them,
+    `current_context_version` of every matching fact.
+    """
 
     event_records: tuple[EventRecord, ...]
     last_returned_sequence_number: int | None
@@ -90,7 +104,8 @@ class StreamProgress:
     """Where a stream stands. A live stream never replays.
 
     position       everything up to here was handled or does not match
-    replay_target  the newest fact when the stream was registered; `position` may be above it before the replay is done, when more is
+    replay_target  the newest fact when the stream was registered; `position` may be above it
+    before the replay is done, when more is
                    appended meanwhile
     stored_cursor  the cursor as it was stored last; of a live stream, where it began
     failure        why the log cannot be read at the moment, for example because the server is away; the stream tries again until it can
@@ -185,7 +200,8 @@ class CursorEveryDict(TypedDict, total=False):
     ms: int
 
 
-# Mapping stands beside the typed dicts for input whose fields are known at run time only; the library checks every field in any case.
+# Mapping stands beside the typed dicts for input whose fields are known at run time only; the
+# library checks every field in any case.
 EventInput = NewEvent | NewEventDict | Mapping[str, Any]
 QueryInput = EventQuery | EventQueryDict | Mapping[str, Any]
 RetryInput = Retry | RetryDict | Mapping[str, Any]

@@ -29,7 +29,9 @@ class EmptyAppend(FactstrError):
 
 
 class ConditionalAppendConflict(FactstrError):
-    """The context of an append_if has changed. Nothing was appended: read the context again and decide anew."""
+    """The context of an append_if has changed. Nothing was appended: read the context again and
+    decide anew.
+    """
 
     code = "ConditionalAppendConflict"
     expected_context_version: int | None = None
@@ -145,7 +147,9 @@ class DurableStreamLost(FactstrError):
 
 
 class HandlerFailed(FactstrError):
-    """A handler of a durable stream raised (see __cause__) or returned False. The batch comes again at the next registration."""
+    """A handler of a durable stream raised (see __cause__) or returned False. The batch comes
+    again at the next registration.
+    """
 
     code = "HandlerFailed"
 
@@ -201,7 +205,9 @@ def forked() -> ForkError:
 
 
 def error_from(code: str, text: bytes) -> FactstrError:
-    """The exception for an answer of the library: the name of its status and its InteropError as JSON, which may be missing."""
+    """The exception for an answer of the library: the name of its status and its InteropError as
+    JSON, which may be missing.
+    """
     if code == ForkError.code:
         return forked()
     return error_of(code, json.loads(text.decode(errors="replace")) if text else {})

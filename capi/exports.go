@@ -18,10 +18,10 @@ import (
 	"github.com/factstr/factstr-go/interop"
 
 	"github.com/factstr/factstr-go/capi/internal/guard"
-	"github.com/factstr/factstr-go/capi/internal/session"
+	"github.com/factstr/factstr-go/capi/internal/objects"
 )
 
-var process = session.NewProcess()
+var process = objects.NewProcess()
 
 // settings are of the whole process, so they are made before there is a store that they could
 // surprise.
@@ -51,7 +51,7 @@ func call(buffer *C.factstr_buffer, do func() error) C.factstr_status {
 
 // onStore carries out an export on a store. Every export on one goes through it or through
 // answerOf.
-func onStore(number C.factstr_store, buffer *C.factstr_buffer, do func(*session.Store) error) C.factstr_status {
+func onStore(number C.factstr_store, buffer *C.factstr_buffer, do func(*objects.Store) error) C.factstr_status {
 	store, err := process.Store(uint64(number))
 	if err != nil {
 		return putError(buffer, interop.Codec{}, err)
@@ -65,8 +65,8 @@ func onStore(number C.factstr_store, buffer *C.factstr_buffer, do func(*session.
 }
 
 // answerOf is onStore for exports that answer a result.
-func answerOf(number C.factstr_store, buffer *C.factstr_buffer, do func(*session.Store) session.Answer) (status C.factstr_status) {
-	failure := onStore(number, buffer, func(store *session.Store) error {
+func answerOf(number C.factstr_store, buffer *C.factstr_buffer, do func(*objects.Store) objects.Answer) (status C.factstr_status) {
+	failure := onStore(number, buffer, func(store *objects.Store) error {
 		answer := do(store)
 		status = putAnswer(buffer, &answer)
 		return nil
@@ -78,7 +78,7 @@ func answerOf(number C.factstr_store, buffer *C.factstr_buffer, do func(*session
 }
 
 // onStream is onStore for streams.
-func onStream(number C.factstr_stream, buffer *C.factstr_buffer, do func(*session.Stream) error) C.factstr_status {
+func onStream(number C.factstr_stream, buffer *C.factstr_buffer, do func(*objects.Stream) error) C.factstr_status {
 	stream, err := process.Stream(uint64(number))
 	if err != nil {
 		return putError(buffer, interop.Codec{}, err)
@@ -125,7 +125,7 @@ func nowOrLater(wait *C.struct_fs_wait, timeout C.int64_t, do func(timeout time.
 
 // whetherCame notes ErrNotYet.
 func whetherCame(came *bool, err error) error {
-	*came = !errors.Is(err, session.ErrNotYet)
+	*came = !errors.Is(err, objects.ErrNotYet)
 	return err
 }
 
@@ -168,32 +168,32 @@ func go_factstr_store_close(number C.factstr_store, inside C.int, failure *C.fac
 //export go_factstr_append
 func go_factstr_append(number C.factstr_store, events *C.char, length C.size_t, out *C.factstr_buffer, wait *C.struct_fs_wait) C.factstr_status {
 	batch := func() []byte { return bytesOf(events, length) }
-	return appendOn(number, out, wait, length, func(store *session.Store) session.Answer {
+	return appendOn(number, out, wait, length, func(store *objects.Store) objects.Answer {
 		return store.Append(batch())
-	}, func(store *session.Store, done func(*session.Answer)) error {
+	}, func(store *objects.Store, done func(*objects.Answer)) error {
 		return store.BeginAppend(batch(), done)
 	})
 }
 
 //export go_factstr_append_if
 func go_factstr_append_if(number C.factstr_store, events *C.char, eventsLength C.size_t, query *C.char, queryLength C.size_t, expected *C.uint64_t, out *C.factstr_buffer, wait *C.struct_fs_wait) C.factstr_status {
-	return appendOn(number, out, wait, max(eventsLength, queryLength), func(store *session.Store) session.Answer {
+	return appendOn(number, out, wait, max(eventsLength, queryLength), func(store *objects.Store) objects.Answer {
 		return store.AppendIf(bytesOf(events, eventsLength), bytesOf(query, queryLength), version(expected))
-	}, func(store *session.Store, done func(*session.Answer)) error {
+	}, func(store *objects.Store, done func(*objects.Answer)) error {
 		return store.BeginAppendIf(bytesOf(events, eventsLength), bytesOf(query, queryLength), version(expected), done)
 	})
 }
 
 // appendOn queues an append on the caller's thread, which then waits in C for the group that takes
 // it. Where that could take long, and where the queue has no room, all of it goes to a goroutine.
-func appendOn(number C.factstr_store, out *C.factstr_buffer, wait *C.struct_fs_wait, length C.size_t, do func(*session.Store) session.Answer, begin func(*session.Store, func(*session.Answer)) error) C.factstr_status {
+func appendOn(number C.factstr_store, out *C.factstr_buffer, wait *C.struct_fs_wait, length C.size_t, do func(*objects.Store) objects.Answer, begin func(*objects.Store, func(*objects.Answer)) error) C.factstr_status {
 	const short = 64 << 10 // of text is read before a signal could mind
 	if wait == nil || length > short {
 		return later(wait, func() C.factstr_status { return answerOf(number, out, do) })
 	}
 	full := false
-	status := onStore(number, out, func(store *session.Store) error {
-		err := begin(store, func(answer *session.Answer) {
+	status := onStore(number, out, func(store *objects.Store) error {
+		err := begin(store, func(answer *objects.Answer) {
 			status := C.factstr_status(C.FACTSTR_INTERNAL)
 			defer func() { C.fs_finish(wait, status) }()
 			status = putAnswer(out, answer)
@@ -215,8 +215,8 @@ func appendOn(number C.factstr_store, out *C.factstr_buffer, wait *C.struct_fs_w
 //export go_factstr_query
 func go_factstr_query(number C.factstr_store, query *C.char, length C.size_t, out *C.factstr_buffer, wait *C.struct_fs_wait) C.factstr_status {
 	status, answered := C.factstr_status(C.FACTSTR_OK), true
-	if failure := onStore(number, out, func(store *session.Store) error {
-		var answer session.Answer
+	if failure := onStore(number, out, func(store *objects.Store) error {
+		var answer objects.Answer
 		if answer, answered = store.QueryAtOnce(bytesOf(query, length)); answered {
 			status = putAnswer(out, &answer)
 		}
@@ -228,7 +228,7 @@ func go_factstr_query(number C.factstr_store, query *C.char, length C.size_t, ou
 		return status
 	}
 	return later(wait, func() C.factstr_status {
-		return answerOf(number, out, func(store *session.Store) session.Answer {
+		return answerOf(number, out, func(store *objects.Store) objects.Answer {
 			return store.Query(bytesOf(query, length))
 		})
 	})
@@ -237,7 +237,7 @@ func go_factstr_query(number C.factstr_store, query *C.char, length C.size_t, ou
 //export go_factstr_statistics
 func go_factstr_statistics(number C.factstr_store, out *C.factstr_buffer, wait *C.struct_fs_wait) C.factstr_status {
 	return later(wait, func() C.factstr_status {
-		return onStore(number, out, func(store *session.Store) error {
+		return onStore(number, out, func(store *objects.Store) error {
 			text, err := store.Statistics()
 			if err == nil && !put(out, len(text), func(dst []byte) []byte { return append(dst, text...) }) {
 				err = noMemory()

@@ -13,7 +13,7 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/interop"
 
-	"github.com/factstr/factstr-go/capi/internal/session"
+	"github.com/factstr/factstr-go/capi/internal/objects"
 )
 
 // panickingBackend is an empty log whose reads panic when told so.
@@ -52,7 +52,7 @@ func (b *panickingBackend) Close() error { return nil }
 
 var _ factstr.Backend = (*panickingBackend)(nil)
 
-func openPanicking(t *testing.T) (*panickingBackend, *session.Store) {
+func openPanicking(t *testing.T) (*panickingBackend, *objects.Store) {
 	t.Helper()
 	backend := &panickingBackend{}
 	core, err := factstr.OpenStore(t.Context(), backend, factstr.Options{})
@@ -103,7 +103,7 @@ func TestAPanicOfASubmittedQueryIsItsAnswer(t *testing.T) {
 	backend, store := openPanicking(t)
 	backend.panics.Store(true)
 	answers := make(chan error, 1)
-	_, err := store.SubmitQuery(nil, session.Target{Callback: func(_ uint64, answer *session.Answer) { answers <- answer.Err }})
+	_, err := store.SubmitQuery(nil, objects.Target{Callback: func(_ uint64, answer *objects.Answer) { answers <- answer.Err }})
 	if err != nil {
 		t.Fatal(err)
 	}

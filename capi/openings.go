@@ -14,7 +14,7 @@ import (
 	"github.com/factstr/factstr-go/core/sqlite"
 	"github.com/factstr/factstr-go/interop"
 
-	"github.com/factstr/factstr-go/capi/internal/session"
+	"github.com/factstr/factstr-go/capi/internal/objects"
 )
 
 // prepared is a store whose arguments were checked and copied, and that is still to be opened,
@@ -54,7 +54,7 @@ func openLater(callback C.factstr_open_callback, userData C.uintptr_t, into *C.f
 		if err != nil {
 			return err
 		}
-		opening := process.NewOpening(p.open, p.options, func(store *session.Store, err error) {
+		opening := process.NewOpening(p.open, p.options, func(store *objects.Store, err error) {
 			if err == nil {
 				noteStore()
 				C.fs_call_open(callback, userData, C.FACTSTR_OK, C.factstr_store(store.Handle()), nil, 0)

@@ -7,15 +7,15 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/factstr/factstr-go/capi/internal/session"
+	"github.com/factstr/factstr-go/capi/internal/objects"
 	"github.com/factstr/factstr-go/interop"
 )
 
 // target is where the answer of a submitted request goes.
-func target(store C.factstr_store, tag C.uint64_t, callback C.factstr_completion_callback, userData C.uintptr_t, request *C.factstr_request) session.Target {
-	wanted := session.Target{Tag: uint64(tag), WantHandle: callback == nil && request != nil}
+func target(store C.factstr_store, tag C.uint64_t, callback C.factstr_completion_callback, userData C.uintptr_t, request *C.factstr_request) objects.Target {
+	wanted := objects.Target{Tag: uint64(tag), WantHandle: callback == nil && request != nil}
 	if callback != nil {
-		wanted.Callback = func(tag uint64, answer *session.Answer) {
+		wanted.Callback = func(tag uint64, answer *objects.Answer) {
 			text, length := cText(append(answer.AppendText(make([]byte, 0, answer.Size()+1)), 0))
 			C.fs_call_completion(callback, userData, store, C.uint64_t(tag), statusOf(answer.Err), text, length)
 		}
@@ -24,8 +24,8 @@ func target(store C.factstr_store, tag C.uint64_t, callback C.factstr_completion
 }
 
 // submit carries out a submission and hands the request's handle on.
-func submit(store C.factstr_store, request *C.factstr_request, failure *C.factstr_buffer, do func(*session.Store) (uint64, error)) C.factstr_status {
-	return onStore(store, failure, func(store *session.Store) error {
+func submit(store C.factstr_store, request *C.factstr_request, failure *C.factstr_buffer, do func(*objects.Store) (uint64, error)) C.factstr_status {
+	return onStore(store, failure, func(store *objects.Store) error {
 		number, err := do(store)
 		if request != nil {
 			*request = C.factstr_request(number)
@@ -36,21 +36,21 @@ func submit(store C.factstr_store, request *C.factstr_request, failure *C.factst
 
 //export go_factstr_append_submit
 func go_factstr_append_submit(store C.factstr_store, events *C.char, length C.size_t, tag C.uint64_t, callback C.factstr_completion_callback, userData C.uintptr_t, request *C.factstr_request, failure *C.factstr_buffer) C.factstr_status {
-	return submit(store, request, failure, func(s *session.Store) (uint64, error) {
+	return submit(store, request, failure, func(s *objects.Store) (uint64, error) {
 		return s.SubmitAppend(bytesOf(events, length), target(store, tag, callback, userData, request))
 	})
 }
 
 //export go_factstr_append_if_submit
 func go_factstr_append_if_submit(store C.factstr_store, events *C.char, eventsLength C.size_t, query *C.char, queryLength C.size_t, expected *C.uint64_t, tag C.uint64_t, callback C.factstr_completion_callback, userData C.uintptr_t, request *C.factstr_request, failure *C.factstr_buffer) C.factstr_status {
-	return submit(store, request, failure, func(s *session.Store) (uint64, error) {
+	return submit(store, request, failure, func(s *objects.Store) (uint64, error) {
 		return s.SubmitAppendIf(bytesOf(events, eventsLength), bytesOf(query, queryLength), version(expected), target(store, tag, callback, userData, request))
 	})
 }
 
 //export go_factstr_query_submit
 func go_factstr_query_submit(store C.factstr_store, query *C.char, length C.size_t, tag C.uint64_t, callback C.factstr_completion_callback, userData C.uintptr_t, request *C.factstr_request, failure *C.factstr_buffer) C.factstr_status {
-	return submit(store, request, failure, func(s *session.Store) (uint64, error) {
+	return submit(store, request, failure, func(s *objects.Store) (uint64, error) {
 		return s.SubmitQuery(bytesOf(query, length), target(store, tag, callback, userData, request))
 	})
 }
@@ -80,7 +80,7 @@ func go_factstr_request_wait(number C.factstr_request, timeout C.int64_t, out *C
 //export go_factstr_completions_next
 func go_factstr_completions_next(number C.factstr_store, out *C.factstr_completion, outMax C.size_t, outLength *C.size_t, timeout C.int64_t, wait *C.struct_fs_wait) C.factstr_status {
 	return nowOrLater(wait, timeout, func(timeout time.Duration, came *bool) C.factstr_status {
-		return onStore(number, nil, func(store *session.Store) error {
+		return onStore(number, nil, func(store *objects.Store) error {
 			const most = 4096 // at a time; the caller comes again for more
 			taken, err := store.Completions(int(min(uint64(outMax), most)), timeout)
 			if err != nil {
@@ -99,7 +99,7 @@ func go_factstr_completions_next(number C.factstr_store, out *C.factstr_completi
 
 //export go_factstr_cancel
 func go_factstr_cancel(number C.factstr_store, tag C.uint64_t) C.factstr_status {
-	return onStore(number, nil, func(store *session.Store) error {
+	return onStore(number, nil, func(store *objects.Store) error {
 		store.Cancel(uint64(tag))
 		return nil
 	})

@@ -8,7 +8,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 
-	"github.com/factstr/factstr-go/capi/internal/session"
+	"github.com/factstr/factstr-go/capi/internal/objects"
 )
 
 var statuses = map[factstr.Code]C.factstr_status{
@@ -41,11 +41,11 @@ func noticeStatus(err error) (status C.factstr_status, notice bool) {
 	switch {
 	case err == nil:
 		return C.FACTSTR_OK, true
-	case errors.Is(err, session.ErrClosing):
+	case errors.Is(err, objects.ErrClosing):
 		return C.FACTSTR_CLOSING, true
-	case errors.Is(err, session.ErrEnded):
+	case errors.Is(err, objects.ErrEnded):
 		return C.FACTSTR_ENDED, true
-	case errors.Is(err, session.ErrNotYet):
+	case errors.Is(err, objects.ErrNotYet):
 		return C.FACTSTR_TIMEOUT, true
 	}
 	return 0, false

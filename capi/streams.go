@@ -9,21 +9,21 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 
-	"github.com/factstr/factstr-go/capi/internal/session"
+	"github.com/factstr/factstr-go/capi/internal/objects"
 	"github.com/factstr/factstr-go/interop"
 )
 
 // streamCallbacks makes the caller's functions callable. The struct is copied; user data travels as
 // a number.
-func streamCallbacks(store C.factstr_store, given *C.factstr_stream_callbacks, userData C.uintptr_t) session.Callbacks {
+func streamCallbacks(store C.factstr_store, given *C.factstr_stream_callbacks, userData C.uintptr_t) objects.Callbacks {
 	if given == nil {
-		return session.Callbacks{}
+		return objects.Callbacks{}
 	}
 	functions := new(C.factstr_stream_callbacks)
 	*functions = *given
 	var text []byte // of the batch; callbacks of one stream come one at a time
-	callbacks := session.Callbacks{
-		Batch: func(stream *session.Stream, delivery uint64, records []factstr.EventRecord) session.Outcome {
+	callbacks := objects.Callbacks{
+		Batch: func(stream *objects.Stream, delivery uint64, records []factstr.EventRecord) objects.Outcome {
 			const kept = 1 << 20 // a larger text is not kept for the next batch
 			text = append(stream.Store().Codec().AppendBatch(text[:0], records), 0)
 			pointer, length := cText(text)
@@ -33,23 +33,23 @@ func streamCallbacks(store C.factstr_store, given *C.factstr_stream_callbacks, u
 			outcome := C.fs_call_on_batch(functions, userData, store, C.factstr_stream(stream.Handle()), C.factstr_delivery(delivery), pointer, length)
 			switch outcome {
 			case C.FACTSTR_HANDLED:
-				return session.Handled
+				return objects.Handled
 			case C.FACTSTR_FAILED:
-				return session.Failed
+				return objects.Failed
 			case C.FACTSTR_PENDING:
-				return session.Pending
+				return objects.Pending
 			default:
-				return session.Unknown
+				return objects.Unknown
 			}
 		},
 	}
 	if functions.on_ready != nil {
-		callbacks.Ready = func(stream *session.Stream) {
+		callbacks.Ready = func(stream *objects.Stream) {
 			C.fs_call_on_ready(functions, userData, store, C.factstr_stream(stream.Handle()))
 		}
 	}
 	if functions.on_end != nil {
-		callbacks.End = func(stream *session.Stream, err error) {
+		callbacks.End = func(stream *objects.Stream, err error) {
 			handle := C.factstr_stream(stream.Handle())
 			if err == nil {
 				C.fs_call_on_end(functions, userData, store, handle, C.FACTSTR_OK, nil, 0)
@@ -65,7 +65,7 @@ func streamCallbacks(store C.factstr_store, given *C.factstr_stream_callbacks, u
 //export go_factstr_stream_open
 func go_factstr_stream_open(number C.factstr_store, registration *C.char, length C.size_t, callbacks *C.factstr_stream_callbacks, userData C.uintptr_t, into *C.factstr_stream, failure *C.factstr_buffer, wait *C.struct_fs_wait) C.factstr_status {
 	return later(wait, func() C.factstr_status {
-		return onStore(number, failure, func(store *session.Store) error {
+		return onStore(number, failure, func(store *objects.Store) error {
 			stream, err := store.OpenStream(bytesOf(registration, length), streamCallbacks(number, callbacks, userData))
 			if err != nil {
 				return err
@@ -80,7 +80,7 @@ func go_factstr_stream_open(number C.factstr_store, registration *C.char, length
 //export go_factstr_stream_wait_ready
 func go_factstr_stream_wait_ready(number C.factstr_stream, timeout C.int64_t, inside C.int, failure *C.factstr_buffer, wait *C.struct_fs_wait) C.factstr_status {
 	return nowOrLater(wait, timeout, func(timeout time.Duration, came *bool) C.factstr_status {
-		return onStream(number, failure, func(stream *session.Stream) error {
+		return onStream(number, failure, func(stream *objects.Stream) error {
 			return whetherCame(came, stream.WaitReady(timeout, inside != 0))
 		})
 	})
@@ -88,7 +88,7 @@ func go_factstr_stream_wait_ready(number C.factstr_stream, timeout C.int64_t, in
 
 //export go_factstr_stream_progress
 func go_factstr_stream_progress(number C.factstr_stream, out *C.factstr_buffer) C.factstr_status {
-	return onStream(number, out, func(stream *session.Stream) error {
+	return onStream(number, out, func(stream *objects.Stream) error {
 		text := stream.Store().Codec().AppendProgress(nil, stream.Progress())
 		if !put(out, len(text), func(dst []byte) []byte { return append(dst, text...) }) {
 			return noMemory()
@@ -100,7 +100,7 @@ func go_factstr_stream_progress(number C.factstr_stream, out *C.factstr_buffer) 
 //export go_factstr_stream_next
 func go_factstr_stream_next(number C.factstr_stream, timeout C.int64_t, delivery *C.factstr_delivery, batch *C.factstr_buffer, wait *C.struct_fs_wait) C.factstr_status {
 	return nowOrLater(wait, timeout, func(timeout time.Duration, came *bool) C.factstr_status {
-		return onStream(number, batch, func(stream *session.Stream) error {
+		return onStream(number, batch, func(stream *objects.Stream) error {
 			taken, records, err := stream.Next(timeout)
 			if err != nil {
 				return whetherCame(came, err)
@@ -117,14 +117,14 @@ func go_factstr_stream_next(number C.factstr_stream, timeout C.int64_t, delivery
 
 //export go_factstr_stream_acknowledge
 func go_factstr_stream_acknowledge(number C.factstr_stream, delivery C.factstr_delivery) C.factstr_status {
-	return onStream(number, nil, func(stream *session.Stream) error {
+	return onStream(number, nil, func(stream *objects.Stream) error {
 		return stream.Acknowledge(uint64(delivery))
 	})
 }
 
 //export go_factstr_stream_refuse
 func go_factstr_stream_refuse(number C.factstr_stream, delivery C.factstr_delivery, message *C.char, length C.size_t) C.factstr_status {
-	return onStream(number, nil, func(stream *session.Stream) error {
+	return onStream(number, nil, func(stream *objects.Stream) error {
 		const most = 64 << 10 // of a text for people
 		return stream.Refuse(uint64(delivery), strings.ToValidUTF8(string(bytesOf(message, min(length, most))), "\uFFFD"))
 	})
@@ -134,7 +134,7 @@ func go_factstr_stream_refuse(number C.factstr_stream, delivery C.factstr_delive
 func go_factstr_stream_unsubscribe(number C.factstr_stream, wait *C.struct_fs_wait) C.factstr_status {
 	// It waits for no handler, but a server may have to be told.
 	return later(wait, func() C.factstr_status {
-		return onStream(number, nil, func(stream *session.Stream) error {
+		return onStream(number, nil, func(stream *objects.Stream) error {
 			stream.Unsubscribe()
 			return nil
 		})
@@ -143,7 +143,7 @@ func go_factstr_stream_unsubscribe(number C.factstr_stream, wait *C.struct_fs_wa
 
 //export go_factstr_stream_drain
 func go_factstr_stream_drain(number C.factstr_stream) C.factstr_status {
-	return onStream(number, nil, func(stream *session.Stream) error {
+	return onStream(number, nil, func(stream *objects.Stream) error {
 		stream.Drain() // which waits for nothing
 		return nil
 	})

@@ -1,4 +1,4 @@
-package scenario_test
+package scenariotest_test
 
 import (
 	"context"
@@ -12,21 +12,23 @@ import (
 	"github.com/factstr/factstr-go/core/postgres"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 	"github.com/factstr/factstr-go/core/sqlite"
-	"github.com/factstr/factstr-go/interop/scenario"
+	"github.com/factstr/factstr-go/interop/scenariotest"
 )
 
 // kinds are the stores that scenarios are played on.
-var kinds = map[string]func(t *testing.T) func() (scenario.Surface, error){
-	"memory": func(*testing.T) func() (scenario.Surface, error) {
-		return func() (scenario.Surface, error) { return on(memory.Open(memory.Options{})) }
+var kinds = map[string]func(t *testing.T) func() (scenariotest.Surface, error){
+	"memory": func(*testing.T) func() (scenariotest.Surface, error) {
+		return func() (scenariotest.Surface, error) { return on(memory.Open(memory.Options{})) }
 	},
-	"sqlite": func(t *testing.T) func() (scenario.Surface, error) {
+	"sqlite": func(t *testing.T) func() (scenariotest.Surface, error) {
 		path := filepath.Join(t.TempDir(), "scenario.db")
-		return func() (scenario.Surface, error) { return on(sqlite.Open(context.Background(), path, sqlite.Options{})) }
+		return func() (scenariotest.Surface, error) {
+			return on(sqlite.Open(context.Background(), path, sqlite.Options{}))
+		}
 	},
-	"postgres": func(t *testing.T) func() (scenario.Surface, error) {
+	"postgres": func(t *testing.T) func() (scenariotest.Surface, error) {
 		url := pgtest.Database(t)
-		return func() (scenario.Surface, error) {
+		return func() (scenariotest.Surface, error) {
 			return on(postgres.Open(context.Background(), url, postgres.Options{}))
 		}
 	},
@@ -36,15 +38,15 @@ func TestMain(m *testing.M) {
 	os.Exit(pgtest.Main(m))
 }
 
-func on(store *factstr.Store, err error) (scenario.Surface, error) {
+func on(store *factstr.Store, err error) (scenariotest.Surface, error) {
 	if err != nil {
 		return nil, err
 	}
-	return scenario.OnStore(store), nil
+	return scenariotest.OnStore(store), nil
 }
 
 func TestEveryScenarioHoldsOnEveryStore(t *testing.T) {
-	scenarios, err := scenario.ReadAll("../testdata/scenarios")
+	scenarios, err := scenariotest.ReadAll("../testdata/scenarios")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +57,7 @@ func TestEveryScenarioHoldsOnEveryStore(t *testing.T) {
 					continue
 				}
 				t.Run(s.Name, func(t *testing.T) {
-					if err := scenario.Play(&s, newLog(t)); err != nil {
+					if err := scenariotest.Play(&s, newLog(t)); err != nil {
 						t.Error(err)
 					}
 				})
@@ -88,11 +90,11 @@ func TestAScenarioThatDoesNotHoldIsFoundOut(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(folder, "one.json"), []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			scenarios, err := scenario.ReadAll(folder)
+			scenarios, err := scenariotest.ReadAll(folder)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := scenario.Play(&scenarios[0], kinds["memory"](t)); err == nil || !strings.Contains(err.Error(), "step ") {
+			if err := scenariotest.Play(&scenarios[0], kinds["memory"](t)); err == nil || !strings.Contains(err.Error(), "step ") {
 				t.Errorf("it was played with %v", err)
 			}
 		})
@@ -112,11 +114,11 @@ func TestAFileThatSaysNothingToCheckIsRefused(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(folder, "one.json"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := scenario.ReadAll(folder); err == nil {
+		if _, err := scenariotest.ReadAll(folder); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	if _, err := scenario.ReadAll(t.TempDir()); err == nil {
+	if _, err := scenariotest.ReadAll(t.TempDir()); err == nil {
 		t.Error("an empty folder was accepted")
 	}
 }

@@ -1,7 +1,7 @@
-// Package scenario plays scripts of operations with the exact answers and deliveries that they must
-// give. testdata/scenarios/README.md describes the files; every language has a player of its own,
-// and this one is for Go.
-package scenario
+// Package scenariotest plays scripts of operations with the exact answers and deliveries that they
+// must give. testdata/scenarios/README.md describes the files; every language has a player of its
+// own, and this one is for Go.
+package scenariotest
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package session
+package objects
 
 import (
 	factstr "github.com/factstr/factstr-go/core"

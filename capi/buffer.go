@@ -12,7 +12,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 
-	"github.com/factstr/factstr-go/capi/internal/session"
+	"github.com/factstr/factstr-go/capi/internal/objects"
 	"github.com/factstr/factstr-go/interop"
 )
 
@@ -52,7 +52,7 @@ func put(buffer *C.factstr_buffer, size int, appendText func(dst []byte) []byte)
 }
 
 // putAnswer writes an answer and returns its status.
-func putAnswer(buffer *C.factstr_buffer, answer *session.Answer) C.factstr_status {
+func putAnswer(buffer *C.factstr_buffer, answer *objects.Answer) C.factstr_status {
 	if !put(buffer, answer.Size(), answer.AppendText) && answer.Err == nil {
 		return putError(buffer, interop.Codec{}, noMemory())
 	}

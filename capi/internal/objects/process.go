@@ -1,7 +1,7 @@
-// Package session is what lies between the C functions and the contract: stores with their codec,
+// Package objects is what lies between the C functions and the contract: stores with their codec,
 // submitted requests, completions and streams, all named by handles. It knows neither C nor JSON
 // text beyond handing it to interop.
-package session
+package objects
 
 import (
 	"errors"

@@ -82,9 +82,9 @@ func TestADurableStreamThatWasTakenOverEnds(t *testing.T) {
 	}))
 	must(t, err)
 	within(t, "the first delivery", entered)
-	b.names.mu.Lock()
-	generation := uint64(b.names.held["taken"].generation)
-	b.names.mu.Unlock()
+	b.leases.mu.Lock()
+	generation := uint64(b.leases.held["taken"].generation)
+	b.leases.mu.Unlock()
 	proxy.Refuse()
 	raw := openRaw(t, server.URL())
 	f := newFollower(0)
@@ -101,9 +101,9 @@ func TestADurableStreamThatWasTakenOverEnds(t *testing.T) {
 	f.reach(t, 5)
 	// Until then a delivery may start in the belief that the name is held.
 	eventually(t, "the end of the last proof", func() bool {
-		b.names.mu.Lock()
-		defer b.names.mu.Unlock()
-		h := b.names.held["taken"]
+		b.leases.mu.Lock()
+		defer b.leases.mu.Unlock()
+		h := b.leases.held["taken"]
 		return h == nil || time.Since(h.proven) >= confirmedFor
 	})
 	proxy.Heal()

@@ -2,4 +2,4 @@
 
 package postgres
 
-func (w *watched) over() bool { return false }
+func (w *announcedConn) over() bool { return false }

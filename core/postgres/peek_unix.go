@@ -7,7 +7,7 @@ import "syscall"
 // over looks, without waiting, whether the other side has closed the connection or says something
 // unasked, which is a farewell. It does not read by the connection: after a write that took long
 // the driver's own reader is still at that, and would be waited for.
-func (w *watched) over() (over bool) {
+func (w *announcedConn) over() (over bool) {
 	_ = w.raw.Control(func(descriptor uintptr) {
 		var first [1]byte
 		_, _, err := syscall.Recvfrom(int(descriptor), first[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)

@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// lender lends a session: the pool, or a writer that lends itself.
-type lender interface {
+// sessions lends a session: the pool, or a writer that lends itself.
+type sessions interface {
 	with(ctx context.Context, use func(*session) error) error
 }
 
@@ -64,13 +64,13 @@ func (p *pool) close() {
 	}
 }
 
-// lends makes a lender of one session.
-type lends struct{ session *session }
+// oneSession makes a lender of one session.
+type oneSession struct{ session *session }
 
-func (l lends) with(_ context.Context, use func(*session) error) error { return use(l.session) }
+func (l oneSession) with(_ context.Context, use func(*session) error) error { return use(l.session) }
 
 var (
-	_ lender         = (*pool)(nil)
-	_ lender         = lends{}
+	_ sessions       = (*pool)(nil)
+	_ sessions       = oneSession{}
 	_ factstr.Reader = reader{}
 )

@@ -10,9 +10,9 @@ import (
 
 // reader reads by whatever lends it sessions.
 type reader struct {
-	lender  lender
-	texts   *texts
-	silence time.Duration // that the server may keep
+	sessions   sessions
+	statements *statements
+	silence    time.Duration // that the server may keep
 }
 
 // A page is how much is read by one statement. The first is small, as most reads want little; then
@@ -28,7 +28,7 @@ const (
 func (r reader) Head(ctx context.Context) (head factstr.Head, err error) {
 	err = r.twice(ctx, func(ctx context.Context, s *session) error {
 		head = factstr.Head{}
-		return s.rows(ctx, r.texts.head, func(row [][]byte) bool {
+		return s.rows(ctx, r.statements.head, func(row [][]byte) bool {
 			head = headOf(row[0], row[1])
 			return false
 		})
@@ -40,7 +40,7 @@ func (r reader) Head(ctx context.Context) (head factstr.Head, err error) {
 // restarted.
 func (r reader) twice(ctx context.Context, use func(context.Context, *session) error) error {
 	once := func() error {
-		return r.lender.with(ctx, func(s *session) error {
+		return r.sessions.with(ctx, func(s *session) error {
 			return r.heard(ctx, func(ctx context.Context, _ func()) error { return use(ctx, s) })
 		})
 	}
@@ -81,14 +81,14 @@ func (r reader) Scan(ctx context.Context, scan factstr.Scan, visit func(factstr.
 
 func (r reader) scan(ctx context.Context, scan factstr.Scan, head *factstr.Head, visit func(factstr.EventRecord) bool) error {
 	scan.UpTo = min(scan.UpTo, factstr.SequenceMax)
-	question := r.texts.question(scan)
+	query := r.statements.page(scan)
 	rows := pageRows
 	if scan.Wanted > 0 {
 		rows = min(max(scan.Wanted, pageRowsMin), pageRowsMax)
 	}
 	for cuts := 0; scan.After < scan.UpTo; {
 		page := page{rows: rows, head: head, visit: visit}
-		err := r.read(ctx, question, scan, &page)
+		err := r.read(ctx, query, scan, &page)
 		// Facts do not change, so a page that was cut off is gone on with behind its last row.
 		cut := lost(err) && ctx.Err() == nil && !isOverdue(err) && cuts < 2
 		if cut {
@@ -107,7 +107,7 @@ func (r reader) scan(ctx context.Context, scan factstr.Scan, head *factstr.Head,
 		} else {
 			scan.After = page.last
 		}
-		rows = min(10*rows, max(pageRowsMin, pageBytes/max(1, page.bytes/page.count)), question.rowsMax)
+		rows = min(10*rows, max(pageRowsMin, pageBytes/max(1, page.bytes/page.count)), query.rowsMax)
 	}
 	return nil
 }
@@ -123,8 +123,8 @@ type page struct {
 	enough bool
 }
 
-func (r reader) read(ctx context.Context, q question, scan factstr.Scan, page *page) error {
-	return r.lender.with(ctx, func(s *session) error {
+func (r reader) read(ctx context.Context, q pageQuery, scan factstr.Scan, page *page) error {
+	return r.sessions.with(ctx, func(s *session) error {
 		err := r.heard(ctx, func(ctx context.Context, heard func()) error { return r.fill(ctx, s, page, q, scan, heard) })
 		if page.enough {
 			return nil
@@ -136,14 +136,14 @@ func (r reader) read(ctx context.Context, q question, scan factstr.Scan, page *p
 // heardEvery is after how many rows the server counts as heard again.
 const heardEvery = 256
 
-func (r reader) fill(ctx context.Context, s *session, page *page, q question, scan factstr.Scan, heard func()) error {
+func (r reader) fill(ctx context.Context, s *session, page *page, q pageQuery, scan factstr.Scan, heard func()) error {
 	values := append([]any{int64(scan.After), int64(scan.UpTo), int64(page.rows)}, q.values...)
 	take := func(row [][]byte) bool { return page.take(s, recordOf(row[0], row[1], row[2], row[3]), heard) }
 	if page.head == nil {
 		return s.rows(ctx, q.text, take, values...)
 	}
 	*page.head = factstr.Head{}
-	return s.rowsAfter(ctx, r.texts.head, func(row [][]byte) { *page.head = headOf(row[0], row[1]) }, q.text, take, values...)
+	return s.rowsAfter(ctx, r.statements.head, func(row [][]byte) { *page.head = headOf(row[0], row[1]) }, q.text, take, values...)
 }
 
 // take counts a row in, and gives the connection up rather than read too many that nobody wants.
@@ -166,7 +166,7 @@ func (page *page) take(s *session, record factstr.EventRecord, heard func()) (mo
 func (r reader) Pace(ctx context.Context, after, upTo uint64, facts int) (number uint64, err error) {
 	number = upTo
 	err = r.twice(ctx, func(ctx context.Context, s *session) error {
-		return s.rows(ctx, r.texts.pace, func(row [][]byte) bool {
+		return s.rows(ctx, r.statements.pace, func(row [][]byte) bool {
 			number = uint64(int64Of(row[0]))
 			return false
 		}, int64(after), int64(min(upTo, factstr.SequenceMax)), int64(facts-1))
@@ -178,7 +178,7 @@ func (r reader) Boundaries(ctx context.Context, after, upTo uint64, visit func(f
 	var found []factstr.Boundary
 	err := r.twice(ctx, func(ctx context.Context, s *session) error {
 		found = found[:0]
-		return s.rows(ctx, r.texts.boundaries, func(row [][]byte) bool {
+		return s.rows(ctx, r.statements.boundaries, func(row [][]byte) bool {
 			if first, last := int64Of(row[0]), int64Of(row[1]); first > 0 && last >= first && uint64(last) > after {
 				found = append(found, factstr.Boundary{First: uint64(first), Last: uint64(last)})
 			}

@@ -50,10 +50,10 @@ func liveThrough(t *testing.T, server *pgtest.Server, database string, bootstrap
 
 	// What is rare: a connection that held names is gone, a client that stopped is ended, a commit
 	// is settled, an index is built.
-	<-b.names.using
-	b.names.session.drop()
-	b.names.using <- struct{}{}
-	must(t, b.names.with(ctx, func(ctx context.Context, s *session) error {
+	<-b.leases.using
+	b.leases.session.drop()
+	b.leases.using <- struct{}{}
+	must(t, b.leases.with(ctx, func(ctx context.Context, s *session) error {
 		_, err := b.evictSilent(ctx, s, "nobody")
 		return err
 	}))
@@ -77,8 +77,8 @@ func liveThrough(t *testing.T, server *pgtest.Server, database string, bootstrap
 	facttest.Close(t, other)
 }
 
-// statementsOf returns the statements that stores sent to a server, from its log.
-func statementsOf(log string) (statements []string) {
+// loggedStatements returns the statements that stores sent to a server, from its log.
+func loggedStatements(log string) (statements []string) {
 	entry := regexp.MustCompile(`(?s)^[^[]*\[\d+\] factstr LOG:  (?:statement|execute [^:]*): (.*)$`)
 	for _, text := range regexp.MustCompile(`(?m)^\d{4}-`).Split(log, -1) {
 		if found := entry.FindStringSubmatch(strings.TrimSpace(text)); found != nil && !slices.Contains(statements, found[1]) {
@@ -137,7 +137,7 @@ func TestEveryNameInAStatementSaysWhoseItIs(t *testing.T) {
 	server := pgtest.New(t, withStatementLog())
 	must(t, pgtest.Exec(t.Context(), server.URL(), "CREATE DATABASE lint"))
 	liveThrough(t, server, "lint", true)
-	statements := statementsOf(server.Log())
+	statements := loggedStatements(server.Log())
 	if len(statements) < 40 {
 		t.Fatalf("only %d statements were seen: %q", len(statements), statements)
 	}
@@ -212,7 +212,7 @@ func TestWhatOthersNameAsTheServersOwnIsNeverCalled(t *testing.T) {
 	lent := pgtest.New(t, withStatementLog())
 	must(t, pgtest.Exec(t.Context(), lent.URL(), "CREATE DATABASE names"))
 	liveThrough(t, lent, "names", true)
-	all := strings.Join(statementsOf(lent.Log()), "\n")
+	all := strings.Join(loggedStatements(lent.Log()), "\n")
 	list := func(expression string) string {
 		var names []string
 		for _, found := range regexp.MustCompile(expression).FindAllStringSubmatch(all, -1) {

@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -154,24 +153,4 @@ func isHex(text string) bool {
 	}
 	_, err := strconv.ParseUint(text[:2], 16, 8)
 	return err == nil
-}
-
-// noLimit is as good as none.
-const noLimit = 1000 * 24 * time.Hour
-
-func withDefaults(o Options) Options {
-	o.Options = o.Observed("postgres")
-	if o.ConnectionsMax <= 0 {
-		o.ConnectionsMax = 4
-	}
-	for _, each := range []struct {
-		value *time.Duration
-		is    time.Duration
-	}{{&o.ConnectTimeout, 5 * time.Second}, {&o.LockTimeout, 5 * time.Second}, {&o.ResponseTimeout, 30 * time.Second}, {&o.PollInterval, 250 * time.Millisecond}} {
-		if *each.value <= 0 {
-			*each.value = each.is
-		}
-		*each.value = min(*each.value, noLimit) // sums of them are times as well
-	}
-	return o
 }

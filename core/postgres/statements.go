@@ -1,16 +1,10 @@
 package postgres
 
-import (
-	"fmt"
-	"strconv"
-	"strings"
+import "strings"
 
-	factstr "github.com/factstr/factstr-go/core"
-)
-
-// texts are the statements of a store. Every name in them carries its schema, so that no
+// statements are the statements of a store. Every name in them carries its schema, so that no
 // search_path matters.
-type texts struct {
+type statements struct {
 	schema      string // quoted
 	head        string
 	pace        string
@@ -30,10 +24,10 @@ type texts struct {
 	size        string
 }
 
-func textsOf(schema string) *texts {
+func statementsOf(schema string) *statements {
 	in := spellingIn(schema, "{schema name}", literal(quoted(schema)), "{events name}", relationName(schema, "events"), "{batches name}", relationName(schema, "append_batches"))
 	parameters := strings.NewReplacer("{head}", "$1", "{times}", "$2", "{types}", "$3", "{payloads}", "$4", "{firsts}", "$5", "{lasts}", "$6")
-	return &texts{
+	return &statements{
 		schema: quoted(schema),
 		head:   in.Replace("SELECT sequence_number, occurred_at FROM {schema}.events WHERE sequence_number {>} 0 ORDER BY sequence_number DESC LIMIT 1"),
 		pace:   in.Replace("SELECT sequence_number FROM {schema}.events WHERE sequence_number {>} $1 AND sequence_number {<=} $2 ORDER BY sequence_number OFFSET $3 LIMIT 1"),
@@ -81,85 +75,4 @@ func textsOf(schema string) *texts {
 		generations: in.Replace("SELECT name, generation FROM {schema}.factstr_durable_streams WHERE name {=} ANY ($1)"),
 		size:        "SELECT pg_catalog.pg_total_relation_size(" + relationName(schema, "events") + "::pg_catalog.regclass)",
 	}
-}
-
-// question is the statement that reads a page of candidates: $1 and $2 are the range, $3 the number
-// of rows, then come values.
-type question struct {
-	text    string
-	values  []any
-	rowsMax int
-}
-
-const (
-	// mergeMax is how many types are read through the index on types, one after the other; a scan
-	// for more goes through the whole range.
-	mergeMax = 64
-	// predicatesMax is how many predicates the server is asked to look for. Of a query with more it
-	// returns all facts of the types.
-	predicatesMax = 1_000
-	// selectedRowsMax is the largest page of a selective scan. Each page looks for all candidates
-	// again, so it is larger than others.
-	selectedRowsMax = 100_000
-)
-
-// question compiles a scan. Without predicates the rows come in order from an index. With
-// predicates the candidates are collected first, by whatever the planner finds best, and then put
-// in order: a planner that may stop early reads the whole log backwards for a predicate that
-// nothing matches.
-func (t *texts) question(scan factstr.Scan) question {
-	order := "ORDER BY sequence_number"
-	if scan.Descending {
-		order += " DESC"
-	}
-	const columns = "SELECT sequence_number, occurred_at, event_type, payload"
-	const inRange = "sequence_number OPERATOR(pg_catalog.>) $1 AND sequence_number OPERATOR(pg_catalog.<=) $2"
-	from := " FROM " + t.schema + ".events e"
-	types, constrained := scan.Plan.Types()
-	condition, values, selective := "", []any(nil), false
-	if !scan.Plan.Everything() {
-		condition, values, selective = conditionOf(scan.Plan, constrained)
-	}
-	switch {
-	case selective:
-		return question{rowsMax: selectedRowsMax, values: values, text: fmt.Sprintf(
-			"SELECT * FROM (%s%s WHERE %s AND (%s) OFFSET 0) c %s LIMIT $3", columns, from, inRange, condition, order)}
-	case constrained && len(types) <= mergeMax:
-		return question{rowsMax: pageRowsMax, values: []any{types}, text: fmt.Sprintf(
-			"SELECT e.sequence_number, e.occurred_at, e.event_type, e.payload FROM pg_catalog.unnest($4::pg_catalog.text[]) t (type) CROSS JOIN LATERAL (%s%s WHERE e.event_type OPERATOR(pg_catalog.=) t.type AND %s %s LIMIT $3) e %s LIMIT $3",
-			columns, from, inRange, order, order)}
-	case constrained:
-		return question{rowsMax: pageRowsMax, values: []any{types}, text: columns + from + " WHERE " + inRange + " AND event_type OPERATOR(pg_catalog.=) ANY ($4::pg_catalog.text[]) " + order + " LIMIT $3"}
-	}
-	return question{rowsMax: pageRowsMax, text: columns + from + " WHERE " + inRange + " " + order + " LIMIT $3"}
-}
-
-// conditionOf spells a plan's candidates, with parameters from $4 on. It is not selective if there
-// are too many predicates, or if an alternative has none while the types alone say where to look.
-func conditionOf(plan *factstr.Plan, constrained bool) (condition string, values []any, selective bool) {
-	var alternatives []string
-	parameter := func(value any) string {
-		values = append(values, value)
-		return "$" + strconv.Itoa(len(values)+3)
-	}
-	predicates := 0
-	for _, candidate := range plan.Candidates() {
-		predicates += len(candidate.Predicates)
-		if candidate.Predicates == nil && constrained || predicates > predicatesMax {
-			return "", nil, false
-		}
-		var both []string
-		if candidate.Types != nil {
-			both = append(both, "event_type OPERATOR(pg_catalog.=) ANY ("+parameter(candidate.Types)+"::pg_catalog.text[])")
-		}
-		if candidate.Predicates != nil {
-			either := make([]string, len(candidate.Predicates))
-			for i, predicate := range candidate.Predicates {
-				either[i] = "payload OPERATOR(pg_catalog.@>) " + parameter(predicate) + "::pg_catalog.text::pg_catalog.jsonb"
-			}
-			both = append(both, "("+strings.Join(either, " OR ")+")")
-		}
-		alternatives = append(alternatives, strings.Join(both, " AND "))
-	}
-	return strings.Join(alternatives, " OR "), values, true
 }

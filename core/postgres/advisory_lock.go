@@ -3,6 +3,7 @@ package postgres
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"strconv"
 )
 
 // lockKey returns the number of an advisory lock: of appending, of creating the schema, or of a
@@ -18,4 +19,9 @@ func lockKey(what, schema, name string) int64 {
 		_, _ = hash.Write([]byte{0})
 	}
 	return int64(binary.BigEndian.Uint64(hash.Sum(nil)))
+}
+
+// takeLock spells the statement that takes a lock until the transaction ends.
+func takeLock(key int64) string {
+	return "SELECT pg_catalog.pg_advisory_xact_lock('" + strconv.FormatInt(key, 10) + "'::BIGINT)"
 }

@@ -16,14 +16,14 @@ var tellSocket atomic.Pointer[func(descriptor int, opened bool)]
 // closed. It must be set before the first store is opened.
 func OnSocket(tell func(descriptor int, opened bool)) { tellSocket.Store(&tell) }
 
-// watched is a connection whose socket was told of.
-type watched struct {
+// announcedConn is a connection whose socket was told of.
+type announcedConn struct {
 	net.Conn
 	raw syscall.RawConn
 	end func()
 }
 
-func (w *watched) Close() error {
+func (w *announcedConn) Close() error {
 	w.end()
 	return w.Conn.Close()
 }
@@ -40,7 +40,7 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	}
 	if system, ok := conn.(syscall.Conn); ok {
 		if raw, err := system.SyscallConn(); err == nil {
-			return &watched{conn, raw, sync.OnceFunc(end)}, nil
+			return &announcedConn{conn, raw, sync.OnceFunc(end)}, nil
 		}
 	}
 	return conn, nil

@@ -16,7 +16,7 @@ type indexer struct {
 	stopped sync.WaitGroup
 }
 
-func (i *indexer) init(b *backend, f *found) {
+func (i *indexer) init(b *backend, f *inspection) {
 	if !f.owner || f.indexes[typeIndex] || f.head <= indexAtOnceMax || !f.complete() {
 		return
 	}
@@ -60,7 +60,7 @@ func (i *indexer) build(ctx context.Context, b *backend) error {
 	}
 	in := spellingIn(b.schema, "{concurrently}", "CONCURRENTLY")
 	if _, unfinished := now.indexes[typeIndex]; unfinished {
-		if err := s.script(ctx, "DROP INDEX CONCURRENTLY IF EXISTS "+b.texts.schema+"."+typeIndex); err != nil {
+		if err := s.script(ctx, "DROP INDEX CONCURRENTLY IF EXISTS "+b.statements.schema+"."+typeIndex); err != nil {
 			return failure("building an index", err)
 		}
 	}

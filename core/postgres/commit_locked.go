@@ -25,7 +25,7 @@ func (b *backend) commitUnderLock(ctx context.Context, group *factstr.Group, a *
 	defer func() { err = late(ctx, err, b.options.ResponseTimeout) }()
 	err = s.script(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = "+strconv.Itoa(idleTransactionMS)+
 		"; SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL lock_timeout = '"+lockTimeout(deadline)+
-		"'; "+localCommit+"; "+takeLock(lockKey("append", b.schema, ""))+"; LOCK TABLE "+b.texts.schema+".events, "+b.texts.schema+".append_batches IN ROW EXCLUSIVE MODE")
+		"'; "+localCommit+"; "+takeLock(lockKey("append", b.schema, ""))+"; LOCK TABLE "+b.statements.schema+".events, "+b.statements.schema+".append_batches IN ROW EXCLUSIVE MODE")
 	if err == nil {
 		err = b.decideUnderLock(ctx, s, group, a)
 	}
@@ -42,7 +42,7 @@ func (b *backend) decideUnderLock(ctx context.Context, s *session, group *factst
 	if err != nil {
 		return err
 	}
-	if a.proposal, err = group.Propose(ctx, reader{lends{s}, b.texts, b.options.ResponseTimeout}, true); err != nil {
+	if a.proposal, err = group.Propose(ctx, reader{oneSession{s}, b.statements, b.options.ResponseTimeout}, true); err != nil {
 		return err
 	}
 	if len(a.proposal.Records) == 0 {
@@ -57,11 +57,11 @@ func (b *backend) decideUnderLock(ctx context.Context, s *session, group *factst
 		return err
 	}
 	after, payload := int64(a.proposal.Head.SequenceNumber), payloadOf(a.proposal)
-	if err := insertAll(ctx, s, "events", b.texts.insert, len(payload.types), after, payload.times, payload.types, payload.texts); err != nil {
+	if err := insertAll(ctx, s, "events", b.statements.insert, len(payload.types), after, payload.times, payload.types, payload.texts); err != nil {
 		return err
 	}
 	if len(payload.firsts) > 0 {
-		if err := insertAll(ctx, s, "append_batches", b.texts.batches, len(payload.firsts), after, payload.firsts, payload.lasts); err != nil {
+		if err := insertAll(ctx, s, "append_batches", b.statements.batches, len(payload.firsts), after, payload.firsts, payload.lasts); err != nil {
 			return err
 		}
 	}
@@ -84,7 +84,7 @@ func (b *backend) decideUnderLock(ctx context.Context, s *session, group *factst
 // takes locks that nobody gets meanwhile.
 func (b *backend) lookAtTables(ctx context.Context, s *session) (watched bool, err error) {
 	hides := false
-	err = s.rows(ctx, b.texts.tables, func(row [][]byte) bool {
+	err = s.rows(ctx, b.statements.tables, func(row [][]byte) bool {
 		hides, watched = boolOf(row[0]), boolOf(row[1])
 		return false
 	})
@@ -108,7 +108,7 @@ func (b *backend) wantKept(ctx context.Context, s *session, after int64, payload
 	if err := s.script(ctx, "SET CONSTRAINTS ALL IMMEDIATE"); err != nil {
 		return err
 	}
-	same, err := s.yes(ctx, b.texts.areKept, after, payload.times, payload.types, payload.texts, payload.firsts, payload.lasts)
+	same, err := s.yes(ctx, b.statements.areKept, after, payload.times, payload.types, payload.texts, payload.firsts, payload.lasts)
 	if err == nil && !same {
 		err = swallowed("append", "the rows in events or append_batches are not those that were inserted")
 	}

@@ -29,7 +29,7 @@ func (b *backend) propose(ctx context.Context, group *factstr.Group, p factstr.P
 	ctx, cancel := context.WithTimeout(ctx, b.options.LockTimeout+b.options.ResponseTimeout)
 	defer cancel()
 	defer func() { err = late(ctx, err, b.options.ResponseTimeout) }()
-	appendName, err := s.prepare(ctx, b.texts.append, argumentsOf(values).types)
+	appendName, err := s.prepare(ctx, b.statements.append, argumentsOf(values).types)
 	if err != nil {
 		return err
 	}
@@ -59,12 +59,12 @@ func (b *backend) propose(ctx context.Context, group *factstr.Group, p factstr.P
 		group.EnterCommit()
 		a.sent = true
 	}
-	s.send(pipeline, appendName, b.texts.append, values...)
+	s.send(pipeline, appendName, b.statements.append, values...)
 	if err := pipeline.Sync(); err != nil {
 		_ = pipeline.Close()
 		return err
 	}
-	learnt := facts{after: p.Head.SequenceNumber}
+	learnt := appendAnswer{after: p.Head.SequenceNumber}
 	err = a.read(pipeline, s.pooled, &learnt)
 	if closing := pipeline.Close(); err == nil {
 		err = closing
@@ -97,7 +97,7 @@ func (a *attempt) begun(pipeline *pgconn.Pipeline) error {
 }
 
 // read takes what the pipeline answers: whose transaction it is, then what the function says.
-func (a *attempt) read(pipeline *pgconn.Pipeline, begun bool, learnt *facts) error {
+func (a *attempt) read(pipeline *pgconn.Pipeline, begun bool, learnt *appendAnswer) error {
 	if !begun {
 		if _, err := nextResult(pipeline, all(a.identify)); err != nil {
 			return err
@@ -119,8 +119,8 @@ func (a *attempt) identify(row [][]byte) {
 	a.xid, a.pid, a.started = uint64(int64Of(row[0])), int64Of(row[1]), timeOf(row[2])
 }
 
-// facts are what the append function returns.
-type facts struct {
+// appendAnswer is what the append function returns.
+type appendAnswer struct {
 	answered   bool
 	good       bool
 	after      uint64 // the proposal's head
@@ -129,7 +129,7 @@ type facts struct {
 	boundaries []factstr.Boundary
 }
 
-func (f *facts) row(row [][]byte) {
+func (f *appendAnswer) row(row [][]byte) {
 	switch {
 	case !f.answered:
 		f.answered, f.head, f.good = true, uint64(int64Of(row[0])), int64Of(row[1]) == 1
@@ -143,76 +143,7 @@ func (f *facts) row(row [][]byte) {
 }
 
 // complete reports whether the records are all facts between the proposal's head and the real one.
-func (f *facts) complete() bool {
+func (f *appendAnswer) complete() bool {
 	n := len(f.records)
 	return n > 0 && f.records[n-1].SequenceNumber == f.head
-}
-
-// conditionsOf spells what new facts of others must not match, as pairs of a type and a predicate.
-// A nil element leaves that side open.
-func conditionsOf(p factstr.Proposal) (types, predicates [][]byte, movable bool) {
-	types, predicates = [][]byte{}, [][]byte{}
-	if !p.Movable {
-		return types, predicates, false
-	}
-	bytes := 0
-	add := func(eventType, predicate []byte) {
-		types, predicates = append(types, eventType), append(predicates, predicate)
-		bytes += len(eventType) + len(predicate)
-	}
-	for _, plan := range p.Conditions {
-		for _, candidate := range plan.Candidates() {
-			if max(1, len(candidate.Types))*max(1, len(candidate.Predicates)) > conditionsMax {
-				return [][]byte{}, [][]byte{}, false
-			}
-			for at := range max(1, len(candidate.Types)) {
-				var eventType []byte
-				if candidate.Types != nil {
-					eventType = bytesFrom(candidate.Types[at])
-				}
-				if candidate.Predicates == nil {
-					add(eventType, nil)
-				}
-				for _, predicate := range candidate.Predicates {
-					add(eventType, predicate)
-				}
-			}
-			if len(types) > conditionsMax || bytes > conditionBytesMax {
-				return [][]byte{}, [][]byte{}, false
-			}
-		}
-	}
-	return types, predicates, true
-}
-
-// columns are a group's facts as the server takes them.
-type columns struct {
-	times         []micros
-	types, texts  [][]byte
-	firsts, lasts []int64
-}
-
-func payloadOf(p factstr.Proposal) columns {
-	c := columns{times: make([]micros, len(p.Records)), types: make([][]byte, len(p.Records)), texts: make([][]byte, len(p.Records))}
-	for i := range p.Records {
-		record := &p.Records[i]
-		if i > 0 && record.OccurredAt == p.Records[i-1].OccurredAt {
-			c.times[i] = c.times[i-1]
-		} else {
-			c.times[i] = microsOf(record.OccurredAt)
-		}
-		c.types[i], c.texts[i] = bytesFrom(record.EventType), record.Payload
-	}
-	c.firsts, c.lasts = make([]int64, len(p.Boundaries)), make([]int64, len(p.Boundaries))
-	for i, boundary := range p.Boundaries {
-		c.firsts[i], c.lasts[i] = int64(boundary.First-p.Head.SequenceNumber), int64(boundary.Last-p.Head.SequenceNumber)
-	}
-	return c
-}
-
-func headTime(head factstr.Head) micros {
-	if head.SequenceNumber == 0 {
-		return noTime
-	}
-	return microsOf(head.OccurredAt)
 }

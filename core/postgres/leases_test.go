@@ -115,7 +115,7 @@ func TestIdleConnectionsAreKeptWhateverTheRoleIsSetTo(t *testing.T) {
 
 // sessionOf is the connection that holds the names, when nobody uses it.
 func sessionOf(b *backend) *session {
-	<-b.names.using
-	defer func() { b.names.using <- struct{}{} }()
-	return b.names.session
+	<-b.leases.using
+	defer func() { b.leases.using <- struct{}{} }()
+	return b.leases.session
 }

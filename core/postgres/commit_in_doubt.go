@@ -68,7 +68,7 @@ func (b *backend) look(ctx context.Context, a *attempt) (settled bool, err error
 	const lowerHalf = 1<<32 - 1
 	guarded := *s
 	guarded.guarded = true
-	number, found, err := guarded.one(attempt, b.texts.settle, int64(a.proposal.Head.SequenceNumber), microsOf(first.OccurredAt), first.EventType, []byte(first.Payload), int64(a.xid&lowerHalf))
+	number, found, err := guarded.one(attempt, b.statements.settle, int64(a.proposal.Head.SequenceNumber), microsOf(first.OccurredAt), first.EventType, []byte(first.Payload), int64(a.xid&lowerHalf))
 	if err != nil {
 		return false, err
 	}

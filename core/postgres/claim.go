@@ -1,0 +1,147 @@
+package postgres
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	factstr "github.com/factstr/factstr-go/core"
+)
+
+// ClaimStream takes the name, then reads or makes its cursor row. The order of the refusals is that
+// of the Rust store: another query before an active name.
+func (b *backend) ClaimStream(ctx context.Context, name string, query factstr.DurableQuery) (factstr.StreamClaim, error) {
+	c := &claiming{backend: b, name: name, query: query}
+	for begun := time.Now(); ; {
+		err := b.leases.with(ctx, c.try)
+		waited := time.Since(begun)
+		switch {
+		case lost(err) && ctx.Err() == nil && waited < claimGrace: // the connection was idle while the server restarted: again, after a pause
+		case err != nil:
+			c.leave()
+			return factstr.StreamClaim{}, failure("registering a durable stream", err)
+		case c.lease != nil:
+			return c.claim, nil
+		}
+		// Another store has it, may be freeing it this moment, or has stopped without closing its
+		// connection.
+		if waited > claimGrace {
+			var evicted int64
+			err := b.leases.with(ctx, func(ctx context.Context, s *session) (err error) {
+				evicted, err = b.evictSilent(ctx, s, name)
+				return err
+			})
+			if err != nil {
+				return factstr.StreamClaim{}, failure("registering a durable stream", err)
+			}
+			if evicted == 0 {
+				return factstr.StreamClaim{}, factstr.ErrStreamActive(name)
+			}
+			begun = time.Now()
+		}
+		select {
+		case <-time.After(claimPause):
+		case <-ctx.Done():
+			return factstr.StreamClaim{}, failure("registering a durable stream", ctx.Err())
+		}
+	}
+}
+
+// claiming is one registration on its way.
+type claiming struct {
+	backend *backend
+	name    string
+	query   factstr.DurableQuery
+
+	mu    sync.Mutex
+	left  bool // the caller does not wait any more
+	lease *lease
+	claim factstr.StreamClaim
+}
+
+// try takes the name if it is free.
+func (c *claiming) try(ctx context.Context, s *session) error {
+	b, n, at := c.backend, &c.backend.leases, time.Now()
+	if _, err := b.readCursor(ctx, s, c.name, c.query); err != nil {
+		return err
+	}
+	n.mu.Lock()
+	_, ours := n.held[c.name]
+	n.mu.Unlock()
+	if ours {
+		return factstr.ErrStreamActive(c.name)
+	}
+	if taken, err := n.lock(ctx, s, c.name); err != nil || !taken {
+		return err
+	}
+	claim, err := b.register(ctx, s, c.name, c.query)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil || c.left {
+		_ = n.unlock(ctx, s, c.name)
+		return err
+	}
+	h := &lease{name: c.name, generation: int64(claim.Generation), session: s, proven: at, changed: make(chan struct{}), lost: make(chan struct{})}
+	n.add(h)
+	claim.Confirm, claim.Lost = func(ctx context.Context) error { return n.confirm(ctx, h) }, h.lost
+	claim.Release = func() { n.release(h) }
+	c.lease, c.claim = h, claim
+	return nil
+}
+
+// leave gives up what a try that goes on without its caller may take, or has taken.
+func (c *claiming) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.left = true
+	if c.lease != nil {
+		c.claim.Release()
+	}
+}
+
+var evictSilent = spelled("SELECT pg_catalog.count(*) FROM (SELECT pg_catalog.pg_terminate_backend(a.pid, 1000) AS ended" + lockHolders +
+	" AND a.state {=} 'idle' AND pg_catalog.clock_timestamp() {-} a.state_change {>} INTERVAL '" + silentHolder + "') e WHERE ended")
+
+// evictSilent ends the connection of a store that holds a name and has not proven for too long that
+// it is there.
+func (b *backend) evictSilent(ctx context.Context, s *session, name string) (evicted int64, err error) {
+	key := lockKey("name", b.schema, name)
+	err = s.asLogin(ctx, evictSilent, func(row [][]byte) bool {
+		evicted = int64Of(row[0])
+		return false
+	}, int64(uint64(key)>>32), int64(uint32(key)))
+	return evicted, err
+}
+
+// register raises the generation and reads the cursor, in this order: a cursor write of an older
+// generation is then either in the cursor or without effect.
+func (b *backend) register(ctx context.Context, s *session, name string, query factstr.DurableQuery) (claim factstr.StreamClaim, err error) {
+	if err := s.script(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED"); err != nil {
+		return claim, err
+	}
+	committed := false
+	defer func() {
+		if !committed && s.alive() {
+			_ = s.script(context.WithoutCancel(ctx), "ROLLBACK")
+		}
+	}()
+	generation, raised, err := s.one(ctx, b.statements.raise, name, query.Exact)
+	if err != nil {
+		return claim, err
+	}
+	if err := s.run(ctx, b.statements.enter, name, query.Text); err != nil {
+		return claim, err
+	}
+	stored, err := b.readCursor(ctx, s, name, query)
+	if err != nil {
+		return claim, err
+	}
+	if !raised || !stored.found {
+		return claim, swallowed("registering a durable stream", "the rows of its name are not in durable_stream_cursors and "+generationsTable)
+	}
+	if err := s.script(ctx, "COMMIT"); err != nil {
+		return claim, err
+	}
+	committed = true
+	return factstr.StreamClaim{Generation: uint64(generation), Cursor: uint64(stored.number), Head: stored.head}, nil
+}

@@ -1,0 +1,189 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// rows visits the rows of a statement until visit returns false. Columns are binary and valid
+// during the visit only.
+func (s *session) rows(ctx context.Context, text string, visit func(row [][]byte) (more bool), values ...any) error {
+	_, err := s.execute(ctx, text, visit, values...)
+	return err
+}
+
+// execute is rows, and returns how many rows the statement wrote or read.
+func (s *session) execute(ctx context.Context, text string, visit func(row [][]byte) (more bool), values ...any) (count int64, err error) {
+	if s.guarded {
+		return s.inOneTrip(ctx, nil, text, visit, values...)
+	}
+	a := argumentsOf(values)
+	name, err := s.prepare(ctx, text, a.types)
+	if err != nil {
+		return 0, err
+	}
+	if name != "" {
+		return drain(s.conn.ExecPrepared(ctx, name, a.values, a.formats, []int16{binaryFormat}), visit)
+	}
+	return drain(s.conn.ExecParams(ctx, text, a.values, a.types, a.formats, []int16{binaryFormat}), visit)
+}
+
+// before is a statement that goes ahead of another one in the same round trip.
+type before struct {
+	text   string
+	visit  func(row [][]byte)
+	values []any
+}
+
+// rowsAfter is rows, with another statement sent ahead in the same round trip, which takes no
+// values.
+func (s *session) rowsAfter(ctx context.Context, first string, visitFirst func(row [][]byte), text string, visit func(row [][]byte) (more bool), values ...any) error {
+	_, err := s.inOneTrip(ctx, []before{{text: first, visit: visitFirst}}, text, visit, values...)
+	return err
+}
+
+// loginRole holds for one transaction.
+const loginRole = "SELECT pg_catalog.set_config('role', 'none', true)"
+
+// asLogin is rows for what looks at the server's backends or ends them, which is done as the role
+// that logged in. A role that it was set to, as by ALTER ROLE ... SET role, may see and end none of
+// them, not even its own.
+func (s *session) asLogin(ctx context.Context, text string, visit func(row [][]byte) (more bool), values ...any) error {
+	return s.rowsAfter(ctx, loginRole, func([][]byte) {}, text, visit, values...)
+}
+
+func (s *session) inOneTrip(ctx context.Context, ahead []before, text string, visit func(row [][]byte) (more bool), values ...any) (count int64, err error) {
+	if s.guarded {
+		ahead = append([]before{{text: guard, visit: func([][]byte) {}}}, ahead...)
+	}
+	names := make([]string, len(ahead))
+	for i, each := range ahead {
+		if names[i], err = s.prepare(ctx, each.text, argumentsOf(each.values).types); err != nil {
+			return 0, err
+		}
+	}
+	name, err := s.prepare(ctx, text, argumentsOf(values).types)
+	if err != nil {
+		return 0, err
+	}
+	pipeline := s.conn.StartPipeline(ctx)
+	for i, each := range ahead {
+		s.send(pipeline, names[i], each.text, each.values...)
+	}
+	s.send(pipeline, name, text, values...)
+	err = pipeline.Sync()
+	for i := 0; i < len(ahead) && err == nil; i++ {
+		_, err = nextResult(pipeline, all(ahead[i].visit))
+	}
+	if err == nil {
+		count, err = nextResult(pipeline, visit)
+	}
+	if closing := pipeline.Close(); err == nil {
+		err = closing
+	}
+	return count, err
+}
+
+// nextResult visits the rows of the next statement of a pipeline until visit returns false.
+func nextResult(pipeline *pgconn.Pipeline, visit func(row [][]byte) (more bool)) (count int64, err error) {
+	next, err := pipeline.GetResults()
+	if err != nil {
+		return 0, err
+	}
+	result, ok := next.(*pgconn.ResultReader)
+	if !ok {
+		return 0, errors.New("the server answered fewer preparedNames than it was sent")
+	}
+	return drain(result, visit)
+}
+
+// all visits every row.
+func all(visit func(row [][]byte)) func(row [][]byte) (more bool) {
+	return func(row [][]byte) bool {
+		visit(row)
+		return true
+	}
+}
+
+// drain reads a result to its end, also after visit has had enough.
+func drain(result *pgconn.ResultReader, visit func(row [][]byte) (more bool)) (count int64, err error) {
+	more := true
+	for result.NextRow() {
+		if more {
+			more = visit(result.Values())
+		}
+	}
+	tag, err := result.Close()
+	return tag.RowsAffected(), err
+}
+
+// run executes a statement that answers nothing of interest.
+func (s *session) run(ctx context.Context, text string, values ...any) error {
+	return s.rows(ctx, text, all(func([][]byte) {}), values...)
+}
+
+// one returns the number in the first column of the first row.
+func (s *session) one(ctx context.Context, text string, values ...any) (number int64, found bool, err error) {
+	err = s.rows(ctx, text, func(row [][]byte) bool {
+		if row[0] != nil {
+			number, found = int64Of(row[0]), true
+		}
+		return false
+	}, values...)
+	return number, found, err
+}
+
+// script executes statements without parameters in one transaction of their own.
+func (s *session) script(ctx context.Context, text string) error {
+	_, err := s.conn.Exec(ctx, text).ReadAll()
+	return err
+}
+
+// yes returns what a statement answers that asks whether something is so.
+func (s *session) yes(ctx context.Context, text string, values ...any) (yes bool, err error) {
+	err = s.rows(ctx, text, func(row [][]byte) bool {
+		yes = boolOf(row[0])
+		return false
+	}, values...)
+	return yes, err
+}
+
+type preparedNames map[string]string // names by text
+
+// prepare returns the name of a prepared statement, "" if the text goes along with each execution.
+func (s *session) prepare(ctx context.Context, text string, types []uint32) (name string, err error) {
+	if s.pooled {
+		return "", nil
+	}
+	const key = "factstr"
+	prepared, _ := s.conn.CustomData()[key].(preparedNames)
+	if prepared == nil {
+		prepared = preparedNames{}
+		s.conn.CustomData()[key] = prepared
+	}
+	if name = prepared[text]; name != "" || len(prepared) >= cachedStatements {
+		return name, nil
+	}
+	name = fmt.Sprintf("factstr_%d", len(prepared))
+	if _, err := s.conn.Prepare(ctx, name, text, types); err != nil {
+		return "", err
+	}
+	prepared[text] = name
+	return name, nil
+}
+
+// send puts a statement into a pipeline.
+func (s *session) send(pipeline *pgconn.Pipeline, name, text string, values ...any) {
+	a := argumentsOf(values)
+	if name != "" {
+		pipeline.SendQueryPrepared(name, a.values, a.formats, []int16{binaryFormat})
+	} else {
+		pipeline.SendQueryParams(text, a.values, a.types, a.formats, []int16{binaryFormat})
+	}
+}
+
+// guard does what forReading does elsewhere, for one transaction.
+const guard = "SELECT pg_catalog.set_config('search_path', '" + safePath + "', true), pg_catalog.set_config('row_security', 'off', true)"

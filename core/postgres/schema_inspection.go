@@ -1,0 +1,176 @@
+package postgres
+
+import (
+	"context"
+
+	factstr "github.com/factstr/factstr-go/core"
+)
+
+// column is one that the store needs, of the type that the Rust store gives it.
+type column struct{ name, is string }
+
+// typeNumbers are the server's. The name of a type may be another's in somebody's search_path.
+var typeNumbers = map[string]int{"bigint": typeInt8, "text": typeText, "jsonb": typeJSON, "timestamp with time zone": typeTimestamp}
+
+// tables are those of the Rust format. The first column of each is its key.
+var tables = []struct {
+	name    string
+	columns []column
+}{
+	{"events", []column{{"sequence_number", "bigint"}, {"occurred_at", "timestamp with time zone"}, {"event_type", "text"}, {"payload", "jsonb"}}},
+	{"append_batches", []column{{"first_sequence_number", "bigint"}, {"last_sequence_number", "bigint"}}},
+	{"durable_stream_cursors", []column{{"durable_stream_id", "text"}, {"event_query", "text"}, {"last_processed_sequence_number", "bigint"}}},
+	{"store_metadata", []column{{"key", "text"}, {"value", "text"}}},
+	{generationsTable, []column{{"name", "text"}, {"generation", "bigint"}, {"exact_query", "text"}}}, // ours
+}
+
+const generationsTable = "factstr_durable_streams"
+
+// inspection is what a schema holds.
+type inspection struct {
+	schema    bool                         // exists
+	others    map[string]bool              // that are no tables: views, sequences and so on
+	columns   map[string]map[string]string // of each table, with their types: number, modifier and spelling
+	keys      map[string][]string          // columns of each table that are unique
+	indexes   map[string]bool              // true: usable
+	odd       []oddity
+	function  functionFound
+	durables  bool // the table of generations
+	head      int64
+	version   string
+	boundary  string
+	mayCreate bool // in the schema, or the schema itself
+	owner     bool // of the events
+}
+
+// oddity is what makes a table of the store one that is not to be trusted with facts, or not in
+// full view.
+type oddity struct{ table, kind, detail string }
+
+// usable reports whether there is a log, though something beside it may be missing.
+func (f *inspection) usable() bool {
+	return len(f.columns["events"]) > 0 && len(f.columns["append_batches"]) > 0
+}
+
+// complete reports whether the store of the Rust format is there.
+func (f *inspection) complete() bool {
+	for _, table := range tables {
+		if len(f.columns[table.name]) == 0 && table.name != generationsTable {
+			return false
+		}
+	}
+	for _, index := range []string{"idx_events_type", "idx_events_occurred_at", "idx_events_payload_gin"} {
+		if _, ok := f.indexes[index]; !ok && f.owner {
+			return false // without the right to make it the store goes without, slower
+		}
+	}
+	return f.version != "" && f.boundary != ""
+}
+
+// inspectionQuery asks for everything of a schema, $1, and for the oddities of the tables $2. Rules are
+// those of INSERT, '3', and where the store does so of UPDATE, '2': others keep facts from being
+// changed.
+var inspectionQuery = spelled(`SELECT 'column', c.relname::pg_catalog.text, a.attname::pg_catalog.text, pg_catalog.concat(a.atttypid, ' ', a.atttypmod, ' ', pg_catalog.format_type(a.atttypid, a.atttypmod)) FROM pg_catalog.pg_namespace n
+		JOIN pg_catalog.pg_class c ON c.relnamespace {=} n.oid AND c.relkind {=} ANY (` + plainTables + `)
+		JOIN pg_catalog.pg_attribute a ON a.attrelid {=} c.oid AND a.attnum {>} 0 AND NOT a.attisdropped WHERE n.nspname {=} $1
+	UNION ALL SELECT 'other', c.relname::pg_catalog.text, '', '' FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace {=} n.oid AND c.relkind {<>} ALL (` + plainTables + `) WHERE n.nspname {=} $1
+	UNION ALL SELECT 'key', c.relname::pg_catalog.text, a.attname::pg_catalog.text, '' FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace {=} n.oid
+		JOIN pg_catalog.pg_index i ON i.indrelid {=} c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indnkeyatts {=} 1
+		JOIN pg_catalog.pg_attribute a ON a.attrelid {=} c.oid AND a.attnum {=} i.indkey[0] WHERE n.nspname {=} $1
+	UNION ALL SELECT 'index', c.relname::pg_catalog.text, i.indisvalid::pg_catalog.text, '' FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace {=} n.oid
+		JOIN pg_catalog.pg_index i ON i.indexrelid {=} c.oid WHERE n.nspname {=} $1
+	UNION ALL SELECT 'schema', n.nspname::pg_catalog.text, pg_catalog.has_schema_privilege(n.oid, 'CREATE')::pg_catalog.text, '' FROM pg_catalog.pg_namespace n WHERE n.nspname {=} $1
+	UNION ALL SELECT 'database', '', pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')::pg_catalog.text, ''
+	UNION ALL SELECT 'owner', '', pg_catalog.pg_has_role(c.relowner, 'USAGE')::pg_catalog.text, '' FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace {=} n.oid WHERE n.nspname {=} $1 AND c.relname {=} 'events'
+	UNION ALL SELECT 'encoding', '', pg_catalog.getdatabaseencoding()::pg_catalog.text, ''
+	UNION ALL SELECT 'odd', c.relname::pg_catalog.text, o.kind, o.detail FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace {=} n.oid
+		CROSS JOIN LATERAL (SELECT 'hidden', current_user::pg_catalog.text WHERE c.relkind {=} ANY (` + plainTables + `) AND pg_catalog.row_security_active(c.oid)
+			UNION ALL SELECT 'unlogged', '' WHERE c.relpersistence {<>} 'p'
+			UNION ALL SELECT 'children', h.inhrelid::pg_catalog.regclass::pg_catalog.text FROM pg_catalog.pg_inherits h WHERE h.inhparent {=} c.oid AND c.relkind {=} 'r'
+			UNION ALL SELECT 'rule', r.rulename::pg_catalog.text FROM pg_catalog.pg_rewrite r WHERE r.ev_class {=} c.oid AND r.is_instead AND r.ev_enabled {<>} 'D'
+				AND (r.ev_type {=} '3' OR r.ev_type {=} '2' AND c.relname {<>} ALL (ARRAY['events', 'append_batches'])) AND c.relkind {=} ANY (` + plainTables + `)) o (kind, detail)
+		WHERE n.nspname {=} $1 AND c.relname {=} ANY ($2)`)
+
+const plainTables = `ARRAY['r', 'p']::pg_catalog."char"[]`
+
+// inspect reads what a schema holds.
+func inspect(ctx context.Context, s *session, schema string) (*inspection, error) {
+	f := &inspection{others: map[string]bool{}, columns: map[string]map[string]string{}, keys: map[string][]string{}, indexes: map[string]bool{}}
+	var encoding string
+	var inDatabase bool
+	err := s.rows(ctx, inspectionQuery, func(row [][]byte) bool {
+		name, detail := string(row[1]), string(row[2])
+		switch string(row[0]) {
+		case "column":
+			if f.columns[name] == nil {
+				f.columns[name] = map[string]string{}
+			}
+			f.columns[name][detail] = string(row[3])
+		case "other":
+			f.others[name] = true
+		case "key":
+			f.keys[name] = append(f.keys[name], detail)
+		case "index":
+			f.indexes[name] = detail == "true"
+		case "odd":
+			f.odd = append(f.odd, oddity{name, detail, string(row[3])})
+		case "schema":
+			f.schema, f.mayCreate = true, detail == "true"
+		case "database":
+			inDatabase = detail == "true"
+		case "owner":
+			f.owner = detail == "true"
+		case "encoding":
+			encoding = detail
+		}
+		return true
+	}, schema, tableNames())
+	if err == nil {
+		f.function, err = inspectFunction(ctx, s, schema)
+	}
+	if err != nil {
+		return nil, failure("reading the format", err)
+	}
+	if encoding != "UTF8" {
+		return nil, factstr.NewError(factstr.CodeUnsupportedFormat, "postgres: the database's encoding is %s; create one with encoding UTF8", encoding)
+	}
+	if !f.schema {
+		f.mayCreate = inDatabase
+	}
+	f.durables = len(f.columns[generationsTable]) > 0
+	if f.checkTables(schema) != nil || f.checkSight(schema) != nil {
+		return f, nil // there is nothing to read
+	}
+	if len(f.columns["store_metadata"]) > 0 {
+		err = s.rows(ctx, "SELECT key, value FROM "+quoted(schema)+".store_metadata", func(row [][]byte) bool {
+			switch string(row[0]) {
+			case "store_format_version":
+				f.version = string(row[1])
+			case "append_batch_boundary_format":
+				f.boundary = string(row[1])
+			}
+			return true
+		})
+	}
+	if err == nil && len(f.columns["events"]) > 0 {
+		f.head, _, err = s.one(ctx, spellingIn(schema).Replace("SELECT pg_catalog.max(sequence_number) FROM {schema}.events WHERE sequence_number {>} 0"))
+	}
+	return f, failure("reading the format", err)
+}
+
+func tableNames() (names []string) {
+	for _, table := range tables {
+		names = append(names, table.name)
+	}
+	return names
+}
+
+const typeIndex = "factstr_events_type_sequence"
+
+func (f *inspection) lacksIndexAtOnce() bool {
+	return !f.indexes[typeIndex] && f.owner && f.head <= indexAtOnceMax
+}
+
+// indexAtOnceMax is the size of a log whose index on types is built while opening; for a larger one
+// it is built beside the writers.
+const indexAtOnceMax = 200_000

@@ -1,0 +1,86 @@
+package postgres
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	factstr "github.com/factstr/factstr-go/core"
+)
+
+// check refuses what is not a store or a newer one.
+func (f *inspection) check(schema string) error {
+	if err := f.checkTables(schema); err != nil {
+		return err
+	}
+	if err := f.checkSight(schema); err != nil {
+		return err
+	}
+	where := "schema " + strconv.Quote(schema)
+	switch {
+	case f.version != "" && f.version != "1":
+		return factstr.NewError(factstr.CodeUnsupportedFormat, "postgres: %s has store_format_version %s, this library reads 1; open it with a newer version", where, f.version)
+	case f.boundary != "" && f.boundary != "sparse_v1":
+		return factstr.NewError(factstr.CodeUnsupportedFormat, "postgres: %s has append_batch_boundary_format %s, this library reads sparse_v1; open it with a newer version", where, f.boundary)
+	}
+	return nil
+}
+
+// checkTables refuses a schema where something else has the name of a table of the store.
+func (f *inspection) checkTables(schema string) error {
+	refusal := func(what string, args ...any) error {
+		return factstr.NewError(factstr.CodeUnsupportedFormat, "postgres: schema %q holds no factstr store: its %s; use another schema", schema, fmt.Sprintf(what, args...))
+	}
+	for _, table := range tables {
+		if f.others[table.name] {
+			return refusal("%s is no table", table.name)
+		}
+		have := f.columns[table.name]
+		if len(have) == 0 {
+			continue
+		}
+		for _, column := range table.columns {
+			is, ok := have[column.name]
+			if !ok {
+				return refusal("table %s has no column %s", table.name, column.name)
+			}
+			if kind, spelled, _ := strings.Cut(is, " -1 "); kind != strconv.Itoa(typeNumbers[column.is]) {
+				return refusal("table %s has a column %s of type %s instead of %s", table.name, column.name, cmp.Or(spelled, is), column.is)
+			}
+		}
+		if key := table.columns[0].name; !slices.Contains(f.keys[table.name], key) {
+			return refusal("table %s may hold two rows of one %s, for want of a primary key", table.name, key)
+		}
+	}
+	return nil
+}
+
+// checkSight refuses tables of which some rows may be hidden, or lost, without an error.
+func (f *inspection) checkSight(schema string) error {
+	for _, odd := range f.odd {
+		table := quoted(schema) + "." + odd.table
+		switch odd.kind {
+		case "hidden":
+			return factstr.BackendFailure(factstr.ReasonPermission, "postgres: row level security of table %s applies to role %q, so facts could be hidden from it; ALTER TABLE %s DISABLE ROW LEVEL SECURITY, or give the role BYPASSRLS", table, odd.detail, table)
+		case "unlogged":
+			if odd.table != generationsTable {
+				return factstr.NewError(factstr.CodeUnsupportedFormat, "postgres: table %s is not logged, so the server empties it after a crash; ALTER TABLE %s SET LOGGED", table, table)
+			}
+		case "children":
+			return factstr.NewError(factstr.CodeUnsupportedFormat, "postgres: table %s is inherited by %s, so it may hold two rows of one number; ALTER TABLE %s NO INHERIT %s", table, odd.detail, odd.detail, table)
+		case "rule":
+			return factstr.NewError(factstr.CodeUnsupportedFormat, "postgres: rule %q of table %s does something else instead of what is asked; DROP RULE %s ON %s", odd.detail, table, quoted(odd.detail), table)
+		}
+	}
+	return nil
+}
+
+// readable refuses a standby that holds no store.
+func readable(f *inspection, s *session, schema string) error {
+	if s.server.inRecovery && !f.usable() {
+		return factstr.NewError(factstr.CodeReadOnly, "postgres: schema %q holds no store and the server is a standby; open the store on the primary first", schema)
+	}
+	return nil
+}

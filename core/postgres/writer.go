@@ -1,0 +1,69 @@
+package postgres
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	factstr "github.com/factstr/factstr-go/core"
+)
+
+// begin makes sure of a connection.
+func (b *backend) begin(ctx context.Context) (*session, error) {
+	// The server may have been promoted, or have closed the connection while it was idle.
+	if b.writer.alive() && (b.writer.server.inRecovery || b.writer.over()) {
+		b.dropWriter()
+	}
+	if !b.writer.alive() {
+		s, err := connect(ctx, b.writes, b.pooled)
+		if err != nil {
+			b.away(&b.writerAway, "append", "the connection that appends cannot be made: appends fail until it can", err)
+			return nil, failure("append", err)
+		}
+		b.write(s)
+		b.reconnected(&b.writerAway, "append")
+	}
+	if b.writer.server.inRecovery {
+		return nil, factstr.NewError(factstr.CodeReadOnly, "postgres: append: the server is a standby; connect to the primary")
+	}
+	return b.writer, nil
+}
+
+// write makes a session the writer. If it leads to another server than the one before, readers
+// follow.
+func (b *backend) write(s *session) {
+	if b.server != 0 && b.server != s.server.started {
+		b.pool.reset()
+	}
+	b.writer, b.server = s, s.server.started
+}
+
+func (b *backend) dropWriter() {
+	if b.writer != nil {
+		b.writer.drop()
+		b.writer = nil
+	}
+}
+
+func lockTimeout(deadline time.Time) string {
+	wait := max(10*time.Millisecond, min(lockSlice, time.Until(deadline)))
+	return strconv.FormatInt(wait.Milliseconds(), 10) + "ms"
+}
+
+// evict ends the transaction of a client that holds a lock and has stopped in the middle of it,
+// which the server would wait for. Whose client that is not of the same role is left alone.
+func (b *backend) evict(ctx context.Context, key int64) {
+	ctx, cancel := context.WithTimeout(ctx, b.options.ConnectTimeout)
+	defer cancel()
+	if b.writer.alive() {
+		_ = b.writer.asLogin(ctx, evictStopped, all(func([][]byte) {}), int64(uint64(key)>>32), int64(uint32(key)))
+	}
+}
+
+const lockHolders = ` FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid {=} l.pid
+	WHERE l.locktype {=} 'advisory' AND l.granted AND l.database {=} (SELECT oid FROM pg_catalog.pg_database WHERE datname {=} pg_catalog.current_database())
+	AND l.classid::BIGINT {=} $1 AND l.objid::BIGINT {=} $2 AND l.objsubid {=} 1 AND a.pid {<>} pg_catalog.pg_backend_pid()
+	AND pg_catalog.pg_has_role(a.usesysid, 'USAGE')`
+
+var evictStopped = spelled("SELECT pg_catalog.pg_terminate_backend(a.pid)" + lockHolders + ` AND a.wait_event {=} ANY (ARRAY['ClientRead', 'ClientWrite'])
+	AND pg_catalog.clock_timestamp() {-} greatest(a.query_start, a.state_change) {>} INTERVAL '1.5 s'`)

@@ -47,7 +47,7 @@ func wantOneLog(t *testing.T, store *factstr.Store, raw rawSQL, schema string, o
 func copySchema(raw rawSQL, from, to string) {
 	raw.exec("CREATE SCHEMA " + quoted(to))
 	for _, table := range tables {
-		raw.exec(fmt.Sprintf("CREATE TABLE %s.%s (LIKE %s.%s INCLUDING ALL); INSERT INTO %s.%s SELECT * FROM %s.%s", quoted(to), table.name, quoted(from), table.name, quoted(to), table.name, quoted(from), table.name))
+		raw.exec(fmt.Sprintf("CREATE TABLE %s.%s (LIKE %s.%s INCLUDING ALL); INSERT INTO %s.%s SELECT * FROM %s.%s", quoted(to), table.Name, quoted(from), table.Name, quoted(to), table.Name, quoted(from), table.Name))
 	}
 	definition := raw.one("SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = '" + appendFunction + "' AND pronamespace = '" + quoted(from) + "'::regnamespace")
 	raw.exec(strings.Replace(definition, "FUNCTION "+from+".", "FUNCTION "+quoted(to)+".", 1))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/rustformat"
 )
 
 // ClaimStream takes the name, then reads or makes its cursor row. The order of the refusals is that
@@ -137,7 +138,7 @@ func (b *backend) register(ctx context.Context, s *session, name string, query f
 		return claim, err
 	}
 	if !raised || !stored.found {
-		return claim, swallowed("registering a durable stream", "the rows of its name are not in durable_stream_cursors and "+generationsTable)
+		return claim, swallowed("registering a durable stream", "the rows of its name are not in durable_stream_cursors and "+rustformat.Generations)
 	}
 	if err := s.script(ctx, "COMMIT"); err != nil {
 		return claim, err

@@ -4,27 +4,22 @@ import (
 	"context"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/rustformat"
 )
 
-// column is one that the store needs, of the type that the Rust store gives it.
-type column struct{ name, is string }
-
-// typeNumbers are the server's. The name of a type may be another's in somebody's search_path.
-var typeNumbers = map[string]int{"bigint": typeInt8, "text": typeText, "jsonb": typeJSON, "timestamp with time zone": typeTimestamp}
-
-// tables are those of the Rust format. The first column of each is its key.
-var tables = []struct {
-	name    string
-	columns []column
+// columnTypes are the server's types of the columns. The name of a type may be another's in
+// somebody's search_path, so types are compared by number.
+var columnTypes = map[rustformat.Kind]struct {
+	name   string
+	number int
 }{
-	{"events", []column{{"sequence_number", "bigint"}, {"occurred_at", "timestamp with time zone"}, {"event_type", "text"}, {"payload", "jsonb"}}},
-	{"append_batches", []column{{"first_sequence_number", "bigint"}, {"last_sequence_number", "bigint"}}},
-	{"durable_stream_cursors", []column{{"durable_stream_id", "text"}, {"event_query", "text"}, {"last_processed_sequence_number", "bigint"}}},
-	{"store_metadata", []column{{"key", "text"}, {"value", "text"}}},
-	{generationsTable, []column{{"name", "text"}, {"generation", "bigint"}, {"exact_query", "text"}}}, // ours
+	rustformat.Number: {"bigint", typeInt8},
+	rustformat.Text:   {"text", typeText},
+	rustformat.JSON:   {"jsonb", typeJSON},
+	rustformat.Time:   {"timestamp with time zone", typeTimestamp},
 }
 
-const generationsTable = "factstr_durable_streams"
+var tables = rustformat.Tables("durable_stream_cursors", "durable_stream_id")
 
 // inspection is what a schema holds.
 type inspection struct {
@@ -37,8 +32,7 @@ type inspection struct {
 	function  functionFound
 	durables  bool // the table of generations
 	head      int64
-	version   string
-	boundary  string
+	markers   rustformat.Markers
 	mayCreate bool // in the schema, or the schema itself
 	owner     bool // of the events
 }
@@ -55,7 +49,7 @@ func (f *inspection) usable() bool {
 // complete reports whether the store of the Rust format is there.
 func (f *inspection) complete() bool {
 	for _, table := range tables {
-		if len(f.columns[table.name]) == 0 && table.name != generationsTable {
+		if len(f.columns[table.Name]) == 0 && table.Name != rustformat.Generations {
 			return false
 		}
 	}
@@ -64,7 +58,7 @@ func (f *inspection) complete() bool {
 			return false // without the right to make it the store goes without, slower
 		}
 	}
-	return f.version != "" && f.boundary != ""
+	return f.markers.Complete()
 }
 
 // inspectionQuery asks for everything of a schema, $1, and for the oddities of the tables $2. Rules are
@@ -137,18 +131,13 @@ func inspect(ctx context.Context, s *session, schema string) (*inspection, error
 	if !f.schema {
 		f.mayCreate = inDatabase
 	}
-	f.durables = len(f.columns[generationsTable]) > 0
+	f.durables = len(f.columns[rustformat.Generations]) > 0
 	if f.checkTables(schema) != nil || f.checkSight(schema) != nil {
 		return f, nil // there is nothing to read
 	}
 	if len(f.columns["store_metadata"]) > 0 {
 		err = s.rows(ctx, "SELECT key, value FROM "+quoted(schema)+".store_metadata", func(row [][]byte) bool {
-			switch string(row[0]) {
-			case "store_format_version":
-				f.version = string(row[1])
-			case "append_batch_boundary_format":
-				f.boundary = string(row[1])
-			}
+			f.markers.Read(string(row[0]), string(row[1]))
 			return true
 		})
 	}
@@ -160,7 +149,7 @@ func inspect(ctx context.Context, s *session, schema string) (*inspection, error
 
 func tableNames() (names []string) {
 	for _, table := range tables {
-		names = append(names, table.name)
+		names = append(names, table.Name)
 	}
 	return names
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/rustformat"
 )
 
 // check refuses what is not a store or a newer one.
@@ -18,14 +19,7 @@ func (f *inspection) check(schema string) error {
 	if err := f.checkSight(schema); err != nil {
 		return err
 	}
-	where := "schema " + strconv.Quote(schema)
-	switch {
-	case f.version != "" && f.version != "1":
-		return factstr.NewError(factstr.CodeUnsupportedFormat, "postgres: %s has store_format_version %s, this library reads 1; open it with a newer version", where, f.version)
-	case f.boundary != "" && f.boundary != "sparse_v1":
-		return factstr.NewError(factstr.CodeUnsupportedFormat, "postgres: %s has append_batch_boundary_format %s, this library reads sparse_v1; open it with a newer version", where, f.boundary)
-	}
-	return nil
+	return f.markers.Check("postgres", "schema "+strconv.Quote(schema))
 }
 
 // checkTables refuses a schema where something else has the name of a table of the store.
@@ -34,24 +28,25 @@ func (f *inspection) checkTables(schema string) error {
 		return factstr.NewError(factstr.CodeUnsupportedFormat, "postgres: schema %q holds no factstr store: its %s; use another schema", schema, fmt.Sprintf(what, args...))
 	}
 	for _, table := range tables {
-		if f.others[table.name] {
-			return refusal("%s is no table", table.name)
+		if f.others[table.Name] {
+			return refusal("%s is no table", table.Name)
 		}
-		have := f.columns[table.name]
+		have := f.columns[table.Name]
 		if len(have) == 0 {
 			continue
 		}
-		for _, column := range table.columns {
-			is, ok := have[column.name]
+		for _, column := range table.Columns {
+			is, ok := have[column.Name]
 			if !ok {
-				return refusal("table %s has no column %s", table.name, column.name)
+				return refusal("%s", table.NoColumn(column))
 			}
-			if kind, spelled, _ := strings.Cut(is, " -1 "); kind != strconv.Itoa(typeNumbers[column.is]) {
-				return refusal("table %s has a column %s of type %s instead of %s", table.name, column.name, cmp.Or(spelled, is), column.is)
+			wanted := columnTypes[column.Kind]
+			if kind, spelled, _ := strings.Cut(is, " -1 "); kind != strconv.Itoa(wanted.number) {
+				return refusal("table %s has a column %s of type %s instead of %s", table.Name, column.Name, cmp.Or(spelled, is), wanted.name)
 			}
 		}
-		if key := table.columns[0].name; !slices.Contains(f.keys[table.name], key) {
-			return refusal("table %s may hold two rows of one %s, for want of a primary key", table.name, key)
+		if !slices.Contains(f.keys[table.Name], table.Key()) {
+			return refusal("%s", table.NoKey())
 		}
 	}
 	return nil
@@ -65,7 +60,7 @@ func (f *inspection) checkSight(schema string) error {
 		case "hidden":
 			return factstr.BackendFailure(factstr.ReasonPermission, "postgres: row level security of table %s applies to role %q, so facts could be hidden from it; ALTER TABLE %s DISABLE ROW LEVEL SECURITY, or give the role BYPASSRLS", table, odd.detail, table)
 		case "unlogged":
-			if odd.table != generationsTable {
+			if odd.table != rustformat.Generations {
 				return factstr.NewError(factstr.CodeUnsupportedFormat, "postgres: table %s is not logged, so the server empties it after a crash; ALTER TABLE %s SET LOGGED", table, table)
 			}
 		case "children":

@@ -8,6 +8,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/oslock"
+	"github.com/factstr/factstr-go/core/internal/rustformat"
 )
 
 // names are the durable names that this store holds. Between stores, also of other processes, a
@@ -128,7 +129,7 @@ func (b *backend) ClaimStream(ctx context.Context, name string, query factstr.Du
 		generation := max(stored.generation+1, time.Now().UnixMicro())
 		claim.Cursor, claim.Generation = uint64(stored.position), uint64(generation)
 		b.names.registered(taken, generation)
-		return true, c.change(generationsTable, raiseGeneration, name, generation, query.Exact)
+		return true, c.change(rustformat.Generations, raiseGeneration, name, generation, query.Exact)
 	})
 	if err != nil {
 		if taken != nil {

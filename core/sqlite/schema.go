@@ -1,10 +1,12 @@
 package sqlite
 
 import (
+	"database/sql/driver"
 	_ "embed"
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/rustformat"
 )
 
 // The format is that of the Rust store, which creates the same tables and reads no version: every
@@ -63,32 +65,28 @@ func checkFormat(c *conn, path string) (complete bool, err error) {
 	if err != nil {
 		return false, failure("reading the format of "+path, err)
 	}
-	version, err := metadata(c, "store_format_version")
+	marked, err := markers(c)
 	if err != nil {
 		return false, failure("reading the format of "+path, err)
 	}
-	boundaries, err := metadata(c, "append_batch_boundary_format")
-	switch {
-	case err != nil:
-		return false, failure("reading the format of "+path, err)
-	case version != "" && version != "1":
-		return false, factstr.NewError(factstr.CodeUnsupportedFormat, "sqlite: %s has store_format_version %s, this library reads 1; open it with a newer version", path, version)
-	case boundaries != "" && boundaries != "sparse_v1":
-		return false, factstr.NewError(factstr.CodeUnsupportedFormat, "sqlite: %s has append_batch_boundary_format %s, this library reads sparse_v1; open it with a newer version", path, boundaries)
+	if err := marked.Check("sqlite", path); err != nil {
+		return false, err
 	}
-	// Without the marker the store was begun before 0.5, which wrote a row for every batch. 0.5 and
-	// later write none for a batch of one, so a fact without a row is one either way, and the
-	// marker may be added whoever wrote what.
-	return version != "" && boundaries != "" && objects == int64(6), nil
+	return marked.Complete() && objects == int64(6), nil
 }
 
-func metadata(c *conn, key string) (text string, err error) {
+func markers(c *conn) (marked rustformat.Markers, err error) {
 	there, err := c.one("SELECT 1 FROM sqlite_master WHERE type = 'table' AND lower(name) = 'store_metadata'")
 	if err != nil || there == nil {
-		return "", err
+		return marked, err
 	}
-	value, err := c.one("SELECT value FROM store_metadata WHERE key = ?1", key)
-	return textOf(value), err
+	err = c.each("SELECT key, value FROM store_metadata", func(row []driver.Value) bool {
+		if key, isText := row[0].(string); isText {
+			marked.Read(key, textOf(row[1]))
+		}
+		return true
+	})
+	return marked, err
 }
 
 // useWAL turns write-ahead logging on. SQLite does not wait by itself while another connection does

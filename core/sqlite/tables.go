@@ -9,31 +9,24 @@ import (
 	"strings"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/rustformat"
 	"modernc.org/sqlite"
 )
 
-// tables are the store's tables with the columns that it reads and writes. The first is the key, of
-// which there are never two.
-var tables = []table{
-	{"events", []column{{"sequence_number", "INTEGER"}, {"occurred_at", "TEXT"}, {"event_type", "TEXT"}, {"payload", "TEXT"}}},
-	{"append_batches", []column{{"first_sequence_number", "INTEGER"}, {"last_sequence_number", "INTEGER"}}},
-	{"subscriber_cursors", []column{{"subscriber_id", "TEXT"}, {"event_query", "TEXT"}, {"last_processed_sequence_number", "INTEGER"}}},
-	{"store_metadata", []column{{"key", "TEXT"}, {"value", "TEXT"}}},
-	{generationsTable, []column{{"name", "TEXT"}, {"generation", "INTEGER"}, {"exact_query", "TEXT"}}},
-	{slotsTable, []column{{"name", "TEXT"}, {"slot", "INTEGER"}}},
+// affinities are what SQLite must make of the declared type of a column, so that it stores values
+// unchanged.
+var affinities = map[rustformat.Kind]string{
+	rustformat.Number: "INTEGER",
+	rustformat.Text:   "TEXT",
+	rustformat.Time:   "TEXT",
+	rustformat.JSON:   "TEXT",
 }
 
-const (
-	generationsTable = "factstr_durable_streams"
-	slotsTable       = "factstr_durable_names"
-)
+// slotsTable holds the lock number of each durable name.
+const slotsTable = "factstr_durable_names"
 
-type table struct {
-	name    string
-	columns []column
-}
-
-type column struct{ name, affinity string }
+var tables = append(rustformat.Tables("subscriber_cursors", "subscriber_id"),
+	rustformat.Table{Name: slotsTable, Columns: []rustformat.Column{{Name: "name", Kind: rustformat.Text}, {Name: "slot", Kind: rustformat.Number}}})
 
 // checkTables refuses a file in which something else has the name of a table of the store, or where
 // what is written would not be what is there afterwards: the name alone says nothing. Columns,
@@ -44,7 +37,7 @@ func checkTables(c *conn, path string) error {
 	}
 	there := map[string]bool{}
 	for _, table := range tables {
-		kind, text, err := kindOf(c, table.name)
+		kind, text, err := kindOf(c, table.Name)
 		if err != nil {
 			return err
 		}
@@ -52,28 +45,28 @@ func checkTables(c *conn, path string) error {
 			continue
 		}
 		if kind != "table" {
-			return refuse("%s is a %s instead of a table", table.name, kind)
+			return refuse("%s is a %s instead of a table", table.Name, kind)
 		}
-		there[table.name] = true
-		have, err := columns(c, table.name)
+		there[table.Name] = true
+		have, err := columns(c, table.Name)
 		if err != nil {
 			return err
 		}
-		for _, column := range table.columns {
-			is, ok := have[column.name]
+		for _, column := range table.Columns {
+			is, ok := have[column.Name]
 			switch {
 			case !ok:
-				return refuse("table %s has no column %s", table.name, column.name)
+				return refuse("%s", table.NoColumn(column))
 			case is.generated:
-				return refuse("table %s has a column %s that is generated", table.name, column.name)
-			case affinity(is.declared) != column.affinity:
-				return refuse("table %s has a column %s of type %q instead of %s", table.name, column.name, is.declared, column.affinity)
+				return refuse("table %s has a column %s that is generated", table.Name, column.Name)
+			case affinity(is.declared) != affinities[column.Kind]:
+				return refuse("table %s has a column %s of type %q instead of %s", table.Name, column.Name, is.declared, affinities[column.Kind])
 			}
-			delete(have, column.name)
+			delete(have, column.Name)
 		}
 		for _, name := range slices.Sorted(maps.Keys(have)) {
 			if have[name].demanded {
-				return refuse("table %s has a column %s that is NOT NULL and has no default, so no row of the store fits", table.name, name)
+				return refuse("table %s has a column %s that is NOT NULL and has no default, so no row of the store fits", table.Name, name)
 			}
 		}
 		unique, err := isKey(c, table)
@@ -81,10 +74,10 @@ func checkTables(c *conn, path string) error {
 			return err
 		}
 		if !unique {
-			return refuse("table %s may hold two rows of one %s, for want of a primary key", table.name, table.columns[0].name)
+			return refuse("%s", table.NoKey())
 		}
 		if conflict := ownConflicts.FindString(text); conflict != "" {
-			return refuse("table %s says %s, by which rows give way to others silently", table.name, conflict)
+			return refuse("table %s says %s, by which rows give way to others silently", table.Name, conflict)
 		}
 	}
 	if there["events"] {
@@ -149,15 +142,15 @@ func affinity(declared string) string {
 
 // isKey reports whether the first column is a key: a number by being the table's own row number,
 // which is a whole number whatever is stored, a text by an index.
-func isKey(c *conn, table table) (unique bool, err error) {
-	key := table.columns[0]
-	if key.affinity == "INTEGER" {
+func isKey(c *conn, table rustformat.Table) (unique bool, err error) {
+	key := table.Columns[0]
+	if key.Kind == rustformat.Number {
 		value, err := c.one(`SELECT (SELECT group_concat(lower(name)) FROM pragma_table_xinfo(?1) WHERE pk > 0) = ?2
-			AND NOT EXISTS (SELECT 1 FROM pragma_index_list(?1) WHERE origin = 'pk')`, table.name, key.name)
+			AND NOT EXISTS (SELECT 1 FROM pragma_index_list(?1) WHERE origin = 'pk')`, table.Name, key.Name)
 		return value == int64(1), err
 	}
 	value, err := c.one(`SELECT EXISTS (SELECT 1 FROM pragma_index_list(?1) l WHERE l."unique" AND NOT l.partial
-		AND (SELECT group_concat(lower(x.name) || ' ' || x.coll) FROM pragma_index_xinfo(l.name) x WHERE x.key) = ?2 || ' BINARY')`, table.name, key.name)
+		AND (SELECT group_concat(lower(x.name) || ' ' || x.coll) FROM pragma_index_xinfo(l.name) x WHERE x.key) = ?2 || ' BINARY')`, table.Name, key.Name)
 	return value == int64(1), err
 }
 
@@ -216,7 +209,7 @@ func checkTriggers(c *conn, path string, there map[string]bool) (err error) {
 			return true
 		}
 		triggers++
-		if match := keepsOut.FindStringSubmatch(textOf(row[2])); match != nil && (strings.EqualFold(match[1], "INSERT") || table == "subscriber_cursors" || table == generationsTable) {
+		if match := keepsOut.FindStringSubmatch(textOf(row[2])); match != nil && (strings.EqualFold(match[1], "INSERT") || table == "subscriber_cursors" || table == rustformat.Generations) {
 			refusal = refuse(name, "keeps rows out of "+table+" (RAISE(IGNORE))")
 		}
 		return refusal == nil

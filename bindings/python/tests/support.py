@@ -106,11 +106,11 @@ class StoreCase(PlaceCase):
 
     def raw_append(self, text: bytes) -> None:
         """Sends JSON text that no value of Python stands for."""
-        self.store._answer(self.store._append, True, text, len(text))
+        self.store._requests.answer(self.store._append, True, text, len(text))
 
     def raw_query(self, text: bytes) -> factstr.QueryResult:
         return self.store._decoder.query_result(
-            self.store._answer(self.store._query, True, text, len(text))
+            self.store._requests.answer(self.store._query, True, text, len(text))
         )
 
 

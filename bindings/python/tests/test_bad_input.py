@@ -349,7 +349,7 @@ class BadHandles(StoreCase):
         self.assertEqual(library.factstr_store_close(out, None), _capi.INVALID_HANDLE)
 
     def test_null_pointers_are_refused(self) -> None:
-        library, store = self.library(), self.store._use()
+        library, store = self.library(), self.store._owner.handle.use()
         self.assertEqual(library.factstr_append(store, None, 0, None), _capi.INVALID_ARGUMENT)
         self.assertEqual(library.factstr_append(store, None, 5, None), _capi.INVALID_ARGUMENT)
         self.assertEqual(library.factstr_query(store, None, 5, None), _capi.INVALID_ARGUMENT)

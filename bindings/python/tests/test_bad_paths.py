@@ -129,13 +129,14 @@ except factstr.BackendFailure as error:
             "InvalidState\n[1]",
             """
 import factstr, sys
-from factstr import _capi, _store
+from factstr import _capi, _opening
+from factstr._handle import Handle
 from pathlib import Path
 database, copy = map(Path, sys.argv[1:])
 with factstr.SqliteStore(database) as store:
     other = _capi._load(copy)
     try:
-        _store._open(other, other.factstr_sqlite_open, (bytes(database),), {}, print)
+        _opening.open_store(Handle(other, RuntimeError), other.factstr_sqlite_open, (bytes(database),), {})
     except factstr.InvalidState as error:
         print(error.code)
     store.append([factstr.NewEvent("a", 1)])

@@ -161,7 +161,7 @@ store = opened(*sys.argv[1:], lock_ms=3_600_000)
 with locked(*sys.argv[1:]) as release:
     first = threading.Thread(target=store.append, args=([factstr.NewEvent("first", 1)],))
     first.start()
-    while not inside("_answer", first.ident):
+    while not inside("answer", first.ident):
         os.sched_yield()
     for _ in range(100):
         store.query()  # meanwhile the first append has come to wait for the lock
@@ -221,7 +221,7 @@ def handle(batch):
 register(store, handle)
 store.append([factstr.NewEvent("a", 1)])
 entered.wait()
-interrupt_when(lambda: inside("close") and (inside("wait") or inside("_has_handled")))
+interrupt_when(lambda: inside("close") and (inside("wait") or inside("has_handled")))
 try:
     store.close()
 except KeyboardInterrupt:

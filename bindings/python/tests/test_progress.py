@@ -12,7 +12,8 @@ from unittest import mock
 
 import factstr
 import server
-from factstr import StreamProgress, _subscription
+from factstr import StreamProgress, _registration
+from factstr._stream import Stream
 from support import WAIT_S, Batch, Deliveries, StoreCase, fact, on_every_store
 
 SELDOM = factstr.CursorEvery(batches=1_000_000, ms=3_600_000)
@@ -48,7 +49,7 @@ class Watcher:
 class ProgressCase(StoreCase):
     def set_pace(self) -> None:
         """From now on on_progress is called as often as can be."""
-        pace = mock.patch.multiple(_subscription, _PROGRESS_EVERY_S=0, WAIT_MS=1)
+        pace = mock.patch.multiple(_registration, _PROGRESS_EVERY_S=0, WAIT_MS=1)
         pace.start()
         self.addCleanup(pace.stop)
 
@@ -133,7 +134,7 @@ class Progress(ProgressCase):
         closing = threading.Thread(target=subscription.close)
         closing.start()
         self.assertEqual(subscription.progress(), StreamProgress("live", 0, 0, 0, None))
-        self.until(lambda: subscription._stopping)
+        self.until(lambda: subscription._stream._stopping)
         leave.set()
         closing.join(WAIT_S)
         self.assertEqual(subscription.progress(), StreamProgress("ended", 1, 0, 1, None))
@@ -261,17 +262,17 @@ class Pace(ProgressCase):
         self.store.append([fact("a")])
         self.set_pace()
         watcher, leave = Watcher(), threading.Event()
-        real = factstr.Subscription.progress
+        real = Stream.progress
 
-        def late(subscription: factstr.Subscription) -> StreamProgress:
+        def late(stream: Stream) -> StreamProgress:
             leave.set()
-            self.until(lambda: real(subscription).state != "replaying")
-            return real(subscription)
+            self.until(lambda: real(stream).state != "replaying")
+            return real(stream)
 
         def handle(batch: Batch) -> None:
             leave.wait(WAIT_S)
 
-        with mock.patch.object(factstr.Subscription, "progress", late):
+        with mock.patch.object(Stream, "progress", late):
             self.store.stream_all_durable("model", handle, on_progress=watcher)
         self.assertTrue(leave.is_set())
         self.assertEqual(watcher.told, [])
@@ -283,7 +284,7 @@ class Pace(ProgressCase):
             "model", lambda batch: watcher.await_calls(2), on_progress=watcher
         )
         self.assertEqual(watcher.told, [StreamProgress("replaying", 0, 1, 0, None)] * 2)
-        self.assertEqual(_subscription._PROGRESS_EVERY_S, 1)
+        self.assertEqual(_registration._PROGRESS_EVERY_S, 1)
 
     def test_a_replay_that_is_done_at_once_is_not_told(self) -> None:
         watcher = Watcher()

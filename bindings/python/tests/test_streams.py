@@ -9,7 +9,8 @@ from typing import Any
 from unittest import mock
 
 import factstr
-from factstr import _subscription
+from factstr import _registration
+from factstr._stream import Stream
 from support import WAIT_S, Batch, Deliveries, StoreCase, fact, on_every_store
 
 
@@ -126,7 +127,7 @@ class Streams(StoreCase):
             ) -> None:
                 subscription = registered.get(timeout=WAIT_S)
                 end(subscription)
-                inside.append((subscription._is_current_thread(), subscription.closed))
+                inside.append((subscription._stream.in_handler(), subscription.closed))
 
             subscription = self.store.stream_all(handle)
             registered.put(subscription)
@@ -256,12 +257,13 @@ class Streams(StoreCase):
         self.assertIsNone(known())
 
     def test_a_store_that_is_closed_during_a_registration_keeps_no_stream(self) -> None:
-        def close_first(*arguments: Any) -> factstr.Subscription:
+        def close_first(*arguments: Any) -> Stream:
+            stream = Stream(*arguments)
             self.store.close()
-            return factstr.Subscription(*arguments)
+            return stream
 
         with (
-            mock.patch.object(_subscription, "Subscription", close_first),
+            mock.patch.object(_registration, "Stream", close_first),
             self.assertRaises(factstr.StoreClosed),
         ):
             self.store.stream_all(Deliveries())

@@ -5,15 +5,11 @@ condition that the context is unchanged, and keep query models current from comm
 https://factstr.com
 """
 
-from ._store import (
-    MemoryStore,
-    PostgresOptions,
-    PostgresStore,
-    SqliteOptions,
-    SqliteStore,
-    Store,
-    StoreOptions,
-)
+from ._memory import MemoryStore
+from ._options import PostgresOptions, SqliteOptions, StoreOptions
+from ._postgres import PostgresStore
+from ._sqlite import SqliteStore
+from ._store import Store
 from ._subscription import Subscription
 from ._types import (
     AppendResult,

@@ -21,7 +21,7 @@ from typing import Any
 
 from . import _threads
 from ._capi import LOG_INFO, LOG_WARNING
-from ._handle import wait_for
+from ._waiting import wait_for
 from .errors import InvalidState
 
 log = logging.getLogger("factstr")

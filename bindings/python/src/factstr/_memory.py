@@ -1,0 +1,28 @@
+"""The store in memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import _capi
+from ._json import ParseFloat
+from ._options import StoreOptions
+from ._store import Store
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+
+class MemoryStore(Store):
+    """A store in memory; it and its durable cursors live as long as the instance."""
+
+    _append_waits = False  # no disk and no other process
+
+    def __init__(self, *, parse_float: ParseFloat = float, **options: Unpack[StoreOptions]) -> None:
+        """`parse_float` makes the fractions in payloads from their text, as in the json module:
+        decimal.Decimal keeps them exact.
+        """
+        super().__init__(_capi.load().factstr_memory_open, (), dict(options), parse_float)
+
+    def __repr__(self) -> str:
+        return "MemoryStore()"

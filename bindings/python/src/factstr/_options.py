@@ -1,0 +1,64 @@
+"""The options of the stores. The library checks them and has the defaults."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class StoreOptions(TypedDict, total=False):
+    """Options of every store.
+
+    close_timeout_ms     how long close() waits for running handlers at most; 5000, negative:
+                         without limit
+    queue_timeout_ms     how long an append waits for room in a full queue before it raises Busy;
+                         5000
+    payload_bytes_max    limit of one payload; 16 MiB
+    batch_events_max     limit of the events of one append; 10000
+    batch_bytes_max      limit of the payloads of one append together; 64 MiB
+    predicate_bytes_max  limit of all payload predicates of a query together; 16 MiB
+    result_bytes_max     limit of the records that a query returns; 256 MiB
+    """
+
+    close_timeout_ms: int
+    queue_timeout_ms: int
+    payload_bytes_max: int
+    batch_events_max: int
+    batch_bytes_max: int
+    predicate_bytes_max: int
+    result_bytes_max: int
+
+
+class SqliteOptions(StoreOptions, total=False):
+    """Options of a SqliteStore: those of every store, and
+
+    busy_timeout_ms  how long a write waits for other processes before it raises Busy; 5000
+    """
+
+    busy_timeout_ms: int
+
+
+class PostgresOptions(StoreOptions, total=False):
+    """Options of a PostgresStore: those of every store, and
+
+    schema               the schema that holds the tables, created when it does not exist; the
+                         connection's current one
+    application_name     how the server lists the store's connections; what the URL says, else
+                         "factstr"
+    direct_url           leads past a pooler in transaction mode to the server itself, for durable
+                         names and listening; the URL of all
+    connections_max      connections that read; 4
+    connect_timeout_ms   how long one attempt to connect may take; 5000
+    lock_timeout_ms      how long a write waits for other processes before it raises Busy; 5000
+    response_timeout_ms  how long the server may take to answer before Timeout; 30000
+    poll_interval_ms     how often the log is looked at while streams are open, should a
+                         notification get lost; 250
+    """
+
+    schema: str
+    application_name: str
+    direct_url: str
+    connections_max: int
+    connect_timeout_ms: int
+    lock_timeout_ms: int
+    response_timeout_ms: int
+    poll_interval_ms: int

@@ -1,0 +1,222 @@
+"""A stream that is being delivered, on a thread of its own.
+
+The thread pulls one batch, calls the handler and answers the delivery, until the stream ends.
+Pulling was chosen over a callback of the library: that would be called on a thread of the library,
+which would need a thread state of Python for each call, could not be refused while the interpreter
+ends, and under gevent and eventlet would run greenlets on a foreign thread.
+
+Life. Three things end a stream: its handler (a durable one's fails for good), the program
+(unsubscribe, close, closing the store), and the library (the log was truncated, the lease was
+lost). All of them end in _run, on the thread, which alone releases the handle. Whoever ends a
+stream from outside only sets `_stopping` and tells the library:
+
+- unsubscribe() ends it at once. A batch that is being handled stays unacknowledged: the library
+  refuses the acknowledgement of an ended stream, and a durable stream gets the batch again.
+- finish() lets a running handler end its delivery first, so that its batch counts as handled.
+
+`_stopping` and `_handling` are read and written under the handle's lock. Together they decide, for
+a batch that arrives while the stream is being ended, that it is either handled and acknowledged or
+not handled at all.
+
+Ctrl-C may come between setting `_stopping` and telling the library. The thread therefore looks at
+`_stopping` after each step of its wait, too, and ends without having been told.
+
+A running stream holds its store, so that a program may drop both and still get its deliveries. The
+store's Owner holds the stream from its registration until the thread ends.
+
+Two locks are in use, this handle's and the store's, and neither is taken inside the other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import time
+from ctypes import byref, c_uint64
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from . import _threads
+from ._capi import ENDED, INVALID_HANDLE, OK, TIMEOUT, Buffer, status_name, take
+from ._handle import Handle
+from ._handling import Handling
+from ._log import tell
+from ._owner import OpenStream, Owner
+from ._types import StreamProgress
+from ._waiting import WAIT_MS, wait_for
+from .errors import FactstrError, HandlerFailed, InternalError, InvalidHandle, error_from
+
+if TYPE_CHECKING:
+    from ._types import Handler
+
+
+class Stream(OpenStream):
+    def __init__(
+        self, owner: Owner, number: int, handler: Handler, durable_name: str | None
+    ) -> None:
+        self.durable_name = durable_name
+        self.error: FactstrError | None = None
+        self._owner = owner
+        self._store = owner.store()  # kept alive
+        self._library = owner.library
+        self._decoder = owner.decoder
+        self._handle = Handle(owner.library, _subscription_ended, number)
+        self._handling_of = Handling(handler, self._log_fields)
+        self._stopping = False  # no delivery starts any more
+        self._handling = False
+        self._last_progress = StreamProgress("ended", 0, 0, 0, None)
+        self._ended = _threads.Flag()
+        self._thread: int | None = None
+
+    def start(self) -> None:
+        _threads.start(self._run, f"factstr-stream-{self._handle.number}")
+
+    @property
+    def ended(self) -> bool:
+        return self._ended.is_set()
+
+    def unsubscribe(self) -> None:
+        with self._handle.lock:
+            self._stopping = True
+            number = self._handle.number
+        if number:
+            self._library.factstr_stream_unsubscribe(number)
+
+    def finish(self) -> None:
+        with self._handle.lock:
+            self._stopping = True
+            if self._handling:
+                return  # the thread ends the stream after it
+        self.unsubscribe()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return wait_for(self._ended, timeout)
+
+    def wait_ready(self, timeout_ms: int) -> int:
+        """Returns the library's status: TIMEOUT while the stream replays."""
+        status: int = self._library.factstr_stream_wait_ready(self._handle.number, timeout_ms, None)
+        return status
+
+    def progress(self) -> StreamProgress:
+        buffer = Buffer()
+        status = self._library.factstr_stream_progress(self._handle.number, byref(buffer))
+        text = take(self._library, buffer)
+        if status == INVALID_HANDLE:  # released at the end, or with its store
+            return replace(self._last_progress, state="ended", failure=None)
+        self._handle.check(status, text)
+        return self._decoder.progress(text)
+
+    def has_handled(self, number: int) -> bool:
+        try:
+            progress = self.progress()
+        except FactstrError:
+            return True
+        return (
+            progress.position >= number or progress.state == "ended" or progress.failure is not None
+        )
+
+    def in_handler(self) -> bool:
+        return _threads.get_ident() == self._thread
+
+    def await_end(self, deadline: float) -> None:
+        # The library stores the cursor before it reports the end.
+        self._library.factstr_stream_unsubscribe(self._handle.number)
+        status, text = TIMEOUT, b""
+        while status == TIMEOUT and not text:
+            buffer = Buffer()
+            status = self._library.factstr_stream_next(
+                self._handle.number, WAIT_MS, byref(c_uint64()), byref(buffer)
+            )
+            text = take(self._library, buffer)
+            if time.monotonic() >= deadline:
+                break
+        self._keep_progress()
+
+    def release(self) -> None:
+        """Closes the handle of a stream whose thread was never started."""
+        self._library.factstr_stream_close(self._handle.disown())
+
+    def _keep_progress(self) -> None:
+        """Keeps the last progress, since the library forgets it with the handle."""
+        # An error here would be a defect of the library, and must not keep the handle open.
+        with self._handle.lock, contextlib.suppress(FactstrError):
+            self._last_progress = self.progress()
+
+    def _run(self) -> None:
+        error: FactstrError | None = None
+        self._thread = _threads.get_ident()
+        try:
+            try:
+                error = self._deliver()
+            except Exception as failure:
+                message = "a stream has ended: what it was given cannot be read"
+                tell(logging.ERROR, message, self._log_fields("stream_ended"), error=failure)
+                error = failure if isinstance(failure, FactstrError) else _broken(failure)
+            self.await_end(math.inf)
+        except Exception as defect:
+            error = _broken(defect)
+        finally:
+            self.release()
+            self.error = error
+            self._owner.forget(self)
+            self._thread = None
+            self._ended.set()
+
+    def _deliver(self) -> FactstrError | None:
+        """Delivers until the stream ends; returns why, None if the program ended it."""
+        stream, next_ = self._handle.number, self._library.factstr_stream_next
+        delivery, buffer = c_uint64(), Buffer()
+        while True:
+            status = next_(stream, WAIT_MS, byref(delivery), byref(buffer))
+            text = take(self._library, buffer)
+            if status == OK:
+                with self._handle.lock:
+                    if self._stopping:
+                        return None  # the batch stays unanswered: a durable stream gets it again
+                    self._handling = True
+                self._answer(
+                    stream, delivery.value, self._handling_of.batch(self._decoder.batch(text))
+                )
+                with self._handle.lock:
+                    self._handling = False
+                    if self._stopping:
+                        return None
+            elif status != TIMEOUT or text:
+                return self._reason(status, text)
+            elif self._stopping:
+                return None  # Ctrl-C came before the library was told
+
+    def _answer(self, stream: int, delivery: int, failed: str | None) -> None:
+        # The library ignores the answer to a delivery that is no longer open; the next pull returns
+        # how the stream ended.
+        if failed is None:
+            self._library.factstr_stream_acknowledge(stream, delivery)
+        else:
+            message = failed[:1000].replace("\0", "\\0").encode("utf-8", "backslashreplace")
+            self._library.factstr_stream_refuse(stream, delivery, message, len(message))
+
+    def _reason(self, status: int, text: bytes) -> FactstrError | None:
+        if status == ENDED:
+            return None
+        error = error_from(status_name(self._library, status), text)
+        if isinstance(error, HandlerFailed):
+            error.__cause__ = self._handling_of.failure
+        return error
+
+    def _log_fields(self, event: str, **fields: Any) -> dict[str, Any]:
+        """Returns the attributes of a record of this stream, named as in the library's records."""
+        known: dict[str, Any] = {"event": event, "store": repr(self._store)}
+        if self.durable_name is not None:
+            known["durable_name"] = self.durable_name
+        return {**known, **fields}
+
+
+def _subscription_ended() -> FactstrError:
+    return InvalidHandle("this subscription has ended")
+
+
+def _broken(defect: Exception) -> InternalError:
+    error = InternalError(f"the subscription's thread failed: {defect}")
+    error.__cause__ = defect
+    return error

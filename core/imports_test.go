@@ -82,6 +82,21 @@ func TestStoresNeedCoreOnly(t *testing.T) {
 	}
 }
 
+// Whoever lists the folders sees which of them are no part of the library.
+func TestPackagesThatNeedTestingAreNamedForIt(t *testing.T) {
+	for _, pattern := range []string{"core/...", "interop/...", "capi/...", "tools/..."} {
+		for _, pkg := range ours(t, pattern) {
+			needs := false
+			for _, file := range files(t, filepath.Join("..", pkg)) {
+				needs = needs || slices.ContainsFunc(file.Imports, func(i *ast.ImportSpec) bool { return i.Path.Value == `"testing"` })
+			}
+			if needs && !ofTests(pkg) {
+				t.Errorf("%s imports testing, but its name does not end in \"test\"", pkg)
+			}
+		}
+	}
+}
+
 func TestTheSuiteAndTheDTOsNeedNoStore(t *testing.T) {
 	for _, pkg := range []string{"core/storetest", "interop"} {
 		inside, _ := dependencies(t, pkg)
@@ -93,8 +108,9 @@ func TestTheSuiteAndTheDTOsNeedNoStore(t *testing.T) {
 	}
 }
 
-// ofTests are the packages that serve tests alone, and so are no part of the library.
-var ofTests = []string{"core/storetest", "core/postgres/pgtest", "core/internal/childtest", "core/internal/facttest", "core/internal/rusttest"}
+// ofTests reports whether a package serves tests alone, and so is no part of the library: its name
+// ends in "test".
+func ofTests(pkg string) bool { return strings.HasSuffix(pkg, "test") }
 
 func TestTheLibraryNeedsNothingOfTests(t *testing.T) {
 	inside, _ := dependencies(t, "capi")
@@ -102,7 +118,7 @@ func TestTheLibraryNeedsNothingOfTests(t *testing.T) {
 		t.Fatalf("capi does not need the stores: %v", inside)
 	}
 	for _, pkg := range inside {
-		if slices.Contains(ofTests, pkg) {
+		if ofTests(pkg) {
 			t.Errorf("capi needs %s", pkg)
 		}
 	}
@@ -151,7 +167,7 @@ func selected(file *ast.File) (names [][2]string) {
 func TestOnlyThePlanCompilerValidationAndTheSpellerReadFilters(t *testing.T) { // G12
 	readers := []string{"plan.go", "validate.go", "durable.go", "query.go"}
 	for _, pkg := range ours(t, "core/...") {
-		if slices.Contains(ofTests, pkg) {
+		if ofTests(pkg) {
 			continue // the suite's reference model is a matcher of its own, on purpose
 		}
 		for path, file := range files(t, filepath.Join("..", pkg)) {
@@ -182,7 +198,7 @@ func TestTheLibraryPrintsNothing(t *testing.T) {
 	seen := 0
 	for _, pattern := range []string{"core/...", "interop/...", "capi/..."} {
 		for _, pkg := range ours(t, pattern) {
-			if slices.Contains(ofTests, pkg) {
+			if ofTests(pkg) {
 				continue
 			}
 			for path, file := range files(t, filepath.Join("..", pkg)) {

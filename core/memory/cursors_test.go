@@ -7,6 +7,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/sharetest"
 )
 
 // watchedCursors looks at the cursor writes of a store, and may claim names in a log that is gone.
@@ -78,11 +79,11 @@ func TestARegistrationWhoseLogIsReplacedMeanwhileIsRefused(t *testing.T) {
 	store, err := factstr.OpenStore(t.Context(), w, factstr.Options{})
 	store = facttest.Opened(t, store, err)
 	facttest.Append(t, store, facttest.Batch(3, "a")...)
-	_, err = facttest.Register(store, "projection")
+	_, err = sharetest.Register(store, "projection")
 	facttest.WantError(t, err, factstr.CodeLogTruncated, "projection", "2")
 	// The name is free again.
 	w.claimed = factstr.Head{}
-	if _, err = facttest.Register(store, "projection"); err != nil {
+	if _, err = sharetest.Register(store, "projection"); err != nil {
 		t.Error(err)
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"github.com/factstr/factstr-go/core/internal/childtest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
 // Appenders say what every append of theirs was answered. Their accounts are compared with the log.
@@ -67,7 +67,7 @@ func openWhenUp(url string, options Options) (store *factstr.Store, err error) {
 }
 
 // appendUntilTold appends from several callers, whatever happens to the server.
-func appendUntilTold(side *childtest.Side, arguments []string) error {
+func appendUntilTold(side *proctest.Side, arguments []string) error {
 	callers, err := strconv.Atoi(arguments[2])
 	if err != nil {
 		return err
@@ -102,7 +102,7 @@ func appendUntilTold(side *childtest.Side, arguments []string) error {
 // caller is one of an appender's.
 type caller struct {
 	store    *factstr.Store
-	side     *childtest.Side
+	side     *proctest.Side
 	by       string
 	own      *uint64 // the version of its own facts
 	ownStale bool    // own may be too old

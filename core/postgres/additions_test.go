@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/factstr/factstr-go/core/internal/compattest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
-	"github.com/factstr/factstr-go/core/internal/rusttest"
 )
 
 // What compat.md calls foreign additions: things that others put beside the store's own tables.
@@ -48,7 +48,7 @@ func TestWhatOthersAddToTheDatabaseStaysAndDoesNotDisturb(t *testing.T) { // G2 
 			}
 			before := slices.DeleteFunc(raw.catalog("public"), isOfStore)
 			store, expected := openStore(t, url), readRustAnswers(t)
-			rusttest.CheckUse(t, store, expected)
+			compattest.CheckUse(t, store, expected)
 			if records := facttest.All(t, store); records[0].OccurredAt != "2026-11-23T15:12:22.282457Z" || string(records[99].Payload) != expected.Events[99].Payload {
 				t.Errorf("records: %+v", records[99])
 			}

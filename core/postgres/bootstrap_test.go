@@ -11,8 +11,8 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/compattest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
-	"github.com/factstr/factstr-go/core/internal/rusttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -56,7 +56,7 @@ func TestBootstrapCreatesADatabaseOnceAndKeepsWhatIsInIt(t *testing.T) { // G1 G
 		if got := facttest.Append(t, store, facttest.Batch(2, "a")...); got.FirstSequenceNumber != uint64(2*round+1) {
 			t.Errorf("round %d: appended at %d", round, got.FirstSequenceNumber)
 		}
-		if got := rusttest.Replayed(t, store, fmt.Sprint(round), factstr.AllEvents()); len(got) != round+1 {
+		if got := compattest.Replayed(t, store, fmt.Sprint(round), factstr.AllEvents()); len(got) != round+1 {
 			t.Errorf("round %d: %v", round, got)
 		}
 		facttest.Close(t, store)
@@ -149,7 +149,7 @@ func TestFactsLandInTheDatabaseThatBootstrapNames(t *testing.T) {
 			name := newDatabaseName(t, pgtest.WithDatabase(base+"?"+query, own))
 			store := bootstrap(t, server, name, options)
 			facttest.Append(t, store, facttest.Batch(2, "a")...)
-			if got := fmt.Sprint(rusttest.Replayed(t, store, "projection", factstr.AllEvents())); got != "[[1 2]]" {
+			if got := fmt.Sprint(compattest.Replayed(t, store, "projection", factstr.AllEvents())); got != "[[1 2]]" {
 				t.Errorf("%s, %s: %s", server, way, got)
 			}
 			in := openRaw(t, pgtest.WithDatabase(base+"?"+query, name))

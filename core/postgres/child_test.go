@@ -3,11 +3,11 @@ package postgres
 import (
 	"testing"
 
-	"github.com/factstr/factstr-go/core/internal/childtest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
 // roles are what the children of these tests can be.
-var roles = childtest.Roles{}
+var roles = proctest.Roles{}
 
 func TestMain(m *testing.M) { roles.Main(func() int { return pgtest.Main(m) }) }

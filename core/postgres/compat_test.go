@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/compattest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
-	"github.com/factstr/factstr-go/core/internal/rusttest"
 	"github.com/factstr/factstr-go/core/jsonvalue"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
@@ -21,9 +21,9 @@ const (
 	deviations = "testdata/expected-deviations.json"
 )
 
-func readRustAnswers(t testing.TB) rusttest.Answers {
+func readRustAnswers(t testing.TB) compattest.Answers {
 	t.Helper()
-	return rusttest.Read(t, "../sqlite/testdata/expected.json", "testdata/expected.json")
+	return compattest.Read(t, "../sqlite/testdata/expected.json", "testdata/expected.json")
 }
 
 // restoreFixture returns the URL of a fresh database with the facts of the Rust store.
@@ -41,7 +41,7 @@ func restoreFixture(t testing.TB) string {
 }
 
 // twice runs a test over the facts that the store keeps in memory, and over the database alone.
-func twice(t *testing.T, check func(t *testing.T, store *factstr.Store, expected rusttest.Answers, deviations string)) {
+func twice(t *testing.T, check func(t *testing.T, store *factstr.Store, expected compattest.Answers, deviations string)) {
 	for name, options := range map[string]factstr.Options{"from memory": {}, "from the database": {TailEvents: -1}} {
 		t.Run(name, func(t *testing.T) {
 			check(t, openStoreWith(t, restoreFixture(t), Options{Options: options}), readRustAnswers(t), deviations)
@@ -50,9 +50,9 @@ func twice(t *testing.T, check func(t *testing.T, store *factstr.Store, expected
 }
 
 func TestEveryFactOfTheRustStoreComesBackAsItIsStored(t *testing.T) { // G1 G6 G14
-	twice(t, func(t *testing.T, store *factstr.Store, expected rusttest.Answers, deviations string) {
+	twice(t, func(t *testing.T, store *factstr.Store, expected compattest.Answers, deviations string) {
 		records := facttest.All(t, store)
-		payloads, rustTimes, ourTimes := rusttest.NewComparison(t, deviations, "payload"), []string{}, []string{}
+		payloads, rustTimes, ourTimes := compattest.NewComparison(t, deviations, "payload"), []string{}, []string{}
 		if len(records) != len(expected.Events) {
 			t.Fatalf("%d facts, %d expected", len(records), len(expected.Events))
 		}
@@ -70,21 +70,21 @@ func TestEveryFactOfTheRustStoreComesBackAsItIsStored(t *testing.T) { // G1 G6 G
 			}
 			payloads.Compare(event.SequenceNumber, string(event.ReadPayload), ours)
 		}
-		rusttest.NewComparison(t, deviations, "times").Compare("spelling", rustTimes, ourTimes)
+		compattest.NewComparison(t, deviations, "times").Compare("spelling", rustTimes, ourTimes)
 	})
 }
 
 func TestQueriesAnswerWhatTheRustStoreAnswers(t *testing.T) { // G7 G8 G12 G13 G14
-	twice(t, rusttest.CheckQueries)
+	twice(t, compattest.CheckQueries)
 }
 
 func TestANewDurableStreamReplaysTheBatchesOfTheRustStore(t *testing.T) { // G3 G19 G20
-	twice(t, rusttest.CheckReplays)
+	twice(t, compattest.CheckReplays)
 }
 
 func TestDurableCursorsOfTheRustStoreGoOnWhereTheyWere(t *testing.T) { // G19 G22 G23
 	url := restoreFixture(t)
-	rusttest.CheckResumes(t, openStore(t, url), readRustAnswers(t), deviations, func(name string) string {
+	compattest.CheckResumes(t, openStore(t, url), readRustAnswers(t), deviations, func(name string) string {
 		return openRaw(t, url).one("SELECT event_query, last_processed_sequence_number FROM durable_stream_cursors WHERE durable_stream_id = $1", name)
 	})
 }
@@ -92,7 +92,7 @@ func TestDurableCursorsOfTheRustStoreGoOnWhereTheyWere(t *testing.T) { // G19 G2
 func TestEveryDurableQueryIsStoredInTheTextOfTheRustStore(t *testing.T) { // G22
 	url := pgtest.Database(t)
 	store, raw := openStore(t, url), openRaw(t, url)
-	rusttest.CheckDurableQueries(t, store, filepath.Join("..", "jsonvalue", "testdata", "canonical_queries.json"), deviations, func(name string) string {
+	compattest.CheckDurableQueries(t, store, filepath.Join("..", "jsonvalue", "testdata", "canonical_queries.json"), deviations, func(name string) string {
 		return raw.one("SELECT event_query FROM durable_stream_cursors WHERE durable_stream_id = $1", name)
 	})
 }
@@ -114,7 +114,7 @@ func TestACursorWhoseQueryIsSpelledInAnotherWayGoesOnAndKeepsItsText(t *testing.
 	} {
 		name := fmt.Sprint("cursor ", i)
 		raw.exec("INSERT INTO durable_stream_cursors VALUES ('" + name + "', '" + text + "', 1)")
-		if got := fmt.Sprint(rusttest.Replayed(t, store, name, query)); got != "[[2] [3]]" {
+		if got := fmt.Sprint(compattest.Replayed(t, store, name, query)); got != "[[2] [3]]" {
 			t.Errorf("%s: %s", text, got)
 		}
 		if got := raw.one("SELECT event_query, last_processed_sequence_number FROM durable_stream_cursors WHERE durable_stream_id = $1", name); got != text+"|3" {

@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/compattest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
-	"github.com/factstr/factstr-go/core/internal/rusttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -26,7 +26,7 @@ func TestAStoreThatWasHalfCreatedIsCompleted(t *testing.T) { // G3
 		if got := facttest.Append(t, store, facttest.Batch(2, "a")...); got.FirstSequenceNumber != 1 {
 			t.Errorf("after %d statements: %+v", i, got)
 		}
-		if got := fmt.Sprint(rusttest.Replayed(t, store, "new", factstr.AllEvents())); got != "[[1 2]]" {
+		if got := fmt.Sprint(compattest.Replayed(t, store, "new", factstr.AllEvents())); got != "[[1 2]]" {
 			t.Errorf("after %d statements: %s", i, got)
 		}
 		in := func(schema string) string {
@@ -107,7 +107,7 @@ func TestAStoreMayBeCreatedWhileTheRustStoreCreatesIt(t *testing.T) { // G2
 		if got := rust.one("SELECT count(*), max(sequence_number) FROM events"); got != "4|4" {
 			t.Errorf("round %d: events %s", round, got)
 		}
-		if got := rust.rows("SELECT key, value FROM store_metadata ORDER BY key"); !slices.Equal(got, rusttest.Metadata()) {
+		if got := rust.rows("SELECT key, value FROM store_metadata ORDER BY key"); !slices.Equal(got, compattest.Metadata()) {
 			t.Errorf("round %d: metadata %v", round, got)
 		}
 	}

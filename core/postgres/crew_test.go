@@ -7,14 +7,14 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"github.com/factstr/factstr-go/core/internal/childtest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
 // crew are appenders and followers that are listened to together. All that they say is written
 // down.
 type crew struct {
 	t         *testing.T
-	members   map[string]*childtest.Child
+	members   map[string]*proctest.Child
 	lines     chan said
 	over      chan struct{} // closed after the test
 	book      *accounts
@@ -29,14 +29,14 @@ type said struct {
 }
 
 func newCrew(t *testing.T) *crew {
-	c := &crew{t: t, members: map[string]*childtest.Child{}, lines: make(chan said), over: make(chan struct{}), book: newAccounts(), followers: map[string]*following{}}
+	c := &crew{t: t, members: map[string]*proctest.Child{}, lines: make(chan said), over: make(chan struct{}), book: newAccounts(), followers: map[string]*following{}}
 	t.Cleanup(func() { close(c.over) })
 	return c
 }
 
 func (c *crew) appender(who, url string, callers int, responseTimeout time.Duration) {
 	c.t.Helper()
-	c.start(who, childtest.Start(c.t, "appender", url, who, fmt.Sprint(callers), responseTimeout.String()))
+	c.start(who, proctest.Start(c.t, "appender", url, who, fmt.Sprint(callers), responseTimeout.String()))
 }
 
 // follower begins a life of a follower; the one before must have ended.
@@ -46,10 +46,10 @@ func (c *crew) follower(who, url, name string, how ...string) {
 		c.followers[who] = &following{}
 	}
 	c.followers[who].lives = append(c.followers[who].lives, life{})
-	c.start(who, childtest.Start(c.t, "follower", append([]string{url, name}, how...)...))
+	c.start(who, proctest.Start(c.t, "follower", append([]string{url, name}, how...)...))
 }
 
-func (c *crew) start(who string, child *childtest.Child) {
+func (c *crew) start(who string, child *proctest.Child) {
 	c.members[who] = child
 	go func() {
 		tell := func(s said) {

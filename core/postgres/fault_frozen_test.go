@@ -12,8 +12,8 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"github.com/factstr/factstr-go/core/internal/childtest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -27,7 +27,7 @@ type stopping struct {
 	net.Conn
 	before []byte
 	done   *bool
-	side   *childtest.Side
+	side   *proctest.Side
 }
 
 func (s stopping) Write(data []byte) (int, error) {
@@ -41,7 +41,7 @@ func (s stopping) Write(data []byte) (int, error) {
 
 // freezeInTheMiddleOfACommit appends under the lock, stops before it says COMMIT, and says what the
 // append was answered after it went on.
-func freezeInTheMiddleOfACommit(side *childtest.Side, arguments []string) error {
+func freezeInTheMiddleOfACommit(side *proctest.Side, arguments []string) error {
 	ctx := context.Background()
 	options := withDefaults(Options{})
 	store, b, err := openConfigured(ctx, arguments[0], options, func(config *pgxpool.Config) {
@@ -137,7 +137,7 @@ func TestAStoreThatStoppedInTheMiddleOfACommitGoesOnLater(t *testing.T) {
 	url := serverOfItsOwn(t)
 	store := openStore(t, url)
 	facttest.Append(t, store, facttest.Batch(1, "before")...)
-	child := childtest.Start(t, "freezer", url)
+	child := proctest.Start(t, "freezer", url)
 	child.Expect("ready")
 	child.Tell("go")
 	waitForFrozen(t, url)

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"github.com/factstr/factstr-go/core/internal/childtest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -206,7 +206,7 @@ func TestADurableNameThatIsStuckLeavesTheOthersAlone(t *testing.T) {
 }
 
 // holdANameAndSayWhatIsDelivered registers a durable stream, and says each delivery and the end.
-func holdANameAndSayWhatIsDelivered(side *childtest.Side, arguments []string) error {
+func holdANameAndSayWhatIsDelivered(side *proctest.Side, arguments []string) error {
 	ctx := context.Background()
 	store, err := Open(ctx, arguments[0], Options{})
 	if err != nil {
@@ -234,7 +234,7 @@ func TestAHolderThatStoppedIsTakenOverAndEndsWhenItGoesOn(t *testing.T) {
 	url := serverOfItsOwn(t)
 	store := openStore(t, url)
 	facttest.Append(t, store, facttest.Batch(1, "before")...)
-	child := childtest.Start(t, "name holder", url, "frozen")
+	child := proctest.Start(t, "name holder", url, "frozen")
 	child.Expect("delivered 1")
 	child.Expect("ready")
 	child.Signal(syscall.SIGSTOP)

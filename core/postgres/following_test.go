@@ -10,8 +10,8 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"github.com/factstr/factstr-go/core/internal/childtest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
 // Followers say what their durable stream delivered, which is compared with the batches of the log.
@@ -22,7 +22,7 @@ func init() { roles["follower"] = followUntilTold }
 // besides are the arguments after url and name: "third" streams only the facts of numberedBatch
 // that say so, "hold" waits at its first batch until it is told to go on, "slow" takes its time
 // with each, "every=N" stores the cursor after so many batches and at no other time.
-func followUntilTold(side *childtest.Side, arguments []string) error {
+func followUntilTold(side *proctest.Side, arguments []string) error {
 	ctx := context.Background()
 	query, every, holding, pause := factstr.AllEvents(), factstr.CursorEvery{}, false, time.Duration(0)
 	for _, argument := range arguments[2:] {

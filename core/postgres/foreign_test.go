@@ -9,8 +9,8 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/compattest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
-	"github.com/factstr/factstr-go/core/internal/rusttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -73,7 +73,7 @@ func TestUnusualRowsAreReadAsTheyAreStored(t *testing.T) { // G6 G13 G14
 				if got := fmt.Sprint(facttest.Numbers(facttest.Query(t, store, factstr.EventQuery{Filters: []factstr.EventFilter{filter}}).EventRecords)); got != "[4]" {
 					t.Errorf("matching: %s", got)
 				}
-				if got := fmt.Sprint(rusttest.Replayed(t, store, fmt.Sprint("projection ", i), factstr.AllEvents().After(0))); !strings.HasPrefix(got, "[[1 2 3] [4] [5]") {
+				if got := fmt.Sprint(compattest.Replayed(t, store, fmt.Sprint("projection ", i), factstr.AllEvents().After(0))); !strings.HasPrefix(got, "[[1 2 3] [4] [5]") {
 					t.Errorf("replay: %v", got)
 				}
 				if got := facttest.Append(t, store, facttest.Batch(1, "good")...); got.FirstSequenceNumber != uint64(6+i) {
@@ -139,7 +139,7 @@ func TestRowsNumberedBelowOneAreNoFacts(t *testing.T) { // G2
 		t.Errorf("append_if: %v", err)
 	}
 	for _, options := range []factstr.Options{{}, {TailEvents: -1}} {
-		if got := fmt.Sprint(rusttest.Replayed(t, openStoreWith(t, url, Options{Options: options}), fmt.Sprint(options.TailEvents), factstr.AllEvents())); got != "[[1]]" {
+		if got := fmt.Sprint(compattest.Replayed(t, openStoreWith(t, url, Options{Options: options}), fmt.Sprint(options.TailEvents), factstr.AllEvents())); got != "[[1]]" {
 			t.Errorf("%s", got)
 		}
 	}
@@ -174,12 +174,12 @@ func TestOddBoundariesGiveTheBatchesOfTheRustStore(t *testing.T) {
 				facttest.Close(t, store)
 				openRaw(t, inSchema(url, schema)).exec(c.change)
 				store = openStoreWith(t, url, Options{Schema: schema, Options: options})
-				if got := fmt.Sprint(rusttest.Replayed(t, store, "projection", factstr.AllEvents())); got != c.want {
+				if got := fmt.Sprint(compattest.Replayed(t, store, "projection", factstr.AllEvents())); got != c.want {
 					t.Errorf("%s, want %s", got, c.want)
 				}
 				// The cursor is never beyond the end, where it would skip what comes next.
 				facttest.Append(t, store, facttest.Batch(1, "a")...)
-				if got := fmt.Sprint(rusttest.Replayed(t, store, "projection", factstr.AllEvents())); name != "past the end" && got != "[[6]]" {
+				if got := fmt.Sprint(compattest.Replayed(t, store, "projection", factstr.AllEvents())); name != "past the end" && got != "[[6]]" {
 					t.Errorf("then %s", got)
 				}
 			})
@@ -242,7 +242,7 @@ func TestNumbersThatNobodyHasAreNoEnd(t *testing.T) { // G2 G3 G19
 		if got := facttest.Append(t, store, facttest.Batch(1, "a")...); got.FirstSequenceNumber != uint64(200_001+i) {
 			t.Errorf("%+v", got)
 		}
-		if got := fmt.Sprint(rusttest.Replayed(t, store, fmt.Sprint(i), factstr.OfTypes("a"))); got != []string{"[[2 4] [200000] [200001]]", "[[2 4] [200000] [200001] [200002]]"}[i] {
+		if got := fmt.Sprint(compattest.Replayed(t, store, fmt.Sprint(i), factstr.OfTypes("a"))); got != []string{"[[2 4] [200000] [200001]]", "[[2 4] [200000] [200001] [200002]]"}[i] {
 			t.Errorf("%s", got)
 		}
 		if result := facttest.Query(t, store, facttest.PayloadQuery(`{"at":0}`).After(2).AtMost(1)); len(result.EventRecords) != 1 || result.EventRecords[0].SequenceNumber != 200_000 {

@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/compattest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
-	"github.com/factstr/factstr-go/core/internal/rusttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -91,10 +91,10 @@ func TestAppendsToADatabaseOfTheRustStoreStayInItsFormat(t *testing.T) { // G1 G
 	raw, expected := openRaw(t, url), readRustAnswers(t)
 	before := raw.catalog("public")
 	store := openStore(t, url)
-	rusttest.AppendBehind(t, store)
+	compattest.AppendBehind(t, store)
 	facttest.Close(t, store)
 
-	rusttest.CheckRowsAfterAppending(t, expected, raw.rows)
+	compattest.CheckRowsAfterAppending(t, expected, raw.rows)
 	if got := slices.DeleteFunc(raw.catalog("public"), isOfOurs); !slices.Equal(got, before) {
 		t.Errorf("the catalog was\n%s\nand is\n%s", strings.Join(before, "\n"), strings.Join(got, "\n"))
 	}
@@ -116,7 +116,7 @@ func TestACursorThatTheRustStoreMovesIsWhereOursGoesOn(t *testing.T) { // G19 G2
 	for range 6 {
 		facttest.Append(t, store, facttest.Batch(1, "a")...)
 	}
-	if got := fmt.Sprint(rusttest.Replayed(t, store, "ours", factstr.OfTypes("a"))); got != "[[1] [2] [3] [4] [5] [6]]" {
+	if got := fmt.Sprint(compattest.Replayed(t, store, "ours", factstr.OfTypes("a"))); got != "[[1] [2] [3] [4] [5] [6]]" {
 		t.Errorf("new: %s", got)
 	}
 	stored := raw.one("SELECT durable_stream_id, event_query, last_processed_sequence_number FROM durable_stream_cursors")
@@ -124,11 +124,11 @@ func TestACursorThatTheRustStoreMovesIsWhereOursGoesOn(t *testing.T) { // G19 G2
 		t.Errorf("the cursor row is %s, want %s", stored, want)
 	}
 	raw.exec("UPDATE durable_stream_cursors SET last_processed_sequence_number = 4 WHERE durable_stream_id = 'ours'")
-	if got := fmt.Sprint(rusttest.Replayed(t, store, "ours", factstr.OfTypes("a"))); got != "[[5] [6]]" {
+	if got := fmt.Sprint(compattest.Replayed(t, store, "ours", factstr.OfTypes("a"))); got != "[[5] [6]]" {
 		t.Errorf("moved back: %s", got)
 	}
 	raw.exec(`INSERT INTO durable_stream_cursors VALUES ('rust', '{"filters":null,"min_sequence_number":null}', 5)`)
-	if got := fmt.Sprint(rusttest.Replayed(t, store, "rust", factstr.AllEvents())); got != "[[6]]" {
+	if got := fmt.Sprint(compattest.Replayed(t, store, "rust", factstr.AllEvents())); got != "[[6]]" {
 		t.Errorf("of the Rust store: %s", got)
 	}
 	// Our own table may get lost.
@@ -140,7 +140,7 @@ func TestACursorThatTheRustStoreMovesIsWhereOursGoesOn(t *testing.T) { // G19 G2
 		if name == "rust" {
 			query = factstr.AllEvents()
 		}
-		if got := fmt.Sprint(rusttest.Replayed(t, store, name, query)); got != "[[4] [5] [6]]" {
+		if got := fmt.Sprint(compattest.Replayed(t, store, name, query)); got != "[[4] [5] [6]]" {
 			t.Errorf("%s without generations: %s", name, got)
 		}
 		if got := raw.one("SELECT last_processed_sequence_number FROM durable_stream_cursors WHERE durable_stream_id = $1", name); got != "6" {
@@ -155,12 +155,12 @@ func TestADenseStoreWhoseBatchesCoverTheLogGetsTheMarker(t *testing.T) { // G3 G
 	for schema, change := range map[string]string{"dense": "", "no_metadata": "; DROP TABLE store_metadata", "no_version": "; DELETE FROM store_metadata", "no_indexes": "; DROP INDEX idx_events_type, idx_events_payload_gin"} {
 		t.Run(schema, func(t *testing.T) {
 			raw := restoreSchema(t, url, schema)
-			raw.exec(rusttest.MakeDense + change)
+			raw.exec(compattest.MakeDense + change)
 			store := openStoreWith(t, url, Options{Schema: schema})
-			if got := raw.rows("SELECT key, value FROM store_metadata ORDER BY key"); !slices.Equal(got, rusttest.Metadata()) {
+			if got := raw.rows("SELECT key, value FROM store_metadata ORDER BY key"); !slices.Equal(got, compattest.Metadata()) {
 				t.Errorf("metadata %v", got)
 			}
-			if got, want := rusttest.Replayed(t, store, "new", factstr.AllEvents()), readRustAnswers(t).AllBatches; !reflect.DeepEqual(got, want) {
+			if got, want := compattest.Replayed(t, store, "new", factstr.AllEvents()), readRustAnswers(t).AllBatches; !reflect.DeepEqual(got, want) {
 				t.Errorf("batches %v, want %v", got, want)
 			}
 			if got := raw.one("SELECT count(*) FROM pg_indexes WHERE schemaname = $1 AND indexname LIKE 'idx_events_%'", schema); got != "3" {
@@ -186,8 +186,8 @@ func TestADatabaseThatWasBegunBefore05OpensWithoutTheMarker(t *testing.T) { // G
 		batches func(all [][]string) [][]string
 	}{
 		"never dense":         {sparse, nil},
-		"dense up to 100":     {rusttest.MakeDense + "; DELETE FROM append_batches WHERE first_sequence_number = last_sequence_number AND first_sequence_number > 100", nil},
-		"dense, no metadata":  {rusttest.MakeDense + "; DROP TABLE store_metadata; DELETE FROM append_batches WHERE first_sequence_number = last_sequence_number AND first_sequence_number < 100", nil},
+		"dense up to 100":     {compattest.MakeDense + "; DELETE FROM append_batches WHERE first_sequence_number = last_sequence_number AND first_sequence_number > 100", nil},
+		"dense, no metadata":  {compattest.MakeDense + "; DROP TABLE store_metadata; DELETE FROM append_batches WHERE first_sequence_number = last_sequence_number AND first_sequence_number < 100", nil},
 		"no row of any batch": {sparse + "; DELETE FROM append_batches", alone},
 		"no table of batches": {sparse + "; DROP TABLE append_batches", alone},
 	} {
@@ -200,10 +200,10 @@ func TestADatabaseThatWasBegunBefore05OpensWithoutTheMarker(t *testing.T) { // G
 			if c.batches != nil {
 				want = c.batches(want)
 			}
-			if got := rusttest.Replayed(t, store, "new", factstr.AllEvents()); !reflect.DeepEqual(got, want) {
+			if got := compattest.Replayed(t, store, "new", factstr.AllEvents()); !reflect.DeepEqual(got, want) {
 				t.Errorf("batches %v, want %v (append_batches: %q)", got, want, rows)
 			}
-			if got := raw.rows("SELECT key, value FROM store_metadata ORDER BY key"); !slices.Equal(got, rusttest.Metadata()) {
+			if got := raw.rows("SELECT key, value FROM store_metadata ORDER BY key"); !slices.Equal(got, compattest.Metadata()) {
 				t.Errorf("metadata %v", got)
 			}
 			_, err := store.AppendIf(t.Context(), facttest.Batch(1, "a"), factstr.OfTypes(expected.Events[0].EventType), nil)

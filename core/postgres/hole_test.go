@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/compattest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
-	"github.com/factstr/factstr-go/core/internal/rusttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -64,7 +64,7 @@ func TestNoFactIsLostWhereBoundariesOverlapAcrossWhatIsReadAtOnce(t *testing.T) 
 		if name == "all" {
 			want = 6000
 		}
-		for _, batch := range rusttest.Replayed(t, store, name, query) {
+		for _, batch := range compattest.Replayed(t, store, name, query) {
 			count += len(batch)
 		}
 		if count != want {

@@ -12,17 +12,18 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"github.com/factstr/factstr-go/core/internal/childtest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
+	"github.com/factstr/factstr-go/core/internal/sharetest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
 func init() {
-	maps.Copy(roles, facttest.Roles(func(ctx context.Context, arguments []string) (*factstr.Store, error) {
+	maps.Copy(roles, sharetest.Roles(func(ctx context.Context, arguments []string) (*factstr.Store, error) {
 		return Open(ctx, arguments[0], Options{LockTimeout: time.Minute})
 	}))
 	// Whoever creates is as impatient as by default.
-	roles["opener"] = facttest.OpenOnce(func(ctx context.Context, arguments []string) (*factstr.Store, error) {
+	roles["opener"] = sharetest.OpenOnce(func(ctx context.Context, arguments []string) (*factstr.Store, error) {
 		url, database, schema := arguments[0], arguments[1], arguments[2]
 		if database != "" {
 			return Bootstrap(ctx, url, database, Options{})
@@ -35,7 +36,7 @@ func init() {
 func TestSixteenProcessesRacingOneContextHaveOneWinnerEachRound(t *testing.T) {
 	const processes, rounds = 16, 200
 	url := pgtest.Database(t)
-	facttest.Race(t, url, processes, rounds, 0)
+	sharetest.Race(t, url, processes, rounds, 0)
 	facttest.WantGapless(t, openStore(t, url), rounds)
 }
 
@@ -43,7 +44,7 @@ func TestSixteenProcessesRacingOneContextHaveOneWinnerEachRound(t *testing.T) {
 func TestProcessesThatRaceWithinLargeGroupsHaveOneWinnerEachRound(t *testing.T) {
 	const processes, rounds, crowd = 6, 20, 40
 	url := pgtest.Database(t)
-	facttest.Race(t, url, processes, rounds, crowd)
+	sharetest.Race(t, url, processes, rounds, crowd)
 	facts := 1 // of a round: the winner's
 	for member := range crowd {
 		if member == crowd/2 {
@@ -61,14 +62,14 @@ func TestProcessesThatCreateOneStoreAtOnceAllSucceed(t *testing.T) {
 	url := pgtest.Database(t)
 	for round := range rounds {
 		schema := fmt.Sprintf("New %d", round)
-		facttest.OpenAtOnce(t, processes, url, "", schema)
+		sharetest.OpenAtOnce(t, processes, url, "", schema)
 		facttest.WantGapless(t, openStoreWith(t, url, Options{Schema: schema}), processes)
 	}
 	raw := openRaw(t, url)
 	for round := range rounds {
 		database := raw.one("SELECT current_database()") + fmt.Sprintf("_new_%d", round)
 		t.Cleanup(func() { raw.exec("DROP DATABASE IF EXISTS " + database + " WITH (FORCE)") })
-		facttest.OpenAtOnce(t, processes, url, database, "")
+		sharetest.OpenAtOnce(t, processes, url, database, "")
 		facttest.WantGapless(t, openStore(t, pgtest.WithDatabase(url, database)), processes)
 	}
 }
@@ -78,9 +79,9 @@ func TestProcessesGetTheirShareOfTheLog(t *testing.T) {
 	const processes, callers = 4, 16
 	duration := 5 * time.Second
 	url := pgtest.Database(t)
-	var writers []*childtest.Child
+	var writers []*proctest.Child
 	for i := range processes {
-		writers = append(writers, childtest.Start(t, "writer", url, fmt.Sprint("Of ", i), strconv.Itoa(callers)))
+		writers = append(writers, proctest.Start(t, "writer", url, fmt.Sprint("Of ", i), strconv.Itoa(callers)))
 	}
 	for _, writer := range writers {
 		writer.Expect("ready")
@@ -95,7 +96,7 @@ func TestProcessesGetTheirShareOfTheLog(t *testing.T) {
 	var counts []int
 	total := 0
 	for _, writer := range writers {
-		count := facttest.Written(t, writer)
+		count := sharetest.Written(t, writer)
 		counts, total = append(counts, count), total+count
 	}
 	fewest, most := slices.Min(counts), slices.Max(counts)
@@ -111,7 +112,7 @@ func TestStreamsReceiveWhatOtherProcessesAppendInOrderAndOnce(t *testing.T) {
 	t.Run("by notifications alone", func(t *testing.T) {
 		// Nobody looks of his own accord.
 		url := pgtest.Database(t)
-		facttest.CheckStreams(t, openStoreWith(t, url, Options{PollInterval: time.Hour}), openStore(t, url), url)
+		sharetest.CheckStreams(t, openStoreWith(t, url, Options{PollInterval: time.Hour}), openStore(t, url), url)
 	})
 	t.Run("by looking alone", func(t *testing.T) {
 		url := pgtest.Database(t)
@@ -126,7 +127,7 @@ func TestStreamsReceiveWhatOtherProcessesAppendInOrderAndOnce(t *testing.T) {
 		})
 		// Without TLS the proxy can read along.
 		url = pgtest.WithParam(pgtest.WithAddress(url, proxy.Address()), "sslmode", "disable")
-		facttest.CheckStreams(t, openStore(t, url), openStore(t, url), url)
+		sharetest.CheckStreams(t, openStore(t, url), openStore(t, url), url)
 		if cut.Load() == 0 {
 			t.Error("the store never tried to listen, so nothing kept it from it")
 		}
@@ -136,5 +137,5 @@ func TestStreamsReceiveWhatOtherProcessesAppendInOrderAndOnce(t *testing.T) {
 // G22
 func TestADurableNameIsActiveOnceAcrossProcessesAndFreeWhenItsHolderIsKilled(t *testing.T) {
 	url := pgtest.Database(t)
-	facttest.CheckDurableNames(t, openStore(t, url), url)
+	sharetest.CheckDurableNames(t, openStore(t, url), url)
 }

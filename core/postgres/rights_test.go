@@ -10,8 +10,8 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/compattest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
-	"github.com/factstr/factstr-go/core/internal/rusttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -232,7 +232,7 @@ func TestARoleThatMayCreateOwnsWhatItCreates(t *testing.T) {
 	store := openStoreWith(t, as, Options{Schema: "app"})
 	facttest.Append(t, store, facttest.Batch(2, "a")...)
 	raceOfStores(t, []*factstr.Store{store, openStoreWith(t, as, Options{Schema: "app"})})
-	if got := fmt.Sprint(rusttest.Replayed(t, store, "new", factstr.OfTypes("a"))); got != "[[1 2]]" {
+	if got := fmt.Sprint(compattest.Replayed(t, store, "new", factstr.OfTypes("a"))); got != "[[1 2]]" {
 		t.Errorf("replay: %s", got)
 	}
 	if got := raw.one("SELECT count(*) FROM pg_class c WHERE relnamespace = 'app'::regnamespace AND pg_get_userbyid(relowner) <> $1", role); got != "0" {
@@ -261,7 +261,7 @@ func TestARoleThatMayNotCreateAppendsToAStoreOfTheRustStore(t *testing.T) { // G
 	// Somebody who may opens the store once, and then there are streams.
 	facttest.Close(t, openStoreWith(t, url, Options{Schema: "app"}))
 	raw.exec(strings.ReplaceAll(applicationRights, "{role}", role))
-	if got := rusttest.Replayed(t, store, "new", factstr.OfTypes("a")); len(got) != 1 {
+	if got := compattest.Replayed(t, store, "new", factstr.OfTypes("a")); len(got) != 1 {
 		t.Errorf("replay: %v", got)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/compattest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
-	"github.com/factstr/factstr-go/core/internal/rusttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -340,7 +340,7 @@ func TestTablesThatStayLockedAreToldAsBusy(t *testing.T) { // G5
 	}
 	_, err = store.AppendIf(t.Context(), facttest.Batch(2, "a"), factstr.OfTypes("a"), nil)
 	facttest.WantError(t, err, factstr.CodeConditionalAppendConflict)
-	if got := fmt.Sprint(rusttest.Replayed(t, store, "projection", factstr.AllEvents())); got != "[[1]]" {
+	if got := fmt.Sprint(compattest.Replayed(t, store, "projection", factstr.AllEvents())); got != "[[1]]" {
 		t.Errorf("replay: %s", got)
 	}
 	mustRun(t, rust, "ROLLBACK")

@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/compattest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
-	"github.com/factstr/factstr-go/core/internal/rusttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -33,7 +33,7 @@ func TestSchemasMayHaveAnyName(t *testing.T) {
 		if got := facttest.Append(t, store, facttest.Batch(i%3+1, fmt.Sprint(i))...); got.FirstSequenceNumber != 1 {
 			t.Errorf("%q: appended at %d", name, got.FirstSequenceNumber)
 		}
-		if got := rusttest.Replayed(t, store, "same name", factstr.OfTypes(fmt.Sprint(i))); len(got) != 1 || len(got[0]) != i%3+1 {
+		if got := compattest.Replayed(t, store, "same name", factstr.OfTypes(fmt.Sprint(i))); len(got) != 1 || len(got[0]) != i%3+1 {
 			t.Errorf("%q: %v", name, got)
 		}
 		facttest.Close(t, store)
@@ -101,7 +101,7 @@ func TestAnySearchPathLeadsToOneStore(t *testing.T) {
 			if _, err := store.AppendIf(t.Context(), facttest.Batch(1, path), matching, &result.FirstSequenceNumber); err != nil {
 				t.Error(err)
 			}
-			if got := rusttest.Replayed(t, store, path, factstr.OfTypes(path)); len(got) != 2 {
+			if got := compattest.Replayed(t, store, path, factstr.OfTypes(path)); len(got) != 2 {
 				t.Errorf("replay: %v", got)
 			}
 		})

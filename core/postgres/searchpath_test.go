@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/compattest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
-	"github.com/factstr/factstr-go/core/internal/rusttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -44,7 +44,7 @@ func liveThrough(t *testing.T, server *pgtest.Server, database string, bootstrap
 	_, err := store.Statistics(ctx)
 	must(t, err)
 	live.reach(t, headOfLog(t, store))
-	rusttest.Replayed(t, store, "ends", factstr.AllEvents())
+	compattest.Replayed(t, store, "ends", factstr.AllEvents())
 	durable, stream := followDurably(t, store, "lives", 0)
 	durable.reach(t, headOfLog(t, store))
 

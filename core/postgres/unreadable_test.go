@@ -7,16 +7,16 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/compattest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
-	"github.com/factstr/factstr-go/core/internal/rusttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
 func TestFormatsThatCannotBeReadAreRefusedAndLeftAsTheyAre(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Database(t)
-	formats := rusttest.UnreadableFormats()
-	maps.Copy(formats, map[string]rusttest.Unreadable{
+	formats := compattest.UnreadableFormats()
+	maps.Copy(formats, map[string]compattest.Unreadable{
 		"foreign cursors":     {"DROP TABLE durable_stream_cursors; CREATE TABLE durable_stream_cursors (name TEXT)", "durable_stream_cursors"},
 		"foreign batches":     {"DROP TABLE append_batches; CREATE TABLE append_batches (first BIGINT, last BIGINT)", "append_batches"},
 		"payload of text":     {"DROP INDEX idx_events_payload_gin; ALTER TABLE events ALTER payload TYPE TEXT USING payload::TEXT", "payload"},

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/sharetest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -12,7 +13,7 @@ import (
 // only later.
 func TestAStoreThatClosesAfterAnAppendTellsOfIt(t *testing.T) {
 	url := pgtest.Database(t)
-	watching, handler := openStoreWith(t, url, Options{PollInterval: time.Hour}), facttest.NewArrivals()
+	watching, handler := openStoreWith(t, url, Options{PollInterval: time.Hour}), sharetest.NewArrivals()
 	if _, err := watching.StreamAll(t.Context(), handler); err != nil {
 		t.Fatal(err)
 	}
@@ -23,6 +24,6 @@ func TestAStoreThatClosesAfterAnAppendTellsOfIt(t *testing.T) {
 		}
 		last := facttest.Append(t, short, facttest.Batch(1, "Short")...).LastSequenceNumber
 		facttest.Close(t, short)
-		handler.Await(t, "live", facttest.Reaches(last))
+		handler.Await(t, "live", sharetest.Reaches(last))
 	}
 }

@@ -3,10 +3,10 @@ package sqlite
 import (
 	"testing"
 
-	"github.com/factstr/factstr-go/core/internal/childtest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
 // roles are what the children of these tests can be.
-var roles = childtest.Roles{}
+var roles = proctest.Roles{}
 
 func TestMain(m *testing.M) { roles.Main(m.Run) }

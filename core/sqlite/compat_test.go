@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/compattest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
-	"github.com/factstr/factstr-go/core/internal/rusttest"
 )
 
 // testdata holds a database that the Rust store 0.5.2 wrote, what that store answers for it, and
@@ -17,9 +17,9 @@ const (
 	deviations = "testdata/expected-deviations.json"
 )
 
-func readRustAnswers(t testing.TB) rusttest.Answers {
+func readRustAnswers(t testing.TB) compattest.Answers {
 	t.Helper()
-	return rusttest.Read(t, "testdata/expected.json")
+	return compattest.Read(t, "testdata/expected.json")
 }
 
 func copyFixture(t testing.TB) string {
@@ -30,7 +30,7 @@ func copyFixture(t testing.TB) string {
 }
 
 // twice runs a test over the facts that the store keeps in memory, and over the file alone.
-func twice(t *testing.T, check func(t *testing.T, store *factstr.Store, expected rusttest.Answers, deviations string)) {
+func twice(t *testing.T, check func(t *testing.T, store *factstr.Store, expected compattest.Answers, deviations string)) {
 	for name, options := range map[string]factstr.Options{"from memory": {}, "from the file": {TailEvents: -1}} {
 		t.Run(name, func(t *testing.T) {
 			check(t, openStoreWith(t, copyFixture(t), Options{Options: options}), readRustAnswers(t), deviations)
@@ -39,7 +39,7 @@ func twice(t *testing.T, check func(t *testing.T, store *factstr.Store, expected
 }
 
 func TestEveryFactOfTheRustStoreComesBackAsItIsStored(t *testing.T) { // G1 G6
-	twice(t, func(t *testing.T, store *factstr.Store, expected rusttest.Answers, deviations string) {
+	twice(t, func(t *testing.T, store *factstr.Store, expected compattest.Answers, deviations string) {
 		records := facttest.All(t, store)
 		if len(records) != len(expected.Events) {
 			t.Fatalf("%d facts, %d expected", len(records), len(expected.Events))
@@ -54,16 +54,16 @@ func TestEveryFactOfTheRustStoreComesBackAsItIsStored(t *testing.T) { // G1 G6
 }
 
 func TestQueriesAnswerWhatTheRustStoreAnswers(t *testing.T) { // G7 G8 G12 G13 G14
-	twice(t, rusttest.CheckQueries)
+	twice(t, compattest.CheckQueries)
 }
 
 func TestANewDurableStreamReplaysTheBatchesOfTheRustStore(t *testing.T) { // G3 G19 G20
-	twice(t, rusttest.CheckReplays)
+	twice(t, compattest.CheckReplays)
 }
 
 func TestDurableCursorsOfTheRustStoreGoOnWhereTheyWere(t *testing.T) { // G19 G22 G23
 	path := copyFixture(t)
-	rusttest.CheckResumes(t, openStore(t, path), readRustAnswers(t), deviations, func(name string) string {
+	compattest.CheckResumes(t, openStore(t, path), readRustAnswers(t), deviations, func(name string) string {
 		return openRaw(t, path).one("SELECT event_query, last_processed_sequence_number FROM subscriber_cursors WHERE subscriber_id = ? AND typeof(event_query) = 'text'", name)
 	})
 }
@@ -73,7 +73,7 @@ func TestEveryDurableQueryIsStoredInTheTextOfTheRustStore(t *testing.T) { // G22
 	store, raw := openStore(t, path), openRaw(t, path)
 	// The scanner's tests hold the text of predicates to the same file; here whole queries go
 	// through registrations.
-	rusttest.CheckDurableQueries(t, store, filepath.Join("..", "jsonvalue", "testdata", "canonical_queries.json"), deviations, func(name string) string {
+	compattest.CheckDurableQueries(t, store, filepath.Join("..", "jsonvalue", "testdata", "canonical_queries.json"), deviations, func(name string) string {
 		return raw.one("SELECT event_query FROM subscriber_cursors WHERE subscriber_id = ?", name)
 	})
 }

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"github.com/factstr/factstr-go/core/internal/childtest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
 func init() {
@@ -28,7 +28,7 @@ type numbered struct {
 
 // appendAndHandleUntilKilled appends batches from four goroutines, says each that was acknowledged,
 // and says each batch that its durable stream has handled.
-func appendAndHandleUntilKilled(side *childtest.Side, arguments []string) error {
+func appendAndHandleUntilKilled(side *proctest.Side, arguments []string) error {
 	ctx := context.Background()
 	store, err := Open(ctx, arguments[0], Options{})
 	if err != nil {
@@ -84,7 +84,7 @@ func TestAKilledProcessLosesNothingThatItAcknowledged(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	acked, handled := map[uint64]acknowledged{}, map[uint64]bool{}
 	for life := range lives {
-		crasher := childtest.Start(t, "crasher", path, strconv.Itoa(life))
+		crasher := proctest.Start(t, "crasher", path, strconv.Itoa(life))
 		var lines []string
 		for range random.IntN(60) + 1 {
 			line, ok := crasher.Hear()

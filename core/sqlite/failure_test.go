@@ -8,8 +8,8 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"github.com/factstr/factstr-go/core/internal/childtest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
 func largeFact(size int) factstr.NewEvent {
@@ -133,7 +133,7 @@ func TestAfterAStoreWasBusyNobodyIsKeptOut(t *testing.T) {
 	patient := openStore(t, path)
 	hasty := openStoreWith(t, path, Options{BusyTimeout: 20 * time.Millisecond})
 	for range 5 {
-		locker := childtest.Start(t, "locker", path)
+		locker := proctest.Start(t, "locker", path)
 		locker.Expect("locked")
 		_, err := hasty.Append(t.Context(), facttest.Batch(1, "a"))
 		facttest.WantError(t, err, factstr.CodeBusy)

@@ -10,8 +10,8 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"github.com/factstr/factstr-go/core/internal/childtest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
 func init() {
@@ -20,7 +20,7 @@ func init() {
 
 // writeBeyondTheLimit lets the system refuse to make files longer, so that writing the log fails in
 // the middle of a COMMIT.
-func writeBeyondTheLimit(side *childtest.Side, arguments []string) error {
+func writeBeyondTheLimit(side *proctest.Side, arguments []string) error {
 	signal.Ignore(syscall.SIGXFSZ)
 	ctx := context.Background()
 	path := arguments[0]
@@ -84,7 +84,7 @@ func writeBeyondTheLimit(side *childtest.Side, arguments []string) error {
 // of the batch, and the store appends nothing more until it is opened again.
 func TestAnErrorOfTheFileSystemDuringACommitIsAnsweredAsUnknown(t *testing.T) {
 	path := newPath(t)
-	faulty := childtest.Start(t, "faulty", path)
+	faulty := proctest.Start(t, "faulty", path)
 	first := map[string]bool{}
 	for range 2 {
 		line, _ := faulty.Hear()

@@ -8,8 +8,9 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/compattest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
-	"github.com/factstr/factstr-go/core/internal/rusttest"
+	"github.com/factstr/factstr-go/core/internal/sharetest"
 )
 
 // Rows that another program stored. What is JSON is read, however it is spelled; what is not is
@@ -124,7 +125,7 @@ func TestUnusualRowsAreReadAsTheyAreStored(t *testing.T) { // G6 G13 G14
 				if len(matches) == 0 || matches[0].SequenceNumber < 4 && c.predicate != "{}" {
 					t.Errorf("matching: %v", facttest.Numbers(matches))
 				}
-				if got := rusttest.Replayed(t, store, "projection", factstr.AllEvents()); fmt.Sprint(got) != "[[1 2 3] [4] [5]]" {
+				if got := compattest.Replayed(t, store, "projection", factstr.AllEvents()); fmt.Sprint(got) != "[[1 2 3] [4] [5]]" {
 					t.Errorf("replay: %v", got)
 				}
 				if got := facttest.Append(t, store, facttest.Batch(1, "good")...); got.FirstSequenceNumber != 6 {
@@ -167,7 +168,7 @@ func TestRowsNumberedBelowOneAreNoFacts(t *testing.T) { // G2
 	if got := facttest.Append(t, store, facttest.Batch(1, "good")...); got.FirstSequenceNumber != 1 {
 		t.Errorf("%+v", got)
 	}
-	if got := fmt.Sprint(rusttest.Replayed(t, store, "projection", factstr.AllEvents())); got != "[[1]]" {
+	if got := fmt.Sprint(compattest.Replayed(t, store, "projection", factstr.AllEvents())); got != "[[1]]" {
 		t.Errorf("%s", got)
 	}
 }
@@ -196,12 +197,12 @@ func TestOddBoundariesGiveTheBatchesOfTheRustStore(t *testing.T) {
 				}
 				raw.close()
 				store = openStoreWith(t, path, Options{Options: options})
-				if got := fmt.Sprint(rusttest.Replayed(t, store, "projection", factstr.AllEvents())); got != c.want {
+				if got := fmt.Sprint(compattest.Replayed(t, store, "projection", factstr.AllEvents())); got != c.want {
 					t.Errorf("%s, want %s", got, c.want)
 				}
 				// The cursor is never beyond the end, where it would skip what comes next.
 				facttest.Append(t, store, facttest.Batch(1, "a")...)
-				if got := fmt.Sprint(rusttest.Replayed(t, store, "projection", factstr.AllEvents())); name != "past the end" && got != "[[6]]" {
+				if got := fmt.Sprint(compattest.Replayed(t, store, "projection", factstr.AllEvents())); name != "past the end" && got != "[[6]]" {
 					t.Errorf("then %s", got)
 				}
 			}
@@ -265,7 +266,7 @@ func TestATypeStoredAsBytesIsFoundEverywhereAlike(t *testing.T) {
 						if got := facttest.VersionText(facttest.Query(t, store, query.AtMost(0)).CurrentContextVersion); got != version {
 							t.Errorf("from %s: version %s, want %s", place, got, version)
 						}
-						if got := fmt.Sprint(slices.Concat(rusttest.Replayed(t, store, fmt.Sprint(len(query.Filters[0].EventTypes)), query)...)); got != want {
+						if got := fmt.Sprint(slices.Concat(compattest.Replayed(t, store, fmt.Sprint(len(query.Filters[0].EventTypes)), query)...)); got != want {
 							t.Errorf("from %s: replay %s, want %s", place, got, want)
 						}
 						_, err := store.AppendIf(t.Context(), facttest.Batch(1, "c"), query, nil)
@@ -314,9 +315,9 @@ func TestACursorThatIsNoNumberIsCorrupt(t *testing.T) {
 	usedStore(t, path)
 	openRaw(t, path).exec("UPDATE subscriber_cursors SET last_processed_sequence_number = 'three'")
 	store := openStore(t, path)
-	_, err := facttest.Register(store, "projection")
+	_, err := sharetest.Register(store, "projection")
 	facttest.WantError(t, err, factstr.CodeCorrupt, "projection", "subscriber_cursors")
-	if _, err = facttest.Register(store, "another"); err != nil {
+	if _, err = sharetest.Register(store, "another"); err != nil {
 		t.Error(err)
 	}
 }

@@ -12,9 +12,9 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"github.com/factstr/factstr-go/core/internal/childtest"
+	"github.com/factstr/factstr-go/core/internal/compattest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
-	"github.com/factstr/factstr-go/core/internal/rusttest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
 const schemaText = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_autoindex%' ORDER BY name"
@@ -47,11 +47,11 @@ func TestANewDatabaseIsWhatTheRustStoreMakes(t *testing.T) {
 func TestAppendsToADatabaseOfTheRustStoreStayInItsFormat(t *testing.T) { // G2 G3
 	path := copyFixture(t)
 	store := openStore(t, path)
-	rusttest.AppendBehind(t, store)
+	compattest.AppendBehind(t, store)
 	facttest.Close(t, store)
 
 	raw, expected := openRaw(t, path), readRustAnswers(t)
-	rusttest.CheckRowsAfterAppending(t, expected, raw.rows)
+	compattest.CheckRowsAfterAppending(t, expected, raw.rows)
 	if got := raw.rows("SELECT DISTINCT typeof(sequence_number), typeof(occurred_at), typeof(event_type), typeof(payload) FROM events"); !slices.Equal(got, []string{"integer|text|text|text"}) {
 		t.Errorf("storage classes %v", got)
 	}
@@ -75,12 +75,12 @@ func TestAppendsToADatabaseOfTheRustStoreStayInItsFormat(t *testing.T) { // G2 G
 func TestADenseStoreWhoseBatchesCoverTheLogGetsTheMarker(t *testing.T) { // G3 G19
 	path := copyFixture(t)
 	raw := openRaw(t, path)
-	raw.exec(rusttest.MakeDense)
+	raw.exec(compattest.MakeDense)
 	store := openStore(t, path)
 	if got := raw.one("SELECT value FROM store_metadata WHERE key = 'append_batch_boundary_format'"); got != "sparse_v1" {
 		t.Errorf("marker %q", got)
 	}
-	if got, want := rusttest.Replayed(t, store, "new", factstr.AllEvents()), readRustAnswers(t).AllBatches; !reflect.DeepEqual(got, want) {
+	if got, want := compattest.Replayed(t, store, "new", factstr.AllEvents()), readRustAnswers(t).AllBatches; !reflect.DeepEqual(got, want) {
 		t.Errorf("batches %v, want %v", got, want)
 	}
 }
@@ -91,15 +91,15 @@ func TestAnEmptyStoreWithoutTheMarkerGetsIt(t *testing.T) {
 	raw := openRaw(t, path)
 	raw.exec("DELETE FROM store_metadata")
 	store := openStore(t, path)
-	if got := raw.rows("SELECT * FROM store_metadata ORDER BY key"); !slices.Equal(got, rusttest.Metadata()) {
+	if got := raw.rows("SELECT * FROM store_metadata ORDER BY key"); !slices.Equal(got, compattest.Metadata()) {
 		t.Errorf("metadata %v", got)
 	}
 	facttest.Append(t, store, facttest.Batch(1, "a")...)
 }
 
 func TestFormatsThatCannotBeReadAreRefusedAndLeftAsTheyAre(t *testing.T) {
-	formats := rusttest.UnreadableFormats()
-	maps.Copy(formats, map[string]rusttest.Unreadable{
+	formats := compattest.UnreadableFormats()
+	maps.Copy(formats, map[string]compattest.Unreadable{
 		"foreign cursors":     {"DROP TABLE subscriber_cursors; CREATE TABLE subscriber_cursors (name TEXT)", "subscriber_cursors"},
 		"foreign generations": {"CREATE TABLE factstr_durable_streams (id INTEGER PRIMARY KEY, name TEXT)", "factstr_durable_streams"},
 	})
@@ -126,22 +126,22 @@ func TestFormatsThatCannotBeReadAreRefusedAndLeftAsTheyAre(t *testing.T) {
 // batches where they are, any other fact is one of its own, and each fact is read and delivered
 // once.
 func TestAStoreWithoutTheMarkerOpensWhateverItsBatchesAre(t *testing.T) { // G1 G3 G19
-	changes := rusttest.GapsAndOverlaps()
+	changes := compattest.GapsAndOverlaps()
 	changes["as 0.5.2 left it"] = "DELETE FROM append_batches WHERE first_sequence_number = last_sequence_number"
 	for name, change := range changes {
 		t.Run(name, func(t *testing.T) {
 			path := copyFixture(t)
 			raw := openRaw(t, path)
-			raw.exec(rusttest.MakeDense)
+			raw.exec(compattest.MakeDense)
 			raw.exec(change)
 			store := openStore(t, path)
-			if got := raw.rows("SELECT key, value FROM store_metadata ORDER BY key"); !slices.Equal(got, rusttest.Metadata()) {
+			if got := raw.rows("SELECT key, value FROM store_metadata ORDER BY key"); !slices.Equal(got, compattest.Metadata()) {
 				t.Errorf("metadata %v", got)
 			}
 			if got := len(facttest.All(t, store)); got != 205 {
 				t.Errorf("%d facts are read", got)
 			}
-			batches := rusttest.Replayed(t, store, "new", factstr.AllEvents())
+			batches := compattest.Replayed(t, store, "new", factstr.AllEvents())
 			numbers := slices.Concat(batches...)
 			for i, number := range numbers {
 				if number != strconv.Itoa(i+1) {
@@ -160,7 +160,7 @@ func TestAStoreWithoutTheMarkerOpensWhateverItsBatchesAre(t *testing.T) { // G1 
 			if name == "past end" {
 				return // its last row makes one batch of 205 and 206, of which 205 was delivered
 			}
-			if got := rusttest.Replayed(t, store, "new", factstr.AllEvents()); fmt.Sprint(got) != "[[206 207]]" {
+			if got := compattest.Replayed(t, store, "new", factstr.AllEvents()); fmt.Sprint(got) != "[[206 207]]" {
 				t.Errorf("then %v", got)
 			}
 		})
@@ -176,7 +176,7 @@ func TestABoundaryBehindTheEndDoesNotStopAppends(t *testing.T) { // G3
 	openRaw(t, path).exec("INSERT INTO append_batches VALUES (4, 90)")
 	facttest.Append(t, store, facttest.Batch(2, "a")...)
 	facttest.Append(t, store, facttest.Batch(1, "a")...)
-	if got := fmt.Sprint(rusttest.Replayed(t, store, "new", factstr.AllEvents())); got != "[[1 2 3] [4 5] [6]]" {
+	if got := fmt.Sprint(compattest.Replayed(t, store, "new", factstr.AllEvents())); got != "[[1 2 3] [4 5] [6]]" {
 		t.Errorf("%s", got)
 	}
 }
@@ -256,7 +256,7 @@ func TestWhatOthersAddToTheFileStaysAndDoesNotDisturb(t *testing.T) { // G2 G3 G
 			}
 			before := settings()
 			store := openStore(t, path)
-			rusttest.CheckUse(t, store, readRustAnswers(t))
+			compattest.CheckUse(t, store, readRustAnswers(t))
 			facttest.Close(t, store)
 			after := slices.DeleteFunc(settings(), func(name string) bool { return strings.HasPrefix(name, "factstr_durable_") })
 			if !slices.Equal(before, after) {
@@ -273,7 +273,7 @@ func TestWhatOthersAddToTheFileStaysAndDoesNotDisturb(t *testing.T) { // G2 G3 G
 }
 
 func init() {
-	roles["leaver"] = func(side *childtest.Side, arguments []string) error {
+	roles["leaver"] = func(side *proctest.Side, arguments []string) error {
 		store, err := Open(context.Background(), arguments[0], Options{})
 		if err != nil {
 			return err
@@ -293,7 +293,7 @@ func init() {
 // in a copy of the two files taken while it lives.
 func TestFactsInTheLogFileOfAKilledProcessAreThere(t *testing.T) { // G5
 	path, copied := newPath(t), newPath(t)
-	leaver := childtest.Start(t, "leaver", path)
+	leaver := proctest.Start(t, "leaver", path)
 	leaver.Expect("appended")
 	copyFile(t, path, copied)
 	copyFile(t, path+"-wal", copied+"-wal")
@@ -306,7 +306,7 @@ func TestFactsInTheLogFileOfAKilledProcessAreThere(t *testing.T) { // G5
 		if records := facttest.All(t, store); len(records) != 99 || records[98].SequenceNumber != 99 {
 			t.Errorf("%s: %d facts", name, len(records))
 		}
-		if got := rusttest.Replayed(t, store, "new", factstr.AllEvents()); len(got) != 50 {
+		if got := compattest.Replayed(t, store, "new", factstr.AllEvents()); len(got) != 50 {
 			t.Errorf("%s: %d batches", name, len(got))
 		}
 		if got := facttest.Append(t, store, facttest.Batch(1, "next")...); got.FirstSequenceNumber != 100 {

@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/compattest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
-	"github.com/factstr/factstr-go/core/internal/rusttest"
 )
 
 // G19 G20: what reading on costs follows the facts, not the numbers between them. Walking through
@@ -62,7 +62,7 @@ func TestALogWhoseNumbersAreUsedUpIsReadAndRefusesAppends(t *testing.T) {
 	}
 	_, err := store.Append(t.Context(), facttest.Batch(1, "a"))
 	facttest.WantError(t, err, factstr.CodeBackendFailure, "sequence numbers")
-	if got := fmt.Sprint(rusttest.Replayed(t, store, "projection", factstr.AllEvents())); got != "[[9223372036854775807]]" {
+	if got := fmt.Sprint(compattest.Replayed(t, store, "projection", factstr.AllEvents())); got != "[[9223372036854775807]]" {
 		t.Errorf("%s", got)
 	}
 }
@@ -88,7 +88,7 @@ func TestNoFactIsLostWhereBoundariesOverlapAcrossWhatIsReadAtOnce(t *testing.T) 
 				raw.exec("INSERT INTO append_batches VALUES " + boundaries)
 				store := openStoreWith(t, path, Options{Options: factstr.Options{TailEvents: -1}})
 				count, last := 0, 0
-				for _, batch := range rusttest.Replayed(t, store, "projection", plan) {
+				for _, batch := range compattest.Replayed(t, store, "projection", plan) {
 					for _, number := range batch {
 						var n int
 						if _, err := fmt.Sscan(number, &n); err != nil || n <= last {

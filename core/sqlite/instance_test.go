@@ -9,9 +9,10 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"github.com/factstr/factstr-go/core/internal/childtest"
+	"github.com/factstr/factstr-go/core/internal/compattest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
-	"github.com/factstr/factstr-go/core/internal/rusttest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
+	"github.com/factstr/factstr-go/core/internal/sharetest"
 )
 
 // anotherCopy makes the code forget which files it has open in this process, as a second copy of
@@ -56,7 +57,7 @@ func TestASecondCopyOfTheLibraryInOneProcessIsRefusedByName(t *testing.T) {
 	anotherCopy(t, func() { refusedOpen(t, path, factstr.CodeInvalidState) })
 	facttest.Close(t, again)
 	// Another process is not another copy.
-	opener := childtest.Start(t, "opener", path)
+	opener := proctest.Start(t, "opener", path)
 	opener.Expect("ready")
 	opener.Tell("go")
 	first := openStore(t, path)
@@ -156,7 +157,7 @@ func init() {
 
 // succeedLate holds a durable stream whose handler returns only when the test says so. It
 // unsubscribes while the handler runs.
-func succeedLate(side *childtest.Side, arguments []string) error {
+func succeedLate(side *proctest.Side, arguments []string) error {
 	ctx := context.Background()
 	store, err := Open(ctx, arguments[0], Options{})
 	if err != nil {
@@ -193,9 +194,9 @@ func TestALateSuccessOfAnotherProcessCountsOnlyWhileNobodyHasTheName(t *testing.
 			path := newPath(t)
 			store := openStore(t, path)
 			facttest.Append(t, store, facttest.Batch(3, "a")...)
-			late := childtest.Start(t, "late", path)
+			late := proctest.Start(t, "late", path)
 			late.Expect("delivered 3")
-			_, err := facttest.Register(store, "projection")
+			_, err := sharetest.Register(store, "projection")
 			facttest.WantError(t, err, factstr.CodeDurableStreamActive)
 			late.Tell("unsubscribe")
 			late.Expect("unsubscribed")
@@ -211,7 +212,7 @@ func TestALateSuccessOfAnotherProcessCountsOnlyWhileNobodyHasTheName(t *testing.
 			if cursor := raw.one("SELECT last_processed_sequence_number FROM subscriber_cursors"); cursor != c.cursor {
 				t.Errorf("the cursor is at %s, want %s", cursor, c.cursor)
 			}
-			if got := rusttest.Replayed(t, store, "projection", factstr.AllEvents()); len(got) != 1 && c.takeOver || len(got) != 0 && !c.takeOver {
+			if got := compattest.Replayed(t, store, "projection", factstr.AllEvents()); len(got) != 1 && c.takeOver || len(got) != 0 && !c.takeOver {
 				t.Errorf("then delivered %v", got)
 			}
 		})
@@ -225,20 +226,20 @@ func TestANameWhoseCursorRowIsGoneStartsAnew(t *testing.T) {
 	store := openStore(t, path)
 	facttest.Append(t, store, facttest.Batch(1, "a")...)
 	facttest.Append(t, store, facttest.Batch(1, "b")...)
-	if got := rusttest.Replayed(t, store, "projection", factstr.OfTypes("a")); len(got) != 1 {
+	if got := compattest.Replayed(t, store, "projection", factstr.OfTypes("a")); len(got) != 1 {
 		t.Fatalf("%v", got)
 	}
 	raw := openRaw(t, path)
 	raw.exec("DELETE FROM subscriber_cursors")
 	for range 2 {
 		raw.exec("UPDATE subscriber_cursors SET last_processed_sequence_number = 0")
-		if got := rusttest.Replayed(t, store, "projection", factstr.OfTypes("b")); len(got) != 1 || got[0][0] != "2" {
+		if got := compattest.Replayed(t, store, "projection", factstr.OfTypes("b")); len(got) != 1 || got[0][0] != "2" {
 			t.Fatalf("%v", got)
 		}
 	}
 	// The side table can be lost: it only remembers generations and exact numbers.
 	raw.exec("DROP TABLE factstr_durable_streams")
-	if got := rusttest.Replayed(t, store, "projection", factstr.OfTypes("b")); len(got) != 0 {
+	if got := compattest.Replayed(t, store, "projection", factstr.OfTypes("b")); len(got) != 0 {
 		t.Fatalf("%v", got)
 	}
 }

@@ -5,8 +5,9 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"github.com/factstr/factstr-go/core/internal/childtest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
+	"github.com/factstr/factstr-go/core/internal/sharetest"
 )
 
 // G22: a name's lock is a number that belongs to it alone. These two have the same 60 lowest bits
@@ -15,24 +16,24 @@ func TestNamesThatHashAlikeDoNotTouch(t *testing.T) {
 	const one, two = "tenant-21zmzbwshztv", "tenant-mzoi4i5evk52"
 	path := newPath(t)
 	store := openStore(t, path)
-	holder := childtest.Start(t, "holder", path, one)
+	holder := proctest.Start(t, "holder", path, one)
 	holder.Expect("held")
-	free, err := facttest.Register(store, two)
+	free, err := sharetest.Register(store, two)
 	if err != nil {
 		t.Fatalf("a name that nobody holds: %v", err)
 	}
 	free.Unsubscribe()
-	first, err := facttest.Register(openStore(t, path), two)
+	first, err := sharetest.Register(openStore(t, path), two)
 	if err != nil {
 		t.Fatal(err)
 	}
 	holder.Kill()
-	again, err := facttest.Register(store, one)
+	again, err := sharetest.Register(store, one)
 	if err != nil {
 		t.Fatal(err)
 	}
 	again.Unsubscribe()
-	_, err = facttest.Register(store, two)
+	_, err = sharetest.Register(store, two)
 	facttest.WantError(t, err, factstr.CodeDurableStreamActive)
 	first.Unsubscribe()
 }
@@ -46,12 +47,12 @@ func TestEveryNameHasALockOfItsOwnAlsoAfterTheirTableWasLost(t *testing.T) {
 	for round := range 2 {
 		for n := range names {
 			name := fmt.Sprintf("round %d name %d", round, n)
-			held, err := facttest.Register(store, name)
+			held, err := sharetest.Register(store, name)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer held.Unsubscribe()
-			_, err = facttest.Register(other, name)
+			_, err = sharetest.Register(other, name)
 			facttest.WantError(t, err, factstr.CodeDurableStreamActive)
 		}
 		if got := raw.one("SELECT count(DISTINCT slot) FROM factstr_durable_names"); got != fmt.Sprint(names) {

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"github.com/factstr/factstr-go/core/internal/childtest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
 // filled makes a closed database of some facts.
@@ -26,7 +26,7 @@ func init() {
 	roles["quitter"] = appendAndStay
 }
 
-func appendAndStay(side *childtest.Side, arguments []string) error {
+func appendAndStay(side *proctest.Side, arguments []string) error {
 	store, err := Open(context.Background(), arguments[0], Options{})
 	if err != nil {
 		return err
@@ -44,7 +44,7 @@ func appendAndStay(side *childtest.Side, arguments []string) error {
 func crashed(t *testing.T, path string) {
 	t.Helper()
 	filled(t, path, 1)
-	quitter := childtest.Start(t, "quitter", path)
+	quitter := proctest.Start(t, "quitter", path)
 	quitter.Expect("appended")
 	quitter.Kill()
 }
@@ -99,7 +99,7 @@ func TestASingleFileThatIsMountedIsRefusedAndItsFolderIsNot(t *testing.T) {
 	// The same store by another path, here and in another process.
 	again := openStore(t, filepath.Join(folder, "facts.sqlite"))
 	facttest.Append(t, again, facttest.Batch(1, "a")...)
-	opener := childtest.Start(t, "opener", filepath.Join(folder, "facts.sqlite"))
+	opener := proctest.Start(t, "opener", filepath.Join(folder, "facts.sqlite"))
 	opener.Expect("ready")
 	opener.Tell("go")
 	opener.Finish()
@@ -110,7 +110,7 @@ func TestASingleFileThatIsMountedIsRefusedAndItsFolderIsNot(t *testing.T) {
 // see of each other's folders.
 func TestAFileThatIsOpenUnderItsFormerNameIsRefusedUnderItsNewOne(t *testing.T) {
 	path := newPath(t)
-	holder := childtest.Start(t, "holder", path, "projection")
+	holder := proctest.Start(t, "holder", path, "projection")
 	holder.Expect("held")
 	moved := filepath.Join(t.TempDir(), "moved.sqlite")
 	if err := os.Rename(path, moved); err != nil {

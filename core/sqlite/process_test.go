@@ -16,18 +16,19 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"github.com/factstr/factstr-go/core/internal/childtest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/internal/oslock"
+	"github.com/factstr/factstr-go/core/internal/proctest"
+	"github.com/factstr/factstr-go/core/internal/sharetest"
 )
 
 func init() {
-	maps.Copy(roles, facttest.Roles(func(ctx context.Context, arguments []string) (*factstr.Store, error) {
+	maps.Copy(roles, sharetest.Roles(func(ctx context.Context, arguments []string) (*factstr.Store, error) {
 		return Open(ctx, arguments[0], Options{BusyTimeout: time.Minute})
 	}))
 	roles["appender"] = appendWithoutPause
 	// Whoever creates is as impatient as by default.
-	roles["opener"] = facttest.OpenOnce(func(ctx context.Context, arguments []string) (*factstr.Store, error) {
+	roles["opener"] = sharetest.OpenOnce(func(ctx context.Context, arguments []string) (*factstr.Store, error) {
 		return Open(ctx, arguments[0], Options{})
 	})
 }
@@ -36,7 +37,7 @@ func init() {
 func TestSixteenProcessesRacingOneContextHaveOneWinnerEachRound(t *testing.T) {
 	const processes, rounds = 16, 200
 	path := newPath(t)
-	facttest.Race(t, path, processes, rounds, 0)
+	sharetest.Race(t, path, processes, rounds, 0)
 	facttest.WantGapless(t, openStore(t, path), rounds)
 }
 
@@ -71,14 +72,14 @@ func TestProcessesThatCreateOneDatabaseAtOnceAllSucceed(t *testing.T) {
 	const processes, rounds = 4, 10
 	for round := range rounds {
 		path := filepath.Join(t.TempDir(), fmt.Sprintf("new-%d", round), "facts.db")
-		facttest.OpenAtOnce(t, processes, path)
+		sharetest.OpenAtOnce(t, processes, path)
 		facttest.WantGapless(t, openStore(t, path), processes)
 	}
 }
 
 // appendWithoutPause appends batches of one, two and three facts until its input ends, and says how
 // long a call took on average.
-func appendWithoutPause(side *childtest.Side, arguments []string) error {
+func appendWithoutPause(side *proctest.Side, arguments []string) error {
 	ctx := context.Background()
 	store, err := Open(ctx, arguments[0], Options{BusyTimeout: time.Minute})
 	if err != nil {
@@ -110,7 +111,7 @@ func appendWithoutPause(side *childtest.Side, arguments []string) error {
 func TestStreamsReceiveWhatOtherProcessesAppendInOrderAndOnce(t *testing.T) {
 	path := newPath(t)
 	store := openStore(t, path)
-	facttest.CheckStreams(t, store, store, path)
+	sharetest.CheckStreams(t, store, store, path)
 }
 
 // Fairness: the turnstile lets a polite process in beside one that never pauses. It is counted in
@@ -119,7 +120,7 @@ func TestStreamsReceiveWhatOtherProcessesAppendInOrderAndOnce(t *testing.T) {
 func TestAProcessThatNeverPausesDoesNotStarveAnother(t *testing.T) {
 	path := newPath(t)
 	store := openStore(t, path)
-	greedy := childtest.Start(t, "appender", path, "Greedy")
+	greedy := proctest.Start(t, "appender", path, "Greedy")
 	greedy.Expect("ready")
 	greedily := facttest.PayloadQuery(`{"n":1}`) // the first fact of each of its groups
 	greedily.Filters[0].EventTypes = []string{"Greedy"}
@@ -166,7 +167,7 @@ func TestAProcessThatNeverPausesDoesNotStarveAnother(t *testing.T) {
 // G22
 func TestADurableNameIsActiveOnceAcrossProcessesAndFreeWhenItsHolderIsKilled(t *testing.T) {
 	path := newPath(t)
-	facttest.CheckDurableNames(t, openStore(t, path), path)
+	sharetest.CheckDurableNames(t, openStore(t, path), path)
 }
 
 // G5: a lock that cannot be had in time is Busy, with nothing written, and the store works on.
@@ -174,7 +175,7 @@ func TestAStoppedProcessThatHoldsTheLockIsAnsweredBusy(t *testing.T) {
 	path := newPath(t)
 	openStore(t, path)
 	store := openStoreWith(t, path, Options{BusyTimeout: 200 * time.Millisecond})
-	locker := childtest.Start(t, "locker", path)
+	locker := proctest.Start(t, "locker", path)
 	locker.Expect("locked")
 	locker.Signal(syscall.SIGSTOP)
 	_, err := store.Append(context.Background(), []factstr.NewEvent{facttest.Fact("Late", `{}`)})
@@ -190,7 +191,7 @@ func TestAStoppedProcessThatHoldsTheLockIsAnsweredBusy(t *testing.T) {
 }
 
 func init() {
-	roles["locker"] = func(side *childtest.Side, arguments []string) error {
+	roles["locker"] = func(side *proctest.Side, arguments []string) error {
 		ctx := context.Background()
 		b, err := openBackend(ctx, arguments[0], Options{BusyTimeout: time.Minute})
 		if err != nil {

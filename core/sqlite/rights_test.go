@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"github.com/factstr/factstr-go/core/internal/childtest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
 func init() {
@@ -28,7 +28,7 @@ func becomeOther() error {
 
 // appendAndDeliver appends a fact for each line that it reads, and says what is answered and what a
 // durable stream gets.
-func appendAndDeliver(side *childtest.Side, arguments []string) error {
+func appendAndDeliver(side *proctest.Side, arguments []string) error {
 	if err := becomeOther(); err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func appendAndDeliver(side *childtest.Side, arguments []string) error {
 }
 
 // openWithoutRights says what an open and an append answer to a user who is not root.
-func openWithoutRights(side *childtest.Side, arguments []string) error {
+func openWithoutRights(side *proctest.Side, arguments []string) error {
 	if err := becomeOther(); err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func TestAFileOrFolderWithoutRightsIsToldAsSuch(t *testing.T) { // G5
 			if err := os.Chmod(folder, c.folder); err != nil {
 				t.Fatal(err)
 			}
-			visitor := childtest.Start(t, "visitor", path)
+			visitor := proctest.Start(t, "visitor", path)
 			if said := visitor.Finish(); fmt.Sprint(said) != fmt.Sprint(c.says) {
 				t.Errorf("%q, want %q", said, c.says)
 			}
@@ -148,7 +148,7 @@ func TestAFolderWithoutRightsForAWhileEndsNoStream(t *testing.T) {
 		}
 	}
 	allow(0o777)
-	child := childtest.Start(t, "shut-out", filepath.Join(folder, "facts.sqlite"))
+	child := proctest.Start(t, "shut-out", filepath.Join(folder, "facts.sqlite"))
 	child.Expect("ready")
 	child.Tell("append")
 	child.Expect("delivered 1")

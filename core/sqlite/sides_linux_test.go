@@ -6,9 +6,9 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"github.com/factstr/factstr-go/core/internal/childtest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/internal/oslock"
+	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
 func removeSides(path string, sides ...string) error {
@@ -118,7 +118,7 @@ func TestADatabaseWhoseSideFilesWereTakenAwayIsNotOpenedBesideItsHolder(t *testi
 	for name, sides := range map[string][]string{"log": {"-wal"}, "index": {"-shm"}, "both": {"-wal", "-shm"}} {
 		t.Run(name, func(t *testing.T) {
 			path := newPath(t)
-			holder := childtest.Start(t, "holder", path, "projection")
+			holder := proctest.Start(t, "holder", path, "projection")
 			holder.Expect("held")
 			if err := removeSides(path, sides...); err != nil {
 				t.Fatal(err)

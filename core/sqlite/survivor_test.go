@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"github.com/factstr/factstr-go/core/internal/childtest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
 // G2 G15 G19: processes that are killed in the middle of whatever they do take nothing with them
@@ -24,11 +24,11 @@ func TestProcessesThatAreKilledDisturbNoOther(t *testing.T) {
 		t.Fatal(err)
 	}
 	facttest.DurableStream(t, store, "all along", factstr.AllEvents(), durable)
-	survivor := childtest.Start(t, "appender", path, "Survivor")
+	survivor := proctest.Start(t, "appender", path, "Survivor")
 	survivor.Expect("ready")
 	random := rand.New(rand.NewPCG(3, 4))
 	for range kills {
-		victim := childtest.Start(t, "appender", path, "Victim")
+		victim := proctest.Start(t, "appender", path, "Victim")
 		victim.Expect("ready")
 		// Some of the survivor's and the victim's batches later.
 		for range 1 + random.IntN(30) {

@@ -10,8 +10,8 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"github.com/factstr/factstr-go/core/internal/childtest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
 func init() {
@@ -21,7 +21,7 @@ func init() {
 
 // openWithFewDescriptors opens a store with so many descriptors to spare, for every number from
 // none on until it works.
-func openWithFewDescriptors(side *childtest.Side, arguments []string) error {
+func openWithFewDescriptors(side *proctest.Side, arguments []string) error {
 	ctx := context.Background()
 	var former syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &former); err != nil {
@@ -52,7 +52,7 @@ func openWithFewDescriptors(side *childtest.Side, arguments []string) error {
 func TestTooFewDescriptorsAreNamed(t *testing.T) {
 	path := newPath(t)
 	filled(t, path, 1)
-	said := childtest.Start(t, "frugal", path).Finish()
+	said := proctest.Start(t, "frugal", path).Finish()
 	for i, line := range said {
 		if last := i == len(said)-1; last != strings.HasPrefix(line, "opened") || !last && (!strings.HasPrefix(line, "BackendFailure") || !strings.Contains(line, "open files")) {
 			t.Errorf("with %d to spare: %s", i, line)
@@ -112,7 +112,7 @@ func TestAReadOnlyFileSystemIsNamed(t *testing.T) {
 }
 
 // openWithLittleAddressSpace lets the system refuse to map anything more.
-func openWithLittleAddressSpace(side *childtest.Side, arguments []string) error {
+func openWithLittleAddressSpace(side *proctest.Side, arguments []string) error {
 	ctx := context.Background()
 	first, err := Open(ctx, arguments[0], Options{})
 	if err != nil {
@@ -145,7 +145,7 @@ func openWithLittleAddressSpace(side *childtest.Side, arguments []string) error 
 }
 
 func TestALimitOfTheAddressSpaceIsNamed(t *testing.T) {
-	said := childtest.Start(t, "narrow", newPath(t)).Finish()
+	said := proctest.Start(t, "narrow", newPath(t)).Finish()
 	if len(said) != 2 || !strings.Contains(said[0], "address space") || said[1] != "opened" {
 		t.Errorf("%q", said)
 	}

@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/compattest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
-	"github.com/factstr/factstr-go/core/internal/rusttest"
 )
 
 // copyOf is a statement that makes a table of the store anew, with changes of its text.
@@ -37,7 +37,7 @@ func usedStore(t testing.TB, path string) {
 	store := openStore(t, path)
 	facttest.Append(t, store, facttest.Batch(1, "a")...)
 	facttest.Append(t, store, facttest.Batch(2, "a")...)
-	rusttest.Replayed(t, store, "projection", factstr.AllEvents())
+	compattest.Replayed(t, store, "projection", factstr.AllEvents())
 	facttest.Close(t, store)
 }
 
@@ -138,7 +138,7 @@ func TestTablesThatHoldTheSameAreUsed(t *testing.T) { // G2 G3 G19
 				if got := len(facttest.Query(t, store, factstr.OfTypes("a")).EventRecords); got != had+70 {
 					t.Errorf("%d facts, want %d", got, had+70)
 				}
-				if got := rusttest.Replayed(t, store, "projection", factstr.AllEvents()); len(got) != 1 || len(got[0]) != 70 {
+				if got := compattest.Replayed(t, store, "projection", factstr.AllEvents()); len(got) != 1 || len(got[0]) != 70 {
 					t.Errorf("replay: %v", got)
 				}
 				facttest.Close(t, store)

@@ -13,8 +13,8 @@ import (
 	lib "modernc.org/sqlite/lib"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"github.com/factstr/factstr-go/core/internal/childtest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
 // failUnlocks lets the next call fail that frees a byte of an index, as a disk with a moment's
@@ -95,7 +95,7 @@ func TestALockThatCouldNotBeFreedIsGotOver(t *testing.T) {
 				}
 			}
 		}
-		opener := childtest.Start(t, "opener", path)
+		opener := proctest.Start(t, "opener", path)
 		opener.Expect("ready")
 		opener.Tell("go")
 		opener.Finish()

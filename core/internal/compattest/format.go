@@ -1,4 +1,4 @@
-package rusttest
+package compattest
 
 import (
 	"slices"

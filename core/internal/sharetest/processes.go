@@ -1,4 +1,4 @@
-package facttest
+package sharetest
 
 import (
 	"context"
@@ -10,24 +10,25 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"github.com/factstr/factstr-go/core/internal/childtest"
+	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
 // Opener opens a store in a child, whose first argument is the place of the log.
 type Opener func(ctx context.Context, arguments []string) (*factstr.Store, error)
 
 // Roles are what the children of Race, CheckStreams and CheckDurableNames can be.
-func Roles(open Opener) childtest.Roles {
-	return childtest.Roles{"racer": open.raceForRounds, "writer": open.writeWithoutPause, "holder": open.holdDurableName}
+func Roles(open Opener) proctest.Roles {
+	return proctest.Roles{"racer": open.raceForRounds, "writer": open.writeWithoutPause, "holder": open.holdDurableName}
 }
 
 // OpenAtOnce lets processes that play the role opener open one store at the same time, and append
 // one fact each.
 func OpenAtOnce(t *testing.T, processes int, arguments ...string) {
 	t.Helper()
-	var openers []*childtest.Child
+	var openers []*proctest.Child
 	for range processes {
-		openers = append(openers, childtest.Start(t, "opener", arguments...))
+		openers = append(openers, proctest.Start(t, "opener", arguments...))
 	}
 	for _, opener := range openers {
 		opener.Expect("ready")
@@ -42,8 +43,8 @@ func OpenAtOnce(t *testing.T, processes int, arguments ...string) {
 
 // OpenOnce is a role that opens a store as soon as it is told, which creates what is missing if it
 // is the first, and appends one fact.
-func OpenOnce(open Opener) func(side *childtest.Side, arguments []string) error {
-	return func(side *childtest.Side, arguments []string) error {
+func OpenOnce(open Opener) func(side *proctest.Side, arguments []string) error {
+	return func(side *proctest.Side, arguments []string) error {
 		ctx := context.Background()
 		side.Say("ready")
 		side.Await()
@@ -51,7 +52,7 @@ func OpenOnce(open Opener) func(side *childtest.Side, arguments []string) error 
 		if err != nil {
 			return err
 		}
-		if _, err := store.Append(ctx, []factstr.NewEvent{Fact("Opened", `{}`)}); err != nil {
+		if _, err := store.Append(ctx, []factstr.NewEvent{facttest.Fact("Opened", `{}`)}); err != nil {
 			return err
 		}
 		return store.Close(ctx)
@@ -62,7 +63,7 @@ func OpenOnce(open Opener) func(side *childtest.Side, arguments []string) error 
 // and from a store.
 func CheckDurableNames(t *testing.T, store *factstr.Store, place string) {
 	t.Helper()
-	holder := childtest.Start(t, "holder", place, "projection")
+	holder := proctest.Start(t, "holder", place, "projection")
 	holder.Expect("held")
 	if _, err := Register(store, "projection"); !errors.Is(err, factstr.CodeDurableStreamActive) {
 		t.Fatalf("registering a name that another process holds: %v", err)
@@ -78,13 +79,13 @@ func CheckDurableNames(t *testing.T, store *factstr.Store, place string) {
 		t.Fatalf("after the holder was killed: %v", err)
 	}
 	stream.Unsubscribe()
-	successor := childtest.Start(t, "holder", place, "projection")
+	successor := proctest.Start(t, "holder", place, "projection")
 	successor.Expect("held")
 	successor.Finish()
 }
 
 // holdDurableName registers a durable stream, says so, and keeps it.
-func (open Opener) holdDurableName(side *childtest.Side, arguments []string) error {
+func (open Opener) holdDurableName(side *proctest.Side, arguments []string) error {
 	ctx := context.Background()
 	store, err := open(ctx, arguments)
 	if err != nil {
@@ -108,7 +109,7 @@ func Register(store *factstr.Store, name string) (*factstr.EventStream, error) {
 }
 
 // Written ends a child that plays the role writer, and returns how many batches it appended.
-func Written(t *testing.T, writer *childtest.Child) int {
+func Written(t *testing.T, writer *proctest.Child) int {
 	t.Helper()
 	rest := writer.Finish()
 	count, err := strconv.Atoi(rest[len(rest)-1])
@@ -120,7 +121,7 @@ func Written(t *testing.T, writer *childtest.Child) int {
 
 // writeWithoutPause appends batches of one, two and three facts from several callers until it is
 // told to stop, and says how many it appended.
-func (open Opener) writeWithoutPause(side *childtest.Side, arguments []string) error {
+func (open Opener) writeWithoutPause(side *proctest.Side, arguments []string) error {
 	ctx := context.Background()
 	store, err := open(ctx, arguments)
 	if err != nil {
@@ -147,7 +148,7 @@ func (open Opener) writeWithoutPause(side *childtest.Side, arguments []string) e
 		writing.Go(func() {
 			var own *uint64
 			for n := caller; !stopped.Load(); n++ {
-				batch := Batch(n%3+1, arguments[1])
+				batch := facttest.Batch(n%3+1, arguments[1])
 				var err error
 				if n%2 == 0 {
 					_, err = store.Append(ctx, batch)

@@ -1,7 +1,7 @@
-// Package childtest is for tests of several processes: they run their test binary again, as a child
+// Package proctest is for tests of several processes: they run their test binary again, as a child
 // that plays one role. Roles read lines from standard input and print lines, so that a test and its
 // children wait for each other and for nothing else.
-package childtest
+package proctest
 
 import (
 	"bufio"

@@ -1,6 +1,6 @@
-// Package rusttest holds a store against the Rust store 0.5.2: what that one answers for a database
+// Package compattest holds a store against the Rust store 0.5.2: what that one answers for a database
 // it wrote, and a list of where ours must answer something else.
-package rusttest
+package compattest
 
 import (
 	"encoding/json"

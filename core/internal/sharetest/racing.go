@@ -1,4 +1,4 @@
-package facttest
+package sharetest
 
 import (
 	"context"
@@ -9,16 +9,17 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"github.com/factstr/factstr-go/core/internal/childtest"
+	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
 // Race lets processes that play the role racer race for rounds, and checks that each has one winner
 // of whom all others are told.
 func Race(t *testing.T, place string, processes, rounds, crowd int) {
 	t.Helper()
-	racers := make([]*childtest.Child, processes)
+	racers := make([]*proctest.Child, processes)
 	for i := range racers {
-		racers[i] = childtest.Start(t, "racer", place, strconv.Itoa(i), strconv.Itoa(crowd))
+		racers[i] = proctest.Start(t, "racer", place, strconv.Itoa(i), strconv.Itoa(crowd))
 	}
 	for _, racer := range racers {
 		racer.Expect("ready")
@@ -30,7 +31,7 @@ func Race(t *testing.T, place string, processes, rounds, crowd int) {
 			expected = ofTypes
 		}
 		for _, racer := range racers {
-			racer.Tell(fmt.Sprintf("%d %s", round, VersionText(expected)))
+			racer.Tell(fmt.Sprintf("%d %s", round, facttest.VersionText(expected)))
 		}
 		var winner *uint64
 		var losers []string
@@ -41,14 +42,14 @@ func Race(t *testing.T, place string, processes, rounds, crowd int) {
 			} else if winner != nil {
 				t.Fatalf("round %d has the winners %d and %s", round, *winner, number)
 			} else {
-				winner = VersionOf(number)
+				winner = facttest.VersionOf(number)
 			}
 		}
 		if winner == nil {
 			t.Fatalf("round %d has no winner: %q", round, losers)
 		}
 		for _, answer := range losers {
-			if want := "lost " + VersionText(expected) + " " + VersionText(winner); answer != want {
+			if want := "lost " + facttest.VersionText(expected) + " " + facttest.VersionText(winner); answer != want {
 				t.Fatalf("round %d: a loser was told %q, want %q", round, answer, want)
 			}
 		}
@@ -66,9 +67,9 @@ func contextOf(round int) factstr.EventQuery {
 	case 0:
 		return factstr.OfTypes("Won", "Lost")
 	case 1:
-		return PayloadQuery(predicate)
+		return facttest.PayloadQuery(predicate)
 	default:
-		query := PayloadQuery(predicate)
+		query := facttest.PayloadQuery(predicate)
 		query.Filters[0].EventTypes = []string{"Won"}
 		return query
 	}
@@ -76,7 +77,7 @@ func contextOf(round int) factstr.EventQuery {
 
 // raceForRounds appends to the context of each round that it is told, and says how it went. A crowd
 // of other batches goes along, so that groups are large.
-func (open Opener) raceForRounds(side *childtest.Side, arguments []string) error {
+func (open Opener) raceForRounds(side *proctest.Side, arguments []string) error {
 	ctx := context.Background()
 	store, err := open(ctx, arguments)
 	if err != nil {
@@ -106,7 +107,7 @@ func (open Opener) raceForRounds(side *childtest.Side, arguments []string) error
 				case err == nil:
 					said <- fmt.Sprintf("%swon %d", what, result.LastSequenceNumber)
 				case errors.As(err, &failure) && failure.Code == factstr.CodeConditionalAppendConflict:
-					said <- fmt.Sprintf("%slost %s %s", what, VersionText(failure.Conflict.ExpectedContextVersion), VersionText(failure.Conflict.ActualContextVersion))
+					said <- fmt.Sprintf("%slost %s %s", what, facttest.VersionText(failure.Conflict.ExpectedContextVersion), facttest.VersionText(failure.Conflict.ActualContextVersion))
 				default:
 					said <- what + err.Error()
 				}
@@ -115,16 +116,16 @@ func (open Opener) raceForRounds(side *childtest.Side, arguments []string) error
 		for member := range crowd {
 			if member == crowd/2 {
 				query := factstr.OfTypes("Own " + arguments[1])
-				err = store.AppendIfAsync(ctx, Batch(1, "Own "+arguments[1]), query, own, answer("own "))
+				err = store.AppendIfAsync(ctx, facttest.Batch(1, "Own "+arguments[1]), query, own, answer("own "))
 			} else {
-				err = store.AppendAsync(ctx, Batch(1+member%25, "Crowd"), answer("crowd "))
+				err = store.AppendAsync(ctx, facttest.Batch(1+member%25, "Crowd"), answer("crowd "))
 			}
 			if err != nil {
 				return err
 			}
 		}
-		event := Fact("Won", fmt.Sprintf(`{"round":%s,"by":%s}`, round, arguments[1]))
-		if err := store.AppendIfAsync(ctx, []factstr.NewEvent{event}, contextOf(number), VersionOf(expected), answer("")); err != nil {
+		event := facttest.Fact("Won", fmt.Sprintf(`{"round":%s,"by":%s}`, round, arguments[1]))
+		if err := store.AppendIfAsync(ctx, []factstr.NewEvent{event}, contextOf(number), facttest.VersionOf(expected), answer("")); err != nil {
 			return err
 		}
 		var mine string
@@ -132,7 +133,7 @@ func (open Opener) raceForRounds(side *childtest.Side, arguments []string) error
 			text := <-said
 			switch what, rest, _ := strings.Cut(text, " "); {
 			case what == "own" && strings.HasPrefix(rest, "won "):
-				own = VersionOf(strings.TrimPrefix(rest, "won "))
+				own = facttest.VersionOf(strings.TrimPrefix(rest, "won "))
 			case what == "crowd" && strings.HasPrefix(rest, "won "):
 			case what == "own" || what == "crowd":
 				return errors.New(text)
@@ -142,29 +143,4 @@ func (open Opener) raceForRounds(side *childtest.Side, arguments []string) error
 		}
 		side.Say("%s", mine)
 	}
-}
-
-// VersionText spells a version, or that there is none.
-func VersionText(version *uint64) string {
-	if version == nil {
-		return "none"
-	}
-	return strconv.FormatUint(*version, 10)
-}
-
-// VersionOf reads what VersionText spells.
-func VersionOf(text string) *uint64 {
-	number, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		return nil
-	}
-	return &number
-}
-
-// VersionOrZero is a version as a number.
-func VersionOrZero(version *uint64) uint64 {
-	if version == nil {
-		return 0
-	}
-	return *version
 }

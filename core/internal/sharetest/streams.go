@@ -1,4 +1,4 @@
-package facttest
+package sharetest
 
 import (
 	"context"
@@ -9,7 +9,8 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"github.com/factstr/factstr-go/core/internal/childtest"
+	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
 	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
@@ -27,7 +28,7 @@ func CheckStreams(t *testing.T, store, another *factstr.Store, place string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	writers := []*childtest.Child{childtest.Start(t, "writer", place, "A", "2"), childtest.Start(t, "writer", place, "B", "2")}
+	writers := []*proctest.Child{proctest.Start(t, "writer", place, "A", "2"), proctest.Start(t, "writer", place, "B", "2")}
 	for _, writer := range writers {
 		writer.Expect("ready")
 		writer.Tell("go")
@@ -40,16 +41,16 @@ func CheckStreams(t *testing.T, store, another *factstr.Store, place string) {
 		total += Written(t, writer)
 	}
 	// The last batches come although nothing follows them that could wake the streams.
-	end := VersionOrZero(Query(t, another, factstr.AllEvents().AtMost(0)).CurrentContextVersion)
+	end := facttest.VersionOrZero(facttest.Query(t, another, factstr.AllEvents().AtMost(0)).CurrentContextVersion)
 	for name, handler := range handlers {
 		handler.Await(t, name, Reaches(end))
 	}
 	// One more batch shows how long the way is, and that nothing comes again after the end.
 	appended := time.Now()
-	last := Append(t, another, Fact("Last", `{"at":0}`))
+	last := facttest.Append(t, another, facttest.Fact("Last", `{"at":0}`))
 	for name, handler := range handlers {
 		handler.Await(t, name, Reaches(last.LastSequenceNumber))
-		wantWhole(t, name, handler.batches, total+1, All(t, store))
+		wantWhole(t, name, handler.batches, total+1, facttest.All(t, store))
 		t.Logf("the %s stream got %d batches; the last one %v after its append began", name, len(handler.batches), handler.times[len(handler.times)-1].Sub(appended))
 	}
 	if err := stream.Close(ctx); err != nil {
@@ -108,7 +109,7 @@ func (a *Arrivals) HandleStream(_ context.Context, batch []factstr.EventRecord) 
 // Await waits until what was delivered is enough.
 func (a *Arrivals) Await(t *testing.T, what string, enough func(batches [][]factstr.EventRecord) bool) {
 	t.Helper()
-	limit := time.After(WaitMax)
+	limit := time.After(facttest.WaitMax)
 	for {
 		a.mu.Lock()
 		done, grown := enough(a.batches), a.grown
@@ -120,7 +121,7 @@ func (a *Arrivals) Await(t *testing.T, what string, enough func(batches [][]fact
 		select {
 		case <-grown:
 		case <-limit:
-			t.Fatalf("%s: %d batches came within %v", what, count, WaitMax)
+			t.Fatalf("%s: %d batches came within %v", what, count, facttest.WaitMax)
 		}
 	}
 }

@@ -9,14 +9,25 @@ source tools/toolchain.sh
 
 usage() {
   cat <<'TEXT'
-./build.sh demo [repository]   import a git history (by default this one) through Node, Python and C, and check it against git
-./build.sh demo --postgres [repository]  the same by three importers at once, on a PostgreSQL server that is started for it
-./build.sh test                every test of Go, C, Node and Python
-./build.sh torture [runs [time]]  the long lane: the tests again and again, and each fuzz target for that time (10 60s)
-./build.sh lint                format, static checks, types, versions
-./build.sh bench               how fast, beside a raw loop of write and fdatasync
-./build.sh dist                packages for npm, Python and C into dist/, each installed and tried in an empty folder
-./build.sh clean               remove everything that these commands made, save .tools/
+At each save:
+  ./build.sh quick                          format, vet and unit tests of Go, the contract on SQLite, some tests of C, Node, Python (25 s)
+One thing; each builds only what it needs:
+  ./build.sh test go [./PACKAGE] [PATTERN]  PATTERN is go test's -run; further options go to go test
+  ./build.sh test c [TOPIC]                 the topics stand in capi/ctest/main.c
+  ./build.sh test node [FILE] [PATTERN]     FILE of bindings/node/test; PATTERN is node's --test-name-pattern
+  ./build.sh test python [FILE] [PATTERN]   FILE of bindings/python/tests; PATTERN is unittest's -k
+  ./build.sh bench [NAME]                   embedded, postgres, node, or a Go benchmark's name; without NAME the first two
+Before a change lands:
+  ./build.sh test                           every test of Go, C, Node and Python (15 min)
+  ./build.sh lint                           format, static checks, types, docs, versions (1 min)
+  .ci/run                                   lint, test, dist and the demos
+Besides:
+  ./build.sh torture [RUNS [TIME]]          the long lane: the tests again and again, and each fuzz target for that time (10 60s; hours)
+  ./build.sh demo [--postgres] [REPOSITORY] import a git history (by default this one) through Node, Python and C, and check it against
+                                            git; with --postgres by three importers at once, on a server that is started for it
+  ./build.sh dist                           packages for npm, Python and C into dist/, each installed and tried in an empty folder
+  ./build.sh clean                          remove everything that these commands made, save .tools/
+CONTRIBUTING.md says more.
 TEXT
 }
 
@@ -59,11 +70,21 @@ case ${1:-help} in
     demo "${@:2}"
     ;;
   test)
-    need_base g++ libcjson-dev pgbouncer
+    if [ $# -gt 1 ]; then
+      need_base
+      step test-one "${@:2}"
+    else
+      need_base g++ libcjson-dev pgbouncer
+      need_postgres
+      need_python_tools
+      build_all
+      step test
+    fi
+    ;;
+  quick)
+    need_base libcjson-dev
     need_postgres
-    need_python_tools
-    build_all
-    step test
+    step quick
     ;;
   torture)
     need_base libcjson-dev pgbouncer
@@ -78,8 +99,6 @@ case ${1:-help} in
     ;;
   bench)
     need_base
-    need_postgres
-    step build-lib
     step bench "${@:2}"
     ;;
   dist)

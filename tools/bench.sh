@@ -1,13 +1,20 @@
 #!/usr/bin/env bash
-# How fast the stores are: bench.sh [embedded|postgres [OPTION...]]. Without an argument both. The
-# embedded stores are measured through Go and C beside a raw loop, PostgreSQL beside pgbench on a
-# throw-away server. The SQLite databases lie in build/, on the disk of the checkout, and not in a
-# memory file system.
+# How fast things are: bench.sh [NAME [OPTION...]]. NAME is
+#   embedded   the memory and SQLite stores through Go and C, beside a raw loop of write and fdatasync
+#   postgres   PostgreSQL beside pgbench on a throw-away server
+#   node       Node's event loop beside many appends; options: memory, sqlite, postgres
+#   else       a pattern of Go benchmarks, as for go test -bench
+# Without NAME the first two run. SQLite's databases lie in build/, on the disk of the checkout, and
+# not in a memory file system.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=tools/toolchain.sh
+source tools/toolchain.sh
 work=build/bench
+mkdir -p "$work"
 
 embedded() {
+  tools/build-lib.sh
   rm -rf "$work/data"
   mkdir -p "$work/data"
   gcc -std=c11 -O2 -Wall -Wextra -Werror -pthread -Iinclude -o "$work/calls" tools/bench/c/calls.c -Lbuild/lib -lfactstr -Wl,-rpath,"$PWD/build/lib"
@@ -16,16 +23,35 @@ embedded() {
 }
 
 postgres() {
-  mkdir -p "$work"
+  need_postgres
   go build -o "$work/postgres" ./tools/bench/postgres
   "$work/postgres" "$@"
 }
 
+event_loop() {
+  need_postgres
+  tools/build-lib.sh
+  tools/build-node.sh
+  go run ./tools/pgserver -- node tools/bench/node/event_loop.mjs "$@"
+}
+
+go_benchmark() { # go_benchmark PATTERN [OPTION of go test...]: in the packages that have it
+  local file benchmark packages
+  mapfile -t packages < <(git grep --untracked -oE '^func Benchmark[A-Za-z0-9_]*\(b \*testing.B\)' -- '*_test.go' |
+    while IFS=: read -r file benchmark; do
+      benchmark=${benchmark#func }
+      [[ ! ${benchmark%%\(*} =~ ${1%%/*} ]] || echo "./$(dirname "$file")"
+    done | sort -u)
+  [ ${#packages[@]} -gt 0 ] || { echo "bench: no benchmark's name matches $1" >&2 && return 1; }
+  go test -run '^$' -bench "$1" "${@:2}" "${packages[@]}"
+}
+
 case ${1:-} in
-  embedded) embedded "${@:2}" ;;
-  postgres) postgres "${@:2}" ;;
-  *)
+  embedded | postgres) "$1" "${@:2}" ;;
+  node) event_loop "${@:2}" ;;
+  '' | -*)
     embedded "$@"
     postgres
     ;;
+  *) go_benchmark "$@" ;;
 esac

@@ -58,7 +58,7 @@ go_tests() {
 newer_postgres_tests() {
   local bin
   bin=$(tools/postgres-newer.sh) || return
-  env -u DATABASE_URL FACTSTR_TEST_POSTGRES_BIN="$bin" go test -race -timeout 30m -json -run 'Contract|Rust' ./core/postgres/ | python3 tools/go_test_summary.py
+  env -u DATABASE_URL FACTSTR_TEST_POSTGRES_BIN="$bin" go test -race -timeout 30m -json -run 'Contract|Rust' ./core/postgres/... | python3 tools/go_test_summary.py
 }
 
 summary=()

@@ -12,7 +12,7 @@ echo "== killed processes, a thousand lives"
 FACTSTR_TORTURE=1 go test -race -count=1 -timeout 10h -json -run Kill ./core/sqlite | python3 tools/go_test_summary.py
 
 echo "== PostgreSQL: killed servers and processes, cut connections, hosts that are cut off"
-FACTSTR_TORTURE=1 go test -race -count=1 -timeout 10h -json ./core/postgres | python3 tools/go_test_summary.py
+FACTSTR_TORTURE=1 go test -race -count=1 -timeout 10h -json ./core/postgres/... | python3 tools/go_test_summary.py
 
 targets=$(git grep -oE "^func Fuzz[A-Za-z0-9_]+" -- "*_test.go")
 while IFS=: read -r file target; do

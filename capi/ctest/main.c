@@ -1,6 +1,6 @@
 /*
- * Tests of libfactstr through its header, as a C program uses it. Argument: the folder
- * interop/testdata.
+ * Tests of libfactstr through its header, as a C program uses it. Arguments: the folder
+ * interop/testdata, and the topic to run; without one all of them run.
  */
 #include "tests.h"
 
@@ -25,27 +25,54 @@ static int run_part(char **arguments) {
   return tests_passed() == 1 ? 0 : 1;
 }
 
+static const char *testdata;
+
+static void vectors(void) { vector_tests(testdata); }
+static void scenarios(void) { scenario_tests(testdata); }
+
+static const struct {
+  const char *name;
+  void (*run)(void);
+} topics[] = {
+    {"arguments", argument_tests}, /* first: they need a process without an opened store */
+    {"logging", logging_tests},    /* then: they begin with what is logged when nothing was set */
+    {"vectors", vectors},          {"scenarios", scenarios},    {"stores", store_tests},
+    {"postgres", postgres_tests},  {"openings", opening_tests}, {"requests", request_tests},
+    {"streams", stream_tests},     {"closing", closing_tests},  {"threads", thread_tests},
+    {"forks", fork_tests},         {"signals", signal_tests},
+};
+
+/* Runs one topic, or all of them for NULL, and returns how many that were. */
+static int run_topics(const char *wanted) {
+  int run = 0;
+  for (size_t i = 0; i < sizeof topics / sizeof *topics; i++) {
+    if (wanted == NULL || strcmp(topics[i].name, wanted) == 0) {
+      topics[i].run();
+      run++;
+    }
+  }
+  return run;
+}
+
+static int usage(const char *program) {
+  fprintf(stderr, "usage: %s interop/testdata [TOPIC], where TOPIC is one of\n", program);
+  for (size_t i = 0; i < sizeof topics / sizeof *topics; i++) {
+    fprintf(stderr, "  %s\n", topics[i].name);
+  }
+  return 2;
+}
+
 int main(int count, char **arguments) {
   if (count == 4) {
     return run_part(arguments);
   }
-  if (count != 2) {
-    fprintf(stderr, "usage: %s interop/testdata\n", arguments[0]);
-    return 2;
+  if (count != 2 && count != 3) {
+    return usage(arguments[0]);
   }
-  argument_tests(); /* first: they need a process without an opened store */
-  logging_tests();  /* then: they begin with what is logged when nothing was set */
-  vector_tests(arguments[1]);
-  scenario_tests(arguments[1]);
-  store_tests();
-  postgres_tests();
-  opening_tests();
-  request_tests();
-  stream_tests();
-  closing_tests();
-  thread_tests();
-  fork_tests();
-  signal_tests();
+  testdata = arguments[1];
+  if (run_topics(arguments[2]) == 0) {
+    return usage(arguments[0]);
+  }
   remove_folders();
   printf("%d passed, %d failed\n", tests_passed(), tests_failed());
   return tests_failed() == 0 ? 0 : 1;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the C tests against the header and the built library and runs them: run.sh [--asan]. Prints
-# "N passed, N failed" last.
+# Builds the C tests against the header and the built library and runs them: run.sh [--asan] [TOPIC].
+# Prints "N passed, N failed" last.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -11,6 +11,7 @@ if [ "${1:-}" = --asan ]; then
   # watched.
   flags+=("-fsanitize=address,undefined" -fno-omit-frame-pointer)
   name=ctest-asan
+  shift
   export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:use_sigaltstack=0
 fi
 
@@ -23,4 +24,4 @@ done
 mkdir -p build/ctest
 gcc "${flags[@]}" -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -Iinclude capi/ctest/*.c -o "build/ctest/$name" \
   -Lbuild/lib -lfactstr -lcjson -ldl -Wl,-rpath,"$PWD/build/lib"
-exec "build/ctest/$name" interop/testdata
+exec "build/ctest/$name" interop/testdata "$@"

@@ -4,7 +4,7 @@ const encode = require('./encode.js');
 const { FactstrError } = require('./errors.js');
 const { native } = require('./native.js');
 const { FactstrMemoryStore, FactstrPostgresStore, FactstrSqliteStore } = require('./store.js');
-const { EventStreamSubscription } = require('./streams.js');
+const { EventStreamSubscription } = require('./subscription.js');
 
 function configure(settings) {
   native.configure(encode.configuration(settings));

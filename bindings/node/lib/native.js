@@ -15,13 +15,12 @@ const OPENED = 4;
 const PROGRESS = 5;
 const LOG = 6;
 
-// Who gets the items: set by requests.js, streams.js, openings.js and log.js.
+// Who gets the items: set by requests.js, streams.js and log.js.
 const receivers = {
-  completion: undefined,
+  answer: undefined,
   batch: undefined,
   ready: undefined,
   end: undefined,
-  opened: undefined,
   progress: undefined,
   log: undefined,
 };
@@ -29,15 +28,14 @@ const receivers = {
 function dispatch(kind, id, status, number, text) {
   switch (kind) {
     case COMPLETION:
-      return receivers.completion(id, status, text);
+    case OPENED:
+      return receivers.answer(id, status, number, text);
     case BATCH:
       return receivers.batch(id, number, text);
     case READY:
       return receivers.ready(id);
     case END:
       return receivers.end(id, status, text);
-    case OPENED:
-      return receivers.opened(id, status, number, text);
     case PROGRESS:
       return receivers.progress(id, text);
     case LOG:

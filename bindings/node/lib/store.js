@@ -9,8 +9,7 @@ const encode = require('./encode.js');
 const { FactstrError } = require('./errors.js');
 const { log, register, unregister } = require('./log.js');
 const { native } = require('./native.js');
-const { open } = require('./openings.js');
-const { submit } = require('./requests.js');
+const { opening, request } = require('./requests.js');
 const {
   allClosed,
   hasLiveStreams,
@@ -107,7 +106,7 @@ function headOf(handle) {
 }
 
 function askStatistics(store, handle) {
-  return submit(
+  return request(
     store,
     handle,
     undefined,
@@ -175,7 +174,7 @@ class Store {
   async appendAsync(events, options) {
     const handle = this.#open;
     const text = encode.events(events);
-    return submit(
+    return request(
       this,
       handle,
       requestSignal(options),
@@ -187,7 +186,7 @@ class Store {
   async queryAsync(query, options) {
     const handle = this.#open;
     const text = encode.query(query);
-    return submit(
+    return request(
       this,
       handle,
       requestSignal(options),
@@ -201,7 +200,7 @@ class Store {
     const eventsText = encode.events(events);
     const queryText = encode.query(query);
     const version = encode.expected(expected);
-    return submit(
+    return request(
       this,
       handle,
       requestSignal(options),
@@ -269,7 +268,7 @@ function storeOf(kind, options) {
  */
 function openLater(kind, options, submitOpening, texts) {
   const wrap = storeOf(kind, options);
-  return open(signalOf(options ?? {}), (tag) => submitOpening(...texts, tag), wrap);
+  return opening(signalOf(options ?? {}), (tag) => submitOpening(...texts, tag), wrap);
 }
 
 class FactstrMemoryStore extends Store {

@@ -1,0 +1,282 @@
+'use strict';
+
+const { begin, cancelled, signalOf } = require('./abort.js');
+const decode = require('./decode.js');
+const { Deliveries } = require('./deliveries.js');
+const encode = require('./encode.js');
+const { describe, invalidArgument } = require('./errors.js');
+const { OK, holdLoop, makeError, native, releaseLoop } = require('./native.js');
+const { watch } = require('./progress.js');
+const { StreamLog } = require('./stream_log.js');
+
+let lastId = 0;
+
+function settlement() {
+  const result = {};
+  result.promise = new Promise((resolve, reject) => {
+    result.resolve = resolve;
+    result.reject = reject;
+  });
+  // A failure that nobody looks at must not end the process as an unhandled rejection.
+  result.promise.catch(() => {});
+  return result;
+}
+
+/**
+ * One registration, from its opening to its end: passes batches on to its deliveries and their
+ * outcomes back to the library, and settles `ready` and `closed`.
+ *
+ * Three things end a stream, in any order: the library reports the end (`onEnd`), the program or
+ * its signal unsubscribes, and the last handler's outcome is known. `closed` settles after the
+ * first and the last.
+ */
+class Stream {
+  id = ++lastId;
+  store; // until the end: a subscription that is kept must not keep its store
+  #storeHandle;
+  #handle; // undefined before the library opened it and after the end
+  #isLive;
+  #deliveries;
+  #log;
+  #onError;
+  #retries; // a failed batch is delivered again
+  #signal;
+  #ignoreAbort;
+  #stopWatching; // while onProgress is called
+  #ready = settlement();
+  #closed = settlement();
+  #isReady = false;
+  #unsubscribed = false;
+  #holdsLoop = false;
+  #handled; // the last number that the handler of a live stream is done with
+  #failure; // { value } that the handler threw last
+  #unreadable; // why a batch could not be given to the handler, which ended the stream
+  #lastProgress; // its text, for when the library does not know the stream any more
+  #end; // { status, text } once the library reported it
+  #isOver = false; // #finish was called
+
+  constructor({ store, handle, rawPayloads }, durableName, handler, options) {
+    if (typeof handler !== 'function') {
+      throw invalidArgument('handle must be a function');
+    }
+    const { onError } = options;
+    if (!encode.isAbsent(onError) && typeof onError !== 'function') {
+      throw invalidArgument('options.onError must be a function');
+    }
+    this.store = store;
+    this.#storeHandle = handle;
+    this.#isLive = durableName === undefined;
+    this.#deliveries = new Deliveries(
+      {
+        handled: (batch) => this.#acknowledge(batch),
+        failed: (batch, failure) => this.#onFailure(batch, failure),
+        unreadable: (error) => this.#onUnreadable(error),
+        idle: () => this.#finishIfOver(),
+      },
+      handler,
+      rawPayloads,
+    );
+    this.#log = new StreamLog(handle, durableName);
+    this.#onError = onError;
+    this.#retries = !encode.isAbsent(options.retry);
+    this.#signal = signalOf(options);
+  }
+
+  get isLive() {
+    return this.#isLive;
+  }
+
+  get ready() {
+    return this.#ready.promise;
+  }
+
+  get closed() {
+    return this.#closed.promise;
+  }
+
+  open(registration) {
+    if (this.#signal?.aborted) {
+      throw cancelled(this.#signal, 'aborted before the stream was opened');
+    }
+    this.#ignoreAbort = begin(
+      () =>
+        (this.#handle = native.openStream(this.#storeHandle, registration, this.id, this.isLive)),
+      this.#signal,
+      () => this.unsubscribe(),
+    );
+    this.ref();
+  }
+
+  /** Calls onProgress until the replay is done or given up. */
+  watchReplay(onProgress) {
+    this.#stopWatching = watch(this, onProgress);
+  }
+
+  progress() {
+    const text = this.#handle === undefined ? undefined : native.progress(this.#handle);
+    if (text === undefined) {
+      return { ...this.#place(this.#lastProgress), state: 'ended', failure: null };
+    }
+    this.#lastProgress = text;
+    return this.#place(text);
+  }
+
+  // For the library the batches that a live stream has taken count as handled, also those that
+  // still wait for their handler.
+  #place(text) {
+    const progress = decode.progress(text);
+    const isBehind = this.isLive && (this.#deliveries.isBehind || native.hasBatches(this.id));
+    return isBehind ? { ...progress, position: this.#handled ?? progress.stored_cursor } : progress;
+  }
+
+  /** Reports whether it has not handled everything up to `head`, and still can. */
+  isBehind(head) {
+    if (this.#unsubscribed) {
+      return false;
+    }
+    try {
+      const { position, state, failure } = this.progress();
+      return position < head && state !== 'ended' && failure === null;
+    } catch {
+      return false; // a defect of the library must not keep the store from being closed
+    }
+  }
+
+  /** Gives up what is to be delivered up to `head`: the time for closing the store is over. */
+  cut(head) {
+    const { position } = this.progress();
+    this.unsubscribe();
+    this.#log.cut(position, head);
+  }
+
+  unsubscribe() {
+    if (!this.#unsubscribed) {
+      this.#unsubscribed = true;
+      this.#stopWatching?.();
+      this.#deliveries.stop();
+      if (this.#handle !== undefined) {
+        native.unsubscribe(this.#handle);
+      }
+      this.#finishIfOver();
+    }
+  }
+
+  ref() {
+    if (!this.#holdsLoop && this.#end === undefined) {
+      this.#holdsLoop = true;
+      holdLoop();
+    }
+  }
+
+  unref() {
+    if (this.#holdsLoop) {
+      this.#holdsLoop = false;
+      releaseLoop();
+    }
+  }
+
+  onBatch(delivery, text) {
+    this.#deliveries.add(delivery, text);
+  }
+
+  onReady() {
+    this.#isReady = true;
+    this.#stopWatching?.();
+    this.#ready.resolve();
+  }
+
+  onLastProgress(text) {
+    this.#lastProgress = text;
+  }
+
+  onEnd(status, text) {
+    this.#end = { status, text };
+    this.#stopWatching?.();
+    this.#ignoreAbort?.();
+    // The library takes no outcome after the end, not even of a handler that still runs, so the
+    // handle has no further use.
+    native.closeStream(this.#handle);
+    this.#handle = undefined;
+    this.#finishIfOver();
+  }
+
+  // A delivery that is not open any more (unsubscribed, store closed) needs no outcome.
+  #acknowledge({ delivery, last }) {
+    this.#handled = last;
+    if (this.#handle !== undefined && delivery !== 0n) {
+      native.acknowledge(this.#handle, delivery);
+    }
+  }
+
+  #onFailure(batch, failure) {
+    this.#failure = { value: failure };
+    if (this.isLive) {
+      this.#acknowledge(batch); // a live stream goes on with the next batch // G16
+    } else if (this.#handle !== undefined) {
+      native.refuse(this.#handle, batch.delivery, describe(failure)); // G21
+    }
+    if (this.#onError) {
+      // In a microtask: an exception of onError is the program's uncaught exception and leaves the
+      // stream as it is.
+      queueMicrotask(() => this.#onError(failure));
+    } else if (this.isLive || this.#retries) {
+      this.#log.handlerFailed(batch, failure); // else the end is logged
+    }
+  }
+
+  // Not a failure of the handler: another attempt would not help, and going on would leave facts
+  // out.
+  #onUnreadable(error) {
+    this.#unreadable = error;
+    this.unsubscribe();
+  }
+
+  #finishIfOver() {
+    if (this.#end === undefined || this.#deliveries.hasWaiting) {
+      return;
+    }
+    this.unref(); // from here on only a handler can still be running
+    if (!this.#deliveries.isHandling && !this.#isOver) {
+      this.#isOver = true;
+      this.#finish();
+    }
+  }
+
+  #finish() {
+    this.#deliveries.release();
+    const error = this.#endError();
+    // A registration that fails rejects its promise, so it is not logged.
+    if (error !== undefined && error.code !== 'StoreClosed' && (this.isLive || this.#isReady)) {
+      this.#log.ended(error, this.progress());
+    }
+    this.store = undefined;
+    this.#ready.reject(
+      error ?? cancelled(this.#signal ?? {}, 'unsubscribed before the replay was done'),
+    );
+    // For an open subscription closing the store is a normal end; for a registration that waits for
+    // its replay it is a failure.
+    if (error === undefined || error.code === 'StoreClosed') {
+      this.#closed.resolve();
+    } else {
+      this.#closed.reject(error);
+    }
+  }
+
+  #endError() {
+    const { status, text } = this.#end;
+    if (status === OK || this.#unreadable !== undefined) {
+      return this.#unreadable;
+    }
+    const error = makeError(status, text);
+    if (error.code === 'HandlerFailed' && this.#failure !== undefined) {
+      Object.defineProperty(error, 'cause', {
+        value: this.#failure.value,
+        configurable: true,
+        writable: true,
+      });
+    }
+    return error;
+  }
+}
+
+module.exports = { Stream };

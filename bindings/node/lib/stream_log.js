@@ -1,0 +1,66 @@
+'use strict';
+
+const { performance } = require('node:perf_hooks');
+
+const { describe } = require('./errors.js');
+const { log } = require('./log.js');
+
+// A failing handler is logged once in this time, with how many failures were left out.
+const PAUSE_MS = 1000;
+
+function stackAttribute(failure) {
+  return typeof failure?.stack === 'string' ? { stack: failure.stack } : {};
+}
+
+/** What one stream logs to the log of its store. `durableName` is undefined for a live stream. */
+class StreamLog {
+  #storeHandle;
+  #name;
+  #nameAttribute;
+  #lastTold = -Infinity; // when a failure was logged
+  #untold = 0;
+
+  constructor(storeHandle, durableName) {
+    const isLive = durableName === undefined;
+    this.#storeHandle = storeHandle;
+    this.#name = isLive ? 'a live stream' : `the durable stream ${JSON.stringify(durableName)}`;
+    this.#nameAttribute = isLive ? {} : { durable_name: durableName };
+  }
+
+  handlerFailed({ first, last }, failure) {
+    if (performance.now() - this.#lastTold < PAUSE_MS) {
+      this.#untold++;
+      return;
+    }
+    const message = `the handler of ${this.#name} failed on facts ${first} to ${last}: ${describe(failure)}`;
+    log(this.#storeHandle, 'warning', 'handler_failed', message, {
+      ...this.#nameAttribute,
+      error: describe(failure),
+      first,
+      last,
+      ...(this.#untold > 0 ? { untold: this.#untold } : {}),
+      ...stackAttribute(failure),
+    });
+    this.#lastTold = performance.now();
+    this.#untold = 0;
+  }
+
+  ended(error, { position, stored_cursor }) {
+    const message = `${this.#name} has ended: ${error.message}`;
+    log(this.#storeHandle, 'error', 'stream_ended', message, {
+      ...this.#nameAttribute,
+      code: error.code,
+      error: error.message,
+      position,
+      stored_cursor,
+      ...stackAttribute(error.cause ?? error),
+    });
+  }
+
+  cut(position, head) {
+    const message = `the store was closed before a live stream got the facts after ${position} up to ${head}: its handler took longer than closeTimeoutMs`;
+    log(this.#storeHandle, 'warning', 'deliveries_cut', message, { position, through: head });
+  }
+}
+
+module.exports = { StreamLog };

@@ -1,6 +1,6 @@
 /*
- * What the Go side and the C side of the library know of each other. Names here begin with go_ (Go,
- * called from public.c) or fs_ (C, called from Go), so that the version script keeps them inside.
+ * What the Go side and the C side of the library know of each other. Names begin with go_ (Go,
+ * called from the public functions) or fs_ (C), so that the version script keeps them inside.
  */
 #ifndef FACTSTR_BRIDGE_H
 #define FACTSTR_BRIDGE_H

@@ -26,6 +26,12 @@ func bytesOf(text *C.char, length C.size_t) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(text)), min(uint64(length), most))
 }
 
+// cText views bytes that are passed to a callback of the caller's. They end with a NUL that is not
+// counted.
+func cText(text []byte) (*C.char, C.size_t) {
+	return (*C.char)(unsafe.Pointer(unsafe.SliceData(text))), C.size_t(len(text) - 1)
+}
+
 // put writes text into memory of the caller's. size is a guess of its length: when the guess is not
 // too small, the text is not copied.
 func put(buffer *C.factstr_buffer, size int, appendText func(dst []byte) []byte) (ok bool) {

@@ -213,7 +213,7 @@ func TestCEntersGoWhereSignalsAreBlockedOnly(t *testing.T) {
 		}
 	}
 	if len(places) != 1 || !strings.HasSuffix(places[0], "(result) = go_factstr_##export;") {
-		t.Errorf("C enters Go here: %q; use IN_GO or FROM_GO of public.c", places)
+		t.Errorf("C enters Go here: %q; use IN_GO or FROM_GO of public.h", places)
 	}
 	sources, err = filepath.Glob("*.go")
 	if err != nil {

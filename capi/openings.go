@@ -78,13 +78,6 @@ func storeOptions(decode func([]byte) (interop.StoreOptions, error), options *C.
 	return decoded, err
 }
 
-// noteStore ends the time in which the settings of the process may be made.
-func noteStore() {
-	settings.Lock()
-	defer settings.Unlock()
-	settings.storeOpened = true
-}
-
 // stringOf copies text that ends with a NUL.
 func stringOf(name string, text *C.char) (string, error) {
 	copied := C.GoString(text)

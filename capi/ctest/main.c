@@ -36,10 +36,20 @@ static const struct {
 } topics[] = {
     {"arguments", argument_tests}, /* first: they need a process without an opened store */
     {"logging", logging_tests},    /* then: they begin with what is logged when nothing was set */
-    {"vectors", vectors},          {"scenarios", scenarios},    {"stores", store_tests},
-    {"postgres", postgres_tests},  {"openings", opening_tests}, {"requests", request_tests},
-    {"streams", stream_tests},     {"closing", closing_tests},  {"threads", thread_tests},
-    {"forks", fork_tests},         {"signals", signal_tests},
+    {"vectors", vectors},
+    {"scenarios", scenarios},
+    {"stores", store_tests},
+    {"postgres", postgres_tests},
+    {"openings", opening_tests},
+    {"requests", request_tests},
+    {"streams", stream_tests},
+    {"durable", durable_stream_tests},
+    {"pending", pending_delivery_tests},
+    {"pulled", pulled_stream_tests},
+    {"closing", closing_tests},
+    {"threads", thread_tests},
+    {"forks", fork_tests},
+    {"signals", signal_tests},
 };
 
 /* Runs one topic, or all of them for NULL, and returns how many that were. */

@@ -1,0 +1,130 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
+)
+
+func openTestBackend(t testing.TB, path string) *backend {
+	t.Helper()
+	b, err := openBackend(t.Context(), path, Options{BusyTimeout: 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Close() })
+	return b
+}
+
+// G5 G24: between the last look at the files and COMMIT another file may be put in the database's
+// place. What was committed then may be lost, so the outcome is unknown.
+func TestACommitDuringWhichTheFileIsReplacedIsInDoubt(t *testing.T) {
+	path, backup := newPath(t), newPath(t)
+	filled(t, backup, 1)
+	b := openTestBackend(t, path)
+	err := b.write(t.Context(), "append", func(c *conn) (bool, error) {
+		if err := c.run("INSERT INTO store_metadata VALUES ('color', 'blue')"); err != nil {
+			return false, err
+		}
+		return true, os.Rename(backup, path)
+	})
+	facttest.WantError(t, err, factstr.CodeCommitUnknown, "append", path)
+}
+
+// G5: a transaction that cannot be rolled back stays open on the connection. The next write would
+// commit it, so there is none.
+func TestAfterARollbackThatFailedNothingIsWritten(t *testing.T) {
+	path := newPath(t)
+	b := openTestBackend(t, path)
+	onPurpose := errors.New("on purpose")
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := b.write(t.Context(), "append", func(c *conn) (bool, error) {
+		if err := c.run("INSERT INTO store_metadata VALUES ('color', 'blue')"); err != nil {
+			return false, err
+		}
+		c.context = ended // ROLLBACK does not run any more
+		return false, onPurpose
+	})
+	if !errors.Is(err, onPurpose) {
+		t.Errorf("%v", err)
+	}
+	b.writer.context = context.Background()
+	err = b.write(t.Context(), "append", func(*conn) (bool, error) { return true, nil })
+	facttest.WantError(t, err, factstr.CodeInvalidState, "rolled back", "open it again")
+	if got := openRaw(t, path).one("SELECT count(*) FROM store_metadata WHERE key = 'color'"); got != "0" {
+		t.Errorf("%s rows of a transaction that failed", got)
+	}
+}
+
+// G5: a disk that is full when COMMIT writes the log is no doubt: the frame that commits is the
+// last one. The store goes on when there is room.
+func TestADiskThatIsFullDuringACommitIsToldAndTheStoreGoesOn(t *testing.T) {
+	folder := smallDisk(t, "4m")
+	store := openStore(t, filepath.Join(folder, "facts.sqlite"))
+	facttest.Append(t, store, facttest.Batch(1, "a")...)
+	fill, err := os.Create(filepath.Join(folder, "fill"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for page := make([]byte, 4096); err == nil; {
+		_, err = fill.Write(page)
+	}
+	if err := fill.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		_, err := store.Append(t.Context(), []factstr.NewEvent{facttest.Fact("a", `1`), largeFact(100_000)})
+		if failure := facttest.WantError(t, err, factstr.CodeBackendFailure, "disk is full"); failure.Reason != factstr.ReasonDiskFull {
+			t.Errorf("reason %s", failure.Reason)
+		}
+	}
+	if err := os.Remove(fill.Name()); err != nil {
+		t.Fatal(err)
+	}
+	facttest.Append(t, store, facttest.Batch(1, "a")...)
+	facttest.WantGapless(t, store, 2)
+}
+
+// G5: SQLite makes a file that is missing, and an empty store in place of one that was moved away
+// would take facts.
+func TestAConnectionMakesNoFile(t *testing.T) {
+	path := newPath(t)
+	if c, err := openConn(t.Context(), path, time.Second); err == nil {
+		c.close()
+		t.Error("a file that is missing was opened")
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("a file was made")
+	}
+}
+
+// G21 G22: cursors move forward only, and only for the registration that holds the name.
+func TestACursorWriteThatIsBehindOrOfAnotherRegistrationHasNoEffect(t *testing.T) {
+	path := newPath(t)
+	filled(t, path, 9)
+	b := openTestBackend(t, path)
+	claim, err := b.ClaimStream(t.Context(), "name", factstr.DurableQuery{Text: "{}", Exact: "{}"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := openRaw(t, path)
+	for _, c := range []struct {
+		generation, number uint64
+		want               string
+	}{
+		{claim.Generation, 5, "5"}, {claim.Generation, 4, "5"}, {claim.Generation, 5, "5"},
+		{claim.Generation - 1, 7, "5"}, {claim.Generation + 1, 7, "5"}, {claim.Generation, 6, "6"},
+	} {
+		err := b.WriteCursors(t.Context(), []factstr.CursorWrite{{Name: "name", Generation: c.generation, SequenceNumber: c.number, Head: claim.Head}})
+		if got := raw.one("SELECT last_processed_sequence_number FROM subscriber_cursors"); err != nil || got != c.want {
+			t.Errorf("after a write of %d: error %v, cursor at %s, want %s", c.number, err, got, c.want)
+		}
+	}
+}

@@ -8,7 +8,7 @@ import (
 
 // racingReader publishes this store's own next commit right after each look at the head.
 type racingReader struct {
-	log  *log
+	log  *knownLog
 	head Head
 }
 
@@ -25,7 +25,7 @@ func (r *racingReader) Boundaries(context.Context, uint64, uint64, func(Boundary
 
 // G24: only a head that really went backwards ends streams.
 func TestOwnCommitsPublishedWhileTheHeadIsReadAreNotALogThatWentBackwards(t *testing.T) {
-	l := &log{eventsMax: 100, bytesMax: 1 << 20}
+	l := &knownLog{eventsMax: 100, bytesMax: 1 << 20}
 	r := &racingReader{log: l}
 	for range 10 {
 		known, err := l.refresh(context.Background(), r)
@@ -70,7 +70,7 @@ func (r *replacedReader) Boundaries(context.Context, uint64, uint64, func(Bounda
 func TestAHeadThatIsOlderThanAnotherRefreshIsReadAgain(t *testing.T) {
 	for _, eventsMax := range []int{-1, 100} {
 		for _, end := range []uint64{3, 9} {
-			l := &log{eventsMax: eventsMax, bytesMax: 1 << 20}
+			l := &knownLog{eventsMax: eventsMax, bytesMax: 1 << 20}
 			l.tail.head = Head{8, "t"}
 			r := &replacedReader{head: Head{10, "t"}}
 			r.afterOne = func() {

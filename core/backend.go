@@ -65,76 +65,7 @@ type Backend interface {
 	Close() error
 }
 
-// Recoverer is implemented by a backend that can go on after a commit whose outcome is unknown,
-// since its next Commit finds out what the log really holds. A store of another one refuses appends
-// from then on, until it is opened again.
-type Recoverer interface {
-	RecoversFromUnknownCommits()
-}
-
-// HeadScanner is implemented by a backend that answers Head and Scan in one step, because it is far
-// away or because its log may be replaced at any time. The head is of a moment during the call, and
-// of the log from which the last of what the scan visits was read.
-type HeadScanner interface {
-	HeadAndScan(ctx context.Context, scan Scan, visit func(EventRecord) (more bool)) (Head, error)
-}
-
-// NearHead is implemented by a backend that may be able to read its head without waiting for
-// another call, another process or a server. ok is false if it was not, for whatever reason: Head
-// says it then.
-type NearHead interface {
-	HeadAtOnce() (head Head, ok bool)
-}
-
-// Pacer is implemented by a backend whose scan may pass facts without visiting them, and looks for
-// all candidates of its range before it visits one. Pace returns the number of the fact that is so
-// many facts above after, or upTo if there are fewer up to there. Replay goes on in such steps, so
-// that none is long however few facts match.
-type Pacer interface {
-	Pace(ctx context.Context, after, upTo uint64, facts int) (uint64, error)
-}
-
-// Watcher is implemented by a backend whose log other processes can append to. Watch calls changed
-// after each commit that may be another process's, within a few milliseconds, until ctx ends. Core
-// watches only while a stream is open. Without it only this store's commits wake streams.
-type Watcher interface {
-	Watch(ctx context.Context, changed func())
-}
-
-// StreamClaim is an active durable name.
-type StreamClaim struct {
-	Generation uint64
-	// Cursor is the last processed sequence number as stored.
-	Cursor uint64
-	// Head is the newest fact of the log that Cursor was read from, in the same transaction. The
-	// zero Head says nothing.
-	Head Head
-	// Release frees the name at once. It never waits for a handler, and may be called once only.
-	Release func()
-	// Confirm returns when it is certain that the name is still this store's, which no delivery
-	// starts without, or fails with CodeDurableStreamLost or when ctx ends. nil if a name cannot
-	// get lost.
-	Confirm func(ctx context.Context) error
-	// Lost is closed when another store has taken the name over. nil if a name cannot get lost.
-	Lost <-chan struct{}
-}
-
-// CursorWrite says how far a durable stream has come.
-type CursorWrite struct {
-	Name           string
-	Generation     uint64
-	SequenceNumber uint64
-	// Head is the newest fact that is known of the log in which the stream has come so far, at
-	// SequenceNumber or above. In a log that does not hold it, as after a restore or a failover
-	// that lost commits, the number may be another fact's.
-	Head Head
-}
-
-// DurableQuery is a durable stream's query as cursors store it.
-type DurableQuery struct {
-	// Text is the canonical text that identifies the query, the same text that the Rust stores
-	// write. Numbers in it are rounded to 64-bit floats where those would be.
-	Text string
-	// Exact is the same with every number exact.
-	Exact string
+// Boundary is the range of one committed batch.
+type Boundary struct {
+	First, Last uint64
 }

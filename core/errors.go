@@ -82,20 +82,6 @@ func (e *Error) Is(target error) bool {
 	return ok && code == e.Code
 }
 
-// NewError makes an Error of a code and a formatted message. A trailing %w is kept as the cause.
-func NewError(code Code, format string, args ...any) *Error {
-	wrapped := fmt.Errorf(format, args...)
-	return &Error{Code: code, Message: wrapped.Error(), Cause: errors.Unwrap(wrapped)}
-}
-
-// BackendFailure makes the error of a backend that could not do what was asked, and certainly did
-// not commit.
-func BackendFailure(reason Reason, format string, args ...any) *Error {
-	failure := NewError(CodeBackendFailure, format, args...)
-	failure.Reason = reason
-	return failure
-}
-
 // CodeOf returns the code of an error; CodeInternal for errors that are not this package's, "" for
 // nil.
 func CodeOf(err error) Code {
@@ -152,14 +138,4 @@ func ended(ctx context.Context, format string, args ...any) *Error {
 func (e *Error) because(cause error) *Error {
 	e.Cause = errors.Join(e.Cause, cause)
 	return e
-}
-
-// ContextEnded makes the error of a call whose context ended before it was done: context.Canceled
-// or context.DeadlineExceeded, which it wraps.
-func ContextEnded(err error, format string, args ...any) *Error {
-	code := CodeCancelled
-	if errors.Is(err, context.DeadlineExceeded) {
-		code = CodeTimeout
-	}
-	return NewError(code, format, args...).because(err)
 }

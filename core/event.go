@@ -40,11 +40,6 @@ type AppendResult struct {
 	CommittedCount      uint64
 }
 
-// Boundary is the range of one committed batch.
-type Boundary struct {
-	First, Last uint64
-}
-
 // Head identifies the newest record of a log. An empty log has the zero Head. Two heads are of the
 // same log only if both fields are equal.
 type Head struct {

@@ -2,11 +2,7 @@ package factstr
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"slices"
 
-	"github.com/factstr/factstr-go/core/internal/commit"
 	"github.com/factstr/factstr-go/core/internal/match"
 )
 
@@ -147,46 +143,6 @@ func (g *Group) eventCount() (count int) {
 	return count
 }
 
-// check puts the conflict into the request if its condition does not hold. It fails if that takes
-// more than the work may cost.
-func (g *Group) check(ctx context.Context, known *tail, reader Reader, request *appendRequest, work *match.Work) error {
-	c := request.condition
-	for i := len(g.write.Records) - 1; i >= 0 && !work.Ended(); i-- {
-		if record := &g.write.Records[i]; c.plan.matches(record, work) {
-			if c.expected == nil || *c.expected != record.SequenceNumber {
-				request.err, request.onGroup = conflictError(c.expected, Version(record.SequenceNumber)), true
-			} else {
-				g.fixed = true
-			}
-			return nil
-		}
-	}
-	if err := givenUp(ctx, work); err != nil {
-		return err
-	}
-	// Above what was looked at ahead; below that the version is known.
-	var floor, version uint64
-	if c.checked && c.epoch == known.epoch && c.upTo <= known.head.SequenceNumber {
-		floor, version = c.upTo, c.version
-	}
-	newest, err := latestMatch(ctx, known, reader, c.plan, floor, known.head.SequenceNumber, work)
-	if err != nil {
-		return err
-	}
-	if newest > 0 {
-		version = newest
-	}
-	if c.expected == nil && version == 0 || c.expected != nil && version == *c.expected && version > 0 {
-		return nil
-	}
-	var actual *uint64
-	if version > 0 {
-		actual = Version(version)
-	}
-	request.err = conflictError(c.expected, actual)
-	return nil
-}
-
 func (g *Group) accept(request *appendRequest) {
 	last := g.head.SequenceNumber
 	if n := len(g.write.Records); n > 0 {
@@ -208,136 +164,4 @@ func (g *Group) accept(request *appendRequest) {
 	}
 	request.accepted = true
 	request.result = AppendResult{FirstSequenceNumber: last + 1, LastSequenceNumber: last + count, CommittedCount: count}
-}
-
-// runGroup commits a group and puts the answers into its requests.
-func (s *Store) runGroup(tickets []*commit.Ticket[*appendRequest]) {
-	requests := make([]*appendRequest, len(tickets))
-	for i, ticket := range tickets {
-		requests[i] = ticket.Request
-	}
-	for len(requests) > 0 {
-		s.runRequests(requests)
-		requests = slices.DeleteFunc(requests, func(request *appendRequest) bool { return !request.again })
-	}
-}
-
-func (s *Store) runRequests(requests []*appendRequest) {
-	err := s.commitGroup(requests)
-	if err == nil || len(requests) == 1 || s.poison.Load() != nil || !mayBeOneRequests(err) {
-		return
-	}
-	s.counters.groupsRetried.Add(1)
-	if tell, untold := s.retried.pass(); tell {
-		s.tells.Tell(LogGroupRetried, fmt.Sprintf("a group of %d appends failed and is tried again one by one: %v", len(requests), err),
-			"appends", len(requests), "code", string(err.Code), "error", err.Error(), "untold", untold)
-	}
-	// The group was rolled back. One request may be the reason, or the group's size: each gets its
-	// own transaction and its own answer.
-	for _, request := range requests {
-		_ = s.commitGroup([]*appendRequest{request})
-	}
-}
-
-// mayBeOneRequests reports whether a group's failure may be due to one of its requests. A lock that
-// could not be had, a lost connection or a server that may not be written is everybody's.
-func mayBeOneRequests(err *Error) bool {
-	switch err.Code {
-	case CodeBusy, CodeStoreClosed, CodeTimeout, CodeReadOnly:
-		return false
-	}
-	return err.Reason != ReasonConnection && err.Reason != ReasonPermission
-}
-
-// commitGroup returns an error if the group failed as a whole with nothing written; the requests
-// then hold it as their answer.
-func (s *Store) commitGroup(requests []*appendRequest) *Error {
-	if poison := s.poison.Load(); poison != nil {
-		answerAll(requests, *poison)
-		return *poison
-	}
-	group := &Group{store: s, requests: requests}
-	err := s.commitGuarded(group)
-	if err == nil {
-		if len(group.write.Records) > 0 {
-			s.log.publish(group.write.Records[0].SequenceNumber-1, group.write.Records, group.write.Boundaries)
-			s.counters.committed(requests)
-		}
-		return nil
-	}
-	if group.committing && certainlyNotCommitted(err) == nil {
-		s.commitUnknown(group, err)
-		return nil
-	}
-	answer := certainlyNotCommitted(err)
-	if answer == nil {
-		answer = NewError(CodeInternal, "%s store: %w", s.backend.Kind(), err)
-	}
-	for _, request := range requests {
-		// Conflicts with committed facts stand; they rest on nothing that was undone.
-		if request.err == nil || request.onGroup || group.proposed {
-			request.result, request.err, request.again, request.aside = AppendResult{}, answer, false, false
-		}
-	}
-	return answer
-}
-
-// commitUnknown answers a group whose commit may or may not have happened. Where what was read of
-// the log is no longer sure, appends stop until the store is opened again.
-func (s *Store) commitUnknown(group *Group, cause error) {
-	const unknown = "the commit ended in an unknown state (%w); query for the batch before appending it again"
-	if _, goesOn := s.backend.(Recoverer); goesOn {
-		s.tells.Tell(LogCommitInDoubt, fmt.Sprintf("a commit ended in an unknown state: %v", cause), "error", cause.Error(), "unresolved", true)
-		for _, request := range group.requests {
-			if request.accepted {
-				request.result, request.err = AppendResult{}, NewError(CodeCommitUnknown, unknown, cause)
-			} else {
-				request.again = request.again || isConflict(request.err) && (request.onGroup || group.proposed)
-			}
-		}
-		return
-	}
-	poison := NewError(CodeInvalidState, "an earlier commit ended in an unknown state (%v); close the store and open it again", cause)
-	s.poison.CompareAndSwap(nil, &poison)
-	s.tells.Tell(LogStorePoisoned, fmt.Sprintf("a commit ended in an unknown state: %v; appends are refused until the store is opened again", cause), "error", cause.Error())
-	for _, request := range group.requests {
-		switch {
-		case request.accepted:
-			request.result = AppendResult{}
-			request.err = NewError(CodeCommitUnknown, "open the store again: "+unknown, cause)
-		case request.onGroup:
-			request.err = poison
-		}
-	}
-}
-
-// commitGuarded turns a panic into an error: before EnterCommit nothing was written, after it the
-// outcome is unknown.
-func (s *Store) commitGuarded(group *Group) (err error) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			failure := s.panicked("commit", reason)
-			if group.committing {
-				failure.Code = CodeCommitUnknown
-			}
-			err = failure
-		}
-	}()
-	return s.backend.Commit(s.context, group)
-}
-
-// certainlyNotCommitted returns the error as one of this package if its code says that nothing was
-// committed.
-func certainlyNotCommitted(err error) *Error {
-	var known *Error
-	if errors.As(err, &known) && known.Code != CodeCommitUnknown {
-		return known
-	}
-	return nil
-}
-
-func answerAll(requests []*appendRequest, answer *Error) {
-	for _, request := range requests {
-		request.result, request.err = AppendResult{}, answer
-	}
 }

@@ -165,7 +165,7 @@ func selected(file *ast.File) (names [][2]string) {
 // plan compiler makes the candidates and the matcher of it, validation checks its limits, durable
 // streams spell it for their cursors, and Or copies it.
 func TestOnlyThePlanCompilerValidationAndTheSpellerReadFilters(t *testing.T) { // G12
-	readers := []string{"plan.go", "validate.go", "durable.go", "query.go"}
+	readers := []string{"plan.go", "validate.go", "durable_query.go", "event_query.go"}
 	for _, pkg := range ours(t, "core/...") {
 		if ofTests(pkg) {
 			continue // the suite's reference model is a matcher of its own, on purpose

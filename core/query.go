@@ -1,74 +1,200 @@
 package factstr
 
 import (
-	"encoding/json"
-	"slices"
+	"context"
+	"errors"
+	"math"
+
+	"github.com/factstr/factstr-go/core/internal/match"
 )
 
-// EventQuery describes a set of facts, the context. The zero value asks for all of them.
-type EventQuery struct {
-	// Filters are alternatives: a fact that matches one of them matches. None, or an empty list,
-	// matches every fact.
-	Filters []EventFilter
-	// MinSequenceNumber is an exclusive read cursor: rows up to it are not returned. It does not
-	// narrow the context.
-	MinSequenceNumber *uint64
-	// Limit is how many rows are returned at most, the lowest numbers first. It does not narrow the
-	// context.
-	Limit *uint64
-}
-
-// EventFilter holds if one of EventTypes and one of PayloadPredicates hold. nil leaves that side
-// unconstrained; a list that is present and empty holds for no fact.
-type EventFilter struct {
-	EventTypes []string
-	// PayloadPredicates are JSON texts. A payload matches one that is a recursive subset of it.
-	PayloadPredicates []json.RawMessage
-}
-
-// QueryResult is what a query read, from one snapshot of the log.
-type QueryResult struct {
-	// EventRecords are in ascending order of sequence numbers.
-	EventRecords []EventRecord
-	// LastReturnedSequenceNumber speaks of EventRecords; nil if there are none.
-	LastReturnedSequenceNumber *uint64
-	// CurrentContextVersion is the highest sequence number in the whole matching context, whatever
-	// was returned; nil if nothing matches.
-	CurrentContextVersion *uint64
-}
-
-// AllEvents asks for every fact.
-func AllEvents() EventQuery { return EventQuery{} }
-
-// OfTypes asks for the facts of any of these types.
-func OfTypes(eventTypes ...string) EventQuery {
-	return EventQuery{Filters: []EventFilter{{EventTypes: append([]string{}, eventTypes...)}}}
-}
-
-// Or adds an alternative to a query that has filters. One without matches all facts already, and
-// stays so: an alternative never narrows. To begin with nothing, begin with OfTypes() of no types,
-// or list the filters in an EventQuery.
-func (q EventQuery) Or(filter EventFilter) EventQuery {
-	if len(q.Filters) == 0 {
-		return q
+// Query reads the facts that match, and the version of the whole context, from one snapshot of the
+// log.
+func (s *Store) Query(ctx context.Context, query EventQuery) (*QueryResult, error) {
+	plan, err := validateQuery("query", query, s.options.Limits)
+	if err != nil {
+		return nil, err
 	}
-	// Nothing is shared with queries that are made of the same one, or with the caller's slices.
-	filter.EventTypes, filter.PayloadPredicates = slices.Clone(filter.EventTypes), slices.Clone(filter.PayloadPredicates)
-	q.Filters = append(slices.Clone(q.Filters), filter)
-	return q
+	done, err := s.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	if ctx.Err() != nil {
+		return nil, interrupted(ctx, "the query")
+	}
+	ctx, stop := s.bound(ctx)
+	defer stop()
+	for range replacedMax {
+		result, same, err := s.read(ctx, plan, query)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil, s.interruptedRead(ctx)
+			}
+			return nil, err
+		}
+		if same {
+			return result, nil
+		}
+	}
+	return nil, NewError(CodeLogTruncated, "the log was replaced while the query read it, and then again; check that all reads lead to one server")
 }
 
-// After returns the query with the exclusive read cursor.
-func (q EventQuery) After(sequenceNumber uint64) EventQuery {
-	q.MinSequenceNumber = &sequenceNumber
-	return q
+// replacedMax is how often a query begins with another log.
+const replacedMax = 3
+
+// QueryAtOnce is Query for a caller that has no time to wait. ok is false if the answer takes a
+// wait or more than about a millisecond of work: ask Query then. It is true where the facts that
+// matter are in memory and the head can be read without waiting for anybody, and for a query that
+// is refused.
+func (s *Store) QueryAtOnce(query EventQuery) (result *QueryResult, ok bool, err error) {
+	backend, can := s.backend.(NearHead)
+	if !can {
+		return nil, false, nil
+	}
+	plan, err := validateQuery("query", query, s.options.Limits)
+	if err != nil {
+		return nil, true, err
+	}
+	done, err := s.enter()
+	if err != nil {
+		return nil, true, err
+	}
+	defer done()
+	scan, rows := s.rowsOf(plan, query, match.WorkUntil(nil, aheadWork))
+	if known := s.log.current(); scan.After < known.floor() && rows.more() && !plan.Nothing() {
+		return nil, false, nil
+	}
+	head, ok := backend.HeadAtOnce()
+	known := s.log.current()
+	if !ok || head != known.head {
+		return nil, false, nil
+	}
+	result, err = s.collect(s.context, &known, tailOnly{}, scan, scan.After, rows)
+	if errors.Is(err, errBelowTail) || rows.work.Spent() {
+		return nil, false, nil
+	}
+	return result, true, err
 }
 
-// AtMost returns the query with a limit of returned rows.
-func (q EventQuery) AtMost(rows uint64) EventQuery {
-	q.Limit = &rows
-	return q
+// tailOnly is a log of which only the tail may be read.
+type tailOnly struct{}
+
+func (tailOnly) Scan(context.Context, Scan, func(EventRecord) (more bool)) error { return errBelowTail }
+
+// errBelowTail does not leave the package.
+var errBelowTail = errors.New("the facts are not in memory")
+
+// read is to be done again if it was not all the same log.
+func (s *Store) read(ctx context.Context, plan *Plan, query EventQuery) (_ *QueryResult, same bool, err error) {
+	scan, rows := s.rowsOf(plan, query, workUntil(ctx))
+	after := scan.After
+	known, err := s.refreshAndScan(ctx, &scan, rows)
+	if err != nil {
+		return nil, false, err
+	}
+	log := oneLog{store: s, known: &known, same: true}
+	result, err := s.collect(ctx, &known, &log, scan, after, rows)
+	return result, log.same, err
 }
 
-// Version makes the optional context version of AppendIf.
-func Version(sequenceNumber uint64) *uint64 { return &sequenceNumber }
+// rowsOf is what a query wants to be scanned and returned.
+func (s *Store) rowsOf(plan *Plan, query EventQuery, work match.Work) (Scan, *rows) {
+	rows := &rows{bytesMax: s.options.Limits.ResultBytesMax, limit: math.MaxUint64, work: work}
+	scan := Scan{Plan: plan}
+	if query.MinSequenceNumber != nil {
+		scan.After = *query.MinSequenceNumber
+	}
+	if query.Limit != nil {
+		rows.limit = *query.Limit
+		scan.Wanted = int(min(rows.limit, math.MaxInt32))
+	}
+	rows.complete = rows.limit > 0
+	return scan, rows
+}
+
+// collect reads what is left to be read of a query whose read cursor is after, from a log that ends
+// where it is known to end.
+func (s *Store) collect(ctx context.Context, known *tail, log scanner, scan Scan, after uint64, rows *rows) (*QueryResult, error) {
+	if rows.more() {
+		scan.UpTo = known.head.SequenceNumber
+		if err := scanFrom(ctx, known, log, scan, &rows.work, rows.take); err != nil {
+			return nil, err
+		}
+	}
+	if rows.tooLarge {
+		return nil, NewError(CodeInvalidArgument, "the query's result exceeds %d bytes; read it in parts with limit and min_sequence_number", rows.bytesMax)
+	}
+	result := &QueryResult{EventRecords: rows.records}
+	var last uint64
+	if n := len(result.EventRecords); n > 0 {
+		last = result.EventRecords[n-1].SequenceNumber
+		result.LastReturnedSequenceNumber = &last
+	}
+	// The newest match is the last row, unless rows were cut off at the end; or it is below the
+	// read cursor.
+	version, err := last, error(nil)
+	if !rows.complete {
+		if version, err = latestMatch(ctx, known, log, scan.Plan, last, known.head.SequenceNumber, &rows.work); err == nil && version == 0 {
+			version = last
+		}
+	} else if version == 0 && after > 0 {
+		version, err = latestMatch(ctx, known, log, scan.Plan, 0, min(after, known.head.SequenceNumber), &rows.work)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if version > 0 {
+		result.CurrentContextVersion = &version
+	}
+	return result, nil
+}
+
+// rows are what a query returns.
+type rows struct {
+	records  []EventRecord
+	bytes    int
+	bytesMax int
+	tooLarge bool
+	limit    uint64
+	complete bool // no row was left out because of the limit, as far as is known
+	work     match.Work
+}
+
+func (r *rows) more() bool { return r.complete && !r.tooLarge }
+
+func (r *rows) take(record EventRecord) (more bool) {
+	r.records = append(r.records, record)
+	r.bytes += recordBytes(&record)
+	r.tooLarge = r.bytes > r.bytesMax
+	r.complete = uint64(len(r.records)) < r.limit
+	return r.more()
+}
+
+// refreshAndScan refreshes the log and, where that takes no round trip of its own, already takes
+// the rows below the tail. scan is what is left to be read.
+func (s *Store) refreshAndScan(ctx context.Context, scan *Scan, rows *rows) (tail, error) {
+	backend, together := s.backend.(HeadScanner)
+	known := s.log.current()
+	if !together || !rows.more() || scan.Plan.Nothing() || scan.After >= known.floor() {
+		return s.log.refresh(ctx, s.backend)
+	}
+	none, below := *rows, *scan
+	below.UpTo = known.floor()
+	since := s.log.advances.Load()
+	head, err := backend.HeadAndScan(ctx, below, matching(scan.Plan, &rows.work, rows.take))
+	if err == nil {
+		err = givenUp(ctx, &rows.work)
+	}
+	if err != nil || head == known.head {
+		scan.After = below.UpTo
+		return known, err
+	}
+	now, err := s.log.reach(ctx, since, head, s.backend)
+	if now.epoch != known.epoch {
+		*rows = none // they may be of another log
+	} else {
+		scan.After = below.UpTo
+	}
+	return now, err
+}

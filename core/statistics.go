@@ -49,11 +49,6 @@ type StreamStatistics struct {
 	Lag uint64 // facts between its position and the head, matching or not
 }
 
-// Measurer is implemented by a backend that has statistics of its own to fill in.
-type Measurer interface {
-	Measure(ctx context.Context, statistics *Statistics) error
-}
-
 type counters struct {
 	appends, commits, groupMax, groupsRetried, readRetries, redeliveries atomic.Uint64
 }

@@ -30,11 +30,11 @@ type Store struct {
 
 	queue  *commit.Queue[*appendRequest]
 	clock  clock // owned by the goroutine that leads the queue
-	log    log
+	log    knownLog
 	poison atomic.Pointer[*Error] // set once, when a commit's outcome is unknown; appends are refused from then on
 
 	streams  streams
-	cursors  cursors
+	cursors  cursorWriter
 	counters counters
 	retried  repeats // groups that were tried again, as they are told; owned by the goroutine that leads the queue
 

@@ -36,12 +36,3 @@ func givenUp(ctx context.Context, work *match.Work) error {
 
 // errWorkSpent does not leave the package.
 var errWorkSpent = NewError(CodeBusy, "the matching was given up")
-
-// setAside counts that the request's condition was set aside, and fails if that has happened too
-// often.
-func (r *appendRequest) setAside() error {
-	if r.asides++; r.asides <= asidesMax {
-		return nil
-	}
-	return NewError(CodeBusy, "append_if: what others append meanwhile takes too long to be compared with the query's payload_predicates; nothing was written: try again, or ask for event_types or less")
-}

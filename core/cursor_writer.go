@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// cursors lets the stored cursors of a store's durable streams follow their positions. Many streams
+// cursorWriter lets the stored cursors of a store's durable streams follow their positions. Many streams
 // are written in one call.
 //
 // mu guards the fields for moments; writing is held during a write, so that an older position is
 // never written after a newer one.
-type cursors struct {
+type cursorWriter struct {
 	store   *Store
 	writing sync.Mutex
 
@@ -25,14 +25,14 @@ type cursors struct {
 	trouble Trouble
 }
 
-func (c *cursors) init(s *Store) {
+func (c *cursorWriter) init(s *Store) {
 	c.store = s
 	c.dirty = map[*EventStream]int{}
 }
 
 // follow notes that a stream's position moved. The write begins at half the time within which the
 // cursor is to be stored: the rest is for the write, and for one that is running.
-func (c *cursors) follow(st *EventStream) {
+func (c *cursorWriter) follow(st *EventStream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.dirty[st]++
@@ -44,7 +44,7 @@ func (c *cursors) follow(st *EventStream) {
 }
 
 // flushWithin sets the timer, unless it fires earlier anyway. The caller holds mu.
-func (c *cursors) flushWithin(wait time.Duration) {
+func (c *cursorWriter) flushWithin(wait time.Duration) {
 	due := time.Now().Add(wait)
 	switch {
 	case c.timer == nil:
@@ -58,7 +58,7 @@ func (c *cursors) flushWithin(wait time.Duration) {
 }
 
 // flushAll writes what is dirty. What could not be written stays dirty and is tried again.
-func (c *cursors) flushAll() {
+func (c *cursorWriter) flushAll() {
 	written := false
 	defer func() {
 		// A panicking backend must not take the process down from a timer; the cursor stays where
@@ -86,13 +86,13 @@ func (c *cursors) flushAll() {
 }
 
 // flush writes one stream's cursor now.
-func (c *cursors) flush(ctx context.Context, st *EventStream) error {
+func (c *cursorWriter) flush(ctx context.Context, st *EventStream) error {
 	return c.write(ctx, []*EventStream{st})
 }
 
 // flushName writes the cursors of ended streams of a name that are still to be written, so that a
 // new registration starts behind them.
-func (c *cursors) flushName(ctx context.Context, name string) {
+func (c *cursorWriter) flushName(ctx context.Context, name string) {
 	c.mu.Lock()
 	var streams []*EventStream
 	for st := range c.dirty {
@@ -109,7 +109,7 @@ func (c *cursors) flushName(ctx context.Context, name string) {
 
 // flushLast writes the cursor of a stream that ends. It gives up after a while: a cursor that lags
 // only repeats deliveries.
-func (c *cursors) flushLast(st *EventStream) {
+func (c *cursorWriter) flushLast(st *EventStream) {
 	ctx, cancel := context.WithTimeout(c.store.context, c.store.options.CloseTimeout/2)
 	defer cancel()
 	for pause := readPause; ; pause = min(2*pause, readPauseMax) {
@@ -128,7 +128,7 @@ func (c *cursors) flushLast(st *EventStream) {
 	c.mu.Unlock()
 }
 
-func (c *cursors) write(ctx context.Context, streams []*EventStream) (err error) {
+func (c *cursorWriter) write(ctx context.Context, streams []*EventStream) (err error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	var writes []CursorWrite

@@ -7,13 +7,13 @@ import (
 	"sync/atomic"
 )
 
-// log is what a store knows of its log: the head up to which everything is committed and readable,
+// knownLog is what a store knows of its log: the head up to which everything is committed and readable,
 // and the tail. It learns of this store's own commits by publish and of other processes' by
 // refresh.
 //
 // Locks: catchUp before mu. catchUp lets one refresh at a time read from the backend; mu is held
 // for moments only.
-type log struct {
+type knownLog struct {
 	eventsMax, bytesMax int
 	tells               *Observer
 
@@ -26,14 +26,14 @@ type log struct {
 }
 
 // current is a snapshot of the log as far as it is known, without asking the backend.
-func (l *log) current() tail {
+func (l *knownLog) current() tail {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.tail
 }
 
 // currentAndChange also returns a channel that is closed when the log changes after the snapshot.
-func (l *log) currentAndChange() (tail, <-chan struct{}) {
+func (l *knownLog) currentAndChange() (tail, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.changed == nil {
@@ -43,7 +43,7 @@ func (l *log) currentAndChange() (tail, <-chan struct{}) {
 }
 
 // publish makes facts known that directly follow the fact number after.
-func (l *log) publish(after uint64, records []EventRecord, boundaries []Boundary) {
+func (l *knownLog) publish(after uint64, records []EventRecord, boundaries []Boundary) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	last := &records[len(records)-1]
@@ -68,7 +68,7 @@ func (l *log) publish(after uint64, records []EventRecord, boundaries []Boundary
 	l.wake()
 }
 
-func (l *log) wake() {
+func (l *knownLog) wake() {
 	if l.changed != nil {
 		close(l.changed)
 		l.changed = nil
@@ -77,7 +77,7 @@ func (l *log) wake() {
 
 // refresh brings the log up to the real head and returns a snapshot that is at least as new as the
 // head at the time of the call.
-func (l *log) refresh(ctx context.Context, reader Reader) (tail, error) {
+func (l *knownLog) refresh(ctx context.Context, reader Reader) (tail, error) {
 	since := l.advances.Load()
 	head, err := reader.Head(ctx)
 	if err != nil {
@@ -88,7 +88,7 @@ func (l *log) refresh(ctx context.Context, reader Reader) (tail, error) {
 
 // reach does what refresh does, with a head that was just read. since is the number of advances
 // before it was.
-func (l *log) reach(ctx context.Context, since uint64, head Head, reader Reader) (_ tail, err error) {
+func (l *knownLog) reach(ctx context.Context, since uint64, head Head, reader Reader) (_ tail, err error) {
 	if known := l.current(); known.head == head {
 		return known, nil
 	}
@@ -112,12 +112,12 @@ func (l *log) reach(ctx context.Context, since uint64, head Head, reader Reader)
 // refreshTo brings the log up to a head that is known to be the real one, since its reader keeps
 // other writers out. It does not wait for a refresh that is under way, which may wait for a
 // connection: both may read the same facts, and publish takes them once.
-func (l *log) refreshTo(ctx context.Context, head Head, reader Reader) (tail, error) {
+func (l *knownLog) refreshTo(ctx context.Context, head Head, reader Reader) (tail, error) {
 	return l.advance(ctx, l.current(), head, reader)
 }
 
 // advance reads what is between the known head and head.
-func (l *log) advance(ctx context.Context, known tail, head Head, reader Reader) (tail, error) {
+func (l *knownLog) advance(ctx context.Context, known tail, head Head, reader Reader) (tail, error) {
 	if head == known.head {
 		return l.current(), nil
 	}
@@ -144,7 +144,7 @@ func (l *log) advance(ctx context.Context, known tail, head Head, reader Reader)
 }
 
 // skipTo starts a new tail at a head that is too far away to read everything up to it.
-func (l *log) skipTo(ctx context.Context, known tail, head Head, reader Reader) (tail, error) {
+func (l *knownLog) skipTo(ctx context.Context, known tail, head Head, reader Reader) (tail, error) {
 	_, same, err := readSince(ctx, reader, known.head, known.head.SequenceNumber, 0)
 	if err != nil && CodeOf(err) != CodeCorrupt {
 		return tail{}, err
@@ -186,7 +186,7 @@ func readSince(ctx context.Context, reader Reader, since Head, upTo uint64, byte
 }
 
 // restart forgets what was known of a log that went backwards or is another one now.
-func (l *log) restart(head Head) tail {
+func (l *knownLog) restart(head Head) tail {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.tells.Tell(LogWentBackwards, fmt.Sprintf("the log went backwards or was replaced: it ended at %s, now at %s; streams end with LogTruncated", l.tail.head, head),

@@ -6,11 +6,6 @@ import (
 	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
-// DurableStream names a durable stream. Its cursor belongs to the name.
-type DurableStream struct {
-	Name string
-}
-
 // durableQuery spells a validated query as cursors store it; min_sequence_number and limit are no
 // part of it.
 func durableQuery(query EventQuery) DurableQuery {
@@ -70,19 +65,4 @@ func (q DurableQuery) Same(text, exact string) bool {
 
 func sameJSON(a, b string) bool {
 	return jsonvalue.Valid([]byte(a)) && jsonvalue.Equal([]byte(a), []byte(b))
-}
-
-// ErrStreamActive is the answer of ClaimStream when the name is active.
-func ErrStreamActive(name string) *Error {
-	return NewError(CodeDurableStreamActive, "durable stream %q is already active; unsubscribe it there first, or use another name", name)
-}
-
-// ErrStreamLost is why a stream ends whose name was taken over.
-func ErrStreamLost(name string) *Error {
-	return NewError(CodeDurableStreamLost, "durable stream %q was taken over by another store while this one was cut off; its cursor is that one's now", name)
-}
-
-// ErrQueryMismatch is the answer of ClaimStream when the name's cursor belongs to another query.
-func ErrQueryMismatch(name string) *Error {
-	return NewError(CodeDurableStreamQueryMismatch, "durable stream %q was resumed with a different query; use the query it was registered with, or another name", name)
 }

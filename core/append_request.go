@@ -1,0 +1,50 @@
+package factstr
+
+// appendRequest is one batch on its way through the queue. The group that takes it owns it until it
+// is answered.
+type appendRequest struct {
+	events    []NewEvent
+	size      int
+	condition *condition
+
+	result   AppendResult
+	err      error
+	accepted bool // its facts are part of what the group writes
+	onGroup  bool // its conflict rests on facts of the group
+	again    bool // it is decided again in another group, as its conflict does not stand or the group had no time left for it
+	aside    bool // its condition takes longer than others may be kept waiting: it is looked at ahead once more
+	asides   int  // how often that has happened
+}
+
+func (s *Store) appendRequest(events []NewEvent, condition *condition) (*appendRequest, error) {
+	size, err := validateEvents(events, s.options.Limits)
+	if err != nil {
+		return nil, err
+	}
+	return &appendRequest{events: events, size: size, condition: condition}, nil
+}
+
+func (s *Store) appendIfRequest(events []NewEvent, query EventQuery, expected *uint64) (*appendRequest, error) {
+	request, err := s.appendRequest(events, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := validateExpected(expected); err != nil {
+		return nil, err
+	}
+	plan, err := validateQuery("query", query, s.options.Limits)
+	if err != nil {
+		return nil, err
+	}
+	request.condition = &condition{plan: plan, expected: expected}
+	return request, nil
+}
+
+// setAside counts that the request's condition was set aside, and fails if that has happened too
+// often.
+func (r *appendRequest) setAside() error {
+	if r.asides++; r.asides <= asidesMax {
+		return nil
+	}
+	return NewError(CodeBusy, "append_if: what others append meanwhile takes too long to be compared with the query's payload_predicates; nothing was written: try again, or ask for event_types or less")
+}

@@ -1,0 +1,103 @@
+package factstr
+
+import (
+	"context"
+
+	"github.com/factstr/factstr-go/core/internal/match"
+)
+
+type scanner interface {
+	Scan(ctx context.Context, scan Scan, visit func(EventRecord) (more bool)) error
+}
+
+// scanFrom visits the facts of a range that match, oldest first: below the tail from the reader,
+// the rest from the tail.
+func scanFrom(ctx context.Context, known *tail, reader scanner, scan Scan, work *match.Work, visit func(EventRecord) (more bool)) error {
+	if scan.Plan.Nothing() || scan.After >= scan.UpTo {
+		return nil
+	}
+	more := true
+	take := matching(scan.Plan, work, func(record EventRecord) bool {
+		more = visit(record)
+		return more
+	})
+	if floor := known.floor(); scan.After < floor {
+		below := scan
+		below.UpTo = min(scan.UpTo, floor)
+		if err := reader.Scan(ctx, below, take); err != nil {
+			return err
+		}
+	}
+	for _, record := range known.after(scan.After) {
+		if !more || record.SequenceNumber > scan.UpTo || work.Ended() {
+			break
+		}
+		take(record)
+	}
+	return givenUp(ctx, work)
+}
+
+// latestMatch returns the newest fact in (floor, upTo] that matches, 0 if there is none: from the
+// tail, else from the reader.
+func latestMatch(ctx context.Context, known *tail, reader scanner, plan *Plan, floor, upTo uint64, work *match.Work) (version uint64, err error) {
+	if plan.Nothing() || floor >= upTo {
+		return 0, nil
+	}
+	if plan.Everything() && upTo == known.head.SequenceNumber {
+		return upTo, nil
+	}
+	if version = known.latestMatch(plan, floor, upTo, work); version > 0 {
+		return version, nil
+	}
+	if below := min(known.floor(), upTo); below > floor && !work.Ended() {
+		err = reader.Scan(ctx, Scan{Plan: plan, After: floor, UpTo: below, Descending: true, Wanted: 1}, func(record EventRecord) bool {
+			work.Spend(rowWork + len(record.Payload))
+			if plan.matches(&record, work) {
+				version = record.SequenceNumber
+			}
+			return version == 0 && !work.Ended()
+		})
+	}
+	if version == 0 && err == nil {
+		err = givenUp(ctx, work)
+	}
+	return version, err
+}
+
+// matching visits the candidates that match, for as long as the work may go on.
+func matching(plan *Plan, work *match.Work, visit func(EventRecord) (more bool)) func(EventRecord) bool {
+	return func(record EventRecord) bool {
+		if plan.matches(&record, work) {
+			return visit(record)
+		}
+		return !work.Ended()
+	}
+}
+
+// oneLog reads the backend and finds out whether the log is still the one that was known, where
+// that takes no round trip of its own.
+type oneLog struct {
+	store *Store
+	known *tail
+	same  bool
+}
+
+func (l *oneLog) Scan(ctx context.Context, scan Scan, visit func(EventRecord) (more bool)) error {
+	backend, together := l.store.backend.(HeadScanner)
+	if !together {
+		return l.store.backend.Scan(ctx, scan, visit)
+	}
+	head, err := backend.HeadAndScan(ctx, scan, visit)
+	if err != nil || head == l.known.head {
+		return err
+	}
+	if now := l.store.log.current(); now.head == head && now.epoch == l.known.epoch {
+		return nil // this store has appended
+	}
+	_, same, err := readSince(ctx, l.store.backend, l.known.head, l.known.head.SequenceNumber, 0)
+	if err != nil && CodeOf(err) != CodeCorrupt {
+		return err
+	}
+	l.same = l.same && (same || err != nil) // a head that is damaged is there
+	return nil
+}

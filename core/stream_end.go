@@ -1,0 +1,148 @@
+package factstr
+
+import (
+	"context"
+	"fmt"
+)
+
+// Unsubscribe lets no further delivery start and frees a durable name at once. It never waits; a
+// delivery in flight goes on, and the end is reported after it. It may be called again.
+func (st *EventStream) Unsubscribe() { st.halt(nil) }
+
+// Drain lets the stream end when it has delivered what was committed before the call. It never
+// waits; Done tells the end. A stream without handler ends when nobody takes a batch for half a
+// second, or the loop over its batches was left. Unsubscribe ends it at once all the same.
+func (st *EventStream) Drain() { st.drain(draining{}) }
+
+// Close unsubscribes and waits for the end. Inside the stream's own handler, called with the
+// handler's context, it does not wait.
+func (st *EventStream) Close(ctx context.Context) error {
+	st.Unsubscribe()
+	if inside, ok := ctx.Value(handlerKey{}).(*EventStream); ok && inside == st {
+		return nil
+	}
+	select {
+	case <-st.done:
+		return nil
+	default:
+	}
+	select {
+	case <-st.done:
+		return nil
+	case <-ctx.Done():
+		return ended(ctx, "the stream's handler is still running; the stream ends when it returns")
+	}
+}
+
+// Done is closed when the stream has ended and everything about it was reported.
+func (st *EventStream) Done() <-chan struct{} { return st.done }
+
+// Err returns why the stream ended: nil while it has not, and after Unsubscribe and Close.
+func (st *EventStream) Err() error {
+	select {
+	case <-st.done:
+		st.mu.Lock()
+		defer st.mu.Unlock()
+		return st.reason
+	default:
+		return nil
+	}
+}
+
+// draining says up to where a stream delivers before it ends, and why it ends.
+type draining struct {
+	through uint64
+	known   bool // through is; else the stream finds it out
+	reason  error
+}
+
+func (st *EventStream) drain(d draining) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.stopped {
+		return
+	}
+	if st.draining == nil {
+		close(st.drainBegun)
+	} else if !st.draining.known || !d.known {
+		d.known = false
+	}
+	st.draining = &d
+}
+
+// drained reports whether the stream has delivered what it was to deliver before its end, and ends
+// it then.
+func (st *EventStream) drained() (bool, error) {
+	st.mu.Lock()
+	d := st.draining
+	st.mu.Unlock()
+	if d == nil {
+		return false, nil
+	}
+	for !d.known {
+		known, err := st.store.log.refresh(st.context, st.store.backend)
+		if err != nil {
+			return false, err
+		}
+		st.mu.Lock()
+		if st.draining == d { // else it was asked for again, and more may have been committed before
+			st.draining = &draining{through: known.head.SequenceNumber, known: true, reason: d.reason}
+		}
+		d = st.draining
+		st.mu.Unlock()
+	}
+	if st.position.Load() < d.through {
+		return false, nil
+	}
+	if err := st.reportReady(); err != nil {
+		return false, err
+	}
+	st.halt(d.reason)
+	return true, nil
+}
+
+// halt stops the stream for a reason; only the first call counts.
+func (st *EventStream) halt(reason error) {
+	st.mu.Lock()
+	first := !st.stopped
+	if first {
+		st.stopped, st.reason = true, reason
+		st.stop() // a delivery that is refused since the stream is stopped finds its context ended
+	}
+	st.mu.Unlock()
+	if first && st.durable != nil && reason == nil {
+		st.durable.release()
+	}
+}
+
+// cutShort stops a stream that was to deliver the rest before its end.
+func (st *EventStream) cutShort(reason error) {
+	st.mu.Lock()
+	d, stopped, position := st.draining, st.stopped, st.position.Load()
+	st.mu.Unlock()
+	st.halt(reason)
+	if !stopped && d != nil && d.known && position < d.through {
+		st.store.tells.Tell(LogDeliveriesCut, fmt.Sprintf("%s was closed before it had delivered what was committed: facts %d to %d that match were not handled", st, position+1, d.through),
+			append(st.attributes(), "position", position, "through", d.through)...)
+	}
+}
+
+// finish stores the cursor, frees the name and reports the end, in this order. Nothing that goes
+// wrong on the way leaves the stream without an end.
+func (st *EventStream) finish() {
+	defer close(st.done)
+	tells := st.store.tells
+	if st.durable != nil {
+		tells.Once("the last write of a cursor", func() { st.store.cursors.flushLast(st) })
+		tells.Once("the release of a durable name", st.durable.release)
+	}
+	st.failure.set(nil)
+	st.mu.Lock()
+	reason := st.reason
+	st.mu.Unlock()
+	st.tellEnd(reason) // before the store may be closed, and its last records be told
+	st.store.streams.remove(st)
+	if st.options.onEnd != nil {
+		tells.Once("the function that is told of a stream's end", func() { st.options.onEnd(reason) })
+	}
+}

@@ -1,0 +1,56 @@
+package factstr
+
+import "time"
+
+// RetryPolicy redelivers a failed batch of a durable stream before the stream ends. The zero value
+// does not.
+type RetryPolicy struct {
+	MaxAttempts int           // redeliveries of one batch
+	Delay       time.Duration // before the first, doubled before each next; default 100 ms
+	DelayMax    time.Duration // default 10 s
+}
+
+// CursorEvery says how soon at least a durable stream's cursor is stored after a batch was handled.
+type CursorEvery struct {
+	Batches int           // default 1,000
+	Time    time.Duration // default 100 ms
+}
+
+// StreamOption is an option of a stream registration.
+type StreamOption func(*streamOptions)
+
+type streamOptions struct {
+	retry       RetryPolicy
+	cursorEvery CursorEvery
+	onEnd       func(error)
+	onReady     func()
+}
+
+// WithRetry sets the redelivery of failed batches of a durable stream.
+func WithRetry(policy RetryPolicy) StreamOption {
+	return func(o *streamOptions) { o.retry = policy }
+}
+
+// WithCursorEvery sets how soon a durable stream's cursor is stored.
+func WithCursorEvery(every CursorEvery) StreamOption {
+	return func(o *streamOptions) { o.cursorEvery = every }
+}
+
+// WithOnReady sets a function that the stream's own goroutine calls once, when replay has reached
+// the head that the registration saw.
+func WithOnReady(ready func()) StreamOption {
+	return func(o *streamOptions) { o.onReady = ready }
+}
+
+// WithOnEnd sets a function that the stream's own goroutine calls once, last of all, with nil when
+// the stream was unsubscribed or closed.
+func WithOnEnd(end func(error)) StreamOption {
+	return func(o *streamOptions) { o.onEnd = end }
+}
+
+func (o *streamOptions) withDefaults() {
+	setDefault(&o.retry.Delay, 100*time.Millisecond)
+	setDefault(&o.retry.DelayMax, 10*time.Second)
+	setDefault(&o.cursorEvery.Batches, 1000)
+	setDefault(&o.cursorEvery.Time, 100*time.Millisecond)
+}

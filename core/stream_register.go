@@ -1,0 +1,121 @@
+package factstr
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// StreamAll registers a live stream of all batches that are committed after the call. A nil handler
+// makes it a pull stream, see Next and Batches.
+func (s *Store) StreamAll(ctx context.Context, handler HandleStream, options ...StreamOption) (*EventStream, error) {
+	return s.StreamTo(ctx, AllEvents(), handler, options...)
+}
+
+// StreamTo registers a live stream of the batches that hold a matching fact. The query's
+// MinSequenceNumber and Limit are ignored.
+func (s *Store) StreamTo(ctx context.Context, query EventQuery, handler HandleStream, options ...StreamOption) (*EventStream, error) {
+	return s.register(ctx, nil, query, handler, options)
+}
+
+// StreamAllDurable registers a durable stream of all batches; see StreamToDurable.
+func (s *Store) StreamAllDurable(ctx context.Context, stream DurableStream, handler HandleStream, options ...StreamOption) (*EventStream, error) {
+	return s.StreamToDurable(ctx, stream, AllEvents(), handler, options...)
+}
+
+// StreamToDurable registers a durable stream: it replays what was committed after its stored cursor
+// and goes on live. It returns when the name is taken; WaitReady waits for the replay. The errors
+// of a registration that fails later come from WaitReady and Err.
+func (s *Store) StreamToDurable(ctx context.Context, stream DurableStream, query EventQuery, handler HandleStream, options ...StreamOption) (*EventStream, error) {
+	if err := validateDurableName(stream.Name); err != nil {
+		return nil, err
+	}
+	return s.register(ctx, &stream, query, handler, options)
+}
+
+func (s *Store) register(ctx context.Context, durable *DurableStream, query EventQuery, handler HandleStream, options []StreamOption) (*EventStream, error) {
+	plan, err := validateQuery("query", query, s.options.Limits)
+	if err != nil {
+		return nil, err
+	}
+	leave, err := s.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	if ctx.Err() != nil {
+		return nil, interrupted(ctx, "the registration")
+	}
+	bounded, unbind := s.bound(ctx)
+	defer unbind()
+
+	stream := &EventStream{store: s, number: s.streams.numbers.Add(1), plan: plan, handler: handler, ready: make(chan struct{}), done: make(chan struct{}), drainBegun: make(chan struct{})}
+	stream.failure.outage = &s.streams.unreadable
+	stream.context, stream.stop = context.WithCancel(context.WithValue(context.Background(), handlerKey{}, stream))
+	for _, option := range options {
+		option(&stream.options)
+	}
+	stream.options.withDefaults()
+	if handler == nil {
+		stream.pull = newPull(stream.drainBegun)
+		stream.handler = HandleFunc(stream.pull.offer)
+	}
+	if err := stream.open(bounded, durable, query); err != nil {
+		stream.stop()
+		if bounded.Err() != nil {
+			return nil, s.interruptedRead(bounded)
+		}
+		return nil, err
+	}
+	return stream, nil
+}
+
+// open finds the stream's position and starts it.
+func (st *EventStream) open(ctx context.Context, durable *DurableStream, query EventQuery) (err error) {
+	s := st.store
+	var cursor uint64
+	var claimed Head
+	opened := false
+	defer func() {
+		if !opened && st.durable != nil { // also after a panic
+			st.durable.release()
+		}
+	}()
+	if durable != nil {
+		s.cursors.flushName(ctx, durable.Name)
+		claim, err := s.backend.ClaimStream(ctx, durable.Name, durableQuery(query))
+		if err != nil {
+			return err
+		}
+		s.tells.Tell(LogLeaseTaken, fmt.Sprintf("durable stream %q is active here", durable.Name), "durable_name", durable.Name, "generation", claim.Generation)
+		st.durable = &durableClaim{name: durable.Name, generation: claim.Generation, release: sync.OnceFunc(claim.Release), confirm: claim.Confirm, lost: claim.Lost}
+		cursor, claimed = claim.Cursor, claim.Head
+	}
+	known, err := s.log.refresh(ctx, s.backend)
+	if err == nil && claimed != (Head{}) && claimed != known.head {
+		// The cursor is of the log that it was read from. Looked at after the refresh: if that log
+		// was replaced before, it shows here, and later in the epoch.
+		var same bool
+		if _, same, err = readSince(ctx, s.backend, claimed, claimed.SequenceNumber, 0); CodeOf(err) == CodeCorrupt {
+			same, err = true, nil // a head that is damaged is there
+		}
+		if err == nil && !same {
+			err = NewError(CodeLogTruncated, "the log was replaced while durable stream %q was being registered: event %s is not in it any more; register it again after checking the log", durable.Name, claimed)
+		}
+	}
+	if err == nil && cursor > known.head.SequenceNumber {
+		err = NewError(CodeLogTruncated, "the cursor of durable stream %q is at %d, but the log ends at %d: facts that it handled are gone; restore the log, or use a new name",
+			durable.Name, cursor, known.head.SequenceNumber)
+	}
+	if err == nil {
+		st.epoch, st.target = known.epoch, known.head.SequenceNumber
+		if durable == nil {
+			cursor = st.target
+		}
+		st.position.Store(cursor)
+		st.stored.Store(cursor)
+		err = s.streams.add(s, st)
+	}
+	opened = err == nil
+	return err
+}

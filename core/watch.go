@@ -1,0 +1,32 @@
+package factstr
+
+import (
+	"context"
+	"time"
+)
+
+// watch keeps the log up with commits of other processes.
+func (s *Store) watch(ctx context.Context, watcher Watcher) {
+	changed := func() {
+		for pause := readPause; ; pause = min(2*pause, readPauseMax) {
+			_, err := s.log.refresh(ctx, s.backend)
+			if !s.streams.looked(ctx, err) || err == nil {
+				return
+			}
+			if !passing(err) {
+				s.streams.end(err)
+				return
+			}
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+	s.tells.Keep(ctx, "watch", func() {
+		for watcher.Watch(ctx, changed); ctx.Err() == nil; watcher.Watch(ctx, changed) {
+			time.Sleep(readPause) // it should not have returned
+		}
+	})
+}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 import unittest
 from collections import ChainMap, defaultdict
 from collections.abc import Iterator, Mapping
@@ -67,11 +69,25 @@ class BadEvents(StoreCase):
             with self.subTest(depth=depth), self.refused(InvalidArgument, "127"):
                 self.store.append([factstr.NewEvent("deep", nested(depth))])
 
+    def test_a_call_near_the_recursion_limit_of_python_is_refused_for_that_reason(self) -> None:
+        def append(calls: int) -> None:
+            if calls:
+                append(calls - 1)
+            else:
+                self.store.append([factstr.NewEvent("deep", nested(100))])
+
+        # So that 100 levels do not fit above it, and refusing them does.
+        calls = sys.getrecursionlimit() - len(inspect.stack(0)) - 60
+        with self.refused(InvalidArgument, f"recursion limit of {sys.getrecursionlimit()}"):
+            append(calls)
+
     def test_a_value_that_holds_itself_is_refused(self) -> None:
         circle: list[Any] = []
         circle.append(circle)
         with self.refused(InvalidArgument, "contains itself|too deep"):
             self.store.append([fact("a", circle)])
+        with self.refused(InvalidArgument, "contains itself|too deep"):
+            self.store.append([fact("a", {"wide": [circle] * 1000})])
 
     def test_16_mib_are_stored_and_one_byte_more_refused(self) -> None:
         most = 16 * 1024 * 1024

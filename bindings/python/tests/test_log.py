@@ -13,7 +13,16 @@ import unittest
 from typing import Any
 
 import factstr
-from support import WAIT_S, Deliveries, ProgramCase, StoreCase, fact, on_every_store, run_program
+from support import (
+    WAIT_S,
+    Batch,
+    Deliveries,
+    ProgramCase,
+    StoreCase,
+    fact,
+    on_every_store,
+    run_program,
+)
 
 
 class Records(logging.Handler):
@@ -65,9 +74,46 @@ class Log(StoreCase):
         first, second = records.next("handler_failed"), records.next("handler_failed")
         self.assertEqual((first.levelname, first.first, first.last), ("WARNING", 1, 2))
         self.assertEqual((second.first, second.last), (3, 3))
+        self.assertEqual((first.attempt, second.attempt), (1, 1))
         self.assertIn("RuntimeError: delivery 1 fails", first.getMessage())
         self.assertIs(first.exc_info[0], RuntimeError)
         self.assertFalse(hasattr(first, "durable_name"))
+
+    def test_a_failure_names_its_stream_and_counts_the_attempts(self) -> None:  # G21 G24
+        records = Records(self)
+        self.store.stream_all(Deliveries())
+        self.store.stream_all_durable(
+            "model", Deliveries(failing=(1, 2, 4)), retry=factstr.Retry(2, delay_ms=1)
+        )
+        (number,) = [
+            each.number for each in self.store.statistics().streams if each.durable_name == "model"
+        ]
+        self.store.append([fact("a")])
+        self.store.append([fact("b")])
+        failures = [records.next("handler_failed") for _ in range(3)]
+        self.assertEqual(
+            [(each.first, each.attempt) for each in failures], [(1, 1), (1, 2), (2, 1)]
+        )
+        self.assertEqual({each.stream for each in failures}, {number})
+
+    def test_a_failure_during_close_names_its_stream_too(self) -> None:  # G16 G24
+        records = Records(self)
+
+        def handle(batch: Batch) -> bool:
+            closing.wait(WAIT_S)
+            return False
+
+        closing = threading.Event()
+        self.store.stream_all(handle)
+        (stream,) = self.store.statistics().streams
+        self.store.append([fact("a")])
+        ending = threading.Thread(target=self.store.close)
+        ending.start()
+        while not self.store.closed:
+            ending.join(0.001)
+        closing.set()
+        ending.join(WAIT_S)
+        self.assertEqual(records.next("handler_failed").stream, stream.number)
 
     def test_a_handler_that_answers_false_is_told_too(self) -> None:  # G24
         records = Records(self)

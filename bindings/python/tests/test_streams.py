@@ -97,6 +97,21 @@ class Streams(StoreCase):
         self.assertEqual(got.count, 1)
         self.assertIsNone(subscription.error)
 
+    def test_ctrl_c_in_the_middle_of_unsubscribe_leaves_no_stream_that_never_ends(self) -> None:
+        subscription = self.store.stream_all(Deliveries())
+        library, unsubscribe = self.library(), self.library().factstr_stream_unsubscribe
+
+        def interrupted(stream: int) -> object:
+            if threading.current_thread() is threading.main_thread():
+                raise KeyboardInterrupt
+            return unsubscribe(stream)
+
+        with mock.patch.object(library, "factstr_stream_unsubscribe", interrupted):
+            with self.assertRaises(KeyboardInterrupt):
+                subscription.unsubscribe()
+            self.assertTrue(subscription.wait(WAIT_S))
+        self.assertIsNone(subscription.error)
+
     def test_unsubscribe_does_not_wait_and_close_waits_for_the_running_handler(self) -> None:  # G17
         entered, leave = threading.Event(), threading.Event()
         ended: list[bool] = []

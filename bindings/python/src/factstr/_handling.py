@@ -24,13 +24,19 @@ class Handling:
         """What the handler raised for the last batch."""
         self._handler = handler
         self._log_fields = log_fields
+        self._first = 0
+        self._attempt = 0
 
     def batch(self, batch: tuple[EventRecord, ...]) -> str | None:
         """Hands one batch to the handler; returns None if it was handled, else why not."""
         first, last = batch[0].sequence_number, batch[-1].sequence_number
+        self._attempt = self._attempt + 1 if first == self._first else 1
+        self._first = first
         failed = self._call(batch)
         if failed is not None:
-            fields = self._log_fields("handler_failed", error=failed, first=first, last=last)
+            fields = self._log_fields(
+                "handler_failed", error=failed, first=first, last=last, attempt=self._attempt
+            )
             message = f"a handler of a stream failed: {failed}"
             tell(logging.WARNING, message, fields, error=self.failure)
         return failed

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from json.encoder import (
@@ -35,6 +36,7 @@ from ._types import (
 from .errors import FactstrError, InvalidArgument, InvalidState, error_of
 
 ParseFloat = Callable[[str], Any]
+_LEVELS_MAX = 127 + 4  # a payload's, and those of the query around it
 _INT_BITS_MAX = 3322  # what 1,000 digits have; Python itself turns no more than 4,300 into text
 
 
@@ -105,10 +107,33 @@ def _encode(value: Any, name: str) -> str:
     except ValueError as error:
         raise InvalidArgument(f"{name}: {error}") from None
     except RecursionError:
-        raise InvalidArgument(f"{name}: nested too deeply; 127 levels are the limit") from None
+        if _is_too_deep(value):
+            raise InvalidArgument(f"{name}: nested too deeply; 127 levels are the limit") from None
+        raise InvalidArgument(
+            f"{name}: Python's recursion limit of {sys.getrecursionlimit()} was reached while it was "
+            "encoded, since this call is itself made from deep inside other calls; raise it by "
+            "sys.setrecursionlimit()"
+        ) from None
     except RuntimeError as error:  # a dict that another thread changes
         raise InvalidArgument(f"{name}: {error}") from None
     return "".join(parts)
+
+
+def _is_too_deep(value: Any) -> bool:
+    """Reports whether no payload of this depth is allowed, without recursion. Each level is kept
+    without duplicates, so that a value that contains itself does not grow from level to level.
+    """
+    level = [value]
+    for _ in range(_LEVELS_MAX + 1):
+        containers = {id(each): each for each in level if isinstance(each, (Mapping, list, tuple))}
+        if not containers:
+            return False
+        level = [
+            item
+            for each in containers.values()
+            for item in (each.values() if isinstance(each, Mapping) else each)
+        ]
+    return True
 
 
 def _write(value: Any, out: Callable[[str], None]) -> None:
@@ -254,6 +279,11 @@ class Decoder:
             for each in fields["streams"]
         )
         return Statistics(**{name: fields[name] for name in Statistics.__slots__})
+
+    def stream_number(self, text: bytes, handle: int) -> int | None:
+        """Returns the number of a stream in its store, from the store's statistics."""
+        streams = self._decode(text)["streams"]
+        return next((each["number"] for each in streams if each["handle"] == handle), None)
 
 
 def _progress(fields: dict[str, Any]) -> StreamProgress:

@@ -59,10 +59,12 @@ class Stream(OpenStream):
         self.error: FactstrError | None = None
         self._owner = owner
         self._store = owner.store()  # kept alive
+        self._store_handle = owner.handle.use()
         self._library = owner.library
         self._decoder = owner.decoder
         self._handle = Handle(owner.library, _subscription_ended, number)
         self._handling_of = Handling(handler, self._log_fields)
+        self._stream_number: int | None = None
         self._stopping = False  # no delivery starts any more
         self._handling = False
         self._last_progress = StreamProgress("ended", 0, 0, 0, None)
@@ -207,9 +209,21 @@ class Stream(OpenStream):
     def _log_fields(self, event: str, **fields: Any) -> dict[str, Any]:
         """Returns the attributes of a record of this stream, named as in the library's records."""
         known: dict[str, Any] = {"event": event, "store": repr(self._store)}
+        if (number := self._number()) is not None:
+            known["stream"] = number
         if self.durable_name is not None:
             known["durable_name"] = self.durable_name
         return {**known, **fields}
+
+    def _number(self) -> int | None:
+        """Returns the number of the stream in its store, which only the statistics tell. None if
+        they cannot be read.
+        """
+        if self._stream_number is None:
+            status, text = self._owner.statistics(self._store_handle)
+            if status == OK:
+                self._stream_number = self._decoder.stream_number(text, self._handle.number)
+        return self._stream_number
 
 
 def _subscription_ended() -> FactstrError:

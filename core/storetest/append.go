@@ -8,6 +8,7 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 var appendTests = tests{
@@ -28,12 +29,12 @@ var appendTests = tests{
 		store := open(t, log)
 		appendTypes(t, store, "a", "a")
 		for range 3 {
-			_, err := store.AppendIf(t.Context(), batch("a", "a", "a"), factstr.AllEvents(), nil)
+			_, err := store.AppendIf(t.Context(), facttest.BatchOf("a", "a", "a"), factstr.AllEvents(), nil)
 			wantConflict(t, err, nil, factstr.Version(2))
-			_, err = store.Append(t.Context(), []factstr.NewEvent{event("a", `{}`), event("a", `{"cut`)})
-			wantCode(t, err, factstr.CodeInvalidArgument)
+			_, err = store.Append(t.Context(), []factstr.NewEvent{facttest.Fact("a", `{}`), facttest.Fact("a", `{"cut`)})
+			facttest.WantError(t, err, factstr.CodeInvalidArgument)
 			_, err = store.Append(t.Context(), nil)
-			wantCode(t, err, factstr.CodeEmptyAppend)
+			facttest.WantError(t, err, factstr.CodeEmptyAppend)
 		}
 		wantStillWorks(t, store, 2)
 	}},
@@ -44,14 +45,14 @@ var appendTests = tests{
 		check := func() {
 			t.Helper()
 			_, err := store.Append(t.Context(), nil)
-			wantCode(t, err, factstr.CodeEmptyAppend)
+			facttest.WantError(t, err, factstr.CodeEmptyAppend)
 			_, err = store.Append(t.Context(), []factstr.NewEvent{})
-			wantCode(t, err, factstr.CodeEmptyAppend)
+			facttest.WantError(t, err, factstr.CodeEmptyAppend)
 			_, err = store.AppendIf(t.Context(), nil, badQuery, tooHigh)
-			wantCode(t, err, factstr.CodeEmptyAppend)
+			facttest.WantError(t, err, factstr.CodeEmptyAppend)
 			never := func(factstr.AppendResult, error) { t.Error("done was called for a batch that was refused") }
-			wantCode(t, store.AppendAsync(t.Context(), nil, never), factstr.CodeEmptyAppend)
-			wantCode(t, store.AppendIfAsync(t.Context(), nil, badQuery, tooHigh, never), factstr.CodeEmptyAppend)
+			facttest.WantError(t, store.AppendAsync(t.Context(), nil, never), factstr.CodeEmptyAppend)
+			facttest.WantError(t, store.AppendIfAsync(t.Context(), nil, badQuery, tooHigh, never), factstr.CodeEmptyAppend)
 		}
 		check()
 		wantStillWorks(t, store, 0)
@@ -88,15 +89,15 @@ var appendTests = tests{
 	{"facts come back as they were appended", func(t *testing.T, log Log) { // G1 G14
 		store := open(t, log)
 		events := []factstr.NewEvent{
-			event("", `null`), event("type with spaces, 'quotes' and \"more\"", `true`), event("ünïcödé ☃ 𝄞", `"☃ 𝄞 \u0001 \" \\"`),
-			event(strings.Repeat("t", factstr.NameBytesMax), `[]`), event("numbers", `[1,1.0,1e0,-0,9007199254740993,0.1,1e-300,123456789012345678901234567890]`),
-			event("nested", strings.Repeat("[", factstr.NestingMax)+strings.Repeat("]", factstr.NestingMax)), event("spaces", " {\"a\" :\t1 ,\n\"b\":[ ] } "),
-			event("large", `{"text":"`+strings.Repeat("0123456789abcdef", 1<<16)+`"}`),
+			facttest.Fact("", `null`), facttest.Fact("type with spaces, 'quotes' and \"more\"", `true`), facttest.Fact("ünïcödé ☃ 𝄞", `"☃ 𝄞 \u0001 \" \\"`),
+			facttest.Fact(strings.Repeat("t", factstr.NameBytesMax), `[]`), facttest.Fact("numbers", `[1,1.0,1e0,-0,9007199254740993,0.1,1e-300,123456789012345678901234567890]`),
+			facttest.Fact("nested", strings.Repeat("[", factstr.NestingMax)+strings.Repeat("]", factstr.NestingMax)), facttest.Fact("spaces", " {\"a\" :\t1 ,\n\"b\":[ ] } "),
+			facttest.Fact("large", `{"text":"`+strings.Repeat("0123456789abcdef", 1<<16)+`"}`),
 		}
-		mustAppend(t, store, events...)
+		facttest.Append(t, store, events...)
 		check := func() {
 			t.Helper()
-			records := mustQuery(t, store, factstr.AllEvents()).EventRecords
+			records := facttest.Query(t, store, factstr.AllEvents()).EventRecords
 			if len(records) != len(events) {
 				t.Fatalf("%d facts, want %d", len(records), len(events))
 			}
@@ -118,13 +119,13 @@ var appendTests = tests{
 		r := newRecorder()
 		live(t, store, factstr.AllEvents(), r)
 		for i := range 50 {
-			mustAppend(t, store, event("a", fmt.Sprintf(`{"n":%d}`, i)), event("b", fmt.Sprintf(`{"n":%d}`, i)))
+			facttest.Append(t, store, facttest.Fact("a", fmt.Sprintf(`{"n":%d}`, i)), facttest.Fact("b", fmt.Sprintf(`{"n":%d}`, i)))
 		}
 		var held []factstr.EventRecord
 		for range 50 {
 			held = append(held, within(t, "a delivery", r.deliveries)...)
 		}
-		held = append(held, mustQuery(t, store, factstr.AllEvents()).EventRecords...)
+		held = append(held, facttest.Query(t, store, factstr.AllEvents()).EventRecords...)
 		type copied struct {
 			record factstr.EventRecord
 			text   string
@@ -134,9 +135,9 @@ var appendTests = tests{
 			before = append(before, copied{record, string(record.Payload)})
 		}
 		for i := range 200 {
-			mustAppend(t, store, event("c", fmt.Sprintf(`{"n":%d}`, -i)), event("d", `{}`))
+			facttest.Append(t, store, facttest.Fact("c", fmt.Sprintf(`{"n":%d}`, -i)), facttest.Fact("d", `{}`))
 		}
-		mustQuery(t, store, factstr.AllEvents())
+		facttest.Query(t, store, factstr.AllEvents())
 		for i := range held {
 			if held[i].EventType != before[i].record.EventType || held[i].OccurredAt != before[i].record.OccurredAt || string(held[i].Payload) != before[i].text {
 				t.Fatalf("fact %d changed to %v", before[i].record.SequenceNumber, held[i])
@@ -149,7 +150,7 @@ var appendTests = tests{
 		appendTypes(t, store, "a", "b", "c")
 		appendTypes(t, store, "a")
 		after := time.Now().UTC().Add(time.Millisecond)
-		records := mustQuery(t, store, factstr.AllEvents()).EventRecords
+		records := facttest.Query(t, store, factstr.AllEvents()).EventRecords
 		for i := range records {
 			const layout = "2006-01-02T15:04:05.000000Z"
 			at, err := time.Parse(layout, records[i].OccurredAt)
@@ -165,8 +166,8 @@ var appendTests = tests{
 		store := open(t, log)
 		for i := range 100 {
 			result := appendTypes(t, store, "a", "a")
-			if version := mustQuery(t, store, factstr.OfTypes("a").AtMost(0)).CurrentContextVersion; version == nil || *version != result.LastSequenceNumber {
-				t.Fatalf("round %d: the version is %s, want %d", i, spell(version), result.LastSequenceNumber)
+			if version := facttest.Query(t, store, factstr.OfTypes("a").AtMost(0)).CurrentContextVersion; version == nil || *version != result.LastSequenceNumber {
+				t.Fatalf("round %d: the version is %s, want %d", i, facttest.VersionText(version), result.LastSequenceNumber)
 			}
 		}
 	}},
@@ -176,7 +177,7 @@ var appendTests = tests{
 		for range 4 {
 			go func() {
 				for range 50 {
-					if _, err := store.Append(t.Context(), batch("a", "b", "c", "d", "e")); err != nil {
+					if _, err := store.Append(t.Context(), facttest.BatchOf("a", "b", "c", "d", "e")); err != nil {
 						done <- err
 						return
 					}
@@ -193,9 +194,9 @@ var appendTests = tests{
 				running--
 			default:
 			}
-			result := mustQuery(t, store, factstr.AllEvents())
+			result := facttest.Query(t, store, factstr.AllEvents())
 			if n := len(result.EventRecords); n%5 != 0 || n > 0 && *result.CurrentContextVersion != uint64(n) {
-				t.Fatalf("%d facts are visible, version %s", n, spell(result.CurrentContextVersion))
+				t.Fatalf("%d facts are visible, version %s", n, facttest.VersionText(result.CurrentContextVersion))
 			}
 		}
 		wantHead(t, store, 1000)
@@ -213,7 +214,7 @@ var appendTests = tests{
 			size := uint64(1 + i%3)
 			facts += size
 			done := func(result factstr.AppendResult, err error) { answers <- answer{size, result, err} }
-			err := store.AppendAsync(t.Context(), batch(slices.Repeat([]string{"a"}, int(size))...), done)
+			err := store.AppendAsync(t.Context(), facttest.BatchOf(slices.Repeat([]string{"a"}, int(size))...), done)
 			if err != nil {
 				t.Fatal(err)
 			}

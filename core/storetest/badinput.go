@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 // wantMentions checks that a message names what is wrong.
@@ -53,43 +54,43 @@ var badInputTests = tests{
 			}
 		}
 		for what, payload := range badPayloads {
-			refuse(what, []factstr.NewEvent{event("a", `{}`), event("a", payload)}, "events[1].payload")
+			refuse(what, []factstr.NewEvent{facttest.Fact("a", `{}`), facttest.Fact("a", payload)}, "events[1].payload")
 		}
 		for what, eventType := range map[string]string{"too long": strings.Repeat("t", factstr.NameBytesMax+1), "too long in bytes": strings.Repeat("é", 501), "invalid UTF-8": "a\xff", "U+0000": "a\x00b"} {
-			refuse(what, []factstr.NewEvent{event("a", `{}`), event("a", `{}`), event(eventType, `{}`)}, "events[2].event_type")
+			refuse(what, []factstr.NewEvent{facttest.Fact("a", `{}`), facttest.Fact("a", `{}`), facttest.Fact(eventType, `{}`)}, "events[2].event_type")
 		}
-		refuse("too many events", slices.Repeat(batch("a"), 10_001), "10000")
-		refuse("a payload too large", []factstr.NewEvent{event("a", `"`+strings.Repeat("x", 16<<20)+`"`)}, "events[0].payload", "16777216")
+		refuse("too many events", slices.Repeat(facttest.BatchOf("a"), 10_001), "10000")
+		refuse("a payload too large", []factstr.NewEvent{facttest.Fact("a", `"`+strings.Repeat("x", 16<<20)+`"`)}, "events[0].payload", "16777216")
 		// Looking through 64 MiB takes a while, so once only.
-		large := event("a", `"`+strings.Repeat("x", 16<<20-2)+`"`)
+		large := facttest.Fact("a", `"`+strings.Repeat("x", 16<<20-2)+`"`)
 		_, err := store.Append(t.Context(), []factstr.NewEvent{large, large, large, large})
-		wantCode(t, err, factstr.CodeInvalidArgument)
+		facttest.WantError(t, err, factstr.CodeInvalidArgument)
 		wantMentions(t, err, "67108864")
 		wantStillWorks(t, store, 1)
 	}},
 	{"a batch at the limits is accepted", func(t *testing.T, log Log) {
 		store := open(t, log)
-		mustAppend(t, store, slices.Repeat(batch("a"), 10_000)...)
-		mustAppend(t, store, event("a", `"`+strings.Repeat("x", 16<<20-2)+`"`))
-		mustAppend(t, store, event(strings.Repeat("é", 500), strings.Repeat("1", 299)+"."+strings.Repeat("1", 701)))
+		facttest.Append(t, store, slices.Repeat(facttest.BatchOf("a"), 10_000)...)
+		facttest.Append(t, store, facttest.Fact("a", `"`+strings.Repeat("x", 16<<20-2)+`"`))
+		facttest.Append(t, store, facttest.Fact(strings.Repeat("é", 500), strings.Repeat("1", 299)+"."+strings.Repeat("1", 701)))
 		wantStillWorks(t, store, 10_002)
 	}},
 	{"limits are options and their errors name them", func(t *testing.T, log Log) {
 		store := openWith(t, log, factstr.Options{Limits: factstr.Limits{PayloadBytesMax: 10, BatchEventsMax: 2, BatchBytesMax: 15, PredicateBytesMax: 14}}, nil)
 		for want, events := range map[string][]factstr.NewEvent{
-			"limit is 10 bytes": {event("", `"123456789"`)}, "limit of 2 events": batch("", "", ""), "limit of 15 bytes": {event("", `"12345678"`), event("12", `1234`)},
+			"limit is 10 bytes": {facttest.Fact("", `"123456789"`)}, "limit of 2 events": facttest.BatchOf("", "", ""), "limit of 15 bytes": {facttest.Fact("", `"12345678"`), facttest.Fact("12", `1234`)},
 		} {
 			_, err := store.Append(t.Context(), events)
-			wantCode(t, err, factstr.CodeInvalidArgument)
+			facttest.WantError(t, err, factstr.CodeInvalidArgument)
 			wantMentions(t, err, want)
 		}
-		mustAppend(t, store, event("", `"12345678"`), event("1", `1234`))
+		facttest.Append(t, store, facttest.Fact("", `"12345678"`), facttest.Fact("1", `1234`))
 		wantHead(t, store, 2)
-		if _, err := store.Query(t.Context(), payloadQuery(`1234`, `"12345678"`)); err != nil {
+		if _, err := store.Query(t.Context(), facttest.PayloadQuery(`1234`, `"12345678"`)); err != nil {
 			t.Fatal(err)
 		}
-		_, err := store.Query(t.Context(), payloadQuery(`1234`, `"12345678"`, "1"))
-		wantCode(t, err, factstr.CodeInvalidArgument)
+		_, err := store.Query(t.Context(), facttest.PayloadQuery(`1234`, `"12345678"`, "1"))
+		facttest.WantError(t, err, factstr.CodeInvalidArgument)
 		wantMentions(t, err, "limit of 14 bytes")
 	}},
 	{"bad queries are refused and named, in reads, contexts and streams", func(t *testing.T, log Log) {
@@ -99,7 +100,7 @@ var badInputTests = tests{
 			t.Helper()
 			for surface, attempt := range map[string]func() error{
 				"query":     func() error { _, err := store.Query(t.Context(), query); return err },
-				"append_if": func() error { _, err := store.AppendIf(t.Context(), batch("a"), query, nil); return err },
+				"append_if": func() error { _, err := store.AppendIf(t.Context(), facttest.BatchOf("a"), query, nil); return err },
 				"live":      func() error { _, err := store.StreamTo(t.Context(), query, newRecorder()); return err },
 				"durable": func() error {
 					_, err := store.StreamToDurable(t.Context(), factstr.DurableStream{Name: "model"}, query, newRecorder())
@@ -121,9 +122,9 @@ var badInputTests = tests{
 		}
 		refuse("too many filters", factstr.EventQuery{Filters: make([]factstr.EventFilter, factstr.FiltersMax+1)}, "filters", "1000")
 		refuse("too many types", factstr.OfTypes(make([]string, factstr.TypesMax)...).Or(factstr.EventFilter{EventTypes: []string{"a"}}), "event_types", "10000")
-		refuse("too many predicates", payloadQuery(slices.Repeat([]string{`1`}, factstr.PredicatesMax+1)...), "payload_predicates", "10000")
+		refuse("too many predicates", facttest.PayloadQuery(slices.Repeat([]string{`1`}, factstr.PredicatesMax+1)...), "payload_predicates", "10000")
 		large := `"` + strings.Repeat("x", 8<<20-2) + `"`
-		refuse("predicates too large", payloadQuery(large, large, `1`), "payload_predicates", "16777217", "16777216", "predicate_bytes_max")
+		refuse("predicates too large", facttest.PayloadQuery(large, large, `1`), "payload_predicates", "16777217", "16777216", "predicate_bytes_max")
 		refuse("a cursor too high", factstr.AllEvents().After(1<<63), "min_sequence_number")
 		if cursor := cursorOf(t, store, "model", factstr.AllEvents()); cursor != 0 {
 			t.Fatalf("a refused registration left a cursor at %d", cursor)
@@ -133,8 +134,8 @@ var badInputTests = tests{
 	{"an expected version beyond any sequence number is refused", func(t *testing.T, log Log) {
 		store := open(t, log)
 		for _, expected := range []uint64{1 << 63, 1<<64 - 1} {
-			_, err := store.AppendIf(t.Context(), batch("a"), factstr.AllEvents(), &expected)
-			wantCode(t, err, factstr.CodeInvalidArgument)
+			_, err := store.AppendIf(t.Context(), facttest.BatchOf("a"), factstr.AllEvents(), &expected)
+			facttest.WantError(t, err, factstr.CodeInvalidArgument)
 			wantMentions(t, err, "expected", fmt.Sprint(expected))
 		}
 		wantStillWorks(t, store, 0)
@@ -143,7 +144,7 @@ var badInputTests = tests{
 		store := open(t, log)
 		for _, name := range []string{"", strings.Repeat("n", factstr.NameBytesMax+1), "\xff", "a\x00"} {
 			_, err := register(t, store, name, factstr.AllEvents(), newRecorder())
-			wantCode(t, err, factstr.CodeInvalidArgument)
+			facttest.WantError(t, err, factstr.CodeInvalidArgument)
 			wantMentions(t, err, "durable.name")
 		}
 		wantStillWorks(t, store, 0)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 // payload256 is a payload of 256 bytes that names what it is about.
@@ -37,7 +38,7 @@ func benchmarkAppend(b *testing.B, log Log, size int) {
 	store := open(b, log)
 	events := make([]factstr.NewEvent, size)
 	for i := range events {
-		events[i] = event("benchmarked", payload256(i))
+		events[i] = facttest.Fact("benchmarked", payload256(i))
 	}
 	b.ReportAllocs()
 	for b.Loop() {
@@ -58,9 +59,9 @@ func benchmarkConditional(b *testing.B, log Log, callers int) {
 	b.ResetTimer()
 	for caller := range callers {
 		running.Go(func() {
-			events := []factstr.NewEvent{event("benchmarked", payload256(caller))}
+			events := []factstr.NewEvent{facttest.Fact("benchmarked", payload256(caller))}
 			query := factstr.EventQuery{Filters: []factstr.EventFilter{{
-				EventTypes: []string{"benchmarked"}, PayloadPredicates: texts([]string{fmt.Sprintf(`{"about":{"id":"item-%08d"}}`, caller)}),
+				EventTypes: []string{"benchmarked"}, PayloadPredicates: facttest.JSONTexts(fmt.Sprintf(`{"about":{"id":"item-%08d"}}`, caller)),
 			}}}
 			var version *uint64
 			for next.Add(1) <= int64(b.N) {
@@ -90,7 +91,7 @@ func fill(b *testing.B, store *factstr.Store, facts int) {
 			if i == 500 {
 				eventType = "rare"
 			}
-			events[i] = event(eventType, payload256(at))
+			events[i] = facttest.Fact(eventType, payload256(at))
 			at++
 		}
 		if _, err := store.Append(b.Context(), events); err != nil {
@@ -119,13 +120,13 @@ func benchmarkReplay(b *testing.B, log Log) {
 	for at := 0; at < facts; at += size {
 		events := make([]factstr.NewEvent, size)
 		for i := range events {
-			events[i] = event("replayed", payload256(at+i))
+			events[i] = facttest.Fact("replayed", payload256(at+i))
 		}
 		if err := store.AppendAsync(b.Context(), events, func(factstr.AppendResult, error) {}); err != nil {
 			b.Fatal(err)
 		}
 	}
-	mustAppend(b, store, event("last", `{}`))
+	facttest.Append(b, store, facttest.Fact("last", `{}`))
 	replays := 0
 	for b.Loop() {
 		replays++

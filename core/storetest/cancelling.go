@@ -6,6 +6,7 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 var cancellingTests = tests{
@@ -15,12 +16,12 @@ var cancellingTests = tests{
 		cancel()
 		late, cancelLate := context.WithDeadline(t.Context(), time.Now().Add(-time.Hour))
 		defer cancelLate()
-		_, err := store.Append(ended, batch("a"))
-		wantCode(t, err, factstr.CodeCancelled)
-		_, err = store.AppendIf(ended, batch("a"), factstr.OfTypes("a"), nil)
-		wantCode(t, err, factstr.CodeCancelled)
-		_, err = store.Append(late, batch("a"))
-		wantCode(t, err, factstr.CodeTimeout)
+		_, err := store.Append(ended, facttest.BatchOf("a"))
+		facttest.WantError(t, err, factstr.CodeCancelled)
+		_, err = store.AppendIf(ended, facttest.BatchOf("a"), factstr.OfTypes("a"), nil)
+		facttest.WantError(t, err, factstr.CodeCancelled)
+		_, err = store.Append(late, facttest.BatchOf("a"))
+		facttest.WantError(t, err, factstr.CodeTimeout)
 		wantStillWorks(t, store, 0)
 	}},
 	{"cancelling before the group took the request writes nothing", func(t *testing.T, log Log) { // G5
@@ -28,26 +29,26 @@ var cancellingTests = tests{
 		held := c.holdCommits()
 		first := make(chan error, 1)
 		go func() {
-			_, err := store.Append(context.Background(), batch("first"))
+			_, err := store.Append(context.Background(), facttest.BatchOf("first"))
 			first <- err
 		}()
 		within(t, "the first commit", held.arrived)
 		ctx, cancel := context.WithCancel(t.Context())
 		answers := make(chan error, 3)
 		done := func(_ factstr.AppendResult, err error) { answers <- err }
-		if err := store.AppendAsync(ctx, batch("cancelled"), done); err != nil {
+		if err := store.AppendAsync(ctx, facttest.BatchOf("cancelled"), done); err != nil {
 			t.Fatal(err)
 		}
-		if err := store.AppendIfAsync(ctx, batch("cancelled"), factstr.AllEvents(), nil, done); err != nil {
+		if err := store.AppendIfAsync(ctx, facttest.BatchOf("cancelled"), factstr.AllEvents(), nil, done); err != nil {
 			t.Fatal(err)
 		}
 		go func() {
-			_, err := store.Append(ctx, batch("cancelled"))
+			_, err := store.Append(ctx, facttest.BatchOf("cancelled"))
 			answers <- err
 		}()
 		cancel()
 		for range 3 {
-			wantCode(t, within(t, "the answer", answers), factstr.CodeCancelled)
+			facttest.WantError(t, within(t, "the answer", answers), factstr.CodeCancelled)
 		}
 		held.open()
 		if err := within(t, "the first append", first); err != nil {
@@ -60,28 +61,28 @@ var cancellingTests = tests{
 		held := c.holdCommits()
 		first := make(chan error, 1)
 		go func() {
-			_, err := store.Append(context.Background(), batch("first"))
+			_, err := store.Append(context.Background(), facttest.BatchOf("first"))
 			first <- err
 		}()
 		within(t, "the first commit", held.arrived)
 		// The next two queue together; the first in line leads their group, so that the other one's
 		// caller only waits.
 		second := make(chan error, 1)
-		if err := store.AppendAsync(context.Background(), batch("second"), func(_ factstr.AppendResult, err error) { second <- err }); err != nil {
+		if err := store.AppendAsync(context.Background(), facttest.BatchOf("second"), func(_ factstr.AppendResult, err error) { second <- err }); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		waiting := tellingContext{ctx, make(chan struct{}, 100)}
 		abandoned := make(chan error, 1)
 		go func() {
-			_, err := store.Append(waiting, batch("abandoned"))
+			_, err := store.Append(waiting, facttest.BatchOf("abandoned"))
 			abandoned <- err
 		}()
 		within(t, "the wait for the group", waiting.asked)
 		held.release <- struct{}{}
 		within(t, "the group's commit", held.arrived)
 		cancel()
-		wantCode(t, within(t, "the abandoned append's answer", abandoned), factstr.CodeCommitUnknown)
+		facttest.WantError(t, within(t, "the abandoned append's answer", abandoned), factstr.CodeCommitUnknown)
 		held.open()
 		for _, done := range []chan error{first, second} {
 			if err := within(t, "an append", done); err != nil {
@@ -96,18 +97,18 @@ var cancellingTests = tests{
 		others := make(chan error, 10)
 		cancelled := make(chan error, 1)
 		answers := heldGroupThen(t, store, c, func() {
-			if err := store.AppendAsync(ctx, batch("cancelled"), func(_ factstr.AppendResult, err error) { cancelled <- err }); err != nil {
+			if err := store.AppendAsync(ctx, facttest.BatchOf("cancelled"), func(_ factstr.AppendResult, err error) { cancelled <- err }); err != nil {
 				t.Fatal(err)
 			}
 			for range 10 {
-				if err := store.AppendAsync(context.Background(), batch("other"), func(_ factstr.AppendResult, err error) { others <- err }); err != nil {
+				if err := store.AppendAsync(context.Background(), facttest.BatchOf("other"), func(_ factstr.AppendResult, err error) { others <- err }); err != nil {
 					t.Fatal(err)
 				}
 			}
 			cancel()
-			wantCode(t, within(t, "the cancelled append", cancelled), factstr.CodeCancelled)
+			facttest.WantError(t, within(t, "the cancelled append", cancelled), factstr.CodeCancelled)
 			c.clear()
-		}, conditional{batch("before"), factstr.OfTypes("before"), nil})
+		}, conditional{facttest.BatchOf("before"), factstr.OfTypes("before"), nil})
 		if answers[0].err != nil {
 			t.Fatal(answers[0].err)
 		}
@@ -137,7 +138,7 @@ var cancellingTests = tests{
 		}()
 		within(t, "the scan", scanning)
 		cancel()
-		wantCode(t, within(t, "the answer", answers), factstr.CodeCancelled)
+		facttest.WantError(t, within(t, "the answer", answers), factstr.CodeCancelled)
 		c.clear()
 		wantStillWorks(t, store, 10)
 	}},
@@ -147,17 +148,17 @@ var cancellingTests = tests{
 		const boundMax = 100_000
 		answers := make(chan error, boundMax)
 		done := func(_ factstr.AppendResult, err error) { answers <- err }
-		if err := store.AppendAsync(context.Background(), batch("first"), done); err != nil {
+		if err := store.AppendAsync(context.Background(), facttest.BatchOf("first"), done); err != nil {
 			t.Fatal(err)
 		}
 		within(t, "the first commit", held.arrived)
 		impatient, giveUp := context.WithCancel(t.Context())
-		events := batch("queued")
+		events := facttest.BatchOf("queued")
 		queued := 0
 		for {
 			err := store.AppendAsync(impatient, events, done)
 			if err != nil {
-				wantCode(t, err, factstr.CodeBusy)
+				facttest.WantError(t, err, factstr.CodeBusy)
 				break
 			}
 			if queued++; queued == boundMax {
@@ -165,14 +166,14 @@ var cancellingTests = tests{
 			}
 		}
 		_, err := store.Append(t.Context(), events)
-		wantCode(t, err, factstr.CodeBusy)
+		facttest.WantError(t, err, factstr.CodeBusy)
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, err = store.Append(ended, events)
-		wantCode(t, err, factstr.CodeCancelled)
+		facttest.WantError(t, err, factstr.CodeCancelled)
 		giveUp()
 		for range queued {
-			wantCode(t, within(t, "a queued append", answers), factstr.CodeCancelled)
+			facttest.WantError(t, within(t, "a queued append", answers), factstr.CodeCancelled)
 		}
 		held.open()
 		if err := within(t, "the first append", answers); err != nil {

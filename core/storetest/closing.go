@@ -7,6 +7,7 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 var closingTests = tests{
@@ -21,18 +22,18 @@ var closingTests = tests{
 		}
 		within(t, "the release of the store", store.Closed())
 		never := func(factstr.AppendResult, error) { t.Error("done was called for what was refused") }
-		_, err := store.Append(t.Context(), batch("a"))
-		wantCode(t, err, factstr.CodeStoreClosed)
-		_, err = store.AppendIf(t.Context(), batch("a"), factstr.OfTypes("a"), factstr.Version(1))
-		wantCode(t, err, factstr.CodeStoreClosed)
-		wantCode(t, store.AppendAsync(t.Context(), batch("a"), never), factstr.CodeStoreClosed)
-		wantCode(t, store.AppendIfAsync(t.Context(), batch("a"), factstr.OfTypes("a"), nil, never), factstr.CodeStoreClosed)
+		_, err := store.Append(t.Context(), facttest.BatchOf("a"))
+		facttest.WantError(t, err, factstr.CodeStoreClosed)
+		_, err = store.AppendIf(t.Context(), facttest.BatchOf("a"), factstr.OfTypes("a"), factstr.Version(1))
+		facttest.WantError(t, err, factstr.CodeStoreClosed)
+		facttest.WantError(t, store.AppendAsync(t.Context(), facttest.BatchOf("a"), never), factstr.CodeStoreClosed)
+		facttest.WantError(t, store.AppendIfAsync(t.Context(), facttest.BatchOf("a"), factstr.OfTypes("a"), nil, never), factstr.CodeStoreClosed)
 		_, err = store.Query(t.Context(), factstr.AllEvents())
-		wantCode(t, err, factstr.CodeStoreClosed)
+		facttest.WantError(t, err, factstr.CodeStoreClosed)
 		_, err = store.StreamAll(t.Context(), newRecorder())
-		wantCode(t, err, factstr.CodeStoreClosed)
+		facttest.WantError(t, err, factstr.CodeStoreClosed)
 		_, err = store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "other"}, newRecorder())
-		wantCode(t, err, factstr.CodeStoreClosed)
+		facttest.WantError(t, err, factstr.CodeStoreClosed)
 		stream.Unsubscribe()
 		end(t, stream)
 		if log.Persistent {
@@ -44,7 +45,7 @@ var closingTests = tests{
 		held := c.holdCommits()
 		running := make(chan error, 1)
 		go func() {
-			_, err := store.Append(context.Background(), batch("running"))
+			_, err := store.Append(context.Background(), facttest.BatchOf("running"))
 			running <- err
 		}()
 		within(t, "the commit", held.arrived)
@@ -53,9 +54,9 @@ var closingTests = tests{
 			done := func(_ factstr.AppendResult, err error) { queued <- err }
 			var err error
 			if i%2 == 0 {
-				err = store.AppendAsync(context.Background(), batch("queued"), done)
+				err = store.AppendAsync(context.Background(), facttest.BatchOf("queued"), done)
 			} else {
-				err = store.AppendIfAsync(context.Background(), batch("queued"), factstr.AllEvents(), nil, done)
+				err = store.AppendIfAsync(context.Background(), facttest.BatchOf("queued"), factstr.AllEvents(), nil, done)
 			}
 			if err != nil {
 				t.Fatal(err)
@@ -64,7 +65,7 @@ var closingTests = tests{
 		closed := make(chan error, 1)
 		go func() { closed <- store.Close(context.Background()) }()
 		for range 20 {
-			wantCode(t, within(t, "the answer of a queued append", queued), factstr.CodeStoreClosed)
+			facttest.WantError(t, within(t, "the answer of a queued append", queued), factstr.CodeStoreClosed)
 		}
 		select {
 		case err := <-running:
@@ -105,7 +106,7 @@ var closingTests = tests{
 			// Its cursor is stored and its name free by now. The end itself is reported by its own
 			// goroutine, which close does not wait for: it may be what closes.
 			within(t, "the end of a stream", streams[i].Done())
-			wantCode(t, streams[i].Err(), factstr.CodeStoreClosed)
+			facttest.WantError(t, streams[i].Err(), factstr.CodeStoreClosed)
 			r.wantEnd(t, factstr.CodeStoreClosed)
 			if len(r.ended) > 0 {
 				t.Fatal("the end was reported twice")
@@ -151,9 +152,9 @@ var closingTests = tests{
 		live(t, store, factstr.AllEvents(), r)
 		appendTypes(t, store, "a")
 		r.want(t, []uint64{1})
-		wantCode(t, store.Close(t.Context()), factstr.CodeTimeout)
-		_, err := store.Append(t.Context(), batch("a"))
-		wantCode(t, err, factstr.CodeStoreClosed)
+		facttest.WantError(t, store.Close(t.Context()), factstr.CodeTimeout)
+		_, err := store.Append(t.Context(), facttest.BatchOf("a"))
+		facttest.WantError(t, err, factstr.CodeStoreClosed)
 		close(release)
 		within(t, "the release of the store", store.Closed())
 		r.wantEnd(t, factstr.CodeStoreClosed)
@@ -183,7 +184,7 @@ var closingTests = tests{
 			go func() {
 				var facts uint64
 				for round := 0; ; round++ {
-					_, err := store.Append(context.Background(), batch("a", "b"))
+					_, err := store.Append(context.Background(), facttest.BatchOf("a", "b"))
 					if err == nil {
 						facts += 2
 						_, err = store.Query(context.Background(), factstr.AllEvents().AtMost(1))
@@ -256,7 +257,7 @@ var closingTests = tests{
 					runtime.Goexit()
 				}
 			}
-			if err := store.AppendIfAsync(context.Background(), batch("a"), factstr.OfTypes("b"), nil, done); err != nil {
+			if err := store.AppendIfAsync(context.Background(), facttest.BatchOf("a"), factstr.OfTypes("b"), nil, done); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -280,7 +281,7 @@ var closingTests = tests{
 		}
 		closed := closing(store)
 		for range appends {
-			wantCode(t, within(t, "an answer at close", answers), factstr.CodeStoreClosed)
+			facttest.WantError(t, within(t, "an answer at close", answers), factstr.CodeStoreClosed)
 		}
 		held.open()
 		if err := within(t, "close", closed); err != nil {
@@ -297,7 +298,7 @@ var closingTests = tests{
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantCode(t, store.Close(t.Context()), factstr.CodeBackendFailure)
+		facttest.WantError(t, store.Close(t.Context()), factstr.CodeBackendFailure)
 		if !log.Persistent {
 			return
 		}
@@ -308,6 +309,6 @@ var closingTests = tests{
 		if store, err = log.Open(t.Context(), factstr.Options{}, c.wrap); err != nil {
 			t.Fatal(err)
 		}
-		wantCode(t, store.Close(t.Context()), factstr.CodeInternal)
+		facttest.WantError(t, store.Close(t.Context()), factstr.CodeInternal)
 	}},
 }

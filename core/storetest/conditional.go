@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 var conditionalTests = tests{
@@ -21,9 +22,9 @@ var conditionalTests = tests{
 			{factstr.OfTypes("a", "b"), factstr.Version(10)},
 			{factstr.OfTypes("none"), nil},
 			{factstr.OfTypes(), nil},
-			{payloadQuery(`{"at":4}`), factstr.Version(9)},
-			{payloadQuery(`{"at":3}`), factstr.Version(8)},
-			{payloadQuery(`{"at":100}`), nil},
+			{facttest.PayloadQuery(`{"at":4}`), factstr.Version(9)},
+			{facttest.PayloadQuery(`{"at":3}`), factstr.Version(8)},
+			{facttest.PayloadQuery(`{"at":100}`), nil},
 			{factstr.AllEvents(), nil}, // the head, which moves
 		} {
 			for version := -1; version <= 13; version++ {
@@ -35,22 +36,22 @@ var conditionalTests = tests{
 				if len(c.query.Filters) == 0 {
 					actual = factstr.Version(head)
 				}
-				result, err := store.AppendIf(t.Context(), []factstr.NewEvent{event("other", `{}`), event("other", `{}`)}, c.query, expected)
+				result, err := store.AppendIf(t.Context(), []factstr.NewEvent{facttest.Fact("other", `{}`), facttest.Fact("other", `{}`)}, c.query, expected)
 				if !sameVersion(expected, actual) {
 					wantConflict(t, err, expected, actual)
 					continue
 				}
 				if err != nil || result.FirstSequenceNumber != head+1 || result.CommittedCount != 2 {
-					t.Fatalf("context %+v, expected %s: %+v, %v", c.query, spell(expected), result, err)
+					t.Fatalf("context %+v, expected %s: %+v, %v", c.query, facttest.VersionText(expected), result, err)
 				}
 				head += 2
 			}
 		}
 		for _, far := range []uint64{head - 1, head + 1, factstr.SequenceMax} {
-			_, err := store.AppendIf(t.Context(), batch("other"), factstr.AllEvents(), &far)
+			_, err := store.AppendIf(t.Context(), facttest.BatchOf("other"), factstr.AllEvents(), &far)
 			wantConflict(t, err, &far, &head)
 		}
-		if _, err := store.AppendIf(t.Context(), batch("other"), factstr.AllEvents(), &head); err != nil {
+		if _, err := store.AppendIf(t.Context(), facttest.BatchOf("other"), factstr.AllEvents(), &head); err != nil {
 			t.Fatal(err)
 		}
 		wantHead(t, store, head+1)
@@ -58,10 +59,10 @@ var conditionalTests = tests{
 	{"on an empty log only none is expected rightly", func(t *testing.T, log Log) { // G9 G10
 		store := open(t, log)
 		for _, expected := range []uint64{0, 1, factstr.SequenceMax} {
-			_, err := store.AppendIf(t.Context(), batch("a"), factstr.AllEvents(), &expected)
+			_, err := store.AppendIf(t.Context(), facttest.BatchOf("a"), factstr.AllEvents(), &expected)
 			wantConflict(t, err, &expected, nil)
 		}
-		if _, err := store.AppendIf(t.Context(), batch("a"), factstr.AllEvents(), nil); err != nil {
+		if _, err := store.AppendIf(t.Context(), facttest.BatchOf("a"), factstr.AllEvents(), nil); err != nil {
 			t.Fatal(err)
 		}
 		wantHead(t, store, 1)
@@ -72,11 +73,11 @@ var conditionalTests = tests{
 		for _, query := range []factstr.EventQuery{
 			factstr.OfTypes("a").After(9), factstr.OfTypes("a").After(1000), factstr.OfTypes("a").AtMost(0), factstr.OfTypes("a").After(2).AtMost(1),
 		} {
-			_, err := store.AppendIf(t.Context(), batch("b"), query, nil)
+			_, err := store.AppendIf(t.Context(), facttest.BatchOf("b"), query, nil)
 			wantConflict(t, err, nil, factstr.Version(9))
-			_, err = store.AppendIf(t.Context(), batch("b"), query, factstr.Version(3))
+			_, err = store.AppendIf(t.Context(), facttest.BatchOf("b"), query, factstr.Version(3))
 			wantConflict(t, err, factstr.Version(3), factstr.Version(9))
-			if _, err := store.AppendIf(t.Context(), batch("b"), query, factstr.Version(9)); err != nil {
+			if _, err := store.AppendIf(t.Context(), facttest.BatchOf("b"), query, factstr.Version(9)); err != nil {
 				t.Fatalf("%+v: %v", query, err)
 			}
 		}
@@ -86,7 +87,7 @@ var conditionalTests = tests{
 		r := newRecorder()
 		stream := live(t, store, factstr.AllEvents(), r)
 		appendTypes(t, store, "a")
-		_, err := store.AppendIf(t.Context(), batch("x", "y", "z"), factstr.OfTypes("a"), nil)
+		_, err := store.AppendIf(t.Context(), facttest.BatchOf("x", "y", "z"), factstr.OfTypes("a"), nil)
 		wantConflict(t, err, nil, factstr.Version(1))
 		appendTypes(t, store, "marker")
 		r.want(t, []uint64{1}, []uint64{2})
@@ -99,12 +100,12 @@ var conditionalTests = tests{
 		var versions [3]*uint64
 		for i := range 60 {
 			which := i % 3
-			query := payloadQuery(fmt.Sprintf(`{"account":{"id":%d}}`, which))
-			result, err := store.AppendIf(t.Context(), []factstr.NewEvent{event("moved", fmt.Sprintf(`{"account":{"id":%d},"n":%d}`, which, i))}, query, versions[which])
+			query := facttest.PayloadQuery(fmt.Sprintf(`{"account":{"id":%d}}`, which))
+			result, err := store.AppendIf(t.Context(), []factstr.NewEvent{facttest.Fact("moved", fmt.Sprintf(`{"account":{"id":%d},"n":%d}`, which, i))}, query, versions[which])
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = store.AppendIf(t.Context(), batch("late"), query, versions[which])
+			_, err = store.AppendIf(t.Context(), facttest.BatchOf("late"), query, versions[which])
 			wantConflict(t, err, versions[which], factstr.Version(result.LastSequenceNumber))
 			versions[which] = factstr.Version(result.LastSequenceNumber)
 		}
@@ -115,11 +116,11 @@ var conditionalTests = tests{
 		mixed(t, store)
 		answers := make(chan error, 1)
 		done := func(_ factstr.AppendResult, err error) { answers <- err }
-		if err := store.AppendIfAsync(t.Context(), batch("a"), factstr.OfTypes("a"), factstr.Version(7), done); err != nil {
+		if err := store.AppendIfAsync(t.Context(), facttest.BatchOf("a"), factstr.OfTypes("a"), factstr.Version(7), done); err != nil {
 			t.Fatal(err)
 		}
 		wantConflict(t, within(t, "the answer", answers), factstr.Version(7), factstr.Version(9))
-		if err := store.AppendIfAsync(t.Context(), batch("a"), factstr.OfTypes("a"), factstr.Version(9), done); err != nil {
+		if err := store.AppendIfAsync(t.Context(), facttest.BatchOf("a"), factstr.OfTypes("a"), factstr.Version(9), done); err != nil {
 			t.Fatal(err)
 		}
 		if err := within(t, "the answer", answers); err != nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 // watchCursors lets the test see every cursor write that succeeded.
@@ -208,7 +209,7 @@ var cursorTests = tests{
 		}})
 		for range 3 {
 			_, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "model"}, newRecorder())
-			wantCode(t, err, factstr.CodeLogTruncated)
+			facttest.WantError(t, err, factstr.CodeLogTruncated)
 		}
 		c.clear()
 		end(t, durable(t, store, "model", newRecorder()))

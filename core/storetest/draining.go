@@ -143,7 +143,7 @@ var drainingTests = tests{
 			appendTypes(t, store, "a")
 		}
 		within(t, "the first delivery", begun)
-		wantCode(t, store.Close(t.Context()), factstr.CodeTimeout)
+		facttest.WantError(t, store.Close(t.Context()), factstr.CodeTimeout)
 		cut := records.Await(t, factstr.LogDeliveriesCut, 1)[0]
 		if cut.Attributes["position"] != uint64(0) || cut.Attributes["through"] != uint64(5) {
 			t.Errorf("told %v", cut.Attributes)

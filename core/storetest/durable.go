@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 // background appends batches of three on another goroutine, as many as more asks for; stop waits
@@ -15,7 +16,7 @@ func background(t testing.TB, store *factstr.Store) (more func(batches int), sto
 	asked, stopped := make(chan struct{}, deliveriesMax), make(chan error, 1)
 	go func() {
 		for range asked {
-			if _, err := store.Append(context.Background(), batch("a", "b", "a")); err != nil {
+			if _, err := store.Append(context.Background(), facttest.BatchOf("a", "b", "a")); err != nil {
 				stopped <- err
 				return
 			}
@@ -190,7 +191,7 @@ var durableTests = tests{
 			t.Fatal("ready during the replay")
 		}
 		stream.Unsubscribe()
-		wantCode(t, stream.WaitReady(t.Context()), factstr.CodeCancelled)
+		facttest.WantError(t, stream.WaitReady(t.Context()), factstr.CodeCancelled)
 		r.wantEnd(t, "")
 		r.wantNoMore(t)
 		if cursor := cursorOf(t, store, "model", factstr.AllEvents()); cursor != 4 {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 var errOnPurpose = errors.New("on purpose")
@@ -33,7 +34,7 @@ var durableFailureTests = tests{
 		r := newRecorder()
 		r.handle = failAt(5)
 		stream, err := register(t, store, "model", factstr.AllEvents(), r)
-		wantCode(t, err, factstr.CodeHandlerFailed)
+		facttest.WantError(t, err, factstr.CodeHandlerFailed)
 		var reason *factstr.StreamHandlerError
 		if !errors.Is(err, errOnPurpose) || !errors.As(err, &reason) {
 			t.Fatalf("%v does not carry the handler's error", err)
@@ -41,7 +42,7 @@ var durableFailureTests = tests{
 		r.want(t, []uint64{1, 2}, []uint64{3, 4}, []uint64{5, 6})
 		r.wantEnd(t, factstr.CodeHandlerFailed)
 		r.wantNoMore(t)
-		wantCode(t, stream.Err(), factstr.CodeHandlerFailed)
+		facttest.WantError(t, stream.Err(), factstr.CodeHandlerFailed)
 		if p := stream.Progress(); p.Ready || !p.Ended || p.Position != 4 || p.StoredCursor != 4 {
 			t.Fatalf("progress %+v", p)
 		}
@@ -167,7 +168,7 @@ var durableFailureTests = tests{
 			r := newRecorder()
 			r.handle = failAt(attempt)
 			_, err := register(t, store, "model", factstr.AllEvents(), r)
-			wantCode(t, err, factstr.CodeHandlerFailed)
+			facttest.WantError(t, err, factstr.CodeHandlerFailed)
 			if attempt > 1 {
 				r.want(t, []uint64{attempt - 1})
 			}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 // endedContexts are ended when they are made.
@@ -38,8 +39,8 @@ var goErrorTests = tests{
 			if cause == context.DeadlineExceeded {
 				code = factstr.CodeTimeout
 			}
-			_, appended := store.Append(ctx, batch("a"))
-			_, conditional := store.AppendIf(ctx, batch("a"), factstr.OfTypes("b"), nil)
+			_, appended := store.Append(ctx, facttest.BatchOf("a"))
+			_, conditional := store.AppendIf(ctx, facttest.BatchOf("a"), factstr.OfTypes("b"), nil)
 			_, queried := store.Query(ctx, factstr.OfTypes("a"))
 			_, next := pulled.Next(ctx)
 			_, measured := store.Statistics(ctx)
@@ -67,13 +68,13 @@ var goErrorTests = tests{
 		ctx, cancel := context.WithCancel(t.Context())
 		answered := make(chan error, 1)
 		go func() {
-			_, err := store.Append(ctx, batch("a"))
+			_, err := store.Append(ctx, facttest.BatchOf("a"))
 			answered <- err
 		}()
 		within(t, "the commit", held.arrived)
 		cancel()
 		err := within(t, "the answer", answered)
-		wantCode(t, err, factstr.CodeCommitUnknown)
+		facttest.WantError(t, err, factstr.CodeCommitUnknown)
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%v does not wrap the context's error", err)
 		}
@@ -84,7 +85,7 @@ var goErrorTests = tests{
 		appendTypes(t, store, "a", "b", "c")
 		count := func(query factstr.EventQuery, want int) {
 			t.Helper()
-			if got := len(mustQuery(t, store, query).EventRecords); got != want {
+			if got := len(facttest.Query(t, store, query).EventRecords); got != want {
 				t.Errorf("%d facts, want %d", got, want)
 			}
 		}
@@ -113,7 +114,7 @@ var goErrorTests = tests{
 		appendTypes(t, store, "a")
 		first := pullNext(t, stream, 1)
 		_, err = stream.Next(t.Context())
-		wantCode(t, err, factstr.CodeInvalidState)
+		facttest.WantError(t, err, factstr.CodeInvalidState)
 		first.Ack()
 		second := pullNext(t, stream, 2)
 		stream.Unsubscribe()

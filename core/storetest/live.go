@@ -2,13 +2,12 @@ package storetest
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 // marker appends a batch of the type "marker", which proves by its delivery that nothing else was
@@ -43,17 +42,17 @@ var liveTests = tests{
 					return
 				default:
 				}
-				if _, err := store.Append(t.Context(), batch("a", "b", "a")); err != nil {
+				if _, err := store.Append(t.Context(), facttest.BatchOf("a", "b", "a")); err != nil {
 					stopped <- err
 					return
 				}
 			}
 		}()
 		for range 20 {
-			before := *mustQuery(t, store, factstr.AllEvents().AtMost(0)).CurrentContextVersion
+			before := *facttest.Query(t, store, factstr.AllEvents().AtMost(0)).CurrentContextVersion
 			r := newRecorder()
 			stream := live(t, store, factstr.OfTypes("a"), r)
-			after := *mustQuery(t, store, factstr.AllEvents().AtMost(0)).CurrentContextVersion
+			after := *facttest.Query(t, store, factstr.AllEvents().AtMost(0)).CurrentContextVersion
 			first := r.next(t)
 			// The first batch is whole, newer than what was committed before the call, and not
 			// newer than the next after it returned.
@@ -81,7 +80,7 @@ var liveTests = tests{
 			running.Go(func() {
 				for i := range each {
 					types := slices.Repeat([]string{[]string{"even", "odd"}[i%2]}, 1+(appender+i)%4)
-					if _, err := store.Append(t.Context(), batch(types...)); err != nil {
+					if _, err := store.Append(t.Context(), facttest.BatchOf(types...)); err != nil {
 						t.Error(err)
 					}
 				}
@@ -94,15 +93,15 @@ var liveTests = tests{
 			delivered := within(t, "a delivery", all.deliveries)
 			for _, record := range delivered {
 				if record.SequenceNumber != next {
-					t.Fatalf("delivered %v, want %d next", numbers(delivered), next)
+					t.Fatalf("delivered %v, want %d next", facttest.Numbers(delivered), next)
 				}
 				next++
 			}
 			if delivered[0].EventType == "odd" {
-				odd = append(odd, numbers(delivered))
+				odd = append(odd, facttest.Numbers(delivered))
 			}
 		}
-		if head := uint64(len(mustQuery(t, store, factstr.AllEvents()).EventRecords)); head != next-1 {
+		if head := uint64(len(facttest.Query(t, store, factstr.AllEvents()).EventRecords)); head != next-1 {
 			t.Fatalf("delivered up to %d of %d", next-1, head)
 		}
 		some.want(t, odd...)
@@ -110,7 +109,7 @@ var liveTests = tests{
 	{"a filtered stream gets the matching facts of a mixed batch in one delivery", func(t *testing.T, log Log) { // G12 G15
 		store := open(t, log)
 		r := newRecorder()
-		query := factstr.OfTypes("a").Or(factstr.EventFilter{PayloadPredicates: texts([]string{`{"at":3}`})}).After(1000).AtMost(1)
+		query := factstr.OfTypes("a").Or(factstr.EventFilter{PayloadPredicates: facttest.JSONTexts(`{"at":3}`)}).After(1000).AtMost(1)
 		stream := live(t, store, query, r)
 		appendTypes(t, store, "b", "a", "b", "b", "b", "a") // 2, 4 (at 3), 6
 		appendTypes(t, store, "b", "b")
@@ -137,7 +136,7 @@ var liveTests = tests{
 		stream := live(t, store, factstr.AllEvents(), r)
 		appendTypes(t, store, "a")
 		for range 5 {
-			_, err := store.AppendIf(t.Context(), batch("a"), factstr.AllEvents(), nil)
+			_, err := store.AppendIf(t.Context(), facttest.BatchOf("a"), factstr.AllEvents(), nil)
 			wantConflict(t, err, nil, factstr.Version(1))
 		}
 		r.want(t, []uint64{1}, marker(t, store))
@@ -219,7 +218,7 @@ var liveTests = tests{
 				if err != nil {
 					return err
 				}
-				_, err = store.AppendIf(ctx, []factstr.NewEvent{event("answer", `{}`)}, factstr.OfTypes("ask"), result.CurrentContextVersion)
+				_, err = store.AppendIf(ctx, []factstr.NewEvent{facttest.Fact("answer", `{}`)}, factstr.OfTypes("ask"), result.CurrentContextVersion)
 				return err
 			}()
 			return nil
@@ -231,193 +230,5 @@ var liveTests = tests{
 		}
 		inner.want(t, []uint64{2})
 		outer.want(t, []uint64{1}, []uint64{2})
-	}},
-}
-
-var isolationTests = tests{
-	{"a failing handler affects neither the append nor others nor its later batches", func(t *testing.T, log Log) { // G16
-		store := open(t, log)
-		failing, panicking, healthy := newRecorder(), newRecorder(), newRecorder()
-		failing.handle = func(context.Context, []factstr.EventRecord) error { return errors.New("on purpose") }
-		panicking.handle = func(context.Context, []factstr.EventRecord) error { panic("on purpose") }
-		var streams []*factstr.EventStream
-		for _, r := range []*recorder{failing, panicking, healthy} {
-			streams = append(streams, live(t, store, factstr.AllEvents(), r))
-		}
-		for range 5 {
-			appendTypes(t, store, "a")
-		}
-		for i, r := range []*recorder{failing, panicking, healthy} {
-			r.want(t, []uint64{1}, []uint64{2}, []uint64{3}, []uint64{4}, []uint64{5})
-			end(t, streams[i])
-			r.wantEnd(t, "")
-			r.wantNoMore(t)
-		}
-		wantStillWorks(t, store, 5)
-	}},
-	{"a handler that does not return delays neither appends nor other streams", func(t *testing.T, log Log) { // G16 G18
-		store := open(t, log)
-		stuck, healthy := newRecorder(), newRecorder()
-		release := make(chan struct{})
-		stuck.handle = func(context.Context, []factstr.EventRecord) error {
-			<-release
-			return nil
-		}
-		stream := live(t, store, factstr.AllEvents(), stuck)
-		live(t, store, factstr.AllEvents(), healthy)
-		const batches = 300
-		for i := range uint64(batches) {
-			appendTypes(t, store, "a")
-			healthy.want(t, []uint64{i + 1})
-		}
-		if n := len(stuck.deliveries); n > 1 {
-			t.Fatalf("%d deliveries began while the first one runs", n)
-		}
-		close(release)
-		for i := range uint64(batches) {
-			stuck.want(t, []uint64{i + 1})
-		}
-		end(t, stream)
-	}},
-	{"deliveries of a stream run one at a time, each after the one before", func(t *testing.T, log Log) { // G17
-		store := open(t, log)
-		// The handlers share plain variables, so that the race detector sees a missing
-		// happens-before.
-		inside, handled := 0, 0
-		done := make(chan int, 200)
-		r := newRecorder()
-		r.handle = func(context.Context, []factstr.EventRecord) error {
-			inside++
-			if inside != 1 {
-				t.Error("two deliveries run at once")
-			}
-			handled++
-			done <- handled
-			inside--
-			return nil
-		}
-		live(t, store, factstr.AllEvents(), r)
-		for range 200 {
-			appendTypes(t, store, "a")
-		}
-		for i := range 200 {
-			if got := within(t, "a delivery", done); got != i+1 {
-				t.Fatalf("delivery %d handled as %d", i+1, got)
-			}
-		}
-	}},
-	{"after unsubscribe returned no delivery starts and the end is reported once, last", func(t *testing.T, log Log) { // G17
-		store := open(t, log)
-		others := newRecorder()
-		live(t, store, factstr.AllEvents(), others)
-		for i := range 20 {
-			r := newRecorder()
-			stream := live(t, store, factstr.AllEvents(), r)
-			want := []uint64{appendTypes(t, store, "a").FirstSequenceNumber}
-			r.want(t, want)
-			others.want(t, want)
-			stream.Unsubscribe()
-			if i%2 == 0 {
-				stream.Unsubscribe()
-			}
-			others.want(t, marker(t, store))
-			r.wantEnd(t, "")
-			within(t, "done", stream.Done())
-			if stream.Err() != nil || len(r.ended) > 0 {
-				t.Fatalf("ended with %v, %d more ends", stream.Err(), len(r.ended))
-			}
-			r.wantNoMore(t)
-			stream.Unsubscribe()
-		}
-	}},
-	{"unsubscribe does not wait for the running handler, which the end follows", func(t *testing.T, log Log) { // G17
-		store := open(t, log)
-		r := newRecorder()
-		release := make(chan struct{})
-		r.handle = func(ctx context.Context, _ []factstr.EventRecord) error {
-			<-ctx.Done() // the handler is told
-			<-release
-			return nil
-		}
-		stream := live(t, store, factstr.AllEvents(), r)
-		appendTypes(t, store, "a")
-		appendTypes(t, store, "a")
-		r.want(t, []uint64{1})
-		stream.Unsubscribe()
-		if len(r.ended) > 0 {
-			t.Fatal("the end was reported while the handler runs")
-		}
-		select {
-		case <-stream.Done():
-			t.Fatal("the stream is done while the handler runs")
-		default:
-		}
-		close(release)
-		r.wantEnd(t, "")
-		r.wantNoMore(t)
-	}},
-	{"a handler may unsubscribe and close its own stream", func(t *testing.T, log Log) { // G17
-		store := open(t, log)
-		for _, how := range []func(ctx context.Context, s *factstr.EventStream) error{
-			func(_ context.Context, s *factstr.EventStream) error { s.Unsubscribe(); return nil },
-			func(ctx context.Context, s *factstr.EventStream) error { return s.Close(ctx) },
-		} {
-			r := newRecorder()
-			registered := make(chan *factstr.EventStream, 1)
-			failed := make(chan error, 1)
-			r.handle = func(ctx context.Context, _ []factstr.EventRecord) error {
-				failed <- how(ctx, <-registered)
-				return nil
-			}
-			registered <- live(t, store, factstr.AllEvents(), r)
-			first := appendTypes(t, store, "a").FirstSequenceNumber
-			appendTypes(t, store, "a")
-			r.want(t, []uint64{first})
-			if err := within(t, "the close inside the handler", failed); err != nil {
-				t.Fatal(err)
-			}
-			r.wantEnd(t, "")
-			r.wantNoMore(t)
-		}
-	}},
-	{"a panic in the callbacks of ready and end takes nothing down", func(t *testing.T, log Log) { // G17
-		store := open(t, log)
-		stream, err := store.StreamAll(t.Context(), newRecorder(), factstr.WithOnEnd(func(error) { panic("on purpose") }))
-		if err != nil {
-			t.Fatal(err)
-		}
-		end(t, stream)
-		stream, err = store.StreamAll(t.Context(), newRecorder(), factstr.WithOnReady(func() { panic("on purpose") }))
-		if err != nil {
-			t.Fatal(err)
-		}
-		within(t, "the end", stream.Done())
-		wantCode(t, stream.Err(), factstr.CodeInternal)
-		wantStillWorks(t, store, 0)
-	}},
-	{"streams that come and go leave nothing behind", func(t *testing.T, log Log) { // G17
-		store := open(t, log)
-		var running sync.WaitGroup
-		for i := range 8 {
-			running.Go(func() {
-				for j := range 25 {
-					r := newRecorder()
-					stream, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: fmt.Sprint(i)}, r, r.onEnd())
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					if j%2 == 0 {
-						if _, err := store.Append(t.Context(), batch("a")); err != nil {
-							t.Error(err)
-						}
-					}
-					stream.Unsubscribe()
-					within(t, "done", stream.Done())
-				}
-			})
-		}
-		running.Wait()
-		wantStillWorks(t, store, 8*13)
 	}},
 }

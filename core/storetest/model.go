@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
@@ -83,7 +84,7 @@ func (m *modelRun) value(depth int) string {
 func (m *modelRun) events() []factstr.NewEvent {
 	events := make([]factstr.NewEvent, 1+m.random.IntN(4))
 	for i := range events {
-		events[i] = event(m.eventType(), m.value(3))
+		events[i] = facttest.Fact(m.eventType(), m.value(3))
 	}
 	return events
 }
@@ -123,7 +124,7 @@ func (m *modelRun) number() uint64 { return uint64(m.random.IntN(len(m.reference
 func (m *modelRun) append() {
 	events := m.events()
 	want := m.reference.append(events)
-	if got := mustAppend(m.t, m.store, events...); got != want {
+	if got := facttest.Append(m.t, m.store, events...); got != want {
 		m.t.Fatalf("append gave %+v, want %+v", got, want)
 	}
 	m.expectLive(want)
@@ -154,7 +155,7 @@ func (m *modelRun) appendIf() {
 func (m *modelRun) query() {
 	query := m.anyQuery()
 	rows, version := m.reference.query(query)
-	got := mustQuery(m.t, m.store, query)
+	got := facttest.Query(m.t, m.store, query)
 	var last *uint64
 	if n := len(rows); n > 0 {
 		last = &rows[n-1].number
@@ -163,8 +164,8 @@ func (m *modelRun) query() {
 		return record.SequenceNumber == fact.number && record.EventType == fact.event.EventType && jsonvalue.Equal(record.Payload, fact.event.Payload)
 	})
 	if !same || !sameVersion(got.LastReturnedSequenceNumber, last) || !sameVersion(got.CurrentContextVersion, version) {
-		m.t.Fatalf("query %+v gave %v, last %s, version %s; want %d rows, version %s", query, numbers(got.EventRecords),
-			spell(got.LastReturnedSequenceNumber), spell(got.CurrentContextVersion), len(rows), spell(version))
+		m.t.Fatalf("query %+v gave %v, last %s, version %s; want %d rows, version %s", query, facttest.Numbers(got.EventRecords),
+			facttest.VersionText(got.LastReturnedSequenceNumber), facttest.VersionText(got.CurrentContextVersion), len(rows), facttest.VersionText(version))
 	}
 }
 
@@ -175,7 +176,7 @@ func (m *modelRun) queryOf(name string) factstr.EventQuery {
 	case "typed":
 		return factstr.OfTypes("a", "c")
 	case "by payload":
-		return payloadQuery(`{"k":1}`, `[2]`)
+		return facttest.PayloadQuery(`{"k":1}`, `[2]`)
 	}
 	return factstr.AllEvents()
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 var nameTests = tests{
@@ -16,7 +17,7 @@ var nameTests = tests{
 		stream := durable(t, store, "model", r)
 		for range 3 {
 			_, err := register(t, store, "model", factstr.AllEvents(), newRecorder())
-			wantCode(t, err, factstr.CodeDurableStreamActive)
+			facttest.WantError(t, err, factstr.CodeDurableStreamActive)
 		}
 		appendTypes(t, store, "a")
 		r.want(t, []uint64{1})
@@ -57,7 +58,7 @@ var nameTests = tests{
 					defer end(t, streams[i])
 					streams[i].Unsubscribe()
 				} else {
-					wantCode(t, err, factstr.CodeDurableStreamActive)
+					facttest.WantError(t, err, factstr.CodeDurableStreamActive)
 				}
 			}
 			if holders != 1 {
@@ -67,10 +68,10 @@ var nameTests = tests{
 	}},
 	{"resuming with another query is refused, whether the name is active or not", func(t *testing.T, log Log) { // G22
 		store := open(t, log)
-		query := factstr.EventQuery{Filters: []factstr.EventFilter{{EventTypes: []string{"a"}, PayloadPredicates: texts([]string{`{"n":9007199254740993,"k":[1,{"x":null}]}`})}}}
+		query := factstr.EventQuery{Filters: []factstr.EventFilter{{EventTypes: []string{"a"}, PayloadPredicates: facttest.JSONTexts(`{"n":9007199254740993,"k":[1,{"x":null}]}`)}}}
 		others := []factstr.EventQuery{
 			factstr.AllEvents(), factstr.OfTypes("a"), factstr.OfTypes("b"), {Filters: []factstr.EventFilter{query.Filters[0], query.Filters[0]}},
-			{Filters: []factstr.EventFilter{{EventTypes: []string{"a"}, PayloadPredicates: texts([]string{`{"n":9007199254740992,"k":[1,{"x":null}]}`})}}},
+			{Filters: []factstr.EventFilter{{EventTypes: []string{"a"}, PayloadPredicates: facttest.JSONTexts(`{"n":9007199254740992,"k":[1,{"x":null}]}`)}}},
 			{Filters: []factstr.EventFilter{{EventTypes: []string{"a", "b"}, PayloadPredicates: query.Filters[0].PayloadPredicates}}},
 		}
 		appendTypes(t, store, "a")
@@ -78,7 +79,7 @@ var nameTests = tests{
 			t.Helper()
 			for _, other := range others {
 				_, err := register(t, store, "model", other, newRecorder())
-				wantCode(t, err, factstr.CodeDurableStreamQueryMismatch)
+				facttest.WantError(t, err, factstr.CodeDurableStreamQueryMismatch)
 			}
 		}
 		stream := durableTo(t, store, "model", query, newRecorder())
@@ -97,9 +98,9 @@ var nameTests = tests{
 		store := open(t, log)
 		spellings := []string{`{"n":1,"k":"é"}`, ` { "k" : "\u00e9", "n" : 1 } `, `{"n":1.0,"k":"é"}`, `{"n":1e0,"k":"é"}`, `{"n":10e-1,"k":"\u00E9"}`}
 		for i, spelling := range spellings {
-			mustAppend(t, store, event("a", `{"n":1,"k":"é"}`))
+			facttest.Append(t, store, facttest.Fact("a", `{"n":1,"k":"é"}`))
 			r := newRecorder()
-			end(t, durableTo(t, store, "model", payloadQuery(spelling), r))
+			end(t, durableTo(t, store, "model", facttest.PayloadQuery(spelling), r))
 			r.want(t, []uint64{uint64(i + 1)})
 			r.wantNoMore(t)
 		}
@@ -126,7 +127,7 @@ var nameTests = tests{
 		inFlight.wantNoMore(t)
 		// The end of the first registration does not free the name that the second one holds.
 		_, err := register(t, store, "model", factstr.AllEvents(), newRecorder())
-		wantCode(t, err, factstr.CodeDurableStreamActive)
+		facttest.WantError(t, err, factstr.CodeDurableStreamActive)
 		end(t, second)
 	}},
 	{"a delivery in flight at unsubscribe moves the cursor while nobody registered again", func(t *testing.T, log Log) { // G22
@@ -164,7 +165,7 @@ var nameTests = tests{
 		failing := newRecorder()
 		failing.handle = failAt(1)
 		_, err := register(t, store, "model", factstr.AllEvents(), failing)
-		wantCode(t, err, factstr.CodeHandlerFailed)
+		facttest.WantError(t, err, factstr.CodeHandlerFailed)
 		close(release) // the late success, of an older generation
 		late.wantEnd(t, "")
 		if cursor := cursorOf(t, store, "model", factstr.AllEvents()); cursor != 0 {

@@ -103,7 +103,7 @@ var observerTests = tests{
 		stream := live(t, store, factstr.AllEvents(), r)
 		appendTypes(t, store, "a")
 		r.wantEnd(t, factstr.CodeHandlerFailed)
-		wantCode(t, stream.Err(), factstr.CodeHandlerFailed)
+		facttest.WantError(t, stream.Err(), factstr.CodeHandlerFailed)
 		records.Await(t, factstr.LogStreamEnded, 1)
 	}},
 	{"reads that fail for a while are told once, and once when they are over, for however many streams", func(t *testing.T, log Log) { // G21 G24
@@ -145,7 +145,7 @@ var observerTests = tests{
 		}})
 		select {
 		case w.told <- struct{}{}:
-		case <-time.After(waitMax):
+		case <-time.After(facttest.WaitMax):
 			t.Fatal("nobody watches after a panic")
 		}
 		within(t, "a look at the log", looked)
@@ -195,14 +195,14 @@ var observerTests = tests{
 		store, c := openChaos(t, log, factstr.Options{Logger: logger})
 		heldGroupThen(t, store, c, func() {
 			c.set(hooks{commit: func(context.Context, *factstr.Group, func() error) error { return errOnPurpose }})
-		}, conditional{batch("a"), factstr.OfTypes("a"), nil}, conditional{batch("b"), factstr.OfTypes("b"), nil})
+		}, conditional{facttest.BatchOf("a"), factstr.OfTypes("a"), nil}, conditional{facttest.BatchOf("b"), factstr.OfTypes("b"), nil})
 		told(t, records.Await(t, factstr.LogGroupRetried, 1)[0], slog.LevelInfo, "appends", "error")
 		c.set(hooks{commit: func(_ context.Context, _ *factstr.Group, next func() error) error {
 			_ = next()
 			panic("on purpose")
 		}})
-		_, err := store.Append(t.Context(), batch("a"))
-		wantCode(t, err, factstr.CodeCommitUnknown)
+		_, err := store.Append(t.Context(), facttest.BatchOf("a"))
+		facttest.WantError(t, err, factstr.CodeCommitUnknown)
 		told(t, records.Await(t, factstr.LogStorePoisoned, 1)[0], slog.LevelError, "error")
 		told(t, records.Await(t, factstr.LogPanicRecovered, 1)[0], slog.LevelError, "task", "stack")
 	}},
@@ -211,7 +211,7 @@ var observerTests = tests{
 		records, _ := facttest.NewRecords()
 		handler := &misbehavingLogger{records: records, stuck: stuck, use: func() {
 			store := <-opened
-			_, err := store.Append(context.Background(), batch("of the logger"))
+			_, err := store.Append(context.Background(), facttest.BatchOf("of the logger"))
 			uses <- err
 		}}
 		store := openWith(t, log, factstr.Options{Logger: slog.New(handler)}, nil)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 // pullStream registers a durable stream without handler.
@@ -21,10 +22,10 @@ func pullStream(t testing.TB, store *factstr.Store, options ...factstr.StreamOpt
 // pullNext takes the next batch, which must be this one.
 func pullNext(t testing.TB, stream *factstr.EventStream, want ...uint64) *factstr.Batch {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), waitMax)
+	ctx, cancel := context.WithTimeout(t.Context(), facttest.WaitMax)
 	defer cancel()
 	batch, err := stream.Next(ctx)
-	if err != nil || batch == nil || !slices.Equal(numbers(batch.Records), want) {
+	if err != nil || batch == nil || !slices.Equal(facttest.Numbers(batch.Records), want) {
 		t.Fatalf("next gave %v, %v; want %v", batch, err, want)
 	}
 	return batch
@@ -92,7 +93,7 @@ var pullTests = tests{
 		refused.Fail(errOnPurpose)
 		refused.Ack() // only the first answer counts
 		batch, err := stream.Next(t.Context())
-		wantCode(t, err, factstr.CodeHandlerFailed)
+		facttest.WantError(t, err, factstr.CodeHandlerFailed)
 		if batch != nil {
 			t.Fatal("a batch came with the end")
 		}
@@ -109,7 +110,7 @@ var pullTests = tests{
 			}
 			appendTypes(t, store, "a")
 			stream.Unsubscribe()
-			ctx, cancel := context.WithTimeout(t.Context(), waitMax)
+			ctx, cancel := context.WithTimeout(t.Context(), facttest.WaitMax)
 			if batch, err := stream.Next(ctx); batch != nil || err != nil {
 				t.Fatalf("next gave %v, %v", batch, err)
 			}
@@ -127,7 +128,7 @@ var pullTests = tests{
 			if err != nil {
 				t.Fatal(err)
 			}
-			seen = append(seen, numbers(batch.Records)...)
+			seen = append(seen, facttest.Numbers(batch.Records)...)
 			if len(seen) == 3 {
 				break
 			}
@@ -176,7 +177,7 @@ var pullTests = tests{
 		store := open(t, log)
 		stream := live(t, store, factstr.AllEvents(), newRecorder())
 		_, err := stream.Next(t.Context())
-		wantCode(t, err, factstr.CodeInvalidState)
+		facttest.WantError(t, err, factstr.CodeInvalidState)
 	}},
 	{"closing the store ends a pull stream that nobody asks", func(t *testing.T, log Log) { // G17
 		store := open(t, log)
@@ -189,6 +190,6 @@ var pullTests = tests{
 			t.Fatal(err)
 		}
 		_, err = stream.Next(t.Context())
-		wantCode(t, err, factstr.CodeStoreClosed)
+		facttest.WantError(t, err, factstr.CodeStoreClosed)
 	}},
 }

@@ -7,19 +7,20 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 // wantResult checks the returned rows and both versions.
 func wantResult(t testing.TB, store *factstr.Store, query factstr.EventQuery, rows []uint64, version *uint64) {
 	t.Helper()
-	result := mustQuery(t, store, query)
+	result := facttest.Query(t, store, query)
 	var last *uint64
 	if n := len(rows); n > 0 {
 		last = &rows[n-1]
 	}
-	if got := numbers(result.EventRecords); !slices.Equal(got, rows) || !sameVersion(result.LastReturnedSequenceNumber, last) || !sameVersion(result.CurrentContextVersion, version) {
+	if got := facttest.Numbers(result.EventRecords); !slices.Equal(got, rows) || !sameVersion(result.LastReturnedSequenceNumber, last) || !sameVersion(result.CurrentContextVersion, version) {
 		t.Fatalf("query %+v: rows %v, last returned %s, version %s; want rows %v, version %s", query, got,
-			spell(result.LastReturnedSequenceNumber), spell(result.CurrentContextVersion), rows, spell(version))
+			facttest.VersionText(result.LastReturnedSequenceNumber), facttest.VersionText(result.CurrentContextVersion), rows, facttest.VersionText(version))
 	}
 }
 
@@ -92,9 +93,9 @@ var queryTests = tests{
 		}
 		query, rows := factstr.OfTypes("a").AtMost(7), 0
 		for after := uint64(0); ; {
-			result := mustQuery(t, store, query.After(after))
+			result := facttest.Query(t, store, query.After(after))
 			if *result.CurrentContextVersion != 120 {
-				t.Fatalf("version %s, want 120", spell(result.CurrentContextVersion))
+				t.Fatalf("version %s, want 120", facttest.VersionText(result.CurrentContextVersion))
 			}
 			rows += len(result.EventRecords)
 			if result.LastReturnedSequenceNumber == nil {
@@ -124,7 +125,7 @@ var queryTests = tests{
 				defer close(ended)
 				for running := true; running && failure == nil; {
 					var result factstr.AppendResult
-					result, failure = appender.Append(t.Context(), batch("a", "b"))
+					result, failure = appender.Append(t.Context(), facttest.BatchOf("a", "b"))
 					last = result.LastSequenceNumber
 					select {
 					case <-enough:
@@ -134,15 +135,15 @@ var queryTests = tests{
 				}
 			}()
 			for range 100 {
-				all := mustQuery(t, store, factstr.OfTypes("a"))
+				all := facttest.Query(t, store, factstr.OfTypes("a"))
 				if n := len(all.EventRecords); n > 0 && (*all.CurrentContextVersion != *all.LastReturnedSequenceNumber || *all.CurrentContextVersion != uint64(2*n-1)) {
 					t.Fatalf("%d rows, last %d, version %d", n, *all.LastReturnedSequenceNumber, *all.CurrentContextVersion)
 				}
 				// A conditional append on the version that was read, by the only appender of its
 				// type, must hold.
-				cut := mustQuery(t, store, factstr.OfTypes("b").AtMost(1))
+				cut := facttest.Query(t, store, factstr.OfTypes("b").AtMost(1))
 				if n := len(cut.EventRecords); (n == 0) != (cut.CurrentContextVersion == nil) || n > 0 && *cut.CurrentContextVersion%2 != 0 {
-					t.Fatalf("%d rows with version %s", n, spell(cut.CurrentContextVersion))
+					t.Fatalf("%d rows with version %s", n, facttest.VersionText(cut.CurrentContextVersion))
 				}
 			}
 			close(enough)
@@ -176,10 +177,10 @@ var queryTests = tests{
 	{"a result over its size limit is an error, never cut", func(t *testing.T, log Log) { // G7
 		store := openWith(t, log, factstr.Options{Limits: factstr.Limits{ResultBytesMax: 2000}}, nil)
 		for range 50 {
-			mustAppend(t, store, event("a", `{"text":"0123456789012345678901234567890123456789"}`))
+			facttest.Append(t, store, facttest.Fact("a", `{"text":"0123456789012345678901234567890123456789"}`))
 		}
 		_, err := store.Query(t.Context(), factstr.AllEvents())
-		wantCode(t, err, factstr.CodeInvalidArgument)
+		facttest.WantError(t, err, factstr.CodeInvalidArgument)
 		wantMentions(t, err, "limit", "min_sequence_number")
 		wantResult(t, store, factstr.AllEvents().AtMost(2), []uint64{1, 2}, factstr.Version(50))
 	}},
@@ -190,17 +191,17 @@ var queryTests = tests{
 			appendTypes(t, store, "c")
 			wantResult(t, store, factstr.OfTypes("a"), []uint64{1, 3, 5, 7, 9}, factstr.Version(9))
 			wantResult(t, store, factstr.OfTypes("b").After(4).AtMost(2), []uint64{6, 8}, factstr.Version(10))
-			_, err := store.AppendIf(t.Context(), batch("a"), factstr.OfTypes("a"), factstr.Version(7))
+			_, err := store.AppendIf(t.Context(), facttest.BatchOf("a"), factstr.OfTypes("a"), factstr.Version(7))
 			wantConflict(t, err, factstr.Version(7), factstr.Version(9))
-			_, err = store.AppendIf(t.Context(), batch("a"), factstr.OfTypes("a"), factstr.Version(8))
+			_, err = store.AppendIf(t.Context(), facttest.BatchOf("a"), factstr.OfTypes("a"), factstr.Version(8))
 			wantConflict(t, err, factstr.Version(8), factstr.Version(9))
-			_, err = store.AppendIf(t.Context(), batch("a"), factstr.OfTypes("a"), nil)
+			_, err = store.AppendIf(t.Context(), facttest.BatchOf("a"), factstr.OfTypes("a"), nil)
 			wantConflict(t, err, nil, factstr.Version(9))
 		}
-		if _, err := store.AppendIf(t.Context(), batch("a"), factstr.OfTypes("a"), factstr.Version(9)); err != nil {
+		if _, err := store.AppendIf(t.Context(), facttest.BatchOf("a"), factstr.OfTypes("a"), factstr.Version(9)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := store.AppendIf(t.Context(), batch("d"), factstr.OfTypes("d"), nil); err != nil {
+		if _, err := store.AppendIf(t.Context(), facttest.BatchOf("d"), factstr.OfTypes("d"), nil); err != nil {
 			t.Fatal(err)
 		}
 		wantHead(t, store, 17)

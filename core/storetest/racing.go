@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 const (
@@ -54,7 +55,7 @@ var racingTests = tests{
 		var version *uint64
 		for range rounds {
 			winner := race(t, func(racer int) (factstr.AppendResult, error) {
-				return store.AppendIf(t.Context(), []factstr.NewEvent{event("a", fmt.Sprint(racer))}, factstr.OfTypes("a"), version)
+				return store.AppendIf(t.Context(), []factstr.NewEvent{facttest.Fact("a", fmt.Sprint(racer))}, factstr.OfTypes("a"), version)
 			}, version)
 			version = &winner.LastSequenceNumber
 		}
@@ -67,9 +68,9 @@ var racingTests = tests{
 			winner := race(t, func(racer int) (factstr.AppendResult, error) {
 				query := factstr.OfTypes("shared", fmt.Sprint("own ", racer))
 				if racer%2 == 0 {
-					query = payloadQuery(`{"shared":true}`).Or(factstr.EventFilter{EventTypes: []string{"shared"}})
+					query = facttest.PayloadQuery(`{"shared":true}`).Or(factstr.EventFilter{EventTypes: []string{"shared"}})
 				}
-				return store.AppendIf(t.Context(), []factstr.NewEvent{event("shared", `{"shared":true}`)}, query, &version)
+				return store.AppendIf(t.Context(), []factstr.NewEvent{facttest.Fact("shared", `{"shared":true}`)}, query, &version)
 			}, &version)
 			version = winner.LastSequenceNumber
 		}
@@ -86,7 +87,7 @@ var racingTests = tests{
 						t.Error(err)
 						return
 					}
-					next := []factstr.NewEvent{event("counter", fmt.Sprintf(`{"count":%d,"by":%d}`, len(result.EventRecords)+1, racer))}
+					next := []factstr.NewEvent{facttest.Fact("counter", fmt.Sprintf(`{"count":%d,"by":%d}`, len(result.EventRecords)+1, racer))}
 					_, err = store.AppendIf(t.Context(), next, factstr.OfTypes("counter"), result.CurrentContextVersion)
 					switch {
 					case err == nil:
@@ -99,7 +100,7 @@ var racingTests = tests{
 			})
 		}
 		running.Wait()
-		records := mustQuery(t, store, factstr.AllEvents()).EventRecords
+		records := facttest.Query(t, store, factstr.AllEvents()).EventRecords
 		if len(records) != racers*each {
 			t.Fatalf("%d counts, want %d", len(records), racers*each)
 		}
@@ -117,7 +118,7 @@ var racingTests = tests{
 				var version *uint64
 				for range 20 {
 					own := fmt.Sprint("own ", racer)
-					result, err := store.AppendIf(t.Context(), batch(own), factstr.OfTypes(own), version)
+					result, err := store.AppendIf(t.Context(), facttest.BatchOf(own), factstr.OfTypes(own), version)
 					if err != nil {
 						t.Error(err)
 						return
@@ -132,12 +133,12 @@ var racingTests = tests{
 	{"appends of one group conflict with each other's facts", func(t *testing.T, log Log) { // G9 G10 G11
 		store, c := openChaos(t, log, factstr.Options{})
 		answers := heldGroup(t, store, c,
-			conditional{batch("a"), factstr.OfTypes("a"), nil},
-			conditional{batch("a"), factstr.OfTypes("a"), nil},                // conflicts with the one before
-			conditional{batch("a"), factstr.OfTypes("a"), factstr.Version(2)}, // expects the first one's fact
-			conditional{batch("b", "b"), factstr.OfTypes("b"), nil},
-			conditional{batch("c"), factstr.OfTypes("b"), factstr.Version(4)}, // expects a fact inside the batch
-			conditional{batch("c"), factstr.OfTypes("b"), factstr.Version(5)},
+			conditional{facttest.BatchOf("a"), factstr.OfTypes("a"), nil},
+			conditional{facttest.BatchOf("a"), factstr.OfTypes("a"), nil},                // conflicts with the one before
+			conditional{facttest.BatchOf("a"), factstr.OfTypes("a"), factstr.Version(2)}, // expects the first one's fact
+			conditional{facttest.BatchOf("b", "b"), factstr.OfTypes("b"), nil},
+			conditional{facttest.BatchOf("c"), factstr.OfTypes("b"), factstr.Version(4)}, // expects a fact inside the batch
+			conditional{facttest.BatchOf("c"), factstr.OfTypes("b"), factstr.Version(5)},
 		)
 		for i, want := range []uint64{2, 0, 3, 4, 0, 6} {
 			a := answers[i]
@@ -178,7 +179,7 @@ func heldGroupThen(t *testing.T, store *factstr.Store, c *chaos, afterwards func
 	held := c.holdCommits()
 	first := make(chan error, 1)
 	go func() {
-		_, err := store.Append(t.Context(), batch("first"))
+		_, err := store.Append(t.Context(), facttest.BatchOf("first"))
 		first <- err
 	}()
 	within(t, "the first commit", held.arrived)

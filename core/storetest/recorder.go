@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 // deliveriesMax is how many deliveries may wait for the test to look at them.
@@ -46,7 +47,7 @@ func (r *recorder) onEnd() factstr.StreamOption {
 // next returns the numbers of the next delivery.
 func (r *recorder) next(t testing.TB) []uint64 {
 	t.Helper()
-	return numbers(within(t, "a delivery", r.deliveries))
+	return facttest.Numbers(within(t, "a delivery", r.deliveries))
 }
 
 // want checks the next deliveries: these, in this order.
@@ -63,7 +64,7 @@ func (r *recorder) want(t testing.TB, batches ...[]uint64) {
 func (r *recorder) wantNoMore(t testing.TB) {
 	t.Helper()
 	if len(r.deliveries) > 0 {
-		t.Fatalf("delivered %v beyond what was wanted", numbers(<-r.deliveries))
+		t.Fatalf("delivered %v beyond what was wanted", facttest.Numbers(<-r.deliveries))
 	}
 }
 
@@ -107,7 +108,7 @@ func register(t testing.TB, store *factstr.Store, name string, query factstr.Eve
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), waitMax)
+	ctx, cancel := context.WithTimeout(t.Context(), facttest.WaitMax)
 	defer cancel()
 	return stream, stream.WaitReady(ctx)
 }
@@ -115,7 +116,7 @@ func register(t testing.TB, store *factstr.Store, name string, query factstr.Eve
 // end unsubscribes and waits for the end.
 func end(t testing.TB, stream *factstr.EventStream) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), waitMax)
+	ctx, cancel := context.WithTimeout(t.Context(), facttest.WaitMax)
 	defer cancel()
 	if err := stream.Close(ctx); err != nil {
 		t.Fatalf("closing a stream: %v", err)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 // sharingTests open one log by several stores, which stand for processes: they share nothing but
@@ -34,7 +35,7 @@ var sharingTests = tests{
 				appended = append(appended, next+1)
 				wantResult(t, one, factstr.AllEvents().After(2), appended[2:], factstr.Version(next+1))
 				wantResult(t, one, factstr.OfTypes("a").AtMost(1), []uint64{1}, factstr.Version(next))
-				_, err := one.AppendIf(t.Context(), batch("b"), factstr.OfTypes("b"), nil)
+				_, err := one.AppendIf(t.Context(), facttest.BatchOf("b"), factstr.OfTypes("b"), nil)
 				wantConflict(t, err, nil, factstr.Version(next+1))
 			}
 		}
@@ -48,7 +49,7 @@ var sharingTests = tests{
 		for range rounds / 4 {
 			winner := race(t, func(racer int) (factstr.AppendResult, error) {
 				store := []*factstr.Store{one, other}[racer%2]
-				return store.AppendIf(t.Context(), []factstr.NewEvent{event("a", fmt.Sprint(racer))}, factstr.OfTypes("a"), version)
+				return store.AppendIf(t.Context(), []factstr.NewEvent{facttest.Fact("a", fmt.Sprint(racer))}, factstr.OfTypes("a"), version)
 			}, version)
 			version = &winner.LastSequenceNumber
 		}
@@ -66,7 +67,7 @@ var sharingTests = tests{
 		for i, store := range []*factstr.Store{one, other, other, one} {
 			running.Go(func() {
 				for range 40 {
-					if _, err := store.Append(t.Context(), batch(slices.Repeat([]string{"a"}, 1+i)...)); err != nil {
+					if _, err := store.Append(t.Context(), facttest.BatchOf(slices.Repeat([]string{"a"}, 1+i)...)); err != nil {
 						t.Error(err)
 					}
 				}
@@ -111,9 +112,9 @@ var sharingTests = tests{
 			r := newRecorder()
 			stream := durable(t, holder, "model", r)
 			_, err := register(t, refused, "model", factstr.AllEvents(), newRecorder())
-			wantCode(t, err, factstr.CodeDurableStreamActive)
+			facttest.WantError(t, err, factstr.CodeDurableStreamActive)
 			_, err = register(t, refused, "model", factstr.OfTypes("other"), newRecorder())
-			wantCode(t, err, factstr.CodeDurableStreamQueryMismatch)
+			facttest.WantError(t, err, factstr.CodeDurableStreamQueryMismatch)
 			appendTypes(t, refused, "a", "a")
 			r.want(t, []uint64{uint64(2*i + 1), uint64(2*i + 2)})
 			end(t, stream)
@@ -127,11 +128,11 @@ var sharingTests = tests{
 		one, c := openChaos(t, log, factstr.Options{})
 		other := open(t, log)
 		answers := outrunGroup(t, one, c, other,
-			conditional{batch("a"), factstr.OfTypes("a"), nil},
-			conditional{batch("a"), factstr.OfTypes("a"), nil},                    // the one before has appended it
-			conditional{batch("f"), factstr.OfTypes("first"), factstr.Version(3)}, // that is another type's fact
-			conditional{batch("e", "e", "e"), factstr.OfTypes("e"), nil},
-			conditional{batch("d", "d"), factstr.OfTypes("y"), factstr.Version(3)}, // this store has not heard of that fact yet
+			conditional{facttest.BatchOf("a"), factstr.OfTypes("a"), nil},
+			conditional{facttest.BatchOf("a"), factstr.OfTypes("a"), nil},                    // the one before has appended it
+			conditional{facttest.BatchOf("f"), factstr.OfTypes("first"), factstr.Version(3)}, // that is another type's fact
+			conditional{facttest.BatchOf("e", "e", "e"), factstr.OfTypes("e"), nil},
+			conditional{facttest.BatchOf("d", "d"), factstr.OfTypes("y"), factstr.Version(3)}, // this store has not heard of that fact yet
 		)
 		wantNumbers(t, answers, 4, 0, 0, 5, 8)
 		wantConflict(t, answers[1].err, nil, factstr.Version(4))
@@ -152,11 +153,11 @@ var sharingTests = tests{
 		one, c := openChaos(t, log, factstr.Options{})
 		other := open(t, log)
 		answers := outrunGroup(t, one, c, other,
-			conditional{batch("a"), factstr.OfTypes("a"), nil},
-			conditional{batch("b"), factstr.OfTypes("x"), nil},
-			conditional{batch("c"), payloadQuery(`{"at":1}`), nil},
-			conditional{batch("d"), factstr.OfTypes("first", "z"), factstr.Version(1)},
-			conditional{batch("e"), factstr.AllEvents(), factstr.Version(1)},
+			conditional{facttest.BatchOf("a"), factstr.OfTypes("a"), nil},
+			conditional{facttest.BatchOf("b"), factstr.OfTypes("x"), nil},
+			conditional{facttest.BatchOf("c"), facttest.PayloadQuery(`{"at":1}`), nil},
+			conditional{facttest.BatchOf("d"), factstr.OfTypes("first", "z"), factstr.Version(1)},
+			conditional{facttest.BatchOf("e"), factstr.AllEvents(), factstr.Version(1)},
 		)
 		wantNumbers(t, answers, 4, 0, 0, 5, 0)
 		wantConflict(t, answers[1].err, nil, factstr.Version(2))
@@ -170,9 +171,9 @@ var sharingTests = tests{
 		one, c := openChaos(t, log, factstr.Options{})
 		other := open(t, log)
 		answers := outrunGroup(t, one, c, other,
-			conditional{batch("a"), factstr.OfTypes("a"), nil},
-			conditional{batch("b"), factstr.OfTypes("a"), factstr.Version(2)}, // the number that it would have had
-			conditional{batch("c"), factstr.OfTypes("a"), factstr.Version(4)},
+			conditional{facttest.BatchOf("a"), factstr.OfTypes("a"), nil},
+			conditional{facttest.BatchOf("b"), factstr.OfTypes("a"), factstr.Version(2)}, // the number that it would have had
+			conditional{facttest.BatchOf("c"), factstr.OfTypes("a"), factstr.Version(4)},
 		)
 		wantNumbers(t, answers, 4, 0, 5)
 		wantConflict(t, answers[1].err, factstr.Version(2), factstr.Version(4))
@@ -196,7 +197,7 @@ var sharingTests = tests{
 		failing := newRecorder()
 		failing.handle = failAt(1)
 		_, err := register(t, other, "model", factstr.AllEvents(), failing)
-		wantCode(t, err, factstr.CodeHandlerFailed)
+		facttest.WantError(t, err, factstr.CodeHandlerFailed)
 		close(release)
 		late.wantEnd(t, "")
 		if cursor := cursorOf(t, other, "model", factstr.AllEvents()); cursor != 0 {

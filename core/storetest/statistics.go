@@ -6,6 +6,7 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 func mustMeasure(t testing.TB, store *factstr.Store) factstr.Statistics {
@@ -40,7 +41,7 @@ var statisticsTests = tests{
 		g := c.holdCommits()
 		answers := make(chan error, 2)
 		for first := range 2 {
-			if err := store.AppendAsync(t.Context(), batch("c"), func(_ factstr.AppendResult, err error) { answers <- err }); err != nil {
+			if err := store.AppendAsync(t.Context(), facttest.BatchOf("c"), func(_ factstr.AppendResult, err error) { answers <- err }); err != nil {
 				t.Fatal(err)
 			}
 			if first == 0 {
@@ -78,7 +79,7 @@ var statisticsTests = tests{
 			return factstr.Head{}, factstr.BackendFailure(factstr.ReasonConnection, "on purpose")
 		}})
 		s := mustMeasure(t, store)
-		wantCode(t, s.Failure, factstr.CodeBackendFailure)
+		facttest.WantError(t, s.Failure, factstr.CodeBackendFailure)
 		if s.Appends != 1 || s.Head.SequenceNumber != 1 {
 			t.Errorf("got %+v", s)
 		}
@@ -92,7 +93,7 @@ var statisticsTests = tests{
 			t.Fatal(err)
 		}
 		_, err := store.Statistics(t.Context())
-		wantCode(t, err, factstr.CodeStoreClosed)
+		facttest.WantError(t, err, factstr.CodeStoreClosed)
 	}},
 	{"what is tried again is counted", func(t *testing.T, log Log) { // G21
 		store, c := openChaos(t, log, noTail)
@@ -124,7 +125,7 @@ var statisticsTests = tests{
 // at waits until a stream's position is there.
 func at(t testing.TB, stream *factstr.EventStream, position uint64) {
 	t.Helper()
-	for limit := time.Now().Add(waitMax); stream.Progress().Position < position; time.Sleep(time.Millisecond) {
+	for limit := time.Now().Add(facttest.WaitMax); stream.Progress().Position < position; time.Sleep(time.Millisecond) {
 		if time.Now().After(limit) {
 			t.Fatalf("the stream is at %d, not %d", stream.Progress().Position, position)
 		}

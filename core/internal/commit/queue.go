@@ -8,7 +8,6 @@ package commit
 import (
 	"context"
 	"errors"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -225,25 +224,6 @@ func (q *Queue[T]) Close() (idle <-chan struct{}) {
 	return result
 }
 
-// finish calls the done functions of tickets, also those behind one that ends its goroutine.
-func finish[T any](tickets []*Ticket[T], outcome Outcome) {
-	for i, ticket := range tickets {
-		if ticket.done == nil {
-			continue
-		}
-		returned := false
-		func() {
-			defer func() {
-				if !returned {
-					go finish(tickets[i+1:], outcome)
-				}
-			}()
-			ticket.done(outcome)
-			returned = true
-		}()
-	}
-}
-
 func (q *Queue[T]) enter(ctx context.Context, ticket *Ticket[T], roomTimeout time.Duration) (lead bool, outcome Outcome) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -284,136 +264,4 @@ func (q *Queue[T]) enter(ctx context.Context, ticket *Ticket[T], roomTimeout tim
 		ticket.turn = make(chan bool, 1)
 	}
 	return lead, Answered
-}
-
-// lead carries out the next group, answers, hands leadership on and then calls the done functions,
-// which may queue again.
-func (q *Queue[T]) lead() { finish(q.carryOut(), Answered) }
-
-// leadAsCaller is lead on the goroutine of a caller, which is nothing to those of the group that
-// others submitted.
-func (q *Queue[T]) leadAsCaller() {
-	group := q.carryOut()
-	if slices.ContainsFunc(group, func(ticket *Ticket[T]) bool { return ticket.done != nil }) {
-		go finish(group, Answered)
-	}
-}
-
-func (q *Queue[T]) carryOut() (group []*Ticket[T]) {
-	q.mu.Lock()
-	group = q.take()
-	q.mu.Unlock()
-	if len(group) > 0 {
-		q.run(group)
-	}
-	waiting := 0
-	for _, ticket := range group {
-		if ticket.done == nil && ticket.turn != nil {
-			waiting++
-			select {
-			case ticket.turn <- false:
-			default: // the leader itself
-			}
-		}
-	}
-	if waiting > 1 {
-		q.gather(waiting)
-	}
-	q.mu.Lock()
-	q.handOn()
-	q.mu.Unlock()
-	return group
-}
-
-// gatherYields bounds how long gather goes on: some microseconds.
-const gatherYields = 8
-
-// gather lets the callers that were just answered run, so that those with another request at hand
-// are in the next group and not in the one after it. It waits for nothing.
-func (q *Queue[T]) gather(answered int) {
-	q.mu.Lock()
-	all := q.count + answered
-	q.mu.Unlock()
-	for range gatherYields {
-		runtime.Gosched()
-		q.mu.Lock()
-		back := q.count >= all || q.closed
-		q.mu.Unlock()
-		if back {
-			return
-		}
-	}
-}
-
-func (q *Queue[T]) full(size int) bool {
-	return q.count > 0 && (q.count >= q.countMax || q.size+size > q.sizeMax)
-}
-
-func (q *Queue[T]) push(ticket *Ticket[T]) {
-	q.line = append(q.line, ticket)
-	q.count++
-	q.size += ticket.size
-}
-
-func (q *Queue[T]) remove(ticket *Ticket[T]) {
-	ticket.state = gone
-	q.left(ticket)
-	if len(q.line) > 2*q.count+64 {
-		q.line = slices.DeleteFunc(q.line, func(t *Ticket[T]) bool { return t.state == gone })
-	}
-}
-
-func (q *Queue[T]) left(ticket *Ticket[T]) {
-	q.count--
-	q.size -= ticket.size
-	if q.room != nil {
-		close(q.room)
-		q.room = nil
-	}
-}
-
-func (q *Queue[T]) take() []*Ticket[T] {
-	var group []*Ticket[T]
-	size, n := 0, 0
-	for _, ticket := range q.line {
-		if ticket.state != gone {
-			if len(group) > 0 && (len(group) >= q.groupCountMax || size+ticket.size > q.groupSizeMax) {
-				break
-			}
-			ticket.state = taken
-			q.left(ticket)
-			size += ticket.size
-			group = append(group, ticket)
-		}
-		n++
-	}
-	rest := copy(q.line, q.line[n:])
-	clear(q.line[rest:])
-	q.line = q.line[:rest]
-	return group
-}
-
-// handOn tells the first in line to lead, or leaves the queue idle. The caller holds mu and is the
-// leader.
-func (q *Queue[T]) handOn() {
-	for _, ticket := range q.line {
-		if ticket.state != waiting {
-			continue
-		}
-		if ticket.done != nil {
-			go q.lead()
-			return
-		}
-		ticket.state = leading
-		ticket.turn <- true
-		return
-	}
-	q.running = false
-	if q.idle != nil {
-		select {
-		case <-q.idle:
-		default:
-			close(q.idle)
-		}
-	}
 }

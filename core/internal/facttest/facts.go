@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,8 +15,9 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// WaitMax is how long something may take that must happen.
-const WaitMax = 20 * time.Second
+// WaitMax is how long something may take that must happen. Nothing waits that long unless a test
+// fails.
+const WaitMax = 30 * time.Second
 
 // Opened is a store that must have been opened. It is closed when the test ends.
 func Opened(t testing.TB, store *factstr.Store, err error) *factstr.Store {
@@ -49,8 +51,8 @@ func Close(t testing.TB, store *factstr.Store) {
 func WantError(t testing.TB, err error, code factstr.Code, words ...string) *factstr.Error {
 	t.Helper()
 	var failure *factstr.Error
-	if !errors.As(err, &failure) || failure.Code != code {
-		t.Fatalf("error %v, want %s", err, code)
+	if !errors.As(err, &failure) || failure.Code != code || failure.Message == "" {
+		t.Fatalf("error %v, want %s with a message", err, code)
 	}
 	for _, word := range words {
 		if !strings.Contains(failure.Message, word) {
@@ -65,10 +67,15 @@ func Fact(eventType, payload string) factstr.NewEvent {
 	return factstr.NewEvent{EventType: eventType, Payload: json.RawMessage(payload)}
 }
 
-// Batch makes n facts of a type that count up.
+// Batch makes n facts of one type, each with its position in the batch as payload.
 func Batch(n int, eventType string) []factstr.NewEvent {
-	events := make([]factstr.NewEvent, n)
-	for i := range events {
+	return BatchOf(slices.Repeat([]string{eventType}, n)...)
+}
+
+// BatchOf makes one fact of each type, each with its position in the batch as payload.
+func BatchOf(eventTypes ...string) []factstr.NewEvent {
+	events := make([]factstr.NewEvent, len(eventTypes))
+	for i, eventType := range eventTypes {
 		events[i] = Fact(eventType, fmt.Sprintf(`{"at":%d}`, i))
 	}
 	return events

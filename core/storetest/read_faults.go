@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"sync/atomic"
@@ -10,178 +9,8 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
-
-var commitFaultTests = tests{
-	{"a failure before COMMIT writes nothing, keeps its code, and the store goes on", func(t *testing.T, log Log) { // G2 G5
-		store, c := openChaos(t, log, factstr.Options{})
-		r := newRecorder()
-		live(t, store, factstr.AllEvents(), r)
-		mustAppend(t, store, event("a", `1`))
-		for code, failure := range map[factstr.Code]error{
-			factstr.CodeBackendFailure: factstr.BackendFailure(factstr.ReasonDiskFull, "on purpose"),
-			factstr.CodeBusy:           factstr.NewError(factstr.CodeBusy, "on purpose"),
-			factstr.CodeInternal:       errOnPurpose,
-		} {
-			c.set(hooks{commit: func(ctx context.Context, group *factstr.Group, _ func() error) error {
-				return errors.Join(c.decideOnly(ctx, group), failure)
-			}})
-			_, err := store.Append(t.Context(), batch("a", "a"))
-			wantCode(t, err, code)
-			_, err = store.AppendIf(t.Context(), batch("a"), factstr.AllEvents(), factstr.Version(1))
-			wantCode(t, err, code)
-		}
-		// A conflict with committed facts rests on nothing that failed.
-		_, err := store.AppendIf(t.Context(), batch("a"), factstr.AllEvents(), nil)
-		wantConflict(t, err, nil, factstr.Version(1))
-		c.clear()
-		wantStillWorks(t, store, 1)
-		r.want(t, []uint64{1}, []uint64{2})
-	}},
-	{"an error of COMMIT answers CommitUnknown, publishes nothing, and refuses appends from then on", func(t *testing.T, log Log) { // G5
-		for _, committed := range []bool{false, true} {
-			store, c := openChaos(t, log, factstr.Options{})
-			head := uint64(len(mustQuery(t, store, factstr.AllEvents()).EventRecords))
-			c.set(hooks{commit: func(ctx context.Context, group *factstr.Group, next func() error) error {
-				if committed {
-					return errors.Join(next(), errOnPurpose)
-				}
-				err := c.decideOnly(ctx, group)
-				group.EnterCommit()
-				return errors.Join(err, errOnPurpose)
-			}})
-			_, err := store.Append(t.Context(), batch("unknown", "unknown"))
-			wantCode(t, err, factstr.CodeCommitUnknown)
-			c.clear()
-			_, err = store.Append(t.Context(), batch("a"))
-			wantCode(t, err, factstr.CodeInvalidState)
-			_, err = store.AppendIf(t.Context(), batch("a"), factstr.AllEvents(), nil)
-			wantCode(t, err, factstr.CodeInvalidState)
-			refused := store.AppendAsync(t.Context(), batch("a"), func(factstr.AppendResult, error) { t.Error("done was called for what was refused") })
-			wantCode(t, refused, factstr.CodeInvalidState)
-			// What is there can still be read, and it says what became of the batch.
-			if committed {
-				head += 2
-			}
-			wantHead(t, store, head)
-			if !log.Persistent {
-				return
-			}
-			wantStillWorks(t, reopen(t, log, store), head)
-		}
-	}},
-	{"a panic before COMMIT answers Internal and one after it CommitUnknown", func(t *testing.T, log Log) { // G5
-		store, c := openChaos(t, log, factstr.Options{})
-		c.set(hooks{commit: func(context.Context, *factstr.Group, func() error) error { panic("on purpose") }})
-		_, err := store.Append(t.Context(), batch("a"))
-		wantCode(t, err, factstr.CodeInternal)
-		c.set(hooks{commit: func(ctx context.Context, group *factstr.Group, _ func() error) error {
-			_ = c.decideOnly(ctx, group)
-			panic("on purpose")
-		}})
-		_, err = store.AppendIf(t.Context(), batch("a"), factstr.AllEvents(), nil)
-		wantCode(t, err, factstr.CodeInternal)
-		c.clear()
-		wantStillWorks(t, store, 0)
-		c.set(hooks{commit: func(_ context.Context, _ *factstr.Group, next func() error) error {
-			_ = next()
-			panic("on purpose")
-		}})
-		_, err = store.Append(t.Context(), batch("a"))
-		wantCode(t, err, factstr.CodeCommitUnknown)
-		c.clear()
-		_, err = store.Append(t.Context(), batch("a"))
-		wantCode(t, err, factstr.CodeInvalidState)
-		wantHead(t, store, 2)
-	}},
-	{"a group that fails is carried out one by one, and only what fails alone is answered so", func(t *testing.T, log Log) { // G5 G11
-		store, c := openChaos(t, log, factstr.Options{})
-		bad := batch("bad")
-		var transactions atomic.Int64
-		answers := heldGroupThen(t, store, c, func() {
-			c.set(hooks{commit: func(ctx context.Context, group *factstr.Group, next func() error) error {
-				transactions.Add(1)
-				head, err := c.Backend.Head(ctx)
-				if err != nil {
-					return err
-				}
-				write, err := group.Decide(ctx, head, c.Backend)
-				if err != nil {
-					return err
-				}
-				for i := range write.Records {
-					if write.Records[i].EventType == "bad" {
-						return factstr.BackendFailure(factstr.ReasonOther, "on purpose")
-					}
-				}
-				return next()
-			}})
-		},
-			conditional{batch("a", "a"), factstr.OfTypes("a"), nil},
-			conditional{bad, factstr.OfTypes("bad"), nil},
-			conditional{batch("b"), factstr.OfTypes("bad"), nil}, // a conflict with a fact of the group, which then fails
-			conditional{batch("a"), factstr.OfTypes("a"), nil},   // a conflict that stays one
-			conditional{batch("a"), factstr.OfTypes("a"), factstr.Version(3)},
-		)
-		if answers[0].err != nil || answers[0].result.FirstSequenceNumber != 2 {
-			t.Fatalf("the first: %+v", answers[0])
-		}
-		wantCode(t, answers[1].err, factstr.CodeBackendFailure)
-		if answers[2].err != nil || answers[2].result.FirstSequenceNumber != 4 {
-			t.Fatalf("the one that only conflicted with the failed fact: %+v", answers[2])
-		}
-		wantConflict(t, answers[3].err, nil, factstr.Version(3))
-		if answers[4].err != nil || answers[4].result.FirstSequenceNumber != 5 {
-			t.Fatalf("the last: %+v", answers[4])
-		}
-		if n := transactions.Load(); n != 6 {
-			t.Fatalf("%d transactions, want that of the group and one for each append", n)
-		}
-		c.clear()
-		wantStillWorks(t, store, 5)
-	}},
-	{"of a group in an unknown state conflicts with committed facts stand, the rest is not known to hold", func(t *testing.T, log Log) { // G5 G11
-		store, c := openChaos(t, log, factstr.Options{})
-		answers := heldGroupThen(t, store, c, func() {
-			c.set(hooks{commit: func(ctx context.Context, group *factstr.Group, _ func() error) error {
-				err := c.decideOnly(ctx, group)
-				group.EnterCommit()
-				return errors.Join(err, errOnPurpose)
-			}})
-		},
-			conditional{batch("a"), factstr.OfTypes("a"), nil},
-			conditional{batch("a"), factstr.OfTypes("first"), nil}, // conflicts with a committed fact
-			conditional{batch("a"), factstr.OfTypes("a"), nil},     // conflicts with a fact that may not be there
-		)
-		wantCode(t, answers[0].err, factstr.CodeCommitUnknown)
-		wantConflict(t, answers[1].err, nil, factstr.Version(1))
-		wantCode(t, answers[2].err, factstr.CodeInvalidState)
-		c.clear()
-		wantHead(t, store, 1)
-	}},
-	{"a group that everybody failed with is not run again one by one", func(t *testing.T, log Log) { // G5
-		store, c := openChaos(t, log, factstr.Options{})
-		var transactions atomic.Int64
-		answers := heldGroupThen(t, store, c, func() {
-			c.set(hooks{commit: func(ctx context.Context, group *factstr.Group, _ func() error) error {
-				transactions.Add(1)
-				return errors.Join(c.decideOnly(ctx, group), factstr.NewError(factstr.CodeBusy, "on purpose"))
-			}})
-		},
-			conditional{batch("a"), factstr.OfTypes("a"), nil},
-			conditional{batch("b"), factstr.OfTypes("b"), nil},
-			conditional{batch("a"), factstr.OfTypes("a"), nil}, // its conflict with the first one's fact holds no more
-		)
-		for _, a := range answers {
-			wantCode(t, a.err, factstr.CodeBusy)
-		}
-		if n := transactions.Load(); n != 1 {
-			t.Fatalf("%d transactions, want 1", n)
-		}
-		c.clear()
-		wantStillWorks(t, store, 1)
-	}},
-}
 
 // failScans makes the next scans fail so many times, and tells of each.
 func (c *chaos) failScans(times int64, failure error) (failed chan struct{}) {
@@ -220,7 +49,7 @@ var readFaultTests = tests{
 				head.SequenceNumber -= moved
 				return head, err
 			}})
-			result := mustQuery(t, store, factstr.AllEvents())
+			result := facttest.Query(t, store, factstr.AllEvents())
 			if far.rows == 0 {
 				t.Fatal("nothing was read of the log before it was replaced")
 			}
@@ -265,11 +94,11 @@ var readFaultTests = tests{
 		appendTypes(t, store, "a")
 		within(t, "a failed read", failed)
 		within(t, "another one", failed)
-		wantCode(t, stream.Progress().Failure, factstr.CodeBackendFailure)
+		facttest.WantError(t, stream.Progress().Failure, factstr.CodeBackendFailure)
 		c.clear()
 		r.want(t, []uint64{2})
 		for begun := time.Now(); stream.Progress().Failure != nil; time.Sleep(time.Millisecond) {
-			if time.Since(begun) > waitMax {
+			if time.Since(begun) > facttest.WaitMax {
 				t.Fatalf("a stream that reads again says %v", stream.Progress().Failure)
 			}
 		}
@@ -315,7 +144,7 @@ var readFaultTests = tests{
 		told <- struct{}{}
 		within(t, "a failed look at the head", failed)
 		within(t, "another one", failed)
-		wantCode(t, stream.Progress().Failure, factstr.CodeBackendFailure)
+		facttest.WantError(t, stream.Progress().Failure, factstr.CodeBackendFailure)
 		end(t, stream)
 		c.clear()
 		again := live(t, store, factstr.AllEvents(), newRecorder())
@@ -344,7 +173,7 @@ var readFaultTests = tests{
 		c.failScans(1000, factstr.NewError(factstr.CodeCorrupt, "on purpose"))
 		r := newRecorder()
 		_, err := register(t, store, "model", factstr.AllEvents(), r)
-		wantCode(t, err, factstr.CodeCorrupt)
+		facttest.WantError(t, err, factstr.CodeCorrupt)
 		r.wantEnd(t, factstr.CodeCorrupt)
 		c.clear()
 		end(t, durable(t, store, "model", r))
@@ -370,14 +199,14 @@ var readFaultTests = tests{
 		failure := factstr.BackendFailure(factstr.ReasonIO, "on purpose")
 		c.failScans(1, failure)
 		_, err := store.Query(t.Context(), factstr.AllEvents())
-		wantCode(t, err, factstr.CodeBackendFailure)
+		facttest.WantError(t, err, factstr.CodeBackendFailure)
 		c.set(hooks{head: func(func() (factstr.Head, error)) (factstr.Head, error) { return factstr.Head{}, failure }})
 		_, err = store.Query(t.Context(), factstr.AllEvents())
-		wantCode(t, err, factstr.CodeBackendFailure)
+		facttest.WantError(t, err, factstr.CodeBackendFailure)
 		_, err = store.StreamAll(t.Context(), newRecorder())
-		wantCode(t, err, factstr.CodeBackendFailure)
+		facttest.WantError(t, err, factstr.CodeBackendFailure)
 		_, err = store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "model"}, newRecorder())
-		wantCode(t, err, factstr.CodeBackendFailure)
+		facttest.WantError(t, err, factstr.CodeBackendFailure)
 		c.clear()
 		end(t, durable(t, store, "model", newRecorder())) // the failed registration freed the name
 		wantStillWorks(t, store, 1)
@@ -386,12 +215,12 @@ var readFaultTests = tests{
 		store, c := openChaos(t, log, noTail)
 		appendTypes(t, store, "a", "b")
 		c.failScans(1000, factstr.BackendFailure(factstr.ReasonIO, "on purpose"))
-		_, err := store.AppendIf(t.Context(), batch("c"), payloadQuery(`{"at":0}`), factstr.Version(2))
+		_, err := store.AppendIf(t.Context(), facttest.BatchOf("c"), facttest.PayloadQuery(`{"at":0}`), factstr.Version(2))
 		if code := factstr.CodeOf(err); code != factstr.CodeBackendFailure && code != factstr.CodeConditionalAppendConflict {
 			t.Fatalf("answered %v", err)
 		}
 		c.clear()
-		_, err = store.AppendIf(t.Context(), batch("c"), payloadQuery(`{"at":0}`), factstr.Version(2))
+		_, err = store.AppendIf(t.Context(), facttest.BatchOf("c"), facttest.PayloadQuery(`{"at":0}`), factstr.Version(2))
 		wantConflict(t, err, factstr.Version(2), factstr.Version(1))
 		wantStillWorks(t, store, 2)
 	}},
@@ -405,7 +234,7 @@ var readFaultTests = tests{
 			close: func(next func() error) error { closed = true; return next() },
 		})
 		_, err := log.Open(t.Context(), factstr.Options{}, c.wrap)
-		wantCode(t, err, factstr.CodeBackendFailure)
+		facttest.WantError(t, err, factstr.CodeBackendFailure)
 		if !closed {
 			t.Fatal("the backend was left open")
 		}

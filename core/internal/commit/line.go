@@ -1,0 +1,30 @@
+package commit
+
+import "slices"
+
+func (q *Queue[T]) full(size int) bool {
+	return q.count > 0 && (q.count >= q.countMax || q.size+size > q.sizeMax)
+}
+
+func (q *Queue[T]) push(ticket *Ticket[T]) {
+	q.line = append(q.line, ticket)
+	q.count++
+	q.size += ticket.size
+}
+
+func (q *Queue[T]) remove(ticket *Ticket[T]) {
+	ticket.state = gone
+	q.left(ticket)
+	if len(q.line) > 2*q.count+64 {
+		q.line = slices.DeleteFunc(q.line, func(t *Ticket[T]) bool { return t.state == gone })
+	}
+}
+
+func (q *Queue[T]) left(ticket *Ticket[T]) {
+	q.count--
+	q.size -= ticket.size
+	if q.room != nil {
+		close(q.room)
+		q.room = nil
+	}
+}

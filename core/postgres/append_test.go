@@ -8,23 +8,18 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/postgres/faulttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// typesIn are the facts of a schema, as another program sees them.
-func (r rawSQL) typesIn(schema string) string {
-	r.t.Helper()
-	return strings.Join(r.rows("SELECT event_type FROM "+quoted(schema)+".events ORDER BY sequence_number"), " ")
-}
-
 // wantOneLog appends and races conditions on a schema, whose facts must be there and nowhere else.
-func wantOneLog(t *testing.T, store *factstr.Store, raw rawSQL, schema string, others ...string) {
+func wantOneLog(t *testing.T, store *factstr.Store, raw faulttest.SQL, schema string, others ...string) {
 	t.Helper()
 	var before []string
 	for _, other := range others {
-		before = append(before, raw.typesIn(other))
+		before = append(before, raw.TypesIn(other))
 	}
-	had := raw.typesIn(schema)
+	had := raw.TypesIn(schema)
 	facttest.Append(t, store, facttest.Batch(2, "mine")...)
 	seat := fmt.Sprint("seat ", strings.Count(had, " "))
 	if _, err := store.AppendIf(t.Context(), facttest.Batch(1, seat), factstr.OfTypes(seat), nil); err != nil {
@@ -32,11 +27,11 @@ func wantOneLog(t *testing.T, store *factstr.Store, raw rawSQL, schema string, o
 	}
 	_, err := store.AppendIf(t.Context(), facttest.Batch(1, seat), factstr.OfTypes(seat), nil)
 	facttest.WantError(t, err, factstr.CodeConditionalAppendConflict)
-	if got, want := raw.typesIn(schema), strings.TrimSpace(had+" mine mine "+seat); got != want {
+	if got, want := raw.TypesIn(schema), strings.TrimSpace(had+" mine mine "+seat); got != want {
 		t.Errorf("schema %s holds %q, want %q", schema, got, want)
 	}
 	for i, other := range others {
-		if got := raw.typesIn(other); got != before[i] {
+		if got := raw.TypesIn(other); got != before[i] {
 			t.Errorf("schema %s held %q and holds %q", other, before[i], got)
 		}
 	}
@@ -44,13 +39,13 @@ func wantOneLog(t *testing.T, store *factstr.Store, raw rawSQL, schema string, o
 
 // copySchema makes in one schema what is in another, the append function with the other's name in
 // it as it is restored from a dump into a renamed schema.
-func copySchema(raw rawSQL, from, to string) {
-	raw.exec("CREATE SCHEMA " + quoted(to))
+func copySchema(raw faulttest.SQL, from, to string) {
+	raw.Run("CREATE SCHEMA " + quoted(to))
 	for _, table := range tables {
-		raw.exec(fmt.Sprintf("CREATE TABLE %s.%s (LIKE %s.%s INCLUDING ALL); INSERT INTO %s.%s SELECT * FROM %s.%s", quoted(to), table.Name, quoted(from), table.Name, quoted(to), table.Name, quoted(from), table.Name))
+		raw.Run(fmt.Sprintf("CREATE TABLE %s.%s (LIKE %s.%s INCLUDING ALL); INSERT INTO %s.%s SELECT * FROM %s.%s", quoted(to), table.Name, quoted(from), table.Name, quoted(to), table.Name, quoted(from), table.Name))
 	}
-	definition := raw.one("SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = '" + appendFunction + "' AND pronamespace = '" + quoted(from) + "'::regnamespace")
-	raw.exec(strings.Replace(definition, "FUNCTION "+from+".", "FUNCTION "+quoted(to)+".", 1))
+	definition := raw.One("SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = '" + appendFunction + "' AND pronamespace = '" + quoted(from) + "'::regnamespace")
+	raw.Run(strings.Replace(definition, "FUNCTION "+from+".", "FUNCTION "+quoted(to)+".", 1))
 }
 
 func TestACopiedOrRenamedSchemaIsALogOfItsOwn(t *testing.T) { // G1 G2 G5 G9
@@ -58,18 +53,18 @@ func TestACopiedOrRenamedSchemaIsALogOfItsOwn(t *testing.T) { // G1 G2 G5 G9
 	for name, role := range map[string]string{"opened by the owner": "", "opened by a role that may not replace the function": "may not"} {
 		t.Run(name, func(t *testing.T) {
 			url := pgtest.Database(t)
-			raw := openRaw(t, url)
+			raw := faulttest.OpenSQL(t, url)
 			facttest.Append(t, openStoreWith(t, url, Options{Schema: "shop"}), facttest.Batch(3, "real")...)
 			copySchema(raw, "shop", "copy")
-			raw.exec("CREATE SCHEMA template")
+			raw.Run("CREATE SCHEMA template")
 			facttest.Close(t, openStoreWith(t, url, Options{Schema: "template"}))
-			raw.exec("ALTER SCHEMA template RENAME TO tenant")
+			raw.Run("ALTER SCHEMA template RENAME TO tenant")
 			facttest.Close(t, openStoreWith(t, url, Options{Schema: "template"}))
 			as := url
 			if role != "" {
-				role, as = newRole(t, url)
+				role, as = faulttest.NewRole(t, url)
 				for _, schema := range []string{"copy", "tenant"} {
-					raw.exec(strings.NewReplacer("{role}", role, "app.", schema+".", "SCHEMA app", "SCHEMA "+schema).Replace(applicationRights))
+					raw.Run(strings.NewReplacer("{role}", role, "app.", schema+".", "SCHEMA app", "SCHEMA "+schema).Replace(applicationRights))
 				}
 			}
 			for schema, other := range map[string]string{"copy": "shop", "tenant": "template"} {
@@ -92,17 +87,17 @@ func TestACopiedOrRenamedSchemaIsALogOfItsOwn(t *testing.T) { // G1 G2 G5 G9
 func TestASchemaThatIsReplacedUnderAStoreIsWrittenTo(t *testing.T) { // G5
 	t.Parallel()
 	url := pgtest.Database(t)
-	raw := openRaw(t, url)
+	raw := faulttest.OpenSQL(t, url)
 	store, b := openBackendStore(t, url, Options{Schema: "tenant"})
 	facttest.Append(t, store, facttest.Batch(1, "first")...)
 	facttest.Append(t, openStoreWith(t, url, Options{Schema: "template"}), facttest.Batch(1, "pattern")...)
-	raw.exec("ALTER SCHEMA tenant RENAME TO old; ALTER SCHEMA template RENAME TO tenant")
+	raw.Run("ALTER SCHEMA tenant RENAME TO old; ALTER SCHEMA template RENAME TO tenant")
 	facttest.Close(t, openStoreWith(t, url, Options{Schema: "template"}))
 	wantOneLog(t, store, raw, "tenant", "old", "template")
 	if b.function {
 		t.Error("the function of the other schema is used")
 	}
-	raw.exec("ALTER SCHEMA tenant RENAME TO gone")
+	raw.Run("ALTER SCHEMA tenant RENAME TO gone")
 	_, err := store.Append(t.Context(), facttest.Batch(1, "nowhere"))
 	wantReason(t, "append", err, "missing_path")
 }
@@ -123,12 +118,12 @@ func TestAFunctionOfOursThatIsNotOursIsNotCalled(t *testing.T) { // G5
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := pgtest.Database(t)
-			raw := openRaw(t, url)
+			raw := faulttest.OpenSQL(t, url)
 			facttest.Close(t, openStoreWith(t, url, Options{Schema: "app"}))
-			owner, _ := newRole(t, url)
-			raw.exec(strings.ReplaceAll("GRANT CREATE, USAGE ON SCHEMA app TO {role};"+change, "{role}", owner))
-			role, as := newRole(t, url)
-			raw.exec(strings.ReplaceAll(applicationRights, "{role}", role))
+			owner, _ := faulttest.NewRole(t, url)
+			raw.Run(strings.ReplaceAll("GRANT CREATE, USAGE ON SCHEMA app TO {role};"+change, "{role}", owner))
+			role, as := faulttest.NewRole(t, url)
+			raw.Run(strings.ReplaceAll(applicationRights, "{role}", role))
 			// Who may not replace it does without.
 			for _, c := range []struct {
 				as       string
@@ -156,13 +151,13 @@ func TestAFunctionThatIsRemovedWhileOpenLeavesItsPlaceToNobodyElse(t *testing.T)
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := pgtest.Database(t)
-			raw := openRaw(t, url)
+			raw := faulttest.OpenSQL(t, url)
 			store, b := openBackendStore(t, url, Options{Schema: "app"})
 			facttest.Append(t, store, facttest.Batch(1, "a")...)
-			creator, _ := newRole(t, url)
-			raw.exec(strings.ReplaceAll("GRANT CREATE, USAGE ON SCHEMA app TO {role};"+change, "{role}", creator))
+			creator, _ := faulttest.NewRole(t, url)
+			raw.Run(strings.ReplaceAll("GRANT CREATE, USAGE ON SCHEMA app TO {role};"+change, "{role}", creator))
 			facttest.Append(t, store, facttest.Batch(1, "b")...)
-			if got := raw.typesIn("app"); got != "a b" || b.function {
+			if got := raw.TypesIn("app"); got != "a b" || b.function {
 				t.Errorf("the log holds %q, and the function is used: %v", got, b.function)
 			}
 		})
@@ -173,22 +168,22 @@ func TestAFunctionThatIsRemovedWhileOpenLeavesItsPlaceToNobodyElse(t *testing.T)
 func TestAFunctionThatChangesWhileOpenIsLookedAtAgain(t *testing.T) { // G5
 	t.Parallel()
 	url := pgtest.Database(t)
-	raw := openRaw(t, url)
+	raw := faulttest.OpenSQL(t, url)
 	owner := openStoreWith(t, url, Options{Schema: "app"})
 	facttest.Append(t, owner, facttest.Batch(1, "a")...)
-	role, as := newRole(t, url)
-	raw.exec(strings.ReplaceAll(applicationRights, "{role}", role))
+	role, as := faulttest.NewRole(t, url)
+	raw.Run(strings.ReplaceAll(applicationRights, "{role}", role))
 	store, b := openBackendStore(t, as, Options{Schema: "app"})
 	facttest.Append(t, store, facttest.Batch(1, "b")...)
-	raw.exec("DROP FUNCTION app." + appendFunction)
-	raw.exec(appendText("app"))
+	raw.Run("DROP FUNCTION app." + appendFunction)
+	raw.Run(appendText("app"))
 	facttest.Append(t, store, facttest.Batch(1, "c")...)
 	if !b.function {
 		t.Error("the function that was made anew is not used")
 	}
-	raw.exec("REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA app FROM PUBLIC")
+	raw.Run("REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA app FROM PUBLIC")
 	facttest.Append(t, store, facttest.Batch(1, "d")...)
-	if got := raw.typesIn("app"); got != "a b c d" || b.function {
+	if got := raw.TypesIn("app"); got != "a b c d" || b.function {
 		t.Errorf("the log holds %q, and the function is used: %v", got, b.function)
 	}
 }
@@ -197,17 +192,17 @@ func TestAFunctionThatChangesWhileOpenIsLookedAtAgain(t *testing.T) { // G5
 func TestAUniqueIndexOfOthersIsNoTakenNumber(t *testing.T) { // G2 G5
 	t.Parallel()
 	url := pgtest.Database(t)
-	raw := openRaw(t, url)
+	raw := faulttest.OpenSQL(t, url)
 	store, b := openBackendStore(t, url, Options{})
-	raw.exec("CREATE UNIQUE INDEX commands ON events ((payload ->> 'command'))")
+	raw.Run("CREATE UNIQUE INDEX commands ON events ((payload ->> 'command'))")
 	facttest.Append(t, store, facttest.Fact("a", `{"command":1}`))
 	for _, way := range withFunction {
 		b.function = way.function
 		_, err := store.Append(t.Context(), []factstr.NewEvent{facttest.Fact("b", `{"command":1}`)})
-		wantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonOther, "commands")
+		faulttest.WantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonOther, "commands")
 		facttest.Append(t, store, facttest.Batch(1, "c")...)
 	}
-	if got := raw.typesIn("public"); got != "a c c" {
+	if got := raw.TypesIn("public"); got != "a c c" {
 		t.Errorf("the log holds %q", got)
 	}
 }
@@ -215,10 +210,10 @@ func TestAUniqueIndexOfOthersIsNoTakenNumber(t *testing.T) { // G2 G5
 // Two that fit equally well.
 func TestAnAmbiguousAppendFunctionIsNotNeeded(t *testing.T) { // G5
 	url := pgtest.Database(t)
-	raw := openRaw(t, url)
+	raw := faulttest.OpenSQL(t, url)
 	store := openStore(t, url)
 	facttest.Append(t, store, facttest.Batch(1, "a")...)
-	raw.exec("CREATE FUNCTION " + appendFunction + "(" + appendArguments + ", more INT DEFAULT 1) RETURNS TABLE (a BIGINT, b BIGINT, c TIMESTAMPTZ, d TEXT, e JSONB) LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''called''; END'")
+	raw.Run("CREATE FUNCTION " + appendFunction + "(" + appendArguments + ", more INT DEFAULT 1) RETURNS TABLE (a BIGINT, b BIGINT, c TIMESTAMPTZ, d TEXT, e JSONB) LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''called''; END'")
 	for _, each := range []*factstr.Store{store, openStore(t, url)} {
 		facttest.Append(t, each, facttest.Batch(2, "b")...)
 	}
@@ -246,10 +241,10 @@ func TestAnInsertThatIsSwallowedIsNoSuccess(t *testing.T) {
 			t.Run(name+" "+c.table, func(t *testing.T) {
 				t.Parallel()
 				url := pgtest.Database(t)
-				raw := openRaw(t, url)
+				raw := faulttest.OpenSQL(t, url)
 				store, b := openBackendStore(t, url, Options{LockTimeout: time.Second})
 				facttest.Append(t, store, facttest.Batch(2, "before")...)
-				raw.exec(strings.NewReplacer("{table}", c.table, "{number}", c.number).Replace(`
+				raw.Run(strings.NewReplacer("{table}", c.table, "{number}", c.number).Replace(`
 					CREATE FUNCTION nothing() RETURNS TRIGGER LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 					CREATE FUNCTION other() RETURNS TRIGGER LANGUAGE plpgsql AS 'BEGIN ` + c.other + `; RETURN NEW; END';
 					CREATE FUNCTION removes() RETURNS TRIGGER LANGUAGE plpgsql AS 'BEGIN DELETE FROM {table} WHERE {number} = NEW.{number}; RETURN NULL; END';` + change))
@@ -257,7 +252,7 @@ func TestAnInsertThatIsSwallowedIsNoSuccess(t *testing.T) {
 					b.function = way.function
 					_, err := store.Append(t.Context(), facttest.Batch(3, "swallowed"))
 					facttest.WantError(t, err, factstr.CodeBackendFailure, "trigger")
-					if got := raw.one("SELECT count(*) FROM events WHERE sequence_number > 2"); got != "0" {
+					if got := raw.One("SELECT count(*) FROM events WHERE sequence_number > 2"); got != "0" {
 						t.Errorf("%s: %s facts are there", way.name, got)
 					}
 				}
@@ -265,7 +260,7 @@ func TestAnInsertThatIsSwallowedIsNoSuccess(t *testing.T) {
 				if strings.Contains(name, "view") {
 					undo = "DROP VIEW {table}; ALTER TABLE {table}_moved RENAME TO {table}"
 				}
-				raw.exec(strings.ReplaceAll(undo, "{table}", c.table))
+				raw.Run(strings.ReplaceAll(undo, "{table}", c.table))
 				for _, way := range withFunction {
 					b.function = way.function
 					facttest.Append(t, store, facttest.Batch(3, "kept")...)
@@ -278,15 +273,15 @@ func TestAnInsertThatIsSwallowedIsNoSuccess(t *testing.T) {
 // A trigger that changes nothing of the store's is nobody's concern.
 func TestATriggerThatKeepsTheRowsIsNoHindrance(t *testing.T) { // G2
 	url := pgtest.Database(t)
-	raw := openRaw(t, url)
+	raw := faulttest.OpenSQL(t, url)
 	store, b := openBackendStore(t, url, Options{})
-	raw.exec(`ALTER TABLE events ADD COLUMN note TEXT; CREATE FUNCTION notes() RETURNS TRIGGER LANGUAGE plpgsql AS 'BEGIN NEW.note := NEW.event_type; RETURN NEW; END';
+	raw.Run(`ALTER TABLE events ADD COLUMN note TEXT; CREATE FUNCTION notes() RETURNS TRIGGER LANGUAGE plpgsql AS 'BEGIN NEW.note := NEW.event_type; RETURN NEW; END';
 		CREATE TRIGGER t BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION notes()`)
 	for _, way := range withFunction {
 		b.function = way.function
 		facttest.Append(t, store, facttest.Fact("a", `{"n": 1.50, "s": "é\u0041", "o": {"b": 1, "a": [1e2]}}`), facttest.Fact("b", `-0`))
 	}
-	if got := raw.one("SELECT count(*) FROM events WHERE note = event_type"); got != "4" {
+	if got := raw.One("SELECT count(*) FROM events WHERE note = event_type"); got != "4" {
 		t.Errorf("%s facts have a note", got)
 	}
 }
@@ -294,20 +289,20 @@ func TestATriggerThatKeepsTheRowsIsNoHindrance(t *testing.T) { // G2
 // G21 G23: a cursor that was not moved is not taken for one that was.
 func TestACursorThatIsSwallowedIsNoSuccess(t *testing.T) {
 	url := pgtest.Database(t)
-	raw := openRaw(t, url)
+	raw := faulttest.OpenSQL(t, url)
 	store, b := openBackendStore(t, url, Options{})
 	facttest.Append(t, store, facttest.Batch(1, "a")...)
 	claim, err := b.ClaimStream(t.Context(), "name", factstr.DurableQuery{Text: "{}", Exact: "{}"})
-	must(t, err)
+	faulttest.Must(t, err)
 	defer claim.Release()
 	head, err := b.Head(t.Context())
-	must(t, err)
-	raw.exec(`CREATE FUNCTION nothing() RETURNS TRIGGER LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+	faulttest.Must(t, err)
+	raw.Run(`CREATE FUNCTION nothing() RETURNS TRIGGER LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 		CREATE TRIGGER t BEFORE INSERT OR UPDATE ON durable_stream_cursors FOR EACH ROW EXECUTE FUNCTION nothing()`)
 	write := []factstr.CursorWrite{{Name: "name", Generation: claim.Generation, SequenceNumber: 1, Head: head}}
 	facttest.WantError(t, b.WriteCursors(t.Context(), write), factstr.CodeBackendFailure, "trigger", "name")
 	_, err = b.ClaimStream(t.Context(), "another", factstr.DurableQuery{Text: "{}", Exact: "{}"})
 	facttest.WantError(t, err, factstr.CodeBackendFailure, "trigger")
-	raw.exec("DROP TRIGGER t ON durable_stream_cursors")
-	must(t, b.WriteCursors(t.Context(), write))
+	raw.Run("DROP TRIGGER t ON durable_stream_cursors")
+	faulttest.Must(t, b.WriteCursors(t.Context(), write))
 }

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"net"
 	"strings"
@@ -13,20 +12,9 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/compattest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/postgres/faulttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
-
-// newDatabaseName is a name that no database has; what has it after the test is dropped.
-func newDatabaseName(t testing.TB, server string) string {
-	t.Helper()
-	name := "Factstr_test_" + rand.Text()[:12]
-	t.Cleanup(func() {
-		if err := pgtest.Exec(context.Background(), server, "DROP DATABASE IF EXISTS "+quoted(name)+" WITH (FORCE)"); err != nil {
-			t.Error(err)
-		}
-	})
-	return name
-}
 
 func bootstrap(t testing.TB, server, name string, options Options) *factstr.Store {
 	t.Helper()
@@ -50,7 +38,7 @@ func refusedBootstrap(t testing.TB, server, name string, options Options, code f
 func TestBootstrapCreatesADatabaseOnceAndKeepsWhatIsInIt(t *testing.T) { // G1 G2
 	t.Parallel()
 	server := pgtest.Database(t)
-	name := newDatabaseName(t, server)
+	name := faulttest.NewDatabaseName(t, server)
 	for round := range 3 {
 		store := bootstrap(t, server, name, Options{})
 		if got := facttest.Append(t, store, facttest.Batch(2, "a")...); got.FirstSequenceNumber != uint64(2*round+1) {
@@ -66,7 +54,7 @@ func TestBootstrapCreatesADatabaseOnceAndKeepsWhatIsInIt(t *testing.T) { // G1 G
 	if records := facttest.All(t, openStore(t, pgtest.WithDatabase(server, name))); len(records) != 6 {
 		t.Errorf("%d facts", len(records))
 	}
-	if got := openRaw(t, server).catalog("public"); len(got) != 0 {
+	if got := faulttest.OpenSQL(t, server).Catalog("public"); len(got) != 0 {
 		t.Errorf("beside it there is %v", got)
 	}
 	// In a schema of its own there is another store.
@@ -79,7 +67,7 @@ func TestBootstrapsAtTheSameTimeMakeOneDatabase(t *testing.T) { // G2
 	t.Parallel()
 	server := pgtest.Database(t)
 	for round := range 3 {
-		name := newDatabaseName(t, server)
+		name := faulttest.NewDatabaseName(t, server)
 		var opening sync.WaitGroup
 		start := make(chan struct{})
 		for i := range 8 {
@@ -98,7 +86,7 @@ func TestBootstrapsAtTheSameTimeMakeOneDatabase(t *testing.T) { // G2
 		}
 		close(start)
 		opening.Wait()
-		if got := openRaw(t, pgtest.WithDatabase(server, name)).one("SELECT count(*), max(sequence_number) FROM events"); got != "16|16" {
+		if got := faulttest.OpenSQL(t, pgtest.WithDatabase(server, name)).One("SELECT count(*), max(sequence_number) FROM events"); got != "16|16" {
 			t.Errorf("round %d: events %s", round, got)
 		}
 	}
@@ -106,8 +94,8 @@ func TestBootstrapsAtTheSameTimeMakeOneDatabase(t *testing.T) { // G2
 
 func TestDatabaseNamesThatNeedQuotingAreRefused(t *testing.T) {
 	server := pgtest.Database(t)
-	raw := openRaw(t, server)
-	count := raw.one("SELECT count(*) FROM pg_database WHERE datname NOT LIKE 'factstr_test_%'")
+	raw := faulttest.OpenSQL(t, server)
+	count := raw.One("SELECT count(*) FROM pg_database WHERE datname NOT LIKE 'factstr_test_%'")
 	for _, name := range []string{
 		"", " ", "a b", "a-b", "1a", "a.b", "a/b", `a"b`, "a'b", "a;b", `"a"`, "ä", "a\u0300", "aé", "名", "a\x00b", "\xff", "a\n", " a", "a$", "@", "[", "`", "{", "a{", strings.Repeat("n", 64), strings.Repeat("n", 1<<20),
 	} {
@@ -116,14 +104,14 @@ func TestDatabaseNamesThatNeedQuotingAreRefused(t *testing.T) {
 			t.Errorf("the message is %d bytes long", len(failure.Message))
 		}
 	}
-	if got := raw.one("SELECT count(*) FROM pg_database WHERE datname NOT LIKE 'factstr_test_%'"); got != count {
+	if got := raw.One("SELECT count(*) FROM pg_database WHERE datname NOT LIKE 'factstr_test_%'"); got != count {
 		t.Errorf("%s databases, there were %s", got, count)
 	}
-	name := newDatabaseName(t, server)
+	name := faulttest.NewDatabaseName(t, server)
 	long := name + strings.Repeat("_", 63-len(name))
 	t.Cleanup(func() { _ = pgtest.Exec(context.Background(), server, "DROP DATABASE "+quoted(long)+" WITH (FORCE)") })
 	facttest.Append(t, bootstrap(t, server, long, Options{}), facttest.Batch(1, "a")...)
-	if got := raw.one("SELECT count(*) FROM pg_database WHERE datname = $1", long); got != "1" {
+	if got := raw.One("SELECT count(*) FROM pg_database WHERE datname = $1", long); got != "1" {
 		t.Errorf("%s databases have the name of 63 bytes", got)
 	}
 }
@@ -133,8 +121,8 @@ func TestDatabaseNamesThatNeedQuotingAreRefused(t *testing.T) {
 func TestFactsLandInTheDatabaseThatBootstrapNames(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Database(t)
-	raw := openRaw(t, server)
-	own := raw.one("SELECT current_database()")
+	raw := faulttest.OpenSQL(t, server)
+	own := raw.One("SELECT current_database()")
 	base, query, _ := strings.Cut(server, "?")
 	config, err := parseURL("url", server, withDefaults(Options{}))
 	if err != nil {
@@ -146,51 +134,51 @@ func TestFactsLandInTheDatabaseThatBootstrapNames(t *testing.T) {
 		fmt.Sprintf("host=%s port=%d user=%s password='%s' dbname=%s sslmode=disable", c.Host, c.Port, c.User, c.Password, own),
 	} {
 		for way, options := range map[string]Options{"alone": {}, "with direct_url": {DirectURL: server}} {
-			name := newDatabaseName(t, pgtest.WithDatabase(base+"?"+query, own))
+			name := faulttest.NewDatabaseName(t, pgtest.WithDatabase(base+"?"+query, own))
 			store := bootstrap(t, server, name, options)
 			facttest.Append(t, store, facttest.Batch(2, "a")...)
 			if got := fmt.Sprint(compattest.Replayed(t, store, "projection", factstr.AllEvents())); got != "[[1 2]]" {
 				t.Errorf("%s, %s: %s", server, way, got)
 			}
-			in := openRaw(t, pgtest.WithDatabase(base+"?"+query, name))
-			if got := in.one("SELECT count(*), (SELECT max(last_processed_sequence_number) FROM durable_stream_cursors) FROM events"); got != "2|2" {
+			in := faulttest.OpenSQL(t, pgtest.WithDatabase(base+"?"+query, name))
+			if got := in.One("SELECT count(*), (SELECT max(last_processed_sequence_number) FROM durable_stream_cursors) FROM events"); got != "2|2" {
 				t.Errorf("%s, %s: %s", server, way, got)
 			}
 		}
 	}
-	if got := raw.catalog("public"); len(got) != 0 {
+	if got := raw.Catalog("public"); len(got) != 0 {
 		t.Errorf("in the other database there is %v", got)
 	}
 }
 
 func TestARoleThatMayNotCreateDatabasesIsToldSo(t *testing.T) {
 	server := pgtest.Database(t)
-	name := newDatabaseName(t, server)
-	_, as := newRole(t, server)
+	name := faulttest.NewDatabaseName(t, server)
+	_, as := faulttest.NewRole(t, server)
 	failure := refusedBootstrap(t, as, name, Options{}, factstr.CodeBackendFailure, name, "permission denied")
 	if failure.Reason != factstr.ReasonPermission {
 		t.Errorf("the reason is %q", failure.Reason)
 	}
-	raw := openRaw(t, server)
-	if got := raw.one("SELECT count(*) FROM pg_database WHERE datname = $1", name); got != "0" {
+	raw := faulttest.OpenSQL(t, server)
+	if got := raw.One("SELECT count(*) FROM pg_database WHERE datname = $1", name); got != "0" {
 		t.Error("the database was created")
 	}
 	// One that is there it opens, as far as its rights there go.
-	role, as := newRole(t, server)
+	role, as := faulttest.NewRole(t, server)
 	facttest.Close(t, bootstrap(t, server, name, Options{Schema: "app"}))
-	in := openRaw(t, pgtest.WithDatabase(server, name))
-	in.exec(strings.ReplaceAll(applicationRights, "{role}", role))
+	in := faulttest.OpenSQL(t, pgtest.WithDatabase(server, name))
+	in.Run(strings.ReplaceAll(applicationRights, "{role}", role))
 	facttest.Append(t, bootstrap(t, as, name, Options{Schema: "app"}), facttest.Batch(1, "a")...)
-	in.exec("DROP OWNED BY " + role)
+	in.Run("DROP OWNED BY " + role)
 	// One that may.
-	role, as = newRole(t, server)
-	raw.exec("ALTER ROLE " + role + " CREATEDB")
-	own := newDatabaseName(t, server)
+	role, as = faulttest.NewRole(t, server)
+	raw.Run("ALTER ROLE " + role + " CREATEDB")
+	own := faulttest.NewDatabaseName(t, server)
 	facttest.Append(t, bootstrap(t, as, own, Options{Schema: "app"}), facttest.Batch(1, "a")...)
-	if got := raw.one("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = $1", own); got != role {
+	if got := raw.One("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = $1", own); got != role {
 		t.Errorf("the owner is %s", got)
 	}
-	raw.exec("DROP DATABASE " + quoted(own) + " WITH (FORCE)") // before its owner
+	raw.Run("DROP DATABASE " + quoted(own) + " WITH (FORCE)") // before its owner
 }
 
 func TestAServerThatIsNotThereIsToldWithinTheTimeLimit(t *testing.T) {
@@ -229,9 +217,9 @@ func TestAServerThatIsNotThereIsToldWithinTheTimeLimit(t *testing.T) {
 // itself, and then bootstrap goes on waiting.
 func TestBootstrapWaitsForTheTemplateToBeFree(t *testing.T) {
 	server := pgtest.Database(t)
-	raw := openRaw(t, server)
-	occupant := openRaw(t, pgtest.WithDatabase(server, "template1"))
-	name := newDatabaseName(t, server)
+	raw := faulttest.OpenSQL(t, server)
+	occupant := faulttest.OpenSQL(t, pgtest.WithDatabase(server, "template1"))
+	name := faulttest.NewDatabaseName(t, server)
 	opened := make(chan error, 1)
 	go func() {
 		store, err := Bootstrap(t.Context(), server, name, Options{})
@@ -242,17 +230,17 @@ func TestBootstrapWaitsForTheTemplateToBeFree(t *testing.T) {
 		opened <- err
 	}()
 	const creating = "SELECT query_start FROM pg_stat_activity WHERE query LIKE 'CREATE DATABASE ' || chr(34) || $1 || '%'"
-	eventually(t, "bootstrap creates the database", func() bool { return len(raw.rows(creating, name)) == 1 })
-	if first := raw.rows(creating, name); long(t, "the wait that the server does itself") {
-		eventually(t, "bootstrap tries again", func() bool {
-			now := raw.rows(creating, name)
+	faulttest.Eventually(t, "bootstrap creates the database", func() bool { return len(raw.Rows(creating, name)) == 1 })
+	if first := raw.Rows(creating, name); faulttest.Long(t, "the wait that the server does itself") {
+		faulttest.Eventually(t, "bootstrap tries again", func() bool {
+			now := raw.Rows(creating, name)
 			return len(now) == 1 && now[0] != first[0]
 		})
 	}
 	if err := occupant.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if err := within(t, "bootstrap", opened); err != nil {
+	if err := faulttest.Within(t, "bootstrap", opened); err != nil {
 		t.Error(err)
 	}
 }
@@ -261,11 +249,11 @@ func TestBootstrapWaitsForTheTemplateToBeFree(t *testing.T) {
 // be.
 func TestBootstrapMakesADatabaseOfUnicodeOnEveryServer(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
-	raw := openRaw(t, server.URL())
+	raw := faulttest.OpenSQL(t, server.URL())
 	for _, encoding := range []string{"SQL_ASCII", "LATIN1"} {
-		raw.exec("ALTER DATABASE template1 IS_TEMPLATE false")
-		raw.exec("DROP DATABASE template1")
-		raw.exec("CREATE DATABASE template1 TEMPLATE template0 IS_TEMPLATE true ENCODING '" + encoding + "'")
+		raw.Run("ALTER DATABASE template1 IS_TEMPLATE false")
+		raw.Run("DROP DATABASE template1")
+		raw.Run("CREATE DATABASE template1 TEMPLATE template0 IS_TEMPLATE true ENCODING '" + encoding + "'")
 		store := bootstrap(t, server.URL(), "app_"+strings.ToLower(encoding), Options{})
 		facttest.Append(t, store, facttest.Fact("Überweisung 送金", `{"note":"🎉"}`))
 		if records := facttest.All(t, store); len(records) != 1 || records[0].EventType != "Überweisung 送金" {

@@ -11,6 +11,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/postgres/faulttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -33,7 +34,7 @@ func givenUp(t testing.TB, waits func(), open func(context.Context) (*factstr.St
 	cancel()
 	select {
 	case err := <-ended:
-		keepsSecrets(t, err)
+		faulttest.KeepsSecrets(t, err)
 		return err
 	case <-time.After(5 * time.Second):
 		t.Fatal("the opening goes on")
@@ -48,9 +49,9 @@ func wantGivenUp(t testing.TB, waits func(), open func(context.Context) (*factst
 
 func TestAnOpeningOfASilentServerIsGivenUpAtOnce(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
+	faulttest.Must(t, err)
 	defer func() { _ = silent.Close() }()
-	url := secretly("postgres://" + silent.Addr().String() + "/d")
+	url := faulttest.Secretly("postgres://" + silent.Addr().String() + "/d")
 	for name, open := range map[string]func(context.Context) (*factstr.Store, error){
 		"open":      func(ctx context.Context) (*factstr.Store, error) { return Open(ctx, url, patient("")) },
 		"bootstrap": func(ctx context.Context) (*factstr.Store, error) { return Bootstrap(ctx, url, "app", patient("")) },
@@ -63,22 +64,22 @@ func TestAnOpeningOfASilentServerIsGivenUpAtOnce(t *testing.T) {
 				}
 				close(accepted)
 			}()
-			wantGivenUp(t, func() { within(t, "a connection", accepted) }, open)
+			wantGivenUp(t, func() { faulttest.Within(t, "a connection", accepted) }, open)
 			late, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			defer cancel()
 			_, err := open(late)
-			keepsSecrets(t, err)
+			faulttest.KeepsSecrets(t, err)
 			facttest.WantError(t, err, factstr.CodeTimeout, "time limit", "did not answer in time")
 		})
 	}
 }
 
 func TestAnOpeningIsGivenUpAtOnceWhereverTheServerFallsSilent(t *testing.T) {
-	url := serverOfItsOwn(t)
+	url := faulttest.ServerOfItsOwn(t)
 	// falling lets a server fall silent after so many bytes, and tells when it does and what it
 	// said until then.
 	falling := func(t testing.TB, most int64) (to string, silent <-chan struct{}, said *atomic.Int64, heal func()) {
-		proxy, fallen := pgtest.NewProxy(t, addressOf(t, url)), make(chan struct{})
+		proxy, fallen := pgtest.NewProxy(t, faulttest.AddressOf(t, url)), make(chan struct{})
 		said = new(atomic.Int64)
 		proxy.Hook(func(from pgtest.Direction, data []byte) pgtest.Verdict {
 			if from == pgtest.FromServer {
@@ -89,7 +90,7 @@ func TestAnOpeningIsGivenUpAtOnceWhereverTheServerFallsSilent(t *testing.T) {
 			}
 			return pgtest.Pass
 		})
-		return through(proxy, url), fallen, said, proxy.Heal
+		return faulttest.Through(proxy, url), fallen, said, proxy.Heal
 	}
 	whole, _, said, _ := falling(t, math.MaxInt64)
 	facttest.Close(t, openStoreWith(t, whole, patient("whole")))
@@ -97,7 +98,7 @@ func TestAnOpeningIsGivenUpAtOnceWhereverTheServerFallsSilent(t *testing.T) {
 	for place := range int64(places + 1) { // up to the answer to the last question
 		t.Run(fmt.Sprintf("%d of %d", place, places), func(t *testing.T) {
 			url, silent, _, heal := falling(t, (said.Load()-10)*place/places) // some bytes may be fewer
-			wantGivenUp(t, func() { within(t, "the silence", silent) }, func(ctx context.Context) (*factstr.Store, error) {
+			wantGivenUp(t, func() { faulttest.Within(t, "the silence", silent) }, func(ctx context.Context) (*factstr.Store, error) {
 				return Open(ctx, url, patient(fmt.Sprint("place ", place)))
 			})
 			heal()
@@ -107,20 +108,20 @@ func TestAnOpeningIsGivenUpAtOnceWhereverTheServerFallsSilent(t *testing.T) {
 
 func TestAnOpeningThatWaitsForOthersIsGivenUpAtOnce(t *testing.T) {
 	url := pgtest.Database(t)
-	raw := openRaw(t, url)
+	raw := faulttest.OpenSQL(t, url)
 	t.Run("who create the same store", func(t *testing.T) {
-		raw.exec(fmt.Sprintf("BEGIN; SELECT pg_advisory_xact_lock(%d)", lockKey("create", "waited for", "")))
-		waits := func() { waitForWaiting(t, openRaw(t, url), 1) }
+		raw.Run(fmt.Sprintf("BEGIN; SELECT pg_advisory_xact_lock(%d)", lockKey("create", "waited for", "")))
+		waits := func() { faulttest.WaitForWaiting(t, faulttest.OpenSQL(t, url), 1) }
 		wantGivenUp(t, waits, func(ctx context.Context) (*factstr.Store, error) { return Open(ctx, url, patient("waited for")) })
-		raw.exec("ROLLBACK")
+		raw.Run("ROLLBACK")
 		facttest.Append(t, openStoreWith(t, url, Options{Schema: "waited for"}), facttest.Batch(1, "a")...)
 	})
 	t.Run("who use the template of a new database", func(t *testing.T) {
-		openRaw(t, pgtest.WithDatabase(url, "template1"))
-		name := newDatabaseName(t, url)
+		faulttest.OpenSQL(t, pgtest.WithDatabase(url, "template1"))
+		name := faulttest.NewDatabaseName(t, url)
 		creates := func() {
-			eventually(t, "bootstrap creates the database", func() bool {
-				return raw.one("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE DATABASE ' || chr(34) || $1 || '%'", name) == "1"
+			faulttest.Eventually(t, "bootstrap creates the database", func() bool {
+				return raw.One("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE DATABASE ' || chr(34) || $1 || '%'", name) == "1"
 			})
 		}
 		wantGivenUp(t, creates, func(ctx context.Context) (*factstr.Store, error) { return Bootstrap(ctx, url, name, patient("")) })
@@ -130,12 +131,12 @@ func TestAnOpeningThatWaitsForOthersIsGivenUpAtOnce(t *testing.T) {
 // A server that falls silent while a creation that failed is taken back.
 func TestAnOpeningThatFailsCleansUpNoLongerThanItsCallerWaits(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
-	openRaw(t, server.URL()).exec("CREATE ROLE powerless LOGIN")
+	faulttest.OpenSQL(t, server.URL()).Run("CREATE ROLE powerless LOGIN")
 	proxy := pgtest.NewProxy(t, server.Address())
 	silent := proxy.HookOnce(pgtest.FromClient, "ROLLBACK", pgtest.HoldBack)
-	err := givenUp(t, func() { within(t, "the end of the transaction", silent) }, func(ctx context.Context) (*factstr.Store, error) {
-		return Open(ctx, through(proxy, server.URLAs("powerless", secret, "postgres")), patient("missing"))
+	err := givenUp(t, func() { faulttest.Within(t, "the end of the transaction", silent) }, func(ctx context.Context) (*factstr.Store, error) {
+		return Open(ctx, faulttest.Through(proxy, server.URLAs("powerless", faulttest.Secret, "postgres")), patient("missing"))
 	})
-	wantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonPermission)
+	faulttest.WantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonPermission)
 	proxy.Heal()
 }

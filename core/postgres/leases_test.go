@@ -8,6 +8,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/postgres/faulttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -16,7 +17,7 @@ import (
 func TestARegistrationThatIsGivenUpLeavesTheOtherNamesAlone(t *testing.T) {
 	ctx := t.Context()
 	url := pgtest.Database(t)
-	proxy := pgtest.NewProxy(t, addressOf(t, url))
+	proxy := pgtest.NewProxy(t, faulttest.AddressOf(t, url))
 	options := withDefaults(Options{})
 	config, err := parseURL("url", pgtest.WithAddress(url, proxy.Address()), options)
 	if err != nil {
@@ -89,14 +90,14 @@ func TestARegistrationThatIsGivenUpLeavesTheOtherNamesAlone(t *testing.T) {
 // open is not for them.
 func TestIdleConnectionsAreKeptWhateverTheRoleIsSetTo(t *testing.T) {
 	url := pgtest.Database(t)
-	setDatabase(t, url, "idle_session_timeout", "200ms")
+	faulttest.SetDatabase(t, url, "idle_session_timeout", "200ms")
 	store, b := openBackendStore(t, url, Options{})
 	stream := facttest.DurableStream(t, store, "idle", factstr.AllEvents(), facttest.NewDeliveries(t))
 	facttest.WaitReady(t, stream)
 	facttest.Append(t, store, facttest.Batch(1, "a")...)
-	raw := openRaw(t, pgtest.WithParam(url, "options", "-c idle_session_timeout=0"))
+	raw := faulttest.OpenSQL(t, pgtest.WithParam(url, "options", "-c idle_session_timeout=0"))
 	connections := func() []string {
-		return raw.rows("SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'factstr' ORDER BY backend_start")
+		return raw.Rows("SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'factstr' ORDER BY backend_start")
 	}
 	before, session := connections(), sessionOf(b)
 	if len(before) < 3 {
@@ -104,9 +105,9 @@ func TestIdleConnectionsAreKeptWhateverTheRoleIsSetTo(t *testing.T) {
 	}
 	// One that the timeout is for is ended after it, and the store's, which are idle for longer,
 	// are there.
-	ended := openRaw(t, url)
-	eventually(t, "the end of an idle connection", func() bool {
-		return raw.one("SELECT count(*) FROM pg_stat_activity WHERE pid = $1", ended.PID()) == "0"
+	ended := faulttest.OpenSQL(t, url)
+	faulttest.Eventually(t, "the end of an idle connection", func() bool {
+		return raw.One("SELECT count(*) FROM pg_stat_activity WHERE pid = $1", ended.PID()) == "0"
 	})
 	if after := connections(); !slices.Equal(before, after) || sessionOf(b) != session {
 		t.Errorf("the connections %v became %v", before, after)

@@ -9,6 +9,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/postgres/faulttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -36,7 +37,7 @@ func panicking(b *backend, times int64) (count *atomic.Int64) {
 
 func wantPanicTold(t *testing.T, records *facttest.Records, task string) {
 	t.Helper()
-	eventually(t, "telling of a panic of "+task, func() bool {
+	faulttest.Eventually(t, "telling of a panic of "+task, func() bool {
 		for _, record := range records.Of(factstr.LogPanicRecovered) {
 			if record.Attributes["task"] == task && record.Level == slog.LevelError && record.Attributes["stack"] != "" {
 				return true
@@ -49,13 +50,13 @@ func wantPanicTold(t *testing.T, records *facttest.Records, task string) {
 // G19 G24: listening for other stores' commits goes on after a panic, and is told.
 func TestListeningThatPanicsStartsAgain(t *testing.T) {
 	options, records := telling()
-	store, b := openBackendStore(t, serverOfItsOwn(t), options)
+	store, b := openBackendStore(t, faulttest.ServerOfItsOwn(t), options)
 	dials := panicking(b, 2)
-	if _, err := store.StreamAll(t.Context(), newFollower(0)); err != nil {
+	if _, err := store.StreamAll(t.Context(), faulttest.NewFollower(0)); err != nil {
 		t.Fatal(err)
 	}
 	wantPanicTold(t, records, "listening for notifications")
-	eventually(t, "listening again", func() bool { return dials.Load() > 2 })
+	faulttest.Eventually(t, "listening again", func() bool { return dials.Load() > 2 })
 	if n := len(records.Of(factstr.LogPanicRecovered)); n != 1 {
 		t.Errorf("the same panic was told %d times", n)
 	}
@@ -64,22 +65,22 @@ func TestListeningThatPanicsStartsAgain(t *testing.T) {
 // G22 G24: a panic while names are looked after is told, and the next try holds the name.
 func TestAPanicWhileNamesAreLookedAfterIsTold(t *testing.T) {
 	options, records := telling()
-	store, b := openBackendStore(t, serverOfItsOwn(t), options)
+	store, b := openBackendStore(t, faulttest.ServerOfItsOwn(t), options)
 	panicking(b, 1)
-	_, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "told"}, newFollower(0))
-	wantFailure(t, err, factstr.CodeInternal, "")
+	_, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "told"}, faulttest.NewFollower(0))
+	faulttest.WantFailure(t, err, factstr.CodeInternal, "")
 	wantPanicTold(t, records, "looking after durable names")
-	f := newFollower(0)
+	f := faulttest.NewFollower(0)
 	_, err = store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "told"}, f)
-	must(t, err)
+	faulttest.Must(t, err)
 	facttest.Append(t, store, facttest.Batch(1, "a")...)
-	f.reach(t, 1)
+	f.Reach(t, 1)
 }
 
 // G19 G24: notifying other stores goes on after a panic.
 func TestANotificationThatPanicsIsToldAndSentAgain(t *testing.T) {
 	options, records := telling()
-	store, b := openBackendStore(t, serverOfItsOwn(t), options)
+	store, b := openBackendStore(t, faulttest.ServerOfItsOwn(t), options)
 	var sent atomic.Int64
 	b.notifier.send = func(context.Context, string) error { // read after the first commit
 		if sent.Add(1) == 1 {
@@ -90,23 +91,23 @@ func TestANotificationThatPanicsIsToldAndSentAgain(t *testing.T) {
 	facttest.Append(t, store, facttest.Batch(1, "a")...)
 	wantPanicTold(t, records, "notifying other stores")
 	facttest.Append(t, store, facttest.Batch(1, "a")...)
-	eventually(t, "another notification", func() bool { return sent.Load() > 1 })
+	faulttest.Eventually(t, "another notification", func() bool { return sent.Load() > 1 })
 }
 
 // G24: building the index goes on after a panic.
 func TestAnIndexThatPanicsIsToldAndBuiltAgain(t *testing.T) {
 	options, records := telling()
-	_, b := openBackendStore(t, serverOfItsOwn(t), options)
+	_, b := openBackendStore(t, faulttest.ServerOfItsOwn(t), options)
 	dials := panicking(b, 1)
 	s, err := connect(t.Context(), b.writes, false)
-	must(t, err)
+	faulttest.Must(t, err)
 	f, err := inspect(t.Context(), s, b.schema)
-	must(t, err)
+	faulttest.Must(t, err)
 	s.drop()
 	f.head, f.indexes[typeIndex] = indexAtOnceMax+1, false
 	b.indexer.init(b, f)
 	wantPanicTold(t, records, "building an index")
-	eventually(t, "building again", func() bool { return dials.Load() > 1 })
+	faulttest.Eventually(t, "building again", func() bool { return dials.Load() > 1 })
 }
 
 // G21 G24: a server that goes away is told when it goes and when it is back, not at each try; and a
@@ -115,28 +116,28 @@ func TestALostServerIsToldOnceAndWhenItIsBack(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	proxy := pgtest.NewProxy(t, server.Address())
 	options, records := telling()
-	store, b := openBackendStore(t, through(proxy, secretly(server.URL())), options)
-	f := newFollower(0)
+	store, b := openBackendStore(t, faulttest.Through(proxy, faulttest.Secretly(server.URL())), options)
+	f := faulttest.NewFollower(0)
 	_, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "away"}, f)
-	must(t, err)
+	faulttest.Must(t, err)
 	facttest.Append(t, store, facttest.Batch(1, "a")...)
-	f.reach(t, 1)
+	f.Reach(t, 1)
 	proxy.Refuse()
 	_, err = store.Append(t.Context(), facttest.Batch(1, "a"))
 	if err == nil {
 		t.Fatal("appended without a server")
 	}
 	unreadable := records.Await(t, factstr.LogUnreadable, 1)
-	eventually(t, "a lost connection of each task", func() bool { return len(records.Of(factstr.LogConnectionLost)) == 3 })
+	faulttest.Eventually(t, "a lost connection of each task", func() bool { return len(records.Of(factstr.LogConnectionLost)) == 3 })
 	proxy.Heal()
-	eventually(t, "an append", func() bool { _, err := store.Append(t.Context(), facttest.Batch(1, "b")); return err == nil })
+	faulttest.Eventually(t, "an append", func() bool { _, err := store.Append(t.Context(), facttest.Batch(1, "b")); return err == nil })
 	records.Await(t, factstr.LogReconnected, 3)
 	records.Await(t, factstr.LogReadable, 1)
 	if lost := records.Of(factstr.LogConnectionLost); len(lost) != 3 || len(unreadable) != 1 {
 		t.Errorf("told %d times: %+v", len(lost), lost)
 	}
 	for _, record := range records.Of(factstr.LogConnectionLost) {
-		keepsSecrets(t, factstr.NewError(factstr.CodeInternal, "%s %v", record.Message, record.Attributes["error"]))
+		faulttest.KeepsSecrets(t, factstr.NewError(factstr.CodeInternal, "%s %v", record.Message, record.Attributes["error"]))
 	}
-	eventually(t, "counting three reconnects", func() bool { return b.reconnects.Load() == 3 })
+	faulttest.Eventually(t, "counting three reconnects", func() bool { return b.reconnects.Load() == 3 })
 }

@@ -1,8 +1,6 @@
 package postgres
 
 import (
-	"context"
-	"crypto/rand"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,23 +10,9 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/compattest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/postgres/faulttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
-
-// newRole makes a role that may only connect, and returns its name and the URL that it uses.
-func newRole(t testing.TB, url string) (name, as string) {
-	t.Helper()
-	name = "factstr_test_" + strings.ToLower(rand.Text()[:12])
-	if err := pgtest.Exec(t.Context(), url, "CREATE ROLE "+name+" LOGIN PASSWORD '"+name+"'"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := pgtest.Exec(context.Background(), url, "DROP OWNED BY "+name+" CASCADE; DROP ROLE "+name); err != nil {
-			t.Error(err)
-		}
-	})
-	return name, pgtest.WithUser(url, name, name)
-}
 
 // applicationRights are those that docs/postgres.md lists.
 const applicationRights = `GRANT USAGE ON SCHEMA app TO {role};
@@ -63,12 +47,12 @@ func TestARoleCanDoWhatItWasGranted(t *testing.T) { // G2 G5 G9 G11 G19
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := pgtest.Database(t)
-			raw := openRaw(t, url)
+			raw := faulttest.OpenSQL(t, url)
 			owner := openStoreWith(t, url, Options{Schema: "app"})
 			facttest.Append(t, owner, facttest.Batch(3, "before")...)
-			role, as := newRole(t, url)
-			raw.exec(strings.ReplaceAll(c.rights, "{role}", role))
-			before := raw.catalog("app")
+			role, as := faulttest.NewRole(t, url)
+			raw.Run(strings.ReplaceAll(c.rights, "{role}", role))
+			before := raw.Catalog("app")
 			// Opening writes nothing, not even where it could.
 			facttest.Close(t, openStoreWith(t, readOnly(as), Options{Schema: "app"}))
 
@@ -99,17 +83,17 @@ func TestARoleCanDoWhatItWasGranted(t *testing.T) { // G2 G5 G9 G11 G19
 				if err := stream.Close(t.Context()); err != nil {
 					t.Error(err)
 				}
-				if got := raw.one("SELECT last_processed_sequence_number >= 3 FROM app.durable_stream_cursors"); got != "t" {
+				if got := raw.One("SELECT last_processed_sequence_number >= 3 FROM app.durable_stream_cursors"); got != "t" {
 					t.Errorf("the cursor is stored: %s", got)
 				}
 			}
 			for _, store := range stores {
 				facttest.Close(t, store)
 			}
-			if after := raw.catalog("app"); !slices.Equal(after, before) {
+			if after := raw.Catalog("app"); !slices.Equal(after, before) {
 				t.Errorf("the schema was\n%s\nand is\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
 			}
-			last := raw.one("SELECT max(sequence_number), count(*) FROM app.events")
+			last := raw.One("SELECT max(sequence_number), count(*) FROM app.events")
 			if number, count, _ := strings.Cut(last, "|"); number != count {
 				t.Errorf("%s facts up to %s", count, number)
 			}
@@ -185,20 +169,20 @@ func TestARoleThatMayNotOpenTheStoreIsToldSoAndLeavesNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := pgtest.Database(t)
-			raw := openRaw(t, url)
-			raw.exec(c.before)
-			role, as := newRole(t, url)
+			raw := faulttest.OpenSQL(t, url)
+			raw.Run(c.before)
+			role, as := faulttest.NewRole(t, url)
 			rights, made := strings.CutPrefix(c.rights, "CREATE")
 			if made {
 				facttest.Close(t, openStoreWith(t, url, Options{Schema: "app"}))
 			}
-			raw.exec(strings.ReplaceAll(rights, "{role}", role))
-			before := raw.catalog("app")
+			raw.Run(strings.ReplaceAll(rights, "{role}", role))
+			before := raw.Catalog("app")
 			failure := refusedOpen(t, as, Options{Schema: "app"}, factstr.CodeBackendFailure, c.word, "docs/postgres.md")
 			if failure.Reason != factstr.ReasonPermission {
 				t.Errorf("the reason is %q", failure.Reason)
 			}
-			if after := raw.catalog("app"); !slices.Equal(after, before) {
+			if after := raw.Catalog("app"); !slices.Equal(after, before) {
 				t.Errorf("the schema was\n%s\nand is\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
 			}
 		})
@@ -208,17 +192,17 @@ func TestARoleThatMayNotOpenTheStoreIsToldSoAndLeavesNothing(t *testing.T) {
 // What a database of before 0.5 lacks holds no reader up.
 func TestARoleThatMayOnlyReadOpensAStoreOfBefore05(t *testing.T) { // G8
 	url := pgtest.Database(t)
-	raw := openRaw(t, url)
+	raw := faulttest.OpenSQL(t, url)
 	owner := openStoreWith(t, url, Options{Schema: "app"})
 	facttest.Append(t, owner, facttest.Batch(2, "a")...)
-	role, as := newRole(t, url)
+	role, as := faulttest.NewRole(t, url)
 	for _, change := range []string{"DELETE FROM app.store_metadata", "DROP TABLE app.store_metadata"} {
-		raw.exec(change + strings.ReplaceAll("; GRANT USAGE ON SCHEMA app TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA app TO {role}", "{role}", role))
-		before := raw.catalog("app")
+		raw.Run(change + strings.ReplaceAll("; GRANT USAGE ON SCHEMA app TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA app TO {role}", "{role}", role))
+		before := raw.Catalog("app")
 		if got := len(facttest.All(t, openStoreWith(t, as, Options{Schema: "app"}))); got != 2 {
 			t.Errorf("%s: %d facts", change, got)
 		}
-		raw.wantCatalog("app", before)
+		raw.WantCatalog("app", before)
 	}
 }
 
@@ -226,16 +210,16 @@ func TestARoleThatMayOnlyReadOpensAStoreOfBefore05(t *testing.T) { // G8
 // owner.
 func TestARoleThatMayCreateOwnsWhatItCreates(t *testing.T) {
 	url := pgtest.Database(t)
-	raw := openRaw(t, url)
-	role, as := newRole(t, url)
-	raw.exec("DO $$ BEGIN EXECUTE 'GRANT CREATE ON DATABASE ' || current_database() || ' TO " + role + "'; END $$")
+	raw := faulttest.OpenSQL(t, url)
+	role, as := faulttest.NewRole(t, url)
+	raw.Run("DO $$ BEGIN EXECUTE 'GRANT CREATE ON DATABASE ' || current_database() || ' TO " + role + "'; END $$")
 	store := openStoreWith(t, as, Options{Schema: "app"})
 	facttest.Append(t, store, facttest.Batch(2, "a")...)
 	raceOfStores(t, []*factstr.Store{store, openStoreWith(t, as, Options{Schema: "app"})})
 	if got := fmt.Sprint(compattest.Replayed(t, store, "new", factstr.OfTypes("a"))); got != "[[1 2]]" {
 		t.Errorf("replay: %s", got)
 	}
-	if got := raw.one("SELECT count(*) FROM pg_class c WHERE relnamespace = 'app'::regnamespace AND pg_get_userbyid(relowner) <> $1", role); got != "0" {
+	if got := raw.One("SELECT count(*) FROM pg_class c WHERE relnamespace = 'app'::regnamespace AND pg_get_userbyid(relowner) <> $1", role); got != "0" {
 		t.Errorf("%s things in the schema are somebody else's", got)
 	}
 }
@@ -244,10 +228,10 @@ func TestARoleThatMayCreateOwnsWhatItCreates(t *testing.T) {
 // create them appends all the same.
 func TestARoleThatMayNotCreateAppendsToAStoreOfTheRustStore(t *testing.T) { // G2 G9 G11
 	url := pgtest.Database(t)
-	raw := restoreSchema(t, url, "app")
-	role, as := newRole(t, url)
-	raw.exec(strings.ReplaceAll(strings.ReplaceAll(applicationRights, ", app.factstr_durable_streams", ""), "{role}", role))
-	before := raw.catalog("app")
+	raw := faulttest.RestoreRustSchema(t, url, "app")
+	role, as := faulttest.NewRole(t, url)
+	raw.Run(strings.ReplaceAll(strings.ReplaceAll(applicationRights, ", app.factstr_durable_streams", ""), "{role}", role))
+	before := raw.Catalog("app")
 	store := openStoreWith(t, as, Options{Schema: "app"})
 	if got := facttest.Append(t, store, facttest.Batch(2, "a")...); got.FirstSequenceNumber != 206 {
 		t.Errorf("appended at %d", got.FirstSequenceNumber)
@@ -255,12 +239,12 @@ func TestARoleThatMayNotCreateAppendsToAStoreOfTheRustStore(t *testing.T) { // G
 	raceOfStores(t, []*factstr.Store{store, openStoreWith(t, as, Options{Schema: "app"})})
 	_, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "new"}, facttest.NewDeliveries(t))
 	wantReason(t, "durable", err, "missing_path")
-	if after := raw.catalog("app"); !slices.Equal(after, before) {
+	if after := raw.Catalog("app"); !slices.Equal(after, before) {
 		t.Errorf("the schema was\n%s\nand is\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
 	}
 	// Somebody who may opens the store once, and then there are streams.
 	facttest.Close(t, openStoreWith(t, url, Options{Schema: "app"}))
-	raw.exec(strings.ReplaceAll(applicationRights, "{role}", role))
+	raw.Run(strings.ReplaceAll(applicationRights, "{role}", role))
 	if got := compattest.Replayed(t, store, "new", factstr.OfTypes("a")); len(got) != 1 {
 		t.Errorf("replay: %v", got)
 	}

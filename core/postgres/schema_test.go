@@ -9,22 +9,14 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/compattest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/postgres/faulttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
-
-// inSchema returns a URL whose connections use a schema where none is named.
-func inSchema(url, schema string) string {
-	return withSearchPath(url, quoted(schema))
-}
-
-func withSearchPath(url, path string) string {
-	return pgtest.WithParam(url, "options", "-c search_path="+strings.NewReplacer(`\`, `\\`, " ", `\ `, "\t", "\\\t", "\n", "\\\n").Replace(path))
-}
 
 func TestSchemasMayHaveAnyName(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Database(t)
-	raw := openRaw(t, url)
+	raw := faulttest.OpenSQL(t, url)
 	names := []string{
 		"App", "my-schema", `qu"ote`, `it's \`, "a.b", "Überweisungen 送金 🚀", "{schema}", "%s $1", "$user", "$function$", "select", "public ", ";--", "1", "\t\n?=,", strings.Repeat("ü", 31), `"`, "events",
 	}
@@ -38,8 +30,8 @@ func TestSchemasMayHaveAnyName(t *testing.T) {
 		}
 		facttest.Close(t, store)
 		// By the option again, and by the URL alone.
-		catalog := raw.catalog(name)
-		for spelling, url := range map[string]string{"option": url, "search_path": inSchema(url, name)} {
+		catalog := raw.Catalog(name)
+		for spelling, url := range map[string]string{"option": url, "search_path": faulttest.InSchema(url, name)} {
 			options := Options{ConnectionsMax: 1}
 			if spelling == "option" || name == "$user" { // in a search_path this is the user's own name
 				options.Schema = name
@@ -50,11 +42,11 @@ func TestSchemasMayHaveAnyName(t *testing.T) {
 			}
 			facttest.Close(t, store)
 		}
-		if after := raw.catalog(name); !slices.Equal(after, catalog) || len(catalog) < 25 {
+		if after := raw.Catalog(name); !slices.Equal(after, catalog) || len(catalog) < 25 {
 			t.Errorf("%q: the schema was %v and is %v", name, catalog, after)
 		}
 	}
-	if got := raw.one("SELECT count(DISTINCT relnamespace) FROM pg_class WHERE relname = 'events'"); got != fmt.Sprint(len(names)) {
+	if got := raw.One("SELECT count(DISTINCT relnamespace) FROM pg_class WHERE relname = 'events'"); got != fmt.Sprint(len(names)) {
 		t.Errorf("%s schemas hold a store, want %d", got, len(names))
 	}
 }
@@ -72,8 +64,8 @@ func TestNamesThatCannotBeSchemasAreRefused(t *testing.T) {
 // path holds does not matter.
 func TestAnySearchPathLeadsToOneStore(t *testing.T) {
 	url := pgtest.Database(t)
-	raw := openRaw(t, url)
-	raw.exec(`CREATE SCHEMA one; CREATE SCHEMA "Two, three"; CREATE SCHEMA other; CREATE TABLE other.events (id INTEGER); CREATE TABLE other.append_batches (id INTEGER); CREATE TABLE other.text (id INTEGER);
+	raw := faulttest.OpenSQL(t, url)
+	raw.Run(`CREATE SCHEMA one; CREATE SCHEMA "Two, three"; CREATE SCHEMA other; CREATE TABLE other.events (id INTEGER); CREATE TABLE other.append_batches (id INTEGER); CREATE TABLE other.text (id INTEGER);
 		-- These take their arguments better than the server's own do.
 		CREATE FUNCTION other.unnest(TEXT[]) RETURNS SETOF TEXT LANGUAGE sql AS 'SELECT NULL::TEXT';
 		CREATE FUNCTION other.cardinality(TEXT[]) RETURNS INTEGER LANGUAGE sql AS 'SELECT 1 / 0';
@@ -88,8 +80,8 @@ func TestAnySearchPathLeadsToOneStore(t *testing.T) {
 			if option == "pg_catalog" {
 				option = c.schema // new tables would go to the server's own schema
 			}
-			store := openStoreWith(t, withSearchPath(url, path), Options{Schema: option, Options: factstr.Options{TailEvents: -1}})
-			before := raw.one("SELECT coalesce(max(sequence_number), 0) FROM " + quoted(c.schema) + ".events")
+			store := openStoreWith(t, faulttest.WithSearchPath(url, path), Options{Schema: option, Options: factstr.Options{TailEvents: -1}})
+			before := raw.One("SELECT coalesce(max(sequence_number), 0) FROM " + quoted(c.schema) + ".events")
 			result := facttest.Append(t, store, facttest.Fact(path, `{"tags":["a"]}`), facttest.Fact(path, `{}`))
 			if fmt.Sprint(result.FirstSequenceNumber-1) != before {
 				t.Errorf("appended at %d behind %s", result.FirstSequenceNumber, before)
@@ -107,9 +99,9 @@ func TestAnySearchPathLeadsToOneStore(t *testing.T) {
 		})
 	}
 	for _, path := range []string{`""`, "none", `"$user"`} {
-		refusedOpen(t, withSearchPath(url, path), Options{}, factstr.CodeInvalidArgument, "search_path", "schema")
+		refusedOpen(t, faulttest.WithSearchPath(url, path), Options{}, factstr.CodeInvalidArgument, "search_path", "schema")
 	}
-	if got := raw.one("SELECT count(*) FROM pg_class WHERE relnamespace = 'other'::regnamespace AND relkind = 'r'"); got != "3" {
+	if got := raw.One("SELECT count(*) FROM pg_class WHERE relnamespace = 'other'::regnamespace AND relkind = 'r'"); got != "3" {
 		t.Errorf("%s tables in the other schema", got)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/compattest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/postgres/faulttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -25,7 +26,7 @@ func liveThrough(t *testing.T, server *pgtest.Server, database string, bootstrap
 	url := server.URLAs("postgres", "", database)
 	store, b := openBackendStore(t, url, Options{Options: factstr.Options{TailEvents: -1}})
 	other := openStore(t, url)
-	live := follow(t, store)
+	live := faulttest.Follow(t, store)
 	var types []string
 	for n := range mergeMax + 1 {
 		types = append(types, fmt.Sprint("type ", n))
@@ -36,43 +37,43 @@ func liveThrough(t *testing.T, server *pgtest.Server, database string, bootstrap
 		facttest.Append(t, store, facttest.Fact("a", `{"n":1}`), facttest.Fact("b", `{"n":2}`))
 		facttest.Append(t, other, facttest.Batch(2, "others")...)
 		_, err := store.AppendIf(ctx, facttest.Batch(2, "c"), factstr.EventQuery{Filters: []factstr.EventFilter{{EventTypes: []string{"new" + way.name}, PayloadPredicates: facttest.JSONTexts(`{"n":3}`)}}}, nil)
-		must(t, err)
+		faulttest.Must(t, err)
 		for _, query := range []factstr.EventQuery{factstr.AllEvents(), selective, factstr.OfTypes("a", "b"), factstr.OfTypes(types...), factstr.OfTypes("a").AtMost(1)} {
 			facttest.Query(t, store, query)
 		}
 	}
 	_, err := store.Statistics(ctx)
-	must(t, err)
-	live.reach(t, headOfLog(t, store))
+	faulttest.Must(t, err)
+	live.Reach(t, faulttest.HeadOfLog(t, store))
 	compattest.Replayed(t, store, "ends", factstr.AllEvents())
-	durable, stream := followDurably(t, store, "lives", 0)
-	durable.reach(t, headOfLog(t, store))
+	durable, stream := faulttest.FollowDurably(t, store, "lives", 0)
+	durable.Reach(t, faulttest.HeadOfLog(t, store))
 
 	// What is rare: a connection that held names is gone, a client that stopped is ended, a commit
 	// is settled, an index is built.
 	<-b.leases.using
 	b.leases.session.drop()
 	b.leases.using <- struct{}{}
-	must(t, b.leases.with(ctx, func(ctx context.Context, s *session) error {
+	faulttest.Must(t, b.leases.with(ctx, func(ctx context.Context, s *session) error {
 		_, err := b.evictSilent(ctx, s, "nobody")
 		return err
 	}))
 	facttest.Append(t, store, facttest.Batch(1, "goes on")...)
-	durable.reach(t, headOfLog(t, store))
+	durable.Reach(t, faulttest.HeadOfLog(t, store))
 	b.writing.Lock()
 	b.evict(ctx, lockKey("append", b.schema, ""))
 	head, err := b.Head(ctx)
-	must(t, err)
+	faulttest.Must(t, err)
 	_, err = b.look(ctx, &attempt{
 		session: b.writer, pid: b.writer.server.pid, started: b.writer.server.started,
 		proposal: factstr.Proposal{Head: head, Write: factstr.Write{Records: []factstr.EventRecord{{SequenceNumber: head.SequenceNumber + 1, OccurredAt: head.OccurredAt, Payload: []byte("1")}}}},
 	})
-	must(t, err)
+	faulttest.Must(t, err)
 	b.writing.Unlock()
-	must(t, b.pool.with(ctx, func(s *session) error { return s.run(ctx, waitForStandbys) }))
-	must(t, pgtest.Exec(ctx, url, "DROP INDEX public."+typeIndex))
+	faulttest.Must(t, b.pool.with(ctx, func(s *session) error { return s.run(ctx, waitForStandbys) }))
+	faulttest.Must(t, pgtest.Exec(ctx, url, "DROP INDEX public."+typeIndex))
 	b.indexer.build(ctx, b)
-	end(t, stream)
+	faulttest.End(t, stream)
 	facttest.Close(t, store)
 	facttest.Close(t, other)
 }
@@ -135,7 +136,7 @@ func withStatementLog() pgtest.Options {
 // role. This is also why the names in statements say where they are.
 func TestEveryNameInAStatementSaysWhoseItIs(t *testing.T) {
 	server := pgtest.New(t, withStatementLog())
-	must(t, pgtest.Exec(t.Context(), server.URL(), "CREATE DATABASE lint"))
+	faulttest.Must(t, pgtest.Exec(t.Context(), server.URL(), "CREATE DATABASE lint"))
 	liveThrough(t, server, "lint", true)
 	statements := loggedStatements(server.Log())
 	if len(statements) < 40 {
@@ -210,7 +211,7 @@ const hostile = `CREATE SCHEMA hostile;
 func TestWhatOthersNameAsTheServersOwnIsNeverCalled(t *testing.T) {
 	// The names are those that stores use, whether they say whose they are or not.
 	lent := pgtest.New(t, withStatementLog())
-	must(t, pgtest.Exec(t.Context(), lent.URL(), "CREATE DATABASE names"))
+	faulttest.Must(t, pgtest.Exec(t.Context(), lent.URL(), "CREATE DATABASE names"))
 	liveThrough(t, lent, "names", true)
 	all := strings.Join(loggedStatements(lent.Log()), "\n")
 	list := func(expression string) string {
@@ -226,20 +227,20 @@ func TestWhatOthersNameAsTheServersOwnIsNeverCalled(t *testing.T) {
 	made := strings.NewReplacer("{functions}", list(`(\w+) ?\(`), "{types}", list(`(?:::|pg_catalog\.)(\w+)`), "{operators}", list(`([=<>+*@-]+)\)`)).Replace(hostile)
 
 	server := pgtest.New(t, pgtest.Options{})
-	must(t, pgtest.Exec(t.Context(), server.URL(), "CREATE DATABASE trap"))
+	faulttest.Must(t, pgtest.Exec(t.Context(), server.URL(), "CREATE DATABASE trap"))
 	url := server.URLAs("postgres", "", "trap")
-	must(t, pgtest.Exec(t.Context(), url, made+"ALTER DATABASE trap SET search_path = public, hostile, pg_catalog"))
+	faulttest.Must(t, pgtest.Exec(t.Context(), url, made+"ALTER DATABASE trap SET search_path = public, hostile, pg_catalog"))
 	liveThrough(t, server, "trap", false)
 	if log := server.Log(); strings.Contains(log, "hostile") {
 		t.Errorf("%s", strings.Join(regexp.MustCompile(`hostile \w+ \S+`).FindAllString(log, 20), "\n"))
 	}
 	// The trap is one.
-	raw := openRaw(t, url)
+	raw := faulttest.OpenSQL(t, url)
 	for what, statement := range map[string]string{
 		"function has_database_privilege": "SELECT has_database_privilege(current_database(), 'CREATE')", "function pg_terminate_backend": "SELECT pg_terminate_backend(1, 1)",
 		"aggregate count": "SELECT count(*)", "operator =": "SELECT 1 = 1", "operator @>": "SELECT '1'::pg_catalog.jsonb @> '1'::pg_catalog.jsonb", "type text": "SELECT 'a'::text",
 	} {
-		_ = raw.try(statement)
+		_ = raw.Try(statement)
 		if !strings.Contains(server.Log(), "hostile "+what) {
 			t.Errorf("the trap has no %s", what)
 		}

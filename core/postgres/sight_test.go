@@ -6,6 +6,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/postgres/faulttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
@@ -15,16 +16,16 @@ const hideSeats = "ALTER TABLE app.events ENABLE ROW LEVEL SECURITY; CREATE POLI
 func TestRowLevelSecurityIsAnErrorAndNoEmptyContext(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Database(t)
-	raw := openRaw(t, url)
+	raw := faulttest.OpenSQL(t, url)
 	owner := openStoreWith(t, url, Options{Schema: "app"})
 	facttest.Append(t, owner, facttest.Batch(1, "seat")...)
-	role, as := newRole(t, url)
-	raw.exec(strings.ReplaceAll(applicationRights, "{role}", role))
+	role, as := faulttest.NewRole(t, url)
+	raw.Run(strings.ReplaceAll(applicationRights, "{role}", role))
 	// Switched on while the store is open: nothing may be answered from what can be seen, nor from
 	// memory where that would need the database.
 	store, b := openBackendStore(t, as, Options{Schema: "app", Options: factstr.Options{TailEvents: -1}})
 	facttest.Append(t, store, facttest.Batch(1, "a")...)
-	raw.exec(hideSeats)
+	raw.Run(hideSeats)
 	for _, way := range withFunction {
 		b.function = way.function
 		_, err := store.Query(t.Context(), factstr.OfTypes("seat"))
@@ -35,20 +36,20 @@ func TestRowLevelSecurityIsAnErrorAndNoEmptyContext(t *testing.T) {
 		wantHidden(t, "append", err)
 	}
 	for _, each := range []string{"ALTER TABLE app.events DISABLE ROW LEVEL SECURITY; ALTER TABLE app.append_batches ENABLE ROW LEVEL SECURITY", "ALTER TABLE app.append_batches DISABLE ROW LEVEL SECURITY; ALTER TABLE app.durable_stream_cursors ENABLE ROW LEVEL SECURITY"} {
-		raw.exec(each)
+		raw.Run(each)
 		_, err := Open(t.Context(), as, Options{Schema: "app"})
 		wantHidden(t, "open", err)
 	}
 	_, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "name"}, facttest.NewDeliveries(t))
 	wantHidden(t, "durable stream", err)
-	raw.exec("ALTER TABLE app.durable_stream_cursors DISABLE ROW LEVEL SECURITY")
+	raw.Run("ALTER TABLE app.durable_stream_cursors DISABLE ROW LEVEL SECURITY")
 	_, err = store.AppendIf(t.Context(), facttest.Batch(1, "seat"), factstr.OfTypes("seat"), nil)
 	facttest.WantError(t, err, factstr.CodeConditionalAppendConflict)
 
 	// Whom no policy applies to is not concerned.
-	raw.exec("ALTER TABLE app.events ENABLE ROW LEVEL SECURITY")
+	raw.Run("ALTER TABLE app.events ENABLE ROW LEVEL SECURITY")
 	facttest.Append(t, openStoreWith(t, url, Options{Schema: "app"}), facttest.Batch(1, "owner")...)
-	raw.exec("ALTER ROLE " + role + " BYPASSRLS")
+	raw.Run("ALTER ROLE " + role + " BYPASSRLS")
 	if got := len(facttest.Query(t, openStoreWith(t, as, Options{Schema: "app"}), factstr.OfTypes("seat")).EventRecords); got != 1 {
 		t.Errorf("%d seats", got)
 	}
@@ -64,14 +65,14 @@ func wantHidden(t testing.TB, what string, err error) {
 // G9 G11: behind a pooler no setting of a session sees to it.
 func TestRowLevelSecurityIsAnErrorBehindAPooler(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
-	raw := openRaw(t, server.URL())
+	raw := faulttest.OpenSQL(t, server.URL())
 	facttest.Append(t, openStoreWith(t, server.URL(), Options{Schema: "app"}), facttest.Batch(1, "seat")...)
-	raw.exec("CREATE ROLE application LOGIN;" + strings.ReplaceAll(applicationRights, "{role}", "application"))
-	pooler := startPoolerFor(t, server, "application")
+	raw.Run("CREATE ROLE application LOGIN;" + strings.ReplaceAll(applicationRights, "{role}", "application"))
+	pooler := faulttest.StartPoolerFor(t, server, "application")
 	direct := server.URLAs("application", "", "postgres")
-	store, b := openBackendStore(t, pgtest.WithAddress(direct, pooler.address()), Options{Schema: "app", DirectURL: direct, Options: factstr.Options{TailEvents: -1}})
+	store, b := openBackendStore(t, pgtest.WithAddress(direct, pooler.Address()), Options{Schema: "app", DirectURL: direct, Options: factstr.Options{TailEvents: -1}})
 	facttest.Append(t, store, facttest.Batch(1, "a")...)
-	raw.exec(hideSeats)
+	raw.Run(hideSeats)
 	for _, way := range withFunction {
 		b.function = way.function
 		_, err := store.Query(t.Context(), factstr.OfTypes("seat"))
@@ -92,12 +93,12 @@ func TestTablesThatCannotKeepALogAreRefused(t *testing.T) { // G2 G5
 		"a rule instead of cursors": {"CREATE RULE r AS ON UPDATE TO durable_stream_cursors DO INSTEAD NOTHING", "rule"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			url := restoreFixture(t)
-			raw := openRaw(t, url)
-			raw.exec(c.change)
-			before := raw.catalog("public")
+			url := faulttest.RestoreRustStore(t)
+			raw := faulttest.OpenSQL(t, url)
+			raw.Run(c.change)
+			before := raw.Catalog("public")
 			refusedOpen(t, url, Options{}, factstr.CodeUnsupportedFormat, "public", c.word)
-			raw.wantCatalog("public", before)
+			raw.WantCatalog("public", before)
 		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/postgres/faulttest"
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -134,9 +135,8 @@ func TestAPasswordInTheWrongPlaceIsNotRepeated(t *testing.T) {
 }
 
 // connectionsOf are the names by which the server lists the connections to its database.
-func (r rawSQL) connectionsOf() string {
-	r.t.Helper()
-	return strings.Join(r.rows("SELECT DISTINCT application_name FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() ORDER BY 1"), " ")
+func connectionsOf(r faulttest.SQL) string {
+	return strings.Join(r.Rows("SELECT DISTINCT application_name FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() ORDER BY 1"), " ")
 }
 
 func TestTheServerListsEveryConnectionByItsName(t *testing.T) {
@@ -145,7 +145,7 @@ func TestTheServerListsEveryConnectionByItsName(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := pgtest.Database(t)
-			raw := openRaw(t, url)
+			raw := faulttest.OpenSQL(t, url)
 			if c.parameter != "" {
 				url = pgtest.WithParam(url, "application_name", c.parameter)
 			}
@@ -157,10 +157,10 @@ func TestTheServerListsEveryConnectionByItsName(t *testing.T) {
 			got := facttest.NewDeliveries(t)
 			facttest.WaitReady(t, facttest.DurableStream(t, store, "projection", factstr.AllEvents(), got))
 			got.Next()
-			eventually(t, "four connections", func() bool {
-				return len(raw.rows("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")) >= 4
+			faulttest.Eventually(t, "four connections", func() bool {
+				return len(raw.Rows("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")) >= 4
 			})
-			if got := raw.connectionsOf(); got != c.want {
+			if got := connectionsOf(raw); got != c.want {
 				t.Errorf("connections by the name of %s, want %s", got, c.want)
 			}
 		})

@@ -1,0 +1,13 @@
+package faults
+
+import (
+	"testing"
+
+	"github.com/factstr/factstr-go/core/internal/proctest"
+	"github.com/factstr/factstr-go/core/postgres/pgtest"
+)
+
+// roles are what the children of these tests can be.
+var roles = proctest.Roles{}
+
+func TestMain(m *testing.M) { roles.Main(func() int { return pgtest.Main(m) }) }

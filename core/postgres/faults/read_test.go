@@ -1,0 +1,197 @@
+package faults
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/postgres"
+	"github.com/factstr/factstr-go/core/postgres/faulttest"
+	"github.com/factstr/factstr-go/core/postgres/pgtest"
+)
+
+// G7: a query asks for the head and for rows at once, also right after others appended, and gets
+// both right.
+func TestAQueryOfALogThatIsKnownTakesOneRoundTrip(t *testing.T) {
+	url := pgtest.WithParam(pgtest.Database(t), "sslmode", "disable")
+	other := openStore(t, url)
+	facttest.Append(t, other, facttest.Batch(50, "a")...)
+	proxy := pgtest.NewProxy(t, faulttest.AddressOf(t, url))
+	store := openStoreWith(t, pgtest.WithAddress(url, proxy.Address()), postgres.Options{Options: factstr.Options{TailEvents: -1}})
+	var trips atomic.Int32
+	proxy.Hook(func(from pgtest.Direction, data []byte) pgtest.Verdict {
+		if from == pgtest.FromClient {
+			trips.Add(1)
+		}
+		return pgtest.Pass
+	})
+	want := func(query factstr.EventQuery, rows int, version uint64, most int) {
+		t.Helper()
+		trips.Store(0)
+		result := facttest.Query(t, store, query)
+		if got := facttest.VersionText(result.CurrentContextVersion); len(result.EventRecords) != rows || got != fmt.Sprint(version) {
+			t.Errorf("%d rows at version %s, want %d at %d", len(result.EventRecords), got, rows, version)
+		}
+		if got := int(trips.Load()); got > most {
+			t.Errorf("%d round trips, want at most %d", got, most)
+		}
+	}
+	all := factstr.AllEvents()
+	selective := facttest.PayloadQuery(`{"at":1}`)
+	selective.Filters[0].EventTypes = []string{"a"}
+	for _, query := range []factstr.EventQuery{all, all.AtMost(1), selective} {
+		facttest.Query(t, store, query) // prepares
+	}
+	found := len(facttest.Query(t, other, selective).EventRecords)
+	want(all, 50, 50, 1)
+	want(all.After(20), 30, 50, 1)
+	want(selective, found, *facttest.Query(t, other, selective).CurrentContextVersion, 1)
+	want(all.AtMost(1), 1, 50, 1)
+	facttest.Append(t, other, facttest.Batch(2, "b")...)
+	// The log as it is, the facts that are new, whether they are batches, and all that are not in
+	// memory.
+	want(all, 52, 52, 4)
+	want(all, 52, 52, 1)
+}
+
+// A connection on which more is on its way than anybody wants is given up, and the next query has
+// another one.
+func TestAQueryThatHasEnoughDoesNotReadTheRest(t *testing.T) {
+	url := pgtest.WithParam(pgtest.Database(t), "sslmode", "disable")
+	proxy := pgtest.NewProxy(t, faulttest.AddressOf(t, url))
+	store := openStoreWith(t, pgtest.WithAddress(url, proxy.Address()), postgres.Options{ConnectionsMax: 1, Options: factstr.Options{TailEvents: -1}})
+	const facts, size = 40, 1 << 20
+	for range facts {
+		facttest.Append(t, store, facttest.Fact("a", `"`+strings.Repeat("x", size)+`"`))
+	}
+	var read atomic.Int64
+	proxy.Hook(func(from pgtest.Direction, data []byte) pgtest.Verdict {
+		if from == pgtest.FromServer {
+			read.Add(int64(len(data)))
+		}
+		return pgtest.Pass
+	})
+	for after := range uint64(3) {
+		result := facttest.Query(t, store, factstr.AllEvents().After(after).AtMost(1))
+		if got, version := facttest.Numbers(result.EventRecords), result.CurrentContextVersion; len(got) != 1 || got[0] != after+1 || version == nil || *version != facts {
+			t.Fatalf("facts %v at version %s", got, facttest.VersionText(version))
+		}
+	}
+	// What was in buffers on the way is read for nothing.
+	if got := read.Load(); got > 3*10*size {
+		t.Errorf("three queries for a fact of a megabyte each read %d bytes", got)
+	}
+}
+
+// G8 G24: a connection is cut in the middle of a query's answer, and the next one leads to a server
+// that has another log. Rows and version are of one of the two.
+func TestAQueryThatIsCutDoesNotMixTwoLogs(t *testing.T) {
+	url := pgtest.WithParam(pgtest.Database(t), "sslmode", "disable")
+	proxy := pgtest.NewProxy(t, faulttest.AddressOf(t, url))
+	proxy.Hook(faulttest.WithoutCancelling)
+	other, raw := openStore(t, url), faulttest.OpenSQL(t, url)
+	// fill makes a log of small batches.
+	fill := func(eventType string, facts int) {
+		raw.Run("DELETE FROM events; DELETE FROM append_batches")
+		for range facts {
+			facttest.Append(t, other, facttest.Batch(1, eventType)...)
+		}
+	}
+	step := 23
+	if faulttest.Long(t, "cuts at every byte") {
+		step = 1
+	}
+	for _, query := range []factstr.EventQuery{factstr.AllEvents(), factstr.AllEvents().AtMost(2), facttest.PayloadQuery(`{"at":0}`)} {
+		for _, facts := range []int{0, 3, 6} {
+			cuts := 0
+			for at := 1; ; at += step {
+				fill("old", 4)
+				store := openStoreWith(t, faulttest.Through(proxy, url), postgres.Options{Options: factstr.Options{TailEvents: -1}})
+				facttest.Query(t, store, query) // prepares
+				var cut atomic.Bool
+				proxy.Hook(func(from pgtest.Direction, data []byte) pgtest.Verdict {
+					if from == pgtest.FromServer && len(data) >= at && cut.CompareAndSwap(false, true) {
+						fill("new", facts)
+						proxy.CutAfter(from, at)
+					}
+					return faulttest.WithoutCancelling(from, data)
+				})
+				result := facttest.Query(t, store, query)
+				proxy.Hook(faulttest.WithoutCancelling)
+				facttest.Close(t, store)
+				if !cut.Load() {
+					break // the answer is shorter
+				}
+				cuts++
+				eventType, version := "new", facts
+				if n := len(result.EventRecords); n > 0 {
+					eventType = result.EventRecords[0].EventType
+				}
+				if eventType == "old" {
+					version = 4
+				}
+				want := version
+				if query.Limit != nil {
+					want = min(want, int(*query.Limit))
+				}
+				wrong := len(result.EventRecords) != want || facttest.VersionOrZero(result.CurrentContextVersion) != uint64(version)
+				for _, record := range result.EventRecords {
+					wrong = wrong || record.EventType != eventType
+				}
+				if wrong {
+					t.Errorf("cut after %d bytes: facts %v at version %s, beginning with one of the %s log, of %d facts", at, facttest.Numbers(result.EventRecords),
+						facttest.VersionText(result.CurrentContextVersion), eventType, version)
+				}
+			}
+			if cuts < 5 {
+				t.Errorf("%d cuts", cuts)
+			}
+		}
+	}
+}
+
+// G8 G9 G24: a server that has another log answers the second question of a query, which is for the
+// version.
+func TestRowsAndVersionOfAQueryAreOfOneLog(t *testing.T) {
+	url := pgtest.WithParam(pgtest.Database(t), "sslmode", "disable")
+	proxy := pgtest.NewProxy(t, faulttest.AddressOf(t, url))
+	other, raw := openStore(t, url), faulttest.OpenSQL(t, url)
+	query := facttest.PayloadQuery(`{"at":0}`)
+	for _, query := range []factstr.EventQuery{query.AtMost(1), query.AtMost(0), query.After(6)} {
+		for _, facts := range []int{3, 4, 7} {
+			raw.Run("DELETE FROM events; DELETE FROM append_batches")
+			for range 4 {
+				facttest.Append(t, other, facttest.Batch(1, "old")...)
+			}
+			store := openStoreWith(t, faulttest.Through(proxy, url), postgres.Options{Options: factstr.Options{TailEvents: -1}})
+			facttest.Query(t, store, query) // prepares
+			var questions atomic.Int32
+			proxy.Hook(func(from pgtest.Direction, data []byte) pgtest.Verdict {
+				if from != pgtest.FromClient || questions.Add(1) != 2 {
+					return pgtest.Pass
+				}
+				raw.Run("DELETE FROM events; DELETE FROM append_batches")
+				for range facts {
+					facttest.Append(t, other, facttest.Batch(1, "new")...)
+				}
+				return pgtest.CutBefore
+			})
+			result := facttest.Query(t, store, query)
+			proxy.Hook(nil)
+			if questions.Load() < 2 {
+				t.Fatal("the query asked once")
+			}
+			if version := facttest.VersionOrZero(result.CurrentContextVersion); version != uint64(facts) {
+				t.Errorf("version %d of a log of %d facts", version, facts)
+			}
+			for _, record := range result.EventRecords {
+				if record.EventType != "new" {
+					t.Errorf("fact %d is of the log that is gone", record.SequenceNumber)
+				}
+			}
+		}
+	}
+}

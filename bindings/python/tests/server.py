@@ -10,10 +10,9 @@ import os
 import secrets
 import socket
 import struct
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 TIMEOUT_S = 30
 Row = tuple[str | None, ...]
@@ -168,125 +167,3 @@ def _row(body: bytes) -> Row:
         values.append(None if length < 0 else body[at : at + length].decode())
         at += max(length, 0)
     return tuple(values)
-
-
-@contextmanager
-def pretended(talk: Callable[[socket.socket], None]) -> Iterator[str]:
-    """Listens as a server would and lets `talk` have each connection; gives HOST:PORT. A
-    connection stays open until the block ends.
-    """
-    connections: list[socket.socket] = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            while True:
-                try:
-                    connection = listener.accept()[0]
-                except OSError:
-                    return  # the block has ended
-                connections.append(connection)
-                threading.Thread(target=talk, args=(connection,), daemon=True).start()
-
-        serving = threading.Thread(target=serve, daemon=True)
-        serving.start()
-        try:
-            yield "{}:{}".format(*listener.getsockname())
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            serving.join(TIMEOUT_S)
-            for connection in connections:
-                connection.close()
-
-
-def say_nothing(connection: socket.socket) -> None:
-    """A server that hangs."""
-
-
-def refuse_the_password(connection: socket.socket) -> None:
-    """A server that asks for the password in clear and then says as PostgreSQL does that it is
-    wrong.
-    """
-    with connection, connection.makefile("rwb") as talk:
-        while len(length := talk.read(4)) == 4 and (
-            request := talk.read(struct.unpack(">i", length)[0] - 4)
-        )[:4] == struct.pack(">i", 80877103):
-            talk.write(b"N")  # no TLS here
-            talk.flush()
-        if len(length) < 4:
-            return  # the client has found out and tries again on another connection
-        talk.write(b"R" + struct.pack(">ii", 8, 3))
-        talk.flush()
-        assert request[:4] == struct.pack(">i", 3 << 16) and talk.read(1) == b"p"
-        talk.read(struct.unpack(">i", talk.read(4))[0] - 4)
-        fields = b'SFATAL\0VFATAL\0C28P01\0Mpassword authentication failed for user "ann"\0\0'
-        talk.write(b"E" + struct.pack(">i", len(fields) + 4) + fields)
-
-
-class Relay:
-    """Stands in front of the server of the tests, which seems to be away between down() and
-    up().
-    """
-
-    url = ""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._is_up = True
-        self._sockets: list[socket.socket] = []
-
-    def down(self) -> None:
-        with self._lock:
-            self._is_up = False
-            for each in self._sockets:
-                _shut_down(each)
-            self._sockets.clear()
-
-    def up(self) -> None:
-        with self._lock:
-            self._is_up = True
-
-    def carry(self, client: socket.socket) -> None:
-        with connected(database_url()) as server:
-            server.settimeout(None)
-            with self._lock:
-                if not self._is_up:
-                    _shut_down(client)
-                    return
-                self._sockets += (client, server)
-            back = threading.Thread(target=_pump, args=(server, client), daemon=True)
-            back.start()
-            _pump(client, server)
-            back.join()
-
-
-@contextmanager
-def relay() -> Iterator[Relay]:
-    carrying = Relay()
-    with pretended(carrying.carry) as address:
-        parts = urlsplit(database_url())
-        user, at, _ = parts.netloc.rpartition("@")
-        rest = urlencode(
-            [
-                (name, value)
-                for name, value in parse_qsl(parts.query)
-                if name not in ("host", "port")
-            ]
-        )
-        carrying.url = f"{parts.scheme}://{user}{at}{address}{parts.path}?{rest}"
-        try:
-            yield carrying
-        finally:
-            carrying.down()
-
-
-def _pump(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(1 << 16):
-            target.sendall(data)
-    _shut_down(source)
-    _shut_down(target)
-
-
-def _shut_down(connection: socket.socket) -> None:
-    with suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)

@@ -5,15 +5,13 @@ programs in processes of their own.
 from __future__ import annotations
 
 import ctypes
-import os
 import queue
-import subprocess
 import sys
 import tempfile
 import unittest
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,8 +25,6 @@ SOURCE = Path(factstr.__file__).resolve().parents[1]
 WAIT_S = 10
 """How long a test waits for what must happen. It is never waited out unless the test fails."""
 
-PROGRAM_S = 600 if "FACTSTR_TORTURE" in os.environ else 60
-"""How long a program of a test may take."""
 
 Batch = tuple[factstr.EventRecord, ...]
 
@@ -159,6 +155,13 @@ class Deliveries:
         return [record.sequence_number for record in self.next()]
 
 
+def nested(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 def fact(event_type: str, payload: Any = None) -> factstr.NewEvent:
     return factstr.NewEvent(event_type, {} if payload is None else payload)
 
@@ -178,120 +181,3 @@ def same_json(left: Any, right: Any) -> bool:
     if isinstance(left, (int, Decimal)) and isinstance(right, (int, Decimal)):
         return left == right
     return type(left) is type(right) and bool(left == right)
-
-
-def environment() -> dict[str, str]:
-    path = os.pathsep.join(map(str, (SOURCE, Path(__file__).parent)))
-    return {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
-
-
-def run_program(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Runs Python code in a process of its own, with the package of this checkout."""
-    command = [sys.executable, "-W", "error", "-c", code, *map(str, arguments)]
-    return subprocess.run(
-        command, env=environment(), capture_output=True, text=True, timeout=PROGRAM_S, check=False
-    )
-
-
-def begin() -> None:
-    """Called by a program of run_together: waits until all of them have come to here."""
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    sys.stdin.read()
-
-
-def run_together(code: str, *arguments: Sequence[object]) -> list[str]:
-    """Runs Python code in one process for each list of arguments, and returns what they printed
-    after they began.
-    """
-    programs = [
-        subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", code, *map(str, each)],
-            env=environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for each in arguments
-    ]
-    try:
-        for program in programs:
-            assert program.stdout
-            first = program.stdout.readline()
-            assert first == "ready\n", first + program.stdout.read()
-        for program in programs:
-            assert program.stdin
-            program.stdin.close()
-            program.stdin = None
-        return [program.communicate(timeout=PROGRAM_S)[0] for program in programs]
-    finally:
-        for program in programs:
-            with program:
-                program.kill()
-
-
-class ProgramCase(PlaceCase):
-    """Runs programs, which get the kind and the place of their store as arguments where they
-    open one.
-    """
-
-    def prints(self, expected: str, code: str, *arguments: object) -> None:
-        """The program prints exactly these lines, nothing to standard error, and exits 0."""
-        done = run_program(code, *arguments)
-        self.assertEqual(
-            (done.stdout.strip(), done.stderr, done.returncode), (expected, "", 0), done.stderr
-        )
-
-
-def locked(kind: str, place: str) -> AbstractContextManager[Callable[[], None]]:
-    """Another one holds the lock that writing takes until the block ends or calls what it was
-    given.
-    """
-    return _locked_file(place) if kind == "sqlite" else _locked_schema(place)
-
-
-@contextmanager
-def _locked_schema(schema: str) -> Iterator[Callable[[], None]]:
-    with server.session() as holder:
-        holder.run(f"BEGIN; LOCK TABLE {schema}.events IN EXCLUSIVE MODE")  # as the Rust store does
-
-        def release() -> None:
-            holder.run("ROLLBACK")
-
-        try:
-            yield release
-        finally:
-            release()
-
-
-@contextmanager
-def _locked_file(database: str) -> Iterator[Callable[[], None]]:
-    # From another process, because SQLite's locks would be lost with a second copy of it in this
-    # one.
-    code = (
-        "import sqlite3, sys\n"
-        "database = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
-        "database.execute('BEGIN IMMEDIATE')\n"
-        "print('locked', flush=True)\n"
-        "sys.stdin.read()\n"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", code, database],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    ) as holder:
-        assert holder.stdin and holder.stdout
-        assert holder.stdout.readline() == "locked\n"
-
-        def release() -> None:
-            assert holder.stdin
-            holder.stdin.close()
-            holder.wait(WAIT_S)
-
-        try:
-            yield release
-        finally:
-            release()

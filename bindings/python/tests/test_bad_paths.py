@@ -10,7 +10,9 @@ from pathlib import Path
 
 import factstr
 from factstr import _capi
-from support import ProgramCase, StoreCase, fact, locked, numbers, on_persistent_stores
+from locks import locked
+from programs import ProgramCase
+from support import StoreCase, fact, numbers, on_persistent_stores
 
 
 class Paths(StoreCase):

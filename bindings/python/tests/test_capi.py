@@ -1,19 +1,15 @@
-"""The prototypes, the constants and the version against the header and the project."""
+"""The prototypes, the constants and the version match the header and the project."""
 
 from __future__ import annotations
 
-import copy
-import importlib.util
-import pickle
 import re
-import struct
 import unittest
-from pathlib import Path
 from unittest import mock
 
 import factstr
 from factstr import _capi, errors
-from support import ROOT, ProgramCase
+from programs import ProgramCase
+from support import ROOT
 
 HEADER = re.sub(
     r"/\*.*?\*/", "", (ROOT / "include" / "factstr.h").read_text(encoding="utf-8"), flags=re.DOTALL
@@ -85,63 +81,6 @@ factstr.MemoryStore().close()
 print("libfactstr" in before, "libfactstr" in maps.read_text())
 """,
         )
-
-
-class Errors(unittest.TestCase):
-    def test_every_class_is_exported_and_survives_pickling(self) -> None:
-        for code, kind in errors._classes.items():
-            self.assertIs(getattr(factstr, kind.__name__), kind)
-            text = (
-                b'{"message":"what","reason":"io","store":"memory","operation":"x",'
-                b'"conflict":{"expected_context_version":null,"actual_context_version":5}}'
-            )
-            error = errors.error_from(code, text)
-            for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
-                self.assertEqual(
-                    (type(again), again.code, str(again), vars(again)),
-                    (kind, code, str(error), vars(error)),
-                )
-
-    def test_a_code_of_a_newer_library_is_kept(self) -> None:
-        error = errors.error_from("BrandNew", b'{"message":"what"}')
-        self.assertEqual(
-            (type(error), error.code, str(error)),
-            (factstr.FactstrError, "BrandNew", "BrandNew: what"),
-        )
-
-    def test_an_invalid_argument_is_a_value_error(self) -> None:
-        self.assertTrue(issubclass(factstr.InvalidArgument, ValueError))
-
-
-class WheelTag(unittest.TestCase):
-    def setUp(self) -> None:
-        # The build hook is no part of the package, and its base class is there where wheels are
-        # built only.
-        source = (Path(__file__).parents[1] / "hatch_build.py").read_text(encoding="utf-8")
-        source = source.replace(
-            "from hatchling.builders.hooks.plugin.interface import BuildHookInterface",
-            "class BuildHookInterface(list): pass",
-        )
-        spec = importlib.util.spec_from_loader("hatch_build", loader=None)
-        assert spec is not None
-        self.hook = importlib.util.module_from_spec(spec)
-        exec(compile(source, "hatch_build.py", "exec"), vars(self.hook))
-
-    def test_it_names_the_machine_and_the_highest_glibc_that_the_library_asks_for(self) -> None:
-        library = _capi.LIBRARY.read_bytes()
-        asked = [
-            tuple(map(int, version)) for version in re.findall(rb"GLIBC_(\d+)\.(\d+)", library)
-        ]
-        (machine,) = struct.unpack_from("<H", library, 18)
-        major, minor = max(asked)
-        self.assertEqual(
-            self.hook.platform_tag(library),
-            f"manylinux_{major}_{minor}_{self.hook.MACHINES[machine]}",
-        )
-
-    def test_what_is_no_library_is_refused(self) -> None:
-        with self.assertRaisesRegex(ValueError, "ELF"):
-            self.hook.platform_tag(b"MZ" + bytes(100))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ import importlib.util
 import sys
 import unittest
 
-from support import ProgramCase, on_persistent_stores
+from programs import ProgramCase
+from support import on_persistent_stores
 
 PATCH = {
     "gevent": "from gevent import monkey; monkey.patch_all(); from gevent import spawn, kill",
@@ -23,7 +24,8 @@ PATCH = {
 ANSWERING = """
 import sys, time
 import factstr
-from support import fact, locked, opened
+from locks import locked
+from support import fact, opened
 
 asked, answered = [], 0
 

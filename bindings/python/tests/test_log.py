@@ -13,16 +13,8 @@ import unittest
 from typing import Any
 
 import factstr
-from support import (
-    WAIT_S,
-    Batch,
-    Deliveries,
-    ProgramCase,
-    StoreCase,
-    fact,
-    on_every_store,
-    run_program,
-)
+from programs import ProgramCase, run_program
+from support import WAIT_S, Batch, Deliveries, StoreCase, fact, on_every_store
 
 
 class Records(logging.Handler):

@@ -10,8 +10,10 @@ import uuid
 from typing import Any
 
 import factstr
+import pretended
 import server
-from support import WAIT_S, Deliveries, StoreCase, fact, numbers, run_together
+from programs import run_together
+from support import WAIT_S, Deliveries, StoreCase, fact, numbers
 
 SECRET = "hunter2"
 
@@ -76,19 +78,19 @@ class Urls(PostgresCase):
                 )
 
     def test_a_server_that_cannot_be_reached_is_a_failure_of_the_connection(self) -> None:
-        with server.pretended(server.say_nothing) as address:
+        with pretended.listening(pretended.say_nothing) as address:
             pass
         error = self.refused_url(factstr.BackendFailure, f"postgres://ann:{SECRET}@{address}/facts")
         self.assertEqual(getattr(error, "reason", None), "connection")
 
     def test_a_server_that_does_not_answer_is_given_up_after_the_timeout(self) -> None:
-        with server.pretended(server.say_nothing) as address:
+        with pretended.listening(pretended.say_nothing) as address:
             url = f"postgres://ann:{SECRET}@{address}/facts"
             error = self.refused_url(factstr.BackendFailure, url, connect_timeout_ms=50)
         self.assertEqual(getattr(error, "reason", None), "connection")
 
     def test_a_wrong_password_is_told_without_it(self) -> None:
-        with server.pretended(server.refuse_the_password) as address:
+        with pretended.listening(pretended.refuse_the_password) as address:
             url = f"postgres://ann:{SECRET}@{address}/facts"
             error = self.refused_url(factstr.BackendFailure, url)
             self.assertEqual(getattr(error, "reason", None), "permission")
@@ -229,7 +231,7 @@ class Bootstrap(PostgresCase):
 import sys
 import factstr
 from server import database_url
-from support import begin
+from programs import begin
 begin()
 with factstr.PostgresStore.bootstrap(database_url(), sys.argv[1]) as store:
     print(store.append([factstr.NewEvent("a", 1)]).first_sequence_number)

@@ -11,7 +11,7 @@ from typing import Any
 from unittest import mock
 
 import factstr
-import server
+import pretended
 from factstr import StreamProgress, _registration
 from factstr._stream import Stream
 from support import WAIT_S, Batch, Deliveries, StoreCase, fact, on_every_store
@@ -295,7 +295,7 @@ class Pace(ProgressCase):
 class ServerAway(ProgressCase):
     kind = "postgres"
 
-    def open_at(self, relay: server.Relay) -> factstr.Store:
+    def open_at(self, relay: pretended.Relay) -> factstr.Store:
         store = factstr.PostgresStore(relay.url, schema=self.place, poll_interval_ms=20)
         self.addCleanup(store.close)
         return store
@@ -306,7 +306,7 @@ class ServerAway(ProgressCase):
         self.assertGreater(len(failure.message), 10)
 
     def test_progress_says_that_the_log_cannot_be_read(self) -> None:  # G20 G21
-        with server.relay() as relay, self.open_at(relay) as store:
+        with pretended.relay() as relay, self.open_at(relay) as store:
             got = Deliveries()
             subscription = store.stream_all_durable("model", got)
             self.assertIsNone(subscription.progress().failure)
@@ -320,7 +320,7 @@ class ServerAway(ProgressCase):
             self.assertEqual(got.numbers(), [1])
 
     def test_a_stream_that_ends_while_its_server_is_away_tells_no_failure_after_that(self) -> None:
-        with server.relay() as relay, self.open_at(relay) as store:
+        with pretended.relay() as relay, self.open_at(relay) as store:
             subscriptions = [store.stream_all(Deliveries()) for _ in range(2)]
             relay.down()
             self.until(lambda: subscriptions[1].progress().failure is not None)
@@ -334,7 +334,7 @@ class ServerAway(ProgressCase):
     def test_on_progress_says_so_during_a_replay_which_goes_on_when_the_server_is_back(
         self,
     ) -> None:  # G20 G21
-        with server.relay() as relay, self.open_at(relay) as store:
+        with pretended.relay() as relay, self.open_at(relay) as store:
             store.append([fact("a")])
             store.append([fact("b")])
             self.set_pace()

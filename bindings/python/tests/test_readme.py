@@ -8,7 +8,7 @@ from pathlib import Path
 from unittest import mock
 
 import server
-from support import ProgramCase
+from programs import ProgramCase
 
 README = Path(__file__).parents[1] / "README.md"
 

@@ -8,7 +8,8 @@ import os
 import signal
 import unittest
 
-from support import ProgramCase, on_persistent_stores, run_program
+from programs import ProgramCase, run_program
+from support import on_persistent_stores
 
 COUNT = 3_000_000 if "FACTSTR_TORTURE" in os.environ else 100_000
 

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from unittest import mock
 
 import factstr
-from support import Deliveries, StoreCase, environment, fact, on_every_store
+from programs import environment
+from support import Deliveries, StoreCase, fact, on_every_store
 
 INSIDE = """
 import os, sys

@@ -1,4 +1,4 @@
-"""Bad input gives its code and changes nothing; the store goes on."""
+"""Bad events give their code and change nothing; the store goes on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import sys
 import unittest
 from collections import ChainMap, defaultdict
 from collections.abc import Iterator, Mapping
-from ctypes import byref, c_uint64
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
 from decimal import Decimal
@@ -17,15 +16,8 @@ from typing import Any
 from uuid import uuid4
 
 import factstr
-from factstr import InvalidArgument, _capi
-from support import Batch, Deliveries, StoreCase, fact, numbers, on_every_store
-
-
-def nested(depth: int) -> Any:
-    value: Any = 1
-    for _ in range(depth):
-        value = [value]
-    return value
+from factstr import InvalidArgument
+from support import StoreCase, fact, nested, on_every_store
 
 
 @on_every_store
@@ -245,166 +237,6 @@ class BadEvents(StoreCase):
                 self.refused(InvalidArgument, f"{type(value).__name__} is no JSON value"),
             ):
                 self.store.append([fact("a", {"value": value})])
-
-
-@on_every_store
-class BadQueries(StoreCase):
-    def test_a_bad_query_is_refused_wherever_a_query_is_taken(self) -> None:
-        queries: list[Any] = [
-            {"filter": []},
-            {"filters": [{"event_type": ["a"]}]},
-            {"filters": {}},
-            {"filters": [7]},
-            {"filters": [{"event_types": "a"}]},
-            {"filters": [{"event_types": [7]}]},
-            {"filters": [{"event_types": ["\ud800"]}]},
-            {"filters": [{"payload_predicates": [{"a": "\0"}]}]},
-            {"filters": [{"payload_predicates": [float("nan")]}]},
-            {"filters": [{"payload_predicates": [nested(128)]}]},
-            {"filters": [{"payload_predicates": [{1: 2}]}]},
-            {"min_sequence_number": -1},
-            {"min_sequence_number": 1.5},
-            {"min_sequence_number": "1"},
-            {"min_sequence_number": True},
-            {"min_sequence_number": 2**64},
-            {"limit": -1},
-            {"limit": 0.5},
-            {"filters": [{}] * 1001},
-            [],
-            "query",
-            7,
-        ]
-        for query in queries:
-            with self.subTest(query=repr(query)[:80]):
-                with self.refused(InvalidArgument):
-                    self.store.query(query)
-                with self.refused(InvalidArgument):
-                    self.store.append_if([fact("a")], query, None)
-                with self.refused(InvalidArgument):
-                    self.store.stream_to(query, Deliveries())
-                with self.refused(InvalidArgument):
-                    self.store.stream_to_durable("model", query, Deliveries())
-
-    def test_an_expected_version_is_none_or_a_number_of_63_bits(self) -> None:
-        for expected in (-1, 2**63, 2**64, 2**64 + 1, 1.0, "1", True, [1]):
-            with self.subTest(expected), self.refused(InvalidArgument, "expected"):
-                self.store.append_if([fact("a")], None, expected)  # type: ignore[arg-type]  # wrong on purpose
-
-
-@on_every_store
-class BadRegistrations(StoreCase):
-    def test_a_durable_name_is_a_string_of_1_to_1000_bytes(self) -> None:
-        for name in ("", "x" * 1001, "\ud800", "a\0", None, 7, {"name": "a"}):
-            with self.subTest(name), self.refused(InvalidArgument, "name"):
-                self.store.stream_all_durable(name, Deliveries())  # type: ignore[arg-type]  # wrong on purpose
-
-    def test_bad_options_are_refused(self) -> None:
-        for options in (
-            {"retry": {"max_attempts": -1}},
-            {"retry": {"attempts": 1}},
-            {"retry": 3},
-            {"cursor_every": {"batches": 1.5}},
-        ):
-            with self.subTest(options), self.refused(InvalidArgument):
-                self.store.stream_all_durable("model", Deliveries(), **options)
-
-    def test_a_handler_is_a_function(self) -> None:
-        for handler in (None, "handler", 7):
-            with self.subTest(handler), self.refused(InvalidArgument, "function"):
-                self.store.stream_all(handler)  # type: ignore[arg-type]  # wrong on purpose
-
-
-@on_every_store
-class BadHandles(StoreCase):
-    def test_use_after_close_raises_store_closed(self) -> None:
-        self.store.append([fact("a")])
-        self.store.close()
-        self.store.close()
-        self.assertTrue(self.store.closed)
-        uses = (
-            lambda: self.store.append([fact("a")]),
-            lambda: self.store.append_if([fact("a")], None, None),
-            lambda: self.store.query(),
-            lambda: self.store.stream_all(Deliveries()),
-            lambda: self.store.stream_all_durable("model", Deliveries()),
-        )
-        for use in uses:
-            with self.assertRaisesRegex(factstr.StoreClosed, "open it again"):
-                use()
-
-    def test_leaving_a_with_block_closes_the_store(self) -> None:
-        with self.open() as store:
-            pass
-        self.assertTrue(store.closed)
-        with self.assertRaisesRegex(RuntimeError, "mine"), self.open():
-            raise RuntimeError("mine")
-
-    def test_a_subscription_may_be_ended_twice_and_after_its_store(self) -> None:
-        def handle(batch: Batch) -> None: ...
-
-        first, second = self.store.stream_all(handle), self.store.stream_all(handle)
-        for _ in range(2):
-            first.close()
-            first.unsubscribe()
-        self.store.close()
-        for _ in range(2):
-            second.unsubscribe()
-            second.close()
-        self.assertTrue(first.closed and second.closed)
-
-    def test_the_library_refuses_unknown_and_released_handles(self) -> None:
-        library, buffer, out = self.library(), _capi.Buffer(), c_uint64()
-        unknown = 2**40
-        self.assertEqual(library.factstr_append(unknown, b"[]", 2, None), _capi.INVALID_HANDLE)
-        self.assertEqual(library.factstr_query(0, None, 0, byref(buffer)), _capi.INVALID_HANDLE)
-        self.assertIn(b"InvalidHandle", _capi.take(library, buffer))
-        self.assertEqual(library.factstr_stream_unsubscribe(unknown), _capi.INVALID_HANDLE)
-        self.assertEqual(library.factstr_request_wait(unknown, 0, None), _capi.INVALID_HANDLE)
-        self.assertEqual(library.factstr_memory_open(None, 0, byref(out), None), _capi.OK)
-        self.assertEqual(library.factstr_store_close(out, None), _capi.OK)
-        self.assertEqual(library.factstr_store_close(out, None), _capi.INVALID_HANDLE)
-
-    def test_null_pointers_are_refused(self) -> None:
-        library, store = self.library(), self.store._owner.handle.use()
-        self.assertEqual(library.factstr_append(store, None, 0, None), _capi.INVALID_ARGUMENT)
-        self.assertEqual(library.factstr_append(store, None, 5, None), _capi.INVALID_ARGUMENT)
-        self.assertEqual(library.factstr_query(store, None, 5, None), _capi.INVALID_ARGUMENT)
-        self.assertEqual(
-            library.factstr_stream_open(store, None, 0, None, None, None, None),
-            _capi.INVALID_ARGUMENT,
-        )
-        self.assertEqual(library.factstr_stream_next(store, 0, None, None), _capi.INVALID_ARGUMENT)
-        self.assertEqual(library.factstr_memory_open(None, 0, None, None), _capi.INVALID_ARGUMENT)
-        self.assertEqual(
-            library.factstr_sqlite_open(None, None, 0, byref(c_uint64()), None),
-            _capi.INVALID_ARGUMENT,
-        )
-        self.assertEqual(
-            library.factstr_postgres_open(None, None, 0, byref(c_uint64()), None),
-            _capi.INVALID_ARGUMENT,
-        )
-        self.assertEqual(
-            library.factstr_postgres_bootstrap(
-                b"postgres://", None, None, 0, byref(c_uint64()), None
-            ),
-            _capi.INVALID_ARGUMENT,
-        )
-        self.assertEqual(numbers(self.store.query()), [])
-
-    def test_bad_options_of_a_store_are_refused(self) -> None:
-        for options in (
-            {"colour": 1},
-            {"batch_events_max": "many"},
-            {"batch_events_max": 0},
-            {"close_timeout_ms": 1.5},
-        ):
-            with (
-                self.subTest(options),
-                self.assertRaisesRegex(InvalidArgument, next(iter(options))),
-            ):
-                self.open(**options)
-        with self.assertRaisesRegex(InvalidArgument, "leave it out"):
-            self.open(sequence_numbers="string")
 
 
 if __name__ == "__main__":

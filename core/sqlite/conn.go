@@ -5,7 +5,9 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
+	"math"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 	"unsafe"
@@ -19,7 +21,7 @@ import (
 // and costs more than the statements themselves.
 type conn struct {
 	path       string
-	context    context.Context // ends statements early, also while they wait for a lock; see during
+	context    context.Context // ends statements early, also while they wait for a lock; see withContext
 	driver     driver.Conn
 	statements map[statementKey]*statement
 	utf16      bool // text is stored in that encoding
@@ -53,7 +55,7 @@ func openConn(ctx context.Context, path string, busyTimeout time.Duration, pragm
 	}
 	noteDescriptors(path) // before the first statement, which may wait for a lock for long
 	c := &conn{path: path, context: context.Background(), driver: opened, statements: map[statementKey]*statement{}}
-	err = c.during(ctx, func() error {
+	err = c.withContext(ctx, func() error {
 		for _, pragma := range append([]string{"busy_timeout = " + milliseconds(busyTimeout), "foreign_keys = ON", "synchronous = FULL", "wal_autocheckpoint = 0", "schema_version"}, pragmas...) {
 			if err := c.run("PRAGMA " + pragma); err != nil {
 				return err
@@ -71,9 +73,9 @@ func openConn(ctx context.Context, path string, busyTimeout time.Duration, pragm
 	return c, nil
 }
 
-// during lets the end of ctx end the statements that do runs. Other statements are ended by
+// withContext lets the end of ctx end the statements that do runs. Other statements are ended by
 // nothing: a transaction that was begun is none of a caller's.
-func (c *conn) during(ctx context.Context, do func() error) error {
+func (c *conn) withContext(ctx context.Context, do func() error) error {
 	c.context = ctx
 	defer func() { c.context = context.Background() }()
 	return do()
@@ -198,13 +200,13 @@ func (c *conn) one(text string, args ...any) (value driver.Value, err error) {
 	return value, err
 }
 
-// cursor is a statement that is being read.
-type cursor struct {
+// resultSet is a statement that is being read.
+type resultSet struct {
 	rows driver.Rows
 	row  []driver.Value
 }
 
-func (c *conn) rows(text string, slot int, args ...any) (*cursor, error) {
+func (c *conn) rows(text string, slot int, args ...any) (*resultSet, error) {
 	s, err := c.prepare(text, slot)
 	if err != nil {
 		return nil, err
@@ -213,12 +215,12 @@ func (c *conn) rows(text string, slot int, args ...any) (*cursor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cursor{rows: rows, row: make([]driver.Value, len(rows.Columns()))}, nil
+	return &resultSet{rows: rows, row: make([]driver.Value, len(rows.Columns()))}, nil
 }
 
-func (c *cursor) next() error { return c.rows.Next(c.row) }
+func (s *resultSet) next() error { return s.rows.Next(s.row) }
 
-func (c *cursor) close() { _ = c.rows.Close() }
+func (s *resultSet) close() { _ = s.rows.Close() }
 
 func named(args []any) []driver.NamedValue {
 	values := make([]driver.NamedValue, len(args))
@@ -235,3 +237,9 @@ func textFrom(bytes []byte) string { return unsafe.String(unsafe.SliceData(bytes
 
 // bytesFrom is the string as bytes without copying; they must not be changed.
 func bytesFrom(text string) []byte { return unsafe.Slice(unsafe.StringData(text), len(text)) }
+
+// milliseconds is a time as SQLite's busy_timeout takes it: more than 31 bits would be no time at
+// all.
+func milliseconds(d time.Duration) string {
+	return strconv.FormatInt(min(d.Milliseconds(), math.MaxInt32), 10)
+}

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/compattest"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
@@ -161,6 +163,49 @@ func checkAfterCrash(t *testing.T, path string, life int, acked map[uint64]ackno
 		batch, err := stream.Next(ctx)
 		if err != nil || batch.Records[0].SequenceNumber != cursor+1 {
 			t.Fatalf("life %d: the stream goes on with %v, %v; its cursor is %d", life, batch, err, cursor)
+		}
+	}
+}
+
+func init() {
+	roles["leaver"] = func(side *proctest.Side, arguments []string) error {
+		store, err := Open(context.Background(), arguments[0], Options{})
+		if err != nil {
+			return err
+		}
+		for n := range 50 {
+			if _, err := store.Append(context.Background(), facttest.Batch(n%3+1, "left")); err != nil {
+				return err
+			}
+		}
+		side.Say("appended")
+		side.Await()
+		return nil
+	}
+}
+
+// A killed process leaves its newest facts in the -wal file. They are there for the next one, also
+// in a copy of the two files taken while it lives.
+func TestFactsInTheLogFileOfAKilledProcessAreThere(t *testing.T) { // G5
+	path, copied := newPath(t), newPath(t)
+	leaver := proctest.Start(t, "leaver", path)
+	leaver.Expect("appended")
+	copyFile(t, path, copied)
+	copyFile(t, path+"-wal", copied+"-wal")
+	leaver.Kill()
+	for name, file := range map[string]string{"left behind": path, "a copy": copied} {
+		if info, err := os.Stat(file + "-wal"); err != nil || info.Size() == 0 {
+			t.Fatalf("%s: no log file: %v", name, err)
+		}
+		store := openStore(t, file)
+		if records := facttest.All(t, store); len(records) != 99 || records[98].SequenceNumber != 99 {
+			t.Errorf("%s: %d facts", name, len(records))
+		}
+		if got := compattest.Replayed(t, store, "new", factstr.AllEvents()); len(got) != 50 {
+			t.Errorf("%s: %d batches", name, len(got))
+		}
+		if got := facttest.Append(t, store, facttest.Batch(1, "next")...); got.FirstSequenceNumber != 100 {
+			t.Errorf("%s: appended at %s", name, strconv.FormatUint(got.FirstSequenceNumber, 10))
 		}
 	}
 }

@@ -69,23 +69,6 @@ func makeNote(text string) *os.File {
 	return os.NewFile(uintptr(descriptor), text)
 }
 
-// mark is a text that a file carries beside its content. "" if it has none, or the file system
-// knows no such thing.
-func mark(descriptor int, name string) string {
-	value := make([]byte, 8192)
-	n, err := unix.Fgetxattr(descriptor, name, value)
-	if err != nil {
-		return ""
-	}
-	return string(value[:n])
-}
-
-func setMark(descriptor int, name, text string) error {
-	return unix.Fsetxattr(descriptor, name, []byte(text), 0)
-}
-
-func removeMark(descriptor int, name string) error { return unix.Fremovexattr(descriptor, name) }
-
 // isMountPoint reports whether another file was mounted over the path. Older kernels do not tell.
 func isMountPoint(path string) bool {
 	var stat unix.Statx_t
@@ -118,18 +101,4 @@ func isLocal(path string) bool {
 func isLayered(path string) bool {
 	var stat unix.Statfs_t
 	return unix.Statfs(path, &stat) == nil && uint32(stat.Type) == unix.OVERLAYFS_SUPER_MAGIC
-}
-
-// setFileMark sets a mark by the file's path.
-func setFileMark(path, name, text string) error {
-	return unix.Lsetxattr(path, name, []byte(text), 0)
-}
-
-func fileMark(path, name string) string {
-	value := make([]byte, 8192)
-	n, err := unix.Lgetxattr(path, name, value)
-	if err != nil {
-		return ""
-	}
-	return string(value[:n])
 }

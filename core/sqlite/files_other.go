@@ -27,12 +27,6 @@ func bornAt(int) int64 { return 0 }
 
 func makeNote(string) *os.File { return nil }
 
-func mark(int, string) string { return "" }
-
-func setMark(int, string, string) error { return errors.ErrUnsupported }
-
-func removeMark(int, string) error { return errors.ErrUnsupported }
-
 func isMountPoint(string) bool { return false }
 
 func isReadOnly(string) bool { return false }
@@ -40,7 +34,3 @@ func isReadOnly(string) bool { return false }
 func isLocal(string) bool { return false }
 
 func isLayered(string) bool { return false }
-
-func setFileMark(string, string, string) error { return errors.ErrUnsupported }
-
-func fileMark(string, string) string { return "" }

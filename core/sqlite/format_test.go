@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"os"
@@ -14,21 +13,9 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/compattest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
-	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
 const schemaText = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_autoindex%' ORDER BY name"
-
-func TestTheEngineHasTheFixOfTheLogFileReset(t *testing.T) { // G5
-	var major, minor, patch int
-	version := openRaw(t, newPath(t)).one("SELECT sqlite_version()")
-	if _, err := fmt.Sscanf(version, "%d.%d.%d", &major, &minor, &patch); err != nil {
-		t.Fatal(err)
-	}
-	if number := major*1_000_000 + minor*1000 + patch; number < 3_051_003 {
-		t.Fatalf("SQLite %s is older than 3.51.3", version)
-	}
-}
 
 func TestANewDatabaseIsWhatTheRustStoreMakes(t *testing.T) {
 	path := newPath(t)
@@ -167,20 +154,6 @@ func TestAStoreWithoutTheMarkerOpensWhateverItsBatchesAre(t *testing.T) { // G1 
 	}
 }
 
-// A row that another program left behind the log's end is of no batch, and must not be in the way
-// of the one that comes there.
-func TestABoundaryBehindTheEndDoesNotStopAppends(t *testing.T) { // G3
-	path := newPath(t)
-	store := openStore(t, path)
-	facttest.Append(t, store, facttest.Batch(3, "a")...)
-	openRaw(t, path).exec("INSERT INTO append_batches VALUES (4, 90)")
-	facttest.Append(t, store, facttest.Batch(2, "a")...)
-	facttest.Append(t, store, facttest.Batch(1, "a")...)
-	if got := fmt.Sprint(compattest.Replayed(t, store, "new", factstr.AllEvents())); got != "[[1 2 3] [4 5] [6]]" {
-		t.Errorf("%s", got)
-	}
-}
-
 // A table of the same name must be told whichever of our other tables are there.
 func TestAForeignTableOfEventsIsRefusedAndNothingIsCreatedBesideIt(t *testing.T) {
 	for round := range 30 {
@@ -218,99 +191,5 @@ func TestWhatIsNoDatabaseIsRefusedAndLeftAsItIs(t *testing.T) {
 				t.Error("the file was changed")
 			}
 		})
-	}
-}
-
-// What compat.md calls foreign additions: things that others put into the file beside the store's
-// own tables. They stay, and nothing minds them.
-func TestWhatOthersAddToTheFileStaysAndDoesNotDisturb(t *testing.T) { // G2 G3 G19
-	for name, change := range map[string]string{
-		"side table":         "CREATE TABLE factstr_term_index (term BLOB, n INTEGER, PRIMARY KEY (term, n)) WITHOUT ROWID; INSERT INTO factstr_term_index VALUES ('x', 1)",
-		"indexes":            "CREATE INDEX foreign_index ON events (payload); CREATE INDEX foreign_expression ON events (json_extract(payload, '$.amount'))",
-		"metadata row":       "INSERT INTO store_metadata VALUES ('color', 'blue')",
-		"trigger":            "CREATE TABLE log (n); CREATE TRIGGER log_events AFTER INSERT ON events BEGIN INSERT INTO log VALUES (new.sequence_number); END",
-		"full text table":    "CREATE VIRTUAL TABLE words USING fts5 (text)",
-		"view":               "CREATE VIEW deposits AS SELECT * FROM events WHERE event_type = 'money-deposited'",
-		"strict table":       "CREATE TABLE strict_one (n INTEGER) STRICT",
-		"foreign key":        "CREATE TABLE notes (n INTEGER REFERENCES events (sequence_number))",
-		"columns":            "ALTER TABLE events ADD COLUMN extra TEXT; ALTER TABLE events ADD COLUMN stars INTEGER DEFAULT 5; ALTER TABLE events ADD COLUMN length INTEGER GENERATED ALWAYS AS (length(payload)) VIRTUAL; ALTER TABLE subscriber_cursors ADD COLUMN note TEXT",
-		"cursor row":         "INSERT INTO subscriber_cursors VALUES ('foreign', 'not even JSON', 7)",
-		"dropped indexes":    "DROP INDEX idx_events_type; DROP INDEX idx_events_occurred_at",
-		"user version":       "PRAGMA user_version = 77; PRAGMA application_id = 4711",
-		"rollback journal":   "PRAGMA journal_mode = DELETE",
-		"pages of 8192":      "PRAGMA journal_mode = DELETE; PRAGMA page_size = 8192; VACUUM",
-		"automatic vacuum":   "PRAGMA journal_mode = DELETE; PRAGMA auto_vacuum = FULL; VACUUM",
-		"nothing, for scale": "SELECT 1",
-	} {
-		t.Run(name, func(t *testing.T) {
-			path := copyFixture(t)
-			raw := openRaw(t, path)
-			for statement := range strings.SplitSeq(strings.ReplaceAll(change, "; END", ";END"), "; ") {
-				raw.exec(statement)
-			}
-			settings := func() (all []string) {
-				for _, name := range []string{"user_version", "application_id", "page_size", "auto_vacuum"} {
-					all = append(all, raw.one("PRAGMA "+name))
-				}
-				return append(all, raw.rows("SELECT name FROM sqlite_master WHERE name NOT IN ('idx_events_type', 'idx_events_occurred_at') ORDER BY name")...)
-			}
-			before := settings()
-			store := openStore(t, path)
-			compattest.CheckUse(t, store, readRustAnswers(t))
-			facttest.Close(t, store)
-			after := slices.DeleteFunc(settings(), func(name string) bool { return strings.HasPrefix(name, "factstr_durable_") })
-			if !slices.Equal(before, after) {
-				t.Errorf("%v became %v", before, after)
-			}
-			if got := raw.one("SELECT count(*) FROM sqlite_master WHERE name IN ('idx_events_type', 'idx_events_occurred_at')"); got != "2" {
-				t.Errorf("%s of the store's two indexes are there", got)
-			}
-			if got := raw.one("PRAGMA journal_mode"); got != "wal" {
-				t.Errorf("journal mode %s", got)
-			}
-		})
-	}
-}
-
-func init() {
-	roles["leaver"] = func(side *proctest.Side, arguments []string) error {
-		store, err := Open(context.Background(), arguments[0], Options{})
-		if err != nil {
-			return err
-		}
-		for n := range 50 {
-			if _, err := store.Append(context.Background(), facttest.Batch(n%3+1, "left")); err != nil {
-				return err
-			}
-		}
-		side.Say("appended")
-		side.Await()
-		return nil
-	}
-}
-
-// A killed process leaves its newest facts in the -wal file. They are there for the next one, also
-// in a copy of the two files taken while it lives.
-func TestFactsInTheLogFileOfAKilledProcessAreThere(t *testing.T) { // G5
-	path, copied := newPath(t), newPath(t)
-	leaver := proctest.Start(t, "leaver", path)
-	leaver.Expect("appended")
-	copyFile(t, path, copied)
-	copyFile(t, path+"-wal", copied+"-wal")
-	leaver.Kill()
-	for name, file := range map[string]string{"left behind": path, "a copy": copied} {
-		if info, err := os.Stat(file + "-wal"); err != nil || info.Size() == 0 {
-			t.Fatalf("%s: no log file: %v", name, err)
-		}
-		store := openStore(t, file)
-		if records := facttest.All(t, store); len(records) != 99 || records[98].SequenceNumber != 99 {
-			t.Errorf("%s: %d facts", name, len(records))
-		}
-		if got := compattest.Replayed(t, store, "new", factstr.AllEvents()); len(got) != 50 {
-			t.Errorf("%s: %d batches", name, len(got))
-		}
-		if got := facttest.Append(t, store, facttest.Batch(1, "next")...); got.FirstSequenceNumber != 100 {
-			t.Errorf("%s: appended at %s", name, strconv.FormatUint(got.FirstSequenceNumber, 10))
-		}
 	}
 }

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"sync"
 
-	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/oslock"
 	"modernc.org/sqlite"
 )
@@ -61,15 +60,4 @@ func closeGuard(file *oslock.File) {
 		parked.guards = map[fileID][]*oslock.File{}
 	}
 	parked.guards[state.fileID] = append(parked.guards[state.fileID], file)
-}
-
-// checkHeader refuses a file of something else before anything is created beside it.
-func checkHeader(path string, file *oslock.File) error {
-	const magic = "SQLite format 3\x00"
-	header := make([]byte, len(magic))
-	n, _ := file.ReadAt(header, 0)
-	if n > 0 && string(header[:n]) != magic {
-		return factstr.NewError(factstr.CodeUnsupportedFormat, "sqlite: %s is not a SQLite database; give another path", path)
-	}
-	return nil
 }

@@ -1,8 +1,6 @@
 package sqlite
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"os"
 	"runtime"
@@ -12,24 +10,6 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/oslock"
 )
-
-// Bytes of the database file on which its openers lock each other out. They lie far beyond what
-// SQLite reads, writes or locks. The kernel ties a lock to the file itself, so whoever opens it
-// meets it, by whatever path; and there is no file beside the database that could be removed,
-// replaced or made with other rights.
-const (
-	turnstileOffset = int64(1) << 60
-	namesOffset     = int64(1) << 61 // and a durable name's slot
-	instancesOffset = int64(1) << 62 // and a hash of the process
-	placesOffset    = instancesOffset + int64(1)<<60
-	sidesOffset     = instancesOffset + int64(1)<<61
-	hashMask        = int64(1)<<60 - 1
-)
-
-func hashOf(format string, args ...any) int64 {
-	sum := sha256.Sum256(fmt.Appendf(nil, format, args...))
-	return int64(binary.LittleEndian.Uint64(sum[:])) & hashMask
-}
 
 // Two copies of this library in one process, say of two packages that carry it, do not know of each
 // other. SQLite must not be in a process twice on one file, so the first copy holds a byte that

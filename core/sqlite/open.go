@@ -5,14 +5,7 @@ package sqlite
 
 import (
 	"context"
-	"database/sql/driver"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
-	"sync/atomic"
-	"syscall"
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -80,93 +73,6 @@ var processSettings = sync.OnceFunc(func() {
 	_, _ = sqlite.Fdatasync(true)
 })
 
-// absolutePath refuses what is no path.
-func absolutePath(path string) (string, error) {
-	switch {
-	case path == "":
-		return "", factstr.NewError(factstr.CodeInvalidArgument, "path is empty; give the path of a file")
-	case path == ":memory:":
-		return "", factstr.NewError(factstr.CodeInvalidArgument, "path is %q; use the memory store instead", path)
-	case strings.IndexByte(path, 0) >= 0:
-		return "", factstr.NewError(factstr.CodeInvalidArgument, "path holds a NUL byte")
-	}
-	absolute, err := filepath.Abs(path)
-	if err != nil {
-		return "", pathFailure(path, err)
-	}
-	return absolute, nil
-}
-
-// preparePath makes the one path that all openers of the file use, and its directory.
-func preparePath(path string) (string, error) {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		if info.IsDir() {
-			return "", factstr.NewError(factstr.CodeInvalidArgument, "path %q is a directory; give the path of a file in it", path)
-		}
-		return "", factstr.NewError(factstr.CodeInvalidArgument, "path %q is not a regular file; give the path of one", path)
-	}
-	absolute, err := followLinks(path)
-	if err != nil {
-		return "", pathFailure(path, err)
-	}
-	directory, name := filepath.Split(absolute)
-	if err := os.MkdirAll(directory, 0o777); err != nil {
-		return "", pathFailure(path, err)
-	}
-	if real, err := filepath.EvalSymlinks(directory); err == nil {
-		directory = real
-	}
-	return filepath.Join(directory, name), nil
-}
-
-// followLinks follows links of the file itself, also to a file that does not exist yet: the log
-// belongs beside the database, not beside a link to it.
-func followLinks(path string) (string, error) {
-	const linksMax = 40
-	for range linksMax {
-		target, err := os.Readlink(path)
-		if err != nil {
-			return path, nil // no link, or nothing there
-		}
-		if !filepath.IsAbs(target) {
-			target = filepath.Join(filepath.Dir(path), target)
-		}
-		path = target
-	}
-	return "", syscall.ELOOP
-}
-
-// backend is one open database.
-type backend struct {
-	path        string
-	busyTimeout time.Duration
-	pageCount   int
-	observer    *factstr.Observer
-	schema      atomic.Int64 // SQLite's number of the schema that was last found to be that of a store
-	guard       *oslock.File
-	instance    *instance
-	opened      bool // and the side files are known
-
-	// writing guards the writing connection, the turnstile and what belongs to them.
-	writing    sync.Mutex
-	writer     *conn // nil if it has to be opened again
-	turnstile  *oslock.Turnstile
-	insertArgs []driver.NamedValue
-	broken     error
-
-	connections  connections
-	readers      readers
-	checkpointer checkpointer
-	names        names
-}
-
-var (
-	_ factstr.Backend  = (*backend)(nil)
-	_ factstr.Watcher  = (*backend)(nil)
-	_ factstr.Measurer = (*backend)(nil)
-	_ factstr.Reader   = (*reader)(nil)
-)
-
 func openBackend(ctx context.Context, path string, options Options) (_ *backend, err error) {
 	b := &backend{path: path, busyTimeout: options.BusyTimeout, pageCount: options.MaxPageCount, observer: options.Log()}
 	defer func() {
@@ -193,7 +99,7 @@ func openBackend(ctx context.Context, path string, options Options) (_ *backend,
 		return nil, err
 	}
 	b.turnstile = oslock.NewTurnstile(guard, turnstileOffset)
-	b.names.init(guard)
+	b.leases.init(guard)
 	b.readers.init(b)
 	if err := b.prepare(ctx); err != nil {
 		return nil, err
@@ -264,7 +170,7 @@ func (b *backend) makeReady(ctx context.Context, wait time.Duration) (err error)
 			b.dropWriter()
 		}
 	}()
-	err = b.writer.during(ctx, func() error {
+	err = b.writer.withContext(ctx, func() error {
 		// Refusing comes before anything is written, also before the journal mode of somebody
 		// else's database is changed.
 		if _, err := checkFormat(b.writer, b.path); err != nil {
@@ -281,77 +187,21 @@ func (b *backend) makeReady(ctx context.Context, wait time.Duration) (err error)
 	return b.explained(err)
 }
 
-func (b *backend) openWriter(ctx context.Context, wait time.Duration) (err error) {
-	if b.writer, err = b.connect(ctx, wait); err != nil {
-		b.writer = nil
-		return err
-	}
-	if b.pageCount > 0 {
-		if err := b.writer.script("PRAGMA max_page_count = " + strconv.Itoa(b.pageCount)); err != nil {
-			return failure("opening "+b.path, err)
+// useWAL turns write-ahead logging on. SQLite does not wait by itself while another connection does
+// the same.
+func useWAL(c *conn, timeout time.Duration) error {
+	deadline := time.Now().Add(timeout)
+	for {
+		mode, err := c.one("PRAGMA journal_mode = WAL")
+		if err == nil && mode == "wal" {
+			return nil
 		}
-	}
-	return nil
-}
-
-// dropWriter closes the writing connection, if there is one. The caller holds b.writing.
-func (b *backend) dropWriter() {
-	if b.writer != nil {
-		b.writer.close()
-		b.writer = nil
-	}
-}
-
-// intact refuses to go on when another file was put in the place of the database or one of its side
-// files, or the database was written over: what is written from then on would be lost, what is read
-// may be of two logs.
-func (b *backend) intact() error { return b.instance.sides.intact(b.path, b.guard) }
-
-func (b *backend) Kind() string { return "sqlite" }
-
-func (b *backend) Close() error {
-	b.checkpointer.close()
-	b.writing.Lock()
-	defer b.writing.Unlock()
-	defer noteDescriptors(b.path)
-	if b.instance == nil {
-		if b.guard != nil {
-			closeGuard(b.guard)
+		if err == nil {
+			return factstr.NewError(factstr.CodeUnsupportedFormat, "sqlite: write-ahead logging is not possible here (journal_mode stays %v); use a local file system", mode)
 		}
-		return nil
-	}
-	b.readers.close()
-	b.closeWriter()
-	b.names.close()
-	b.instance.leave(b)
-	return nil
-}
-
-// closeWriter closes the last connection, at which SQLite copies the log into the database and
-// removes it, if nobody else has it open.
-func (b *backend) closeWriter() {
-	if !b.opened {
-		b.dropWriter()
-		return
-	}
-	// Else the log is not that of the database which is at the path now, such as a backup, and is
-	// kept.
-	if b.intact() == nil {
-		freeLog(b.guard)
-		if !b.guard.ReadOnly() {
-			waiting, cancel := context.WithTimeout(context.Background(), closeWait)
-			defer cancel()
-			if b.turnstile.Enter(waiting) == nil {
-				defer func() { _ = b.turnstile.Leave() }()
-			}
+		if converted := failure("turning write-ahead logging on", err); factstr.CodeOf(converted) != factstr.CodeBusy || time.Now().After(deadline) {
+			return converted
 		}
-	}
-	b.instance.sides.giveBack(b.guard) // whoever opens the database next may find the log removed and make another one
-	b.dropWriter()
-	if _, err := stateOf(b.path + "-wal"); err != nil && !b.guard.ReadOnly() {
-		_ = removeMark(b.guard.Descriptor(), placeMark)
+		time.Sleep(5 * time.Millisecond)
 	}
 }
-
-// closeWait is how long closing waits for others who open or close.
-const closeWait = time.Second

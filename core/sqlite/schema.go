@@ -3,9 +3,9 @@ package sqlite
 import (
 	"database/sql/driver"
 	_ "embed"
-	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/oslock"
 	"github.com/factstr/factstr-go/core/internal/rustformat"
 )
 
@@ -89,21 +89,34 @@ func markers(c *conn) (marked rustformat.Markers, err error) {
 	return marked, err
 }
 
-// useWAL turns write-ahead logging on. SQLite does not wait by itself while another connection does
-// the same.
-func useWAL(c *conn, timeout time.Duration) error {
-	deadline := time.Now().Add(timeout)
-	for {
-		mode, err := c.one("PRAGMA journal_mode = WAL")
-		if err == nil && mode == "wal" {
-			return nil
-		}
-		if err == nil {
-			return factstr.NewError(factstr.CodeUnsupportedFormat, "sqlite: write-ahead logging is not possible here (journal_mode stays %v); use a local file system", mode)
-		}
-		if converted := failure("turning write-ahead logging on", err); factstr.CodeOf(converted) != factstr.CodeBusy || time.Now().After(deadline) {
-			return converted
-		}
-		time.Sleep(5 * time.Millisecond)
+// checkHeader refuses a file of something else before anything is created beside it.
+func checkHeader(path string, file *oslock.File) error {
+	const magic = "SQLite format 3\x00"
+	header := make([]byte, len(magic))
+	n, _ := file.ReadAt(header, 0)
+	if n > 0 && string(header[:n]) != magic {
+		return factstr.NewError(factstr.CodeUnsupportedFormat, "sqlite: %s is not a SQLite database; give another path", path)
 	}
+	return nil
+}
+
+// sameSchema checks the tables again when somebody has changed the schema, so that an open store
+// goes on with no other tables than it would open.
+func (b *backend) sameSchema(c *conn) error {
+	value, err := c.one("PRAGMA schema_version")
+	if err != nil {
+		return failure("reading the format of "+b.path, err)
+	}
+	version, _ := value.(int64)
+	if version == b.schema.Load() {
+		return nil
+	}
+	complete, err := checkFormat(c, b.path)
+	if err == nil && !complete {
+		err = factstr.NewError(factstr.CodeUnsupportedFormat, "sqlite: tables or indexes of the store in %s were dropped while it was open; close the store and open it again", b.path)
+	}
+	if err == nil {
+		b.schema.Store(version)
+	}
+	return err
 }

@@ -1,8 +1,10 @@
 package sqlite
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -242,4 +244,36 @@ func TestTheIndexIsInUseAlsoAfterTheProcessHasReadIt(t *testing.T) {
 	}
 	facttest.Append(t, store, facttest.Batch(1, "a")...)
 	facttest.WantGapless(t, store, 2)
+}
+
+// SQLite gives its side files the database's mode and, as root, its owner; there are no others.
+func TestSideFilesBelongToTheOwnerOfTheDatabase(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root to give files away")
+	}
+	path := newPath(t)
+	filled(t, path, 1)
+	const owner, group = 60001, 60010
+	if err := os.Chown(path, owner, group); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, 0o660); err != nil {
+		t.Fatal(err)
+	}
+	store := openStore(t, path)
+	facttest.DurableStream(t, store, "projection", factstr.AllEvents(), facttest.NewDeliveries(t))
+	found, _ := filepath.Glob(path + "*")
+	for _, file := range found {
+		info, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stat := info.Sys().(*syscall.Stat_t)
+		if got := fmt.Sprintf("%d:%d %o", stat.Uid, stat.Gid, info.Mode().Perm()); got != "60001:60010 660" {
+			t.Errorf("%s: %s", file, got)
+		}
+	}
+	if len(found) != 3 {
+		t.Errorf("%v", found)
+	}
 }

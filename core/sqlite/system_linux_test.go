@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -169,68 +168,4 @@ func TestAnIdleStoreHoldsFewDescriptors(t *testing.T) {
 	}
 	facttest.WantGapless(t, store, 1) // it goes on
 	facttest.Append(t, store, facttest.Batch(1, "a")...)
-}
-
-// A reader that holds the log up for long leaves a large log file, which becomes short again, and
-// its observer is told of both.
-func TestALargeLogFileBecomesShortWhenTheReaderHasLeft(t *testing.T) {
-	path := newPath(t)
-	records, logger := facttest.NewRecords()
-	store := openStoreWith(t, path, Options{Options: factstr.Options{Logger: logger}})
-	facttest.Append(t, store, facttest.Batch(1, "a")...)
-	size := func() int64 {
-		statistics, err := store.Statistics(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return statistics.LogFileBytes
-	}
-	raw := openRaw(t, path)
-	raw.exec("BEGIN")
-	raw.one("SELECT count(*) FROM events")
-	for size() <= logFileMax {
-		facttest.Append(t, store, largeFact(4<<20))
-	}
-	starved := records.Await(t, factstr.LogCheckpointStarved, 1)[0]
-	if bytes, _ := starved.Attributes["log_file_bytes"].(int64); bytes <= logFileMax {
-		t.Errorf("%v", starved)
-	}
-	raw.exec("COMMIT")
-	records.Await(t, factstr.LogCheckpointCaughtUp, 1) // without anybody appending
-	if size() > logFileMax {
-		t.Errorf("%d bytes", size())
-	}
-	facttest.Append(t, store, facttest.Batch(1, "a")...)
-}
-
-// SQLite gives its side files the database's mode and, as root, its owner; there are no others.
-func TestSideFilesBelongToTheOwnerOfTheDatabase(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root to give files away")
-	}
-	path := newPath(t)
-	filled(t, path, 1)
-	const owner, group = 60001, 60010
-	if err := os.Chown(path, owner, group); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(path, 0o660); err != nil {
-		t.Fatal(err)
-	}
-	store := openStore(t, path)
-	facttest.DurableStream(t, store, "projection", factstr.AllEvents(), facttest.NewDeliveries(t))
-	found, _ := filepath.Glob(path + "*")
-	for _, file := range found {
-		info, err := os.Stat(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		stat := info.Sys().(*syscall.Stat_t)
-		if got := fmt.Sprintf("%d:%d %o", stat.Uid, stat.Gid, info.Mode().Perm()); got != "60001:60010 660" {
-			t.Errorf("%s: %s", file, got)
-		}
-	}
-	if len(found) != 3 {
-		t.Errorf("%v", found)
-	}
 }

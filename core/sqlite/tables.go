@@ -10,7 +10,6 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/rustformat"
-	"modernc.org/sqlite"
 )
 
 // affinities are what SQLite must make of the declared type of a column, so that it stores values
@@ -169,82 +168,3 @@ func typeIndexIsSound(c *conn) (bool, error) {
 // ownConflicts is a clause by which a table, not the statement, decides what becomes of a row that
 // is in the way of another.
 var ownConflicts = regexp.MustCompile(`(?i)\bON\s+CONFLICT\s+(REPLACE|IGNORE)\b`)
-
-// keepsOut is a trigger that can leave out a row that it is called before. One that is called after
-// it cannot.
-var keepsOut = regexp.MustCompile("(?is)^CREATE\\s+TRIGGER\\s+(?:\"(?:[^\"]|\"\")*\"|`[^`]*`|\\[[^\\]]*\\]|'[^']*'|[^\\s\"'`\\[]+)\\s*(?:\\bBEFORE\\s+)?\\b(INSERT|UPDATE)\\b.*\\bRAISE\\s*\\(\\s*IGNORE\\b")
-
-// sameSchema checks the tables again when somebody has changed the schema, so that an open store
-// goes on with no other tables than it would open.
-func (b *backend) sameSchema(c *conn) error {
-	value, err := c.one("PRAGMA schema_version")
-	if err != nil {
-		return failure("reading the format of "+b.path, err)
-	}
-	version, _ := value.(int64)
-	if version == b.schema.Load() {
-		return nil
-	}
-	complete, err := checkFormat(c, b.path)
-	if err == nil && !complete {
-		err = factstr.NewError(factstr.CodeUnsupportedFormat, "sqlite: tables or indexes of the store in %s were dropped while it was open; close the store and open it again", b.path)
-	}
-	if err == nil {
-		b.schema.Store(version)
-	}
-	return err
-}
-
-// checkTriggers refuses triggers that keep the store's rows out or change them. What others fill
-// tables of theirs with is their own affair.
-func checkTriggers(c *conn, path string, there map[string]bool) (err error) {
-	refuse := func(trigger, does string) error {
-		return factstr.NewError(factstr.CodeUnsupportedFormat, "sqlite: %s cannot be used: its trigger %s %s, so what is appended may not be what is stored; drop that trigger", path, trigger, does)
-	}
-	triggers := 0
-	var refusal error
-	err = c.each("SELECT name, lower(tbl_name), sql FROM sqlite_master WHERE type = 'trigger'", func(row []driver.Value) bool {
-		name, table := textOf(row[0]), textOf(row[1])
-		if !there[table] {
-			return true
-		}
-		triggers++
-		if match := keepsOut.FindStringSubmatch(textOf(row[2])); match != nil && (strings.EqualFold(match[1], "INSERT") || table == "subscriber_cursors" || table == rustformat.Generations) {
-			refusal = refuse(name, "keeps rows out of "+table+" (RAISE(IGNORE))")
-		}
-		return refusal == nil
-	})
-	if err == nil {
-		err = refusal
-	}
-	if err != nil || triggers == 0 {
-		return err
-	}
-	// SQLite itself says which tables a statement writes by way of triggers, and of triggers of
-	// those.
-	registerer, ok := c.driver.(sqlite.AuthorizerRegisterer)
-	if !ok {
-		return nil // inserted rows are counted
-	}
-	err = registerer.RegisterAuthorizer(func(action sqlite.AuthorizerActionCode, table, _, _, trigger string) sqlite.AuthorizerReturnCode {
-		switch action {
-		case sqlite.AuthInsert, sqlite.AuthUpdate, sqlite.AuthDelete:
-			if table = strings.ToLower(table); trigger != "" && there[table] && refusal == nil {
-				refusal = refuse(trigger, "changes "+table)
-			}
-		}
-		return sqlite.AuthorizerOK
-	})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = registerer.RegisterAuthorizer(nil) }()
-	for _, text := range []string{insertTexts[1], insertBoundary, insertCursor, updateCursor, raiseGeneration} {
-		// One that cannot be compiled, for want of a table or of another program's function, cannot
-		// be run either.
-		if statement, err := c.parse(text); err == nil {
-			_ = statement.Close()
-		}
-	}
-	return refusal
-}

@@ -9,9 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -168,26 +166,6 @@ func TestAProcessThatNeverPausesDoesNotStarveAnother(t *testing.T) {
 func TestADurableNameIsActiveOnceAcrossProcessesAndFreeWhenItsHolderIsKilled(t *testing.T) {
 	path := newPath(t)
 	sharetest.CheckDurableNames(t, openStore(t, path), path)
-}
-
-// G5: a lock that cannot be had in time is Busy, with nothing written, and the store works on.
-func TestAStoppedProcessThatHoldsTheLockIsAnsweredBusy(t *testing.T) {
-	path := newPath(t)
-	openStore(t, path)
-	store := openStoreWith(t, path, Options{BusyTimeout: 200 * time.Millisecond})
-	locker := proctest.Start(t, "locker", path)
-	locker.Expect("locked")
-	locker.Signal(syscall.SIGSTOP)
-	_, err := store.Append(context.Background(), []factstr.NewEvent{facttest.Fact("Late", `{}`)})
-	if !errors.Is(err, factstr.CodeBusy) || !strings.Contains(err.Error(), "try again") {
-		t.Fatalf("append beside a stopped writer: %v", err)
-	}
-	locker.Signal(syscall.SIGCONT)
-	locker.Finish()
-	if _, err := store.Append(context.Background(), []factstr.NewEvent{facttest.Fact("After", `{}`)}); err != nil {
-		t.Fatalf("append after the writer went on: %v", err)
-	}
-	facttest.WantGapless(t, store, 1)
 }
 
 func init() {

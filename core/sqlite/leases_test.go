@@ -1,10 +1,12 @@
 package sqlite
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/compattest"
 	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/internal/proctest"
 	"github.com/factstr/factstr-go/core/internal/sharetest"
@@ -82,6 +84,74 @@ func TestAStreamEndsWhenSomebodyElseHasRegisteredItsName(t *testing.T) {
 			raw.exec(change)
 			facttest.Append(t, store, facttest.Batch(1, "a")...)
 			facttest.WantError(t, facttest.WaitEnd(t, stream), factstr.CodeDurableStreamLost, "projection")
+		})
+	}
+}
+
+func init() {
+	roles["late"] = succeedLate
+}
+
+// succeedLate holds a durable stream whose handler returns only when the test says so. It
+// unsubscribes while the handler runs.
+func succeedLate(side *proctest.Side, arguments []string) error {
+	ctx := context.Background()
+	store, err := Open(ctx, arguments[0], Options{})
+	if err != nil {
+		return err
+	}
+	proceed := make(chan struct{})
+	stream, err := store.StreamAllDurable(ctx, factstr.DurableStream{Name: "projection"}, factstr.HandleFunc(func(_ context.Context, batch []factstr.EventRecord) error {
+		side.Say("delivered %d", len(batch))
+		<-proceed
+		return nil
+	}))
+	if err != nil {
+		return err
+	}
+	side.Await()
+	stream.Unsubscribe()
+	side.Say("unsubscribed")
+	side.Await()
+	close(proceed)
+	<-stream.Done()
+	side.Say("ended %v", stream.Err())
+	return store.Close(ctx)
+}
+
+// G22 G21: across processes, a delivery in flight at unsubscribe moves the cursor only while nobody
+// else has registered the name.
+func TestALateSuccessOfAnotherProcessCountsOnlyWhileNobodyHasTheName(t *testing.T) {
+	refuse := factstr.HandleFunc(func(context.Context, []factstr.EventRecord) error { return factstr.CodeInvalidState })
+	for name, c := range map[string]struct {
+		takeOver bool
+		cursor   string
+	}{"the name was taken over": {true, "0"}, "nobody has the name": {false, "3"}} {
+		t.Run(name, func(t *testing.T) {
+			path := newPath(t)
+			store := openStore(t, path)
+			facttest.Append(t, store, facttest.Batch(3, "a")...)
+			late := proctest.Start(t, "late", path)
+			late.Expect("delivered 3")
+			_, err := sharetest.Register(store, "projection")
+			facttest.WantError(t, err, factstr.CodeDurableStreamActive)
+			late.Tell("unsubscribe")
+			late.Expect("unsubscribed")
+			if c.takeOver {
+				// The name is free though the delivery goes on. This holder fails, so the cursor
+				// stays before the batch.
+				facttest.WantError(t, facttest.WaitEnd(t, facttest.DurableStream(t, store, "projection", factstr.AllEvents(), refuse)), factstr.CodeHandlerFailed)
+			}
+			late.Tell("return")
+			late.Expect("ended <nil>")
+			late.Finish()
+			raw := openRaw(t, path)
+			if cursor := raw.one("SELECT last_processed_sequence_number FROM subscriber_cursors"); cursor != c.cursor {
+				t.Errorf("the cursor is at %s, want %s", cursor, c.cursor)
+			}
+			if got := compattest.Replayed(t, store, "projection", factstr.AllEvents()); len(got) != 1 && c.takeOver || len(got) != 0 && !c.takeOver {
+				t.Errorf("then delivered %v", got)
+			}
 		})
 	}
 }

@@ -175,3 +175,25 @@ func TestAQueryDuringWhichTheLogIsReplacedAnswersFromOneLog(t *testing.T) {
 		t.Errorf("%+v at version %s", got, facttest.VersionText(result.CurrentContextVersion))
 	}
 }
+
+// G5: an append into a file that nobody will find again must not be answered with success.
+func TestAFileThatWasRemovedOrReplacedIsNotAppendedTo(t *testing.T) {
+	for name, replace := range map[string]func(path string) error{
+		"removed":  os.Remove,
+		"moved":    func(path string) error { return os.Rename(path, path+".old") },
+		"replaced": func(path string) error { return os.Rename(copyFixture(t), path) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := newPath(t)
+			store := openStore(t, path)
+			facttest.Append(t, store, facttest.Batch(1, "a")...)
+			if err := replace(path); err != nil {
+				t.Fatal(err)
+			}
+			_, err := store.Append(t.Context(), facttest.Batch(1, "a"))
+			facttest.WantError(t, err, factstr.CodeLogTruncated, path, "close the store")
+			_, err = store.Query(t.Context(), factstr.AllEvents())
+			facttest.WantError(t, err, factstr.CodeLogTruncated, path)
+		})
+	}
+}

@@ -1,0 +1,84 @@
+package sqlite
+
+import (
+	"context"
+	"time"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/rustformat"
+)
+
+// ClaimStream takes the name, then reads or makes its cursor row. The order of the refusals is that
+// of the Rust store: another query before an active name.
+func (b *backend) ClaimStream(ctx context.Context, name string, query factstr.DurableQuery) (claim factstr.StreamClaim, err error) {
+	var slot int64
+	var taken *lease
+	err = b.write(ctx, "registering a durable stream", func(c *conn) (bool, error) {
+		if err := c.script(durableStreamsSchema); err != nil {
+			return false, err
+		}
+		if err := c.script(durableNamesSchema); err != nil {
+			return false, err
+		}
+		if slot, err = slotOf(c, name); err != nil {
+			return false, err
+		}
+		if taken, err = b.leases.take(name, slot); err != nil {
+			return false, err
+		}
+		stored, err := readCursor(c, name)
+		switch {
+		case err != nil:
+			return false, err
+		case stored.found && !query.Same(stored.query, stored.exact):
+			return false, factstr.ErrQueryMismatch(name)
+		case taken == nil:
+			return false, factstr.ErrStreamActive(name)
+		case !stored.found:
+			if err := c.change("subscriber_cursors", insertCursor, name, query.Text); err != nil {
+				return false, err
+			}
+		}
+		if claim.Head, err = readHead(c); err != nil {
+			return false, err
+		}
+		generation := max(stored.generation+1, time.Now().UnixMicro())
+		claim.Cursor, claim.Generation = uint64(stored.position), uint64(generation)
+		b.leases.registered(taken, generation)
+		return true, c.change(rustformat.Generations, raiseGeneration, name, generation, query.Exact)
+	})
+	if err != nil {
+		if taken != nil {
+			b.leases.free(slot, taken)
+		}
+		return factstr.StreamClaim{}, err
+	}
+	claim.Release = func() { b.leases.free(slot, taken) }
+	claim.Lost = taken.lost
+	claim.Confirm = func(context.Context) error {
+		select {
+		case <-taken.lost:
+			return factstr.ErrStreamLost(name)
+		default:
+			return b.intact()
+		}
+	}
+	return claim, nil
+}
+
+// slotOf returns the name's slot, and gives it one that was never another name's, even if the table
+// was lost.
+func slotOf(c *conn, name string) (slot int64, err error) {
+	const find = "SELECT slot FROM factstr_durable_names WHERE name = ?1"
+	value, err := c.one(find, name)
+	if slot, known := value.(int64); err != nil || known {
+		return slot & hashMask, err
+	}
+	last, err := c.one("SELECT max(slot) FROM factstr_durable_names")
+	if err != nil {
+		return 0, err
+	}
+	slot, _ = last.(int64)
+	slot = max(slot+1, time.Now().UnixMicro())
+	return slot & hashMask, c.change(slotsTable, "INSERT INTO factstr_durable_names (name, slot) VALUES (?1, ?2)", name, slot)
+}

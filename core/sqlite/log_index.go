@@ -1,0 +1,55 @@
+package sqlite
+
+import (
+	"encoding/binary"
+	"io"
+)
+
+// logIndex is what the index says of the log (sqlite.org/walformat.html, section 2.1).
+type logIndex struct {
+	frames  uint32
+	page    uint32 // bytes
+	counter uint32
+	progress
+}
+
+// progress is how far checkpoints have come. The database file changes only between the moment at
+// which attempted grows and that at which copied follows.
+type progress struct {
+	salt      uint64 // another one whenever the log is begun again
+	copied    uint32 // frames that are in the database
+	attempted uint32 // frames that a checkpoint began to copy
+}
+
+func (x *logIndex) bytes() int64 {
+	if x.frames == 0 {
+		return 0
+	}
+	return 32 + int64(x.frames)*int64(24+x.page)
+}
+
+// readIndex returns cut if the file is shorter than any index, and valid unless somebody writes it
+// or it is being made again.
+func readIndex(file io.ReaderAt) (x logIndex, valid, cut bool) {
+	var b [136]byte
+	n, err := file.ReadAt(b[:], 0)
+	if n < len(b) {
+		return x, false, err != nil
+	}
+	if [48]byte(b[:48]) != [48]byte(b[48:96]) || b[12] == 0 {
+		return x, false, false
+	}
+	native := binary.NativeEndian
+	x = logIndex{frames: native.Uint32(b[16:]), page: uint32(native.Uint16(b[14:])), counter: native.Uint32(b[8:]),
+		progress: progress{salt: native.Uint64(b[32:]), copied: native.Uint32(b[96:]), attempted: native.Uint32(b[128:])}}
+	if x.page == 1 {
+		x.page = 65536
+	}
+	return x, true, false
+}
+
+// waiting is how many pages of the log are not in the database yet.
+func (s *sides) waiting() (pages uint32, known bool) {
+	index, valid, _ := readIndex(s.file)
+	return index.frames - min(index.copied, index.frames), valid
+}

@@ -1,0 +1,80 @@
+package sqlite
+
+import (
+	"context"
+
+	factstr "github.com/factstr/factstr-go/core"
+)
+
+func (b *backend) Head(ctx context.Context) (head factstr.Head, err error) {
+	err = b.readers.with(ctx, func(r *reader) error {
+		if err := b.sameSchema(r.conn); err != nil {
+			return err
+		}
+		head, err = r.Head(ctx)
+		return err
+	})
+	return head, err
+}
+
+// HeadAtOnce reads the head if a connection is idle and nobody is about to replace it.
+func (b *backend) HeadAtOnce() (head factstr.Head, ok bool) {
+	r := &b.readers
+	select {
+	case r.permits <- struct{}{}:
+		defer func() { <-r.permits }()
+	default:
+		return head, false
+	}
+	if !b.connections.using.TryRLock() {
+		return head, false
+	}
+	defer b.connections.using.RUnlock()
+	c, err := r.takeIdle()
+	if c == nil || err != nil {
+		return head, false
+	}
+	whole := false
+	defer func() { r.giveBack(c, whole) }()
+	if err = b.sameSchema(c); err == nil {
+		head, err = readHead(c)
+	}
+	whole = true // not after a panic
+	return head, err == nil && b.intact() == nil
+}
+
+// HeadAndScan reads the head in the transaction of each page, so that it is of the log that the
+// page is of, also when a backup is restored while a query goes on.
+func (b *backend) HeadAndScan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) (head factstr.Head, err error) {
+	err = inPages(scan, func(scan factstr.Scan) (last uint64, done bool, err error) {
+		err = b.readers.with(ctx, func(r *reader) error {
+			return r.conn.snapshot(func() error {
+				if err := b.sameSchema(r.conn); err != nil {
+					return err
+				}
+				if head, err = readHead(r.conn); err == nil {
+					last, done, err = r.page(ctx, scan, visit)
+				}
+				return err
+			})
+		})
+		return last, done, err
+	})
+	return head, err
+}
+
+// Scan lends a connection for one page at a time, so that a short read does not wait for a long one
+// to end.
+func (b *backend) Scan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) error {
+	return inPages(scan, func(scan factstr.Scan) (last uint64, done bool, err error) {
+		err = b.readers.with(ctx, func(r *reader) error {
+			last, done, err = r.page(ctx, scan, visit)
+			return err
+		})
+		return last, done, err
+	})
+}
+
+func (b *backend) Boundaries(ctx context.Context, after, upTo uint64, visit func(factstr.Boundary)) error {
+	return b.readers.with(ctx, func(r *reader) error { return r.Boundaries(ctx, after, upTo, visit) })
+}

@@ -1,0 +1,135 @@
+package sqlite
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	factstr "github.com/factstr/factstr-go/core"
+)
+
+// readersMax is how many reads go on at once; more wait.
+const readersMax = 4
+
+// readerPool holds the connections that only read. They are opened when needed and kept.
+type readerPool struct {
+	backend *backend
+	permits chan struct{}
+
+	mu     sync.Mutex
+	idle   []idleConn  // the one used last is the last one
+	timer  *time.Timer // runs while there are idle ones
+	closed bool
+}
+
+type idleConn struct {
+	*conn
+	since time.Time
+}
+
+// idleMax is how long a connection that is not used stays open, with two descriptors.
+const idleMax = 10 * time.Second
+
+func (p *readerPool) init(b *backend) {
+	p.backend = b
+	p.permits = make(chan struct{}, readersMax)
+}
+
+func (p *readerPool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	for _, c := range p.idle {
+		c.close()
+	}
+	p.idle = nil
+}
+
+// closeIdle closes connections that were not used for a while.
+func (p *readerPool) closeIdle(unused time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.idle) > 0 && time.Since(p.idle[0].since) >= unused {
+		p.idle[0].close()
+		p.idle = slices.Delete(p.idle, 0, 1)
+	}
+	if len(p.idle) == 0 {
+		p.timer = nil
+	} else {
+		p.timer = time.AfterFunc(idleMax, func() { p.closeIdle(idleMax) })
+	}
+}
+
+// with lends a connection.
+func (p *readerPool) with(ctx context.Context, read func(*reader) error) error {
+	select {
+	case p.permits <- struct{}{}:
+	case <-ctx.Done():
+		return factstr.NewError(factstr.CodeCancelled, "the read was cancelled")
+	}
+	defer func() { <-p.permits }()
+	err := p.lend(ctx, read)
+	if mayBeHeldByNobody(err) && p.backend.writing.TryLock() {
+		defer p.backend.writing.Unlock()
+		p.backend.renew()
+	}
+	return err
+}
+
+func (p *readerPool) lend(ctx context.Context, read func(*reader) error) error {
+	p.backend.connections.using.RLock()
+	defer p.backend.connections.using.RUnlock()
+	c, err := p.take(ctx)
+	if err != nil {
+		return err
+	}
+	whole := false
+	defer func() { p.giveBack(c, whole) }()
+	err = read(&reader{conn: c})
+	whole = true // not after a panic
+	// Looked at afterwards: what was read while somebody took the log away may be of two logs.
+	if replaced := p.backend.intact(); replaced != nil {
+		return replaced
+	}
+	return err
+}
+
+func (p *readerPool) take(ctx context.Context) (*conn, error) {
+	if c, err := p.takeIdle(); c != nil || err != nil {
+		return c, err
+	}
+	return p.backend.connect(ctx, p.backend.busyTimeout, "query_only = ON")
+}
+
+// takeIdle returns nil if there is none.
+func (p *readerPool) takeIdle() (*conn, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, factstr.NewError(factstr.CodeStoreClosed, "the store is closed; open it again")
+	}
+	n := len(p.idle)
+	if n == 0 {
+		return nil, nil
+	}
+	c := p.idle[n-1].conn
+	p.idle = p.idle[:n-1]
+	return c, nil
+}
+
+func (p *readerPool) giveBack(c *conn, whole bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !whole || p.closed {
+		c.close()
+		return
+	}
+	p.idle = append(p.idle, idleConn{c, time.Now()})
+	if p.timer == nil {
+		p.timer = time.AfterFunc(idleMax, func() { p.closeIdle(idleMax) })
+	}
+}

@@ -1,0 +1,69 @@
+package sqlite
+
+import (
+	"database/sql/driver"
+	"regexp"
+	"strings"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/rustformat"
+	"modernc.org/sqlite"
+)
+
+// keepsOut is a trigger that can leave out a row that it is called before. One that is called after
+// it cannot.
+var keepsOut = regexp.MustCompile("(?is)^CREATE\\s+TRIGGER\\s+(?:\"(?:[^\"]|\"\")*\"|`[^`]*`|\\[[^\\]]*\\]|'[^']*'|[^\\s\"'`\\[]+)\\s*(?:\\bBEFORE\\s+)?\\b(INSERT|UPDATE)\\b.*\\bRAISE\\s*\\(\\s*IGNORE\\b")
+
+// checkTriggers refuses triggers that keep the store's rows out or change them. What others fill
+// tables of theirs with is their own affair.
+func checkTriggers(c *conn, path string, there map[string]bool) (err error) {
+	refuse := func(trigger, does string) error {
+		return factstr.NewError(factstr.CodeUnsupportedFormat, "sqlite: %s cannot be used: its trigger %s %s, so what is appended may not be what is stored; drop that trigger", path, trigger, does)
+	}
+	triggers := 0
+	var refusal error
+	err = c.each("SELECT name, lower(tbl_name), sql FROM sqlite_master WHERE type = 'trigger'", func(row []driver.Value) bool {
+		name, table := textOf(row[0]), textOf(row[1])
+		if !there[table] {
+			return true
+		}
+		triggers++
+		if match := keepsOut.FindStringSubmatch(textOf(row[2])); match != nil && (strings.EqualFold(match[1], "INSERT") || table == "subscriber_cursors" || table == rustformat.Generations) {
+			refusal = refuse(name, "keeps rows out of "+table+" (RAISE(IGNORE))")
+		}
+		return refusal == nil
+	})
+	if err == nil {
+		err = refusal
+	}
+	if err != nil || triggers == 0 {
+		return err
+	}
+	// SQLite itself says which tables a statement writes by way of triggers, and of triggers of
+	// those.
+	registerer, ok := c.driver.(sqlite.AuthorizerRegisterer)
+	if !ok {
+		return nil // inserted rows are counted
+	}
+	err = registerer.RegisterAuthorizer(func(action sqlite.AuthorizerActionCode, table, _, _, trigger string) sqlite.AuthorizerReturnCode {
+		switch action {
+		case sqlite.AuthInsert, sqlite.AuthUpdate, sqlite.AuthDelete:
+			if table = strings.ToLower(table); trigger != "" && there[table] && refusal == nil {
+				refusal = refuse(trigger, "changes "+table)
+			}
+		}
+		return sqlite.AuthorizerOK
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = registerer.RegisterAuthorizer(nil) }()
+	for _, text := range []string{insertTexts[1], insertBoundary, insertCursor, updateCursor, raiseGeneration} {
+		// One that cannot be compiled, for want of a table or of another program's function, cannot
+		// be run either.
+		if statement, err := c.parse(text); err == nil {
+			_ = statement.Close()
+		}
+	}
+	return refusal
+}

@@ -77,7 +77,7 @@ func (s *Store) submitAhead(ctx context.Context, request *appendRequest, done fu
 
 // answer calls a caller's function, once whatever it does.
 func (s *Store) answer(done func(AppendResult, error), result AppendResult, err error) {
-	s.tells.Once("the function that takes an append's answer", func() { done(result, err) })
+	s.tells.Once(TaskCallback, func() { done(result, err) })
 }
 
 func (s *Store) append(ctx context.Context, request *appendRequest) (AppendResult, error) {
@@ -106,7 +106,7 @@ func (s *Store) append(ctx context.Context, request *appendRequest) (AppendResul
 	case commit.NoRoom:
 		return AppendResult{}, errQueueFull().because(ctx.Err())
 	default:
-		return AppendResult{}, errStoreClosed()
+		return AppendResult{}, ErrStoreClosed()
 	}
 }
 
@@ -120,7 +120,7 @@ func (s *Store) submit(ctx context.Context, request *appendRequest, done func(Ap
 	cancel, outcome := s.queue.Submit(request, request.size, func(_ *commit.Ticket[*appendRequest], outcome commit.Outcome) {
 		<-ready
 		stopWatching()
-		result, err := AppendResult{}, error(errStoreClosed())
+		result, err := AppendResult{}, error(ErrStoreClosed())
 		switch {
 		case outcome == commit.Removed:
 			err = interrupted(ctx, "append")
@@ -147,16 +147,12 @@ func (s *Store) submit(ctx context.Context, request *appendRequest, done func(Ap
 		return errQueueFull()
 	default:
 		leave()
-		return errStoreClosed()
+		return ErrStoreClosed()
 	}
 }
 
 func errQueueFull() *Error {
 	return NewError(CodeBusy, "the queue of appends is full; nothing was written: try again later")
-}
-
-func errStoreClosed() *Error {
-	return NewError(CodeStoreClosed, "the store is closed; open it again")
 }
 
 // newQueue bounds what may wait and how much one transaction holds.

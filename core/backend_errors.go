@@ -30,6 +30,11 @@ func ContextEnded(err error, format string, args ...any) *Error {
 	return NewError(code, format, args...).because(err)
 }
 
+// ErrStoreClosed is the answer to every call of a store that closes or is closed.
+func ErrStoreClosed() *Error {
+	return NewError(CodeStoreClosed, "the store is closed; open it again")
+}
+
 // ErrStreamActive is the answer of ClaimStream when the name is active.
 func ErrStreamActive(name string) *Error {
 	return NewError(CodeDurableStreamActive, "durable stream %q is already active; unsubscribe it there first, or use another name", name)

@@ -114,7 +114,7 @@ func (s *Store) commitUnknown(group *Group, cause error) {
 func (s *Store) commitGuarded(group *Group) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			failure := s.panicked("commit", reason)
+			failure := s.panicked(TaskAppend, reason)
 			if group.committing {
 				failure.Code = CodeCommitUnknown
 			}

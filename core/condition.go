@@ -69,7 +69,7 @@ func (c *condition) note(known *tail, version uint64) {
 func (s *Store) lookAheadGuarded(ctx context.Context, c *condition) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			err = s.panicked("append_if", reason)
+			err = s.panicked(TaskCondition, reason)
 		}
 	}()
 	return s.lookAhead(ctx, c)

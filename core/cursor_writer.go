@@ -64,7 +64,7 @@ func (c *cursorWriter) flushAll() {
 		// A panicking backend must not take the process down from a timer; the cursor stays where
 		// it is until the next try, which repeats deliveries.
 		if reason := recover(); reason != nil {
-			c.store.tells.Recovered("the writing of cursors", reason)
+			c.store.tells.Recovered(TaskCursors, reason)
 		}
 		if !written && c.store.context.Err() == nil {
 			c.mu.Lock()

@@ -22,7 +22,7 @@ func (st *EventStream) run() {
 func (st *EventStream) follow() (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			err = st.store.panicked("stream", reason)
+			err = st.store.panicked(TaskStream, reason)
 		}
 	}()
 	pause := readPause

@@ -228,3 +228,45 @@ func TestTheLibraryPrintsNothing(t *testing.T) {
 		t.Errorf("only %d files were looked at", seen)
 	}
 }
+
+// One closed set of names: a reader who filters a log by task knows them all, and so does the
+// documentation.
+func TestTasksAreNamedOnceAndDocumented(t *testing.T) {
+	operating, err := os.ReadFile("../docs/operating.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tasks := 0
+	ast.Inspect(files(t, ".")["tasks.go"], func(node ast.Node) bool {
+		if name, ok := node.(*ast.BasicLit); ok {
+			tasks++
+			if !strings.Contains(string(operating), "| `"+strings.Trim(name.Value, `"`)+"` |") {
+				t.Errorf("docs/operating.md does not name the task %s", name.Value)
+			}
+		}
+		return true
+	})
+	if tasks < 10 {
+		t.Errorf("only %d tasks were found", tasks)
+	}
+	for _, pkg := range append(ours(t, "core/..."), ours(t, "capi/...")...) {
+		for path, file := range files(t, filepath.Join("..", pkg)) {
+			ast.Inspect(file, func(node ast.Node) bool {
+				call, ok := node.(*ast.CallExpr)
+				if !ok {
+					return true
+				}
+				callee, ok := call.Fun.(*ast.SelectorExpr)
+				if !ok || !slices.Contains([]string{"Keep", "Once", "Recovered"}, callee.Sel.Name) {
+					return true
+				}
+				for _, argument := range call.Args {
+					if name, ok := argument.(*ast.BasicLit); ok {
+						t.Errorf("%s names the task %s, which is none of tasks.go", path, name.Value)
+					}
+				}
+				return true
+			})
+		}
+	}
+}

@@ -170,7 +170,7 @@ func readSince(ctx context.Context, reader Reader, since Head, upTo uint64, byte
 	} else {
 		same = true
 	}
-	err = reader.Scan(ctx, Scan{Plan: EverythingPlan, After: after, UpTo: upTo}, func(record EventRecord) bool {
+	err = reader.Scan(ctx, Scan{Plan: everythingPlan, After: after, UpTo: upTo}, func(record EventRecord) bool {
 		if record.SequenceNumber == since.SequenceNumber {
 			same = record.OccurredAt == since.OccurredAt
 			return same

@@ -21,7 +21,7 @@ type Observer struct {
 	waiting []slog.Record
 	dropped int
 	idle    chan struct{} // closed when everything was told; nil while nothing is being told
-	panics  map[string]toldPanic
+	panics  map[Task]toldPanic
 }
 
 // toldPanic is the last one of a task.
@@ -49,24 +49,24 @@ func (o *Observer) Tell(event LogEvent, message string, attributes ...any) {
 
 // Recovered logs a panic that was recovered just now, with its stack; the same one of the same task
 // once a minute. It is called by the deferred function that recovered.
-func (o *Observer) Recovered(task string, reason any) {
+func (o *Observer) Recovered(task Task, reason any) {
 	if o == nil || !o.fresh(task, fmt.Sprint(reason)) {
 		return
 	}
 	o.tell(LogPanicRecovered, fmt.Sprintf("a panic in %s was recovered: %v; this is a defect of the library", task, reason),
-		[]any{"task", task, "error", fmt.Sprint(reason), "stack", string(debug.Stack())})
+		[]any{"task", string(task), "error", fmt.Sprint(reason), "stack", string(debug.Stack())})
 }
 
 const repeatedAfter = time.Minute
 
-func (o *Observer) fresh(task, reason string) bool {
+func (o *Observer) fresh(task Task, reason string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if last, again := o.panics[task]; again && last.reason == reason && time.Since(last.at) < repeatedAfter {
 		return false
 	}
 	if o.panics == nil {
-		o.panics = map[string]toldPanic{}
+		o.panics = map[Task]toldPanic{}
 	}
 	o.panics[task] = toldPanic{reason, time.Now()}
 	return true
@@ -168,7 +168,7 @@ const (
 
 // Keep runs a task of the background until it returns. One that panics is told of and started again
 // after a pause, until ctx ends.
-func (o *Observer) Keep(ctx context.Context, task string, run func()) {
+func (o *Observer) Keep(ctx context.Context, task Task, run func()) {
 	for pause := restartPause; ; pause = min(2*pause, restartPauseMax) {
 		begun := time.Now()
 		if o.Once(task, run) {
@@ -187,7 +187,7 @@ func (o *Observer) Keep(ctx context.Context, task string, run func()) {
 
 // Once runs something that is done once, whatever it comes to, and reports whether it returned. A
 // panic is told of.
-func (o *Observer) Once(task string, run func()) (returned bool) {
+func (o *Observer) Once(task Task, run func()) (returned bool) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			o.Recovered(task, reason)

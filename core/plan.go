@@ -231,5 +231,5 @@ func (a *alternative) admitsType(eventType string) bool {
 	return ok
 }
 
-// EverythingPlan admits every fact.
-var EverythingPlan = &Plan{everything: true}
+// everythingPlan admits every fact.
+var everythingPlan = &Plan{everything: true}

@@ -75,7 +75,7 @@ func (s *Store) enter() (done func(), err error) {
 	s.life.Lock()
 	defer s.life.Unlock()
 	if s.closing {
-		return nil, errStoreClosed()
+		return nil, ErrStoreClosed()
 	}
 	s.calls++
 	return s.leave, nil
@@ -104,14 +104,14 @@ func (s *Store) bound(ctx context.Context) (bounded context.Context, stop func()
 		return s.context, func() {}
 	}
 	bounded, cancel := context.WithCancelCause(ctx)
-	unhook := context.AfterFunc(s.context, func() { cancel(errStoreClosed()) })
+	unhook := context.AfterFunc(s.context, func() { cancel(ErrStoreClosed()) })
 	return bounded, func() { unhook(); cancel(nil) }
 }
 
 // interruptedRead is the answer to a read whose context ended.
 func (s *Store) interruptedRead(ctx context.Context) *Error {
 	if s.context.Err() != nil {
-		return errStoreClosed()
+		return ErrStoreClosed()
 	}
 	return interrupted(ctx, "the call")
 }
@@ -162,16 +162,16 @@ func (s *Store) shutDown() {
 	defer close(s.closed)
 	defer func() {
 		if reason := recover(); reason != nil {
-			s.closeErr = s.panicked("close", reason)
+			s.closeErr = s.panicked(TaskClose, reason)
 		}
 		s.tells.settle(min(lastRecords, s.options.CloseTimeout/4))
 	}()
 	// A little is left for handlers that return when their context ends.
 	late := time.NewTimer(s.options.CloseTimeout - min(s.options.CloseTimeout/20, 100*time.Millisecond))
 	defer late.Stop()
-	s.streams.close(errStoreClosed())
+	s.streams.close(ErrStoreClosed())
 	<-s.queue.Close()
-	s.streams.drain(s.headAtClose(), errStoreClosed(), late.C)
+	s.streams.drain(s.headAtClose(), ErrStoreClosed(), late.C)
 	s.cancel()
 	s.streams.watches.Wait()
 	<-s.lastCall
@@ -184,7 +184,7 @@ func (s *Store) headAtClose() uint64 {
 	if _, shared := s.backend.(Watcher); shared && len(s.streams.list()) > 0 {
 		ctx, cancel := context.WithTimeout(s.context, s.options.CloseTimeout/2)
 		defer cancel()
-		s.tells.Once("the last look at the log", func() { _, _ = s.log.refresh(ctx, s.backend) })
+		s.tells.Once(TaskClose, func() { _, _ = s.log.refresh(ctx, s.backend) })
 	}
 	return s.log.current().head.SequenceNumber
 }
@@ -193,14 +193,14 @@ func (s *Store) headAtClose() uint64 {
 const lastRecords = time.Second
 
 // panicked tells of a panic that was recovered just now, and makes an error of it.
-func (s *Store) panicked(where string, reason any) *Error {
-	s.tells.Recovered(where, reason)
-	return panicError(where, reason)
+func (s *Store) panicked(task Task, reason any) *Error {
+	s.tells.Recovered(task, reason)
+	return panicError(task, reason)
 }
 
 // panicError is what a recovered panic becomes. The stack is the cause, for those who look for it.
-func panicError(where string, reason any) *Error {
-	return &Error{Code: CodeInternal, Message: fmt.Sprintf("panic in %s: %v; this is a defect of the library", where, reason), Cause: errors.New(string(debug.Stack()))}
+func panicError(task Task, reason any) *Error {
+	return &Error{Code: CodeInternal, Message: fmt.Sprintf("panic in %s: %v; this is a defect of the library", task, reason), Cause: errors.New(string(debug.Stack()))}
 }
 
 // String names the store in messages.

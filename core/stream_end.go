@@ -133,8 +133,8 @@ func (st *EventStream) finish() {
 	defer close(st.done)
 	tells := st.store.tells
 	if st.durable != nil {
-		tells.Once("the last write of a cursor", func() { st.store.cursors.flushLast(st) })
-		tells.Once("the release of a durable name", st.durable.release)
+		tells.Once(TaskCursors, func() { st.store.cursors.flushLast(st) })
+		tells.Once(TaskLeases, st.durable.release)
 	}
 	st.failure.set(nil)
 	st.mu.Lock()
@@ -143,6 +143,6 @@ func (st *EventStream) finish() {
 	st.tellEnd(reason) // before the store may be closed, and its last records be told
 	st.store.streams.remove(st)
 	if st.options.onEnd != nil {
-		tells.Once("the function that is told of a stream's end", func() { st.options.onEnd(reason) })
+		tells.Once(TaskCallback, func() { st.options.onEnd(reason) })
 	}
 }

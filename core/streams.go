@@ -33,7 +33,7 @@ func (r *streams) add(s *Store, stream *EventStream) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		return errStoreClosed()
+		return ErrStoreClosed()
 	}
 	r.open[stream] = struct{}{}
 	if watcher, ok := s.backend.(Watcher); ok && r.unwatch == nil {

@@ -24,7 +24,7 @@ func (s *Store) watch(ctx context.Context, watcher Watcher) {
 			}
 		}
 	}
-	s.tells.Keep(ctx, "watch", func() {
+	s.tells.Keep(ctx, TaskWatch, func() {
 		for watcher.Watch(ctx, changed); ctx.Err() == nil; watcher.Watch(ctx, changed) {
 			time.Sleep(readPause) // it should not have returned
 		}

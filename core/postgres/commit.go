@@ -89,7 +89,7 @@ func (c *commit) judge(ctx context.Context, a *attempt, err error) (done bool, _
 // find makes sure of what became of a group whose connection was lost.
 func (c *commit) find(ctx context.Context, a *attempt, cause error) error {
 	if a.session != nil {
-		c.backend.away(&c.backend.writerAway, "append", "the connection that appends was lost", cause)
+		c.backend.away(&c.backend.writerAway, factstr.TaskAppend, "the connection that appends was lost", cause)
 	}
 	slow := isOverdue(cause)
 	if a.sent || slow && !c.backend.pooled && len(a.proposal.Records) > 0 { // a server that is still at it holds up the others

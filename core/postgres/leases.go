@@ -95,7 +95,7 @@ func (n *leases) with(ctx context.Context, use func(ctx context.Context, s *sess
 		var err error
 		defer func() {
 			if reason := recover(); reason != nil {
-				n.backend.observer.Recovered("looking after durable names", reason)
+				n.backend.observer.Recovered(factstr.TaskLeases, reason)
 				err = factstr.NewError(factstr.CodeInternal, "panic while durable names were looked after: %v; this is a defect of the library", reason)
 			}
 			n.using <- struct{}{}
@@ -114,7 +114,7 @@ func (n *leases) with(ctx context.Context, use func(ctx context.Context, s *sess
 // use is with for the token's holder.
 func (n *leases) use(ctx context.Context, use func(ctx context.Context, s *session) error) error {
 	if n.closed {
-		return factstr.NewError(factstr.CodeStoreClosed, "the store is closed; open it again")
+		return factstr.ErrStoreClosed()
 	}
 	if !n.session.alive() {
 		n.session = nil
@@ -122,7 +122,7 @@ func (n *leases) use(ctx context.Context, use func(ctx context.Context, s *sessi
 		inFullView(config)
 		s, err := connect(ctx, config, false)
 		if err != nil {
-			n.backend.away(&n.trouble, "durable names", "the connection that holds durable names cannot be made: their streams wait", err)
+			n.backend.away(&n.trouble, factstr.TaskLeases, "the connection that holds durable names cannot be made: their streams wait", err)
 			return err
 		}
 		limited, cancel := context.WithTimeout(ctx, n.backend.options.ConnectTimeout)
@@ -132,11 +132,11 @@ func (n *leases) use(ctx context.Context, use func(ctx context.Context, s *sessi
 			return err
 		}
 		n.session = s
-		n.backend.reconnected(&n.trouble, "durable names")
+		n.backend.reconnected(&n.trouble, factstr.TaskLeases)
 	}
 	err := use(ctx, n.session)
 	if lost(err) || state(err) == readOnlyTransaction || errors.Is(err, errSwallowed) {
-		n.backend.away(&n.trouble, "durable names", "the connection that holds durable names was lost: their streams wait until they are proven to be held again", err)
+		n.backend.away(&n.trouble, factstr.TaskLeases, "the connection that holds durable names was lost: their streams wait until they are proven to be held again", err)
 		n.session.drop()
 		n.session = nil
 	}
@@ -168,7 +168,7 @@ func (n *leases) add(h *lease) {
 	}
 	ctx, n.stop = context.WithCancel(context.Background())
 	n.keeping = true
-	n.stopped.Go(func() { n.backend.observer.Keep(ctx, "keeping durable names", func() { n.keep(ctx) }) })
+	n.stopped.Go(func() { n.backend.observer.Keep(ctx, factstr.TaskLeases, func() { n.keep(ctx) }) })
 }
 
 // release frees a name without waiting for the server. A claim that comes before the server knows

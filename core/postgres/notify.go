@@ -26,7 +26,7 @@ func (n *notifier) init(b *backend) {
 	n.send = n.notify
 	var ctx context.Context
 	ctx, n.stop = context.WithCancel(context.Background())
-	n.stopped.Go(func() { b.observer.Keep(ctx, "notifying other stores", func() { n.run(ctx) }) })
+	n.stopped.Go(func() { b.observer.Keep(ctx, factstr.TaskNotify, func() { n.run(ctx) }) })
 }
 
 func (n *notifier) close() {
@@ -69,10 +69,10 @@ func (n *notifier) tell(closing context.Context, channel string) {
 	err := n.send(limited, channel)
 	switch {
 	case err == nil:
-		n.failing.Over(n.backend.observer, factstr.LogReconnected, "other stores are notified of commits again", "task", "notify")
+		n.failing.Over(n.backend.observer, factstr.LogReconnected, "other stores are notified of commits again", "task", string(factstr.TaskNotify))
 	case closing.Err() == nil:
 		n.failing.Shows(n.backend.observer, factstr.LogTaskFailed, fmt.Sprintf("other stores are not notified of commits, which they find a little later: %v", failure("notifying", err)),
-			"task", "notify", "error", failure("notifying", err).Error())
+			"task", string(factstr.TaskNotify), "error", failure("notifying", err).Error())
 	}
 }
 

@@ -35,11 +35,11 @@ func panicking(b *backend, times int64) (count *atomic.Int64) {
 	return count
 }
 
-func wantPanicTold(t *testing.T, records *facttest.Records, task string) {
+func wantPanicTold(t *testing.T, records *facttest.Records, task factstr.Task) {
 	t.Helper()
-	faulttest.Eventually(t, "telling of a panic of "+task, func() bool {
+	faulttest.Eventually(t, "telling of a panic of "+string(task), func() bool {
 		for _, record := range records.Of(factstr.LogPanicRecovered) {
-			if record.Attributes["task"] == task && record.Level == slog.LevelError && record.Attributes["stack"] != "" {
+			if record.Attributes["task"] == string(task) && record.Level == slog.LevelError && record.Attributes["stack"] != "" {
 				return true
 			}
 		}
@@ -55,7 +55,7 @@ func TestListeningThatPanicsStartsAgain(t *testing.T) {
 	if _, err := store.StreamAll(t.Context(), faulttest.NewFollower(0)); err != nil {
 		t.Fatal(err)
 	}
-	wantPanicTold(t, records, "listening for notifications")
+	wantPanicTold(t, records, factstr.TaskListen)
 	faulttest.Eventually(t, "listening again", func() bool { return dials.Load() > 2 })
 	if n := len(records.Of(factstr.LogPanicRecovered)); n != 1 {
 		t.Errorf("the same panic was told %d times", n)
@@ -69,7 +69,7 @@ func TestAPanicWhileNamesAreLookedAfterIsTold(t *testing.T) {
 	panicking(b, 1)
 	_, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "told"}, faulttest.NewFollower(0))
 	faulttest.WantFailure(t, err, factstr.CodeInternal, "")
-	wantPanicTold(t, records, "looking after durable names")
+	wantPanicTold(t, records, factstr.TaskLeases)
 	f := faulttest.NewFollower(0)
 	_, err = store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "told"}, f)
 	faulttest.Must(t, err)
@@ -89,7 +89,7 @@ func TestANotificationThatPanicsIsToldAndSentAgain(t *testing.T) {
 		return nil
 	}
 	facttest.Append(t, store, facttest.Batch(1, "a")...)
-	wantPanicTold(t, records, "notifying other stores")
+	wantPanicTold(t, records, factstr.TaskNotify)
 	facttest.Append(t, store, facttest.Batch(1, "a")...)
 	faulttest.Eventually(t, "another notification", func() bool { return sent.Load() > 1 })
 }
@@ -106,7 +106,7 @@ func TestAnIndexThatPanicsIsToldAndBuiltAgain(t *testing.T) {
 	s.drop()
 	f.head, f.indexes[typeIndex] = indexAtOnceMax+1, false
 	b.indexer.init(b, f)
-	wantPanicTold(t, records, "building an index")
+	wantPanicTold(t, records, factstr.TaskIndex)
 	faulttest.Eventually(t, "building again", func() bool { return dials.Load() > 1 })
 }
 

@@ -7,14 +7,14 @@ import (
 )
 
 // away tells once of a connection of the background that was lost or cannot be made.
-func (b *backend) away(trouble *factstr.Trouble, task, what string, err error) {
+func (b *backend) away(trouble *factstr.Trouble, task factstr.Task, what string, err error) {
 	err = failure("connecting", err)
-	trouble.Shows(b.observer, factstr.LogConnectionLost, fmt.Sprintf("%s: %v", what, err), "task", task, "error", err.Error())
+	trouble.Shows(b.observer, factstr.LogConnectionLost, fmt.Sprintf("%s: %v", what, err), "task", string(task), "error", err.Error())
 }
 
 // reconnected tells that it is there again.
-func (b *backend) reconnected(trouble *factstr.Trouble, task string) {
-	if trouble.Over(b.observer, factstr.LogReconnected, "the connection to the server is there again: "+task, "task", task) {
+func (b *backend) reconnected(trouble *factstr.Trouble, task factstr.Task) {
+	if trouble.Over(b.observer, factstr.LogReconnected, "the connection to the server is there again: "+string(task), "task", string(task)) {
 		b.reconnects.Add(1)
 	}
 }

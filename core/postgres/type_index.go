@@ -23,10 +23,10 @@ func (i *indexer) init(b *backend, f *inspection) {
 	var ctx context.Context
 	ctx, i.stop = context.WithCancel(context.Background())
 	i.stopped.Go(func() {
-		b.observer.Keep(ctx, "building an index", func() {
+		b.observer.Keep(ctx, factstr.TaskIndex, func() {
 			if err := i.build(ctx, b); err != nil && ctx.Err() == nil {
 				b.observer.Tell(factstr.LogTaskFailed, fmt.Sprintf("the index on types could not be built; the next store that opens the log tries again: %v", err),
-					"task", "building an index", "error", err.Error())
+					"task", string(factstr.TaskIndex), "error", err.Error())
 			}
 		})
 	})

@@ -38,7 +38,7 @@ func (b *backend) Watch(ctx context.Context, changed func()) {
 		}
 	}
 	running.Go(func() {
-		b.observer.Keep(ctx, "listening for notifications", func() {
+		b.observer.Keep(ctx, factstr.TaskListen, func() {
 			defer tell(false) // then polling is what is left
 			b.listen(ctx, tell)
 		})
@@ -85,7 +85,7 @@ func (b *backend) listen(ctx context.Context, tell func(listening bool)) {
 			if err == nil {
 				pause = listenPause
 				tell(true)
-				b.reconnected(&away, "listen")
+				b.reconnected(&away, factstr.TaskListen)
 				for err == nil {
 					err = conn.WaitForNotification(ctx)
 				}
@@ -96,7 +96,7 @@ func (b *backend) listen(ctx context.Context, tell func(listening bool)) {
 			s.drop()
 		}
 		if ctx.Err() == nil {
-			b.away(&away, "listen", "notifications of other stores do not come: streams look at the log more often until they do", err)
+			b.away(&away, factstr.TaskListen, "notifications of other stores do not come: streams look at the log more often until they do", err)
 		}
 		select {
 		case <-time.After(pause):

@@ -54,7 +54,7 @@ func (k *checkpointer) init(b *backend) {
 	k.pages = checkpoint
 	var ctx context.Context
 	ctx, k.leave = context.WithCancel(context.Background())
-	k.stopped.Go(func() { b.observer.Keep(ctx, "checkpoint", k.run) })
+	k.stopped.Go(func() { b.observer.Keep(ctx, factstr.TaskCheckpoint, k.run) })
 }
 
 func (k *checkpointer) committed() {

@@ -110,7 +110,7 @@ func (p *readerPool) takeIdle() (*conn, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return nil, factstr.NewError(factstr.CodeStoreClosed, "the store is closed; open it again")
+		return nil, factstr.ErrStoreClosed()
 	}
 	n := len(p.idle)
 	if n == 0 {

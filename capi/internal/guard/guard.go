@@ -33,7 +33,7 @@ func (p *Poison) Err() error {
 func Call(poison *Poison, f func() error) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			observer.Load().Recovered("a call of the C library", reason)
+			observer.Load().Recovered(factstr.TaskCall, reason)
 			failure := factstr.NewError(factstr.CodeInternal, "panic: %v\n%s", reason, debug.Stack())
 			if poison != nil {
 				poison.cause.CompareAndSwap(nil, failure)

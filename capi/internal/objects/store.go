@@ -253,5 +253,5 @@ func (s *Store) release() {
 }
 
 func errStoreClosed() error {
-	return factstr.NewError(factstr.CodeStoreClosed, "the store is closed; open it again")
+	return factstr.ErrStoreClosed()
 }

@@ -11,7 +11,7 @@ import (
 // Any matches what at least one of many predicates matches. It is immutable and safe for concurrent
 // use.
 type Any struct {
-	one      Predicate // if there is only one
+	one      predicate // if there is only one
 	patterns []pattern // each once
 	index    *index    // nil if there are fewer than two
 }
@@ -50,15 +50,12 @@ func CompileAny(predicates [][]byte) (*Any, error) {
 	return a, nil
 }
 
-// Match reports whether the stored text satisfies at least one of the predicates.
-func (a *Any) Match(payload []byte) bool {
-	return a.MatchWithin(payload, &Work{left: Unlimited})
-}
-
-// MatchWithin is Match for as long as the work may go on.
+// MatchWithin reports whether the stored text satisfies at least one of the predicates. It recurses
+// only as deep as the predicates are nested. The result means nothing if the text is not JSON, or
+// if it is false and the work has ended.
 func (a *Any) MatchWithin(payload []byte, work *Work) bool {
 	if a.index == nil {
-		return len(a.patterns) == 1 && a.one.MatchWithin(payload, work)
+		return len(a.patterns) == 1 && a.one.matchWithin(payload, work)
 	}
 	if !work.Spend(len(payload) / 8) {
 		return false

@@ -213,7 +213,7 @@ func TestMatchingEndsWithItsContextAndItsBudget(t *testing.T) { // G18
 	close(ended)
 	for name, work := range map[string]Work{"context": WorkUntil(ended, Unlimited), "budget": WorkUntil(nil, 100_000)} {
 		before := work.Left()
-		if p.MatchWithin([]byte(payload), &work) || !work.Ended() {
+		if p.matchWithin([]byte(payload), &work) || !work.Ended() {
 			t.Errorf("%s: matches, or did not end", name)
 		}
 		if work.Spent() != (name == "budget") {
@@ -225,7 +225,7 @@ func TestMatchingEndsWithItsContextAndItsBudget(t *testing.T) { // G18
 		}
 	}
 	work := WorkUntil(nil, 1<<34)
-	if !p.MatchWithin([]byte(predicate), &work) || work.Ended() {
+	if !p.matchWithin([]byte(predicate), &work) || work.Ended() {
 		t.Error("does not match itself within a large budget")
 	}
 }

@@ -4,14 +4,8 @@ import (
 	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
-// Match reports whether the stored text satisfies the predicate. It recurses only as deep as the
-// predicate is nested. For text that is not JSON the answer means nothing.
-func (p *Predicate) Match(payload []byte) bool {
-	return p.MatchWithin(payload, &Work{left: Unlimited})
-}
-
-// MatchWithin is Match for as long as the work may go on.
-func (p *Predicate) MatchWithin(payload []byte, work *Work) bool {
+// matchWithin reports whether the stored text satisfies the predicate, as Any.MatchWithin does.
+func (p *predicate) matchWithin(payload []byte, work *Work) bool {
 	if !work.Spend(len(payload) / 8) {
 		return false
 	}

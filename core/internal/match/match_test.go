@@ -12,8 +12,8 @@ import (
 
 func TestCompileRefusesWhatIsNoJSON(t *testing.T) {
 	for _, text := range []string{"", " ", "{", `{"a"}`, "[1,]", "nul", "1 2", "\"\xff\"", strings.Repeat("[", 300) + strings.Repeat("]", 300)} {
-		if _, err := Compile([]byte(text)); err == nil {
-			t.Errorf("Compile(%.20q) succeeded", text)
+		if _, err := compile([]byte(text)); err == nil {
+			t.Errorf("compile(%.20q) succeeded", text)
 		}
 	}
 	if _, err := CompileAny([][]byte{[]byte("{}"), []byte("nul")}); err == nil || !strings.Contains(err.Error(), "predicate 1") {
@@ -23,7 +23,7 @@ func TestCompileRefusesWhatIsNoJSON(t *testing.T) {
 
 func TestACompiledPredicateKeepsNoReferenceToItsText(t *testing.T) {
 	text := []byte(`{"a":["x",12.5,null]}`)
-	p, err := Compile(text)
+	p, err := compile(text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +278,7 @@ func BenchmarkCompileAny100(b *testing.B) {
 func BenchmarkCompile(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := Compile([]byte(`{"hash":"0f47c1a9b2d3e4f5"}`)); err != nil {
+		if _, err := compile([]byte(`{"hash":"0f47c1a9b2d3e4f5"}`)); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -19,15 +19,15 @@ import (
 	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
-// nestingLimit bounds the recursion of Compile and Match. Checked predicates are at most 127 deep.
+// nestingLimit bounds the recursion of compiling and matching. Checked predicates are at most 127 deep.
 const nestingLimit = 200
 
 // manyElements is the number of an array's elements, at most 63, above which an index finds which
 // of them a payload's element may match. Tests change it.
 var manyElements = 16
 
-// Predicate is a compiled predicate. It is immutable and safe for concurrent use.
-type Predicate struct {
+// predicate is a compiled predicate. It is immutable and safe for concurrent use.
+type predicate struct {
 	root pattern
 	// needle rules most payloads out; it is empty if the predicate requires no string.
 	needle needle
@@ -54,17 +54,8 @@ type container struct {
 	index  *index    // of many elements
 }
 
-// Compile prepares a predicate from checked JSON text. It refuses text that is no JSON value, or is
-// nested deeper than 200 levels; what it answers keeps no reference to the text.
-func Compile(predicate []byte) (*Predicate, error) {
-	p := new(Predicate)
-	if err := p.root.compile(predicate); err != nil {
-		return nil, err
-	}
-	p.prepareSearch()
-	return p, nil
-}
-
+// compile reads checked JSON text. It refuses text that is not a JSON value or is nested deeper than
+// nestingLimit levels. The pattern keeps no reference to the text.
 func (p *pattern) compile(predicate []byte) error {
 	if !jsonvalue.Valid(predicate) {
 		return fmt.Errorf("the predicate is not JSON")
@@ -80,8 +71,8 @@ func (p *pattern) compile(predicate []byte) error {
 	return nil
 }
 
-// prepareSearch lets Match look for the longest string before it walks.
-func (p *Predicate) prepareSearch() {
+// prepareSearch lets matchWithin look for the longest string before it walks.
+func (p *predicate) prepareSearch() {
 	if longest, found := p.root.longestString(); found {
 		p.needle = newNeedle(longest)
 	}

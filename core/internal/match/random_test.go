@@ -92,7 +92,7 @@ func TestRandomPredicatesAgreeWithTheReference(t *testing.T) { // G12 G13 G14
 }
 
 // indexed compiles a predicate with an index for each array, however short.
-func indexed(t testing.TB, predicate string) *Predicate {
+func indexed(t testing.TB, predicate string) *predicate {
 	t.Helper()
 	usual := manyElements
 	defer func() { manyElements = usual }()
@@ -129,7 +129,7 @@ func FuzzMatch(f *testing.F) {
 	f.Add([]byte(`{"a":"\u`), []byte(`{"a":"x"}`), []byte(`[[1]]`))
 	f.Add([]byte(`{"a"`), []byte(`{"":[{}]}`), []byte(`"\\"`))
 	f.Fuzz(func(t *testing.T, payload, first, second []byte) {
-		p, err := Compile(first)
+		p, err := compile(first)
 		if err != nil {
 			return
 		}
@@ -137,7 +137,7 @@ func FuzzMatch(f *testing.F) {
 		if found := indexed(t, string(first)).Match(payload); found != matched && jsonvalue.Valid(payload) {
 			t.Fatalf("%s in %s, indexed: %v", first, payload, found)
 		}
-		q, err := Compile(second)
+		q, err := compile(second)
 		if err != nil {
 			return
 		}
@@ -159,8 +159,8 @@ func FuzzMatch(f *testing.F) {
 	})
 }
 
-func ExamplePredicate_Match() {
-	p, _ := Compile([]byte(`{"owner":{"name":"Zoë"},"tags":["eu"]}`))
-	fmt.Println(p.Match([]byte(`{"owner":{"age":7,"name":"Zo\u00eb"},"tags":["vip","eu"]}`)))
+func ExampleCompileAny() {
+	a, _ := CompileAny([][]byte{[]byte(`{"owner":{"name":"Zoë"},"tags":["eu"]}`)})
+	fmt.Println(a.Match([]byte(`{"owner":{"age":7,"name":"Zo\u00eb"},"tags":["vip","eu"]}`)))
 	// Output: true
 }

@@ -76,9 +76,9 @@ func TestOneOfAllVectorPredicatesDecidesLikeEachAlone(t *testing.T) { // G12 G13
 	}
 }
 
-func mustCompile(t testing.TB, predicate string) *Predicate {
+func mustCompile(t testing.TB, predicate string) *predicate {
 	t.Helper()
-	p, err := Compile([]byte(predicate))
+	p, err := compile([]byte(predicate))
 	if err != nil {
 		t.Fatalf("%s: %v", predicate, err)
 	}

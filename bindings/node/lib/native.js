@@ -88,13 +88,13 @@ function handOver(deliver) {
 
 function holdLoop() {
   if (waiting++ === 0) {
-    native.refLoop();
+    native.holdLoop(true);
   }
 }
 
 function releaseLoop() {
   if (--waiting === 0) {
-    native.unrefLoop();
+    native.holdLoop(false);
   }
 }
 

@@ -1,25 +1,22 @@
 /*
- * Opening stores, with and without waiting. A submitted opening is named by a tag of JavaScript's;
- * its end comes to dispatch as ITEM_OPENED with that tag. The item is made before anything is
- * submitted, so that a store can always be delivered.
+ * Opening stores, blocking and not. A submitted opening is named by a tag of JavaScript's; its end
+ * is dispatched as ITEM_OPENED with that tag, and the store is handed over with it.
  */
-#include <string.h>
-
 #include "addon.h"
 
-/*
- * What a store is opened by: the names of the texts that JavaScript gives, options last, and the
- * calls that take them in this order.
- */
 enum { OPENING_TEXTS_MAX = 3 };
 
-typedef struct way {
+/*
+ * How a kind of store is opened: the names of the texts that JavaScript gives, options last, and
+ * the calls that take them in this order.
+ */
+typedef struct opener {
   size_t len;
   const char *names[OPENING_TEXTS_MAX];
   factstr_status (*open)(const text *given, factstr_store *store, factstr_buffer *error);
   factstr_status (*submit)(const text *given, factstr_open_callback callback, item *it,
-                           factstr_buffer *error); /* NULL: nothing to wait for */
-} way;
+                           factstr_buffer *error); /* NULL: it never blocks */
+} opener;
 
 static factstr_status memory_open(const text *given, factstr_store *store, factstr_buffer *error) {
   return factstr_memory_open(given[0].data, given[0].len, store, error);
@@ -58,27 +55,21 @@ static factstr_status bootstrap_submit(const text *given, factstr_open_callback 
                                            given[2].len, callback, it, &it->opening, error);
 }
 
-static const way memory = {1, {"options"}, memory_open, NULL};
-static const way sqlite = {2, {"path", "options"}, sqlite_open, sqlite_submit};
-static const way postgres = {2, {"url", "options"}, postgres_open, postgres_submit};
-static const way bootstrap = {
+static const opener memory = {1, {"options"}, memory_open, NULL};
+static const opener sqlite = {2, {"path", "options"}, sqlite_open, sqlite_submit};
+static const opener postgres = {2, {"url", "options"}, postgres_open, postgres_submit};
+static const opener bootstrap = {
     3, {"target.serverUrl", "target.databaseName", "options"}, bootstrap_open, bootstrap_submit};
 
-/*
- * The library reads paths, URLs and names up to their NUL: one with U+0000 inside would open
- * something else than what it says.
- */
-static bool opening_text_read(session *s, napi_env env, napi_value value, const char *what,
-                              text *out) {
-  if (!text_read(s, env, value, what, out)) {
-    return false;
+/* Reads the texts, and behind them the tag unless it is NULL. */
+static bool opening_read(napi_env env, napi_callback_info info, attachment **a, const opener *by,
+                         text *given, double *tag) {
+  parameter parameters[OPENING_TEXTS_MAX + 1];
+  for (size_t i = 0; i < by->len; i++) {
+    parameters[i] = (parameter){PARAMETER_C_STRING, by->names[i], &given[i]};
   }
-  if (memchr(out->data, '\0', out->len) != NULL) {
-    text_free(out);
-    throw_invalid_argument(s, env, what, "has a U+0000, which it cannot hold");
-    return false;
-  }
-  return true;
+  parameters[by->len] = (parameter){PARAMETER_NUMBER, "tag", tag};
+  return call_read(env, info, a, parameters, by->len + (tag == NULL ? 0 : 1));
 }
 
 static void texts_free(text *given, size_t len) {
@@ -87,46 +78,33 @@ static void texts_free(text *given, size_t len) {
   }
 }
 
-/* Reads all texts, or throws and has nothing to free. */
-static bool texts_read(session *s, napi_env env, const napi_value *argv, const way *by,
-                       text *given) {
-  for (size_t i = 0; i < by->len; i++) {
-    if (!opening_text_read(s, env, argv[i], by->names[i], &given[i])) {
-      texts_free(given, i);
-      return false;
-    }
+/* Each opening that is under way has room among the stores already. */
+static bool reserve_store(attachment *a) {
+  return handle_list_reserve(&a->stores, a->openings.len + 1);
+}
+
+static napi_value open_now(attachment *a, napi_env env, const opener *by, const text *given) {
+  if (!reserve_store(a)) {
+    return throw_no_memory(env);
   }
-  return true;
+  factstr_store store = 0;
+  factstr_buffer error = {NULL, 0};
+  factstr_status status = by->open(given, &store, &error);
+  if (status != FACTSTR_OK) {
+    return throw_status(a, env, status, &error);
+  }
+  handle_list_add(&a->stores, store);
+  return handle_value(env, store);
 }
 
-/* Each opening that is under way has its place among the stores already. */
-static bool reserve_store(session *s) {
-  return handle_list_reserve(&s->stores, s->openings.len + 1);
-}
-
-static napi_value open_now(napi_env env, napi_callback_info info, const way *by) {
-  session *s;
-  napi_value argv[OPENING_TEXTS_MAX];
+/* open(texts...) -> the handle of the store */
+static napi_value open_store(napi_env env, napi_callback_info info, const opener *by) {
+  attachment *a;
   text given[OPENING_TEXTS_MAX];
-  if (!call_info(env, info, by->len, argv, &s) || !texts_read(s, env, argv, by, given)) {
+  if (!opening_read(env, info, &a, by, given, NULL)) {
     return NULL;
   }
-  napi_value handle = NULL;
-  if (reserve_store(s)) {
-    factstr_store store = 0;
-    factstr_buffer error = {NULL, 0};
-    factstr_status status = by->open(given, &store, &error);
-    if (status != FACTSTR_OK) {
-      throw_status(s, env, status, &error);
-    } else {
-      handle_list_add(&s->stores, store);
-      if (napi_create_bigint_uint64(env, store, &handle) != napi_ok) {
-        throw_unexpected(env, napi_generic_failure, "napi_create_bigint_uint64");
-      }
-    }
-  } else {
-    throw_no_memory(env);
-  }
+  napi_value handle = open_now(a, env, by, given);
   texts_free(given, by->len);
   return handle;
 }
@@ -134,88 +112,75 @@ static napi_value open_now(napi_env env, napi_callback_info info, const way *by)
 static void on_opened(void *user_data, factstr_status status, factstr_store store,
                       const char *error, size_t error_len) {
   item *it = user_data;
-  session *s = it->session;
   it->status = status;
   it->store = store;
   item_set_text(it, error, error_len); /* without memory the status alone tells what happened */
-  session_push(s, it);
-  session_release(s);
+  answer_push(it);
 }
 
-/*
- * submit(..., tag) -> the handle of the opening. Throws when nothing was submitted, and then
- * nothing follows.
- */
-static napi_value open_later(napi_env env, napi_callback_info info, const way *by) {
-  session *s;
-  napi_value argv[OPENING_TEXTS_MAX + 1];
-  text given[OPENING_TEXTS_MAX];
-  double tag;
-  if (!call_info(env, info, by->len + 1, argv, &s) ||
-      !read_double(s, env, argv[by->len], "tag", &tag) || !texts_read(s, env, argv, by, given)) {
+static napi_value open_later(attachment *a, napi_env env, const opener *by, const text *given,
+                             double tag) {
+  if (!reserve_store(a) || !handle_list_reserve(&a->openings, 1)) {
+    return throw_no_memory(env);
+  }
+  item *it = answer_create(a, env, ITEM_OPENED, tag);
+  if (it == NULL) {
     return NULL;
   }
-  napi_value handle = NULL;
-  item *it = item_create(ITEM_OPENED, tag);
-  if (it != NULL && reserve_store(s) && handle_list_reserve(&s->openings, 1)) {
-    it->session = s;
-    session_retain(s);
-    factstr_buffer error = {NULL, 0};
-    factstr_status status = by->submit(given, on_opened, it, &error);
-    if (status == FACTSTR_OK) {
-      /*
-       * The item is this thread's to take, so it is still there, whatever has become of the
-       * opening.
-       */
-      handle_list_add(&s->openings, it->opening);
-      if (napi_create_bigint_uint64(env, it->opening, &handle) != napi_ok) {
-        throw_unexpected(env, napi_generic_failure, "napi_create_bigint_uint64");
-      }
-    } else {
-      item_free(it);
-      session_release(s);
-      throw_status(s, env, status, &error);
-    }
-  } else {
-    item_free(it);
-    throw_no_memory(env);
+  factstr_buffer error = {NULL, 0};
+  factstr_status status = by->submit(given, on_opened, it, &error);
+  if (status != FACTSTR_OK) {
+    answer_abandon(it);
+    return throw_status(a, env, status, &error);
   }
+  /* Only this thread takes items from the queue, so `it` is there even if the opening has ended. */
+  handle_list_add(&a->openings, it->opening);
+  return handle_value(env, it->opening);
+}
+
+/* submit(texts..., tag) -> the handle of the opening. When it throws, nothing was submitted. */
+static napi_value submit_opening(napi_env env, napi_callback_info info, const opener *by) {
+  attachment *a;
+  text given[OPENING_TEXTS_MAX];
+  double tag;
+  if (!opening_read(env, info, &a, by, given, &tag)) {
+    return NULL;
+  }
+  napi_value handle = open_later(a, env, by, given, tag);
   texts_free(given, by->len);
   return handle;
 }
 
 static napi_value open_memory(napi_env env, napi_callback_info info) {
-  return open_now(env, info, &memory);
+  return open_store(env, info, &memory);
 }
 static napi_value open_sqlite(napi_env env, napi_callback_info info) {
-  return open_now(env, info, &sqlite);
+  return open_store(env, info, &sqlite);
 }
 static napi_value open_postgres(napi_env env, napi_callback_info info) {
-  return open_now(env, info, &postgres);
+  return open_store(env, info, &postgres);
 }
 static napi_value bootstrap_postgres(napi_env env, napi_callback_info info) {
-  return open_now(env, info, &bootstrap);
+  return open_store(env, info, &bootstrap);
 }
 static napi_value open_sqlite_submit(napi_env env, napi_callback_info info) {
-  return open_later(env, info, &sqlite);
+  return submit_opening(env, info, &sqlite);
 }
 static napi_value open_postgres_submit(napi_env env, napi_callback_info info) {
-  return open_later(env, info, &postgres);
+  return submit_opening(env, info, &postgres);
 }
 static napi_value bootstrap_postgres_submit(napi_env env, napi_callback_info info) {
-  return open_later(env, info, &bootstrap);
+  return submit_opening(env, info, &bootstrap);
 }
 
 /* cancelOpening(opening) */
 static napi_value cancel_opening(napi_env env, napi_callback_info info) {
-  session *s;
-  napi_value argv[1];
+  attachment *a;
   factstr_opening opening;
-  if (!call_info(env, info, 1, argv, &s) || !read_uint64(s, env, argv[0], "opening", &opening)) {
+  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "opening", &opening})) {
     return NULL;
   }
-  /* An unknown one has ended, and its item is on its way. */
-  factstr_opening_cancel(opening);
+  factstr_opening_cancel(opening); /* an unknown one has ended, and its item is on its way */
   return undefined(env);
 }
 

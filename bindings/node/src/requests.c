@@ -1,122 +1,124 @@
 /*
- * The asynchronous calls: submit names the request by a tag of JavaScript's, the answer comes to
- * dispatch as ITEM_COMPLETION with that tag. The item is made before anything is submitted, so that
- * an answer can always be delivered.
+ * The asynchronous calls on stores. A request is named by a tag of JavaScript's; its answer is
+ * dispatched as ITEM_COMPLETION with that tag.
  */
 #include <signal.h>
 #include <stdlib.h>
 
 #include "addon.h"
 
-static void on_completion(void *user_data, uint64_t tag, factstr_status status, const char *result,
-                          size_t result_len) {
-  (void)tag;
-  item *it = user_data;
-  session *s = it->session;
-  it->status = status;
-  if (!item_set_text(it, result, result_len) && status == FACTSTR_OK) {
-    /* The answer is lost for want of memory, and it may have been that of an append. */
-    it->status = FACTSTR_COMMIT_UNKNOWN;
-  }
-  session_push(s, it);
-  session_release(s);
-}
-
-static item *request_create(session *s, napi_env env, double tag) {
-  item *it = item_create(ITEM_COMPLETION, tag);
+item *answer_create(attachment *a, napi_env env, enum item_kind kind, double tag) {
+  item *it = item_create(kind, tag);
   if (it == NULL) {
     throw_no_memory(env);
     return NULL;
   }
-  it->session = s;
-  session_retain(s);
+  it->attachment = a;
+  attachment_retain(a);
   return it;
 }
 
-/* An error status: nothing was submitted, and no completion follows. */
-static napi_value submitted(session *s, napi_env env, factstr_status status, item *it,
-                            factstr_buffer *error) {
-  if (status == FACTSTR_OK) {
-    return undefined(env);
-  }
+void answer_abandon(item *it) {
+  attachment *a = it->attachment;
   item_free(it);
-  session_release(s);
-  return throw_status(s, env, status, error);
+  attachment_release(a);
+}
+
+void answer_push(item *it) {
+  attachment *a = it->attachment; /* `it` is not ours any more once it was pushed */
+  items_push(a, it);
+  attachment_release(a);
+}
+
+static void on_completion(void *user_data, uint64_t tag, factstr_status status, const char *result,
+                          size_t result_len) {
+  (void)tag;
+  item *it = user_data;
+  it->status = status;
+  if (!item_set_text(it, result, result_len) && status == FACTSTR_OK) {
+    /* The answer is lost for want of memory, and it may have been that of an append. // G5 */
+    it->status = FACTSTR_COMMIT_UNKNOWN;
+  }
+  answer_push(it);
+}
+
+/* After an error status nothing was submitted, and no completion follows. */
+static napi_value submitted(attachment *a, napi_env env, factstr_status status, item *it,
+                            factstr_buffer *error) {
+  if (status != FACTSTR_OK) {
+    answer_abandon(it);
+  }
+  return result_nothing(a, env, status, error);
+}
+
+typedef factstr_status submit_function(factstr_store store, const char *request, size_t request_len,
+                                       uint64_t tag, factstr_completion_callback callback,
+                                       void *user_data, factstr_request *handle,
+                                       factstr_buffer *error);
+
+/* (store, request, tag) */
+static napi_value submit(napi_env env, napi_callback_info info, const char *name,
+                         submit_function *call) {
+  attachment *a;
+  factstr_store store;
+  text request;
+  double tag;
+  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "store", &store},
+                 {PARAMETER_TEXT, name, &request}, {PARAMETER_NUMBER, "tag", &tag})) {
+    return NULL;
+  }
+  napi_value answer = NULL;
+  item *it = answer_create(a, env, ITEM_COMPLETION, tag);
+  if (it != NULL) {
+    factstr_buffer error = {NULL, 0};
+    factstr_status status =
+        call(store, request.data, request.len, (uint64_t)tag, on_completion, it, NULL, &error);
+    answer = submitted(a, env, status, it, &error);
+  }
+  text_free(&request);
+  return answer;
 }
 
 /* appendSubmit(store, events, tag) */
 static napi_value append_submit(napi_env env, napi_callback_info info) {
-  session *s;
-  napi_value argv[3];
-  factstr_store store;
-  double tag;
-  text events;
-  if (!call_info(env, info, 3, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) ||
-      !read_double(s, env, argv[2], "tag", &tag) ||
-      !text_read(s, env, argv[1], "events", &events)) {
-    return NULL;
-  }
-  item *it = request_create(s, env, tag);
-  if (it == NULL) {
-    text_free(&events);
-    return NULL;
-  }
-  factstr_buffer error = {NULL, 0};
-  factstr_status status = factstr_append_submit(store, events.data, events.len, (uint64_t)tag,
-                                                on_completion, it, NULL, &error);
-  text_free(&events);
-  return submitted(s, env, status, it, &error);
-}
-
-/* appendIfSubmit(store, events, query, expected, tag) */
-static napi_value append_if_submit(napi_env env, napi_callback_info info) {
-  session *s;
-  napi_value argv[5];
-  conditional_append call;
-  double tag;
-  if (!call_info(env, info, 5, argv, &s) || !read_double(s, env, argv[4], "tag", &tag) ||
-      !conditional_append_read(s, env, argv, &call)) {
-    return NULL;
-  }
-  napi_value answer = NULL;
-  item *it = request_create(s, env, tag);
-  if (it != NULL) {
-    factstr_buffer error = {NULL, 0};
-    factstr_status status = factstr_append_if_submit(
-        call.store, call.events.data, call.events.len, call.query.data, call.query.len,
-        call.none ? NULL : &call.expected, (uint64_t)tag, on_completion, it, NULL, &error);
-    answer = submitted(s, env, status, it, &error);
-  }
-  conditional_append_free(&call);
-  return answer;
+  return submit(env, info, "events", factstr_append_submit);
 }
 
 /* querySubmit(store, query, tag) */
 static napi_value query_submit(napi_env env, napi_callback_info info) {
-  session *s;
-  napi_value argv[3];
+  return submit(env, info, "query", factstr_query_submit);
+}
+
+/* appendIfSubmit(store, events, query, expected, tag) */
+static napi_value append_if_submit(napi_env env, napi_callback_info info) {
+  attachment *a;
   factstr_store store;
-  double tag;
+  text events;
   text query;
-  if (!call_info(env, info, 3, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) ||
-      !read_double(s, env, argv[2], "tag", &tag) || !text_read(s, env, argv[1], "query", &query)) {
+  expected version;
+  double tag;
+  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "store", &store},
+                 {PARAMETER_TEXT, "events", &events}, {PARAMETER_TEXT, "query", &query},
+                 {PARAMETER_EXPECTED, "expected", &version}, {PARAMETER_NUMBER, "tag", &tag})) {
     return NULL;
   }
-  item *it = request_create(s, env, tag);
-  if (it == NULL) {
-    text_free(&query);
-    return NULL;
+  napi_value answer = NULL;
+  item *it = answer_create(a, env, ITEM_COMPLETION, tag);
+  if (it != NULL) {
+    factstr_buffer error = {NULL, 0};
+    factstr_status status = factstr_append_if_submit(
+        store, events.data, events.len, query.data, query.len,
+        version.none ? NULL : &version.version, (uint64_t)tag, on_completion, it, NULL, &error);
+    answer = submitted(a, env, status, it, &error);
   }
-  factstr_buffer error = {NULL, 0};
-  factstr_status status = factstr_query_submit(store, query.data, query.len, (uint64_t)tag,
-                                               on_completion, it, NULL, &error);
+  text_free(&events);
   text_free(&query);
-  return submitted(s, env, status, it, &error);
+  return answer;
 }
 
 /*
- * The library counts on the thread that asks, and may ask a server: that is a thread of its own,
- * which blocks all signals as the library's do.
+ * The library has no asynchronous statistics, and counting may ask a server. So a thread is started
+ * for it, which blocks all signals as the library's threads do.
  */
 typedef struct count_request {
   factstr_store store;
@@ -127,68 +129,67 @@ static void *count_statistics(void *data) {
   count_request request = *(count_request *)data;
   free(data);
   factstr_buffer out = {NULL, 0};
-  factstr_status status = factstr_statistics(request.store, &out);
-  if (!item_set_text(request.it, out.data, out.len) && status == FACTSTR_OK) {
-    status = FACTSTR_INTERNAL;
+  request.it->status = factstr_statistics(request.store, &out);
+  if (!item_set_text(request.it, out.data, out.len) && request.it->status == FACTSTR_OK) {
+    request.it->status = FACTSTR_INTERNAL;
   }
   factstr_buffer_free(&out);
-  session *s = request.it->session;
-  request.it->status = status;
-  session_push(s, request.it);
-  session_release(s);
+  answer_push(request.it);
   return NULL;
+}
+
+static bool start_detached(void *(*run)(void *), void *data) {
+  pthread_t thread;
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  bool started = pthread_create(&thread, NULL, run, data) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (started) {
+    pthread_detach(thread);
+  }
+  return started;
 }
 
 /* statisticsSubmit(store, tag) */
 static napi_value statistics_submit(napi_env env, napi_callback_info info) {
-  session *s;
-  napi_value argv[2];
+  attachment *a;
   factstr_store store;
   double tag;
-  if (!call_info(env, info, 2, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) ||
-      !read_double(s, env, argv[1], "tag", &tag)) {
+  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "store", &store},
+                 {PARAMETER_NUMBER, "tag", &tag})) {
     return NULL;
   }
   count_request *request = malloc(sizeof *request);
   if (request == NULL) {
     return throw_no_memory(env);
   }
-  item *it = request_create(s, env, tag);
-  if (it == NULL) {
+  request->store = store;
+  request->it = answer_create(a, env, ITEM_COMPLETION, tag);
+  if (request->it == NULL) {
     free(request);
     return NULL;
   }
-  request->store = store;
-  request->it = it;
-  pthread_t thread;
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  int failed = pthread_create(&thread, NULL, count_statistics, request);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  if (failed != 0) {
+  if (!start_detached(count_statistics, request)) {
+    answer_abandon(request->it);
     free(request);
-    item_free(it);
-    session_release(s);
     napi_throw_error(env, "Internal", "factstr: the system starts no further thread");
     return NULL;
   }
-  pthread_detach(thread);
   return undefined(env);
 }
 
 /* cancel(store, tag) */
 static napi_value cancel(napi_env env, napi_callback_info info) {
-  session *s;
-  napi_value argv[2];
+  attachment *a;
   factstr_store store;
   double tag;
-  if (!call_info(env, info, 2, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) ||
-      !read_double(s, env, argv[1], "tag", &tag)) {
+  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "store", &store},
+                 {PARAMETER_NUMBER, "tag", &tag})) {
     return NULL;
   }
-  /* An unknown store has been closed and has answered its requests: nothing is left to cancel. */
+  /* An unknown store was closed and has answered its requests: nothing is left to cancel. */
   factstr_cancel(store, (uint64_t)tag);
   return undefined(env);
 }

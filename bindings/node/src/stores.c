@@ -1,37 +1,35 @@
 /*
  * The blocking calls on stores. Requests and answers are JSON text; a failed call throws what
- * make_error makes of status and text.
+ * make_error makes of its status and text.
  */
 #include "addon.h"
 
-static napi_value close_store(napi_env env, napi_callback_info info) {
-  session *s;
-  napi_value argv[1];
+typedef factstr_status ask_function(factstr_store store, const char *request, size_t request_len,
+                                    factstr_buffer *out);
+
+/* (store, request) -> text */
+static napi_value ask(napi_env env, napi_callback_info info, const char *name, ask_function *call) {
+  attachment *a;
   factstr_store store;
-  if (!call_info(env, info, 1, argv, &s) || !read_uint64(s, env, argv[0], "store", &store)) {
+  text request;
+  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "store", &store},
+                 {PARAMETER_TEXT, name, &request})) {
     return NULL;
   }
-  handle_list_remove(&s->stores, store);
-  factstr_buffer error = {NULL, 0};
-  factstr_status status = factstr_store_close(store, &error);
-  return status == FACTSTR_OK || status == FACTSTR_CLOSING ? undefined(env)
-                                                           : throw_status(s, env, status, &error);
+  factstr_buffer out = {NULL, 0};
+  factstr_status status = call(store, request.data, request.len, &out);
+  text_free(&request);
+  return result_text(a, env, status, &out);
 }
 
 /* append(store, events) -> text */
 static napi_value append(napi_env env, napi_callback_info info) {
-  session *s;
-  napi_value argv[2];
-  factstr_store store;
-  text events;
-  if (!call_info(env, info, 2, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) ||
-      !text_read(s, env, argv[1], "events", &events)) {
-    return NULL;
-  }
-  factstr_buffer out = {NULL, 0};
-  factstr_status status = factstr_append(store, events.data, events.len, &out);
-  text_free(&events);
-  return answer_text(s, env, status, &out);
+  return ask(env, info, "events", factstr_append);
+}
+
+/* query(store, query) -> text */
+static napi_value query(napi_env env, napi_callback_info info) {
+  return ask(env, info, "query", factstr_query);
 }
 
 /*
@@ -39,74 +37,53 @@ static napi_value append(napi_env env, napi_callback_info info) {
  * InteropError that holds the conflict
  */
 static napi_value append_if(napi_env env, napi_callback_info info) {
-  session *s;
-  napi_value argv[4];
-  conditional_append call;
-  if (!call_info(env, info, 4, argv, &s) || !conditional_append_read(s, env, argv, &call)) {
+  attachment *a;
+  factstr_store store;
+  text events;
+  text context;
+  expected version;
+  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "store", &store},
+                 {PARAMETER_TEXT, "events", &events}, {PARAMETER_TEXT, "query", &context},
+                 {PARAMETER_EXPECTED, "expected", &version})) {
     return NULL;
   }
   factstr_buffer out = {NULL, 0};
   factstr_status status =
-      factstr_append_if(call.store, call.events.data, call.events.len, call.query.data,
-                        call.query.len, call.none ? NULL : &call.expected, &out);
-  conditional_append_free(&call);
+      factstr_append_if(store, events.data, events.len, context.data, context.len,
+                        version.none ? NULL : &version.version, &out);
+  text_free(&events);
+  text_free(&context);
   /* A conflict is an answer, not an exception. */
-  return answer_text(s, env, status == FACTSTR_CONDITIONAL_APPEND_CONFLICT ? FACTSTR_OK : status,
+  return result_text(a, env, status == FACTSTR_CONDITIONAL_APPEND_CONFLICT ? FACTSTR_OK : status,
                      &out);
-}
-
-/* query(store, query) -> text */
-static napi_value query(napi_env env, napi_callback_info info) {
-  session *s;
-  napi_value argv[2];
-  factstr_store store;
-  text query_text;
-  if (!call_info(env, info, 2, argv, &s) || !read_uint64(s, env, argv[0], "store", &store) ||
-      !text_read(s, env, argv[1], "query", &query_text)) {
-    return NULL;
-  }
-  factstr_buffer out = {NULL, 0};
-  factstr_status status = factstr_query(store, query_text.data, query_text.len, &out);
-  text_free(&query_text);
-  return answer_text(s, env, status, &out);
 }
 
 /* statistics(store) -> text; blocks for as long as reading the head takes */
 static napi_value statistics(napi_env env, napi_callback_info info) {
-  session *s;
-  napi_value argv[1];
+  attachment *a;
   factstr_store store;
-  if (!call_info(env, info, 1, argv, &s) || !read_uint64(s, env, argv[0], "store", &store)) {
+  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "store", &store})) {
     return NULL;
   }
   factstr_buffer out = {NULL, 0};
   factstr_status status = factstr_statistics(store, &out);
-  return answer_text(s, env, status, &out);
+  return result_text(a, env, status, &out);
 }
 
-/*
- * weigh(bytes): tells the collector of memory that is not JavaScript's. A store holds a megabyte
- * and more, and descriptors, behind an object of some bytes: without this it sees no reason to
- * collect dropped stores.
- */
-static napi_value weigh(napi_env env, napi_callback_info info) {
-  session *s;
-  napi_value argv[1];
-  double bytes;
-  int64_t total;
-  if (!call_info(env, info, 1, argv, &s) || !read_double(s, env, argv[0], "bytes", &bytes)) {
+/* closeStore(store) */
+static napi_value close_store(napi_env env, napi_callback_info info) {
+  attachment *a;
+  factstr_store store;
+  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "store", &store})) {
     return NULL;
   }
-  CHECK(env, napi_adjust_external_memory(env, (int64_t)bytes, &total), NULL);
-  return undefined(env);
+  handle_list_remove(&a->stores, store);
+  factstr_buffer error = {NULL, 0};
+  factstr_status status = factstr_store_close(store, &error);
+  return result_nothing(a, env, status == FACTSTR_CLOSING ? FACTSTR_OK : status, &error);
 }
 
 const function_entry store_functions[] = {
-    {"statistics", statistics},
-    {"weigh", weigh},
-    {"closeStore", close_store},
-    {"append", append},
-    {"appendIf", append_if},
-    {"query", query},
-    {NULL, NULL},
+    {"append", append},         {"appendIf", append_if},     {"query", query},
+    {"statistics", statistics}, {"closeStore", close_store}, {NULL, NULL},
 };

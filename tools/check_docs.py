@@ -1,43 +1,62 @@
-"""Checks README.md and docs/: every code block that names its source is that file, and every
-link to a file of the repository leads somewhere.
+"""Checks the Markdown of the project: every code block that names its source is that file, every
+part that is made from data is up to date, every link to a file of the repository leads somewhere,
+and every paragraph has one sentence a line.
 
 A block names its source by a comment on the line before: <!-- from: examples/hello/hello.py -->.
-With --write the blocks are brought up to date.
+A part that is made stands between <!-- made: options sqlite --> and <!-- end -->; tools/generated.py
+makes it. With --write both are brought up to date.
 """
 
-import pathlib
 import re
+import subprocess
 import sys
+from pathlib import Path
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from generated import generated
+
+ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"(<!-- from: (\S+) -->\n```\w+\n)(.*?)(```\n)", re.DOTALL)
+MADE = re.compile(r"(<!-- made: ([\w ]+) -->\n\n)(.*?)(\n<!-- end -->\n)", re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+FENCED = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
+# A sentence ends, and the next one begins on the same line.
+SECOND_SENTENCE = re.compile(r"[a-z)`\"'\]][.!?] +[A-Z]")
 
 
-def checked(page: pathlib.Path, write: bool) -> list[str]:
+def up_to_date(text: str) -> str:
+    text = BLOCK.sub(lambda m: m[1] + (ROOT / m[2]).read_text(encoding="utf-8") + m[4], text)
+    return MADE.sub(lambda m: m[1] + generated(m[2]) + m[4], text)
+
+
+def checked(page: Path, write: bool) -> list[str]:
     text = page.read_text(encoding="utf-8")
     name = page.relative_to(ROOT)
     problems = []
-    for _, source, block, _ in BLOCK.findall(text):
-        if block != (ROOT / source).read_text(encoding="utf-8") and not write:
-            problems.append(
-                f"{name}: the block from {source} differs from it; run python3 tools/check_docs.py --write"
-            )
+    current = up_to_date(text)
     if write:
-        page.write_text(
-            BLOCK.sub(lambda m: m[1] + (ROOT / m[2]).read_text(encoding="utf-8") + m[4], text),
-            encoding="utf-8",
-        )
-    for link in LINK.findall(re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
+        page.write_text(current, encoding="utf-8")
+    elif current != text:
+        problems.append(f"{name} is not up to date; run python3 tools/check_docs.py --write")
+    prose = FENCED.sub(lambda m: "\n" * m[0].count("\n"), text)
+    for link in LINK.findall(prose):
         if "://" not in link and not (page.parent / link).exists():
             problems.append(f"{name}: the link to {link} leads nowhere")
+    for number, line in enumerate(prose.splitlines(), 1):
+        if not line.startswith("|") and SECOND_SENTENCE.search(line):
+            problems.append(f"{name}:{number}: a second sentence; each begins a line of its own")
     return problems
 
 
+def pages() -> list[Path]:
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"]
+    found = subprocess.run(listed, cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE).stdout
+    return [ROOT / path for path in found.splitlines() if (ROOT / path).exists()]
+
+
 def main() -> int:
-    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-    problems = [problem for page in pages for problem in checked(page, "--write" in sys.argv)]
-    print("\n".join(problems) or f"{len(pages)} pages: blocks and links are right")
+    found = pages()
+    problems = [problem for page in found for problem in checked(page, "--write" in sys.argv)]
+    print("\n".join(problems) or f"{len(found)} pages: blocks, tables, links and lines are right")
     return 1 if problems else 0
 
 

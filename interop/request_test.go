@@ -171,7 +171,7 @@ func FuzzDecoders(f *testing.F) {
 			}
 			for i := range want {
 				if events[i].EventType != want[i].EventType || !jsonvalue.Equal(events[i].Payload, want[i].Payload) {
-					t.Fatalf("%q: event %d is %q, want %q", request, i, events[i], want[i])
+					t.Fatalf("%q: event %d is %q with %q, want %q", request, i, events[i].EventType, events[i].Payload, want[i])
 				}
 			}
 		}

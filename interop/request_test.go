@@ -28,7 +28,7 @@ func TestNothingDecodedPointsIntoTheRequest(t *testing.T) {
 		copy(text, bytes.Repeat([]byte{'#'}, len(text)))
 	}
 	if e := events[0]; e.EventType != "opened" || string(e.Payload) != `{"a":"b"}` || events[1].EventType != "opened" {
-		t.Errorf("the events became %q", events)
+		t.Errorf("the events became %v", events)
 	}
 	filter := query.Filters[0]
 	if filter.EventTypes[0] != "opened" || string(filter.PayloadPredicates[0]) != `{"a":"b"}` || *query.Limit != 3 {

@@ -104,27 +104,3 @@ func TestAConnectionMakesNoFile(t *testing.T) {
 		t.Error("a file was made")
 	}
 }
-
-// G21 G22: cursors move forward only, and only for the registration that holds the name.
-func TestACursorWriteThatIsBehindOrOfAnotherRegistrationHasNoEffect(t *testing.T) {
-	path := newPath(t)
-	filled(t, path, 9)
-	b := openTestBackend(t, path)
-	claim, err := b.ClaimStream(t.Context(), "name", factstr.DurableQuery{Text: "{}", Exact: "{}"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw := openRaw(t, path)
-	for _, c := range []struct {
-		generation, number uint64
-		want               string
-	}{
-		{claim.Generation, 5, "5"}, {claim.Generation, 4, "5"}, {claim.Generation, 5, "5"},
-		{claim.Generation - 1, 7, "5"}, {claim.Generation + 1, 7, "5"}, {claim.Generation, 6, "6"},
-	} {
-		err := b.WriteCursors(t.Context(), []factstr.CursorWrite{{Name: "name", Generation: c.generation, SequenceNumber: c.number, Head: claim.Head}})
-		if got := raw.one("SELECT last_processed_sequence_number FROM subscriber_cursors"); err != nil || got != c.want {
-			t.Errorf("after a write of %d: error %v, cursor at %s, want %s", c.number, err, got, c.want)
-		}
-	}
-}

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"fmt"
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -44,5 +45,15 @@ func TestANameWhoseCursorRowIsGoneStartsAnew(t *testing.T) {
 	raw.exec("DROP TABLE factstr_durable_streams")
 	if got := compattest.Replayed(t, store, "projection", factstr.OfTypes("b")); len(got) != 0 {
 		t.Fatalf("%v", got)
+	}
+}
+
+// G19: a cursor below 0 is one before the first fact, not one beyond the last.
+func TestACursorBelowZeroIsAtTheBeginning(t *testing.T) {
+	path := newPath(t)
+	usedStore(t, path)
+	openRaw(t, path).exec("UPDATE subscriber_cursors SET last_processed_sequence_number = -5")
+	if got := fmt.Sprint(compattest.Replayed(t, openStore(t, path), "projection", factstr.AllEvents())); got != "[[1] [2 3]]" {
+		t.Errorf("replayed %s", got)
 	}
 }

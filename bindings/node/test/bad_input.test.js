@@ -276,7 +276,7 @@ test('handles that the library does not know are InvalidHandle', () => {
   assert.throws(() => native.append(never, '[]'), unknown);
   assert.throws(() => native.appendSubmit(never, '[]', 1), unknown);
   assert.throws(() => native.query(never, '{}'), unknown);
-  assert.throws(() => native.openStream(never, '{}', 1), unknown);
+  assert.throws(() => native.openStream(never, '{}', 1, true), unknown);
   assert.throws(() => native.closeStore(never), unknown);
   assert.equal(native.acknowledge(never, 1n), false);
   assert.equal(native.refuse(never, 1n, 'why'), false);

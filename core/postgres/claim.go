@@ -62,31 +62,31 @@ type claiming struct {
 
 // try takes the name if it is free.
 func (c *claiming) try(ctx context.Context, s *session) error {
-	b, n, at := c.backend, &c.backend.leases, time.Now()
+	b, l, at := c.backend, &c.backend.leases, time.Now()
 	if _, err := b.readCursor(ctx, s, c.name, c.query); err != nil {
 		return err
 	}
-	n.mu.Lock()
-	_, ours := n.held[c.name]
-	n.mu.Unlock()
+	l.mu.Lock()
+	_, ours := l.held[c.name]
+	l.mu.Unlock()
 	if ours {
 		return factstr.ErrStreamActive(c.name)
 	}
-	if taken, err := n.lock(ctx, s, c.name); err != nil || !taken {
+	if taken, err := l.lock(ctx, s, c.name); err != nil || !taken {
 		return err
 	}
 	claim, err := b.register(ctx, s, c.name, c.query)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err != nil || c.left {
-		_ = n.unlock(ctx, s, c.name)
+		_ = l.unlock(ctx, s, c.name)
 		return err
 	}
-	h := &lease{name: c.name, generation: int64(claim.Generation), session: s, proven: at, changed: make(chan struct{}), lost: make(chan struct{})}
-	n.add(h)
-	claim.Confirm, claim.Lost = func(ctx context.Context) error { return n.confirm(ctx, h) }, h.lost
-	claim.Release = func() { n.release(h) }
-	c.lease, c.claim = h, claim
+	held := &lease{name: c.name, generation: int64(claim.Generation), session: s, proven: at, changed: make(chan struct{}), lost: make(chan struct{})}
+	l.add(held)
+	claim.Confirm, claim.Lost = func(ctx context.Context) error { return l.confirm(ctx, held) }, held.lost
+	claim.Release = func() { l.release(held) }
+	c.lease, c.claim = held, claim
 	return nil
 }
 

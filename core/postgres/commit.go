@@ -2,36 +2,83 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
 )
 
 const (
-	// proposalsMax is how often a group is proposed before it is decided while other writers are
-	// kept out.
+	// proposalsMax is how many times a group is proposed. After that it is decided under the lock,
+	// where nobody can outrun it.
 	proposalsMax = 8
-	// lostMax is how often a group that was certainly not committed is tried again on another
-	// connection.
+	// lostMax is how many lost connections a group survives, if it was certainly not committed.
 	lostMax = 2
-	// lockSlice is how long a lock is waited for before the one who holds it is looked at.
+	// lockSlice is how long one try waits for the lock. After that its holder is looked at.
 	lockSlice = 2 * time.Second
-	// What conditions the server is asked to check at most; a group with more is written only on
+	// The server checks at most so many conditions. A group with more is written only right behind
 	// the head that it was decided on.
 	conditionsMax     = 1_000
 	conditionBytesMax = 1 << 16
 )
 
-// Commit proposes the group to the server, which compares the log with what it was decided on and
-// writes it, all in one round trip. So the lock that orders the appenders is never held while a
-// client is waited for.
+// How a group gets into the log
+//
+// Core decides a group: it checks the conditions against the log as this process knows it, numbers
+// the facts, and hands over a proposal (Group.Propose). The server then compares the proposal with
+// the log and writes it. There are two ways.
+//
+// By the function (commit_function.go): one call of factstr_append_v2, in one round trip. The
+// function takes the advisory lock of the schema, reads the head, and compares it with the
+// proposal's. If they are equal it inserts. If the log has grown, it checks the proposal's
+// conditions against the new facts in SQL. The SQL conditions may be too wide but never too narrow:
+// a false hit costs another try, never a wrong answer. If none matches, the group is written behind
+// the new facts, and core moves the numbers (Group.Follow). Otherwise nothing is written, and the
+// new facts come back with the answer, so that the next try is decided without reading them. The
+// lock is held for as long as the server works, never while a client or a network is waited for.
+// That is what lets many processes append to one log.
+//
+// Under the lock (commit_locked.go): a transaction of several round trips that takes the same lock
+// and then lets core decide. It is used where the role may not create or call the function, and for
+// a group that others outran proposalsMax times.
+//
+// What keeps the log correct (the fences, from the outside in):
+//
+//   - backend.writing: one commit at a time in this store, on one connection.
+//   - the advisory lock: it orders the appenders of this library. It only saves work. Nothing is
+//     wrong if somebody does not take it.
+//   - ROW EXCLUSIVE on the events, taken before the head is read: an appender that locks the table,
+//     as the Rust store does, goes first or waits.
+//   - the primary key: numbers are head + 1, so whoever appended without the lock shows up as a
+//     number that is taken (numberTaken), and the whole group is decided again.
+//   - the head is compared as (number, time): a log that was restored or lost commits in a failover
+//     is another log, even if it is as long.
+//   - rows are counted, and compared where triggers or rules exist, before the commit: a trigger of
+//     others cannot make "written" a lie (swallowed).
+//
+// The function is inspected when the store opens: body, settings and owner must be as this version
+// makes them (append_function.go). Each call then names it by its object number, and the statement
+// finds no row if that number is gone. By name alone, a function that somebody made after the look
+// could be called instead, with our rights.
+//
+// Rejected: SERIALIZABLE transactions (they fail at COMMIT under contention and need every appender
+// to take part); SELECT max ... FOR UPDATE (locks the head's row, not the gap behind it); deciding
+// in SQL alone (a second matcher, which would disagree with the first); a sequence (leaves gaps,
+// G2); holding the lock over round trips for all (measured: core/DESIGN.md, "PostgreSQL decides
+// ahead").
+//
+// Each try ends in one outcome; commit_outcome.go has the table of them and of what follows.
+
+// Commit tries until the group is in the log, was refused, or is in doubt for good.
 func (b *backend) Commit(ctx context.Context, group *factstr.Group) error {
 	b.writing.Lock()
 	defer b.writing.Unlock()
 	for c := (&commit{backend: b, group: group, deadline: time.Now().Add(b.options.LockTimeout)}); ; {
-		a, err := c.try(ctx)
-		if done, err := c.judge(ctx, a, err); done || err != nil {
+		a := &attempt{}
+		o, err := c.try(ctx, a)
+		if err != nil {
+			o = b.outcomeOf(a, err)
+		}
+		if done, err := c.next(ctx, o, a, err); done {
 			return failure("append", err)
 		}
 	}
@@ -41,122 +88,108 @@ func (b *backend) Commit(ctx context.Context, group *factstr.Group) error {
 type commit struct {
 	backend  *backend
 	group    *factstr.Group
-	deadline time.Time // of the waiting for other writers
+	deadline time.Time // until when other writers are waited for
 	tries    int
 	lost     int  // tries whose connection was lost
-	refresh  bool // the next try begins by reading what the log holds now
+	refresh  bool // the next try reads the log first
 }
 
-func (c *commit) try(ctx context.Context) (*attempt, error) {
-	b, a := c.backend, &attempt{}
+// attempt is one try to write a group. Whatever identifies its transaction is needed if its answer
+// gets lost.
+type attempt struct {
+	proposal factstr.Proposal
+	session  *session
+	xid      uint64 // the transaction, 0 if not known
+	pid      int64  // the backend that runs it
+	started  micros // when the backend's server was started
+	sent     bool   // the commit may have reached the server
+	learnt   bool   // the facts that this process lacked came along
+	after    uint64 // the fact that the group follows, if it was committed
+}
+
+// try returns the outcome of a try that did not fail.
+func (c *commit) try(ctx context.Context, a *attempt) (outcome, error) {
+	b := c.backend
 	if c.tries++; !b.function || c.tries > proposalsMax {
-		return a, b.commitUnderLock(ctx, c.group, a, c.deadline)
+		return b.commitUnderLock(ctx, c.group, a, c.deadline)
 	}
 	p, err := c.group.Propose(ctx, b, c.refresh)
-	if err != nil {
-		return a, err
+	switch {
+	case err != nil:
+		return 0, err
+	case len(p.Records) > 0:
+		return b.propose(ctx, c.group, p, a, c.deadline)
+	case c.refresh:
+		return outcomeNothingToWrite, nil
 	}
-	if len(p.Records) == 0 {
-		// Conflicts alone: they must hold on the log as it is now.
-		a.nothing = c.refresh
-		return a, nil
-	}
-	return a, b.propose(ctx, c.group, p, a, c.deadline)
+	return outcomeUnsure, nil
 }
 
-// judge says whether the group is done. It is tried again if that is neither so nor an error.
-func (c *commit) judge(ctx context.Context, a *attempt, err error) (done bool, _ error) {
-	// An error with which the connection ended may be a pooler's, which says nothing of what the
-	// server does.
-	if cut := lost(err) || err != nil && a.session != nil && !a.session.alive(); cut {
-		if err := c.find(ctx, a, err); err != nil || !a.written {
-			c.refresh = true
-			return false, err
+// next acts on an outcome. It returns true if the group is done: with its answer in the requests,
+// or with an error.
+func (c *commit) next(ctx context.Context, o outcome, a *attempt, err error) (done bool, _ error) {
+	b := c.backend
+	c.refresh = c.refresh || !a.learnt
+	late := time.Now().After(c.deadline)
+	if (o == outcomeConnectionLost || o == outcomeInDoubt) && a.session != nil {
+		b.away(&b.writerAway, factstr.TaskAppend, "the connection that appends was lost", err)
+	}
+	switch o {
+	case outcomeCommitted:
+		c.follow(a)
+		return true, nil
+	case outcomeNothingToWrite:
+		return true, nil
+	case outcomeUnsure, outcomeStale:
+		return false, nil
+	case outcomeNumberTaken:
+		if late {
+			err = factstr.NewError(factstr.CodeBusy, "postgres: append: the numbers of the facts were taken again and again; nothing was written, try again")
 		}
-		err = nil
-	}
-	if err != nil || !a.written && !a.nothing {
-		c.refresh = c.refresh || !a.learnt
-		return false, c.refused(ctx, err)
-	}
-	if a.written {
-		c.group.Follow(a.after)
-		c.backend.notifier.committed()
-	}
-	return true, nil
-}
-
-// find makes sure of what became of a group whose connection was lost.
-func (c *commit) find(ctx context.Context, a *attempt, cause error) error {
-	if a.session != nil {
-		c.backend.away(&c.backend.writerAway, factstr.TaskAppend, "the connection that appends was lost", cause)
-	}
-	slow := isOverdue(cause)
-	if a.sent || slow && !c.backend.pooled && len(a.proposal.Records) > 0 { // a server that is still at it holds up the others
-		if err := c.backend.settle(ctx, a, cause); err != nil || a.written {
-			return err
-		}
-	} else {
-		c.backend.dropWriter() // mostly one that was idle while the server restarted
-	}
-	if slow && (c.backend.pooled || c.backend.server == a.started) {
-		return cause // trying again would be more of the same
-	}
-	if c.lost++; c.lost > lostMax || !a.sent && time.Now().After(c.deadline) {
-		return cause
-	}
-	return nil
-}
-
-// refused returns nil if a group that was not written may be by another try. err is what the server
-// said; nothing if others were faster.
-func (c *commit) refused(ctx context.Context, err error) error {
-	b, late := c.backend, time.Now().After(c.deadline)
-	if errors.Is(err, errSwallowed) || state(err) == swallowedRows {
-		b.dropWriter()
-	}
-	switch state(err) {
-	case uniqueViolation:
+		return late, err
+	case outcomeLockTimeout:
+		b.evict(ctx, lockKey("append", b.schema, "")) // even if it is too late for this append: for the next one
+		return late, err
+	case outcomeFunctionChanged:
+		b.function = b.lookAtFunction(ctx) && b.function
+		return false, nil
+	case outcomeFunctionDenied:
+		return !b.lookAtFunction(ctx), err
+	case outcomeConnectionLost:
+		b.dropWriter() // typically it was idle while the server restarted
+		return c.lose(a, err)
+	case outcomeInDoubt:
+		isThere, unknown := b.resolve(ctx, a, err)
 		switch {
-		case taken(err): // whoever keeps no lock shows up as a number that is taken
-			if late {
-				return factstr.NewError(factstr.CodeBusy, "postgres: append: the numbers of the facts were taken again and again; nothing was written, try again")
-			}
-			return nil
-		case violated(err) == "append_batches":
-			return factstr.NewError(factstr.CodeCorrupt, "postgres: append: append_batches of schema %q holds a batch beyond the end of the log, whose facts were removed; delete its row", b.schema)
+		case unknown != nil:
+			return true, unknown
+		case isThere:
+			c.follow(a)
+			return true, nil
 		}
-	case lockNotAvailable:
-		b.evict(ctx, lockKey("append", b.schema, "")) // also when it is late: for the next append then
-		if !late {
-			return nil
-		}
-	case readOnlyTransaction:
-		b.dropWriter() // the next append may find the primary elsewhere
-	case undefinedFunction, ambiguousFunction, foreignFunction, changedResult: // it was dropped, or the schema was renamed or replaced by a copy
-		if b.function {
-			b.function = b.lookAtFunction(ctx) && b.function
-			return nil
-		}
-	case deniedPrivilege: // the right to call it was taken away, if it is no other
-		if b.function && b.lookAtFunction(ctx) {
-			return nil
-		}
+		return c.lose(a, err)
+	case outcomeReadOnly, outcomeSwallowed:
+		b.dropWriter() // the next append may find the primary elsewhere, or a plan without the rule
 	}
-	return err
+	if state(err) == uniqueViolation && violated(err) == "append_batches" {
+		err = factstr.NewError(factstr.CodeCorrupt, "postgres: append: append_batches of schema %q holds a batch beyond the end of the log, whose facts were removed; delete its row", b.schema)
+	}
+	return true, err
 }
 
-// attempt is one try to write a group, and how it ended.
-type attempt struct {
-	proposal   factstr.Proposal
-	session    *session
-	xid        uint64 // of the transaction, 0 if not known
-	pid        int64  // of the backend that ran it
-	started    micros // its server
-	sent       bool   // the commit was on its way
-	written    bool
-	carriedOut bool   // the function answered, and the commit came next
-	nothing    bool   // there was nothing to write
-	learnt     bool   // what was missing came along
-	after      uint64 // the fact that the group follows
+// follow moves the group's answers to where the server put the facts, and tells other stores.
+func (c *commit) follow(a *attempt) {
+	c.group.Follow(a.after)
+	c.backend.notifier.committed()
+}
+
+// lose decides whether a group whose connection was lost, and that is certainly not committed, is
+// tried again.
+func (c *commit) lose(a *attempt, cause error) (done bool, _ error) {
+	b := c.backend
+	if isOverdue(cause) && (b.pooled || b.server == a.started) {
+		return true, cause // the same server would need as long again
+	}
+	c.lost++
+	return c.lost > lostMax || !a.sent && time.Now().After(c.deadline), cause
 }

@@ -14,10 +14,10 @@ const readCommitted = "SET transaction_isolation = 'read committed'"
 const whoAmI = "SELECT pg_catalog.pg_current_xact_id()::pg_catalog.text::BIGINT, pg_catalog.pg_backend_pid()::BIGINT, pg_catalog.pg_postmaster_start_time()"
 
 // propose runs the append function.
-func (b *backend) propose(ctx context.Context, group *factstr.Group, p factstr.Proposal, a *attempt, deadline time.Time) (err error) {
+func (b *backend) propose(ctx context.Context, group *factstr.Group, p factstr.Proposal, a *attempt, deadline time.Time) (o outcome, err error) {
 	s, err := b.begin(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	*a = attempt{proposal: p, session: s, pid: s.server.pid, started: s.server.started}
 	types, predicates, movable := conditionsOf(p)
@@ -31,11 +31,11 @@ func (b *backend) propose(ctx context.Context, group *factstr.Group, p factstr.P
 	defer func() { err = late(ctx, err, b.options.ResponseTimeout) }()
 	appendName, err := s.prepare(ctx, b.statements.append, argumentsOf(values).types)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	whoName, err := s.prepare(ctx, whoAmI, nil)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if !s.pooled {
 		group.EnterCommit()
@@ -54,7 +54,7 @@ func (b *backend) propose(ctx context.Context, group *factstr.Group, p factstr.P
 				_ = pipeline.Sync()
 			}
 			_ = pipeline.Close()
-			return err
+			return 0, err
 		}
 		group.EnterCommit()
 		a.sent = true
@@ -62,27 +62,30 @@ func (b *backend) propose(ctx context.Context, group *factstr.Group, p factstr.P
 	s.send(pipeline, appendName, b.statements.append, values...)
 	if err := pipeline.Sync(); err != nil {
 		_ = pipeline.Close()
-		return err
+		return 0, err
 	}
 	learnt := appendAnswer{after: p.Head.SequenceNumber}
-	err = a.read(pipeline, s.pooled, &learnt)
+	carriedOut, err := a.read(pipeline, s.pooled, &learnt)
 	if closing := pipeline.Close(); err == nil {
 		err = closing
 	}
 	if err != nil {
 		// A server that shuts down says so, and what it has not carried out by then it does not
 		// commit.
-		if !a.carriedOut && !s.pooled && shutDown(err) {
+		if !carriedOut && !s.pooled && shutDown(err) {
 			a.sent = false
 		}
-		return err
+		return 0, err
 	}
-	a.written, a.after = learnt.good, learnt.head
+	a.after = learnt.head
 	if learnt.complete() {
 		a.learnt = true
 		group.Learn(learnt.after, learnt.records, learnt.boundaries)
 	}
-	return nil
+	if !learnt.good {
+		return outcomeStale, nil
+	}
+	return outcomeCommitted, nil
 }
 
 // begun waits for the beginning of a transaction behind a pooler.
@@ -96,22 +99,23 @@ func (a *attempt) begun(pipeline *pgconn.Pipeline) error {
 	return err
 }
 
-// read takes what the pipeline answers: whose transaction it is, then what the function says.
-func (a *attempt) read(pipeline *pgconn.Pipeline, begun bool, learnt *appendAnswer) error {
+// read reads the pipeline's results: the transaction's identity, the function's rows, and the end
+// of the transaction. carriedOut means that the function returned, so that only the commit was
+// left.
+func (a *attempt) read(pipeline *pgconn.Pipeline, begun bool, learnt *appendAnswer) (carriedOut bool, err error) {
 	if !begun {
 		if _, err := nextResult(pipeline, all(a.identify)); err != nil {
-			return err
+			return false, err
 		}
 	}
 	if _, err := nextResult(pipeline, all(learnt.row)); err != nil {
-		return err
+		return false, err
 	}
 	if !learnt.answered {
-		return errNoFunction
+		return false, errNoFunction
 	}
-	a.carriedOut = true
-	_, err := pipeline.GetResults() // the end of the transaction
-	return err
+	_, err = pipeline.GetResults() // the end of the transaction
+	return true, err
 }
 
 // identify takes the answer to whoAmI.

@@ -8,10 +8,41 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// settle finds out what became of a commit whose answer was lost. The transaction's own number does
-// not tell: after a crash the server gives it to another one. What tells is the row, once the
-// backend that may still be writing it is gone.
-func (b *backend) settle(ctx context.Context, a *attempt, cause error) error {
+// A commit in doubt
+//
+// The commit was sent and its answer did not come: the connection broke, a proxy or pooler gave up,
+// or the server needed longer than the response timeout. The group may be in the log or not, and
+// both "failed" and "tried again" would be wrong half of the time (G5). resolve finds out which.
+//
+//  1. It connects anew, past a pooler, to whatever is the primary now.
+//  2. It makes sure that the transaction is over. The backend that ran it is looked for by process
+//     number and start time and ended. If the server was restarted, or another one was promoted, no
+//     backend of then is left. Without this step the row could appear after we had looked. Behind a
+//     pooler the backend may serve somebody else by now, so the transaction's number is looked for,
+//     which is why it is fetched before the commit is sent.
+//  3. It looks for the first fact of the group: a number above the proposal's head, with the same
+//     time, type and payload, written by the transaction (xmin, if its number is known). Rows
+//     become visible at commit, so it is there, with all the others, or none of them is.
+//  4. If it is there, the group was committed. But a commit can be visible before the synchronous
+//     standbys have it, if the wait for them was what was interrupted. A later transaction that
+//     writes waits for the same standbys, so one is committed before the group is acknowledged. If
+//     it is not there, the group was certainly not committed, and is tried again.
+//
+// Steps that fail are repeated, with pauses, until the response timeout. Then the answer is
+// CommitUnknown, and the caller has to look.
+//
+// Certain before any of this, and answered without it: a connection that was lost before the commit
+// was sent, and a server that says that it shuts down and had not yet answered the function's rows.
+//
+// Rejected: pg_xact_status (after a crash the server may give the number to another transaction,
+// and a promoted standby may never have seen it); txid snapshots (the same); a table of request
+// numbers (a row more for each group, to be cleaned up, and the Rust store's log would have a table
+// more that matters); trying again blindly with the primary key as the fence (the first try may
+// come later, and with another's facts in between both would be written).
+
+// resolve finds out what became of a commit in doubt. It returns an error, CommitUnknown, if that
+// could not be found out in time.
+func (b *backend) resolve(ctx context.Context, a *attempt, cause error) (committed bool, err error) {
 	first := cause
 	b.dropWriter()
 	begun := time.Now()
@@ -19,10 +50,10 @@ func (b *backend) settle(ctx context.Context, a *attempt, cause error) error {
 	ctx, cancel := context.WithTimeout(ctx, b.options.ResponseTimeout)
 	defer cancel()
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		settled, err := b.look(ctx, a)
-		if settled {
-			b.observer.Tell(factstr.LogCommitSettled, fmt.Sprintf("what became of a commit was found out: committed = %t", a.written), "committed", a.written, "duration_ms", time.Since(begun).Milliseconds())
-			return nil
+		resolved, committed, err := b.look(ctx, a)
+		if resolved {
+			b.observer.Tell(factstr.LogCommitSettled, fmt.Sprintf("what became of a commit was found out: committed = %t", committed), "committed", committed, "duration_ms", time.Since(begun).Milliseconds())
+			return committed, nil
 		}
 		if err != nil && ctx.Err() == nil {
 			cause = err
@@ -36,32 +67,33 @@ func (b *backend) settle(ctx context.Context, a *attempt, cause error) error {
 		if isOverdue(first) {
 			what = first.Error() + " for the commit"
 		}
-		return factstr.NewError(factstr.CodeCommitUnknown, "postgres: %s, and what became of it could not be found out: %w", what, failure("append", cause))
+		return false, factstr.NewError(factstr.CodeCommitUnknown, "postgres: %s, and what became of it could not be found out: %w", what, failure("append", cause))
 	}
 }
 
+// waitForStandbys writes something, so that its commit waits for the synchronous standbys.
 var waitForStandbys = spelled("SELECT pg_catalog.pg_logical_emit_message(true, 'factstr', '') WHERE pg_catalog.current_setting('synchronous_standby_names') {<>} ''")
 
-// look is one try of settle.
-func (b *backend) look(ctx context.Context, a *attempt) (settled bool, err error) {
+// look is one try of resolve. Only if it is resolved, committed means something.
+func (b *backend) look(ctx context.Context, a *attempt) (resolved, committed bool, err error) {
 	s, err := connect(ctx, b.toServer(), false)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	attempt, cancel := context.WithTimeout(ctx, b.options.ConnectTimeout)
 	defer cancel()
 	defer func() {
-		if settled && !b.pooled {
+		if resolved && !b.pooled {
 			b.write(s)
 		} else {
 			s.drop()
 		}
 	}()
 	if s.server.inRecovery {
-		return false, factstr.NewError(factstr.CodeReadOnly, "postgres: the server is a standby")
+		return false, false, factstr.NewError(factstr.CodeReadOnly, "postgres: the server is a standby")
 	}
 	if gone, err := a.gone(attempt, s); err != nil || !gone {
-		return false, err
+		return false, false, err
 	}
 	first := &a.proposal.Records[0]
 	// A row keeps the lower half of the number of its transaction.
@@ -70,17 +102,15 @@ func (b *backend) look(ctx context.Context, a *attempt) (settled bool, err error
 	guarded.guarded = true
 	number, found, err := guarded.one(attempt, b.statements.settle, int64(a.proposal.Head.SequenceNumber), microsOf(first.OccurredAt), first.EventType, []byte(first.Payload), int64(a.xid&lowerHalf))
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	if found {
-		// It can be read, but what its commit was to wait for, such as a standby, may be missing.
-		// That has come when it has come for a later transaction.
 		if err := s.run(attempt, waitForStandbys); err != nil {
-			return false, err
+			return false, false, err
 		}
-		a.written, a.after = true, uint64(number)-1
+		a.after = uint64(number) - 1
 	}
-	return true, nil
+	return true, found, nil
 }
 
 // gone reports whether the transaction of a lost commit cannot go on. s is a new session on what is

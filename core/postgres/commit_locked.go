@@ -14,10 +14,10 @@ var localCommit = spelled("SELECT pg_catalog.set_config('synchronous_commit', 'l
 // commitUnderLock decides and writes the group in one transaction, with the lock held over the
 // round trips in between: for a role that may not create the function, and for a group that others
 // outran again and again.
-func (b *backend) commitUnderLock(ctx context.Context, group *factstr.Group, a *attempt, deadline time.Time) (err error) {
+func (b *backend) commitUnderLock(ctx context.Context, group *factstr.Group, a *attempt, deadline time.Time) (o outcome, err error) {
 	s, err := b.begin(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	*a = attempt{session: s, pid: s.server.pid, started: s.server.started}
 	ctx, cancel := context.WithTimeout(ctx, b.options.LockTimeout+b.options.ResponseTimeout)
@@ -27,56 +27,55 @@ func (b *backend) commitUnderLock(ctx context.Context, group *factstr.Group, a *
 		"; SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL lock_timeout = '"+lockTimeout(deadline)+
 		"'; "+localCommit+"; "+takeLock(lockKey("append", b.schema, ""))+"; LOCK TABLE "+b.statements.schema+".events, "+b.statements.schema+".append_batches IN ROW EXCLUSIVE MODE")
 	if err == nil {
-		err = b.decideUnderLock(ctx, s, group, a)
+		o, err = b.decideUnderLock(ctx, s, group, a)
 	}
-	if !a.written && s.alive() {
+	if o != outcomeCommitted && s.alive() {
 		if undo := s.script(context.WithoutCancel(ctx), "ROLLBACK"); undo != nil {
 			b.dropWriter()
 		}
 	}
-	return err
+	return o, err
 }
 
-func (b *backend) decideUnderLock(ctx context.Context, s *session, group *factstr.Group, a *attempt) (err error) {
+func (b *backend) decideUnderLock(ctx context.Context, s *session, group *factstr.Group, a *attempt) (o outcome, err error) {
 	watched, err := b.lookAtTables(ctx, s)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if a.proposal, err = group.Propose(ctx, reader{oneSession{s}, b.statements, b.options.ResponseTimeout}, true); err != nil {
-		return err
+		return 0, err
 	}
 	if len(a.proposal.Records) == 0 {
-		a.nothing = true
-		return nil
+		return outcomeNothingToWrite, nil
 	}
 	err = s.rows(ctx, whoAmI, func(row [][]byte) bool {
 		a.identify(row)
 		return true
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	after, payload := int64(a.proposal.Head.SequenceNumber), payloadOf(a.proposal)
 	if err := insertAll(ctx, s, "events", b.statements.insert, len(payload.types), after, payload.times, payload.types, payload.texts); err != nil {
-		return err
+		return 0, err
 	}
 	if len(payload.firsts) > 0 {
 		if err := insertAll(ctx, s, "append_batches", b.statements.batches, len(payload.firsts), after, payload.firsts, payload.lasts); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if watched {
 		if err := b.wantKept(ctx, s, after, payload); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	group.EnterCommit()
 	a.sent = true
 	if err := s.script(ctx, "COMMIT"); err != nil {
-		return err
+		return 0, err
 	}
-	a.written, a.after = true, uint64(after)
-	return nil
+	a.after = uint64(after)
+	return outcomeCommitted, nil
 }
 
 // lookAtTables refuses tables whose rows may be hidden from the role, and tells that triggers or

@@ -57,7 +57,7 @@ func (b *backend) WriteCursors(ctx context.Context, writes []factstr.CursorWrite
 			return wantMoved(writes, now)
 		})
 		if err == nil {
-			b.letGo(ctx, s, writes, now)
+			b.loseStale(ctx, s, writes, now)
 		}
 		return err
 	})
@@ -85,9 +85,9 @@ func wantMoved(writes []factstr.CursorWrite, now map[string]cursorNow) error {
 	return nil
 }
 
-// letGo ends streams whose names were registered by somebody else, or removed, since they were
+// loseStale ends streams whose names were registered by somebody else, or removed, since they were
 // registered here.
-func (b *backend) letGo(ctx context.Context, s *session, writes []factstr.CursorWrite, now map[string]cursorNow) {
+func (b *backend) loseStale(ctx context.Context, s *session, writes []factstr.CursorWrite, now map[string]cursorNow) {
 	for _, write := range writes {
 		if !now[write.Name].is(write) {
 			b.leases.lose(ctx, s, write.Name, int64(write.Generation))

@@ -105,7 +105,7 @@ func TestADurableStreamThatWasTakenOverEnds(t *testing.T) {
 		b.leases.mu.Lock()
 		defer b.leases.mu.Unlock()
 		h := b.leases.held["taken"]
-		return h == nil || time.Since(h.proven) >= confirmedFor
+		return h == nil || time.Since(h.proven) >= provenFor
 	})
 	proxy.Heal()
 	close(release)

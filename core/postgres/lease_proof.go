@@ -9,22 +9,22 @@ import (
 
 var endBackend = spelled("SELECT pg_catalog.pg_terminate_backend(pid, 1000) FROM pg_catalog.pg_stat_activity WHERE pid {=} $1 AND backend_start {=} $2")
 
-// reclaim takes on this session the names that are held without its lock, all of them at once, and
-// lets go of those that another store has registered since. Names that somebody else has the lock
-// of this moment are left for the next time.
-func (n *leases) reclaim(ctx context.Context, s *session) (left int, err error) {
+// reclaim takes the locks of all leases that a former session held, and loses the leases whose
+// names another store has registered since. It returns how many are left for the next time, because
+// somebody else has their lock at this moment.
+func (l *leases) reclaim(ctx context.Context, s *session) (left int, err error) {
 	var unproven []*lease
 	var names []string
 	var keys []int64
 	old := map[server]bool{}
-	n.mu.Lock()
-	for _, h := range n.held {
-		if h.session != s {
-			unproven, names, keys = append(unproven, h), append(names, h.name), append(keys, lockKey("name", n.backend.schema, h.name))
-			old[h.session.server] = true
+	l.mu.Lock()
+	for _, held := range l.held {
+		if held.session != s {
+			unproven, names, keys = append(unproven, held), append(names, held.name), append(keys, lockKey("name", l.backend.schema, held.name))
+			old[held.session.server] = true
 		}
 	}
-	n.mu.Unlock()
+	l.mu.Unlock()
 	if len(unproven) == 0 {
 		return 0, nil
 	}
@@ -32,7 +32,7 @@ func (n *leases) reclaim(ctx context.Context, s *session) (left int, err error) 
 		if backend.started != s.server.started {
 			continue
 		}
-		// Cut off from here, it may still be there.
+		// It may still be there, cut off from here, and hold the locks.
 		if err := s.asLogin(ctx, endBackend, all(func([][]byte) {}), backend.pid, backend.startedAt); err != nil {
 			return 0, err
 		}
@@ -46,103 +46,103 @@ func (n *leases) reclaim(ctx context.Context, s *session) (left int, err error) 
 	if err != nil {
 		return 0, err
 	}
-	err = s.rows(ctx, n.backend.statements.generations, func(row [][]byte) bool {
+	err = s.rows(ctx, l.backend.statements.generations, func(row [][]byte) bool {
 		generations[string(row[0])] = int64Of(row[1])
 		return true
 	}, names)
 	if err != nil {
 		return 0, err
 	}
-	for _, h := range unproven {
+	for _, held := range unproven {
 		switch {
-		case generations[h.name] != h.generation:
-			if taken[h.name] {
-				_ = n.unlock(ctx, s, h.name)
+		case generations[held.name] != held.generation:
+			if taken[held.name] {
+				_ = l.unlock(ctx, s, held.name)
 			}
-			n.markLost(h)
-		case !taken[h.name]:
-			left++ // it may be in the middle of being registered elsewhere
+			l.markLost(held)
+		case !taken[held.name]:
+			left++ // another store may be registering it
 		default:
-			n.mu.Lock()
-			h.session = s
-			n.prove(h, begun)
-			n.mu.Unlock()
+			l.mu.Lock()
+			held.session = s
+			l.prove(held, begun)
+			l.mu.Unlock()
 		}
 	}
 	return left, nil
 }
 
-// prove notes that the server had this hold at that moment. The caller holds mu.
-func (n *leases) prove(h *lease, at time.Time) {
-	if at.After(h.proven) {
-		h.proven = at
-		close(h.changed)
-		h.changed = make(chan struct{})
+// prove notes that the server held the lock at that moment. The caller holds mu.
+func (l *leases) prove(held *lease, at time.Time) {
+	if at.After(held.proven) {
+		held.proven = at
+		close(held.changed)
+		held.changed = make(chan struct{})
 	}
 }
 
-func (n *leases) markLost(h *lease) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.held[h.name] == h {
-		delete(n.held, h.name)
+func (l *leases) markLost(held *lease) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.held[held.name] == held {
+		delete(l.held, held.name)
 	}
-	close(h.lost)
+	close(held.lost)
 }
 
-// lose lets go of a name if it is still held by that generation.
-func (n *leases) lose(ctx context.Context, s *session, name string, generation int64) {
-	n.mu.Lock()
-	h := n.held[name]
-	ours := h != nil && h.session == s
-	n.mu.Unlock()
-	if h == nil || h.generation != generation {
+// lose ends the lease on a name if it is still that of the generation.
+func (l *leases) lose(ctx context.Context, s *session, name string, generation int64) {
+	l.mu.Lock()
+	held := l.held[name]
+	ours := held != nil && held.session == s
+	l.mu.Unlock()
+	if held == nil || held.generation != generation {
 		return
 	}
-	n.markLost(h)
+	l.markLost(held)
 	if ours {
-		_ = n.unlock(ctx, s, name)
+		_ = l.unlock(ctx, s, name)
 	}
 }
 
-// keep proves once a second that the session is alive, while names are held.
-func (n *leases) keep(ctx context.Context) {
+// keep proves every second that the session is alive. It ends when no name is held.
+func (l *leases) keep(ctx context.Context) {
 	pause := reclaimPause
 	for {
 		begun := time.Now()
-		err := n.with(ctx, func(ctx context.Context, s *session) error {
-			limited, cancel := context.WithTimeout(ctx, pingTimeout)
+		err := l.with(ctx, func(ctx context.Context, s *session) error {
+			limited, cancel := context.WithTimeout(ctx, proofTimeout)
 			defer cancel()
 			if err := s.run(limited, "SELECT 1"); err != nil {
 				return err
 			}
-			n.mu.Lock()
-			for _, h := range n.held {
-				if h.session == s {
-					n.prove(h, begun)
+			l.mu.Lock()
+			for _, held := range l.held {
+				if held.session == s {
+					l.prove(held, begun)
 				}
 			}
-			n.mu.Unlock()
-			left, err := n.reclaim(limited, s)
+			l.mu.Unlock()
+			left, err := l.reclaim(limited, s)
 			if err == nil && left > 0 {
 				err = factstr.NewError(factstr.CodeBusy, "postgres: %d durable streams are being registered elsewhere", left)
 			}
 			return err
 		})
-		wait := pingEvery
+		wait := provenEvery
 		if err != nil {
 			wait = pause
 			pause = min(2*pause, reclaimPauseMx)
 		} else {
 			pause = reclaimPause
 		}
-		n.mu.Lock()
-		if len(n.held) == 0 || ctx.Err() != nil {
-			n.keeping = false
-			n.mu.Unlock()
+		l.mu.Lock()
+		if len(l.held) == 0 || ctx.Err() != nil {
+			l.keeping = false
+			l.mu.Unlock()
 			return
 		}
-		n.mu.Unlock()
+		l.mu.Unlock()
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
@@ -150,18 +150,18 @@ func (n *leases) keep(ctx context.Context) {
 	}
 }
 
-// confirm waits until the name was proven to be held a short while ago.
-func (n *leases) confirm(ctx context.Context, h *lease) error {
+// confirm returns once the lease was proven within provenFor. No delivery starts without it.
+func (l *leases) confirm(ctx context.Context, held *lease) error {
 	for {
-		n.mu.Lock()
-		// By both clocks: one does not count the time that a machine was suspended, the other may
-		// be set.
+		l.mu.Lock()
+		// By both clocks: the monotonic one stands still while a machine is suspended, and the
+		// other one may be set.
 		now := time.Now()
-		fresh, changed := max(now.Sub(h.proven), now.Round(0).Sub(h.proven.Round(0))) < confirmedFor, h.changed
-		n.mu.Unlock()
+		fresh, changed := max(now.Sub(held.proven), now.Round(0).Sub(held.proven.Round(0))) < provenFor, held.changed
+		l.mu.Unlock()
 		select {
-		case <-h.lost:
-			return factstr.ErrStreamLost(h.name)
+		case <-held.lost:
+			return factstr.ErrStreamLost(held.name)
 		default:
 		}
 		if fresh {
@@ -169,7 +169,7 @@ func (n *leases) confirm(ctx context.Context, h *lease) error {
 		}
 		select {
 		case <-changed:
-		case <-h.lost:
+		case <-held.lost:
 		case <-ctx.Done():
 			return ctx.Err()
 		}

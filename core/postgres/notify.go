@@ -9,15 +9,14 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// notifier sends the notifications, on a goroutine of its own. Commits that come while one is being
-// sent share the next.
+// notifier tells other stores of commits, on a goroutine of its own (see watch.go).
 type notifier struct {
 	backend *backend
 	wake    chan struct{}
 	stop    context.CancelFunc
 	stopped sync.WaitGroup
 	failing factstr.Trouble
-	send    func(ctx context.Context, channel string) error // notify, save in tests
+	send    func(ctx context.Context, channel string) error // notify, except in tests
 }
 
 func (n *notifier) init(b *backend) {
@@ -36,6 +35,7 @@ func (n *notifier) close() {
 	}
 }
 
+// committed wakes the notifier. It never waits.
 func (n *notifier) committed() {
 	select {
 	case n.wake <- struct{}{}:
@@ -49,7 +49,7 @@ func (n *notifier) run(ctx context.Context) {
 		select {
 		case <-n.wake:
 		case <-ctx.Done():
-			// A store that closes right after a commit tells of it as well.
+			// A commit right before the store closed is told as well.
 			select {
 			case <-n.wake:
 				n.tell(ctx, channel)
@@ -61,7 +61,8 @@ func (n *notifier) run(ctx context.Context) {
 	}
 }
 
-// tell sends one notification. closing ends when the store closes, which waits for it only shortly.
+// tell sends one notification. When closing ends, which is when the store closes, it gives up after
+// lastNotification.
 func (n *notifier) tell(closing context.Context, channel string) {
 	limited, cancel := context.WithTimeout(context.Background(), n.backend.options.ConnectTimeout)
 	defer cancel()
@@ -82,7 +83,7 @@ func (n *notifier) notify(ctx context.Context, channel string) error {
 	})
 }
 
-// lastNotification is how long a store that closes waits for a notification to be sent.
+// lastNotification is how long a store that closes waits for its last notification.
 const lastNotification = time.Second
 
 func (b *backend) channel() string {

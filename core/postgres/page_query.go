@@ -8,8 +8,8 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// pageQuery is the statement that reads a page of candidates: $1 and $2 are the range, $3 the number
-// of rows, then come values.
+// pageQuery is the statement that reads a page of candidates: $1 and $2 are the range, $3 the
+// number of rows, then come values.
 type pageQuery struct {
 	text    string
 	values  []any

@@ -8,12 +8,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// sessions lends a session: the pool, or a writer that lends itself.
+// sessions lends sessions: the pool, or one session that lends itself.
 type sessions interface {
 	with(ctx context.Context, use func(*session) error) error
 }
 
-// pool lends connections that read.
+// pool lends the connections that read.
 type pool struct {
 	connections *pgxpool.Pool
 	pooled      bool
@@ -33,7 +33,7 @@ func (p *pool) with(ctx context.Context, use func(*session) error) error {
 	if err != nil {
 		err = failure("connecting", err)
 		if factstr.CodeOf(err) == factstr.CodeReadOnly {
-			// A read could do with that server: what is missing is the one that is meant.
+			// A standby could be read. The failure is that no primary was reached.
 			err = factstr.BackendFailure(factstr.ReasonConnection, "%w", err)
 		}
 		return err
@@ -41,7 +41,7 @@ func (p *pool) with(ctx context.Context, use func(*session) error) error {
 	defer lent.Release()
 	err = use(&session{conn: lent.Conn().PgConn(), pooled: p.pooled, guarded: p.pooled})
 	if lost(err) && ctx.Err() == nil {
-		p.reset() // what became of one connection has mostly become of all
+		p.reset() // if one connection broke, the others probably did too
 	}
 	return err
 }
@@ -49,8 +49,8 @@ func (p *pool) with(ctx context.Context, use func(*session) error) error {
 // reset makes every read from now on use a new connection.
 func (p *pool) reset() { p.connections.Reset() }
 
-// close waits a moment for connections on which a call was given up. The driver asks the server to
-// end what it does there, which a silent one does not answer; it lets go of them by itself after 15
+// close waits at most a second for connections whose call was given up. The driver asks the server
+// to end such a call; if the server is silent, the driver drops the connection by itself after 15
 // s.
 func (p *pool) close() {
 	closed := make(chan struct{})
@@ -64,7 +64,7 @@ func (p *pool) close() {
 	}
 }
 
-// oneSession makes a lender of one session.
+// oneSession lends a single session.
 type oneSession struct{ session *session }
 
 func (l oneSession) with(_ context.Context, use func(*session) error) error { return use(l.session) }

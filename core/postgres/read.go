@@ -8,25 +8,49 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// reader reads by whatever lends it sessions.
+// Reading
+//
+// A range of the log is read in pages: statements with a LIMIT, each of which begins behind the
+// last row of the one before. Facts never change and numbers only grow (G1 G2), so pages up to one
+// head are one snapshot, and no transaction spans them. A slow consumer holds neither a snapshot,
+// which would hold back vacuum, nor locks. The first page is small, since most reads want little;
+// the next ones grow until they hold pageBytes.
+//
+// The same makes reads resumable. If a connection is lost in the middle of a page, the scan goes on
+// with the next number after the last row that arrived, on another connection, at most twice.
+// Single statements are tried again once: the pool's idle connections are all dead after a restart
+// of the server, and the pool is told to drop them when one is found dead.
+//
+// The other connection may lead to another server with another log, after a failover that lost
+// commits. So HeadAndScan asks for the head in the round trip of each page, and core compares it
+// with what it knows: rows and version are of one log, or the query begins again (G8 G24).
+//
+// A read is given up when the server is silent for ResponseTimeout, not when it takes long: each
+// heardEvery rows count as a sign of life. A consumer that has enough stops reading; the rest of a
+// small page is read and dropped, so that the connection can be used again, but for more than
+// drainBytesMax the connection is closed, which is cheaper.
+//
+// Rejected: cursors (DECLARE holds a transaction open, and a pooler loses WITH HOLD ones); one
+// statement for the whole range (nothing to resume behind, and a consumer that stops early leaves
+// the rest on the wire); REPEATABLE READ over several pages (see above).
+
+// reader reads the log with sessions that it borrows.
 type reader struct {
 	sessions   sessions
 	statements *statements
-	silence    time.Duration // that the server may keep
+	silence    time.Duration // how long the server may be silent
 }
 
-// A page is how much is read by one statement. The first is small, as most reads want little; then
-// they grow up to a size in bytes.
 const (
 	pageRows      = 1_000
 	pageRowsMax   = 10_000
 	pageBytes     = 4 << 20
 	pageRowsMin   = 16
-	drainBytesMax = 1 << 20 // what is read for nothing rather than to give the connection up
+	drainBytesMax = 1 << 20 // unwanted bytes that are read to keep the connection
 )
 
 func (r reader) Head(ctx context.Context) (head factstr.Head, err error) {
-	err = r.twice(ctx, func(ctx context.Context, s *session) error {
+	err = r.withRetry(ctx, func(ctx context.Context, s *session) error {
 		head = factstr.Head{}
 		return s.rows(ctx, r.statements.head, func(row [][]byte) bool {
 			head = headOf(row[0], row[1])
@@ -36,12 +60,12 @@ func (r reader) Head(ctx context.Context) (head factstr.Head, err error) {
 	return head, failure("reading the head", err)
 }
 
-// twice tries again what found its connection dead, as those are that were idle while the server
-// restarted.
-func (r reader) twice(ctx context.Context, use func(context.Context, *session) error) error {
+// withRetry runs use, and once more if its connection was lost: one that was idle while the server
+// restarted is dead.
+func (r reader) withRetry(ctx context.Context, use func(context.Context, *session) error) error {
 	once := func() error {
 		return r.sessions.with(ctx, func(s *session) error {
-			return r.heard(ctx, func(ctx context.Context, _ func()) error { return use(ctx, s) })
+			return r.unlessSilent(ctx, func(ctx context.Context, _ func()) error { return use(ctx, s) })
 		})
 	}
 	err := once()
@@ -51,11 +75,11 @@ func (r reader) twice(ctx context.Context, use func(context.Context, *session) e
 	return err
 }
 
-// errSilent is a server that does not answer, though the connection to it seems to be there.
+// errSilent means that the server did not answer, although the connection seems to stand.
 var errSilent = errors.New("the server did not answer in time")
 
-// heard gives a read up when nothing was heard of the server for too long.
-func (r reader) heard(ctx context.Context, read func(ctx context.Context, heard func()) error) error {
+// unlessSilent runs read, and gives it up when it has not called heard for r.silence.
+func (r reader) unlessSilent(ctx context.Context, read func(ctx context.Context, heard func()) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	timer := time.AfterFunc(r.silence, func() { cancel(errSilent) })
@@ -67,8 +91,8 @@ func (r reader) heard(ctx context.Context, read func(ctx context.Context, heard 
 	return err
 }
 
-// HeadAndScan sends the question for the head along with that for each page, so that the head is of
-// the server that the last page came from.
+// HeadAndScan reads the head in the round trip of each page, so the head is that of the server from
+// which the last page came.
 func (r reader) HeadAndScan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) (head factstr.Head, err error) {
 	err = r.scan(ctx, scan, &head, visit)
 	return head, err
@@ -89,7 +113,6 @@ func (r reader) scan(ctx context.Context, scan factstr.Scan, head *factstr.Head,
 	for cuts := 0; scan.After < scan.UpTo; {
 		page := page{rows: rows, head: head, visit: visit}
 		err := r.read(ctx, query, scan, &page)
-		// Facts do not change, so a page that was cut off is gone on with behind its last row.
 		cut := lost(err) && ctx.Err() == nil && !isOverdue(err) && cuts < 2
 		if cut {
 			cuts++
@@ -112,10 +135,10 @@ func (r reader) scan(ctx context.Context, scan factstr.Scan, head *factstr.Head,
 	return nil
 }
 
-// page is what one statement reads.
+// page is what one statement reads, and how far it came.
 type page struct {
 	rows   int
-	head   *factstr.Head // is asked for as well; nil if it is not
+	head   *factstr.Head // is read as well, unless nil
 	visit  func(factstr.EventRecord) bool
 	count  int
 	bytes  int
@@ -125,7 +148,7 @@ type page struct {
 
 func (r reader) read(ctx context.Context, q pageQuery, scan factstr.Scan, page *page) error {
 	return r.sessions.with(ctx, func(s *session) error {
-		err := r.heard(ctx, func(ctx context.Context, heard func()) error { return r.fill(ctx, s, page, q, scan, heard) })
+		err := r.unlessSilent(ctx, func(ctx context.Context, heard func()) error { return r.fill(ctx, s, page, q, scan, heard) })
 		if page.enough {
 			return nil
 		}
@@ -133,7 +156,7 @@ func (r reader) read(ctx context.Context, q pageQuery, scan factstr.Scan, page *
 	})
 }
 
-// heardEvery is after how many rows the server counts as heard again.
+// heardEvery is how many rows count as a sign of life.
 const heardEvery = 256
 
 func (r reader) fill(ctx context.Context, s *session, page *page, q pageQuery, scan factstr.Scan, heard func()) error {
@@ -146,7 +169,7 @@ func (r reader) fill(ctx context.Context, s *session, page *page, q pageQuery, s
 	return s.rowsAfter(ctx, r.statements.head, func(row [][]byte) { *page.head = headOf(row[0], row[1]) }, q.text, take, values...)
 }
 
-// take counts a row in, and gives the connection up rather than read too many that nobody wants.
+// take hands a row to the consumer. It closes the connection if much is left that nobody wants.
 func (page *page) take(s *session, record factstr.EventRecord, heard func()) (more bool) {
 	page.count++
 	page.bytes += len(record.Payload) + len(record.EventType) + 64
@@ -161,11 +184,11 @@ func (page *page) take(s *session, record factstr.EventRecord, heard func()) (mo
 	return !page.enough
 }
 
-// Pace finds the end of the range that a selective scan looks at: each looks for all candidates of
-// its range at once.
+// Pace returns where the next range of a selective scan ends. Such a scan looks for all candidates
+// of its range before it visits one, so core keeps its ranges short.
 func (r reader) Pace(ctx context.Context, after, upTo uint64, facts int) (number uint64, err error) {
 	number = upTo
-	err = r.twice(ctx, func(ctx context.Context, s *session) error {
+	err = r.withRetry(ctx, func(ctx context.Context, s *session) error {
 		return s.rows(ctx, r.statements.pace, func(row [][]byte) bool {
 			number = uint64(int64Of(row[0]))
 			return false
@@ -176,7 +199,7 @@ func (r reader) Pace(ctx context.Context, after, upTo uint64, facts int) (number
 
 func (r reader) Boundaries(ctx context.Context, after, upTo uint64, visit func(factstr.Boundary)) error {
 	var found []factstr.Boundary
-	err := r.twice(ctx, func(ctx context.Context, s *session) error {
+	err := r.withRetry(ctx, func(ctx context.Context, s *session) error {
 		found = found[:0]
 		return s.rows(ctx, r.statements.boundaries, func(row [][]byte) bool {
 			if first, last := int64Of(row[0]), int64Of(row[1]); first > 0 && last >= first && uint64(last) > after {

@@ -61,9 +61,9 @@ func (f *inspection) complete() bool {
 	return f.markers.Complete()
 }
 
-// inspectionQuery asks for everything of a schema, $1, and for the oddities of the tables $2. Rules are
-// those of INSERT, '3', and where the store does so of UPDATE, '2': others keep facts from being
-// changed.
+// inspectionQuery asks for everything of a schema, $1, and for the oddities of the tables $2. Rules
+// are those of INSERT, '3', and where the store does so of UPDATE, '2': others keep facts from
+// being changed.
 var inspectionQuery = spelled(`SELECT 'column', c.relname::pg_catalog.text, a.attname::pg_catalog.text, pg_catalog.concat(a.atttypid, ' ', a.atttypmod, ' ', pg_catalog.format_type(a.atttypid, a.atttypmod)) FROM pg_catalog.pg_namespace n
 		JOIN pg_catalog.pg_class c ON c.relnamespace {=} n.oid AND c.relkind {=} ANY (` + plainTables + `)
 		JOIN pg_catalog.pg_attribute a ON a.attrelid {=} c.oid AND a.attnum {>} 0 AND NOT a.attisdropped WHERE n.nspname {=} $1

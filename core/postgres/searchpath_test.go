@@ -64,7 +64,7 @@ func liveThrough(t *testing.T, server *pgtest.Server, database string, bootstrap
 	b.evict(ctx, lockKey("append", b.schema, ""))
 	head, err := b.Head(ctx)
 	faulttest.Must(t, err)
-	_, err = b.look(ctx, &attempt{
+	_, _, err = b.look(ctx, &attempt{
 		session: b.writer, pid: b.writer.server.pid, started: b.writer.server.started,
 		proposal: factstr.Proposal{Head: head, Write: factstr.Write{Records: []factstr.EventRecord{{SequenceNumber: head.SequenceNumber + 1, OccurredAt: head.OccurredAt, Payload: []byte("1")}}}},
 	})

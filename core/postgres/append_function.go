@@ -10,8 +10,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// A later version of the function gets another name, so that processes of both versions can use one
-// log.
+// A later version of the function needs another name, so that processes of both versions can use
+// one log: each would replace the other's. That includes comments within the body, which is
+// compared.
 //
 //go:embed migrations/0004_append.sql
 var appendSchema string
@@ -19,32 +20,32 @@ var appendSchema string
 const (
 	appendFunction  = "factstr_append_v2"
 	appendArguments = "pg_catalog.text, BIGINT, pg_catalog.text, BIGINT, pg_catalog.timestamptz, BOOLEAN, pg_catalog.text[], pg_catalog.text[], pg_catalog.timestamptz[], pg_catalog.text[], pg_catalog.text[], BIGINT[], BIGINT[]"
-	appendTypes     = "25 20 25 20 1184 16 1009 1009 1185 1009 1009 1016 1016" // the same, as the server keeps them
+	appendTypes     = "25 20 25 20 1184 16 1009 1009 1185 1009 1009 1016 1016" // the same, as pg_proc has them
 )
 
-// What the append function returns of facts that its caller did not know, at most. Whoever is
-// further behind reads them first.
+// The function returns at most so many facts that its caller did not know. A caller that is further
+// behind reads them first.
 const (
 	behindRowsMax  = 10_000
 	behindBytesMax = 4 << 20
 )
 
-// What the append function raises.
+// SQLSTATEs that the function raises.
 const (
-	foreignFunction = "FS001" // it is of another schema
-	swallowedRows   = "FS002" // what was inserted is not there
+	foreignFunction = "FS001" // it belongs to another schema
+	swallowedRows   = "FS002" // the tables do not hold what was inserted
 	hiddenRows      = "FS003" // row level security may hide some
 )
 
 const (
-	// hides tells that row level security may leave out rows for the role.
+	// hides: row level security may hide rows from the role.
 	hides = `pg_catalog.row_security_active({events name}::pg_catalog.regclass) OR pg_catalog.row_security_active({batches name}::pg_catalog.regclass)`
-	// maySwallow tells that a trigger or a rule may change what is inserted, or that what has the
-	// name is no plain table. It holds until the transaction ends, once the rows were inserted:
-	// whoever adds a trigger waits for that.
+	// maySwallow: a trigger or a rule may change what is inserted, or the relation is no plain
+	// table. Once rows were inserted the answer holds until the transaction ends, since adding a
+	// trigger waits for that.
 	maySwallow = `EXISTS (SELECT 1 FROM pg_catalog.pg_class c WHERE c.oid {=} ANY (ARRAY[{events name}::pg_catalog.regclass, {batches name}::pg_catalog.regclass]::pg_catalog.oid[])
 			AND (c.relhastriggers OR c.relhasrules OR c.relkind {<>} 'r'))`
-	// areKept tells that the log holds what was inserted.
+	// areKept: the log holds what was inserted.
 	areKept = `(SELECT pg_catalog.count(*) FROM ROWS FROM (pg_catalog.unnest({times}), pg_catalog.unnest({types}), pg_catalog.unnest({payloads})) WITH ORDINALITY n (at, type, payload, position)
 				JOIN {schema}.events e ON e.sequence_number {=} ({head} {+} n.position) AND e.occurred_at {=} n.at AND e.event_type {=} n.type AND e.payload {=} n.payload::pg_catalog.jsonb)
 			{=} pg_catalog.cardinality({types}) AND
@@ -53,7 +54,7 @@ const (
 			{=} pg_catalog.cardinality({firsts})`
 )
 
-// appendText spells the creation of the function in a schema.
+// appendText returns the statement that creates the function in a schema.
 func appendText(schema string) string {
 	variables := strings.NewReplacer("{head}", "head", "{times}", "p_times", "{types}", "p_types", "{payloads}", "p_payloads", "{firsts}", "p_firsts", "{lasts}", "p_lasts")
 	text := strings.NewReplacer("{hides}", hides, "{may swallow}", maySwallow, "{are kept}", variables.Replace(areKept)).Replace(appendSchema)
@@ -64,7 +65,7 @@ func appendText(schema string) string {
 
 func relationName(schema, table string) string { return literal(quoted(schema) + "." + table) }
 
-// appendBody is what the server keeps of it.
+// appendBody returns the function's body, as pg_proc has it.
 func appendBody(schema string) string {
 	const tag = "$a_tag_that_is_longer_than_the_name_of_any_schema_so_that_none_ends_it$"
 	_, rest, _ := strings.Cut(appendText(schema), tag)
@@ -76,12 +77,12 @@ func appendBody(schema string) string {
 type functionFound struct {
 	exists   bool
 	number   int64
-	same     bool // as this version makes it for this schema
-	trusted  bool // of an owner who could act with the rights of those who append anyway, by a trigger on the table
-	callable bool // by this role
+	same     bool // it is as this version makes it for this schema
+	trusted  bool // its owner could act with the appenders' rights anyway, by a trigger on the tables
+	callable bool // this role may execute it
 }
 
-// ours reports whether calling it does what it should, and nothing else.
+// ours reports whether a call does what it should and nothing else.
 func (f functionFound) ours() bool { return f.exists && f.same && f.trusted }
 
 var functionInspection = spelled(`SELECT
@@ -95,15 +96,15 @@ var functionInspection = spelled(`SELECT
 		LEFT JOIN pg_catalog.pg_class c ON c.relnamespace {=} n.oid AND c.relname {=} 'events'
 	WHERE n.nspname {=} $1 AND p.proname {=} $2 AND p.proargtypes {=} '` + appendTypes + `'::pg_catalog.oidvector`)
 
-// appendNames are those of the function's arguments and of the columns that it returns.
+// appendNames are the names of the function's arguments and of the columns that it returns.
 var appendNames = []string{
 	"p_schema", "p_lock", "p_lock_timeout", "p_head", "p_head_at", "p_movable", "p_condition_types", "p_condition_predicates",
 	"p_times", "p_types", "p_payloads", "p_firsts", "p_lasts", "r_number", "r_last", "r_at", "r_type", "r_payload",
 }
 
-// inspectFunction compares what is there with what this version would create. A name alone says
-// nothing: a copied or renamed schema brings the function of the other one along, and anybody who
-// may create in the schema can make one.
+// inspectFunction compares the function that is there with the one that this version would create.
+// The name alone says nothing: a copied or renamed schema brings along the function of the other
+// one, and anybody who may create in the schema can make one.
 func inspectFunction(ctx context.Context, s *session, schema string) (f functionFound, err error) {
 	err = s.rows(ctx, functionInspection, func(row [][]byte) bool {
 		f = functionFound{exists: true, same: boolOf(row[0]), trusted: boolOf(row[1]), callable: boolOf(row[2]), number: int64Of(row[3])}
@@ -112,16 +113,17 @@ func inspectFunction(ctx context.Context, s *session, schema string) (f function
 	return f, err
 }
 
-// errNoFunction is what the server says of a call when nothing has the name, said also when the
-// function that was looked at is gone.
+// errNoFunction says that the inspected function is gone, in the way in which the server says that
+// no function has the name.
 var errNoFunction = &pgconn.PgError{SeverityUnlocalized: "ERROR", Code: undefinedFunction, Message: "the append function was removed"}
 
-// useFunction takes what was found as what is called from now on, if it may be.
+// useFunction makes appends call the inspected function, if they may.
 func (b *backend) useFunction(f functionFound) {
 	b.function, b.functionNumber = f.ours() && f.callable, f.number
 }
 
-// lookAtFunction looks again, and tells that something else is called from now on, or nothing.
+// lookAtFunction inspects the function again. It reports whether appends now call another one, or
+// none.
 func (b *backend) lookAtFunction(ctx context.Context) (changed bool) {
 	before := b.functionNumber
 	b.useFunction(functionFound{})
@@ -133,14 +135,14 @@ func (b *backend) lookAtFunction(ctx context.Context) (changed bool) {
 	return !b.function || b.functionNumber != before
 }
 
-// createFunction makes or replaces the function in the current transaction, which goes on without
-// it where the role may not, or the database has no PL/pgSQL.
+// createFunction makes or replaces the function in the current transaction. If the role may not do
+// so, or the database has no PL/pgSQL, the transaction goes on without it.
 func createFunction(ctx context.Context, s *session, schema string, f functionFound) error {
 	text := appendText(schema)
 	remove := fmt.Sprintf("DROP FUNCTION IF EXISTS %s.%s(%s); ", quoted(schema), appendFunction, appendArguments)
-	tries := []string{text, remove + text} // the first keeps what was granted
+	tries := []string{text, remove + text} // replacing keeps what was granted
 	if f.exists && !f.trusted {
-		tries = tries[1:] // replaced, it would stay its owner's, who could change it at any time
+		tries = tries[1:] // replaced, it would keep its owner, who could change it at any time
 	}
 	var err error
 	for _, each := range tries {
@@ -154,7 +156,7 @@ func createFunction(ctx context.Context, s *session, schema string, f functionFo
 			return undo
 		}
 		switch state(err) {
-		case deniedPrivilege, undefinedObject, "42P13": // of another shape, though it has the arguments
+		case deniedPrivilege, undefinedObject, "42P13": // it has the arguments but returns something else
 		default:
 			return err
 		}

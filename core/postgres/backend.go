@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// backend is one open database.
+// backend is one open log: its connections, and what runs beside them.
 type backend struct {
 	options  Options
 	observer *factstr.Observer
@@ -17,21 +17,21 @@ type backend struct {
 	reconnects atomic.Uint64
 	schema     string
 	statements *statements
-	id         string // of this store, in its notifications
+	id         string // tells this store's notifications from those of others
 
-	writes *pgconn.Config // of the connection that appends
-	direct *pgconn.Config // of those that listen and hold names
+	writes *pgconn.Config // for the connection that appends
+	direct *pgconn.Config // for the connections that listen and hold leases
 	pooled bool           // writes leads to a pooler
 
 	pool   *pool
-	reader // by the pool
+	reader // through the pool
 
-	// writing guards the connection that appends.
+	// writing guards the fields below.
 	writing        sync.Mutex
 	writer         *session
-	server         micros // where it leads, or led: when that one was started
-	function       bool   // the append function may be used
-	functionNumber int64  // the one, as the server counts them
+	server         micros // when the server was started to which writer leads or led
+	function       bool   // the append function is used
+	functionNumber int64  // its object number
 	writerAway     factstr.Trouble
 
 	leases   leases
@@ -47,8 +47,8 @@ var (
 	_ factstr.Measurer    = (*backend)(nil)
 )
 
-// toServer is of sessions that lead to the server itself and append afterwards where there is no
-// pooler.
+// toServer configures sessions that lead to the server itself. Without a pooler such a session can
+// become the writer.
 func (b *backend) toServer() *pgconn.Config {
 	if b.pooled {
 		return b.direct
@@ -58,7 +58,7 @@ func (b *backend) toServer() *pgconn.Config {
 
 func (b *backend) Kind() string { return "postgres" }
 
-// Measure asks the server for the size of the table.
+// Measure returns the size of the events on disk, with their indexes, and the number of reconnects.
 func (b *backend) Measure(ctx context.Context, statistics *factstr.Statistics) error {
 	statistics.Reconnects = b.reconnects.Load()
 	return failure("statistics", b.pool.with(ctx, func(s *session) error {
@@ -68,7 +68,8 @@ func (b *backend) Measure(ctx context.Context, statistics *factstr.Statistics) e
 	}))
 }
 
-// RecoversFromUnknownCommits: each commit compares the log with what the group was decided on.
+// RecoversFromUnknownCommits says that appends may go on after a commit whose outcome is unknown:
+// each commit compares the log with what its group was decided on.
 func (b *backend) RecoversFromUnknownCommits() {}
 
 func (b *backend) Close() error {

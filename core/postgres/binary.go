@@ -13,8 +13,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/timestamp"
 )
 
-// Values travel in PostgreSQL's binary formats, which cost neither quoting nor parsing. These are
-// the numbers of its types.
+// Values travel in PostgreSQL's binary formats, which need neither quoting nor parsing. The types
+// have the numbers of pg_type.
 const (
 	typeBool        = 16
 	typeInt8        = 20
@@ -26,7 +26,7 @@ const (
 	typeTimestamps  = 1185 // an array of them
 	jsonbVersion    = 1    // the first byte of a binary jsonb; text follows
 	binaryFormat    = 1
-	microsOfTheYear = 946_684_800_000_000 // 2000-01-01, from where PostgreSQL counts, since 1970
+	microsOfTheYear = 946_684_800_000_000 // of 2000-01-01, where PostgreSQL begins to count, since 1970
 )
 
 // micros is a timestamp with time zone: microseconds since 2000-01-01 UTC.
@@ -38,8 +38,8 @@ const (
 	minusInfinity = micros(math.MinInt64)
 )
 
-// spell writes a time as records have it. Times that no appender of a store can have are spelled so
-// that they can be told apart.
+// spell returns a time as records have it. Times that no appender of a store can have get spellings
+// of their own, so that they stay distinct.
 func (m micros) spell() string {
 	switch m {
 	case infinity:
@@ -54,7 +54,7 @@ func (m micros) spell() string {
 	return timestamp.Format(at)
 }
 
-// microsOf reads what spell writes; noTime if it is none.
+// microsOf reads what spell returns. It returns noTime for anything else.
 func microsOf(text string) micros {
 	switch text {
 	case "infinity":
@@ -74,6 +74,7 @@ func microsOf(text string) micros {
 	return micros(at.UnixMicro() - microsOfTheYear)
 }
 
+// oddTime ends the spelling of a time outside of the years 0 to 9999.
 const oddTime = " microseconds since 2000"
 
 // arguments are the parameters of a statement in binary form.
@@ -92,7 +93,7 @@ func argumentsOf(values []any) arguments {
 	return a
 }
 
-// encode spells one parameter. An element of texts that is nil is NULL.
+// encode returns one parameter in binary and its type. A nil element of an array of texts is NULL.
 func encode(value any) ([]byte, uint32) {
 	switch value := value.(type) {
 	case int64:
@@ -127,7 +128,7 @@ func encode(value any) ([]byte, uint32) {
 	panic(fmt.Sprintf("no parameter can be a %T", value))
 }
 
-// arrayHeader begins an array of one dimension, counted from 1. An empty one has none.
+// arrayHeader begins an array of one dimension, counted from 1, or an empty array, which has none.
 func arrayHeader(size, length int, element uint32, nulls uint32) []byte {
 	array := make([]byte, 0, 20+size)
 	dimensions := uint32(1)
@@ -173,7 +174,7 @@ func encodeTexts(texts [][]byte) []byte {
 	return array
 }
 
-// Results. The columns of a row are valid until the next one is read.
+// The functions below read the columns of a row, which are valid until the next row is read.
 
 func int64Of(column []byte) int64 {
 	if len(column) != 8 {
@@ -191,8 +192,8 @@ func timeOf(column []byte) micros {
 
 func boolOf(column []byte) bool { return len(column) == 1 && column[0] == 1 }
 
-// recordOf copies a row of number, time, type and payload. The server has seen to it that the
-// payload is JSON and the type UTF-8.
+// recordOf copies a row of number, time, type and payload. The server made sure that the payload is
+// JSON and the type UTF-8.
 func recordOf(number, at, eventType, payload []byte) factstr.EventRecord {
 	text := make([]byte, 0, len(eventType)+len(payload))
 	text = append(text, eventType...)
@@ -209,11 +210,11 @@ func headOf(number, at []byte) factstr.Head {
 	return factstr.Head{SequenceNumber: uint64(int64Of(number)), OccurredAt: timeOf(at).spell()}
 }
 
-// textFrom is the bytes as a string without copying; they must not change while the string is used.
+// textFrom returns bytes as a string without copying them. They must not change while it is used.
 func textFrom(bytes []byte) string { return unsafe.String(unsafe.SliceData(bytes), len(bytes)) }
 
-// bytesFrom is the string as bytes without copying; they must not be changed. They are not nil,
-// which would be NULL.
+// bytesFrom returns a string as bytes without copying it. They must not be changed. They are never
+// nil, which would be NULL.
 func bytesFrom(text string) []byte {
 	if text == "" {
 		return []byte{}

@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Bootstrap creates the database if it is missing and opens it. serverURL names the server and a
-// database that exists, from which the other is created.
+// Bootstrap creates the database databaseName if it is missing, and opens it. serverURL leads to a
+// database of the server that exists.
 func Bootstrap(ctx context.Context, serverURL, databaseName string, options Options) (*factstr.Store, error) {
 	open, err := PrepareBootstrap(serverURL, databaseName, options)
 	if err != nil {
@@ -19,8 +19,8 @@ func Bootstrap(ctx context.Context, serverURL, databaseName string, options Opti
 	return open(ctx)
 }
 
-// PrepareBootstrap does of Bootstrap what waits for nothing: it checks the arguments. The rest may
-// be called once.
+// PrepareBootstrap validates the arguments without blocking and returns a function that does what
+// Bootstrap does. Call that function at most once.
 func PrepareBootstrap(serverURL, databaseName string, options Options) (open func(context.Context) (*factstr.Store, error), err error) {
 	options = withDefaults(options)
 	if err := checkDatabaseName(databaseName); err != nil {
@@ -39,7 +39,7 @@ func PrepareBootstrap(serverURL, databaseName string, options Options) (open fun
 func bootstrapConfig(ctx context.Context, config, direct *pgxpool.Config, databaseName string, options Options) (*factstr.Store, error) {
 	server := copied(&config.ConnConfig.Config)
 	if direct != nil {
-		server = copied(&direct.ConnConfig.Config) // a pooler may know only the databases that there are
+		server = copied(&direct.ConnConfig.Config) // a pooler may know only certain databases
 	}
 	settings(server)
 	limited, cancel := context.WithTimeout(ctx, options.ConnectTimeout+options.ResponseTimeout)
@@ -60,7 +60,7 @@ func bootstrapConfig(ctx context.Context, config, direct *pgxpool.Config, databa
 	return openConfig(ctx, config, direct, options)
 }
 
-// checkDatabaseName lets names through that need no quoting anywhere.
+// checkDatabaseName accepts names that need no quoting anywhere.
 func checkDatabaseName(name string) error {
 	valid := name != "" && len(name) <= 63
 	for i, c := range []byte(name) {
@@ -72,7 +72,7 @@ func checkDatabaseName(name string) error {
 	return nil
 }
 
-// createDatabase creates it unless somebody else does at the same time.
+// createDatabase creates the database, unless it exists or another process creates it meanwhile.
 func createDatabase(ctx context.Context, s *session, name string) error {
 	statement := "CREATE DATABASE " + quoted(name)
 	err := s.rows(ctx, spelled("SELECT pg_catalog.pg_encoding_to_char(encoding) FROM pg_catalog.pg_database WHERE datname {=} 'template1'"), func(row [][]byte) bool {
@@ -95,7 +95,7 @@ func createDatabase(ctx context.Context, s *session, name string) error {
 		}
 		err = s.script(ctx, statement)
 		switch state(err) {
-		case duplicateDatabase, uniqueViolation, objectInUse: // others create it, or another from the same template
+		case duplicateDatabase, uniqueViolation, objectInUse: // others create it, or another database from the same template
 		default:
 			return err
 		}
@@ -105,7 +105,7 @@ func createDatabase(ctx context.Context, s *session, name string) error {
 			if errors.Is(ctx.Err(), context.Canceled) {
 				return ctx.Err()
 			}
-			return err // which tells who was in the way all the time
+			return err // the last refusal, which says who was in the way
 		}
 	}
 }

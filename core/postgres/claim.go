@@ -9,23 +9,23 @@ import (
 	"github.com/factstr/factstr-go/core/internal/rustformat"
 )
 
-// ClaimStream takes the name, then reads or makes its cursor row. The order of the refusals is that
-// of the Rust store: another query before an active name.
+// ClaimStream takes the lease on a name and reads or makes its cursor row. As in the Rust store,
+// another query is refused before an active name.
 func (b *backend) ClaimStream(ctx context.Context, name string, query factstr.DurableQuery) (factstr.StreamClaim, error) {
 	c := &claiming{backend: b, name: name, query: query}
 	for begun := time.Now(); ; {
 		err := b.leases.with(ctx, c.try)
 		waited := time.Since(begun)
 		switch {
-		case lost(err) && ctx.Err() == nil && waited < claimGrace: // the connection was idle while the server restarted: again, after a pause
+		case lost(err) && ctx.Err() == nil && waited < claimGrace: // it was idle while the server restarted: again, after a pause
 		case err != nil:
 			c.leave()
 			return factstr.StreamClaim{}, failure("registering a durable stream", err)
 		case c.lease != nil:
 			return c.claim, nil
 		}
-		// Another store has it, may be freeing it this moment, or has stopped without closing its
-		// connection.
+		// Another store has the name. It may be releasing it at this moment, or it may have stopped
+		// without closing its connection.
 		if waited > claimGrace {
 			var evicted int64
 			err := b.leases.with(ctx, func(ctx context.Context, s *session) (err error) {
@@ -48,19 +48,19 @@ func (b *backend) ClaimStream(ctx context.Context, name string, query factstr.Du
 	}
 }
 
-// claiming is one registration on its way.
+// claiming is one registration, which may outlive its caller.
 type claiming struct {
 	backend *backend
 	name    string
 	query   factstr.DurableQuery
 
 	mu    sync.Mutex
-	left  bool // the caller does not wait any more
+	left  bool // the caller has given up
 	lease *lease
 	claim factstr.StreamClaim
 }
 
-// try takes the name if it is free.
+// try takes the lease if the name is free. c.lease stays nil if another store has it.
 func (c *claiming) try(ctx context.Context, s *session) error {
 	b, l, at := c.backend, &c.backend.leases, time.Now()
 	if _, err := b.readCursor(ctx, s, c.name, c.query); err != nil {
@@ -90,7 +90,7 @@ func (c *claiming) try(ctx context.Context, s *session) error {
 	return nil
 }
 
-// leave gives up what a try that goes on without its caller may take, or has taken.
+// leave gives up the lease that a try has taken, or takes after its caller has left.
 func (c *claiming) leave() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -103,8 +103,7 @@ func (c *claiming) leave() {
 var evictSilent = spelled("SELECT pg_catalog.count(*) FROM (SELECT pg_catalog.pg_terminate_backend(a.pid, 1000) AS ended" + lockHolders +
 	" AND a.state {=} 'idle' AND pg_catalog.clock_timestamp() {-} a.state_change {>} INTERVAL '" + silentHolder + "') e WHERE ended")
 
-// evictSilent ends the connection of a store that holds a name and has not proven for too long that
-// it is there.
+// evictSilent ends the connection of a store that holds a name and was silent for too long.
 func (b *backend) evictSilent(ctx context.Context, s *session, name string) (evicted int64, err error) {
 	key := lockKey("name", b.schema, name)
 	err = s.asLogin(ctx, evictSilent, func(row [][]byte) bool {
@@ -114,8 +113,8 @@ func (b *backend) evictSilent(ctx context.Context, s *session, name string) (evi
 	return evicted, err
 }
 
-// register raises the generation and reads the cursor, in this order: a cursor write of an older
-// generation is then either in the cursor or without effect.
+// register raises the generation and then reads the cursor. In this order a cursor write of an
+// older generation is either in the cursor that is read or has no effect.
 func (b *backend) register(ctx context.Context, s *session, name string, query factstr.DurableQuery) (claim factstr.StreamClaim, err error) {
 	if err := s.script(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED"); err != nil {
 		return claim, err

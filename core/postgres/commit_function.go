@@ -8,12 +8,13 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// readCommitted holds for one transaction, where a pooler keeps no settings.
+// readCommitted sets the isolation for one transaction, behind a pooler that keeps no settings.
 const readCommitted = "SET transaction_isolation = 'read committed'"
 
 const whoAmI = "SELECT pg_catalog.pg_current_xact_id()::pg_catalog.text::BIGINT, pg_catalog.pg_backend_pid()::BIGINT, pg_catalog.pg_postmaster_start_time()"
 
-// propose runs the append function.
+// propose commits the proposal by the append function. The identity of the transaction comes ahead
+// of the call in the same round trip.
 func (b *backend) propose(ctx context.Context, group *factstr.Group, p factstr.Proposal, a *attempt, deadline time.Time) (o outcome, err error) {
 	s, err := b.begin(ctx)
 	if err != nil {
@@ -46,9 +47,9 @@ func (b *backend) propose(ctx context.Context, group *factstr.Group, p factstr.P
 		s.send(pipeline, "", readCommitted)
 	}
 	s.send(pipeline, whoName, whoAmI)
-	pipeline.SendFlushRequest() // the number must be here before the outcome can get lost
+	pipeline.SendFlushRequest() // the identity must arrive before the outcome can get lost
 	if s.pooled {
-		// The number is the only trace of a transaction behind a pooler.
+		// Behind a pooler the number is the only trace of a transaction, so it is awaited first.
 		if err := a.begun(pipeline); err != nil {
 			if s.alive() {
 				_ = pipeline.Sync()
@@ -70,8 +71,8 @@ func (b *backend) propose(ctx context.Context, group *factstr.Group, p factstr.P
 		err = closing
 	}
 	if err != nil {
-		// A server that shuts down says so, and what it has not carried out by then it does not
-		// commit.
+		// A server that shuts down says so. It does not commit a call that it had not carried out
+		// by then.
 		if !carriedOut && !s.pooled && shutDown(err) {
 			a.sent = false
 		}
@@ -88,7 +89,7 @@ func (b *backend) propose(ctx context.Context, group *factstr.Group, p factstr.P
 	return outcomeCommitted, nil
 }
 
-// begun waits for the beginning of a transaction behind a pooler.
+// begun waits for the identity of a transaction behind a pooler.
 func (a *attempt) begun(pipeline *pgconn.Pipeline) error {
 	err := pipeline.Flush()
 	for _, visit := range []func([][]byte){func([][]byte) {}, a.identify} {
@@ -118,15 +119,16 @@ func (a *attempt) read(pipeline *pgconn.Pipeline, begun bool, learnt *appendAnsw
 	return true, err
 }
 
-// identify takes the answer to whoAmI.
+// identify takes the row of whoAmI.
 func (a *attempt) identify(row [][]byte) {
 	a.xid, a.pid, a.started = uint64(int64Of(row[0])), int64Of(row[1]), timeOf(row[2])
 }
 
-// appendAnswer is what the append function returns.
+// appendAnswer is what the append function returns: a first row with the head and whether it wrote,
+// then facts and batches that the caller did not know.
 type appendAnswer struct {
 	answered   bool
-	good       bool
+	good       bool   // the group was written
 	after      uint64 // the proposal's head
 	head       uint64
 	records    []factstr.EventRecord

@@ -11,9 +11,9 @@ import (
 
 var localCommit = spelled("SELECT pg_catalog.set_config('synchronous_commit', 'local', true) WHERE pg_catalog.current_setting('synchronous_commit') {=} 'off'")
 
-// commitUnderLock decides and writes the group in one transaction, with the lock held over the
-// round trips in between: for a role that may not create the function, and for a group that others
-// outran again and again.
+// commitUnderLock decides and writes the group in one transaction that holds the lock over several
+// round trips: for a role that may not call the function, and for a group that others outran again
+// and again.
 func (b *backend) commitUnderLock(ctx context.Context, group *factstr.Group, a *attempt, deadline time.Time) (o outcome, err error) {
 	s, err := b.begin(ctx)
 	if err != nil {
@@ -37,6 +37,7 @@ func (b *backend) commitUnderLock(ctx context.Context, group *factstr.Group, a *
 	return o, err
 }
 
+// decideUnderLock does the work of commitUnderLock between BEGIN and COMMIT, and commits.
 func (b *backend) decideUnderLock(ctx context.Context, s *session, group *factstr.Group, a *attempt) (o outcome, err error) {
 	watched, err := b.lookAtTables(ctx, s)
 	if err != nil {
@@ -78,9 +79,9 @@ func (b *backend) decideUnderLock(ctx context.Context, s *session, group *factst
 	return outcomeCommitted, nil
 }
 
-// lookAtTables refuses tables whose rows may be hidden from the role, and tells that triggers or
-// rules may change what is inserted. Neither comes to be before the transaction ends, since that
-// takes locks that nobody gets meanwhile.
+// lookAtTables refuses tables whose rows may be hidden from the role, and reports whether triggers
+// or rules may change what is inserted. Both stay as they are until the transaction ends, since
+// changing them takes locks that conflict with its own.
 func (b *backend) lookAtTables(ctx context.Context, s *session) (watched bool, err error) {
 	hides := false
 	err = s.rows(ctx, b.statements.tables, func(row [][]byte) bool {
@@ -93,7 +94,7 @@ func (b *backend) lookAtTables(ctx context.Context, s *session) (watched bool, e
 	return watched, err
 }
 
-// insertAll wants the server to have inserted as many rows as it was given.
+// insertAll inserts rows and fails if the server inserted another number of them.
 func insertAll(ctx context.Context, s *session, table, text string, rows int, values ...any) error {
 	inserted, err := s.execute(ctx, text, all(func([][]byte) {}), values...)
 	if err == nil && inserted != int64(rows) {
@@ -102,7 +103,7 @@ func insertAll(ctx context.Context, s *session, table, text string, rows int, va
 	return err
 }
 
-// wantKept wants the tables to hold what was inserted.
+// wantKept fails if the tables do not hold what was inserted.
 func (b *backend) wantKept(ctx context.Context, s *session, after int64, payload columns) error {
 	if err := s.script(ctx, "SET CONSTRAINTS ALL IMMEDIATE"); err != nil {
 		return err

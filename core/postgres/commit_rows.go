@@ -2,8 +2,9 @@ package postgres
 
 import factstr "github.com/factstr/factstr-go/core"
 
-// conditionsOf spells what new facts of others must not match, as pairs of a type and a predicate.
-// A nil element leaves that side open.
+// conditionsOf returns what new facts of others must not match, as pairs of a type and a predicate.
+// nil leaves that side open. A group with more conditions than the server is to check is not
+// movable.
 func conditionsOf(p factstr.Proposal) (types, predicates [][]byte, movable bool) {
 	types, predicates = [][]byte{}, [][]byte{}
 	if !p.Movable {
@@ -39,7 +40,7 @@ func conditionsOf(p factstr.Proposal) (types, predicates [][]byte, movable bool)
 	return types, predicates, true
 }
 
-// columns are a group's facts as the server takes them.
+// columns are a group's facts and batches as the statements take them: one array per column.
 type columns struct {
 	times         []micros
 	types, texts  [][]byte

@@ -11,10 +11,10 @@ import (
 type storedCursor struct {
 	found  bool
 	number int64
-	head   factstr.Head // of the log that it is of
+	head   factstr.Head // of the log from which it was read
 }
 
-// readCursor returns a name's cursor, and refuses a query that is not the name's.
+// readCursor returns the cursor of a name. It fails if the name was registered with another query.
 func (b *backend) readCursor(ctx context.Context, s *session, name string, query factstr.DurableQuery) (stored storedCursor, err error) {
 	same := true
 	err = s.rows(ctx, b.statements.cursor, func(row [][]byte) bool {
@@ -31,15 +31,16 @@ func (b *backend) readCursor(ctx context.Context, s *session, name string, query
 	return stored, err
 }
 
-// WriteCursors moves the cursors, and looks at the log after that, in a statement of its own: the
-// first may have waited for a restore, whose log it does not see. From then on nobody can set the
-// cursors back before the transaction ends.
+// WriteCursors moves the cursors first and looks at the log afterwards, in a statement of its own.
+// The first statement may have waited for a restore, whose log only a later statement sees; and
+// once it has the rows, nobody can set the cursors back before the transaction ends. If the log
+// does not hold the writes' head any more, all of it is undone (G24).
 func (b *backend) WriteCursors(ctx context.Context, writes []factstr.CursorWrite) error {
 	names, generations, numbers := make([]string, len(writes)), make([]int64, len(writes)), make([]int64, len(writes))
 	for i, write := range writes {
 		names[i], generations[i], numbers[i] = write.Name, int64(write.Generation), int64(write.SequenceNumber)
 	}
-	head := writes[0].Head // of all, since they are of one log
+	head := writes[0].Head // the same for all, since they belong to one log
 	err := b.leases.with(ctx, func(ctx context.Context, s *session) error {
 		now, there := map[string]cursorNow{}, false
 		err := b.inTransaction(ctx, s, func(begin before) error {
@@ -64,18 +65,18 @@ func (b *backend) WriteCursors(ctx context.Context, writes []factstr.CursorWrite
 	return failure("storing durable cursors", err)
 }
 
-// cursorNow is what the database holds of a durable name after its cursor was to be moved.
+// cursorNow is what the database holds of a durable name after WriteCursors.
 type cursorNow struct {
 	generation, number int64
 	found              bool
 }
 
-// is reports whether the cursor is still that of a registration.
+// is reports whether the name's generation is still that of the write.
 func (c cursorNow) is(write factstr.CursorWrite) bool {
 	return c.found && c.generation == int64(write.Generation)
 }
 
-// wantMoved wants each cursor to be where it was moved.
+// wantMoved fails if a cursor is not where it was moved to, as a trigger of others may cause.
 func wantMoved(writes []factstr.CursorWrite, now map[string]cursorNow) error {
 	for _, write := range writes {
 		if cursor := now[write.Name]; cursor.is(write) && cursor.number < int64(write.SequenceNumber) {
@@ -85,8 +86,8 @@ func wantMoved(writes []factstr.CursorWrite, now map[string]cursorNow) error {
 	return nil
 }
 
-// loseStale ends streams whose names were registered by somebody else, or removed, since they were
-// registered here.
+// loseStale ends the leases on names that were registered by somebody else, or removed, since they
+// were registered here.
 func (b *backend) loseStale(ctx context.Context, s *session, writes []factstr.CursorWrite, now map[string]cursorNow) {
 	for _, write := range writes {
 		if !now[write.Name].is(write) {
@@ -95,8 +96,8 @@ func (b *backend) loseStale(ctx context.Context, s *session, writes []factstr.Cu
 	}
 }
 
-// inTransaction runs use in a transaction that use begins by a statement in front of its own, and
-// commits it if use succeeds.
+// inTransaction runs use in a transaction, and commits it if use succeeds. use sends begin ahead of
+// its own statements, which saves a round trip.
 func (b *backend) inTransaction(ctx context.Context, s *session, use func(begin before) error) error {
 	err := use(before{text: "BEGIN ISOLATION LEVEL READ COMMITTED", visit: func([][]byte) {}})
 	if err == nil {

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A server that was cut off is noticed within some seconds, whether something was sent to it or is
-// awaited from it.
+// deadAfter and the keepalives below make a server that was cut off fail within some seconds,
+// whether something was sent to it or is awaited from it.
 const deadAfter = 5 * time.Second
 
 func dialer() *net.Dialer {

@@ -12,18 +12,18 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// answered reports whether the server answered an error and goes on with the connection: what was
-// asked for was certainly not done.
+// answered reports whether err is the server's and the connection goes on: the statement was
+// certainly not carried out.
 func answered(err error) bool {
 	var failure *pgconn.PgError
-	// The other field is in the server's language.
+	// Severity is in the server's language.
 	return errors.As(err, &failure) && failure.SeverityUnlocalized != "FATAL" && failure.SeverityUnlocalized != "PANIC"
 }
 
 var errPooler = factstr.NewError(factstr.CodeInvalidArgument, "postgres: the URL leads to a connection pooler, which durable names and notifications cannot go through; give the server's own URL as direct_url")
 
-// shutDown reports whether the server ended the connection in order. What it had done before, it
-// had answered.
+// shutDown reports whether the server ended the connection in order, after answering what it had
+// carried out.
 func shutDown(err error) bool {
 	switch state(err) {
 	case "57P01", "57P05", "25P03", "25P04":
@@ -32,7 +32,7 @@ func shutDown(err error) bool {
 	return false
 }
 
-// state returns the SQLSTATE that the server answered, "" if it answered none.
+// state returns the SQLSTATE of an error, or "" if it is not the server's.
 func state(err error) string {
 	var failure *pgconn.PgError
 	if errors.As(err, &failure) {
@@ -41,14 +41,15 @@ func state(err error) string {
 	return ""
 }
 
-// taken tells that a fact's number is another's already, and not what a unique index of others is
-// about. Where the server does not say which key it was, it is held to be the number.
+// taken reports whether the number of a fact is another fact's already. Other unique indexes, which
+// others may have added, do not count. If the server does not say which key it was, it was the
+// number.
 func taken(err error) bool {
 	var failure *pgconn.PgError
 	return violated(err) == "events" && errors.As(err, &failure) && (failure.Detail == "" || strings.Contains(failure.Detail, "(sequence_number)=("))
 }
 
-// violated returns the table whose constraint an error is about.
+// violated returns the table whose constraint was violated.
 func violated(err error) string {
 	var failure *pgconn.PgError
 	if errors.As(err, &failure) {
@@ -72,14 +73,14 @@ const (
 	objectInUse         = "55006"
 )
 
-// overdue is a server that did not answer in time, though the connection to it stands.
+// overdue means that the server did not answer in time, although the connection stands.
 type overdue struct{ limit time.Duration }
 
 func (o *overdue) Error() string {
 	return fmt.Sprintf("the server needed longer than response_timeout_ms (%d ms)", o.limit.Milliseconds())
 }
 
-// late says of an error that it came of the response timeout, which has ended ctx.
+// late turns an error into overdue if it came from the response timeout, which has ended ctx.
 func late(ctx context.Context, err error, limit time.Duration) error {
 	var connecting *pgconn.ConnectError
 	if lost(err) && errors.Is(ctx.Err(), context.DeadlineExceeded) && !errors.As(err, &connecting) {
@@ -93,8 +94,8 @@ func isOverdue(err error) bool {
 	return errors.As(err, &late)
 }
 
-// failure makes an error of this module of one that came of what was being done. Its message is the
-// server's own, and never holds a URL.
+// failure turns an error of the driver or the server into one of this module. doing names what
+// failed. The message is the server's own, and never holds a URL.
 func failure(doing string, err error) error {
 	var known *factstr.Error
 	if err == nil || errors.As(err, &known) {
@@ -158,27 +159,27 @@ func failure(doing string, err error) error {
 	return what(factstr.ReasonOther, "")
 }
 
-// hidden is the answer where row level security was switched on since the store was opened.
+// hidden returns the error for row level security that was switched on after the store was opened.
 func hidden(doing string) error {
 	return factstr.BackendFailure(factstr.ReasonPermission, "postgres: %s: row level security of the store's tables applies to the role, so facts could be hidden from it; disable it for these tables, or give the role BYPASSRLS", doing)
 }
 
-// errSwallowed makes the connection one that is not used again: the server may keep a plan that
-// does nothing, also when the rule is gone that it was made for.
+// errSwallowed makes the store drop the connection: the server may keep a plan that does nothing
+// even after the rule is gone for which it was made.
 var errSwallowed = errors.New("a trigger or a rule on the store's tables leaves rows out or changes them")
 
-// swallowed is the answer where what was inserted is not what the tables hold.
+// swallowed returns the error for tables that do not hold what was inserted.
 func swallowed(doing, what string) error {
 	return factstr.BackendFailure(factstr.ReasonOther, "postgres: %s: %s; %w; nothing was written; remove it", doing, what, errSwallowed)
 }
 
-// connectionFailure is of an error that the server did not answer. The driver's own text names
-// host, user and database, and no password.
+// connectionFailure returns the error for a server that did not answer. The driver's text names
+// host, user and database, but no password.
 func connectionFailure(doing string, err error) error {
 	text := err.Error()
 	var attempt *pgconn.ConnectError
 	if errors.As(err, &attempt) && errors.Unwrap(attempt) != nil {
-		// One line for each address that was tried, often the same.
+		// It has one line for each address that was tried, and they are often the same.
 		text = strings.Join(slices.Compact(strings.Split(errors.Unwrap(attempt).Error(), "\n")), "; ")
 	}
 	advice := ""
@@ -193,7 +194,7 @@ func connectionFailure(doing string, err error) error {
 	return factstr.BackendFailure(factstr.ReasonConnection, "postgres: %s: no connection to the server: %s%s", doing, text, advice)
 }
 
-// lost reports whether a connection is of no use any more.
+// lost reports whether err means that the connection cannot be used any more.
 func lost(err error) bool { return err != nil && !answered(err) && !isOurs(err) }
 
 func isOurs(err error) bool {

@@ -15,7 +15,7 @@ func (s *session) rows(ctx context.Context, text string, visit func(row [][]byte
 	return err
 }
 
-// execute is rows, and returns how many rows the statement wrote or read.
+// execute is rows that also returns how many rows the statement wrote or read.
 func (s *session) execute(ctx context.Context, text string, visit func(row [][]byte) (more bool), values ...any) (count int64, err error) {
 	if s.guarded {
 		return s.inOneTrip(ctx, nil, text, visit, values...)
@@ -31,26 +31,25 @@ func (s *session) execute(ctx context.Context, text string, visit func(row [][]b
 	return drain(s.conn.ExecParams(ctx, text, a.values, a.types, a.formats, []int16{binaryFormat}), visit)
 }
 
-// before is a statement that goes ahead of another one in the same round trip.
+// before is a statement that is sent ahead of another one in the same round trip.
 type before struct {
 	text   string
 	visit  func(row [][]byte)
 	values []any
 }
 
-// rowsAfter is rows, with another statement sent ahead in the same round trip, which takes no
-// values.
+// rowsAfter is rows with another statement, without values, sent ahead in the same round trip.
 func (s *session) rowsAfter(ctx context.Context, first string, visitFirst func(row [][]byte), text string, visit func(row [][]byte) (more bool), values ...any) error {
 	_, err := s.inOneTrip(ctx, []before{{text: first, visit: visitFirst}}, text, visit, values...)
 	return err
 }
 
-// loginRole holds for one transaction.
+// loginRole sets the role for one transaction.
 const loginRole = "SELECT pg_catalog.set_config('role', 'none', true)"
 
-// asLogin is rows for what looks at the server's backends or ends them, which is done as the role
-// that logged in. A role that it was set to, as by ALTER ROLE ... SET role, may see and end none of
-// them, not even its own.
+// asLogin is rows for statements that look at backends or end them. They run as the role that
+// logged in: another role that ALTER ROLE ... SET role makes of it may see and end no backend, not
+// even its own.
 func (s *session) asLogin(ctx context.Context, text string, visit func(row [][]byte) (more bool), values ...any) error {
 	return s.rowsAfter(ctx, loginRole, func([][]byte) {}, text, visit, values...)
 }
@@ -100,7 +99,7 @@ func nextResult(pipeline *pgconn.Pipeline, visit func(row [][]byte) (more bool))
 	return drain(result, visit)
 }
 
-// all visits every row.
+// all returns a visit function that wants every row.
 func all(visit func(row [][]byte)) func(row [][]byte) (more bool) {
 	return func(row [][]byte) bool {
 		visit(row)
@@ -108,7 +107,7 @@ func all(visit func(row [][]byte)) func(row [][]byte) (more bool) {
 	}
 }
 
-// drain reads a result to its end, also after visit has had enough.
+// drain reads a result to its end, even after visit returned false.
 func drain(result *pgconn.ResultReader, visit func(row [][]byte) (more bool)) (count int64, err error) {
 	more := true
 	for result.NextRow() {
@@ -120,7 +119,7 @@ func drain(result *pgconn.ResultReader, visit func(row [][]byte) (more bool)) (c
 	return tag.RowsAffected(), err
 }
 
-// run executes a statement that answers nothing of interest.
+// run executes a statement and drops its rows.
 func (s *session) run(ctx context.Context, text string, values ...any) error {
 	return s.rows(ctx, text, all(func([][]byte) {}), values...)
 }
@@ -136,13 +135,13 @@ func (s *session) one(ctx context.Context, text string, values ...any) (number i
 	return number, found, err
 }
 
-// script executes statements without parameters in one transaction of their own.
+// script executes statements without parameters, in one transaction unless they say otherwise.
 func (s *session) script(ctx context.Context, text string) error {
 	_, err := s.conn.Exec(ctx, text).ReadAll()
 	return err
 }
 
-// yes returns what a statement answers that asks whether something is so.
+// yes returns the boolean in the first column of the first row.
 func (s *session) yes(ctx context.Context, text string, values ...any) (yes bool, err error) {
 	err = s.rows(ctx, text, func(row [][]byte) bool {
 		yes = boolOf(row[0])
@@ -151,9 +150,10 @@ func (s *session) yes(ctx context.Context, text string, values ...any) (yes bool
 	return yes, err
 }
 
-type preparedNames map[string]string // names by text
+// preparedNames are the names of a connection's prepared statements, by text.
+type preparedNames map[string]string
 
-// prepare returns the name of a prepared statement, "" if the text goes along with each execution.
+// prepare returns the name of the prepared statement, or "" if the text has to be sent each time.
 func (s *session) prepare(ctx context.Context, text string, types []uint32) (name string, err error) {
 	if s.pooled {
 		return "", nil
@@ -185,5 +185,5 @@ func (s *session) send(pipeline *pgconn.Pipeline, name, text string, values ...a
 	}
 }
 
-// guard does what forReading does elsewhere, for one transaction.
+// guard sets for one transaction what forReading sets for a session.
 const guard = "SELECT pg_catalog.set_config('search_path', '" + safePath + "', true), pg_catalog.set_config('row_security', 'off', true)"

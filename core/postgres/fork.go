@@ -8,15 +8,16 @@ import (
 	"syscall"
 )
 
-// A forked child inherits the connections, and would keep them open after this process died, with
-// the names that they hold. The C library closes them in the child, so it is told of every socket.
+// A forked child inherits the connections. It would keep them open after this process died, and
+// with them the leases on durable names. The C library closes them in the child, so it has to know
+// every socket.
 var tellSocket atomic.Pointer[func(descriptor int, opened bool)]
 
-// OnSocket sets a function that is told of each socket, before it connects and right before it is
-// closed. It must be set before the first store is opened.
+// OnSocket sets a function that is called for each socket, before it connects and right before it
+// is closed. Call OnSocket before the first store is opened.
 func OnSocket(tell func(descriptor int, opened bool)) { tellSocket.Store(&tell) }
 
-// announcedConn is a connection whose socket was told of.
+// announcedConn is a connection whose socket was announced.
 type announcedConn struct {
 	net.Conn
 	raw syscall.RawConn
@@ -46,8 +47,8 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	return conn, nil
 }
 
-// announce lets a dialer tell of its sockets before they connect, since a child may be forked while
-// they do. end tells that the last of them is about to be closed.
+// announce makes a dialer announce its sockets before they connect, since a child may be forked
+// while they do. end announces that the last of them is about to be closed.
 func announce(d *net.Dialer, tell func(descriptor int, opened bool)) (end func()) {
 	descriptor := -1
 	end = func() {
@@ -59,7 +60,7 @@ func announce(d *net.Dialer, tell func(descriptor int, opened bool)) (end func()
 	d.FallbackDelay = -1 // one address after the other, so that there is one socket at a time
 	prepare := d.Control
 	d.Control = func(network, address string, raw syscall.RawConn) error {
-		end() // the address before did not answer
+		end() // the socket of the address before, which did not answer
 		err := raw.Control(func(opened uintptr) {
 			descriptor = int(opened)
 			tell(descriptor, true)

@@ -1,5 +1,19 @@
-// Package postgres is the shared store: one PostgreSQL database in the schema of the Rust store,
-// which many processes on many hosts append to and stream from.
+// Package postgres is the shared store: one PostgreSQL database, in the format of the Rust store,
+// to which many processes on many hosts append and from which they stream.
+//
+// Where to find what:
+//
+//	open.go, bootstrap.go, options.go, url.go     from a URL to a store
+//	schema.go, schema_*.go, append_function.go    the tables: what is there, refused, created
+//	commit*.go, writer.go, advisory_lock.go       appending
+//	read.go, page_query.go                        reading
+//	watch.go, notify.go                           noticing what other stores commit
+//	claim.go, lease*.go, cursors.go               durable names and their cursors
+//	session.go, execute.go, pool.go, binary.go    connections, statements, values
+//	fork.go, dial_*.go, peek_*.go                 sockets
+//
+// commit.go, commit_in_doubt.go, leases.go, watch.go, read.go and schema.go begin with why they are
+// as they are.
 package postgres
 
 import (
@@ -21,8 +35,8 @@ func Open(ctx context.Context, url string, options Options) (*factstr.Store, err
 	return open(ctx)
 }
 
-// Prepare does of Open what waits for nothing: it checks the arguments. The rest may be called
-// once.
+// Prepare validates the arguments without blocking and returns a function that opens the store.
+// Call that function at most once.
 func Prepare(url string, options Options) (open func(context.Context) (*factstr.Store, error), err error) {
 	options = withDefaults(options)
 	config, direct, err := parseURLs("url", url, options)
@@ -35,7 +49,7 @@ func Prepare(url string, options Options) (open func(context.Context) (*factstr.
 	}, nil
 }
 
-// lateOpening says of a lost connection that it was the caller's time limit.
+// lateOpening turns a failed connection into CodeTimeout if the caller's time limit has passed.
 func lateOpening(ctx context.Context, err error) error {
 	if factstr.CodeOf(err) == factstr.CodeBackendFailure && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		err = factstr.ContextEnded(context.DeadlineExceeded, "the opening did not end within the caller's time limit: %w", err)
@@ -43,8 +57,7 @@ func lateOpening(ctx context.Context, err error) error {
 	return err
 }
 
-// parseURLs checks everything that could be wrong with arguments. direct is nil if there is no way
-// past a pooler, since there is no pooler.
+// parseURLs validates the arguments. direct is nil without DirectURL: there is no pooler then.
 func parseURLs(field, url string, options Options) (config, direct *pgxpool.Config, err error) {
 	if config, err = parseURL(field, url, options); err != nil {
 		return nil, nil, err
@@ -87,14 +100,14 @@ func openBackend(ctx context.Context, config, direct *pgxpool.Config, options Op
 	if b.pool, err = newPool(config, b.pooled, options.ConnectionsMax); err != nil {
 		return nil, failure("opening", err)
 	}
-	// Only the server itself is asked for what is there and to create what is not: that takes a
-	// session with settings.
+	// The schema is inspected and created on the server itself: that takes a session that keeps its
+	// settings.
 	s, err := connect(ctx, b.toServer(), false)
 	if err != nil {
 		return nil, failure("opening", err)
 	}
 	defer func() {
-		// The first append finds a connection.
+		// So that the first append finds a connection.
 		if err == nil && !b.pooled {
 			b.write(s)
 		} else {

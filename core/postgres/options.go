@@ -8,32 +8,31 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// Options of a PostgreSQL store. The zero value is fine.
+// Options configure a PostgreSQL store. The zero value means the defaults.
 type Options struct {
 	factstr.Options
-	// Schema holds the tables, and is created when it does not exist; default: the connection's
+	// Schema holds the tables. It is created if it does not exist. Default: the connection's
 	// current schema.
 	Schema string
-	// ApplicationName is how the server lists the store's connections; default: what the URL says,
-	// else "factstr".
+	// ApplicationName is the name under which the server lists the store's connections. Default:
+	// that of the URL, else "factstr".
 	ApplicationName string
-	// DirectURL leads past a connection pooler in transaction mode to the server itself. The
-	// connections that hold durable names and listen use it; without it they use the same URL as
-	// all.
+	// DirectURL leads past a connection pooler in transaction mode to the server itself. Opening,
+	// durable names and listening use it. Leave it empty if there is no such pooler.
 	DirectURL string
-	// ConnectionsMax bounds the connections that read, default 4. One more appends, and while
-	// streams are open one listens and one holds durable names.
+	// ConnectionsMax limits the connections that read, default 4. One more appends; while streams
+	// are open one listens, and for durable streams one holds their names.
 	ConnectionsMax int
-	// ConnectTimeout bounds one attempt to connect; default 5 s.
+	// ConnectTimeout limits one attempt to connect to one host; default 5 s.
 	ConnectTimeout time.Duration
-	// LockTimeout is how long a write waits for other processes before it answers CodeBusy; default
-	// 5 s.
+	// LockTimeout is how long a write waits for other writers before it fails with CodeBusy;
+	// default 5 s.
 	LockTimeout time.Duration
-	// ResponseTimeout is how long the server may take to answer a commit, or to go on with the
-	// answer to a read, before that is given up with CodeTimeout; default 30 s.
+	// ResponseTimeout is how long the server may take to answer a commit, and how long it may be
+	// silent during a read, before the call fails with CodeTimeout; default 30 s.
 	ResponseTimeout time.Duration
-	// PollInterval is how often the log is looked at while streams are open, should a notification
-	// get lost; default 250 ms.
+	// PollInterval is how often the store looks at the log while streams are open, in case a
+	// notification gets lost; default 250 ms.
 	PollInterval time.Duration
 }
 
@@ -49,7 +48,7 @@ func checkSchemaName(schema string) error {
 	return nil
 }
 
-// noLimit is as good as none.
+// noLimit is longer than any program waits, and short enough to be added up.
 const noLimit = 1000 * 24 * time.Hour
 
 func withDefaults(o Options) Options {
@@ -64,7 +63,7 @@ func withDefaults(o Options) Options {
 		if *each.value <= 0 {
 			*each.value = each.is
 		}
-		*each.value = min(*each.value, noLimit) // sums of them are times as well
+		*each.value = min(*each.value, noLimit)
 	}
 	return o
 }

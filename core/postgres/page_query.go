@@ -17,21 +17,21 @@ type pageQuery struct {
 }
 
 const (
-	// mergeMax is how many types are read through the index on types, one after the other; a scan
-	// for more goes through the whole range.
+	// mergeMax is how many types are read through the index on types, each on its own. For more
+	// types the scan goes through the whole range.
 	mergeMax = 64
-	// predicatesMax is how many predicates the server is asked to look for. Of a query with more it
-	// returns all facts of the types.
+	// predicatesMax is how many predicates the server is asked to look for. For more it returns all
+	// facts of the types.
 	predicatesMax = 1_000
-	// selectedRowsMax is the largest page of a selective scan. Each page looks for all candidates
-	// again, so it is larger than others.
+	// selectedRowsMax is the largest page of a selective scan. It is larger than others since each
+	// page looks for all candidates again.
 	selectedRowsMax = 100_000
 )
 
-// page compiles a scan. Without predicates the rows come in order from an index. With
-// predicates the candidates are collected first, by whatever the planner finds best, and then put
-// in order: a planner that may stop early reads the whole log backwards for a predicate that
-// nothing matches.
+// page compiles a scan. Without predicates the rows come in order from an index. With predicates
+// OFFSET 0 makes the server collect all candidates, in whatever way it finds best, before it sorts
+// them: otherwise a planner that hopes to stop early reads the whole log backwards for a predicate
+// that nothing matches.
 func (t *statements) page(scan factstr.Scan) pageQuery {
 	order := "ORDER BY sequence_number"
 	if scan.Descending {
@@ -59,8 +59,9 @@ func (t *statements) page(scan factstr.Scan) pageQuery {
 	return pageQuery{rowsMax: pageRowsMax, text: columns + from + " WHERE " + inRange + " " + order + " LIMIT $3"}
 }
 
-// conditionOf spells a plan's candidates, with parameters from $4 on. It is not selective if there
-// are too many predicates, or if an alternative has none while the types alone say where to look.
+// conditionOf returns a plan's candidates as a condition, with parameters from $4 on. selective is
+// false if there are too many predicates, or if an alternative has none, so that its types alone
+// decide.
 func conditionOf(plan *factstr.Plan, constrained bool) (condition string, values []any, selective bool) {
 	var alternatives []string
 	parameter := func(value any) string {

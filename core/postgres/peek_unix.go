@@ -4,9 +4,10 @@ package postgres
 
 import "syscall"
 
-// over looks, without waiting, whether the other side has closed the connection or says something
-// unasked, which is a farewell. It does not read by the connection: after a write that took long
-// the driver's own reader is still at that, and would be waited for.
+// over reports, without waiting, whether the other side has closed the connection or sent something
+// unasked, which is a farewell. It peeks at the socket and does not read through the connection:
+// after a write that took long the driver's own reader is still reading, and over would wait for
+// it.
 func (w *announcedConn) over() (over bool) {
 	_ = w.raw.Control(func(descriptor uintptr) {
 		var first [1]byte

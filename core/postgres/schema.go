@@ -8,9 +8,47 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// The format is that of the Rust store, which creates the same tables and reads no version: every
-// statement leaves alone what exists.
+// What is trusted of a schema
 //
+// The tables are the Rust store's, which creates them at each start with IF NOT EXISTS and reads no
+// version. So this store finds tables that another program made, that somebody copied, restored or
+// renamed, or that have the right names by chance. Before it trusts them with facts, it looks at
+// all that matters in one statement (schema_inspection.go), refuses what it cannot trust with
+// advice (schema_refusals.go), and creates what is missing. If nothing is missing it writes
+// nothing, so a role without rights to create, or a standby, can open a store.
+//
+// Refused, because the contract could be broken without an error:
+//
+//   - views, foreign tables and so on under the name of a table: nobody knows what an insert does
+//     there.
+//   - columns of other types, told by the type's number; a type's name may be anybody's.
+//   - a key column without a unique index that is valid and not deferred: the primary key is the
+//     fence against two facts of one number (G2).
+//   - tables that others inherit from: the key does not reach into children.
+//   - UNLOGGED tables: the server empties them after a crash (G5).
+//   - INSTEAD rules for inserts, and for updates of cursors: they drop what they are given.
+//   - row level security that applies to the role: an empty context would let a condition hold
+//     (G9).
+//   - newer formats, other encodings than UTF-8.
+//
+// Welcome, because it can only add: further columns, indexes, triggers that keep the rows, rules
+// that refuse updates and deletes of facts. What triggers do to an insert is compared at each
+// append.
+//
+// Ours beside the Rust tables, each of which the store can do without: the generations of durable
+// names (needed by durable streams only), the index on types, and the append function. The function
+// runs with the appender's rights, so its name says nothing: body, arguments, settings and owner
+// are compared (append_function.go). The look is repeated when a call fails as if the function had
+// changed.
+//
+// Creation happens in one transaction under an advisory lock. The Rust store does not take that
+// lock, so either side may fail with "exists already"; ours then looks again.
+//
+// Rejected: a version table of our own (the Rust store would not keep it, and a schema that was
+// half restored would lie); CREATE ... IF NOT EXISTS at each opening (needs rights, takes locks,
+// and says nothing about what is there); information_schema (leaves out what the role has no right
+// on).
+
 //go:embed migrations/0001_store.sql
 var storeSchema string
 
@@ -20,7 +58,7 @@ var durableStreamsSchema string
 //go:embed migrations/0003_type_index.sql
 var typeIndexSchema string
 
-// currentSchema is where the connection's own settings would create tables.
+// currentSchema returns the schema in which the connection's own settings would create tables.
 func currentSchema(ctx context.Context, s *session) (schema string, err error) {
 	err = s.rows(ctx, "SELECT pg_catalog.current_schema()::pg_catalog.text", func(row [][]byte) bool {
 		schema = string(row[0])
@@ -32,8 +70,8 @@ func currentSchema(ctx context.Context, s *session) (schema string, err error) {
 	return schema, failure("opening", err)
 }
 
-// prepareSchema checks the format and creates what is missing as far as the role may. It writes
-// nothing when nothing is missing.
+// prepareSchema checks the format and creates what is missing, as far as the role may. If nothing
+// is missing it writes nothing.
 func prepareSchema(ctx context.Context, s *session, schema string) (*inspection, error) {
 	f, err := inspect(ctx, s, schema)
 	if err != nil {
@@ -46,11 +84,10 @@ func prepareSchema(ctx context.Context, s *session, schema string) (*inspection,
 		return f, readable(f, s, schema)
 	}
 	if f.complete() && !f.mayCreate {
-		return f, nil // what is ours can be done without
+		return f, nil // our own additions are optional
 	}
 	before := f
-	// Two processes that create at once: the Rust store's does not wait for this lock, so one of
-	// them may fail and look again.
+	// The Rust store does not take the lock of create: if both create at once, either may fail.
 	for try := 0; ; try++ {
 		f, err = create(ctx, s, schema)
 		switch state(err) {
@@ -60,7 +97,7 @@ func prepareSchema(ctx context.Context, s *session, schema string) (*inspection,
 			}
 		}
 		if state(err) == deniedPrivilege && before.usable() {
-			return before, nil // so can what a newer store than that of before 0.5 has beside its facts
+			return before, nil // the tables that formats before 0.5 lack are optional, too
 		}
 		if err != nil {
 			return nil, failure("creating the store in schema "+strconv.Quote(schema), err)
@@ -77,7 +114,7 @@ func create(ctx context.Context, s *session, schema string) (*inspection, error)
 	committed := false
 	defer func() {
 		if !committed && s.alive() {
-			_ = s.script(ctx, "ROLLBACK") // without it the session is dropped
+			_ = s.script(ctx, "ROLLBACK") // if that fails, the session is dropped
 		}
 	}()
 	f, err := inspect(ctx, s, schema)

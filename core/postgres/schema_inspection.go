@@ -23,30 +23,29 @@ var tables = rustformat.Tables("durable_stream_cursors", "durable_stream_id")
 
 // inspection is what a schema holds.
 type inspection struct {
-	schema    bool                         // exists
-	others    map[string]bool              // that are no tables: views, sequences and so on
-	columns   map[string]map[string]string // of each table, with their types: number, modifier and spelling
-	keys      map[string][]string          // columns of each table that are unique
-	indexes   map[string]bool              // true: usable
+	schema    bool                         // the schema exists
+	others    map[string]bool              // views, sequences and other relations that are no tables
+	columns   map[string]map[string]string // by table and name: number, modifier and spelling of the type
+	keys      map[string][]string          // by table: columns that are unique
+	indexes   map[string]bool              // whether an index is usable
 	odd       []oddity
 	function  functionFound
-	durables  bool // the table of generations
+	durables  bool // the table of generations exists
 	head      int64
 	markers   rustformat.Markers
-	mayCreate bool // in the schema, or the schema itself
-	owner     bool // of the events
+	mayCreate bool // the role may create in the schema, or the schema itself
+	owner     bool // the role owns the events
 }
 
-// oddity is what makes a table of the store one that is not to be trusted with facts, or not in
-// full view.
+// oddity is something about a table by which facts may get lost or be hidden.
 type oddity struct{ table, kind, detail string }
 
-// usable reports whether there is a log, though something beside it may be missing.
+// usable reports whether there is a log, even if something beside it is missing.
 func (f *inspection) usable() bool {
 	return len(f.columns["events"]) > 0 && len(f.columns["append_batches"]) > 0
 }
 
-// complete reports whether the store of the Rust format is there.
+// complete reports whether everything of the Rust format is there.
 func (f *inspection) complete() bool {
 	for _, table := range tables {
 		if len(f.columns[table.Name]) == 0 && table.Name != rustformat.Generations {
@@ -55,7 +54,7 @@ func (f *inspection) complete() bool {
 	}
 	for _, index := range []string{"idx_events_type", "idx_events_occurred_at", "idx_events_payload_gin"} {
 		if _, ok := f.indexes[index]; !ok && f.owner {
-			return false // without the right to make it the store goes without, slower
+			return false // a role that does not own the events cannot make it, and goes without
 		}
 	}
 	return f.markers.Complete()
@@ -133,7 +132,7 @@ func inspect(ctx context.Context, s *session, schema string) (*inspection, error
 	}
 	f.durables = len(f.columns[rustformat.Generations]) > 0
 	if f.checkTables(schema) != nil || f.checkSight(schema) != nil {
-		return f, nil // there is nothing to read
+		return f, nil // check refuses it; its rows are not read
 	}
 	if len(f.columns["store_metadata"]) > 0 {
 		err = s.rows(ctx, "SELECT key, value FROM "+quoted(schema)+".store_metadata", func(row [][]byte) bool {

@@ -11,7 +11,7 @@ import (
 	"github.com/factstr/factstr-go/core/internal/rustformat"
 )
 
-// check refuses what is not a store or a newer one.
+// check refuses what is no store of a format that this version reads.
 func (f *inspection) check(schema string) error {
 	if err := f.checkTables(schema); err != nil {
 		return err
@@ -22,7 +22,7 @@ func (f *inspection) check(schema string) error {
 	return f.markers.Check("postgres", "schema "+strconv.Quote(schema))
 }
 
-// checkTables refuses a schema where something else has the name of a table of the store.
+// checkTables refuses a schema in which something else has the name of one of the store's tables.
 func (f *inspection) checkTables(schema string) error {
 	refusal := func(what string, args ...any) error {
 		return factstr.NewError(factstr.CodeUnsupportedFormat, "postgres: schema %q holds no factstr store: its %s; use another schema", schema, fmt.Sprintf(what, args...))
@@ -52,7 +52,7 @@ func (f *inspection) checkTables(schema string) error {
 	return nil
 }
 
-// checkSight refuses tables of which some rows may be hidden, or lost, without an error.
+// checkSight refuses tables whose rows may be hidden or lost without an error.
 func (f *inspection) checkSight(schema string) error {
 	for _, odd := range f.odd {
 		table := quoted(schema) + "." + odd.table

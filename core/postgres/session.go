@@ -10,18 +10,18 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// session is one connection. One goroutine at a time uses it.
+// session is one connection to the server. One goroutine at a time uses it.
 type session struct {
 	conn *pgconn.PgConn
-	// pooled: behind a pooler in transaction mode no setting and no prepared statement outlives a
-	// transaction.
+	// pooled sessions lead to a pooler in transaction mode, where no setting and no prepared
+	// statement outlives a transaction.
 	pooled  bool
-	guarded bool // each statement goes behind guard
+	guarded bool // each statement is preceded by guard
 	server  server
 }
 
-// server is what tells a backend of the server from every other one, so that it can be said whether
-// it is gone.
+// server identifies the backend that serves a session among all backends there ever were, so that
+// another session can find out whether it is gone.
 type server struct {
 	pid        int64
 	startedAt  micros // the backend
@@ -31,18 +31,19 @@ type server struct {
 
 const (
 	cachedStatements = 200
-	// A client that stopped in the middle of a transaction loses it after this.
+	// The server ends the transaction of a client that stopped in the middle of one after this
+	// time.
 	idleTransactionMS = 5000
 )
 
-// settings hold for the connections that core leads to the server itself. Their sum: a vanished
-// client is noticed within five seconds, and a query is planned for its own values.
+// settings sets the parameters of connections that lead to the server itself: it notices a vanished
+// client within five seconds, and plans each query for its own values.
 func settings(c *pgconn.Config) {
 	for name, value := range map[string]string{
 		"default_transaction_isolation":       "read committed",
 		"plan_cache_mode":                     "force_custom_plan",
 		"idle_in_transaction_session_timeout": strconv.Itoa(idleTransactionMS),
-		"idle_session_timeout":                "0", // those that listen are idle, and those that hold names mostly
+		"idle_session_timeout":                "0", // connections that listen or hold leases are idle most of the time
 		"tcp_keepalives_idle":                 "2",
 		"tcp_keepalives_interval":             "1",
 		"tcp_keepalives_count":                "3",
@@ -52,22 +53,23 @@ func settings(c *pgconn.Config) {
 	}
 }
 
-// inFullView makes a query fail that would leave out rows by row level security. Appends see to
-// that by themselves, since the setting would be one for the triggers of others too.
+// inFullView makes a query fail if row level security would hide rows from it. Appends check that
+// by themselves, since the setting would also apply to the triggers of others.
 func inFullView(c *pgconn.Config) { c.RuntimeParams["row_security"] = "off" }
 
-// forAppends makes of settings those of sessions that append: the call of the append function is
-// planned once. What they read under the lock is not.
+// forAppends changes settings for sessions that append: the call of the append function is planned
+// once. Reads under the lock set the mode of settings again.
 func forAppends(c *pgconn.Config) { c.RuntimeParams["plan_cache_mode"] = "force_generic_plan" }
 
-// forReading makes of settings those of sessions that only read.
+// forReading changes settings for sessions that only read.
 func forReading(c *pgconn.Config) {
 	inFullView(c)
 	c.RuntimeParams["search_path"] = safePath
 }
 
-// connect opens a session for writing or for locks, which knows its backend. The driver gives each
-// host its own time, so that one that is gone leaves some to the next.
+// connect opens a session that knows its backend, as writing and locking need it. The driver gives
+// each host a timeout of its own, so that an unreachable host does not use up the time of the next
+// one.
 func connect(ctx context.Context, config *pgconn.Config, pooled bool) (*session, error) {
 	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
@@ -75,11 +77,11 @@ func connect(ctx context.Context, config *pgconn.Config, pooled bool) (*session,
 	}
 	ctx, cancel := context.WithTimeout(ctx, config.ConnectTimeout)
 	defer cancel()
-	s := &session{conn: conn, pooled: true} // nothing is prepared for once
+	s := &session{conn: conn, pooled: true} // so that this one-off query is not prepared
 	who := `SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.pg_backend_pid()::BIGINT, pg_catalog.pg_postmaster_start_time(),
 		(SELECT backend_start FROM pg_catalog.pg_stat_activity WHERE pid {=} pg_catalog.pg_backend_pid()), pg_catalog.current_setting('plan_cache_mode') {=} ` + literal(config.RuntimeParams["plan_cache_mode"])
 	if !pooled {
-		// Generations and cursors, too, survive a crash of the server.
+		// So that generations and cursors survive a crash of the server, too.
 		who += ", CASE WHEN pg_catalog.current_setting('synchronous_commit') {=} 'off' THEN pg_catalog.set_config('synchronous_commit', 'local', false) END"
 	}
 	set := pooled
@@ -89,7 +91,7 @@ func connect(ctx context.Context, config *pgconn.Config, pooled bool) (*session,
 		return true
 	})
 	if err == nil && !set {
-		err = errPooler // that keeps the settings to itself, and would give each transaction to another backend
+		err = errPooler // it dropped the settings, and would give each transaction to another backend
 	}
 	if err != nil {
 		s.drop()
@@ -99,15 +101,14 @@ func connect(ctx context.Context, config *pgconn.Config, pooled bool) (*session,
 	return s, nil
 }
 
-// drop closes without waiting for the server.
+// drop closes the connection without waiting for the server.
 func (s *session) drop() {
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	_ = s.conn.Close(ended)
 }
 
-// over reports whether the server has closed a connection on which nothing is awaited, or is about
-// to.
+// over reports whether the server has closed an idle connection, or is about to.
 func (s *session) over() bool {
 	conn := s.conn.Conn()
 	if secure, ok := conn.(*tls.Conn); ok {
@@ -126,7 +127,7 @@ func copied(c *pgconn.Config) *pgconn.Config {
 	return c
 }
 
-// close tells the server, so that it frees what the session holds at once.
+// close says goodbye, so that the server frees what the session holds at once.
 func (s *session) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

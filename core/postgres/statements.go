@@ -2,8 +2,7 @@ package postgres
 
 import "strings"
 
-// statements are the statements of a store. Every name in them carries its schema, so that no
-// search_path matters.
+// statements are the statements of a store. Every name in them is qualified (spelling.go).
 type statements struct {
 	schema      string // quoted
 	head        string
@@ -31,14 +30,14 @@ func statementsOf(schema string) *statements {
 		schema: quoted(schema),
 		head:   in.Replace("SELECT sequence_number, occurred_at FROM {schema}.events WHERE sequence_number {>} 0 ORDER BY sequence_number DESC LIMIT 1"),
 		pace:   in.Replace("SELECT sequence_number FROM {schema}.events WHERE sequence_number {>} $1 AND sequence_number {<=} $2 ORDER BY sequence_number OFFSET $3 LIMIT 1"),
-		// A batch that overlaps the range starts at the last one that starts up to its beginning,
-		// or later. Rows that end before they start are no batches.
+		// Batches that overlap the range: the last one that starts at or before its beginning, and
+		// all that start in it. Rows that end before they start are no batches.
 		boundaries: in.Replace(`SELECT first_sequence_number, last_sequence_number FROM {schema}.append_batches
 			WHERE first_sequence_number {>=} coalesce((SELECT first_sequence_number FROM {schema}.append_batches
 				WHERE first_sequence_number {<=} $1 AND last_sequence_number {>=} first_sequence_number ORDER BY first_sequence_number DESC LIMIT 1), 0)
 			AND first_sequence_number {<=} $2 ORDER BY first_sequence_number`),
-		// Only the function that was looked at: were it gone, the call would go to another one of
-		// its name that takes such values, whoever made that. No row then.
+		// No row comes back if the inspected function is gone. Otherwise the call would go to any
+		// function of its name that takes such values, whoever made it.
 		append: in.Replace("SELECT a.* FROM (SELECT $1 AS schema FROM pg_catalog.pg_proc p WHERE p.oid {=} $14::pg_catalog.oid AND p.proname {=} '" + appendFunction + "' AND p.pronamespace {=} {schema name}::pg_catalog.regnamespace OFFSET 0) f CROSS JOIN LATERAL {schema}." + appendFunction + "(f.schema, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) a"),
 		insert: in.Replace(`INSERT INTO {schema}.events (sequence_number, occurred_at, event_type, payload)
 			SELECT $1 {+} n.position, n.at, n.type, n.payload::pg_catalog.jsonb
@@ -49,25 +48,25 @@ func statementsOf(schema string) *statements {
 		areKept: in.Replace(parameters.Replace("SELECT " + areKept)),
 		settle: in.Replace(`SELECT sequence_number FROM {schema}.events WHERE sequence_number {>} $1 AND occurred_at {=} $2 AND event_type {=} $3 AND payload {=} $4::pg_catalog.jsonb
 			AND ($5 {=} 0 OR xmin::pg_catalog.text::BIGINT {=} $5) ORDER BY sequence_number LIMIT 1`),
-		// The head is of the same moment, so of the log that the cursor is of.
+		// The head comes from the same snapshot as the cursor, and so from the same log.
 		cursor: in.Replace(`SELECT k.event_query, d.exact_query, k.last_processed_sequence_number, h.sequence_number, h.occurred_at FROM {schema}.durable_stream_cursors k
 			LEFT JOIN {schema}.factstr_durable_streams d ON d.name {=} k.durable_stream_id
 			LEFT JOIN LATERAL (SELECT sequence_number, occurred_at FROM {schema}.events WHERE sequence_number {>} 0 ORDER BY sequence_number DESC LIMIT 1) h ON true
 			WHERE k.durable_stream_id {=} $1`),
-		// Above every generation that a lost table may have given out.
+		// The time in microseconds is above every generation that a lost table may have given out.
 		raise: in.Replace(`INSERT INTO {schema}.factstr_durable_streams AS d (name, generation, exact_query)
 			VALUES ($1, (extract(epoch FROM pg_catalog.clock_timestamp()) {*} 1000000)::BIGINT, $2)
 			ON CONFLICT (name) DO UPDATE SET generation = greatest(d.generation {+} 1, excluded.generation), exact_query = excluded.exact_query RETURNING generation`),
 		enter: in.Replace(`INSERT INTO {schema}.durable_stream_cursors (durable_stream_id, event_query, last_processed_sequence_number) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING`),
-		// Whoever registers a name waits for a cursor write that has looked at its generation, and
-		// is waited for by one that has not.
+		// FOR SHARE orders cursor writes against registrations: a write that has read the
+		// generation commits first, and one that has not waits and then sees the new generation.
 		cursors: in.Replace(`WITH w AS (
 				SELECT d.name, w.number FROM {schema}.factstr_durable_streams d
 				JOIN ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3)) w (name, generation, number) ON d.name {=} w.name AND d.generation {=} w.generation
 				ORDER BY d.name FOR SHARE OF d)
 			UPDATE {schema}.durable_stream_cursors k SET last_processed_sequence_number = w.number FROM w
 			WHERE k.durable_stream_id {=} w.name AND k.last_processed_sequence_number {<} w.number`),
-		// What they are after that, and whether the log holds the fact $4 of the time $5.
+		// Generation and cursor after that, and whether the log holds the fact $4 with the time $5.
 		cursorsNow: in.Replace(`SELECT w.name, d.generation, k.last_processed_sequence_number,
 				$4 {=} 0 OR EXISTS (SELECT 1 FROM {schema}.events e WHERE e.sequence_number {=} $4 AND e.occurred_at {=} $5)
 			FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3)) w (name, generation, number)

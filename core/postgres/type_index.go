@@ -9,8 +9,8 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// indexer builds the index on types beside the writers, where the log is too long to build it while
-// opening. Until it is there, the Rust store's own index serves.
+// indexer builds the index on types in the background, without keeping writers out, if the log is
+// too long to build it while opening. Until then the Rust store's own index serves.
 type indexer struct {
 	stop    context.CancelFunc
 	stopped sync.WaitGroup
@@ -39,7 +39,8 @@ func (i *indexer) close() {
 	}
 }
 
-// build lets one store of all build it. What an earlier one left unfinished is built anew.
+// build builds the index unless another store does. An index that was left unfinished is built
+// anew.
 func (i *indexer) build(ctx context.Context, b *backend) error {
 	s, err := connect(ctx, b.direct, false)
 	if err != nil {
@@ -66,7 +67,7 @@ func (i *indexer) build(ctx context.Context, b *backend) error {
 	}
 	err = s.script(ctx, in.Replace(typeIndexSchema))
 	if err != nil && ctx.Err() != nil {
-		// The store closes while it builds: the server is told to leave it.
+		// The store is closing: ask the server to give the statement up.
 		ending, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		_ = s.conn.CancelRequest(ending)

@@ -14,8 +14,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// parseURL reads a libpq URL or keyword string, also in the spelling of the Rust store's driver.
-// field names it in messages, which say nothing of its content since that may be a password.
+// parseURL reads a libpq URL or keyword string, or one in the spelling of the Rust store's driver.
+// Messages name the field and never repeat its text, which may hold a password.
 func parseURL(field, text string, options Options) (*pgxpool.Config, error) {
 	if text = strings.TrimSpace(text); text == "" {
 		return nil, factstr.NewError(factstr.CodeInvalidArgument, "%s is empty; give a URL such as postgres://user@host:5432/database", field)
@@ -39,8 +39,8 @@ func parseURL(field, text string, options Options) (*pgxpool.Config, error) {
 	}
 	fallback := c.RuntimeParams["fallback_application_name"]
 	c.RuntimeParams["application_name"] = cmp.Or(options.ApplicationName, c.RuntimeParams["application_name"], fallback, "factstr")
-	// Those that tell libpq about sockets, and not the server. Encryption by GSSAPI is not asked
-	// for, unless it is required.
+	// These are for libpq and not for the server. Encryption by GSSAPI, which the driver does not
+	// have, is an error only where it is required.
 	for _, name := range []string{"fallback_application_name", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "sslcompression"} {
 		delete(c.RuntimeParams, name)
 	}
@@ -48,7 +48,7 @@ func parseURL(field, text string, options Options) (*pgxpool.Config, error) {
 		delete(c.RuntimeParams, "gssencmode")
 	}
 	c.RuntimeParams["client_encoding"] = "UTF8"
-	// Of several hosts the primary is meant, wherever it is now.
+	// If there are several hosts, the store wants the one that is the primary now.
 	if c.ValidateConnect == nil && len(hosts(c)) > 1 {
 		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
@@ -68,14 +68,15 @@ func hosts(c *pgconn.Config) map[string]struct{} {
 	return hosts
 }
 
-// rustParameters are those that the Rust store's driver spells in its own way; "" is left out,
-// since it is about that driver.
+// rustParameters maps parameters that the Rust store's driver spells in its own way to libpq's. ""
+// drops one that concerns that driver only.
 var rustParameters = map[string]string{
 	"ssl-mode": "sslmode", "ssl-root-cert": "sslrootcert", "ssl-ca": "sslrootcert", "ssl-cert": "sslcert", "ssl-key": "sslkey", "statement-cache-capacity": "",
 }
 
-// translated rewrites what only the Rust store's driver reads: user and password that are not
-// percent-encoded, capital letters in sslmode, options[name]=value and the parameters above.
+// translated rewrites to libpq's spelling what only the Rust store's driver accepts: a user or
+// password that is not percent-encoded, capital letters in sslmode, options[name]=value, and
+// rustParameters.
 func translated(text string) string {
 	base, query, found := strings.Cut(text, "?")
 	if !strings.Contains(base, "://") {
@@ -125,8 +126,9 @@ func translated(text string) string {
 	return base + "?" + strings.Join(kept, "&")
 }
 
-// escapedUser percent-encodes what stands before the last @ of a URL's host, as far as it is not
-// encoded. Otherwise the end of a password would be taken for a host, and named in messages.
+// escapedUser percent-encodes user and password, which end at the last @ before the path, as far as
+// they are not encoded. Otherwise the end of a password would be taken for a host, and repeated in
+// messages.
 func escapedUser(base string) string {
 	scheme, rest, _ := strings.Cut(base, "://")
 	authority, _, _ := strings.Cut(rest, "/")

@@ -2,21 +2,23 @@ package memory
 
 import (
 	"context"
+	"io"
 	"slices"
 	"sort"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/merge"
 )
 
-// mergeMax is how many lists of types are merged; a scan for more types goes through the whole
-// range.
-const mergeMax = 16
+// mergedTypesMax is the largest number of types whose lists a scan merges. A scan for more types
+// visits the whole range. Each store has its own number, since a sequence costs each something else.
+const mergedTypesMax = 16
 
 // ctxEvery is how many visits pass between looks at the context.
 const ctxEvery = 1024
 
 func (b *backend) Scan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) error {
-	if types, constrained := scan.Plan.Types(); constrained && len(types) <= mergeMax {
+	if types, constrained := scan.Plan.Types(); constrained && len(types) <= mergedTypesMax {
 		return b.scanTypes(ctx, scan, types, visit)
 	}
 	return b.scanRange(ctx, scan, visit)
@@ -53,34 +55,28 @@ func (b *backend) lastNumber() uint64 {
 	return b.head.SequenceNumber
 }
 
-// scanTypes merges the lists of the types, which are in ascending order.
+// scanTypes visits the facts of the types, in the order of the log.
 func (b *backend) scanTypes(ctx context.Context, scan factstr.Scan, types []string, visit func(factstr.EventRecord) bool) error {
 	lists := b.lists(types, scan)
+	merged := merge.New(len(lists), scan.Descending, func(i int) (number uint64, err error) {
+		list := lists[i]
+		switch {
+		case len(list) == 0:
+			return 0, io.EOF
+		case scan.Descending:
+			number, lists[i] = list[len(list)-1], list[:len(list)-1]
+		default:
+			number, lists[i] = list[0], list[1:]
+		}
+		return number, nil
+	})
 	for n := 1; ; n++ {
 		if n%ctxEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		next := -1
-		for i, list := range lists {
-			if len(list) == 0 {
-				continue
-			}
-			if next < 0 || scan.Descending && list[len(list)-1] > lists[next][len(lists[next])-1] || !scan.Descending && list[0] < lists[next][0] {
-				next = i
-			}
-		}
-		if next < 0 {
-			return nil
-		}
-		list := lists[next]
-		var number uint64
-		if scan.Descending {
-			number, lists[next] = list[len(list)-1], list[:len(list)-1]
-		} else {
-			number, lists[next] = list[0], list[1:]
-		}
-		if !visit(b.record(number)) {
-			return nil
+		_, number, err := merged.Next()
+		if err != nil || !visit(b.record(number)) {
+			return nil // io.EOF, as lists do not fail
 		}
 	}
 }

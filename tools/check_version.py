@@ -1,5 +1,5 @@
-"""Compares every place that must spell the version with the file VERSION, the one place where it
-is set.
+"""Compares every place that repeats the version with the file VERSION, the one place where it is
+set.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# The place beside the pattern whose group is the version.
+# Each file, and the pattern whose group is the version in it.
 PLACES = {
     "include/factstr.h": r'^#define FACTSTR_VERSION "(.*)"$',
     "bindings/python/src/factstr/_version.py": r'^__version__ = "(.*)"$',

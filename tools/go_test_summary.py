@@ -1,5 +1,5 @@
-"""Reads `go test -json` from standard input; prints a line a package, the output of what failed,
-and the closing count.
+"""Reads `go test -json` from standard input. Prints a line for each package, the output of what
+failed, and the closing count.
 """
 
 from __future__ import annotations
@@ -53,12 +53,10 @@ def main() -> int:
                 ]
                 print(*(line for lines in unfinished for line in lines), sep="", flush=True)
             count = sum(1 for where, _ in results if where == package)
-            print(
-                f"{'ok    ' if action == 'pass' else 'FAILED'} {package}  {count} tests, {event.get('Elapsed', 0):.1f} s",
-                flush=True,
-            )
+            verdict, elapsed = "ok    " if action == "pass" else "FAILED", event.get("Elapsed", 0)
+            print(f"{verdict} {package}  {count} tests, {elapsed:.1f} s", flush=True)
 
-    # A test with subtests is counted by them, unless it failed itself.
+    # Subtests are counted instead of their parent, unless the parent itself failed.
     counted = {
         key: result for key, result in results.items() if key not in parents or result == "fail"
     }

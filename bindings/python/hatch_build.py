@@ -29,8 +29,8 @@ class NativeLibraryHook(BuildHookInterface[Any]):
 
 
 def platform_tag(elf: bytes) -> str:
-    """manylinux_X_Y_MACHINE, where X.Y is the highest version of glibc that the ELF file asks
-    for.
+    """Returns manylinux_X_Y_MACHINE, where X.Y is the highest version of glibc that the ELF file
+    needs.
     """
     if elf[:6] != b"\x7fELF\x02\x01":
         raise ValueError("the library is no 64-bit little-endian ELF file")
@@ -42,7 +42,7 @@ def platform_tag(elf: bytes) -> str:
 def _glibc_versions(elf: bytes) -> list[tuple[int, int]]:
     (table,) = struct.unpack_from("<Q", elf, 40)
     size, count = struct.unpack_from("<HH", elf, 58)
-    # Of each section: type, file offset, linked section, number of entries.
+    # For each section: type, file offset, linked section, number of entries.
     sections = [
         struct.unpack_from("<4xI16xQ8xII", elf, table + index * size) for index in range(count)
     ]

@@ -9,7 +9,7 @@ with factstr.SqliteStore(sys.argv[1] if len(sys.argv) > 1 else "hello.db") as st
     if seen.event_records:
         print("seat A1 is taken")
     else:
-        # Two people decide on what was seen. It holds for the first of them only.
+        # Two people decide on the same view. It still holds for the first of them only.
         for by in ("Ada", "Ben"):
             fact = {"event_type": "SeatReserved", "payload": {"seat": "A1", "by": by}}
             try:

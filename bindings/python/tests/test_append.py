@@ -15,7 +15,7 @@ class Append(StoreCase):
         self.assertEqual(self.store.append([fact("a"), fact("b")]), factstr.AppendResult(1, 2, 2))
         self.assertEqual(self.store.append([fact("c")]), factstr.AppendResult(3, 3, 1))
 
-    def test_dicts_and_dataclasses_append_the_same(self) -> None:
+    def test_dicts_and_dataclasses_store_the_same(self) -> None:
         self.store.append([factstr.NewEvent("a", [1]), {"event_type": "a", "payload": [1]}])
         first, second = self.store.query().event_records
         self.assertEqual((first.event_type, first.payload), (second.event_type, second.payload))
@@ -58,7 +58,7 @@ class Append(StoreCase):
         for record, payload in zip(self.store.query().event_records, payloads, strict=True):
             self.assertEqual((record.payload, type(record.payload)), (payload, type(payload)))
 
-    def test_tuples_and_decimals_go_as_arrays_and_exact_numbers(self) -> None:  # G14
+    def test_tuples_and_decimals_become_arrays_and_exact_numbers(self) -> None:  # G14
         exact = Decimal("0.1000000000000000055511151231257827021181583404541015625")
         self.store.append(
             [fact("Value", {"tuple": (1, 2), "decimal": exact, "tiny": Decimal("1E-200")})]
@@ -68,7 +68,7 @@ class Append(StoreCase):
             {"tuple": [1, 2], "decimal": float(exact), "tiny": 1e-200},
         )
 
-    def test_decimals_come_back_when_fractions_are_asked_for_as_decimals(self) -> None:  # G14
+    def test_parse_float_decimal_returns_decimals_exactly(self) -> None:  # G14
         exact = Decimal("3.14159265358979323846264338327950288419716939937510")
         self.store.close()
         store = self.open(parse_float=Decimal)
@@ -77,7 +77,7 @@ class Append(StoreCase):
         self.assertEqual(payload, {"pi": exact, "three": 3})
         self.assertIs(type(payload["three"]), int)
 
-    def test_the_answer_is_frozen(self) -> None:
+    def test_the_result_is_frozen(self) -> None:
         result = self.store.append([fact("a")])
         with self.assertRaises(AttributeError):
             result.committed_count = 2  # type: ignore[misc]  # wrong on purpose
@@ -91,7 +91,7 @@ class Append(StoreCase):
 
 @on_persistent_stores
 class PersistentAppend(StoreCase):
-    def test_facts_are_there_when_the_database_is_opened_again(self) -> None:  # G1 G5
+    def test_facts_are_still_there_after_the_database_is_opened_again(self) -> None:  # G1 G5
         self.store.append([fact("a", {"n": 1}), fact("b", {"n": 2})])
         before = self.store.query()
         self.assertEqual(self.reopen().query(), before)

@@ -49,7 +49,7 @@ class AppendIf(StoreCase):
             self.store.append_if([fact("b")], None, None)
         self.store.append_if([fact("b")], {}, 1)
 
-    def test_an_empty_append_is_told_before_anything_else(self) -> None:  # G4
+    def test_an_empty_append_is_refused_before_other_arguments_are_checked(self) -> None:  # G4
         for query, expected in (
             (None, 7),
             ({"unknown": 1}, -1),

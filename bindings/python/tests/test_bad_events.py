@@ -35,7 +35,7 @@ class BadEvents(StoreCase):
             with self.subTest(text), self.refused(InvalidArgument):
                 self.raw_append(text)
 
-    def test_text_that_is_no_utf8_is_refused(self) -> None:
+    def test_text_that_is_not_utf8_is_refused(self) -> None:
         for text in (b"\xff", b"\xe2\x82", b"\xed\xa0\x80", b"\xc0\xaf"):
             with self.subTest(text), self.refused(InvalidArgument):
                 self.raw_append(b'[{"event_type":"a","payload":"' + text + b'"}]')
@@ -73,7 +73,7 @@ class BadEvents(StoreCase):
         with self.refused(InvalidArgument, f"recursion limit of {sys.getrecursionlimit()}"):
             append(calls)
 
-    def test_a_value_that_holds_itself_is_refused(self) -> None:
+    def test_a_value_that_contains_itself_is_refused(self) -> None:
         circle: list[Any] = []
         circle.append(circle)
         with self.refused(InvalidArgument, "contains itself|too deep"):
@@ -120,7 +120,7 @@ class BadEvents(StoreCase):
         with self.refused(InvalidArgument, "event_type"):
             self.store.append([fact("é" * 500 + "x")])
 
-    def test_what_is_no_list_of_events_is_refused(self) -> None:
+    def test_a_value_that_is_not_a_list_of_events_is_refused(self) -> None:
         for events in ({"event_type": "a", "payload": 1}, fact("a"), "events", b"[]", 7, None):
             with self.subTest(events=events), self.refused(InvalidArgument, "list of events"):
                 self.store.append(events)  # type: ignore[arg-type]  # wrong on purpose
@@ -144,7 +144,7 @@ class BadEvents(StoreCase):
             ):
                 self.store.append([fact("good"), fact("a", [payload])])
 
-    def test_keys_that_are_no_strings_are_refused(self) -> None:
+    def test_keys_that_are_not_strings_are_refused(self) -> None:
         for payload in ({1: "a"}, {None: 1}, {True: 1}, {1.5: 1}, {("a",): 1}):
             with self.subTest(payload), self.refused(InvalidArgument, "key"):
                 self.store.append([fact("a", payload)])
@@ -160,7 +160,7 @@ class BadEvents(StoreCase):
             with self.subTest(type=type(number)), self.refused(InvalidArgument):
                 self.store.append([fact("a", number)])
 
-    def test_subclasses_of_numbers_and_strings_go_as_their_value(self) -> None:
+    def test_subclasses_of_numbers_and_strings_are_stored_as_their_value(self) -> None:
         class Level(IntEnum):
             high = 3
 
@@ -170,7 +170,7 @@ class BadEvents(StoreCase):
         self.store.append([fact(Name("a"), {Name("k"): [Level.high, Name("v")]})])
         self.assertEqual(self.store.query().event_records[0].payload, {"k": [3, "v"]})
 
-    def test_text_is_taken_from_the_value_and_not_from_what_it_prints(self) -> None:
+    def test_an_overridden_str_does_not_change_what_is_stored(self) -> None:
         class Price(Decimal):
             def __str__(self) -> str:
                 return '0, "paid": true'
@@ -207,7 +207,7 @@ class BadEvents(StoreCase):
                 self.store.append([fact("a", payload)])
         self.store.append([fact("a", {"first": 1, Own("k"): 2, "last": 3})])
 
-    def test_other_mappings_go_as_objects(self) -> None:
+    def test_other_mappings_become_objects(self) -> None:
         self.store.append(
             [fact("a", ChainMap({"a": 1}, {"b": 2})), fact("a", defaultdict(int, c=3))]
         )
@@ -216,7 +216,7 @@ class BadEvents(StoreCase):
             [{"a": 1, "b": 2}, {"c": 3}],
         )
 
-    def test_values_of_other_types_are_refused_by_their_type(self) -> None:
+    def test_values_of_other_types_are_refused_by_the_name_of_their_type(self) -> None:
         @dataclass
         class Seat:
             name: str

@@ -35,12 +35,12 @@ class Paths(StoreCase):
                 error = self.open_fails(path, factstr.BackendFailure)
                 self.assertEqual(getattr(error, "reason", None), "missing_path")
 
-    def test_missing_parent_directories_are_made(self) -> None:
+    def test_missing_parent_directories_are_created(self) -> None:
         with factstr.SqliteStore(self.folder / "a" / "b" / "facts.db") as store:
             store.append([fact("a")])
         self.assertTrue((self.folder / "a" / "b" / "facts.db").is_file())
 
-    def test_names_that_a_uri_would_take_apart_are_plain_file_names(self) -> None:
+    def test_names_with_the_syntax_of_a_uri_are_plain_file_names(self) -> None:
         for name in ("what?mode=memory.db", "100%.db", "a#b.db", "é ü.db", "file:x.db", " .db"):
             with self.subTest(name):
                 with factstr.SqliteStore(self.folder / name) as store:
@@ -57,7 +57,7 @@ class Paths(StoreCase):
             )
         self.assertTrue((self.folder / "relative.db").is_file())
 
-    def test_a_file_that_is_no_database_stays_as_it_is(self) -> None:
+    def test_a_file_that_is_not_a_database_is_left_unchanged(self) -> None:
         path = self.folder / "notes.txt"
         path.write_text("no database, and long enough to have had a header of one\n" * 100)
         before = path.read_bytes()

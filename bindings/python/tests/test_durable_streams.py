@@ -50,7 +50,7 @@ class DurableStreams(StoreCase):
         self.store.stream_all_durable("model", got)
         self.assertEqual(got.numbers(), [2])
 
-    def test_what_a_handler_handles_while_close_waits_does_not_come_again(self) -> None:  # G21 G23
+    def test_a_batch_that_is_handled_while_close_waits_does_not_come_again(self) -> None:  # G21 G23
         slow = SlowHandler()
         subscription = self.store.stream_all_durable("model", slow)
         self.store.append([fact("slow")])
@@ -81,12 +81,14 @@ class DurableStreams(StoreCase):
         self.store.stream_all_durable("model", got)
         self.assertEqual((got.numbers(), got.numbers()), ([2], [3]))
 
-    def test_a_handler_that_answers_false_has_failed(self) -> None:  # G20
+    def test_a_handler_that_returns_false_has_failed(self) -> None:  # G20
         self.store.append([fact("a")])
         with self.assertRaisesRegex(factstr.HandlerFailed, "returned False"):
             self.store.stream_all_durable("model", lambda batch: False)
 
-    def test_a_live_failure_ends_the_stream_before_the_next_batch_and_says_why(self) -> None:  # G21
+    def test_a_failure_while_live_ends_the_stream_before_the_next_batch_and_is_its_error(
+        self,
+    ) -> None:  # G21
         got = Deliveries(failing=(2,))
         subscription = self.store.stream_all_durable("model", got)
         with self.assertLogs("factstr", "WARNING"):
@@ -184,7 +186,7 @@ class DurableStreams(StoreCase):
 
 @on_persistent_stores
 class PersistentDurableStreams(StoreCase):
-    def test_what_a_handler_handles_while_the_store_closes_does_not_come_again(
+    def test_a_batch_that_is_handled_while_the_store_closes_does_not_come_again(
         self,
     ) -> None:  # G21 G23
         slow = SlowHandler()
@@ -196,7 +198,7 @@ class PersistentDurableStreams(StoreCase):
         self.store.stream_all_durable("model", got)
         self.assertEqual(got.numbers(), [2])
 
-    def test_the_cursor_is_there_when_the_database_is_opened_again(self) -> None:  # G23
+    def test_the_cursor_is_still_there_after_the_database_is_opened_again(self) -> None:  # G23
         got = Deliveries()
         self.store.stream_all_durable("model", got)
         self.store.append([fact("a")])

@@ -33,7 +33,7 @@ assert handled.wait(10)
             self.place,
         )
 
-    def test_what_a_handler_handles_while_the_interpreter_exits_does_not_come_again(
+    def test_a_batch_that_is_handled_while_the_interpreter_exits_does_not_come_again(
         self,
     ) -> None:  # G23
         code = """
@@ -53,7 +53,7 @@ assert entered.wait(10)
         self.prints("['a']", code, self.kind, self.place, "a")
         self.prints("['b']", code, self.kind, self.place, "b")
 
-    def test_an_exception_that_nobody_catches_ends_the_program_as_ever(self) -> None:
+    def test_an_uncaught_exception_ends_the_program_as_usual(self) -> None:
         code = """
 import sys
 from support import opened
@@ -83,7 +83,7 @@ print(*(str(warning.message) for warning in caught), _capi.load().factstr_open_h
 """,
         )
 
-    def test_it_is_closed_too_where_warnings_are_errors(self) -> None:
+    def test_it_is_closed_also_if_warnings_are_errors(self) -> None:
         done = run_program(
             """
 import factstr

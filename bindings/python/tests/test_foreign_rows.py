@@ -78,7 +78,8 @@ class ForeignRowsCase(StoreCase):
         else:
             for number, occurred_at, event_type, payload in rows:
                 server.run(
-                    f"INSERT INTO {self.place}.events VALUES ({number}, '{occurred_at}', '{event_type}', '{payload}')"
+                    f"INSERT INTO {self.place}.events "
+                    f"VALUES ({number}, '{occurred_at}', '{event_type}', '{payload}')"
                 )
         self.reopen()
 
@@ -118,13 +119,13 @@ class ForeignRows(ForeignRowsCase):
         self.assertEqual(first, Decimal("9" * 100_000))
         self.assertEqual(second, [Decimal("-" + "7" * 5000)])
 
-    def test_what_is_nested_deeper_than_python_recurses_comes_whole(self) -> None:
+    def test_values_nested_deeper_than_python_recurses_are_returned_whole(self) -> None:
         depth = 100_000 if self.kind == "sqlite" else 3_000  # the server has a limit of its own
         self.store_foreign(nested(depth))
         (payload,) = self.payloads()
         self.assertEqual(innermost(payload), ["[{", 1.5, -7, True, None, {}])
 
-    def test_fractions_are_asked_for_as_decimals_however_deep_they_are(self) -> None:  # G14
+    def test_parse_float_decimal_works_at_any_depth(self) -> None:  # G14
         self.store_foreign(nested(3_000))
         store = self.open(parse_float=Decimal)
         self.assertEqual(
@@ -135,7 +136,7 @@ class ForeignRows(ForeignRowsCase):
 class ForeignRowsOfSqlite(ForeignRowsCase):
     """What jsonb does not hold."""
 
-    def test_what_is_no_value_of_python_is_an_error_and_ends_a_stream(self) -> None:
+    def test_values_that_python_cannot_hold_are_an_error_and_end_a_stream(self) -> None:
         cases: dict[str, tuple[type[factstr.FactstrError], str]] = {
             "1e99999999999999999999": (factstr.InvalidState, "exponent"),
             "[1.5, -1E-99999999999999999999]": (factstr.InvalidState, "exponent"),
@@ -154,7 +155,7 @@ class ForeignRowsOfSqlite(ForeignRowsCase):
                     self.store.append([factstr.NewEvent("a", 1)]).first_sequence_number, 2
                 )
 
-    def test_a_live_stream_that_meets_it_ends_and_says_so(self) -> None:  # G21
+    def test_a_live_stream_that_meets_one_ends_with_an_error(self) -> None:  # G21
         subscription = self.store.stream_all(self.never)
         with self.assertLogs("factstr", "ERROR"):
             subprocess.run(
@@ -166,7 +167,9 @@ class ForeignRowsOfSqlite(ForeignRowsCase):
     def never(self, batch: Batch) -> None:
         self.fail(f"delivered {batch}")
 
-    def test_duplicate_keys_and_lone_surrogates_come_as_they_are(self) -> None:  # G14
+    def test_duplicate_keys_and_lone_surrogates_are_returned_as_python_reads_them(
+        self,
+    ) -> None:  # G14
         self.store_foreign('{"a":1,"a":2}', '"\\ud800"', '"\\u0000"')
         self.assertEqual(self.payloads(), [{"a": 2}, "\ud800", "\0"])
 

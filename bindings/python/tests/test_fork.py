@@ -17,7 +17,8 @@ class Fork(ProgramCase):
 import os, sys, warnings
 import factstr
 from support import opened
-warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 and newer warn of forks with threads, and are right
+# Python 3.12 and newer warn about forks with threads, and are right.
+warnings.simplefilter("ignore", DeprecationWarning)
 store = opened(*sys.argv[1:])
 subscription = store.stream_all(lambda batch: None)
 child = os.fork()
@@ -29,7 +30,8 @@ if child == 0:
             assert "spawn" in error.message and "forkserver" in error.message
             return error.code
     event = factstr.NewEvent("a", 1)
-    uses = (lambda: store.append([event])), store.query, subscription.wait, subscription.progress, factstr.MemoryStore
+    append = lambda: store.append([event])
+    uses = append, store.query, subscription.wait, subscription.progress, factstr.MemoryStore
     print(*map(code, uses), flush=True)
     subscription.unsubscribe()
     subscription.close()

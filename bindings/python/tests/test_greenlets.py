@@ -89,7 +89,7 @@ store.close()
     def test_streams_replay_and_go_on_live(self) -> None:  # G16 G19 G20
         self.runs("[1]\n[1, 2] [2] live\nTrue None", self.REGISTERING)
 
-    def test_so_they_do_when_the_package_was_imported_before_threads_were_patched(
+    def test_streams_replay_and_go_on_live_if_the_package_was_imported_before_patching(
         self,
     ) -> None:  # G16 G19 G20
         self.runs("[1]\n[1, 2] [2] live\nTrue None", self.REGISTERING, before="import factstr")

@@ -44,7 +44,7 @@ class Records(logging.Handler):
 
 @on_every_store
 class Log(StoreCase):
-    def test_what_the_library_tells_is_a_record_with_its_attributes(self) -> None:
+    def test_a_record_of_the_library_has_its_attributes(self) -> None:
         records = Records(self)
         self.store.stream_all_durable("model", Deliveries())
         record = records.next("lease_taken")
@@ -58,7 +58,7 @@ class Log(StoreCase):
             r"^20\d\d-.* INFO durable stream",
         )
 
-    def test_a_failure_of_a_handler_is_told_once_with_its_traceback(self) -> None:  # G24
+    def test_a_failure_of_a_handler_is_logged_once_with_its_traceback(self) -> None:  # G24
         records = Records(self)
         self.store.stream_all(Deliveries(failing=(1, 2)))
         self.store.append([fact("a"), fact("b")])
@@ -107,13 +107,13 @@ class Log(StoreCase):
         ending.join(WAIT_S)
         self.assertEqual(records.next("handler_failed").stream, stream.number)
 
-    def test_a_handler_that_answers_false_is_told_too(self) -> None:  # G24
+    def test_a_handler_that_returns_false_is_logged_too(self) -> None:  # G24
         records = Records(self)
         self.store.stream_all(lambda batch: False)
         self.store.append([fact("a")])
         self.assertIn("returned False", records.next("handler_failed").getMessage())
 
-    def test_a_durable_stream_that_ends_by_it_is_told(self) -> None:  # G21 G24
+    def test_a_durable_stream_that_a_failure_ends_is_logged(self) -> None:  # G21 G24
         records = Records(self)
         subscription = self.store.stream_all_durable("model", Deliveries(failing=(1,)))
         self.store.append([fact("a")])
@@ -144,7 +144,7 @@ class Log(StoreCase):
         self.assertTrue(store.closed)
         self.assertTrue(records.next("lease_taken"))
 
-    def test_what_a_logging_handler_raises_ends_no_stream(self) -> None:  # G16 G20
+    def test_an_exception_of_a_logging_handler_ends_no_stream(self) -> None:  # G16 G20
         records = Records(self)
 
         class Raising(logging.Handler):
@@ -205,7 +205,7 @@ with factstr.MemoryStore() as store:
         self.assertIn("RuntimeError: no", done.stderr)
         self.assertNotIn("is active here", done.stderr)
 
-    def test_what_was_told_at_the_very_end_is_logged(self) -> None:
+    def test_records_of_the_very_end_are_logged(self) -> None:
         self.prints(
             "told lease_taken",
             self.FAILING
@@ -219,7 +219,7 @@ factstr.MemoryStore().stream_all_durable("model", print)
 """,
         )
 
-    def test_a_logger_that_is_stuck_does_not_keep_the_program_from_its_end(self) -> None:
+    def test_a_logger_that_is_stuck_does_not_keep_the_program_from_ending(self) -> None:
         done = run_program(
             self.FAILING
             + """
@@ -245,7 +245,7 @@ print("end")
         self.assertEqual((done.stdout, done.returncode), ("end\n", 0), done.stderr)
         self.assertIn("records of the store were dropped", done.stderr)
 
-    def test_records_go_to_the_handlers_of_today_and_no_fork_or_thread_limit_stands_in_the_way(
+    def test_records_go_to_handlers_that_were_added_later_and_a_fork_does_not_stop_them(
         self,
     ) -> None:
         self.prints(

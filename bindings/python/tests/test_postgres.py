@@ -38,7 +38,7 @@ class PostgresCase(StoreCase):
 
 
 class Urls(PostgresCase):
-    def test_what_is_no_text_is_refused(self) -> None:
+    def test_values_that_are_not_text_are_refused(self) -> None:
         for value in (None, 7, b"postgres://localhost/facts", ["postgres://localhost/facts"]):
             with self.subTest(value):
                 self.refused_url(factstr.InvalidArgument, value, "url must be a str")
@@ -49,7 +49,7 @@ class Urls(PostgresCase):
             with self.subTest(url):
                 self.refused_url(factstr.InvalidArgument, url, r"url: .*(U\+0000|surrogate)")
 
-    def test_text_that_is_no_url_is_refused_without_its_password(self) -> None:
+    def test_text_that_is_not_a_url_is_refused_without_its_password(self) -> None:
         for url in (
             "",
             "facts",
@@ -89,7 +89,7 @@ class Urls(PostgresCase):
             error = self.refused_url(factstr.BackendFailure, url, connect_timeout_ms=50)
         self.assertEqual(getattr(error, "reason", None), "connection")
 
-    def test_a_wrong_password_is_told_without_it(self) -> None:
+    def test_the_error_of_a_wrong_password_does_not_contain_it(self) -> None:
         with pretended.listening(pretended.refuse_the_password) as address:
             url = f"postgres://ann:{SECRET}@{address}/facts"
             error = self.refused_url(factstr.BackendFailure, url)
@@ -98,7 +98,7 @@ class Urls(PostgresCase):
                 factstr.PostgresStore.bootstrap(url, "facts")
             self.assert_tells_nothing(raised.exception, url)
 
-    def test_a_database_that_does_not_exist_is_not_made(self) -> None:
+    def test_a_database_that_does_not_exist_is_not_created(self) -> None:
         name = f"missing_{uuid.uuid4().hex}"
         url = server.database_url(name)
         error = self.refused_url(factstr.BackendFailure, url, name)
@@ -111,7 +111,7 @@ class Options(PostgresCase):
         self.assertEqual(repr(self.store), f"PostgresStore(schema={self.place!r})")
         self.assertNotIn(server.database_url(), str(vars(self.store)))
 
-    def test_a_schema_is_made_and_its_name_is_taken_as_it_is(self) -> None:
+    def test_a_schema_is_created_and_its_name_is_used_unchanged(self) -> None:
         for name in (
             f"Test {uuid.uuid4().hex}",
             f'te"st.{uuid.uuid4().hex}',
@@ -134,11 +134,12 @@ class Options(PostgresCase):
         with self.open(application_name=name) as store:
             store.query()
             listed = server.run(
-                f"SELECT DISTINCT application_name FROM pg_stat_activity WHERE application_name LIKE '{name}%'"
+                "SELECT DISTINCT application_name FROM pg_stat_activity "
+                f"WHERE application_name LIKE '{name}%'"
             )
             self.assertEqual(listed, [(name,)])
 
-    def test_connections_that_the_server_ends_are_made_again_and_streams_go_on(
+    def test_connections_that_the_server_ends_are_opened_again_and_streams_go_on(
         self,
     ) -> None:  # G5 G21
         name = f"shop {uuid.uuid4().hex}"
@@ -148,7 +149,8 @@ class Options(PostgresCase):
             store.stream_all_durable("model", durable)
             for number in (1, 2, 3):
                 ended = server.run(
-                    f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{name}'"
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    f"WHERE application_name = '{name}'"
                 )
                 self.assertNotEqual(ended, [])
                 self.append_at_last(store)
@@ -164,7 +166,7 @@ class Options(PostgresCase):
                 self.assertEqual(error.reason, "connection")
                 self.assertLess(time.monotonic(), until)
 
-    def test_every_option_is_taken(self) -> None:
+    def test_every_option_is_accepted(self) -> None:
         options: factstr.PostgresOptions = {
             "schema": self.place,
             "application_name": "shop",
@@ -211,7 +213,7 @@ class Bootstrap(PostgresCase):
         self.addCleanup(server.run, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         return name
 
-    def test_it_makes_the_database_and_then_opens_the_one_that_is_there(self) -> None:
+    def test_it_creates_the_database_and_later_opens_it(self) -> None:
         name = self.new_database()
         with factstr.PostgresStore.bootstrap(server.database_url(), name) as store:
             self.assertEqual((type(store), repr(store)), (factstr.PostgresStore, "PostgresStore()"))
@@ -226,7 +228,7 @@ class Bootstrap(PostgresCase):
         with factstr.PostgresStore(url) as store:
             self.assertEqual(numbers(store.query()), [1])
 
-    def test_two_processes_may_make_one_database_at_once(self) -> None:
+    def test_two_processes_may_create_one_database_at_once(self) -> None:
         code = """
 import sys
 import factstr

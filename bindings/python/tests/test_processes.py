@@ -23,7 +23,8 @@ with opened(kind, place) as store:
     while wins:
         seen = store.query({**context, "limit": 0}).current_context_version
         try:
-            store.append_if([factstr.NewEvent("Step", {"after": seen}), factstr.NewEvent("Other", None)], context, seen)
+            step = factstr.NewEvent("Step", {"after": seen})
+            store.append_if([step, factstr.NewEvent("Other", None)], context, seen)
             wins -= 1
         except factstr.ConditionalAppendConflict as conflict:
             assert conflict.actual_context_version != seen

@@ -62,7 +62,7 @@ class ProgressCase(StoreCase):
 
 @on_every_store
 class Progress(ProgressCase):
-    def test_a_durable_stream_tells_where_it_stands_while_it_is_live_and_after_its_end(
+    def test_a_durable_stream_reports_its_progress_while_it_is_live_and_after_its_end(
         self,
     ) -> None:  # G20 G23
         self.store.append([fact("a"), fact("a")])
@@ -93,12 +93,12 @@ class Progress(ProgressCase):
             self.assertEqual(subscription.progress(), begun)
         self.assertEqual(subscription.progress(), dataclasses.replace(begun, state="ended"))
 
-    def test_a_progress_cannot_be_changed(self) -> None:
+    def test_progress_is_frozen(self) -> None:
         progress: Any = self.store.stream_all(Deliveries()).progress()
         with self.assertRaises(dataclasses.FrozenInstanceError):
             progress.position = 7
 
-    def test_streams_of_a_closed_store_tell_where_they_stood(self) -> None:  # G23
+    def test_streams_of_a_closed_store_report_their_last_progress(self) -> None:  # G23
         subscription = self.store.stream_all_durable("model", Deliveries(), cursor_every=SELDOM)
         self.store.append([fact("a")])
         self.until(lambda: subscription.progress().position == 1)
@@ -106,7 +106,7 @@ class Progress(ProgressCase):
         self.store.close()
         self.assertEqual(subscription.progress(), StreamProgress("ended", 1, 0, 1, None))
 
-    def test_a_stream_whose_handler_closed_the_store_tells_what_was_stored_then(
+    def test_a_stream_whose_handler_closed_the_store_reports_the_cursor_stored_then(
         self,
     ) -> None:  # G21 G23
         def handle(batch: Batch) -> None:
@@ -121,7 +121,7 @@ class Progress(ProgressCase):
         self.assertTrue(subscription.wait(WAIT_S))
         self.assertEqual(subscription.progress(), StreamProgress("ended", 1, 0, 1, None))
 
-    def test_what_is_handled_while_close_waits_counts(self) -> None:  # G21 G23
+    def test_a_batch_that_is_handled_while_close_waits_counts_as_handled(self) -> None:  # G21 G23
         entered, leave = threading.Event(), threading.Event()
 
         def handle(batch: Batch) -> None:
@@ -139,7 +139,7 @@ class Progress(ProgressCase):
         closing.join(WAIT_S)
         self.assertEqual(subscription.progress(), StreamProgress("ended", 1, 0, 1, None))
 
-    def test_a_stream_whose_handler_outlives_its_store_tells_where_it_stood(self) -> None:
+    def test_a_stream_whose_handler_outlives_its_store_reports_its_last_progress(self) -> None:
         self.store.close()
         store = self.open(close_timeout_ms=50)
         entered, leave = threading.Event(), threading.Event()
@@ -169,7 +169,7 @@ class Progress(ProgressCase):
             self.assertTrue(subscription.wait(WAIT_S))
         self.assertEqual(subscription.progress(), StreamProgress("ended", 1, 0, 1, None))
 
-    def test_a_long_replay_is_watched(self) -> None:  # G20
+    def test_a_long_replay_reports_its_progress(self) -> None:  # G20
         for _ in range(3000):
             self.store.append([fact("a")])
         self.set_pace()
@@ -193,7 +193,7 @@ class Progress(ProgressCase):
         self.assertEqual(watcher.threads, {threading.get_ident()})
         self.assertEqual(subscription.progress(), StreamProgress("live", 3000, 3000, 3000, None))
 
-    def test_what_on_progress_raises_ends_the_registration(self) -> None:  # G20 G22
+    def test_an_exception_of_on_progress_ends_the_registration(self) -> None:  # G20 G22
         self.store.append([fact("a")])
         self.store.append([fact("b")])
         self.set_pace()
@@ -232,7 +232,7 @@ class Progress(ProgressCase):
                 "model", lambda batch: leave.wait(WAIT_S) and None, on_progress=close
             )
 
-    def test_a_failed_replay_is_told_no_more(self) -> None:  # G20
+    def test_after_a_failed_replay_on_progress_is_not_called(self) -> None:  # G20
         self.store.append([fact("a")])
         self.set_pace()
         watcher = Watcher()
@@ -258,7 +258,7 @@ class Progress(ProgressCase):
 class Pace(ProgressCase):
     kind = "memory"
 
-    def test_a_replay_that_is_done_while_its_progress_is_read_is_told_no_more(self) -> None:
+    def test_on_progress_is_not_called_if_the_replay_ends_while_its_progress_is_read(self) -> None:
         self.store.append([fact("a")])
         self.set_pace()
         watcher, leave = Watcher(), threading.Event()
@@ -286,7 +286,7 @@ class Pace(ProgressCase):
         self.assertEqual(watcher.told, [StreamProgress("replaying", 0, 1, 0, None)] * 2)
         self.assertEqual(_registration._PROGRESS_EVERY_S, 1)
 
-    def test_a_replay_that_is_done_at_once_is_not_told(self) -> None:
+    def test_on_progress_is_not_called_for_a_replay_that_is_done_at_once(self) -> None:
         watcher = Watcher()
         self.store.stream_all_durable("model", Deliveries(), on_progress=watcher)
         self.assertEqual(watcher.told, [])
@@ -305,7 +305,7 @@ class ServerAway(ProgressCase):
         self.assertEqual((failure.code, failure.reason), ("BackendFailure", "connection"))
         self.assertGreater(len(failure.message), 10)
 
-    def test_progress_says_that_the_log_cannot_be_read(self) -> None:  # G20 G21
+    def test_progress_reports_that_the_log_cannot_be_read(self) -> None:  # G20 G21
         with pretended.relay() as relay, self.open_at(relay) as store:
             got = Deliveries()
             subscription = store.stream_all_durable("model", got)
@@ -319,7 +319,7 @@ class ServerAway(ProgressCase):
             store.append([fact("after")])
             self.assertEqual(got.numbers(), [1])
 
-    def test_a_stream_that_ends_while_its_server_is_away_tells_no_failure_after_that(self) -> None:
+    def test_a_stream_that_ended_while_its_server_was_away_reports_no_failure(self) -> None:
         with pretended.relay() as relay, self.open_at(relay) as store:
             subscriptions = [store.stream_all(Deliveries()) for _ in range(2)]
             relay.down()
@@ -331,7 +331,7 @@ class ServerAway(ProgressCase):
                 [StreamProgress("ended", 0, 0, 0, None)] * 2,
             )
 
-    def test_on_progress_says_so_during_a_replay_which_goes_on_when_the_server_is_back(
+    def test_on_progress_reports_a_lost_server_during_a_replay_which_goes_on_when_it_is_back(
         self,
     ) -> None:  # G20 G21
         with pretended.relay() as relay, self.open_at(relay) as store:

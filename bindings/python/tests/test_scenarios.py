@@ -23,7 +23,7 @@ class Scenarios(StoreCase):
         logging.disable(logging.CRITICAL)
         self.addCleanup(logging.disable, logging.NOTSET)
 
-    def test_every_scenario_gives_what_it_says(self) -> None:
+    def test_every_scenario_gives_its_expected_results(self) -> None:
         self.store.close()
         played = 0
         for path in SCENARIOS:

@@ -51,7 +51,7 @@ class Statistics(StoreCase):
             self.assertEqual((told[1].lag, told[1].progress.position), (0, 1))
         self.assertEqual(self.store.statistics().streams, ())
 
-    def test_the_answer_is_frozen_and_a_closed_store_has_none(self) -> None:
+    def test_the_result_is_frozen_and_a_closed_store_has_none(self) -> None:
         told = self.store.statistics()
         with self.assertRaises(dataclasses.FrozenInstanceError):
             told.head = 7  # type: ignore[misc]  # wrong on purpose
@@ -59,7 +59,7 @@ class Statistics(StoreCase):
         with self.assertRaises(factstr.StoreClosed):
             self.store.statistics()
 
-    def test_it_counts_what_others_appended_too_where_there_are_others(self) -> None:
+    def test_the_head_includes_appends_of_other_stores_on_the_database(self) -> None:
         if self.kind != "memory":
             with opened(self.kind, self.place) as other:
                 other.append([fact("a")])

@@ -163,7 +163,7 @@ class StreamEnd(StoreCase):
         self.assertTrue(subscription.wait(WAIT_S))
         self.assertIsNone(subscription.error)
 
-    def test_what_a_block_raises_is_not_hidden_by_a_close_that_takes_too_long(self) -> None:
+    def test_an_error_inside_a_block_is_not_hidden_by_a_close_that_takes_too_long(self) -> None:
         self.store.close()
         entered, leave = threading.Event(), threading.Event()
 

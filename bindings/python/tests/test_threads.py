@@ -81,14 +81,16 @@ class SubInterpreters(unittest.TestCase):
         )
         self.assertEqual((done.stdout, done.returncode), (expected, 0), done.stderr)
 
-    def test_an_isolated_one_appends_and_queries_and_is_told_that_it_has_no_streams(self) -> None:
+    def test_an_isolated_one_appends_and_queries_and_refuses_streams(self) -> None:
         if sys.version_info[:2] == (3, 12):
             reason = "Python 3.12 loads no ctypes in isolated sub-interpreters"
             sys.stderr.write(f"\nskipped {self.id()}: {reason}\n")
             self.skipTest(reason)
         self.runs("isolated", "1\nInvalidState True\n1\nTrue\n")
 
-    def test_one_that_shares_has_streams_and_can_be_ended_after_the_store_was_closed(self) -> None:
+    def test_one_that_shares_its_state_has_streams_and_can_be_ended_after_the_store_was_closed(
+        self,
+    ) -> None:
         self.runs("legacy", "1\nreplayed 1\n1\nTrue\n")
 
 

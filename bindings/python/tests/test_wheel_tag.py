@@ -25,7 +25,7 @@ class WheelTag(unittest.TestCase):
         self.hook = importlib.util.module_from_spec(spec)
         exec(compile(source, "hatch_build.py", "exec"), vars(self.hook))
 
-    def test_it_names_the_machine_and_the_highest_glibc_that_the_library_asks_for(self) -> None:
+    def test_it_names_the_machine_and_the_highest_glibc_that_the_library_needs(self) -> None:
         library = _capi.LIBRARY.read_bytes()
         asked = [
             tuple(map(int, version)) for version in re.findall(rb"GLIBC_(\d+)\.(\d+)", library)
@@ -37,7 +37,7 @@ class WheelTag(unittest.TestCase):
             f"manylinux_{major}_{minor}_{self.hook.MACHINES[machine]}",
         )
 
-    def test_what_is_no_library_is_refused(self) -> None:
+    def test_a_file_that_is_not_a_library_is_refused(self) -> None:
         with self.assertRaisesRegex(ValueError, "ELF"):
             self.hook.platform_tag(b"MZ" + bytes(100))
 

@@ -1,9 +1,9 @@
-"""Compares what the programs of this example made of a history with what git says about it, and
-ends with status 1 where they differ.
+"""Compares the results of this example's programs with what git reports about the same history.
+Exits with status 1 if they differ.
 
     python3 compare.py STORE MODEL REPOSITORY REVISION [PATH LISTED]...
 
-PATH is a path whose commits commits_of_path has listed, LISTED the file that holds its output.
+PATH is a path whose commits commits_of_path has listed, and LISTED the file with its output.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PAGE = 1_000
 
 
 def facts(store: factstr.Store, event_type: str) -> Iterator[Any]:
-    """The payloads of all facts of a type, read page by page."""
+    """Yields the payloads of all facts of a type, read page by page."""
     after = 0
     while True:
         page = store.query(
@@ -105,7 +105,7 @@ def main(store_name: str, model_path: str, repository: str, revision: str, *list
     table.row("  tags equal in name and commit", len(recorded_tags & gits_tags), len(gits_tags))
 
     for path, listed in zip(listings[::2], listings[1::2], strict=True):
-        # A line is a hash and a subject; the summary at the end is set off by spaces.
+        # A line is a hash and a subject; lines of the summary at the end begin with a space.
         hashes = [
             line.split(b" ")[0].decode()
             for line in Path(listed).read_bytes().splitlines()

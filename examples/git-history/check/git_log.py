@@ -1,5 +1,5 @@
-"""What git itself says about a history, read in another way than the importer reads it: line by
-line, with git's own quoting of paths.
+"""What git itself reports about a history. It is read in another way than the importer reads it,
+line by line and with git's own quoting of paths, so that both do not share a mistake.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ def lines_of(repository: str, *words: str) -> Iterator[bytes]:
 
 
 def text(raw: bytes) -> str:
-    """What is not UTF-8 becomes U+FFFD, by the same rule as in the facts (the WHATWG encoding
-    standard's).
+    """Decodes UTF-8. Other bytes become U+FFFD by the same rule as in the facts, that of the WHATWG
+    encoding standard.
     """
     return raw.decode("utf-8", "replace")
 
@@ -114,12 +114,12 @@ def figures(repository: str, revision: str) -> Figures:
 
 
 def tags(repository: str) -> set[tuple[str, str]]:
-    """Names and commits of the tags, with tags of tags followed to their end; tags of anything
-    but a commit are left out.
+    """Returns the names and commits of the tags. Tags of tags are followed to their end; tags of
+    anything but a commit are left out.
     """
     ends: dict[bytes, bytes] = {}
-    # for-each-ref names the tags, show-ref follows them; a name that is followed comes a second
-    # time, with ^{} behind it.
+    # for-each-ref reports whether there are tags, show-ref follows them: a name that was followed
+    # is printed a second time, with ^{} after it.
     if git(repository, "for-each-ref", "--count=1", "refs/tags"):
         for line in git(repository, "show-ref", "--tags", "--dereference").splitlines():
             end, _, name = line.partition(b" refs/tags/")
@@ -138,8 +138,8 @@ def tags(repository: str) -> set[tuple[str, str]]:
 
 
 def fields(repository: str, revision: str) -> Iterator[tuple[str, ...]]:
-    """Hash, parents, author's name and email, time of commit and subject of each commit. None of
-    them can hold a newline.
+    """Yields the hash, parents, author's name and email, time and subject of each commit. None of
+    them can contain a newline.
     """
     lines = lines_of(
         repository, "log", *LOG[3:], "--format=%H%n%P%n%an%n%ae%n%cI%n%s", revision, "--"
@@ -149,6 +149,6 @@ def fields(repository: str, revision: str) -> Iterator[tuple[str, ...]]:
 
 
 def commits_that_touch(repository: str, revision: str, path: str) -> list[str]:
-    """Merges are left out, as --numstat shows no files for them."""
+    """Leaves merges out, because --numstat shows no files for them."""
     words = ["rev-list", "--full-history", "--no-merges", revision, "--", f":(top,literal){path}"]
     return git(repository, *words).decode().split()

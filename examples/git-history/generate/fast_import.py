@@ -1,6 +1,4 @@
-"""A small writer of the stream that `git fast-import` reads. Names and paths are bytes, as they
-are to git.
-"""
+"""A small writer of the stream that `git fast-import` reads. Names and paths are bytes, as in git."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ class Author:
 
 
 def quote(path: bytes) -> bytes:
-    """The quoted spelling of a path, in which any byte but NUL can stand."""
+    """Quotes a path, which may contain any byte but NUL."""
     plain = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-"
     return (
         b'"'
@@ -66,7 +64,7 @@ class Repository:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # Broken when git has ended early: it says why, and its status is looked at next.
+        # The pipe breaks if git ends early. It has printed why, and its status is checked next.
         with contextlib.suppress(BrokenPipeError):
             self._out.close()
         if self._process.wait() != 0:
@@ -84,8 +82,8 @@ class Repository:
         clock: int | None = None,
         encoding: bytes | None = None,
     ) -> int:
-        """Writes one commit and answers its mark. Without parents it follows the newest commit
-        of the branch.
+        """Writes one commit and returns its mark. Without parents it follows the newest commit of
+        the branch.
         """
         self.clock += 600
         when = self.clock if clock is None else clock
@@ -102,7 +100,7 @@ class Repository:
         return mark
 
     def root(self, branch: bytes) -> None:
-        """The next commit of the branch gets no parent."""
+        """Makes the next commit of the branch one without parents."""
         self._out.write(b"reset %s\n\n" % branch)
 
     def blob(self, content: bytes) -> int:

@@ -1,5 +1,5 @@
-"""Generates a git repository: the nasty cases first, then the ordinary life of a project up to
-the wanted number of commits.
+"""Generates a git repository: first the nasty cases, then the ordinary life of a project, up to the
+given number of commits.
 
     python3 generate.py FOLDER [--commits 400]
 
@@ -15,9 +15,19 @@ from pathlib import Path
 from fast_import import Author, Repository, modify
 from nasty import write_nasty_history
 
-TEAM = [Author(name.encode(), f"{name.split()[0].lower()}@example.org".encode()) for name in (
-    "Ada Lovelace", "Barbara Liskov", "Donald Knuth", "Edsger Dijkstra", "Frances Allen", "Grace Hopper", "Hedy Lamarr", "Ken Thompson",
-)]  # fmt: skip
+TEAM = [
+    Author(name.encode(), f"{name.split()[0].lower()}@example.org".encode())
+    for name in (
+        "Ada Lovelace",
+        "Barbara Liskov",
+        "Donald Knuth",
+        "Edsger Dijkstra",
+        "Frances Allen",
+        "Grace Hopper",
+        "Hedy Lamarr",
+        "Ken Thompson",
+    )
+]
 FILES = 400
 
 
@@ -55,8 +65,7 @@ def write_ordinary_history(repository: Repository, commits: int) -> None:
         )
         written += 1
         if written % 25 == 0 and commits - written >= 4:
-            # A branch that lives beside main, so that the order of `git log` is not the order of
-            # the clock.
+            # A branch beside main makes the order of `git log` differ from the order of the clock.
             path = b"topics/%d.txt" % written
             topic = b"refs/heads/topic"
             side = repository.commit(

@@ -6,8 +6,8 @@ from fast_import import Author, Repository, delete, modify, submodule
 
 ADA = Author(b"Ada Lovelace", b"ada@example.org")
 
-# Git keeps names and paths as bytes. Those that are not UTF-8 become U+FFFD in the facts; the
-# README of this example says how.
+# Git keeps names and paths as bytes. In the facts, bytes that are not UTF-8 become U+FFFD; the
+# README of this example describes how.
 AUTHORS = [
     Author("José Ångström".encode(), "josé@example.org".encode()),
     Author("José Ångström".encode("latin-1"), b"latin1@example.org"),
@@ -75,7 +75,7 @@ SUBJECTS = [
 
 
 def write_nasty_history(repository: Repository) -> None:
-    """Writes every case. What comes after must not depend on which files stand."""
+    """Writes every case. Later commits must not depend on which files exist then."""
     first = repository.commit(ADA, b"the first commit", modify(b"README.md", b"one\ntwo\nthree\n"))
 
     for number, author in enumerate(AUTHORS):

@@ -1,10 +1,10 @@
-"""One of two programs that want the same thing: to take the review of a commit, which only one
-may have.
+"""One of two programs that want the same thing: to take the review of a commit, which only one of
+them may have.
 
     python3 race.py STORE COMMIT
 
-It looks at the context, says "ready", waits for a line on standard input, and then decides on
-what it saw. The Node program beside it does the same at the same time.
+It reads the context, prints "ready", waits for a line on standard input, and then decides on what
+it has read. The Node program beside it does the same at the same time.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ def main(store_name: str, commit: str) -> None:
         }
         try:
             appended = store.append_if([fact], reviews_of_commit, seen)
-            print(
-                f"Python won: it expected {shown(seen)} and appended fact {appended.first_sequence_number}"
-            )
+            number = appended.first_sequence_number
+            print(f"Python won: it expected {shown(seen)} and appended fact {number}")
         except factstr.ConditionalAppendConflict as conflict:
             expected, actual = conflict.expected_context_version, conflict.actual_context_version
             print(
-                f"Python got the conflict: it expected {shown(expected)}, the context is at {shown(actual)}"
+                f"Python got the conflict: it expected {shown(expected)}, "
+                f"the context is at {shown(actual)}"
             )
 
 

@@ -1,15 +1,15 @@
-"""A query model: how many lines each author changed in each file. It lives in a SQLite file of
-its own and is fed by a durable stream.
+"""A query model: how many lines each author changed in each file. It has a SQLite file of its own
+and is fed by a durable stream.
 
     python3 read_model.py STORE MODEL [--follow]
 
-It counts what is recorded and ends. With --follow it says "ready" then, goes on with what is
-recorded meanwhile, and ends once it has counted everything that is recorded when its standard
-input ends.
+It counts the commits that are recorded, and ends. With --follow it then prints "ready", goes on
+counting live, and after the end of its standard input ends once it has counted everything that was
+recorded until then.
 
 The stream delivers a batch at least once: after a crash some batches come again. The model
-therefore writes the number of the last fact it has seen in the same transaction as what it made
-of that fact, and passes over facts up to that number. So each fact counts exactly once.
+therefore stores the number of the last fact it has counted in the transaction that counts it, and
+skips facts up to that number. So each fact counts exactly once.
 """
 
 from __future__ import annotations
@@ -46,7 +46,10 @@ CREATE TABLE IF NOT EXISTS totals (
 
 COUNT_FILE = """
 INSERT INTO lines VALUES (?, ?, 1, ?, ?, ?)
-ON CONFLICT DO UPDATE SET commits = commits + 1, added = added + excluded.added, deleted = deleted + excluded.deleted,
+ON CONFLICT DO UPDATE SET
+    commits = commits + 1,
+    added = added + excluded.added,
+    deleted = deleted + excluded.deleted,
     binary_changes = binary_changes + excluded.binary_changes
 """
 
@@ -55,16 +58,16 @@ class LinesByAuthor:
     """The query model. `handle` is called with one committed batch of facts at a time."""
 
     def __init__(self, path: Path) -> None:
-        # The stream calls from a thread of its own, but never twice at a time.
+        # The stream calls from a thread of its own, one call at a time.
         self.database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self.database.execute("PRAGMA journal_mode = WAL")
-        # The stream's cursor moves on once a batch is handled, so what the model wrote must be safe
-        # from a power failure by then.
+        # The stream's cursor moves on once a batch is handled. By then the model's own writes must
+        # survive a power failure.
         self.database.execute("PRAGMA synchronous = FULL")
         self.database.executescript(SCHEMA)
         if self.database.execute("SELECT count(*) FROM totals").fetchone() == (0,):
-            # The name of the stream belongs to this file. A new file gets a new name and with it
-            # every fact from the first.
+            # The name of the stream belongs to this file. A new file gets a new name, and with it
+            # every fact from the first one on.
             self.database.execute(
                 "INSERT INTO totals VALUES (?, 0, 0, 0)",
                 (f"lines-by-author-{secrets.token_hex(4)}",),
@@ -110,8 +113,8 @@ class LinesByAuthor:
 
 
 def kill_point(place: str, batch: int) -> None:
-    """For tests and for the demo: dies by SIGKILL at this place of that batch, when
-    MODEL_KILL_AT says so, as in "after-commit:10".
+    """For tests and for the demo: dies by SIGKILL at this place of that batch if MODEL_KILL_AT is,
+    for example, "after-commit:10".
     """
     if os.environ.get("MODEL_KILL_AT") == f"{place}:{batch}":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -127,19 +130,20 @@ def main(store_name: str, model_path: str, follow: bool) -> None:
                 before = model.batches
                 print("ready", flush=True)
                 sys.stdin.read()
-            # Of what is recorded by now some may not have been delivered yet; the replay below goes
-            # on there.
+            # Some of what is recorded by now may not have been delivered yet: the replay below
+            # resumes there.
             live = f"{model.batches - before} of them live, "
         catch_up(store, model).close()
     print(
-        f"began after fact {began_after}, got {model.batches} batches, {live}{model.repeated} of them a second time, "
+        f"began after fact {began_after}, got {model.batches} batches, "
+        f"{live}{model.repeated} of them a second time, "
         f"counted {model.facts} commits, stands at fact {model.position}"
     )
 
 
 def catch_up(store: factstr.Store, model: LinesByAuthor) -> factstr.Subscription:
-    """Returns when everything that was recorded before has been handled. What is recorded later
-    is handled as long as the subscription is open.
+    """Returns when everything that was recorded before has been handled. What is recorded later is
+    handled while the subscription is open.
     """
     return store.stream_to_durable(
         model.stream, {"filters": [{"event_types": ["CommitRecorded"]}]}, model.handle

@@ -1,5 +1,5 @@
-"""Opens the store that an argument names: a PostgreSQL database by its URL, a SQLite database by
-its path.
+"""Opens the store that an argument names: a PostgreSQL database by its URL, or a SQLite database
+by its path.
 """
 
 from __future__ import annotations

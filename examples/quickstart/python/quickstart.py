@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import factstr
 
 with factstr.SqliteStore(sys.argv[1] if len(sys.argv) > 1 else "quickstart.db") as store:
-    # Facts are appended in batches. A batch is committed whole or not at all, here only if nobody
-    # has announced the concert yet.
+    # Facts are appended in batches. A batch is committed whole or not at all, and here only if
+    # nobody has announced the concert yet.
     announcement = {
         "filters": [
             {"event_types": ["ConcertAnnounced"], "payload_predicates": [{"concert": "c-7"}]}
@@ -26,8 +26,8 @@ with factstr.SqliteStore(sys.argv[1] if len(sys.argv) > 1 else "quickstart.db") 
     except factstr.ConditionalAppendConflict as conflict:
         print(f"concert c-7 is announced already, by fact {conflict.actual_context_version}")
 
-    # Before a decision, read the facts that matter to it: its context. The decision is appended
-    # only if that is still what was read.
+    # Before a decision, read the facts that it depends on: its context. The decision is appended
+    # only if the context is unchanged.
     def reserve(seat: str, *people: str) -> None:
         context = {
             "filters": [
@@ -41,7 +41,7 @@ with factstr.SqliteStore(sys.argv[1] if len(sys.argv) > 1 else "quickstart.db") 
         if before.event_records:
             print(f"seat {seat} is taken, by fact {before.current_context_version}")
             return
-        # They all decide on the same view. The first one's decision changes it.
+        # They all decide on the same view. The first decision changes it.
         for by in people:
             fact = {
                 "event_type": "SeatReserved",
@@ -56,19 +56,20 @@ with factstr.SqliteStore(sys.argv[1] if len(sys.argv) > 1 else "quickstart.db") 
                     conflict.actual_context_version,
                 )
                 print(
-                    f"{by} is too late: expected version {expected or 'none'}, found version {actual}"
+                    f"{by} is too late: expected version {expected or 'none'}, "
+                    f"found version {actual}"
                 )
 
     reserve("A2", "Ben", "Cleo")
 
-    # A durable stream delivers what was committed after its stored cursor and then goes on live.
+    # A durable stream replays what was committed after its stored cursor, then goes on live.
     def show(batch: Sequence[factstr.EventRecord]) -> None:
         for record in batch:
             print(f"seat plan: {record.payload['seat']} is {record.payload['by']}'s")
 
     def read_seat_plan() -> None:
         reservations: factstr.EventQueryDict = {"filters": [{"event_types": ["SeatReserved"]}]}
-        # It returns when the replay is done; without the close it would stay subscribed.
+        # The call returns when the replay is done. Without close() it would stay subscribed.
         store.stream_to_durable("seat-plan", reservations, show).close()
 
     read_seat_plan()

@@ -1,5 +1,5 @@
 """The C API of libfactstr as ctypes prototypes, as include/factstr.h declares it. Nothing here
-knows of stores or events.
+knows about stores or events.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ LOG_OFF = 4
 
 
 class Buffer(ctypes.Structure):
-    """Text that the library gives; it stays the library's until factstr_buffer_free."""
+    """Text that the library returned. The library owns it until factstr_buffer_free."""
 
     _fields_ = [("data", c_void_p), ("len", c_size_t)]
     data: int | None
@@ -65,8 +65,8 @@ _handle = c_uint64
 _text = (c_char_p, c_size_t)
 _buffer = POINTER(Buffer)
 _expected = POINTER(c_uint64)
-# Callbacks are plain pointers here, always NULL: a thread of the library that calls Python costs
-# more than pulling does.
+# Callbacks are plain pointers here and always NULL: no thread of the library ever calls Python.
+# _stream says why streams are pulled instead.
 _submitted = (c_uint64, c_void_p, c_void_p, POINTER(c_uint64), _buffer)
 _opening = (*_text, c_void_p, c_void_p, POINTER(_handle), _buffer)
 
@@ -118,7 +118,7 @@ PROTOTYPES: dict[str, tuple[type | None, tuple[type, ...]]] = {
 }
 
 # Set in a child that was forked after the library had been loaded. The library itself refuses calls
-# there; this guards what waits in Python, for a thread that does not exist in the child.
+# there; this flag guards the waits in Python, whose threads do not exist in the child.
 _in_forked_child = False
 _loaded: ctypes.CDLL | None = None
 _loading = Lock()
@@ -134,8 +134,8 @@ def _note_fork() -> None:
 
 
 def load() -> ctypes.CDLL:
-    """The library, loaded at the first call: a process that only imported the package can still
-    be forked.
+    """Returns the library, which the first call loads: a process that has only imported the package
+    can still be forked.
     """
     global _loaded
     if _loaded is None:
@@ -151,8 +151,9 @@ def _load(path: Path) -> ctypes.CDLL:
         library = ctypes.CDLL(str(path))
     except OSError as error:
         raise InternalError(
-            f"the native library cannot be loaded: {error}. It comes with the wheel of this platform, and exists for Linux with "
-            "glibc (not musl, as on Alpine); in a checkout, tools/build-python.sh puts it in place"
+            f"the native library cannot be loaded: {error}. It comes with the wheel of this "
+            "platform, and exists for Linux with glibc (not musl, as on Alpine); in a checkout, "
+            "tools/build-python.sh puts it in place"
         ) from error
     for name, (restype, argtypes) in PROTOTYPES.items():
         try:
@@ -167,8 +168,8 @@ def _load(path: Path) -> ctypes.CDLL:
     abi = library.factstr_abi_version()
     if version != __version__ or abi != ABI_VERSION:
         raise InternalError(
-            f"{path} is version {version} with ABI {abi}, and this package is {__version__} with ABI {ABI_VERSION}: "
-            "install the package again"
+            f"{path} is version {version} with ABI {abi}, and this package is {__version__} with "
+            f"ABI {ABI_VERSION}: install the package again"
         )
     return library
 
@@ -179,7 +180,7 @@ def status_name(library: ctypes.CDLL, status: int) -> str:
 
 
 def take(library: ctypes.CDLL, buffer: Buffer) -> bytes:
-    """Copies what is in the buffer and gives it back to the library."""
+    """Returns a copy of the text in the buffer, and gives the buffer back to the library."""
     if not buffer.data:
         return b""
     text = ctypes.string_at(buffer.data, buffer.len)

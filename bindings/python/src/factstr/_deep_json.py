@@ -1,15 +1,15 @@
-"""Reads JSON that is nested deeper than the standard decoder goes, which calls itself for each
-level. Slow, and used for such text only.
+"""Decodes JSON that is nested deeper than the standard decoder goes, which calls itself for each
+level. It is slow, and used only for text that the standard decoder refuses.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from json.decoder import scanstring  # type: ignore[attr-defined]  # public by its name, and not in the stubs
+from json.decoder import scanstring  # type: ignore[attr-defined]  # missing in the stubs
 from typing import Any
 
-# The library has checked the text, so separators tell nothing here.
+# The library has validated the text, so separators carry no information here.
 _TOKEN = re.compile(
     r'[ \t\n\r,:]*(?:(true|false|null)|(-?[0-9]+)((?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)|(["\[\]{}]))'
 )

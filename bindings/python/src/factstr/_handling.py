@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ._log import tell
+from ._log import emit
 
 if TYPE_CHECKING:
     from ._types import EventRecord, Handler
@@ -38,7 +38,7 @@ class Handling:
                 "handler_failed", error=failed, first=first, last=last, attempt=self._attempt
             )
             message = f"a handler of a stream failed: {failed}"
-            tell(logging.WARNING, message, fields, error=self.failure)
+            emit(logging.WARNING, message, fields, error=self.failure)
         return failed
 
     def _call(self, batch: tuple[EventRecord, ...]) -> str | None:

@@ -1,8 +1,14 @@
-"""What the library logs goes to the logger "factstr".
+"""The library's records go to the logger "factstr".
 
-No thread of the library may call Python: it could come while the interpreter ends, and would
-never return to the library. The function that the library is given is write(2) of the C library,
-which has the right shape, on a socket that keeps records apart; a thread of Python reads them.
+The library reports a record by calling a C function with a user pointer, the text and its length.
+That function must not be Python's: a thread of the library that entered Python while the
+interpreter ends would never return. So the library gets write(2) of the C library, which happens to
+have this shape, with the descriptor of a socket as its user pointer. SOCK_SEQPACKET keeps records
+apart. A thread of Python reads them from the other end and logs them.
+
+A logger that is stuck fills the socket. Then write(2) blocks for _SEND_TIMEOUT and fails, the
+library's own queue of records fills, and the library drops records and reports how many. No call
+of a store waits for the logger, except that close() waits for a second at most.
 """
 
 from __future__ import annotations
@@ -28,15 +34,14 @@ log = logging.getLogger("factstr")
 
 _LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _RECORD_MAX = 1 << 20
-_END = b"end"  # a forked child may hold the socket open
-_SEND_TIMEOUT = struct.pack(
-    "ll", 1, 0
-)  # a struct timeval: a logger that is stuck holds up the end of the program for no longer
+_END = b"end"  # closing the socket would not do: a forked child may hold it open
+# A struct timeval: a logger that is stuck holds up the end of the program for no longer.
+_SEND_TIMEOUT = struct.pack("ll", 1, 0)
 _DRAIN_S = 1.0
 
 
 class LogBridge:
-    """From the library to the logger, for the whole process."""
+    """Carries the records of the whole process from the library to the logger."""
 
     def __init__(self, library: ctypes.CDLL, name_of: Callable[[int], str | None]) -> None:
         self._library = library
@@ -48,10 +53,9 @@ class LogBridge:
         self._reader, self._writer = reader.detach(), writer.detach()
 
     def start(self) -> None:
-        """Where Python starts no thread, the library keeps writing to standard error.
-
-        So it does in a sub-interpreter, which before Python 3.12 cannot be ended while it has a
-        second thread.
+        """Starts the thread that reads. The library keeps writing to standard error if Python
+        starts no thread, and in a sub-interpreter, which before Python 3.12 cannot be ended while
+        it has a second thread.
         """
         if not _in_main_interpreter():
             return
@@ -64,7 +68,7 @@ class LogBridge:
         self._library.factstr_log_set(write, self._writer, LOG_INFO)
 
     def stop(self) -> None:
-        """What was told until now is logged before it returns, unless the logger is stuck."""
+        """Returns after everything reported until now is logged, unless the logger is stuck."""
         if not self._started:
             return
         self._library.factstr_log_set(None, None, LOG_WARNING)
@@ -76,19 +80,19 @@ class LogBridge:
 
     def _run(self) -> None:
         while (text := posix.read(self._reader, _RECORD_MAX)) != _END:
-            with contextlib.suppress(Exception):  # the next record is told all the same
-                self._tell(json.loads(text))
+            with contextlib.suppress(Exception):  # a bad record must not end the thread
+                self._emit(json.loads(text))
         self._ended.set()
 
-    def _tell(self, fields: dict[str, Any]) -> None:
-        # Failures of handlers are logged where they happen, with their traceback.
+    def _emit(self, fields: dict[str, Any]) -> None:
+        # _handling logs failures of handlers itself, with their traceback.
         if fields["event"] != "handler_failed":
             store = fields.pop("store", None)
             kind = fields.pop("store_kind", None)
             if store is not None:
                 fields["store"] = self._name_of(store) or f"a closed {kind} store"
             at = datetime.fromisoformat(fields.pop("time").replace("Z", "+00:00"))
-            tell(_LEVELS[fields.pop("level")], fields.pop("message"), fields, at=at)
+            emit(_LEVELS[fields.pop("level")], fields.pop("message"), fields, at=at)
 
 
 def _in_main_interpreter() -> bool:
@@ -100,7 +104,7 @@ def _in_main_interpreter() -> bool:
     return bool(current() == main())
 
 
-def tell(
+def emit(
     level: int,
     message: str,
     fields: Mapping[str, Any],
@@ -110,8 +114,8 @@ def tell(
 ) -> None:
     """Logs a record with the fields as its attributes, and the traceback of an error.
 
-    It runs on threads of the package, so what a filter or a handler of the logger raises is
-    printed, as logging does, and ends nothing.
+    It runs on threads of the package, which must not end by what a filter or a handler of the
+    logger raises: that is printed, as logging itself prints errors of its handlers.
     """
     try:
         if log.isEnabledFor(level):
@@ -135,6 +139,6 @@ def _handle(
         record.created = at.timestamp()
         record.msecs = at.microsecond // 1000
     for name, value in fields.items():
-        if not hasattr(record, name):  # what formatters rely on stays
+        if not hasattr(record, name):  # attributes that formatters rely on stay as they are
             setattr(record, name, value)
     log.handle(record)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import _capi
-from ._json import ParseFloat
+from ._decoding import ParseFloat
 from ._options import StoreOptions
 from ._store import Store
 

@@ -9,8 +9,8 @@ from typing import Any
 from . import _process
 from ._capi import OK, Buffer, status_name, take
 from ._closing import release
+from ._encoding import encode_options
 from ._handle import Handle
-from ._json import encode_options
 from ._waiting import interruptible
 from .errors import error_from
 

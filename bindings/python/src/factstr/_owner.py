@@ -15,8 +15,8 @@ from abc import ABC, abstractmethod
 from ctypes import byref
 
 from ._capi import Buffer, take
+from ._decoding import Decoder
 from ._handle import Handle
-from ._json import Decoder
 from .errors import FactstrError, StoreClosed
 
 

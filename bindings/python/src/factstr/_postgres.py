@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from . import _capi
 from ._arguments import c_text
-from ._json import ParseFloat
+from ._decoding import ParseFloat
 from ._options import PostgresOptions
 from ._store import Store
 

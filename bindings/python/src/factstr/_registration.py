@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from . import _threads
 from ._capi import OK, TIMEOUT, Buffer, take
+from ._encoding import encode_registration
 from ._handling import ASYNC
-from ._json import encode_registration
 from ._stream import Stream
 from ._waiting import WAIT_MS
 from .errors import InvalidArgument, StoreClosed

@@ -11,7 +11,8 @@ from ._arguments import durable_name, expected_version
 from ._capi import in_forked_child
 from ._closeable import Closeable
 from ._closing import Closing
-from ._json import Decoder, ParseFloat, encode_events, encode_query
+from ._decoding import Decoder, ParseFloat
+from ._encoding import encode_events, encode_query
 from ._opening import open_store
 from ._owner import Owner
 from ._registration import register

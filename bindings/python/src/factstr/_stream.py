@@ -8,7 +8,7 @@ ends, and under gevent and eventlet would run greenlets on a foreign thread.
 Life. Three things end a stream: its handler (a durable one's fails for good), the program
 (unsubscribe, close, closing the store), and the library (the log was truncated, the lease was
 lost). All of them end in _run, on the thread, which alone releases the handle. Whoever ends a
-stream from outside only sets `_stopping` and tells the library:
+stream from outside only sets `_stopping` and informs the library:
 
 - unsubscribe() ends it at once. A batch that is being handled stays unacknowledged: the library
   refuses the acknowledgement of an ended stream, and a durable stream gets the batch again.
@@ -18,8 +18,8 @@ stream from outside only sets `_stopping` and tells the library:
 a batch that arrives while the stream is being ended, that it is either handled and acknowledged or
 not handled at all.
 
-Ctrl-C may come between setting `_stopping` and telling the library. The thread therefore looks at
-`_stopping` after each step of its wait, too, and ends without having been told.
+Ctrl-C may come between setting `_stopping` and informing the library. The thread therefore also
+looks at `_stopping` after each step of its wait, and ends the stream itself.
 
 A running stream holds its store, so that a program may drop both and still get its deliveries. The
 store's Owner holds the stream from its registration until the thread ends.
@@ -41,7 +41,7 @@ from . import _threads
 from ._capi import ENDED, INVALID_HANDLE, OK, TIMEOUT, Buffer, status_name, take
 from ._handle import Handle
 from ._handling import Handling
-from ._log import tell
+from ._log import emit
 from ._owner import OpenStream, Owner
 from ._types import StreamProgress
 from ._waiting import WAIT_MS, wait_for
@@ -153,7 +153,7 @@ class Stream(OpenStream):
                 error = self._deliver()
             except Exception as failure:
                 message = "a stream has ended: what it was given cannot be read"
-                tell(logging.ERROR, message, self._log_fields("stream_ended"), error=failure)
+                emit(logging.ERROR, message, self._log_fields("stream_ended"), error=failure)
                 error = failure if isinstance(failure, FactstrError) else _broken(failure)
             self.await_end(math.inf)
         except Exception as defect:
@@ -187,7 +187,7 @@ class Stream(OpenStream):
             elif status != TIMEOUT or text:
                 return self._reason(status, text)
             elif self._stopping:
-                return None  # Ctrl-C came before the library was told
+                return None  # Ctrl-C came before the library was informed
 
     def _answer(self, stream: int, delivery: int, failed: str | None) -> None:
         # The library ignores the answer to a delivery that is no longer open; the next pull returns
@@ -216,8 +216,8 @@ class Stream(OpenStream):
         return {**known, **fields}
 
     def _number(self) -> int | None:
-        """Returns the number of the stream in its store, which only the statistics tell. None if
-        they cannot be read.
+        """Returns the number of the stream in its store, which only the statistics hold, or
+        None if they cannot be read.
         """
         if self._stream_number is None:
             status, text = self._owner.statistics(self._store_handle)

@@ -1,10 +1,12 @@
 """Real threads, and waits that let other greenlets run.
 
-gevent and eventlet replace the primitives of threading by those of greenlets, which all run on
-one thread. A stream needs a thread of its own, and a thread of its own cannot wake a greenlet's
-lock. So what threads share with each other here is made of the interpreter's own primitives, and
-where greenlets may be waiting, a wait looks in short steps and lets them run in between: the
-handler that it waits for may itself wait for one of them.
+gevent and eventlet replace the primitives of threading with those of greenlets, which all run on
+one thread. A stream needs a real thread, and a real thread cannot wake a greenlet that waits for a
+lock. Two rules follow:
+
+- The package's own locks and threads are the interpreter's, never the patched ones.
+- Where greenlets exist, a wait polls in short steps and lets them run in between: the handler that
+  it waits for may itself wait for one of them.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ _PAUSE_MIN_S, _PAUSE_MAX_S = 0.0005, 0.01
 
 
 def _fresh_thread_module() -> ModuleType:
-    """The interpreter's own _thread: what was patched is the module that the program imported,
-    not this one.
+    """Returns a new copy of the interpreter's _thread. Patches change the module that the program
+    imported, not this one.
     """
     spec = importlib.machinery.BuiltinImporter.find_spec("_thread")
     assert spec is not None and spec.loader is not None
@@ -42,15 +44,15 @@ RLock: Callable[[], threading.RLock] = _real.RLock
 
 
 def greenlets() -> bool:
-    """Reports whether locks are those of greenlets. Debuggers patch how threads start, but not
+    """Reports whether locks are patched for greenlets. Debuggers patch how threads start, but not
     the locks.
     """
     return not isinstance(sys.modules["_thread"].allocate_lock, BuiltinFunctionType)
 
 
 def in_main_thread() -> bool:
-    """Reports whether Ctrl-C comes to this thread. To gevent every greenlet is a thread; to
-    Linux the main one has the process's number.
+    """Reports whether Ctrl-C comes to this thread. gevent shows each greenlet as a thread, so there
+    the main thread is recognized as Linux does: its number is the process's.
     """
     if greenlets():
         return threading.get_native_id() == os.getpid()
@@ -66,15 +68,18 @@ def start(target: Callable[[], None], name: str) -> None:
             threading.Thread(target=target, name=name, daemon=True).start()
     except RuntimeError as error:
         raise InvalidState(
-            f"Python starts no thread for the stream: {error}. Isolated sub-interpreters and a program that is ending refuse every thread, "
-            "and limits of the system one too many: register streams in the main interpreter, while the program runs"
+            f"Python starts no thread for the stream: {error}. Isolated sub-interpreters and a "
+            "program that is ending refuse every thread, and limits of the system one too many: "
+            "register streams in the main interpreter, while the program runs"
         ) from error
 
 
 def pauses() -> Callable[[], None]:
-    """A wait in steps that grow. Between greenlets each lets the others run."""
+    """Returns a function that waits for one step, each longer than the one before, and lets other
+    greenlets run meanwhile.
+    """
     pause, sleep = _PAUSE_MIN_S, time.sleep
-    if isinstance(sleep, BuiltinFunctionType):  # patched are the locks alone
+    if isinstance(sleep, BuiltinFunctionType):  # the program patched locks, but not sleep
         sleep = threading.Event().wait  # type: ignore[assignment]
 
     def step() -> None:
@@ -86,7 +91,7 @@ def pauses() -> Callable[[], None]:
 
 
 class Flag:
-    """A threading.Event for real threads, set once."""
+    """A threading.Event for real threads, which is set once and stays set."""
 
     def __init__(self) -> None:
         self._unset = Lock()
@@ -98,12 +103,12 @@ class Flag:
         return self._is_set
 
     def set(self) -> None:
-        if self._setting.acquire(blocking=False):  # never released: the first one alone
+        if self._setting.acquire(blocking=False):  # never released: only the first caller sets
             self._is_set = True
             self._unset.release()
 
     def wait(self, timeout_s: float) -> bool:
-        """Blocks this thread, with all its greenlets."""
+        """Blocks this thread, with all its greenlets. Returns whether the flag is set."""
         if not self._is_set and self._unset.acquire(timeout=timeout_s):
             self._unset.release()
         return self._is_set

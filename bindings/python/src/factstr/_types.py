@@ -1,5 +1,5 @@
-"""What goes in and what comes out: the DTOs of the library as frozen dataclasses, and as typed
-dicts to write input with.
+"""Input and output: the DTOs of the library as frozen dataclasses, and as typed dicts to write
+input with.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class EventQuery:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How a durable stream redelivers a batch whose handler failed, before it ends. The delay
+    """How often a durable stream redelivers a batch whose handler failed, before it ends. The delay
     doubles up to `delay_max_ms`.
     """
 
@@ -59,8 +59,8 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class CursorEvery:
-    """How soon at least the cursor of a durable stream is stored after a batch was handled.
-    Lower: fewer repeated batches after a crash.
+    """When the cursor of a durable stream is stored at the latest: after so many handled batches, or
+    so many milliseconds. The lower, the fewer batches are repeated after a crash.
     """
 
     batches: int | None = None
@@ -69,8 +69,8 @@ class CursorEvery:
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    """A committed fact. `occurred_at` is UTC as YYYY-MM-DDTHH:MM:SS.ffffffZ, and no ordering
-    key.
+    """A committed fact. `occurred_at` is UTC as YYYY-MM-DDTHH:MM:SS.ffffffZ; facts are ordered by
+    `sequence_number`, never by it.
     """
 
     sequence_number: int
@@ -81,8 +81,8 @@ class EventRecord:
 
 @dataclass(frozen=True, slots=True)
 class QueryResult:
-    """Records in ascending order. `last_returned_sequence_number` speaks of them,
-    `current_context_version` of every matching fact.
+    """Records in ascending order. `last_returned_sequence_number` is that of the last record;
+    `current_context_version` that of the last matching fact, whether it was returned or not.
     """
 
     event_records: tuple[EventRecord, ...]
@@ -104,11 +104,11 @@ class StreamProgress:
     """Where a stream stands. A live stream never replays.
 
     position       everything up to here was handled or does not match
-    replay_target  the newest fact when the stream was registered; `position` may be above it
-    before the replay is done, when more is
-                   appended meanwhile
-    stored_cursor  the cursor as it was stored last; of a live stream, where it began
-    failure        why the log cannot be read at the moment, for example because the server is away; the stream tries again until it can
+    replay_target  the newest fact when the stream was registered; `position` may pass it before the
+                   replay is done, if more is appended meanwhile
+    stored_cursor  the cursor as last stored; of a live stream, where it began
+    failure        why the log cannot be read at the moment, for example because the server is away;
+                   the stream tries again until it can
     """
 
     state: Literal["replaying", "live", "ended"]
@@ -122,9 +122,10 @@ class StreamProgress:
 class StreamStatistics:
     """An open stream in the Statistics of its store.
 
-    number     the stream's in its store, as `stream` in what is logged
-    lag        facts between its position and the head, whether they match or not
-    progress   where it stands
+    number        its number in the store, `stream` in records of the log
+    durable_name  None for a live stream
+    lag           facts between its position and the head, whether they match or not
+    progress      where it stands
     """
 
     number: int
@@ -137,19 +138,24 @@ class StreamStatistics:
 class Statistics:
     """What a store counts since it was opened, for this process alone.
 
-    head, facts         the newest sequence number, and how many facts there are as far as the numbers tell
-    failure             why the log cannot be read at the moment: head and facts are as last known then
+    head                the newest sequence number
+    facts               how many facts there are, as far as the numbers tell
+    failure             why the log cannot be read at the moment: head and facts are the last known
     database_bytes      SQLite's file, or PostgreSQL's table of facts with its indexes
     log_file_bytes      SQLite's write-ahead log file
-    appends, groups     batches committed, and the transactions that committed them
+    appends             batches committed
+    groups              transactions that committed them
     group_appends_max   batches in the largest group
     groups_retried      groups that failed and were tried again one by one
-    queue_appends, queue_bytes    appends that wait for the group before them
-    read_retries, redeliveries    reads of streams and deliveries that failed and were tried again
-    reconnects          connections to a server that took the place of lost ones
-    tail_events, tail_bytes       the newest facts that are kept in memory
-    index_watermark     up to where the payload index holds the log
-    streams             those that are open, in the order of their registration
+    queue_appends       batches that wait for the group before them
+    queue_bytes         their payloads
+    read_retries        reads of streams that failed and were tried again
+    redeliveries        deliveries that failed and were tried again
+    reconnects          connections to a server that replaced lost ones
+    tail_events         the newest facts that are kept in memory
+    tail_bytes          their size there
+    index_watermark     the payload index covers the log up to here; None without an index
+    streams             the open streams, in the order of their registration
     """
 
     store_kind: Literal["memory", "sqlite", "postgres"]
@@ -207,6 +213,6 @@ QueryInput = EventQuery | EventQueryDict | Mapping[str, Any]
 RetryInput = Retry | RetryDict | Mapping[str, Any]
 CursorEveryInput = CursorEvery | CursorEveryDict | Mapping[str, Any]
 Handler = Callable[[tuple[EventRecord, ...]], object]
-"""Gets one committed batch. It has failed when it raises or returns False."""
+"""Receives one committed batch. It has failed if it raises or returns False."""
 ProgressHandler = Callable[[StreamProgress], object]
-"""Gets where the replay stands. What it raises ends the registration."""
+"""Receives the progress of a replay. What it raises ends the registration."""

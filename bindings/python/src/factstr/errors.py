@@ -69,7 +69,7 @@ class InvalidHandle(FactstrError):
 
 
 class InvalidState(FactstrError):
-    """Not possible now, such as settings made after the first store was opened."""
+    """Not possible now, for example settings made after the first store was opened."""
 
     code = "InvalidState"
 
@@ -99,7 +99,7 @@ class Timeout(FactstrError):
 
 
 class Cancelled(FactstrError):
-    """Given up before it began. Certainly not committed."""
+    """Cancelled before it began. Certainly not committed."""
 
     code = "Cancelled"
 
@@ -111,13 +111,13 @@ class CommitUnknown(FactstrError):
 
 
 class UnsupportedFormat(FactstrError):
-    """Not a database, or one that a newer version wrote."""
+    """Not a database, or one written by a newer version."""
 
     code = "UnsupportedFormat"
 
 
 class Corrupt(FactstrError):
-    """What is stored contradicts itself."""
+    """The stored log contradicts itself."""
 
     code = "Corrupt"
 
@@ -195,8 +195,9 @@ _classes: dict[str, type[FactstrError]] = {
 }
 
 _FORKED = (
-    "this process was forked from one that had opened a factstr store, and the library cannot run in such a child. "
-    "Start it with multiprocessing's 'spawn' or 'forkserver' method, or open the first store only after the fork"
+    "this process was forked from one that had opened a factstr store, and the library cannot run "
+    "in such a child. Start it with multiprocessing's 'spawn' or 'forkserver' method, or open the "
+    "first store only after the fork"
 )
 
 
@@ -205,7 +206,7 @@ def forked() -> ForkError:
 
 
 def error_from(code: str, text: bytes) -> FactstrError:
-    """The exception for an answer of the library: the name of its status and its InteropError as
+    """Returns the exception for the name of a status and the text beside it, an InteropError as
     JSON, which may be missing.
     """
     if code == ForkError.code:
@@ -214,7 +215,7 @@ def error_from(code: str, text: bytes) -> FactstrError:
 
 
 def error_of(code: str, fields: dict[str, Any]) -> FactstrError:
-    """The exception for an InteropError."""
+    """Returns the exception for an InteropError."""
     error = _classes.get(code, FactstrError)(fields.get("message", ""))
     if isinstance(error, ConditionalAppendConflict):
         conflict = fields.get("conflict") or {}

@@ -1,0 +1,129 @@
+"""The library's answers as values of Python, whatever other programs have stored.
+
+Numbers keep their value: a fraction becomes a float only if that is exactly this number, else a
+Decimal. The standard decoder reads nearly everything; what it refuses is read by _deep_json.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from ._deep_json import decode_deep
+from ._types import (
+    AppendResult,
+    EventRecord,
+    QueryResult,
+    Statistics,
+    StreamProgress,
+    StreamStatistics,
+)
+from .errors import FactstrError, InvalidState, error_of
+
+ParseFloat = Callable[[str], Any]
+
+
+def _fraction(text: str) -> float | Decimal:
+    """Returns a float if it is exactly this number, else a Decimal."""
+    value = float(text)
+    # A float holds any 15 digits, except near the ends of its range; and what Python or JavaScript
+    # wrote has the shortest spelling of a float.
+    if (len(text) <= 16 and 1e-290 < abs(value) < 1e290) or repr(value) == text:
+        return value
+    try:
+        exact = Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"the exponent of {text[:60]} is beyond that of any Decimal") from None
+    return value if math.isfinite(value) and Decimal(repr(value)) == exact else exact
+
+
+def _integer(text: str) -> int | Decimal:
+    """Returns an int, or a Decimal if Python refuses to make an int of so many digits."""
+    try:
+        return int(text)
+    except ValueError:
+        return Decimal(text)
+
+
+class Decoder:
+    """Decodes the answers of one store. `parse_float` makes fractions from their text; the default,
+    float, means _fraction.
+    """
+
+    def __init__(self, parse_float: ParseFloat) -> None:
+        self._parse_float: ParseFloat = _fraction if parse_float is float else parse_float
+        self._standard = json.JSONDecoder(parse_float=self._parse_float).decode
+
+    def _decode(self, text: bytes) -> Any:
+        try:
+            decoded = text.decode()
+            try:
+                return self._standard(decoded)
+            except (RecursionError, ValueError):
+                # Nested too deeply, or an integer with too many digits.
+                return decode_deep(decoded, self._parse_float, _integer)
+        except (ValueError, ArithmeticError) as error:
+            raise InvalidState(f"a stored value cannot be held by Python: {error}") from error
+
+    def append_result(self, text: bytes) -> AppendResult:
+        fields = self._decode(text)
+        return AppendResult(
+            fields["first_sequence_number"],
+            fields["last_sequence_number"],
+            fields["committed_count"],
+        )
+
+    def query_result(self, text: bytes) -> QueryResult:
+        fields = self._decode(text)
+        return QueryResult(
+            _records(fields["event_records"]),
+            fields["last_returned_sequence_number"],
+            fields["current_context_version"],
+        )
+
+    def batch(self, text: bytes) -> tuple[EventRecord, ...]:
+        return _records(self._decode(text))
+
+    def progress(self, text: bytes) -> StreamProgress:
+        return _progress(self._decode(text))
+
+    def statistics(self, text: bytes) -> Statistics:
+        fields = self._decode(text)
+        fields["failure"] = _failure(fields)
+        fields["streams"] = tuple(
+            StreamStatistics(each["number"], each["durable_name"], each["lag"], _progress(each))
+            for each in fields["streams"]
+        )
+        return Statistics(**{name: fields[name] for name in Statistics.__slots__})
+
+    def stream_number(self, text: bytes, handle: int) -> int | None:
+        """Returns the number of a stream in its store, from the store's statistics."""
+        streams = self._decode(text)["streams"]
+        return next((each["number"] for each in streams if each["handle"] == handle), None)
+
+
+def _progress(fields: dict[str, Any]) -> StreamProgress:
+    return StreamProgress(
+        fields["state"],
+        fields["position"],
+        fields["replay_target"],
+        fields["stored_cursor"],
+        _failure(fields),
+    )
+
+
+def _failure(fields: dict[str, Any]) -> FactstrError | None:
+    failure = fields["failure"]
+    return None if failure is None else error_of(failure["code"], failure)
+
+
+def _records(records: list[dict[str, Any]]) -> tuple[EventRecord, ...]:
+    return tuple(
+        EventRecord(
+            each["sequence_number"], each["occurred_at"], each["event_type"], each["payload"]
+        )
+        for each in records
+    )

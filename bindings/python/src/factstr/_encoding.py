@@ -1,0 +1,187 @@
+"""Input as JSON text, exactly: integers of any size and Decimals are written as they are, and
+nothing is converted silently.
+
+The standard encoder cannot do this: it turns the keys 1 and True into strings, and cannot write a
+Decimal. Checking for both in a walk of its own, with the standard encoder after it, takes as long as
+this one walk (measured).
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+
+# Lone surrogates become escapes, which the library refuses by name.
+from json.encoder import encode_basestring_ascii as _quoted
+from typing import Any
+
+from ._types import CursorEvery, EventFilter, EventQuery, NewEvent, QueryInput, Retry
+from .errors import InvalidArgument
+
+_LEVELS_MAX = 127 + 4  # a payload's, and those of the query around it
+_INT_BITS_MAX = 3322  # 1,000 digits, the library's limit; Python itself writes no more than 4,300
+
+
+def encode_events(events: Iterable[Any]) -> bytes:
+    # Iterating over a mapping or a string would yield nonsense: it is one event without its list.
+    if isinstance(events, (Mapping, str, bytes, NewEvent)) or not isinstance(events, Iterable):
+        raise InvalidArgument(f"events must be a list of events, not {type(events).__name__}")
+    texts = [_encode(_event(event), f"events[{index}]") for index, event in enumerate(events)]
+    return f"[{','.join(texts)}]".encode("ascii")
+
+
+def encode_query(query: QueryInput | None) -> bytes | None:
+    """Returns None for None, which means all facts to the C API, too."""
+    return None if query is None else _encode(_query(query), "query").encode("ascii")
+
+
+def encode_registration(
+    query: QueryInput | None, durable: str | None, retry: Any, cursor_every: Any
+) -> bytes:
+    registration: dict[str, Any] = {}
+    if query is not None:
+        registration["query"] = _query(query)
+    if durable is not None:
+        registration["durable"] = {"name": durable}
+    if retry is not None:
+        registration["retry"] = _present(retry) if isinstance(retry, Retry) else retry
+    if cursor_every is not None:
+        registration["cursor_every"] = (
+            _present(cursor_every) if isinstance(cursor_every, CursorEvery) else cursor_every
+        )
+    return _encode(registration, "registration").encode("ascii")
+
+
+def encode_options(options: Mapping[str, Any]) -> bytes | None:
+    present = {name: value for name, value in options.items() if value is not None}
+    return _encode(present, "options").encode("ascii") if present else None
+
+
+def _event(event: Any) -> Any:
+    return (
+        {"event_type": event.event_type, "payload": event.payload}
+        if isinstance(event, NewEvent)
+        else event
+    )
+
+
+def _query(query: QueryInput) -> Any:
+    fields: Any = _present(query) if isinstance(query, EventQuery) else query
+    filters = fields.get("filters") if isinstance(fields, Mapping) else None
+    if isinstance(filters, (list, tuple)):
+        return {
+            **fields,
+            "filters": [
+                _present(each) if isinstance(each, EventFilter) else each for each in filters
+            ],
+        }
+    return fields
+
+
+def _present(value: EventQuery | EventFilter | Retry | CursorEvery) -> dict[str, Any]:
+    return {name: field for name in value.__slots__ if (field := getattr(value, name)) is not None}
+
+
+def _encode(value: Any, name: str) -> str:
+    parts: list[str] = []
+    try:
+        _write(value, parts.append)
+    except ValueError as error:
+        raise InvalidArgument(f"{name}: {error}") from None
+    except RecursionError:
+        if _is_too_deep(value):
+            raise InvalidArgument(f"{name}: nested too deeply; 127 levels are the limit") from None
+        raise InvalidArgument(
+            f"{name}: Python's recursion limit of {sys.getrecursionlimit()} was reached while it was "
+            "encoded, since this call is itself made from deep inside other calls; raise it by "
+            "sys.setrecursionlimit()"
+        ) from None
+    except RuntimeError as error:  # a dict that another thread changes
+        raise InvalidArgument(f"{name}: {error}") from None
+    return "".join(parts)
+
+
+def _is_too_deep(value: Any) -> bool:
+    """Reports, without recursion, whether the value has more levels than any payload may have. A
+    level keeps each container once, so that a value that contains itself does not grow.
+    """
+    level = [value]
+    for _ in range(_LEVELS_MAX + 1):
+        containers = {id(each): each for each in level if isinstance(each, (Mapping, list, tuple))}
+        if not containers:
+            return False
+        level = [
+            item
+            for each in containers.values()
+            for item in (each.values() if isinstance(each, Mapping) else each)
+        ]
+    return True
+
+
+def _write(value: Any, out: Callable[[str], None]) -> None:
+    if isinstance(value, str):
+        out(_quoted(value))
+    elif value is None:
+        out("null")
+    elif value is True:
+        out("true")
+    elif value is False:
+        out("false")
+    elif isinstance(value, int):
+        if value.bit_length() > _INT_BITS_MAX:
+            raise ValueError("a number has more than 1000 digits, which is the limit")
+        out(int.__repr__(value))
+    elif isinstance(value, float):
+        out(_finite(math.isfinite(value), float.__repr__(value)))
+    elif isinstance(value, Mapping):
+        separator = "{"
+        plain = type(value) is dict
+        for key, item in value.items():
+            if type(key) is not str:
+                if not isinstance(key, str):
+                    kind = type(key).__name__
+                    raise ValueError(
+                        f"the key {key!r} is {kind}, and keys of JSON objects are strings"
+                    )
+                plain = False
+            out(separator)
+            out(_quoted(key))
+            out(":")
+            _write(item, out)
+            separator = ","
+        out("}" if separator == "," else "{}")
+        if not plain:
+            _distinct(str.__str__(key) for key, _ in value.items())
+    elif isinstance(value, (list, tuple)):
+        separator = "["
+        for item in value:
+            out(separator)
+            _write(item, out)
+            separator = ","
+        out("]" if separator == "," else "[]")
+    elif isinstance(value, Decimal):
+        out(_finite(value.is_finite(), Decimal.__str__(value)))
+    else:
+        raise ValueError(
+            f"{type(value).__name__} is no JSON value; "
+            "convert it to a string, number, list or dict first"
+        )
+
+
+def _distinct(keys: Iterable[str]) -> None:
+    """Refuses two keys of the same text, of which one would be lost. A dict of plain str has none;
+    other mappings and subclasses of str may.
+    """
+    seen: set[str] = set()
+    for key in keys:
+        if key in seen:
+            raise ValueError(f"the key {key!r} is there twice")
+        seen.add(key)
+
+
+def _finite(is_finite: bool, text: str) -> str:
+    if not is_finite:
+        raise ValueError(f"{text} is no JSON number")
+    return text

@@ -6,17 +6,17 @@ from typing import TypedDict
 
 
 class StoreOptions(TypedDict, total=False):
-    """Options of every store.
+    """Options of every store. After the semicolon stands the default.
 
-    close_timeout_ms     how long close() waits for running handlers at most; 5000, negative:
-                         without limit
+    close_timeout_ms     how long close() waits for running handlers at most, negative: without
+                         limit; 5000
     queue_timeout_ms     how long an append waits for room in a full queue before it raises Busy;
                          5000
     payload_bytes_max    limit of one payload; 16 MiB
-    batch_events_max     limit of the events of one append; 10000
-    batch_bytes_max      limit of the payloads of one append together; 64 MiB
+    batch_events_max     limit of the events of one batch; 10000
+    batch_bytes_max      limit of the payloads and types of one batch together; 64 MiB
     predicate_bytes_max  limit of all payload predicates of a query together; 16 MiB
-    result_bytes_max     limit of the records that a query returns; 256 MiB
+    result_bytes_max     limit of a query's result, above which it raises InvalidArgument; 256 MiB
     """
 
     close_timeout_ms: int
@@ -40,18 +40,19 @@ class SqliteOptions(StoreOptions, total=False):
 class PostgresOptions(StoreOptions, total=False):
     """Options of a PostgresStore: those of every store, and
 
-    schema               the schema that holds the tables, created when it does not exist; the
-                         connection's current one
-    application_name     how the server lists the store's connections; what the URL says, else
-                         "factstr"
-    direct_url           leads past a pooler in transaction mode to the server itself, for durable
-                         names and listening; the URL of all
-    connections_max      connections that read; 4
+    schema               holds the tables, and is created when it does not exist; the connection's
+                         current schema
+    application_name     how the server lists the connections; what the URL says, else "factstr"
+    direct_url           leads past a pooler in transaction mode to the server itself, for the
+                         connections that listen and hold durable names; the URL
+    connections_max      how many connections read, beside one that appends and two that serve
+                         streams; 4
     connect_timeout_ms   how long one attempt to connect may take; 5000
     lock_timeout_ms      how long a write waits for other processes before it raises Busy; 5000
-    response_timeout_ms  how long the server may take to answer before Timeout; 30000
-    poll_interval_ms     how often the log is looked at while streams are open, should a
-                         notification get lost; 250
+    response_timeout_ms  how long the server may take to answer a commit, or to go on with the
+                         answer to a read, before Timeout; 30000
+    poll_interval_ms     how often the log is read while streams are open, should a notification
+                         get lost; 250
     """
 
     schema: str

@@ -58,7 +58,7 @@ func (b *backend) lastNumber() uint64 {
 // scanTypes visits the facts of the types, in the order of the log.
 func (b *backend) scanTypes(ctx context.Context, scan factstr.Scan, types []string, visit func(factstr.EventRecord) bool) error {
 	lists := b.lists(types, scan)
-	merged := merge.New(len(lists), scan.Descending, func(i int) (number uint64, err error) {
+	merged := merge.New(scan.Descending, func(i int) (number uint64, err error) {
 		list := lists[i]
 		switch {
 		case len(list) == 0:
@@ -70,6 +70,9 @@ func (b *backend) scanTypes(ctx context.Context, scan factstr.Scan, types []stri
 		}
 		return number, nil
 	})
+	for range lists {
+		merged.Add()
+	}
 	for n := 1; ; n++ {
 		if n%ctxEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()

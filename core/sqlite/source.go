@@ -1,10 +1,10 @@
 package sqlite
 
 import (
-	"io"
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/merge"
 )
 
 const (
@@ -18,22 +18,12 @@ const (
 	pageCheck = 256 // rows between looks at the clock
 )
 
-// source merges one statement a type, or reads one statement for all.
+// source reads one statement for each type, merged, or one statement for all.
 type source struct {
-	results    []*resultSet
-	states     []rowState
-	descending bool
-	types      map[string]struct{} // nil: any that is proposed
+	results []*resultSet
+	merged  *merge.Sequences
+	types   map[string]struct{} // nil: any that is proposed
 }
-
-// rowState tells of a result set's row.
-type rowState int
-
-const (
-	taken rowState = iota // the next one must be read
-	ready
-	finished
-)
 
 func (r *reader) open(scan factstr.Scan) (*source, error) {
 	statements := &scanUTF8
@@ -41,7 +31,8 @@ func (r *reader) open(scan factstr.Scan) (*source, error) {
 		statements = &scanUTF16
 	}
 	types, constrained := scan.Plan.Types()
-	s := &source{descending: scan.Descending}
+	s := new(source)
+	s.merged = merge.New(scan.Descending, s.advance)
 	if !constrained || len(types) > mergeMax {
 		if constrained {
 			s.types = make(map[string]struct{}, len(types))
@@ -80,39 +71,26 @@ func (s *source) add(c *conn, text string, slot int, args ...any) error {
 		return err
 	}
 	s.results = append(s.results, opened)
-	s.states = append(s.states, taken)
+	s.merged.Add()
 	return nil
+}
+
+// advance steps one statement to its next row.
+func (s *source) advance(i int) (number uint64, err error) {
+	if err := s.results[i].next(); err != nil {
+		return 0, err
+	}
+	stored, _ := s.results[i].row[0].(int64)
+	return uint64(stored), nil
 }
 
 // next returns the next record in order.
 func (s *source) next() (row, error) {
-	best := -1
-	for i, opened := range s.results {
-		if s.states[i] == taken {
-			switch err := opened.next(); {
-			case err == io.EOF:
-				s.states[i] = finished
-			case err != nil:
-				return row{}, err
-			default:
-				s.states[i] = ready
-			}
-		}
-		if s.states[i] == ready && (best < 0 || s.before(i, best)) {
-			best = i
-		}
+	i, _, err := s.merged.Next()
+	if err != nil {
+		return row{}, err
 	}
-	if best < 0 {
-		return row{}, io.EOF
-	}
-	s.states[best] = taken
-	return rowOf(s.results[best].row), nil
-}
-
-func (s *source) before(i, j int) bool {
-	a, _ := s.results[i].row[0].(int64)
-	b, _ := s.results[j].row[0].(int64)
-	return a < b != s.descending
+	return rowOf(s.results[i].row), nil
 }
 
 func (s *source) admits(r *row) bool {

@@ -27,12 +27,15 @@ const (
 	finished              // the sequence has no more
 )
 
-// New merges count sequences, which all ascend, or all descend. next advances one of them and
-// returns its number, or io.EOF after its last one. It is called once a number, and only when that
-// number is needed to find the next one of all.
-func New(count int, descending bool, next func(sequence int) (number uint64, err error)) *Sequences {
-	return &Sequences{next: next, descending: descending, heads: make([]head, count)}
+// New merges the sequences that Add adds, which all ascend, or all descend. next advances one of them
+// and returns its number, or io.EOF after its last one. It is called once a number, and only when
+// that number is needed to find the next one of all.
+func New(descending bool, next func(sequence int) (number uint64, err error)) *Sequences {
+	return &Sequences{next: next, descending: descending}
 }
+
+// Add adds a sequence, the first one with the number 0.
+func (s *Sequences) Add() { s.heads = append(s.heads, head{}) }
 
 // Next returns the next number of all sequences and the sequence it came from, or io.EOF after the
 // last one. That sequence is not advanced before the next call, so what it points to may be used

@@ -36,7 +36,10 @@ func TestNumbersOfAllSequencesComeInOrder(t *testing.T) {
 					slices.Reverse(list)
 				}
 			}
-			merged := New(count, descending, from(lists))
+			merged := New(descending, from(lists))
+			for range count {
+				merged.Add()
+			}
 			for _, number := range want {
 				if sequence, got, err := merged.Next(); got != number || sequence != of[number] || err != nil {
 					t.Fatalf("%d of sequence %d, %v; want %d of %d", got, sequence, err, number, of[number])
@@ -53,12 +56,14 @@ func TestNumbersOfAllSequencesComeInOrder(t *testing.T) {
 
 func TestAFailingSequenceFailsTheMerge(t *testing.T) {
 	failure := errors.New("on purpose")
-	merged := New(2, false, func(sequence int) (uint64, error) {
+	merged := New(false, func(sequence int) (uint64, error) {
 		if sequence == 1 {
 			return 0, failure
 		}
 		return 1, nil
 	})
+	merged.Add()
+	merged.Add()
 	if _, _, err := merged.Next(); err != failure {
 		t.Fatal(err)
 	}

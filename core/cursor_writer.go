@@ -166,7 +166,11 @@ func (c *cursorWriter) write(ctx context.Context, streams []*EventStream) (err e
 		c.trouble.Over(c.store.tells, LogCursorStored, "cursors are stored again")
 	}
 	for i, st := range moved {
-		st.stored.Store(writes[i].SequenceNumber)
+		select {
+		case <-st.durable.lost: // the write had no effect
+		default:
+			st.stored.Store(writes[i].SequenceNumber)
+		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -76,6 +76,9 @@ func TestACursorWriteThatFindsAnotherGenerationEndsItsStream(t *testing.T) {
 			facttest.Append(t, store, facttest.Batch(1, "a")...)
 			faulttest.Within(t, "the end", stream.Done())
 			faulttest.WantFailure(t, stream.Err(), factstr.CodeDurableStreamLost, "", "name")
+			if got := stream.Progress().StoredCursor; got != 1 {
+				t.Errorf("the stream reports the stored cursor %d, which it did not store", got)
+			}
 			if name == "another registration" {
 				if got := raw.One("SELECT last_processed_sequence_number FROM durable_stream_cursors"); got != "1" {
 					t.Errorf("the cursor is at %s", got)

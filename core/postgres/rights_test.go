@@ -21,6 +21,17 @@ const applicationRights = `GRANT USAGE ON SCHEMA app TO {role};
 	GRANT SELECT, INSERT, UPDATE ON app.durable_stream_cursors, app.factstr_durable_streams TO {role};
 	GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA app TO {role};`
 
+// applicationOf creates a store with one fact in the schema app, and a role with the rights of an
+// application. It returns the database as another program sees it, the role and its URL.
+func applicationOf(t testing.TB, url, eventType string) (raw faulttest.SQL, role, as string) {
+	t.Helper()
+	raw = faulttest.OpenSQL(t, url)
+	facttest.Append(t, openStoreWith(t, url, Options{Schema: "app"}), facttest.Batch(1, eventType)...)
+	role, as = faulttest.NewRole(t, url)
+	raw.Run(strings.ReplaceAll(applicationRights, "{role}", role))
+	return raw, role, as
+}
+
 // readOnly makes every transaction of a URL's connections one that cannot write, until writable
 // follows.
 func readOnly(url string) string {

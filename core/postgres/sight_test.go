@@ -16,25 +16,13 @@ const hideSeats = "ALTER TABLE app.events ENABLE ROW LEVEL SECURITY; CREATE POLI
 func TestRowLevelSecurityIsAnErrorAndNoEmptyContext(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Database(t)
-	raw := faulttest.OpenSQL(t, url)
-	owner := openStoreWith(t, url, Options{Schema: "app"})
-	facttest.Append(t, owner, facttest.Batch(1, "seat")...)
-	role, as := faulttest.NewRole(t, url)
-	raw.Run(strings.ReplaceAll(applicationRights, "{role}", role))
+	raw, role, as := applicationOf(t, url, "seat")
 	// Switched on while the store is open: nothing may be answered from what can be seen, nor from
 	// memory where that would need the database.
 	store, b := openBackendStore(t, as, Options{Schema: "app", Options: factstr.Options{TailEvents: -1}})
 	facttest.Append(t, store, facttest.Batch(1, "a")...)
 	raw.Run(hideSeats)
-	for _, way := range withFunction {
-		b.function = way.function
-		_, err := store.Query(t.Context(), factstr.OfTypes("seat"))
-		wantHidden(t, "query", err)
-		_, err = store.AppendIf(t.Context(), facttest.Batch(1, "seat"), factstr.OfTypes("seat"), nil)
-		wantHidden(t, "append_if", err)
-		_, err = store.Append(t.Context(), facttest.Batch(1, "a"))
-		wantHidden(t, "append", err)
-	}
+	wantAllHidden(t, store, b)
 	for _, each := range []string{"ALTER TABLE app.events DISABLE ROW LEVEL SECURITY; ALTER TABLE app.append_batches ENABLE ROW LEVEL SECURITY", "ALTER TABLE app.append_batches DISABLE ROW LEVEL SECURITY; ALTER TABLE app.durable_stream_cursors ENABLE ROW LEVEL SECURITY"} {
 		raw.Run(each)
 		_, err := Open(t.Context(), as, Options{Schema: "app"})
@@ -52,6 +40,20 @@ func TestRowLevelSecurityIsAnErrorAndNoEmptyContext(t *testing.T) {
 	raw.Run("ALTER ROLE " + role + " BYPASSRLS")
 	if got := len(facttest.Query(t, openStoreWith(t, as, Options{Schema: "app"}), factstr.OfTypes("seat")).EventRecords); got != 1 {
 		t.Errorf("%d seats", got)
+	}
+}
+
+// wantAllHidden wants queries and appends refused in both ways of appending.
+func wantAllHidden(t testing.TB, store *factstr.Store, b *backend) {
+	t.Helper()
+	for _, way := range withFunction {
+		b.function = way.function
+		_, err := store.Query(t.Context(), factstr.OfTypes("seat"))
+		wantHidden(t, "query", err)
+		_, err = store.AppendIf(t.Context(), facttest.Batch(1, "seat"), factstr.OfTypes("seat"), nil)
+		wantHidden(t, "append_if", err)
+		_, err = store.Append(t.Context(), facttest.Batch(1, "a"))
+		wantHidden(t, "append", err)
 	}
 }
 

@@ -6,25 +6,32 @@
  * Conventions
  * - Every function that can fail returns a factstr_status. FACTSTR_OK is 0, notices are 1 to 9,
  *   errors are 10 and above.
- * - A `factstr_buffer *` parameter is the one place where a call puts what it answers: the result
- *   as JSON when the status is FACTSTR_OK, an InteropError as JSON when it is an error. It is set
- *   to {NULL, 0} before anything else happens. The text is UTF-8, not NUL-terminated within `len`
- *   (one NUL follows it). The caller owns it and releases it with factstr_buffer_free and nothing
- *   else. The pointer itself may be NULL when the caller does not want the text.
- * - Text goes in as pointer and length in bytes. Input is copied before the call returns.
- * - Handles are integers, unique within the process, never reused. 0 is never a handle. A handle
- *   that is unknown, closed or of another kind answers FACTSTR_INVALID_HANDLE.
- * - All functions may be called from any thread, also from inside callbacks, unless said otherwise.
- * - Times are milliseconds: 0 does not wait, a negative value waits without limit. FACTSTR_TIMEOUT
- *   of a wait leaves the buffer empty.
- * - Signals are the host's: its handlers run on its own threads, also while a call waits, never on
- *   the library's and never inside it. Callbacks run with signals blocked. No handler may leave a
- *   call by siglongjmp. docs/c-api.md has the details.
- * - After fork() the child must not use the library: every function answers FACTSTR_FORKED there.
- *   exec() after fork() is fine.
+ * - Ownership. A `factstr_buffer *` parameter is where a call puts its text. The call first sets it
+ *   to {NULL, 0}. With FACTSTR_OK it holds the result as JSON, where the function has one; with an
+ *   error it holds an InteropError as JSON. The text is UTF-8, and a NUL that `len` does not count
+ *   follows it. The caller owns the text and releases it with factstr_buffer_free. Pass NULL if the
+ *   text is not wanted.
+ * - Text goes in as a pointer and a length in bytes. The library copies input before it returns.
+ * - Handles are integers, unique within the process and never reused. 0 is never a handle. A handle
+ *   that is unknown, closed or of another kind is FACTSTR_INVALID_HANDLE.
+ * - Threads. All functions may be called from any thread, also inside callbacks, unless stated
+ *   otherwise.
+ * - Times are milliseconds. 0 does not wait, a negative value waits without limit.
+ * - Signals belong to the host: its handlers run on its own threads, also while a call waits, never
+ *   on the library's threads and never inside the library. Callbacks run with signals blocked. No
+ *   handler may leave a call by siglongjmp. docs/c-api.md has the details.
+ * - A process that was forked after the library was loaded must not use it: every function returns
+ *   FACTSTR_FORKED there. exec() after fork() is fine.
  *
- * JSON shapes (field names exact, unknown fields refused; null in an optional field means absent;
- * sequence numbers are integers of up to 63 bits)
+ * Statuses
+ *   Under "Statuses", each function lists every status that it can return, and what each means
+ *   there. FACTSTR_OK names what the buffer holds. Every error leaves an InteropError in the buffer,
+ *   unless "(empty)" stands behind it; a notice leaves the buffer empty. Two statuses can come from
+ *   every function and are not repeated: FACTSTR_FORKED, and FACTSTR_INTERNAL for a defect of the
+ *   library. After FACTSTR_INTERNAL the handle takes no further call but its close.
+ *
+ * JSON shapes (field names are exact and unknown fields are refused; null in an optional field
+ * means absent; sequence numbers are integers of up to 63 bits)
  *   InteropNewEvent                    {"event_type": string, "payload": any JSON value}
  *   InteropEventRecord                 {"sequence_number": n, "occurred_at": string, "event_type": string, "payload": any}
  *   InteropEventFilter                 {"event_types"?: [string], "payload_predicates"?: [any]}
@@ -70,30 +77,33 @@ enum {
   FACTSTR_OK = 0,
 
   /* Notices: no error, and nothing in the buffer. */
-  FACTSTR_CLOSING = 1, /* the close has begun; it waits for the callback of the calling thread */
-  FACTSTR_ENDED = 2,   /* the stream has ended without error; no batch will come */
+  FACTSTR_CLOSING =
+      1, /* the close has begun and goes on when the calling thread's callback returns */
+  FACTSTR_ENDED = 2, /* the stream has ended without an error; no batch will come */
 
   /* Errors: a closed set. */
   FACTSTR_EMPTY_APPEND = 10,
   FACTSTR_CONDITIONAL_APPEND_CONFLICT = 11,
-  FACTSTR_NOT_IMPLEMENTED = 12,
-  /* certainly not committed; "reason": missing_path, permission, disk_full, connection, io, other */
+  FACTSTR_NOT_IMPLEMENTED = 12, /* names the store and the operation */
+  /*
+   * certainly not committed; "reason": missing_path, permission, disk_full, connection, io, other
+   */
   FACTSTR_BACKEND_FAILURE = 13,
-  FACTSTR_INVALID_ARGUMENT = 14,
+  FACTSTR_INVALID_ARGUMENT = 14, /* names the argument or the field */
   FACTSTR_INVALID_HANDLE = 15,
   FACTSTR_INVALID_STATE = 16,
-  FACTSTR_READ_ONLY = 17,
+  FACTSTR_READ_ONLY = 17, /* the file or the server cannot be written: certainly not committed */
   FACTSTR_STORE_CLOSED = 18,
   FACTSTR_BUSY = 19,           /* queue full or lock timeout: certainly not committed, try again */
   FACTSTR_TIMEOUT = 20,        /* certainly not committed */
   FACTSTR_CANCELLED = 21,      /* certainly not committed */
   FACTSTR_COMMIT_UNKNOWN = 22, /* it may or may not be committed: look before appending it again */
-  FACTSTR_UNSUPPORTED_FORMAT = 23,
-  FACTSTR_CORRUPT = 24,
-  FACTSTR_LOG_TRUNCATED = 25,
+  FACTSTR_UNSUPPORTED_FORMAT = 23, /* no store, or one of a newer format */
+  FACTSTR_CORRUPT = 24,            /* a stored fact or the database is damaged */
+  FACTSTR_LOG_TRUNCATED = 25,      /* the log lost facts or was replaced, as by a restored backup */
   FACTSTR_DURABLE_STREAM_ACTIVE = 26,
   FACTSTR_DURABLE_STREAM_QUERY_MISMATCH = 27,
-  FACTSTR_DURABLE_STREAM_LOST = 28,
+  FACTSTR_DURABLE_STREAM_LOST = 28, /* another process may have taken the name over */
   FACTSTR_HANDLER_FAILED = 29,
   FACTSTR_FORKED = 30,
   FACTSTR_INTERNAL = 31
@@ -106,28 +116,33 @@ typedef struct factstr_buffer {
 } factstr_buffer;
 
 /*
- * Releases what a call put into `buffer` and sets it to {NULL, 0}. An empty buffer and NULL are
- * fine.
+ * Releases the text that a call put into `buffer` and sets it to {NULL, 0}. `buffer` may be empty
+ * or NULL.
  */
 FACTSTR_API void factstr_buffer_free(factstr_buffer *buffer);
 
 /* ---- The library ---- */
 
-/* The version of the library that runs, such as "0.6.0". Static text. */
+/* Returns the version of the loaded library, such as "0.6.0". Static text. */
 FACTSTR_API const char *factstr_version(void);
-/* FACTSTR_ABI_VERSION of the library that runs. */
+/* Returns FACTSTR_ABI_VERSION of the loaded library. */
 FACTSTR_API uint32_t factstr_abi_version(void);
 /*
- * The code of a status, such as "EmptyAppend", "Ok", "Closing" or "Ended"; "Unknown" for any other
- * number. Static text.
+ * Returns the code of a status, such as "EmptyAppend", "Ok", "Closing" or "Ended", and "Unknown"
+ * for any other number. Static text.
  */
 FACTSTR_API const char *factstr_status_name(factstr_status status);
 
 /*
- * Settings of the whole process, to be made before the first store is opened (later:
- * FACTSTR_INVALID_STATE). options_json: {"memory_limit_bytes"?: n, "processors_max"?: n}.
- * Environment variables such as GOMEMLIMIT that are set after the process started are not seen by
- * the library, so set limits here.
+ * Sets limits for the whole process. Call it before the first store is opened.
+ * options_json: {"memory_limit_bytes"?: n, "processors_max"?: n}. The library does not see
+ * environment variables such as GOMEMLIMIT that are set after the process started, so set limits
+ * here.
+ *
+ * Statuses
+ *   FACTSTR_OK                  (empty)
+ *   FACTSTR_INVALID_ARGUMENT    options_json cannot be used
+ *   FACTSTR_INVALID_STATE       a store was opened before
  */
 FACTSTR_API factstr_status factstr_configure(const char *options_json, size_t options_len,
                                              factstr_buffer *error);
@@ -135,16 +150,20 @@ FACTSTR_API factstr_status factstr_configure(const char *options_json, size_t op
 /* ---- Stores ---- */
 
 /*
- * Opens a store. `options_json` may be NULL (with length 0) for the defaults. Options that every
- * store takes:
- *   "close_timeout_ms": n       how long factstr_store_close waits at most; default 5000
- *   "queue_timeout_ms": n       how long a blocking append waits for room in a full queue before it answers FACTSTR_BUSY;
+ * Opens a store in memory. `options_json` may be NULL (with length 0) for the defaults. Every store
+ * takes these options:
+ *   "close_timeout_ms": n       the longest that factstr_store_close waits; default 5000
+ *   "queue_timeout_ms": n       how long a blocking append waits for room in a full queue before it returns FACTSTR_BUSY;
  *                               default 5000. A submitted one does not wait for room
- *   "sequence_numbers": "number" | "string"   how the results and deliveries of this store spell sequence numbers and counts; "string" is for
+ *   "sequence_numbers": "number" | "string"   how results and deliveries spell sequence numbers and counts; "string" is for
  *                               JSON parsers that cannot hold 64-bit integers; default "number"
  *   "payload_bytes_max", "batch_events_max", "batch_bytes_max", "result_bytes_max": n   limits; defaults 16 MiB, 10000, 64 MiB, 256 MiB
- *   "predicate_bytes_max": n    of all payload predicates of a query together; default 16 MiB
- * On success *store is the handle, on failure 0.
+ *   "predicate_bytes_max": n    limit of all payload predicates of a query together; default 16 MiB
+ * With FACTSTR_OK *store is the handle, else 0. This holds for every function that opens a store.
+ *
+ * Statuses
+ *   FACTSTR_OK                  (empty)
+ *   FACTSTR_INVALID_ARGUMENT    store is NULL, or options_json cannot be used
  */
 FACTSTR_API factstr_status factstr_memory_open(const char *options_json, size_t options_len,
                                                factstr_store *store, factstr_buffer *error);
@@ -153,7 +172,19 @@ FACTSTR_API factstr_status factstr_memory_open(const char *options_json, size_t 
  * Opens the SQLite database at `path`, a NUL-terminated file system path in UTF-8, and creates it
  * (and missing parent directories) when it does not exist. "" and ":memory:" are refused. Further
  * options:
- *   "busy_timeout_ms": n        how long a write waits for other processes before it answers FACTSTR_BUSY; default 5000
+ *   "busy_timeout_ms": n        how long a write waits for other processes before it returns FACTSTR_BUSY; default 5000
+ *
+ * Statuses
+ *   FACTSTR_OK                    (empty)
+ *   FACTSTR_INVALID_ARGUMENT      an argument is NULL, or path or options_json cannot be used
+ *   FACTSTR_INVALID_STATE         the file has several names, lies beside the log of another file, or
+ *                                 is open by another copy of the library in this process
+ *   FACTSTR_BACKEND_FAILURE       the file or a folder cannot be opened or created
+ *   FACTSTR_READ_ONLY             the file or its folder cannot be written
+ *   FACTSTR_BUSY                  another process held the lock for busy_timeout_ms
+ *   FACTSTR_UNSUPPORTED_FORMAT    the file is no store, or of a newer format
+ *   FACTSTR_CORRUPT               the database is damaged
+ *   FACTSTR_NOT_IMPLEMENTED       this system has no file locks that the store can use
  */
 FACTSTR_API factstr_status factstr_sqlite_open(const char *path, const char *options_json,
                                                size_t options_len, factstr_store *store,
@@ -162,10 +193,9 @@ FACTSTR_API factstr_status factstr_sqlite_open(const char *path, const char *opt
 /*
  * Opens the PostgreSQL database at `url`, NUL-terminated text in UTF-8: a URL such as
  * postgres://user:password@host:5432/database?sslmode=require, or keywords and values as libpq
- * takes them. What the store needs is created in it when it is missing: the schema, tables, indexes
- * and functions; the database itself never is. Any number of processes on any number of hosts may
- * have it open. Further options; text must not be empty, numbers are at least 1 unless said
- * otherwise:
+ * takes them. Creates the schema, tables, indexes and functions of the store when they are missing,
+ * but never the database. Any number of processes on any number of hosts may have it open. Further
+ * options; text must not be empty, and numbers are at least 1 unless stated otherwise:
  *   "schema": s                 the schema that holds the tables, created when it does not exist; default: the connection's current schema
  *   "application_name": s       how the server lists the connections; default what the URL says, else "factstr"
  *   "direct_url": s             leads past a connection pooler in transaction mode to the same database on the server itself, for the connections that hold durable names
@@ -173,21 +203,27 @@ FACTSTR_API factstr_status factstr_sqlite_open(const char *path, const char *opt
  *   "connections_max": n        how many connections read; default 4. One more appends, and while streams are open one listens and one holds
  *                               durable names
  *   "connect_timeout_ms": n     how long one attempt to connect may take; default 5000
- *   "lock_timeout_ms": n        how long a write waits for other processes before it answers FACTSTR_BUSY; default 5000; 0 does not wait, a negative
+ *   "lock_timeout_ms": n        how long a write waits for other processes before it returns FACTSTR_BUSY; default 5000; 0 does not wait, a negative
  *                               value waits without limit
- *   "response_timeout_ms": n    how long the server may take to answer before FACTSTR_TIMEOUT; default 30000
- *   "poll_interval_ms": n       how often the log is looked at while streams are open, should a notification get lost; default 250
- * Errors: FACTSTR_INVALID_ARGUMENT: the url or an option cannot be used. FACTSTR_BACKEND_FAILURE:
- * the server cannot be reached (reason "connection"), refuses the user or the password or lacks a
- * right ("permission"), or does not have the database ("missing_path"). FACTSTR_READ_ONLY: it is a
- * standby. FACTSTR_UNSUPPORTED_FORMAT: the tables are not a store's, or of a newer format. No
- * message holds a password or a whole url.
+ *   "response_timeout_ms": n    how long the server may take to respond before FACTSTR_TIMEOUT; default 30000
+ *   "poll_interval_ms": n       how often streams look at the log in case a notification got lost; default 250
+ * No message holds a password or a whole URL. Opening waits for as long as others lock the tables.
  *
- * A lost server is no end of the store: calls answer FACTSTR_BACKEND_FAILURE with reason
- * "connection" (or FACTSTR_COMMIT_UNKNOWN when it was lost during a commit and what became of that
- * cannot be found out), streams wait, and both go on when the server is back, without being opened
- * again. Only a durable stream whose name another process may have taken meanwhile ends, with
+ * A lost server does not end the store. Calls return FACTSTR_BACKEND_FAILURE with reason
+ * "connection", or FACTSTR_COMMIT_UNKNOWN when the connection broke during a commit and its outcome
+ * cannot be found out. Streams wait. Both go on when the server is back, without opening the store
+ * again. Only a durable stream whose name another process may have taken over meanwhile ends, with
  * FACTSTR_DURABLE_STREAM_LOST.
+ *
+ * Statuses
+ *   FACTSTR_OK                    (empty)
+ *   FACTSTR_INVALID_ARGUMENT      an argument is NULL, or url or options_json cannot be used
+ *   FACTSTR_BACKEND_FAILURE       the server cannot be reached (reason "connection"), refuses the
+ *                                 user or the password or lacks a right ("permission"), or does not
+ *                                 have the database ("missing_path")
+ *   FACTSTR_READ_ONLY             the server is a standby or otherwise read-only
+ *   FACTSTR_TIMEOUT               the server gave a statement up, as by its statement_timeout
+ *   FACTSTR_UNSUPPORTED_FORMAT    the tables are not a store's, or of a newer format
  */
 FACTSTR_API factstr_status factstr_postgres_open(const char *url, const char *options_json,
                                                  size_t options_len, factstr_store *store,
@@ -195,10 +231,12 @@ FACTSTR_API factstr_status factstr_postgres_open(const char *url, const char *op
 
 /*
  * Creates the database `database_name` if it is missing and opens it as factstr_postgres_open does,
- * with the same options. `server_url` leads to the server and names a database that exists, from
- * which the other is created. Two processes may do so at once. `database_name` must match
- * [A-Za-z_][A-Za-z0-9_]* and have at most 63 bytes; else FACTSTR_INVALID_ARGUMENT. Case counts. A
- * user that may not create databases gets FACTSTR_BACKEND_FAILURE with reason "permission".
+ * with the same options. `server_url` names the server and a database that exists, from which the
+ * other is created. Several processes may do so at once. `database_name` must match
+ * [A-Za-z_][A-Za-z0-9_]* and have at most 63 bytes. Case counts.
+ *
+ * Statuses: those of factstr_postgres_open. A user that may not create databases gets
+ * FACTSTR_BACKEND_FAILURE with reason "permission".
  */
 FACTSTR_API factstr_status factstr_postgres_bootstrap(const char *server_url,
                                                       const char *database_name,
@@ -206,23 +244,29 @@ FACTSTR_API factstr_status factstr_postgres_bootstrap(const char *server_url,
                                                       factstr_store *store, factstr_buffer *error);
 
 /*
- * Called once, from a thread of the library, when a submitted opening has ended. FACTSTR_OK:
- * `store` is the handle, which is the receiver's to close; error is NULL. Else `store` is 0 and
- * `error` is the InteropError that the blocking call would have put into its buffer; it is valid
- * during the call only. Any function may be called inside, also factstr_store_close with the new
- * store. It may take its time: nothing waits behind it.
+ * Called once, from a thread of the library, when a submitted opening has ended. With FACTSTR_OK
+ * `store` is the handle, which the receiver closes, and `error` is NULL. Else `store` is 0 and
+ * `error` is the InteropError that the blocking call would have put into its buffer, valid during
+ * the call only. Any function may be called inside, also factstr_store_close with the new store.
+ * The callback may take its time: nothing waits behind it.
+ *
+ * Statuses it is called with: those of the blocking call, and FACTSTR_CANCELLED.
  */
 typedef void (*factstr_open_callback)(void *user_data, factstr_status status, factstr_store store,
                                       const char *error, size_t error_len);
 
 /*
- * The same without waiting: takes the opening on and returns at once; all parameters mean what they
- * mean above. An error status means that nothing was submitted and the callback is not called:
- * FACTSTR_INVALID_ARGUMENT for what can be known to be wrong without looking at the file or asking
- * the server, such as an unknown option, a url that cannot be read, or a callback that is NULL.
- * Everything else is told to the callback. *opening, where it is not NULL, is a handle for
- * factstr_opening_cancel, and is set before the callback is called. It ends by itself when the
- * callback is called; there is nothing to release.
+ * Submits an opening and returns at once. The parameters mean what they mean in the blocking call.
+ * An error means that nothing was submitted and the callback is not called. *opening, where it is
+ * not NULL, is a handle for factstr_opening_cancel, which is set before the callback is called. The
+ * handle ends when the callback is called; there is nothing to release. The three functions have
+ * the same statuses.
+ *
+ * Statuses
+ *   FACTSTR_OK                  (empty); the callback gets the outcome
+ *   FACTSTR_INVALID_ARGUMENT    the callback or another argument is NULL, or an argument can be
+ *                               known to be wrong without looking at the file or asking the server,
+ *                               such as an unknown option or a URL that cannot be read
  */
 FACTSTR_API factstr_status factstr_sqlite_open_submit(const char *path, const char *options_json,
                                                       size_t options_len,
@@ -240,81 +284,152 @@ FACTSTR_API factstr_status factstr_postgres_bootstrap_submit(
     factstr_buffer *error);
 
 /*
- * Asks that an opening be given up, and returns at once. FACTSTR_OK: the callback will say
- * FACTSTR_CANCELLED, or how the opening ended if that was just about to be told; a store that was
- * opened meanwhile is then either given to the callback or closed. FACTSTR_INVALID_HANDLE: the
- * callback was called already, or is being called. What was created until then, such as a file, a
- * database or tables, stays.
+ * Asks the library to give up an opening, and returns at once. The callback then gets
+ * FACTSTR_CANCELLED, or the outcome of the opening if it was just about to be reported. A store
+ * that was opened meanwhile is either given to the callback or closed. Everything created until
+ * then, such as a file, a database or tables, stays.
+ *
+ * Statuses
+ *   FACTSTR_OK                the callback is still to come
+ *   FACTSTR_INVALID_HANDLE    the callback was called already, or is being called
  */
 FACTSTR_API factstr_status factstr_opening_cancel(factstr_opening opening);
 
 /*
- * Closes a store and all its streams. New calls and queued requests get FACTSTR_STORE_CLOSED, the
- * running group of appends finishes and is answered, streams store their cursors and end (their
- * on_end is called), unread completions are dropped. A live stream whose callback answers by itself
- * gets what was committed before it ends, within close_timeout_ms; what could not be delivered in
- * that time is logged as "deliveries_cut". One whose deliveries are pulled, or of which one is
- * pending, ends at once: factstr_stream_drain beforehand lets it have the rest. Durable streams
- * leave the rest to their cursor. Waits at most close_timeout_ms; never for a callback that the
- * calling thread is in (then FACTSTR_CLOSING, and the rest happens when the callback has returned).
- * FACTSTR_TIMEOUT: a handler is still running; the store is closed all the same and its on_end
- * follows. Whatever it answers, the handles of the store, its streams and its requests are
- * released.
+ * Closes a store and all its streams. New calls and queued requests get FACTSTR_STORE_CLOSED. The
+ * running group of appends finishes and is answered. Streams store their cursors and end, with
+ * their on_end. Completions that nobody took are dropped.
+ *
+ * A live stream whose callback answers by itself first gets the batches that were committed, within
+ * close_timeout_ms; those that could not be delivered in that time are logged as "deliveries_cut".
+ * A live stream whose deliveries are pulled, or of which one is pending, ends at once: call
+ * factstr_stream_drain beforehand to let it have the rest. Durable streams leave the rest to their
+ * cursor.
+ *
+ * Waits at most close_timeout_ms, and never for a callback that the calling thread is in. Whatever
+ * the status, the handles of the store, its streams and its requests are released.
+ *
+ * Statuses
+ *   FACTSTR_OK                 (empty)
+ *   FACTSTR_CLOSING            the calling thread is inside a callback of the store; the rest
+ *                              happens when that has returned
+ *   FACTSTR_INVALID_HANDLE
+ *   FACTSTR_TIMEOUT            a handler or a call is still running; the store is closed all the
+ *                              same, and the handler's on_end follows
  */
 FACTSTR_API factstr_status factstr_store_close(factstr_store store, factstr_buffer *error);
 
 /* ---- Append and query, blocking ---- */
 
 /*
- * events: JSON array of InteropNewEvent. out: InteropAppendResult. Returns after the batch is as
- * durable as the store promises.
+ * Appends a batch. `events` is a JSON array of InteropNewEvent. Returns after the batch is as
+ * durable as the store promises. Unless the status is FACTSTR_OK or FACTSTR_COMMIT_UNKNOWN, nothing
+ * was committed.
+ *
+ * Statuses
+ *   FACTSTR_OK                    out: InteropAppendResult
+ *   FACTSTR_EMPTY_APPEND          events is an empty array; this comes before any other check
+ *   FACTSTR_INVALID_ARGUMENT      events is NULL or cannot be used; the message names the field
+ *   FACTSTR_INVALID_HANDLE
+ *   FACTSTR_INVALID_STATE         an earlier commit ended in an unknown state: open the store again
+ *   FACTSTR_READ_ONLY             the file or the server cannot be written
+ *   FACTSTR_STORE_CLOSED          the store began to close before the batch was committed
+ *   FACTSTR_BUSY                  the queue stayed full, or others held the lock, for too long
+ *   FACTSTR_TIMEOUT               the server gave the statement up or did not respond in time
+ *   FACTSTR_COMMIT_UNKNOWN        the batch may or may not be committed: query for it
+ *   FACTSTR_BACKEND_FAILURE       such as a full disk or a lost server
+ *   FACTSTR_UNSUPPORTED_FORMAT    tables of the store were dropped while it was open
+ *   FACTSTR_CORRUPT               the database is damaged
+ *   FACTSTR_LOG_TRUNCATED         the file was removed, replaced or written over while it was open
  */
 FACTSTR_API factstr_status factstr_append(factstr_store store, const char *events,
                                           size_t events_len, factstr_buffer *out);
 
 /*
- * Appends only if the context version of `query` (InteropEventQuery; its min_sequence_number and
- * limit are ignored) equals *expected; expected == NULL expects that no event matches. query must
- * be given: {} makes all events the context. On FACTSTR_CONDITIONAL_APPEND_CONFLICT nothing
- * happened and out holds an InteropError with "conflict".
+ * Appends a batch only if the context version of `query` (InteropEventQuery; its
+ * min_sequence_number and limit are ignored) equals *expected; expected == NULL expects that no
+ * event matches. `query` must not be NULL: {} makes all events the context.
+ *
+ * Statuses: those of factstr_append, and
+ *   FACTSTR_CONDITIONAL_APPEND_CONFLICT    the context has another version; the InteropError has
+ *                                          "conflict", and nothing happened
  */
 FACTSTR_API factstr_status factstr_append_if(factstr_store store, const char *events,
                                              size_t events_len, const char *query, size_t query_len,
                                              const uint64_t *expected, factstr_buffer *out);
 
-/* query: InteropEventQuery; NULL (with length 0) asks for all events. out: InteropQueryResult. */
+/*
+ * Reads the events that match. `query` is an InteropEventQuery; NULL (with length 0) asks for all
+ * events.
+ *
+ * Statuses
+ *   FACTSTR_OK                    out: InteropQueryResult
+ *   FACTSTR_INVALID_ARGUMENT      query cannot be used, or the result would exceed result_bytes_max
+ *   FACTSTR_INVALID_HANDLE
+ *   FACTSTR_READ_ONLY             only a standby can be reached, and the primary is required
+ *   FACTSTR_STORE_CLOSED          the store began to close
+ *   FACTSTR_BUSY                  another process held the lock
+ *   FACTSTR_TIMEOUT               the server gave the statement up or did not respond in time
+ *   FACTSTR_BACKEND_FAILURE       such as an unreadable disk or a lost server
+ *   FACTSTR_UNSUPPORTED_FORMAT    tables of the store were dropped while it was open
+ *   FACTSTR_CORRUPT               a stored event or the database is damaged
+ *   FACTSTR_LOG_TRUNCATED         the log was removed or replaced while it was read
+ */
 FACTSTR_API factstr_status factstr_query(factstr_store store, const char *query, size_t query_len,
                                          factstr_buffer *out);
 
 /* ---- The same, asynchronous ---- */
 
 /*
- * Called once, from a thread of the library, when a submitted request is answered. `result` is what
- * the blocking call would have put into its buffer; it is valid during the call only. The callback
+ * Called once, from a thread of the library, when a submitted request is answered. `status` and
+ * `result` are those of factstr_request_wait; `result` is valid during the call only. The callback
  * must not block for long: other completions may wait behind it.
  */
 typedef void (*factstr_completion_callback)(void *user_data, uint64_t tag, factstr_status status,
                                             const char *result, size_t result_len);
 
 /*
- * Submits a request and returns at once. An error status means that nothing was submitted and no
- * completion follows (bad input is reported here, and FACTSTR_BUSY when 65536 requests of the store
- * are unanswered or untaken). Where the answer goes:
+ * Submits a request and returns at once. An error means that nothing was submitted and no
+ * completion follows. The answer goes to one of three places:
  *   callback != NULL                     to the callback
  *   callback == NULL, request != NULL    *request is a handle for factstr_request_wait
  *   both NULL                            into the store's completion queue, for factstr_completions_next
- * `tag` is the caller's and comes back with the answer; it also names the request for
- * factstr_cancel.
+ * `tag` is the caller's: it comes back with the answer, and names the request for factstr_cancel.
+ *
+ * Statuses
+ *   FACTSTR_OK                  (empty); the answer follows
+ *   FACTSTR_EMPTY_APPEND        events is an empty array
+ *   FACTSTR_INVALID_ARGUMENT    events cannot be used
+ *   FACTSTR_INVALID_HANDLE
+ *   FACTSTR_INVALID_STATE       an earlier commit ended in an unknown state: open the store again
+ *   FACTSTR_STORE_CLOSED        the store began to close
+ *   FACTSTR_BUSY                65536 requests of the store are unanswered or untaken, or the queue
+ *                               of appends is full
  */
 FACTSTR_API factstr_status factstr_append_submit(factstr_store store, const char *events,
                                                  size_t events_len, uint64_t tag,
                                                  factstr_completion_callback callback,
                                                  void *user_data, factstr_request *request,
                                                  factstr_buffer *error);
+/*
+ * As factstr_append_submit, for factstr_append_if. A conflict is an answer and comes later.
+ *
+ * Statuses: those of factstr_append_submit. FACTSTR_INVALID_ARGUMENT is also for query.
+ */
 FACTSTR_API factstr_status factstr_append_if_submit(
     factstr_store store, const char *events, size_t events_len, const char *query, size_t query_len,
     const uint64_t *expected, uint64_t tag, factstr_completion_callback callback, void *user_data,
     factstr_request *request, factstr_buffer *error);
+/*
+ * As factstr_append_submit, for factstr_query.
+ *
+ * Statuses
+ *   FACTSTR_OK                  (empty); the answer follows
+ *   FACTSTR_INVALID_ARGUMENT    query cannot be used
+ *   FACTSTR_INVALID_HANDLE
+ *   FACTSTR_STORE_CLOSED        the store began to close
+ *   FACTSTR_BUSY                65536 requests of the store are unanswered or untaken
+ */
 FACTSTR_API factstr_status factstr_query_submit(factstr_store store, const char *query,
                                                 size_t query_len, uint64_t tag,
                                                 factstr_completion_callback callback,
@@ -322,10 +437,13 @@ FACTSTR_API factstr_status factstr_query_submit(factstr_store store, const char 
                                                 factstr_buffer *error);
 
 /*
- * Waits for the answer of one request: the status and the text of the blocking call.
- * FACTSTR_TIMEOUT with an empty buffer means not answered yet: wait again. (A request that itself
- * timed out answers FACTSTR_TIMEOUT with an InteropError in the buffer.) Any answer releases the
- * request.
+ * Waits for the answer of a request: the status and the text of the blocking call. An answer
+ * releases the request. FACTSTR_TIMEOUT with an empty buffer means not answered yet: wait again. (A
+ * request that itself timed out has an InteropError in the buffer.)
+ *
+ * Statuses: those of factstr_append_if and factstr_query, without FACTSTR_EMPTY_APPEND, and
+ *   FACTSTR_TIMEOUT (empty)    not answered within timeout_ms
+ *   FACTSTR_CANCELLED          given up by factstr_cancel; nothing was written
  */
 FACTSTR_API factstr_status factstr_request_wait(factstr_request request, int64_t timeout_ms,
                                                 factstr_buffer *out);
@@ -337,18 +455,28 @@ typedef struct factstr_completion {
 } factstr_completion;
 
 /*
- * Takes up to out_max answered requests from the store's completion queue, waiting until there is
- * at least one. FACTSTR_OK: *out_len of them; FACTSTR_TIMEOUT: none came in time. Wakes with
- * FACTSTR_STORE_CLOSED when the store is closed.
+ * Takes up to out_max answered requests from the store's completion queue. Waits until there is at
+ * least one.
+ *
+ * Statuses
+ *   FACTSTR_OK                  *out_len of them were taken
+ *   FACTSTR_TIMEOUT             none came within timeout_ms
+ *   FACTSTR_INVALID_ARGUMENT    out or out_len is NULL, or out_max is 0
+ *   FACTSTR_INVALID_HANDLE
+ *   FACTSTR_STORE_CLOSED        the store began to close, also during the wait
  */
 FACTSTR_API factstr_status factstr_completions_next(factstr_store store, factstr_completion *out,
                                                     size_t out_max, size_t *out_len,
                                                     int64_t timeout_ms);
 
 /*
- * Asks that the submitted requests with this tag be given up. One that still waits is answered
- * FACTSTR_CANCELLED (nothing was written); one that its group has taken goes on and answers as it
- * ends. Always FACTSTR_OK for a known store.
+ * Asks the library to give up the submitted requests with this tag. A request that still waits is
+ * answered with FACTSTR_CANCELLED, and nothing was written. An append that its group has taken goes
+ * on and is answered as it ends.
+ *
+ * Statuses
+ *   FACTSTR_OK                whether or not there is such a request
+ *   FACTSTR_INVALID_HANDLE
  */
 FACTSTR_API factstr_status factstr_cancel(factstr_store store, uint64_t tag);
 
@@ -366,39 +494,62 @@ enum { FACTSTR_HANDLED = 0, FACTSTR_FAILED = 1, FACTSTR_PENDING = 2 };
 typedef struct factstr_stream_callbacks {
   size_t size; /* sizeof(factstr_stream_callbacks) */
   /*
-   * A batch. Answer FACTSTR_HANDLED, FACTSTR_FAILED, or FACTSTR_PENDING to answer later by
-   * factstr_stream_acknowledge or factstr_stream_refuse. `batch` is valid during the call only.
-   * Callbacks of one stream come one at a time, each after the one before has returned, never on
-   * the thread that opened the stream, possibly on a different thread each time. Appends and
-   * queries may be made inside.
+   * Takes a batch and returns FACTSTR_HANDLED, FACTSTR_FAILED, or FACTSTR_PENDING to answer later
+   * by factstr_stream_acknowledge or factstr_stream_refuse. Any other value counts as failed.
+   * `batch` is valid during the call only. Callbacks of one stream come one at a time, never on the
+   * thread that opened the stream, and possibly on a different thread each time; each sees
+   * everything that the one before it did. All functions may be called inside.
    */
   int32_t (*on_batch)(void *user_data, factstr_stream stream, factstr_delivery delivery,
                       const char *batch, size_t batch_len);
   /*
-   * Replay is done (FACTSTR_OK). A registration that fails is reported by on_end alone. May be
-   * NULL.
+   * Replay is done: factstr_stream_wait_ready returns FACTSTR_OK. When replay fails, only on_end is
+   * called. May be NULL.
    */
   void (*on_ready)(void *user_data, factstr_stream stream);
   /*
-   * The stream has ended: the last callback, exactly once; user data may be freed in it.
-   * FACTSTR_OK: unsubscribed or closed; FACTSTR_STORE_CLOSED: its store was closed; else an error
-   * with `reason`, an InteropError. May be NULL.
+   * The stream has ended. This is the last callback and comes exactly once; user data may be freed
+   * in it. `reason` is an InteropError, and NULL with FACTSTR_OK. May be NULL.
+   *
+   * Statuses it is called with
+   *   FACTSTR_OK                     the stream was unsubscribed, closed or drained
+   *   FACTSTR_STORE_CLOSED           its store was closed
+   *   FACTSTR_HANDLER_FAILED         a delivery of a durable stream failed
+   *   FACTSTR_DURABLE_STREAM_LOST    another process may have taken the durable name over
+   *   FACTSTR_LOG_TRUNCATED          the log lost facts that the stream had delivered
+   *   FACTSTR_CORRUPT                a stored event is damaged
+   *   FACTSTR_UNSUPPORTED_FORMAT     tables of the store were dropped
    */
   void (*on_end)(void *user_data, factstr_stream stream, factstr_status status, const char *reason,
                  size_t reason_len);
 } factstr_stream_callbacks;
 
 /*
- * Registers a stream and returns its handle at once; replay of a durable stream starts by itself.
- * registration: JSON
+ * Registers a stream. Replay of a durable stream starts by itself; this call does not wait for it.
+ * With callbacks == NULL batches are taken by factstr_stream_next. Unless the status is FACTSTR_OK,
+ * no stream exists, no callback is made and *stream is 0. registration is JSON:
  *   {"query"?: InteropEventQuery,      absent: all events; min_sequence_number and limit are ignored
  *    "durable"?: {"name": string},     absent: a live stream, which sees what is committed from now on
  *    "retry"?: {"max_attempts": n, "delay_ms": n, "delay_max_ms": n},   redelivery of a failed batch of a durable stream; default none
  *    "cursor_every"?: {"batches": n, "ms": n}}                          how often the cursor of a durable stream is stored at least; 1000 and 100
- * retry and cursor_every without durable are FACTSTR_INVALID_ARGUMENT. callbacks == NULL: batches
- * are taken by factstr_stream_next. Errors here: FACTSTR_INVALID_ARGUMENT,
- * FACTSTR_DURABLE_STREAM_ACTIVE, FACTSTR_DURABLE_STREAM_QUERY_MISMATCH, FACTSTR_LOG_TRUNCATED, ...:
- * then no stream exists and no callback is made.
+ *
+ * Statuses
+ *   FACTSTR_OK                     (empty)
+ *   FACTSTR_INVALID_ARGUMENT       an argument is NULL, or registration cannot be used, such as
+ *                                  retry or cursor_every without durable
+ *   FACTSTR_INVALID_HANDLE
+ *   FACTSTR_STORE_CLOSED           the store began to close
+ *   FACTSTR_DURABLE_STREAM_ACTIVE
+ *                                  the name is in use, here or in another process
+ *   FACTSTR_DURABLE_STREAM_QUERY_MISMATCH
+ *                                  the name was registered with another query
+ *   FACTSTR_LOG_TRUNCATED          the cursor of the name is beyond the end of the log
+ *   FACTSTR_READ_ONLY              the file or the server cannot be written
+ *   FACTSTR_BUSY                   others held the lock
+ *   FACTSTR_TIMEOUT                the server gave the statement up or did not respond in time
+ *   FACTSTR_BACKEND_FAILURE        such as a lost server
+ *   FACTSTR_UNSUPPORTED_FORMAT     tables of the store were dropped while it was open
+ *   FACTSTR_CORRUPT                the database or the stored cursor is damaged
  */
 FACTSTR_API factstr_status factstr_stream_open(factstr_store store, const char *registration,
                                                size_t registration_len,
@@ -407,73 +558,114 @@ FACTSTR_API factstr_status factstr_stream_open(factstr_store store, const char *
                                                factstr_buffer *error);
 
 /*
- * Waits until replay has reached the head that the registration saw (at once for a live stream).
- * FACTSTR_TIMEOUT: not yet. When the stream ended before: its end status (FACTSTR_ENDED or the
- * error, with the InteropError in `error`). With pull delivery somebody must take the replayed
- * batches meanwhile.
+ * Waits until replay has reached the head that the registration saw; a live stream is ready at
+ * once. With pull delivery somebody must take the replayed batches meanwhile.
+ *
+ * Statuses
+ *   FACTSTR_OK                     ready, also when the stream has ended since
+ *   FACTSTR_ENDED                  the stream ended before, without an error
+ *   FACTSTR_TIMEOUT (empty)        not ready within timeout_ms
+ *   FACTSTR_INVALID_HANDLE
+ *   FACTSTR_INVALID_STATE          called inside a callback of this stream before it is ready
+ *   FACTSTR_STORE_CLOSED, FACTSTR_HANDLER_FAILED, FACTSTR_DURABLE_STREAM_LOST,
+ *   FACTSTR_LOG_TRUNCATED, FACTSTR_CORRUPT, FACTSTR_UNSUPPORTED_FORMAT
+ *                                  the stream ended before, as on_end says
  */
 FACTSTR_API factstr_status factstr_stream_wait_ready(factstr_stream stream, int64_t timeout_ms,
                                                      factstr_buffer *error);
 
 /*
- * Where a stream stands: {"state": "replaying"|"live"|"ended", "position": n, "replay_target": n,
- * "stored_cursor": n, "failure": InteropError|null}. failure is why the log cannot be read at the
- * moment; the stream tries again until it can. A live stream is never replaying, and one that has
- * ended has no failure.
+ * Reports where a stream stands:
+ *   {"state": "replaying" | "live" | "ended", "position": n, "replay_target": n, "stored_cursor": n,
+ *    "failure": InteropError | null}
+ * failure is why the log cannot be read at the moment; the stream tries again until it can. A live
+ * stream is never replaying, and a stream that has ended has no failure.
+ *
+ * Statuses
+ *   FACTSTR_OK                out: the object above
+ *   FACTSTR_INVALID_HANDLE
  */
 FACTSTR_API factstr_status factstr_stream_progress(factstr_stream stream, factstr_buffer *out);
 
 /*
- * Pull delivery: the next batch, for a stream opened without callbacks. FACTSTR_OK: *delivery and
- * the batch; answer it by acknowledge or refuse. FACTSTR_TIMEOUT: none yet. After the end:
- * FACTSTR_ENDED or the error of the end. While a delivery is open: FACTSTR_INVALID_STATE. *delivery
- * is set to 0 first, and stays 0 unless the answer is FACTSTR_OK.
+ * Takes the next batch of a stream that was opened without callbacks. Answer it by
+ * factstr_stream_acknowledge or factstr_stream_refuse. *delivery is 0 unless the status is
+ * FACTSTR_OK.
+ *
+ * Statuses
+ *   FACTSTR_OK                     batch: a JSON array of InteropEventRecord
+ *   FACTSTR_ENDED                  the stream has ended without an error
+ *   FACTSTR_TIMEOUT (empty)        no batch came within timeout_ms
+ *   FACTSTR_INVALID_ARGUMENT       delivery is NULL
+ *   FACTSTR_INVALID_HANDLE
+ *   FACTSTR_INVALID_STATE          a delivery is open, or the stream delivers to callbacks
+ *   FACTSTR_STORE_CLOSED, FACTSTR_HANDLER_FAILED, FACTSTR_DURABLE_STREAM_LOST,
+ *   FACTSTR_LOG_TRUNCATED, FACTSTR_CORRUPT, FACTSTR_UNSUPPORTED_FORMAT
+ *                                  the stream has ended, as on_end says
  */
 FACTSTR_API factstr_status factstr_stream_next(factstr_stream stream, int64_t timeout_ms,
                                                factstr_delivery *delivery, factstr_buffer *batch);
 
 /*
- * Answers a pulled or pending delivery as handled. FACTSTR_INVALID_HANDLE: that delivery is not
- * open (any more).
+ * Answers a pulled or pending delivery as handled.
+ *
+ * Statuses
+ *   FACTSTR_OK                the answer counts, however soon the stream ends
+ *   FACTSTR_INVALID_HANDLE    the stream is closed, or the delivery is not open (any more)
  */
 FACTSTR_API factstr_status factstr_stream_acknowledge(factstr_stream stream,
                                                       factstr_delivery delivery);
 /*
- * Answers it as failed; `message` (may be NULL), or the first 64 KiB of it, becomes part of the
- * end's reason.
+ * Answers a pulled or pending delivery as failed. `message` (may be NULL), or the first 64 KiB of
+ * it, becomes part of the end's reason.
+ *
+ * Statuses: those of factstr_stream_acknowledge, and
+ *   FACTSTR_INVALID_ARGUMENT    message is NULL with a length, or message_len is above 1 GiB
  */
 FACTSTR_API factstr_status factstr_stream_refuse(factstr_stream stream, factstr_delivery delivery,
                                                  const char *message, size_t message_len);
 
 /*
- * No further delivery starts after this returned; a durable name is free at once. Never waits; may
- * be called again. A callback that is running goes on and on_end follows it. The handle stays valid
- * until it is closed.
+ * Unsubscribes a stream: no further delivery starts after this returned, and a durable name is free
+ * at once. Never waits for a callback; one that is running goes on, and on_end follows it. May be
+ * called again. The handle stays valid until it is closed.
+ *
+ * Statuses
+ *   FACTSTR_OK                also for a stream that has ended
+ *   FACTSTR_INVALID_HANDLE
  */
 FACTSTR_API factstr_status factstr_stream_unsubscribe(factstr_stream stream);
 
 /*
- * Lets the stream end when it has delivered what was committed before the call: FACTSTR_ENDED, and
- * on_end with FACTSTR_OK. Never waits; may be called again. Go on taking and answering deliveries
- * until the end, then close the handle. factstr_stream_unsubscribe ends it at once all the same.
+ * Lets the stream end after it has delivered the batches that were committed before this call:
+ * FACTSTR_ENDED, and on_end with FACTSTR_OK. Never waits, and may be called again. Go on taking and
+ * answering deliveries until the end, then close the handle. factstr_stream_unsubscribe still ends
+ * it at once.
+ *
+ * Statuses
+ *   FACTSTR_OK                also for a stream that has ended
+ *   FACTSTR_INVALID_HANDLE
  */
 FACTSTR_API factstr_status factstr_stream_drain(factstr_stream stream);
 
 /*
- * Unsubscribes, waits for a running callback and on_end, and releases the handle. On a thread that
- * is inside a callback of this stream it does not wait: FACTSTR_CLOSING, and on_end follows. The
- * handle is released whatever it answers.
+ * Unsubscribes a stream, waits for a running callback and on_end, and releases the handle.
+ *
+ * Statuses
+ *   FACTSTR_OK
+ *   FACTSTR_CLOSING           the calling thread is inside a callback of this stream; on_end
+ *                             follows, and the handle is released
+ *   FACTSTR_INVALID_HANDLE
  */
 FACTSTR_API factstr_status factstr_stream_close(factstr_stream stream);
 
 /* ---- Operating ---- */
 
 /*
- * out: what the store counts, since it was opened and for this process alone. It reads the head of
- * the log; if that cannot be read, the answer is FACTSTR_OK with "failure", and head and facts are
- * as last known.
+ * Reports what the store counted since it was opened, for this process alone. It reads the head of
+ * the log; if that fails, the result has "failure", and head and facts are as last known.
  *   {"store_kind": "memory" | "sqlite" | "postgres",
- *    "head": n, "facts": n,              the newest sequence number, and how many facts there are as far as the numbers tell, which have no gaps
+ *    "head": n, "facts": n,              the newest sequence number, and how many facts there are, by the numbers, which have no gaps
  *    "failure": InteropError | null,
  *    "database_bytes": n | null,         SQLite's database file, or PostgreSQL's table of facts with its indexes
  *    "log_file_bytes": n | null,         SQLite's write-ahead log file
@@ -495,6 +687,11 @@ FACTSTR_API factstr_status factstr_stream_close(factstr_stream stream);
  * More fields may be added. head, facts, index_watermark and the numbers of streams' places (lag,
  * position, replay_target, stored_cursor) are spelled as "sequence_numbers" says; all others are
  * JSON numbers.
+ *
+ * Statuses
+ *   FACTSTR_OK                out: the object above
+ *   FACTSTR_INVALID_HANDLE
+ *   FACTSTR_STORE_CLOSED      the store began to close
  */
 FACTSTR_API factstr_status factstr_statistics(factstr_store store, factstr_buffer *out);
 
@@ -502,44 +699,45 @@ FACTSTR_API factstr_status factstr_statistics(factstr_store store, factstr_buffe
 enum { FACTSTR_LOG_INFO = 1, FACTSTR_LOG_WARNING = 2, FACTSTR_LOG_ERROR = 3, FACTSTR_LOG_OFF = 4 };
 
 /*
- * A record: what nobody else is told of, such as a handler's failure, a stream that ended by one, a
- * recovered panic, or a lost connection. `record` is a JSON object, valid during the call only:
+ * Takes one record of the log: something that no call returns, such as a handler's failure, the end
+ * of a stream by it, a recovered panic, or a lost connection. `record` is a JSON object, valid
+ * during the call only:
  *   {"time": "YYYY-MM-DDTHH:MM:SS.ffffffZ",
  *    "level": "info" | "warning" | "error",
- *    "event": s,                   what happened, of the closed set in docs/operating.md: act on this, never on the message
+ *    "event": s,                   what happened, from the closed set in docs/operating.md: act on this, never on the message
  *    "message": s,
- *    "store": n | null,            the handle of the store; null for what belongs to none, and while a store is being opened
+ *    "store": n | null,            the handle of the store; null if none is concerned, and while a store is being opened
  *    "store_kind"?: "memory" | "sqlite" | "postgres",
  *    ...}                          attributes of the event: "durable_name", "stream" (its number in the store, no handle), "code", "error", "stack", ... Times are
  *                                  milliseconds, numbers integers of up to 63 bits, however "sequence_numbers" is set. More may be added
- * Called from a thread of the library, one call at a time for the whole process, a little after the
- * fact. It may take its time and call any function: nothing of the library waits for it, except
- * that factstr_store_close waits up to a second until what the store had told is handed over. While
- * it does not return, 1,024 records of each store are kept; further ones are dropped, counted, and
- * told as "records_dropped".
+ * Called from a thread of the library, one call at a time for the whole process, shortly after the
+ * event. It may take its time and call any function: nothing in the library waits for it, except
+ * that factstr_store_close waits up to a second until the records of its store are handed over.
+ * While it does not return, 1,024 records of each store are kept; further ones are dropped,
+ * counted, and reported as "records_dropped".
  */
 typedef void (*factstr_log_callback)(void *user_data, const char *record, size_t record_len);
 
 /*
- * Sets where the records of min_level and above go, for the whole process; one setting replaces the
- * one before. It may be made at any time. callback == NULL: to standard error, one line each.
- * Before the first call that is what happens with FACTSTR_LOG_WARNING. FACTSTR_LOG_OFF is silence.
+ * Sets where the records of min_level and above go, for the whole process and at any time. It
+ * replaces the setting before it. callback == NULL: to standard error, one line each, which is the
+ * default with FACTSTR_LOG_WARNING. FACTSTR_LOG_OFF is silence.
  *
  * When it has returned, the callback that was set before is not running and is not called again, so
- * what `user_data` points to may be freed. For that it waits for one that is running: do not hold
- * what the callback waits for. Inside the callback it does not wait, and the call that it is in
- * goes on. A program that is about to end, or to unload the code of its callback, calls it with
- * NULL and FACTSTR_LOG_OFF first.
+ * its `user_data` may be freed. For that it waits for a running callback: do not hold a lock that
+ * the callback waits for. Inside the callback it does not wait. A program that is about to end, or
+ * to unload the code of its callback, first calls this with NULL and FACTSTR_LOG_OFF.
  *
- * FACTSTR_INVALID_ARGUMENT: min_level is none of the levels. FACTSTR_FORKED in a forked child, in
- * which nothing is told.
+ * Statuses
+ *   FACTSTR_OK
+ *   FACTSTR_INVALID_ARGUMENT    min_level is none of the levels
  */
 FACTSTR_API factstr_status factstr_log_set(factstr_log_callback callback, void *user_data,
                                            int32_t min_level);
 
 /* ---- For tests ---- */
 
-/* How many handles of stores, streams, requests and openings are open in this process. */
+/* Returns how many handles of stores, streams, requests and openings are open in this process. */
 FACTSTR_API uint64_t factstr_open_handles(void);
 
 #ifdef __cplusplus

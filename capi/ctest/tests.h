@@ -20,6 +20,7 @@ void closing_tests(void);
 void thread_tests(void);
 void fork_tests(void);
 void signal_tests(void);
+void status_tests(void);
 
 /* Parts of tests that need a process of their own. */
 void open_forbidden(const char *path);

@@ -2,7 +2,9 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -119,4 +121,40 @@ func sessionOf(b *backend) *session {
 	<-b.leases.using
 	defer func() { b.leases.using <- struct{}{} }()
 	return b.leases.session
+}
+
+// G22: a registration that another store's lock is in the way of for a moment waits for it.
+func TestARegistrationWaitsAMomentForANameThatIsBeingFreed(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Database(t)
+	store, raw := openStore(t, url), faulttest.OpenSQL(t, url)
+	lock := fmt.Sprintf("(%d)", lockKey("name", "public", "name"))
+	raw.Run("SELECT pg_advisory_lock" + lock)
+	freed := make(chan error, 1)
+	time.AfterFunc(100*time.Millisecond, func() { freed <- raw.Try("SELECT pg_advisory_unlock" + lock) })
+	_, stream := faulttest.FollowDurably(t, store, "name", 0)
+	faulttest.Must(t, <-freed)
+	faulttest.End(t, stream)
+}
+
+// G22: while a registration waits for a name it asks for it again now and then, not all the time.
+func TestARegistrationThatWaitsLeavesTheServerInPeace(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Database(t)
+	proxy := pgtest.NewProxy(t, faulttest.AddressOf(t, url))
+	store := openStore(t, faulttest.Through(proxy, url))
+	faulttest.OpenSQL(t, url).Run(fmt.Sprintf("SELECT pg_advisory_lock(%d)", lockKey("name", "public", "name")))
+	var asked atomic.Int64
+	proxy.Hook(func(from pgtest.Direction, _ []byte) pgtest.Verdict {
+		if from == pgtest.FromClient {
+			asked.Add(1)
+		}
+		return pgtest.Pass
+	})
+	_, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "name"}, faulttest.NewFollower(0))
+	facttest.WantError(t, err, factstr.CodeDurableStreamActive)
+	// Each try reads the cursor and tries the lock.
+	if most := int64(2*claimGrace/claimPause + 50); asked.Load() > most {
+		t.Errorf("the server was asked %d times, want at most %d", asked.Load(), most)
+	}
 }

@@ -2,40 +2,41 @@ package factstr
 
 import "context"
 
-// StreamClaim is an active durable name.
+// StreamClaim is a durable name that is active in this store.
 type StreamClaim struct {
 	Generation uint64
-	// Cursor is the last processed sequence number as stored.
+	// Cursor is the last handled sequence number, as stored.
 	Cursor uint64
-	// Head is the newest fact of the log that Cursor was read from, in the same transaction. The
-	// zero Head says nothing.
+	// Head is the newest fact of the log that Cursor was read from, read in the same transaction.
+	// The zero Head says nothing.
 	Head Head
-	// Release frees the name at once. It never waits for a handler, and may be called once only.
+	// Release frees the name at once. It never waits for a handler. Core calls it once.
 	Release func()
-	// Confirm returns when it is certain that the name is still this store's, which no delivery
-	// starts without, or fails with CodeDurableStreamLost or when ctx ends. nil if a name cannot
+	// Confirm returns when it is certain that this store still holds the name; no delivery starts
+	// before. It fails with CodeDurableStreamLost, or when ctx ends. It is nil if the name cannot
 	// get lost.
 	Confirm func(ctx context.Context) error
-	// Lost is closed when another store has taken the name over. nil if a name cannot get lost.
+	// Lost is closed when another store has taken the name over. It is nil if the name cannot get
+	// lost.
 	Lost <-chan struct{}
 }
 
-// CursorWrite says how far a durable stream has come.
+// CursorWrite moves the stored cursor of a durable name.
 type CursorWrite struct {
 	Name           string
 	Generation     uint64
 	SequenceNumber uint64
-	// Head is the newest fact that is known of the log in which the stream has come so far, at
-	// SequenceNumber or above. In a log that does not hold it, as after a restore or a failover
-	// that lost commits, the number may be another fact's.
+	// Head is the newest known fact of the log that the stream has read, at SequenceNumber or above.
+	// A log that does not hold this fact, as after a restore or a failover that lost commits, may
+	// hold another fact under SequenceNumber: the cursor must not be moved in it.
 	Head Head
 }
 
-// DurableQuery is a durable stream's query as cursors store it.
+// DurableQuery is the query of a durable stream as it is stored with the cursor.
 type DurableQuery struct {
 	// Text is the canonical text that identifies the query, the same text that the Rust stores
-	// write. Numbers in it are rounded to 64-bit floats where those would be.
+	// write: they round numbers to 64-bit floats.
 	Text string
-	// Exact is the same with every number exact.
+	// Exact is the same text with every number exact.
 	Exact string
 }

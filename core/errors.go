@@ -7,51 +7,74 @@ import (
 	"strconv"
 )
 
-// Code tells what kind of error happened. The set is closed; callers act on the code, never on the
-// message. A Code is itself an error, so that errors.Is(err, factstr.CodeBusy) holds for every
-// *Error with that code.
+// Code is the kind of an error. The set is closed; callers act on the code, never on the message. A
+// Code is itself an error, so that errors.Is(err, factstr.CodeBusy) holds for every *Error with that
+// code.
 type Code string
 
 const (
-	CodeEmptyAppend                Code = "EmptyAppend"
-	CodeConditionalAppendConflict  Code = "ConditionalAppendConflict"
-	CodeNotImplemented             Code = "NotImplemented"
-	CodeBackendFailure             Code = "BackendFailure"
-	CodeInvalidArgument            Code = "InvalidArgument"
-	CodeInvalidHandle              Code = "InvalidHandle"
-	CodeInvalidState               Code = "InvalidState"
-	CodeReadOnly                   Code = "ReadOnly"
-	CodeStoreClosed                Code = "StoreClosed"
-	CodeBusy                       Code = "Busy"
-	CodeTimeout                    Code = "Timeout"
-	CodeCancelled                  Code = "Cancelled"
-	CodeCommitUnknown              Code = "CommitUnknown"
-	CodeUnsupportedFormat          Code = "UnsupportedFormat"
-	CodeCorrupt                    Code = "Corrupt"
-	CodeLogTruncated               Code = "LogTruncated"
-	CodeDurableStreamActive        Code = "DurableStreamActive"
+	// CodeEmptyAppend: an append without events.
+	CodeEmptyAppend Code = "EmptyAppend"
+	// CodeConditionalAppendConflict: the context has changed; Error.Conflict has both versions.
+	CodeConditionalAppendConflict Code = "ConditionalAppendConflict"
+	// CodeNotImplemented: the store kind cannot do this; see Error.Store and Error.Operation.
+	CodeNotImplemented Code = "NotImplemented"
+	// CodeBackendFailure: the store's file or server failed; Error.Reason says more.
+	CodeBackendFailure Code = "BackendFailure"
+	// CodeInvalidArgument: an argument is malformed or exceeds a limit.
+	CodeInvalidArgument Code = "InvalidArgument"
+	// CodeInvalidHandle: a handle of the C library is unknown or closed.
+	CodeInvalidHandle Code = "InvalidHandle"
+	// CodeInvalidState: the call does not fit the state of the store, stream or file.
+	CodeInvalidState Code = "InvalidState"
+	// CodeReadOnly: the database cannot be written.
+	CodeReadOnly Code = "ReadOnly"
+	// CodeStoreClosed: the store is closed or closes.
+	CodeStoreClosed Code = "StoreClosed"
+	// CodeBusy: a queue was full or a lock was held for too long. Try again.
+	CodeBusy Code = "Busy"
+	// CodeTimeout: the caller's deadline passed before the call did anything.
+	CodeTimeout Code = "Timeout"
+	// CodeCancelled: the caller's context was cancelled before the call did anything.
+	CodeCancelled Code = "Cancelled"
+	// CodeCommitUnknown: the batch may or may not be in the log. Query for it before appending it
+	// again.
+	CodeCommitUnknown Code = "CommitUnknown"
+	// CodeUnsupportedFormat: the database is not a store of a version that this one can open.
+	CodeUnsupportedFormat Code = "UnsupportedFormat"
+	// CodeCorrupt: a stored fact cannot be read.
+	CodeCorrupt Code = "Corrupt"
+	// CodeLogTruncated: the log was replaced, or ends before a fact that was known.
+	CodeLogTruncated Code = "LogTruncated"
+	// CodeDurableStreamActive: another stream, maybe of another process, holds the durable name.
+	CodeDurableStreamActive Code = "DurableStreamActive"
+	// CodeDurableStreamQueryMismatch: the durable name was registered with another query.
 	CodeDurableStreamQueryMismatch Code = "DurableStreamQueryMismatch"
-	CodeDurableStreamLost          Code = "DurableStreamLost"
-	CodeHandlerFailed              Code = "HandlerFailed"
-	CodeForked                     Code = "Forked"
-	CodeInternal                   Code = "Internal"
+	// CodeDurableStreamLost: another store took the durable name over.
+	CodeDurableStreamLost Code = "DurableStreamLost"
+	// CodeHandlerFailed: a durable stream's handler failed, and no redelivery is left.
+	CodeHandlerFailed Code = "HandlerFailed"
+	// CodeForked: the process was forked after the store was opened.
+	CodeForked Code = "Forked"
+	// CodeInternal: a defect of the library.
+	CodeInternal Code = "Internal"
 )
 
 func (c Code) Error() string { return string(c) }
 
-// Reason says more about a BackendFailure. The set is closed.
+// Reason says more about a CodeBackendFailure. The set is closed.
 type Reason string
 
 const (
-	ReasonMissingPath Reason = "missing_path"
-	ReasonPermission  Reason = "permission"
-	ReasonDiskFull    Reason = "disk_full"
-	ReasonConnection  Reason = "connection"
-	ReasonIO          Reason = "io"
-	ReasonOther       Reason = "other"
+	ReasonMissingPath Reason = "missing_path" // a folder, file, schema or table is missing
+	ReasonPermission  Reason = "permission"   // the user or the role lacks a right
+	ReasonDiskFull    Reason = "disk_full"    // there is no space left
+	ReasonConnection  Reason = "connection"   // the server cannot be reached, or the connection broke
+	ReasonIO          Reason = "io"           // reading or writing a file failed
+	ReasonOther       Reason = "other"        // something else, see the message
 )
 
-// Error is the one error type of the package and its stores.
+// Error is the one error type of this package and of all stores.
 type Error struct {
 	Code    Code
 	Message string
@@ -65,8 +88,8 @@ type Error struct {
 	Cause error
 }
 
-// ConditionalAppendConflict holds the context version that the caller expected and the one that was
-// found. nil means that no fact matches.
+// ConditionalAppendConflict holds the context version that the caller expected and the version that
+// was found. nil stands for a context without facts.
 type ConditionalAppendConflict struct {
 	ExpectedContextVersion *uint64
 	ActualContextVersion   *uint64
@@ -82,8 +105,7 @@ func (e *Error) Is(target error) bool {
 	return ok && code == e.Code
 }
 
-// CodeOf returns the code of an error; CodeInternal for errors that are not this package's, "" for
-// nil.
+// CodeOf returns the code of an error: CodeInternal for an error of another package, "" for nil.
 func CodeOf(err error) Code {
 	if err == nil {
 		return ""
@@ -116,7 +138,7 @@ func versionText(version *uint64) string {
 	return strconv.FormatUint(*version, 10)
 }
 
-// interrupted is the answer to a caller whose context ended while nothing was committed for it.
+// interrupted makes the error of a call whose context ended before anything was committed for it.
 func interrupted(ctx context.Context, what string) *Error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return ended(ctx, "%s did not start within the caller's time limit; nothing was written: try again", what)
@@ -124,8 +146,8 @@ func interrupted(ctx context.Context, what string) *Error {
 	return ended(ctx, "%s was cancelled before it started; nothing was written", what)
 }
 
-// ended is the answer to a caller whose context ended, with that as the cause: CodeTimeout at its
-// deadline, else CodeCancelled.
+// ended makes the error of a call whose context ended, with the context's error as its cause:
+// CodeTimeout after its deadline, else CodeCancelled.
 func ended(ctx context.Context, format string, args ...any) *Error {
 	code := CodeCancelled
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
@@ -134,7 +156,7 @@ func ended(ctx context.Context, format string, args ...any) *Error {
 	return NewError(code, format, args...).because(ctx.Err())
 }
 
-// because adds what errors.Is and errors.As find underneath.
+// because adds a cause, which errors.Is and errors.As find.
 func (e *Error) because(cause error) *Error {
 	e.Cause = errors.Join(e.Cause, cause)
 	return e

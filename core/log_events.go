@@ -2,37 +2,65 @@ package factstr
 
 import "log/slog"
 
-// LogEvent is the attribute "event" of a record that a store logs. The set is closed; what watches
-// a log acts on it, never on the message.
+// LogEvent is the attribute "event" of a record that a store logs. The set is closed; programs that
+// watch a log act on it, never on the message.
 type LogEvent string
 
-// The level belongs to the event. Attributes besides "event" and "store", the store's kind, stand
-// behind each.
+// Each event has its level and its attributes besides "event" and "store", the store's kind.
 const (
-	LogPanicRecovered     LogEvent = "panic_recovered"      // Error: "task", "error", "stack"; the task starts again
-	LogStreamEnded        LogEvent = "stream_ended"         // Error: a stream ended by a failure; "stream", "durable_name", "code", "error", "position", "stored_cursor", "stack"
-	LogStorePoisoned      LogEvent = "store_poisoned"       // Error: appends are refused until the store is opened again; "error"
-	LogHandlerFailed      LogEvent = "handler_failed"       // Warn: and nobody else is told; "stream", "durable_name", "error", "first", "last", "attempt", "stack", "untold"
-	LogConnectionLost     LogEvent = "connection_lost"      // Warn: "task", "error"
-	LogReconnected        LogEvent = "reconnected"          // Info: "task", "attempts", "duration_ms"
-	LogUnreadable         LogEvent = "log_unreadable"       // Warn: streams wait, however many; "code", "error"
-	LogReadable           LogEvent = "log_readable"         // Info: streams go on; "attempts", "duration_ms"
-	LogLeaseTaken         LogEvent = "lease_taken"          // Info: this store holds a durable name; "durable_name", "generation"
-	LogLeaseLost          LogEvent = "lease_lost"           // Warn: "stream", "durable_name"
-	LogCommitInDoubt      LogEvent = "commit_in_doubt"      // Warn: "error"; the outcome follows, or it stays unknown with "unresolved" = true
-	LogCommitSettled      LogEvent = "commit_settled"       // Info: "committed", "duration_ms"
-	LogGroupRetried       LogEvent = "group_retried"        // Info: a failed group is tried again one by one; "appends", "code", "error", "untold"
-	LogCheckpointStarved  LogEvent = "checkpoint_starved"   // Warn: SQLite's log file cannot be copied back; "log_file_bytes"
-	LogCheckpointCaughtUp LogEvent = "checkpoint_caught_up" // Info: "log_file_bytes", "attempts", "duration_ms"
-	LogCursorNotStored    LogEvent = "cursor_not_stored"    // Warn: a crash would repeat deliveries; "code", "error"
-	LogCursorStored       LogEvent = "cursor_stored"        // Info: "attempts", "duration_ms"
-	LogWentBackwards      LogEvent = "log_went_backwards"   // Warn: the log went backwards or is another one; "head_before", "head"
-	LogTaskFailed         LogEvent = "task_failed"          // Warn: work in the background that a store can do without failed; "task", "error"
-	LogDeliveriesCut      LogEvent = "deliveries_cut"       // Warn: a store was closed before a live stream had delivered what was committed; "stream", "position", "through"
-	LogRecordsDropped     LogEvent = "records_dropped"      // Warn: the logger was too slow; "dropped"
+	// LogPanicRecovered (error): a defect of the library; the task starts again. "task", "error",
+	// "stack".
+	LogPanicRecovered LogEvent = "panic_recovered"
+	// LogStreamEnded (error): a stream ended by a failure. "stream", "durable_name", "code", "error",
+	// "position", "stored_cursor", "stack".
+	LogStreamEnded LogEvent = "stream_ended"
+	// LogStorePoisoned (error): appends are refused until the store is opened again. "error".
+	LogStorePoisoned LogEvent = "store_poisoned"
+	// LogHandlerFailed (warning): a handler failed, and the stream goes on. "stream",
+	// "durable_name", "error", "first", "last", "attempt", "stack", "untold".
+	LogHandlerFailed LogEvent = "handler_failed"
+	// LogConnectionLost (warning): a connection of the background was lost. "task", "error".
+	LogConnectionLost LogEvent = "connection_lost"
+	// LogReconnected (info): that connection is there again. "task", "attempts", "duration_ms".
+	LogReconnected LogEvent = "reconnected"
+	// LogUnreadable (warning): the log cannot be read and streams wait; one record for all of them.
+	// "code", "error".
+	LogUnreadable LogEvent = "log_unreadable"
+	// LogReadable (info): streams go on. "attempts", "duration_ms".
+	LogReadable LogEvent = "log_readable"
+	// LogLeaseTaken (info): this store holds a durable name. "durable_name", "generation".
+	LogLeaseTaken LogEvent = "lease_taken"
+	// LogLeaseLost (warning): another store took a durable name over. "stream", "durable_name".
+	LogLeaseLost LogEvent = "lease_lost"
+	// LogCommitInDoubt (warning): the answer to a commit was lost. LogCommitSettled follows, unless
+	// "unresolved" is true: then the callers got CodeCommitUnknown. "error", "unresolved".
+	LogCommitInDoubt LogEvent = "commit_in_doubt"
+	// LogCommitSettled (info): the outcome of that commit is known. "committed", "duration_ms".
+	LogCommitSettled LogEvent = "commit_settled"
+	// LogGroupRetried (info): a group failed and its appends are tried one by one. "appends",
+	// "code", "error", "untold".
+	LogGroupRetried LogEvent = "group_retried"
+	// LogCheckpointStarved (warning): SQLite's log file cannot be copied back. "log_file_bytes".
+	LogCheckpointStarved LogEvent = "checkpoint_starved"
+	// LogCheckpointCaughtUp (info): it was copied back. "log_file_bytes", "attempts", "duration_ms".
+	LogCheckpointCaughtUp LogEvent = "checkpoint_caught_up"
+	// LogCursorNotStored (warning): a crash now would repeat deliveries. "code", "error".
+	LogCursorNotStored LogEvent = "cursor_not_stored"
+	// LogCursorStored (info): cursors are stored again. "attempts", "duration_ms".
+	LogCursorStored LogEvent = "cursor_stored"
+	// LogWentBackwards (warning): the log went backwards or is another one now. "head_before",
+	// "head".
+	LogWentBackwards LogEvent = "log_went_backwards"
+	// LogTaskFailed (warning): work that a store can do without failed. "task", "error".
+	LogTaskFailed LogEvent = "task_failed"
+	// LogDeliveriesCut (warning): a store was closed before a live stream had delivered what was
+	// committed. "stream", "position", "through".
+	LogDeliveriesCut LogEvent = "deliveries_cut"
+	// LogRecordsDropped (warning): the logger was too slow. "dropped".
+	LogRecordsDropped LogEvent = "records_dropped"
 )
 
-// Level is that of the event's records.
+// Level returns the level of the event's records.
 func (e LogEvent) Level() slog.Level {
 	switch e {
 	case LogPanicRecovered, LogStreamEnded, LogStorePoisoned:

@@ -10,9 +10,16 @@ import (
 	"time"
 )
 
-// Observer tells a store's Logger what nobody else is told of. Its methods may be called anywhere,
-// also under a lock: they never wait. The logger is called on a goroutine of the observer's own,
-// one record at a time, so a slow one, one that panics or one that uses the store harms nothing.
+// Observer logs what no caller is told to a store's Logger.
+//
+// Many places that have something to log hold a lock, or are the goroutine that commits. The methods
+// of an Observer therefore never wait and never call the logger: they put the record into a bounded
+// queue. A goroutine that exists while there are records hands them to the logger, one at a time. So
+// a logger may be slow, panic, end its goroutine or use the store without harm to it. The record
+// keeps the time and the place in the code of the call.
+//
+// mu is held for moments only, and under any other lock; no other lock is taken under it. A nil
+// Observer logs nothing.
 type Observer struct {
 	logger *slog.Logger // nil: slog.Default() at the time of the record
 	kind   string
@@ -20,35 +27,36 @@ type Observer struct {
 	mu      sync.Mutex
 	waiting []slog.Record
 	dropped int
-	idle    chan struct{} // closed when everything was told; nil while nothing is being told
+	idle    chan struct{} // closed when the queue is empty again; nil while no goroutine hands over
 	panics  map[Task]toldPanic
 }
 
-// toldPanic is the last one of a task.
+// toldPanic is the last panic of a task that was logged.
 type toldPanic struct {
 	reason string
 	at     time.Time
 }
 
-const recordsWaitingMax = 1024 // beyond it records are dropped, counted and told
+// recordsWaitingMax bounds the queue. Records beyond it are dropped, and their number is logged.
+const recordsWaitingMax = 1024
 
-// Observed gives the options of a store kind the observer that its backend and core share.
+// Observed returns the options with an observer, which the backend and core then share. kind is the
+// store kind, as Backend.Kind returns it.
 func (o Options) Observed(kind string) Options {
 	o.observer = &Observer{logger: o.Logger, kind: kind}
 	return o
 }
 
-// Log is the observer of observed options; other options have none, and a nil Observer tells
-// nobody.
+// Log returns the observer of options that Observed returned. It is nil for other options.
 func (o Options) Log() *Observer { return o.observer }
 
-// Tell logs a record. Attributes come in pairs as for slog.Logger.Log.
+// Tell logs a record. The attributes are pairs, as for slog.Logger.Log.
 func (o *Observer) Tell(event LogEvent, message string, attributes ...any) {
 	o.tell(event, message, attributes)
 }
 
-// Recovered logs a panic that was recovered just now, with its stack; the same one of the same task
-// once a minute. It is called by the deferred function that recovered.
+// Recovered logs a panic with its stack, the same panic of the same task at most once a minute. It
+// must be called by the deferred function that recovered the panic.
 func (o *Observer) Recovered(task Task, reason any) {
 	if o == nil || !o.fresh(task, fmt.Sprint(reason)) {
 		return
@@ -59,6 +67,7 @@ func (o *Observer) Recovered(task Task, reason any) {
 
 const repeatedAfter = time.Minute
 
+// fresh reports whether a panic is to be logged, and notes it.
 func (o *Observer) fresh(task Task, reason string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -94,7 +103,7 @@ func (o *Observer) tell(event LogEvent, message string, attributes []any) {
 	}
 }
 
-// drain tells what waits, and ends when nothing does.
+// drain hands the queued records to the logger and ends when none is left.
 func (o *Observer) drain() {
 	var records []slog.Record
 	over := false
@@ -102,7 +111,7 @@ func (o *Observer) drain() {
 		if over {
 			return
 		}
-		// The logger has ended this goroutine.
+		// The logger ended this goroutine (runtime.Goexit): another one goes on.
 		o.mu.Lock()
 		o.waiting = append(records, o.waiting...)
 		o.mu.Unlock()
@@ -132,7 +141,7 @@ func (o *Observer) drain() {
 	}
 }
 
-// hand gives the logger one record. Where the logger itself panics there is nobody left to tell.
+// hand gives the logger one record. If the logger itself panics, there is nobody left to tell.
 func (o *Observer) hand(record slog.Record) {
 	defer func() { _ = recover() }()
 	logger := o.logger
@@ -145,7 +154,7 @@ func (o *Observer) hand(record slog.Record) {
 	}
 }
 
-// settle waits until the logger was given everything, but not long.
+// settle waits until the logger has got all records, but no longer than most.
 func (o *Observer) settle(most time.Duration) {
 	o.mu.Lock()
 	idle := o.idle
@@ -162,12 +171,12 @@ func (o *Observer) settle(most time.Duration) {
 }
 
 const (
-	restartPause    = 50 * time.Millisecond // before a task that panicked starts again, doubled each time
+	restartPause    = 50 * time.Millisecond // before a task starts again after a panic, doubled each time
 	restartPauseMax = 5 * time.Second
 )
 
-// Keep runs a task of the background until it returns. One that panics is told of and started again
-// after a pause, until ctx ends.
+// Keep runs a task of the background until it returns. After a panic, which it logs, it starts the
+// task again, with a pause of 50 ms to 5 s, until ctx ends.
 func (o *Observer) Keep(ctx context.Context, task Task, run func()) {
 	for pause := restartPause; ; pause = min(2*pause, restartPauseMax) {
 		begun := time.Now()
@@ -185,8 +194,7 @@ func (o *Observer) Keep(ctx context.Context, task Task, run func()) {
 	}
 }
 
-// Once runs something that is done once, whatever it comes to, and reports whether it returned. A
-// panic is told of.
+// Once runs a function once and reports whether it returned. It recovers and logs a panic.
 func (o *Observer) Once(task Task, run func()) (returned bool) {
 	defer func() {
 		if reason := recover(); reason != nil {

@@ -5,53 +5,65 @@ import (
 	"time"
 )
 
-// Limits bind what is appended and asked. Reading accepts whatever is stored.
+// Limits bound what is appended and asked. Reading accepts whatever is stored.
 type Limits struct {
 	PayloadBytesMax int // of one payload
-	BatchEventsMax  int
+	BatchEventsMax  int // events in one batch
 	BatchBytesMax   int // of all payloads and types of a batch
 	// PredicateBytesMax is of all payload predicates of a query together. A compiled query takes a
 	// small multiple of them in memory.
 	PredicateBytesMax int
-	ResultBytesMax    int // of a query's result
+	ResultBytesMax    int // of the facts that a query returns
 }
 
-// Limits that are part of the contract and no options.
+// The limits of the contract, which no option changes.
 const (
-	NestingMax      = 127
-	NameBytesMax    = 1000 // of an event type and of a durable name
-	FiltersMax      = 1000
-	TypesMax        = 10_000 // of all filters of a query
-	PredicatesMax   = 10_000 // of all filters of a query
-	SequenceMax     = 1<<63 - 1
-	requestsPending = 65_536 // queued appends
+	NestingMax    = 127       // levels of arrays and objects in a payload or predicate
+	NameBytesMax  = 1000      // of an event type and of a durable name
+	FiltersMax    = 1000      // of a query
+	TypesMax      = 10_000    // of all filters of a query
+	PredicatesMax = 10_000    // of all filters of a query
+	SequenceMax   = 1<<63 - 1 // the highest sequence number
+)
+
+// The bounds of a store's queue of appends.
+const (
+	requestsPending = 65_536
 	bytesPending    = 256 << 20
 )
 
-// DefaultLimits are the limits that a zero field stands for.
-var DefaultLimits = Limits{PayloadBytesMax: 16 << 20, BatchEventsMax: 10_000, BatchBytesMax: 64 << 20, PredicateBytesMax: 16 << 20, ResultBytesMax: 256 << 20}
+// DefaultLimits are the limits that the zero fields of Options.Limits stand for. They must not be
+// changed.
+var DefaultLimits = Limits{
+	PayloadBytesMax:   16 << 20,
+	BatchEventsMax:    10_000,
+	BatchBytesMax:     64 << 20,
+	PredicateBytesMax: 16 << 20,
+	ResultBytesMax:    256 << 20,
+}
 
-// Options are those that every store takes. Zero fields stand for the defaults.
+// Options are the options that every store kind takes. Zero fields stand for the defaults.
 type Options struct {
 	Limits Limits
-	// CloseTimeout is how long Close waits at most; default 5 s.
+	// CloseTimeout is how long Close waits at most; the default is 5 s.
 	CloseTimeout time.Duration
-	// QueueTimeout is how long an append waits for room in a full queue before it answers CodeBusy;
-	// default 5 s.
+	// QueueTimeout is how long an append waits for room in a full queue before it returns CodeBusy;
+	// the default is 5 s.
 	QueueTimeout time.Duration
-	// TailEvents and TailBytes bound the newest facts that are kept in memory; defaults 65,536 and
-	// 64 MiB. A negative TailEvents keeps none, which suits a backend that is in memory itself.
+	// TailEvents and TailBytes bound the newest facts that are kept in memory; the defaults are
+	// 65,536 and 64 MiB. A negative TailEvents keeps none, which suits a backend that is in memory
+	// itself.
 	TailEvents int
 	TailBytes  int
-	// Logger is told what nobody else is: a recovered panic, a handler's failure, a stream that
-	// ended by a failure, a lost connection and its return, and the rest of LogEvent, each record
-	// with the attribute "event". nil is slog.Default() at the time of the record;
-	// slog.New(slog.DiscardHandler) is silence. It is called on a goroutine of the store, one
-	// record at a time; while it is slow, nothing waits for it, and what comes too fast is dropped,
-	// counted and told.
+	// Logger gets a record of what no caller is told: a recovered panic, a handler's failure, a
+	// stream that ended by a failure, a lost connection and its return, and the other events of
+	// LogEvent. nil stands for slog.Default() at the time of the record;
+	// slog.New(slog.DiscardHandler) is silence. The store calls it on a goroutine of its own, one
+	// record at a time, and never waits for it: while it is slow, records are queued, and beyond
+	// that dropped, counted and told.
 	Logger *slog.Logger
 
-	observer *Observer // that backend and core share
+	observer *Observer // shared by backend and core
 }
 
 func (o Options) withDefaults() Options {

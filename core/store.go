@@ -1,9 +1,3 @@
-// Package factstr is an event store of immutable facts in one global log with command-context
-// consistency. A command queries the facts that matter to it, decides, and appends only if that
-// context is unchanged. Streams deliver committed batches, live or durably from a stored cursor.
-//
-// The packages memory, sqlite and postgres open stores. All methods of a Store may be called
-// concurrently.
 package factstr
 
 import (

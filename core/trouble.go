@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// Trouble is a condition that lasts: it is told when it begins and when it is over, however often
-// it shows meanwhile. The zero value is no trouble.
+// Trouble is a condition that lasts, such as a lost connection. It is logged when it begins and when
+// it is over, however often it shows in between. The zero value is no trouble.
 type Trouble struct {
 	mu       sync.Mutex
 	since    time.Time
 	attempts int
 }
 
-// Shows notes the trouble, and tells of it if it is new.
+// Shows notes the trouble and logs it if it is new.
 func (t *Trouble) Shows(o *Observer, event LogEvent, message string, attributes ...any) {
 	t.mu.Lock()
 	t.attempts++
@@ -28,7 +28,7 @@ func (t *Trouble) Shows(o *Observer, event LogEvent, message string, attributes 
 	}
 }
 
-// Over tells of the end if there was trouble, and reports whether there was.
+// Over notes the end, logs it if there was trouble, and reports whether there was.
 func (t *Trouble) Over(o *Observer, event LogEvent, message string, attributes ...any) (was bool) {
 	t.mu.Lock()
 	attempts, since := t.attempts, t.since
@@ -40,7 +40,7 @@ func (t *Trouble) Over(o *Observer, event LogEvent, message string, attributes .
 	return attempts > 0
 }
 
-// repeats lets through one of the same kind a second. It belongs to one goroutine.
+// repeats lets one record of the same kind a second through. One goroutine uses it.
 type repeats struct {
 	last    time.Time
 	skipped int
@@ -48,7 +48,7 @@ type repeats struct {
 
 const repeatsPause = time.Second
 
-// pass reports whether this one is to be told, and how many were not since the last that was.
+// pass reports whether a record is to be logged now, and if so how many were skipped before it.
 func (r *repeats) pass() (tell bool, skipped int) {
 	if now := time.Now(); r.last.IsZero() || now.Sub(r.last) >= repeatsPause {
 		skipped, r.skipped, r.last = r.skipped, 0, now
@@ -58,17 +58,17 @@ func (r *repeats) pass() (tell bool, skipped int) {
 	return false, 0
 }
 
-// due reports whether some were not told, a while ago.
+// due reports whether records were skipped, and the last one was logged a while ago.
 func (r *repeats) due() bool { return r.skipped > 0 && time.Since(r.last) >= repeatsPause }
 
-// rest returns how many were not told, and forgets them.
+// rest returns how many records were skipped, and forgets them.
 func (r *repeats) rest() (skipped int) {
 	skipped, r.skipped = r.skipped, 0
 	return skipped
 }
 
-// outage is that of reading the log, by however many streams. It is told when the first one waits,
-// and when none does any more.
+// outage is the time in which a store's streams cannot read the log. It is logged once for all of
+// them: when the first stream waits, and when none does any more. mu is taken under streams.mu.
 type outage struct {
 	tells *Observer
 
@@ -77,7 +77,7 @@ type outage struct {
 	trouble Trouble
 }
 
-// changed notes how a read ended, after one that had failed or not.
+// changed notes how a read of one reader ended; failing says whether its read before had failed.
 func (o *outage) changed(failing bool, err error) {
 	if !failing && err == nil {
 		return

@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -10,12 +12,20 @@ import (
 // fileID is a file itself, by whatever path it is reached.
 type fileID struct{ device, inode uint64 }
 
+type fileKind uint32
+
+const (
+	regularFile fileKind = unix.S_IFREG
+	directory   fileKind = unix.S_IFDIR
+)
+
 // fileState is what is looked at of a file.
 type fileState struct {
 	fileID
 	size    int64
 	changed int64 // when its content was changed, in nanoseconds
 	links   uint64
+	kind    fileKind
 }
 
 func stateOf(path string) (fileState, error) {
@@ -41,7 +51,25 @@ func stateOfDescriptor(descriptor int) (fileState, error) {
 }
 
 func stateFrom(stat *unix.Stat_t) fileState {
-	return fileState{fileID{uint64(stat.Dev), stat.Ino}, stat.Size, unix.TimespecToNsec(stat.Mtim), uint64(stat.Nlink)}
+	return fileState{fileID{uint64(stat.Dev), stat.Ino}, stat.Size, unix.TimespecToNsec(stat.Mtim), uint64(stat.Nlink), fileKind(stat.Mode & unix.S_IFMT)}
+}
+
+// realFolder returns the path of a folder without symbolic links, as the kernel knows it.
+func realFolder(path string) (string, error) {
+	descriptor, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer func() { _ = unix.Close(descriptor) }()
+	state, err := stateOfDescriptor(descriptor)
+	if err != nil {
+		return "", err
+	}
+	real, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(descriptor))
+	if there, statErr := stateOf(real); err != nil || statErr != nil || there.fileID != state.fileID {
+		return filepath.EvalSymlinks(path) // no /proc, or a folder outside this root
+	}
+	return real, nil
 }
 
 // bornAt tells when a file was made, in nanoseconds, 0 if the file system does not.

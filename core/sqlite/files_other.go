@@ -12,16 +12,26 @@ import (
 
 type fileID struct{ device, inode uint64 }
 
+type fileKind uint32
+
+const (
+	regularFile fileKind = iota
+	directory
+)
+
 type fileState struct {
 	fileID
 	size    int64
 	changed int64
 	links   uint64
+	kind    fileKind
 }
 
 func stateOf(string) (fileState, error) { return fileState{}, errors.ErrUnsupported }
 
 func stateOfDescriptor(int) (fileState, error) { return fileState{}, errors.ErrUnsupported }
+
+func realFolder(path string) (string, error) { return path, errors.ErrUnsupported }
 
 func bornAt(int) int64 { return 0 }
 
@@ -34,3 +44,5 @@ func isReadOnly(string) bool { return false }
 func isLocal(string) bool { return false }
 
 func isLayered(string) bool { return false }
+
+func startTimers() error { return nil }

@@ -137,7 +137,7 @@ func otherCopies() string {
 }
 
 // libraryPath is the file that this code was loaded from: the shared library, or the program.
-func libraryPath() string {
+var libraryPath = sync.OnceValue(func() string {
 	var pc [1]uintptr
 	runtime.Callers(1, pc[:])
 	maps, _ := os.ReadFile("/proc/self/maps")
@@ -151,4 +151,4 @@ func libraryPath() string {
 	}
 	program, _ := os.Executable()
 	return program
-}
+})

@@ -2,7 +2,8 @@ package sqlite
 
 import (
 	"encoding/binary"
-	"io"
+
+	"github.com/factstr/factstr-go/core/internal/oslock"
 )
 
 // logIndex is what the index says of the log (sqlite.org/walformat.html, section 2.1).
@@ -30,7 +31,7 @@ func (x *logIndex) bytes() int64 {
 
 // readIndex returns cut if the file is shorter than any index, and valid unless somebody writes it
 // or it is being made again.
-func readIndex(file io.ReaderAt) (x logIndex, valid, cut bool) {
+func readIndex(file *oslock.File) (x logIndex, valid, cut bool) {
 	var b [136]byte
 	n, err := file.ReadAt(b[:], 0)
 	if n < len(b) {

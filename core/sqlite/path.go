@@ -1,6 +1,8 @@
 package sqlite
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,8 +30,8 @@ func absolutePath(path string) (string, error) {
 
 // preparePath makes the one path that all openers of the file use, and its directory.
 func preparePath(path string) (string, error) {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		if info.IsDir() {
+	if state, err := stateOf(path); err == nil && state.kind != regularFile {
+		if state.kind == directory {
 			return "", factstr.NewError(factstr.CodeInvalidArgument, "path %q is a directory; give the path of a file in it", path)
 		}
 		return "", factstr.NewError(factstr.CodeInvalidArgument, "path %q is not a regular file; give the path of one", path)
@@ -38,14 +40,18 @@ func preparePath(path string) (string, error) {
 	if err != nil {
 		return "", pathFailure(path, err)
 	}
-	directory, name := filepath.Split(absolute)
-	if err := os.MkdirAll(directory, 0o777); err != nil {
+	folder, name := filepath.Split(absolute)
+	// Only a folder that is missing is made: MkdirAll would make parents of a path that is too long.
+	if _, err = stateOf(folder); errors.Is(err, fs.ErrNotExist) {
+		err = os.MkdirAll(folder, 0o777)
+	}
+	if err != nil {
 		return "", pathFailure(path, err)
 	}
-	if real, err := filepath.EvalSymlinks(directory); err == nil {
-		directory = real
+	if real, err := realFolder(folder); err == nil {
+		folder = real
 	}
-	return filepath.Join(directory, name), nil
+	return filepath.Join(folder, name), nil
 }
 
 // followLinks follows links of the file itself, also to a file that does not exist yet: the log
@@ -58,7 +64,11 @@ func followLinks(path string) (string, error) {
 			return path, nil // no link, or nothing there
 		}
 		if !filepath.IsAbs(target) {
-			target = filepath.Join(filepath.Dir(path), target)
+			folder, err := realFolder(filepath.Dir(path)) // a target such as ../x starts there
+			if err != nil {
+				return "", err
+			}
+			target = filepath.Join(folder, target)
 		}
 		path = target
 	}

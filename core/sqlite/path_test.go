@@ -72,26 +72,29 @@ func TestPathsThatCannotBeAStoreAreRefusedByName(t *testing.T) {
 	}
 	defer func() { _ = socket.Close() }()
 	for path, code := range map[string]factstr.Code{
-		"":                                   factstr.CodeInvalidArgument,
-		":memory:":                           factstr.CodeInvalidArgument,
-		"nul\x00byte":                        factstr.CodeInvalidArgument,
-		directory:                            factstr.CodeInvalidArgument,
-		directory + "/":                      factstr.CodeInvalidArgument,
-		pipe:                                 factstr.CodeInvalidArgument,
-		filepath.Join(directory, "socket"):   factstr.CodeInvalidArgument,
-		"/dev/null":                          factstr.CodeInvalidArgument,
-		filepath.Join(directory, "loop"):     factstr.CodeBackendFailure,
-		filepath.Join(file, "below"):         factstr.CodeBackendFailure,
-		filepath.Join(file, "far", "below"):  factstr.CodeBackendFailure,
-		"/proc/facts.sqlite":                 factstr.CodeBackendFailure,
-		"/proc/new/facts.sqlite":             factstr.CodeBackendFailure,
-		"/" + strings.Repeat("n", 300):       factstr.CodeBackendFailure,
-		"/tmp" + strings.Repeat("/nn", 2000): factstr.CodeBackendFailure,
+		"":                                      factstr.CodeInvalidArgument,
+		":memory:":                              factstr.CodeInvalidArgument,
+		"nul\x00byte":                           factstr.CodeInvalidArgument,
+		directory:                               factstr.CodeInvalidArgument,
+		directory + "/":                         factstr.CodeInvalidArgument,
+		pipe:                                    factstr.CodeInvalidArgument,
+		filepath.Join(directory, "socket"):      factstr.CodeInvalidArgument,
+		"/dev/null":                             factstr.CodeInvalidArgument,
+		filepath.Join(directory, "loop"):        factstr.CodeBackendFailure,
+		filepath.Join(file, "below"):            factstr.CodeBackendFailure,
+		filepath.Join(file, "far", "below"):     factstr.CodeBackendFailure,
+		"/proc/facts.sqlite":                    factstr.CodeBackendFailure,
+		"/proc/new/facts.sqlite":                factstr.CodeBackendFailure,
+		"/" + strings.Repeat("n", 300):          factstr.CodeBackendFailure,
+		directory + strings.Repeat("/nn", 2000): factstr.CodeBackendFailure,
 	} {
 		failure := refusedOpen(t, path, code)
 		if code == factstr.CodeBackendFailure && failure.Reason != factstr.ReasonMissingPath && failure.Reason != factstr.ReasonPermission {
 			t.Errorf("%.60q: reason %s: %s", path, failure.Reason, failure.Message)
 		}
+	}
+	if _, err := os.Stat(filepath.Join(directory, "nn")); err == nil {
+		t.Error("parents of a path that is too long were made")
 	}
 }
 
@@ -124,5 +127,22 @@ func TestSymbolicLinksLeadToOneStore(t *testing.T) {
 	}
 	if entries, _ := filepath.Glob(filepath.Join(directory, "*-*")); len(entries) > 0 {
 		t.Errorf("side files beside links: %v", entries)
+	}
+}
+
+// A link in a folder that is itself reached by a link leads where the system follows it to.
+func TestALinkThatClimbsStartsInItsOwnFolder(t *testing.T) {
+	directory := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(directory, "a", "b"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for link, target := range map[string]string{"short": "a/b", "a/b/link": "../facts.sqlite"} {
+		if err := os.Symlink(target, filepath.Join(directory, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	facttest.Append(t, openStore(t, filepath.Join(directory, "short", "link")), facttest.Batch(1, "a")...)
+	if _, err := os.Stat(filepath.Join(directory, "a", "facts.sqlite")); err != nil {
+		t.Error(err)
 	}
 }

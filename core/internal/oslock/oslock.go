@@ -33,8 +33,7 @@ type File struct {
 // Open opens the file, and creates it if it does not exist. It follows no symbolic link. A file
 // that may not be written is opened for reading only; then only shared locks can be taken.
 func Open(path string) (*File, error) {
-	// Without O_NONBLOCK, opening a pipe would wait for its other end.
-	file, err := apart(func() (*os.File, error) { return os.OpenFile(path, os.O_RDWR|os.O_CREATE|noFollow, 0o644) })
+	file, err := apart(func() (*os.File, error) { return openDescriptor(path, os.O_RDWR|os.O_CREATE) })
 	readOnly := errors.Is(err, fs.ErrPermission)
 	if readOnly {
 		var readable error
@@ -64,7 +63,7 @@ func OpenToRead(path string) (*File, error) {
 }
 
 func openToRead(path string) (*os.File, error) {
-	return apart(func() (*os.File, error) { return os.OpenFile(path, os.O_RDONLY|noFollow, 0) })
+	return apart(func() (*os.File, error) { return openDescriptor(path, os.O_RDONLY) })
 }
 
 // ReadOnly reports whether the file could be opened for reading only.

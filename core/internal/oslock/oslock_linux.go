@@ -14,7 +14,6 @@ const Supported = true
 const (
 	shared    = unix.F_RDLCK
 	exclusive = unix.F_WRLCK
-	noFollow  = unix.O_NOFOLLOW | unix.O_NONBLOCK
 )
 
 func lock(file *os.File, kind int16, offset, length int64, wait bool) error {
@@ -59,6 +58,21 @@ func control(file *os.File, command int, lock *unix.Flock_t) error {
 			return err
 		}
 		*lock = asked
+	}
+}
+
+// openDescriptor does not use os.OpenFile, which would try to poll the file and take three calls more for
+// it. Without O_NONBLOCK, opening a pipe would wait for its other end.
+func openDescriptor(path string, flags int) (*os.File, error) {
+	for {
+		descriptor, err := unix.Open(path, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o644)
+		switch {
+		case err == nil:
+			_ = unix.SetNonblock(descriptor, false)
+			return os.NewFile(uintptr(descriptor), path), nil
+		case err != unix.EINTR:
+			return nil, &os.PathError{Op: "open", Path: path, Err: err}
+		}
 	}
 }
 

@@ -12,7 +12,8 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// wantOneLog appends and races conditions on a schema, whose facts must be there and nowhere else.
+// wantOneLog appends to a schema and races conditions on it. The facts must be there and nowhere
+// else.
 func wantOneLog(t *testing.T, store *factstr.Store, raw faulttest.SQL, schema string, others ...string) {
 	t.Helper()
 	var before []string
@@ -37,8 +38,8 @@ func wantOneLog(t *testing.T, store *factstr.Store, raw faulttest.SQL, schema st
 	}
 }
 
-// copySchema makes in one schema what is in another, the append function with the other's name in
-// it as it is restored from a dump into a renamed schema.
+// copySchema copies a schema. The copied append function still names the other schema, as after a
+// restore into a renamed schema.
 func copySchema(raw faulttest.SQL, from, to string) {
 	raw.Run("CREATE SCHEMA " + quoted(to))
 	for _, table := range tables {
@@ -83,7 +84,7 @@ func TestACopiedOrRenamedSchemaIsALogOfItsOwn(t *testing.T) { // G1 G2 G5 G9
 	}
 }
 
-// What is in the schema changes while it is open.
+// The tables of the schema are replaced while the store is open.
 func TestASchemaThatIsReplacedUnderAStoreIsWrittenTo(t *testing.T) { // G5
 	t.Parallel()
 	url := pgtest.Database(t)
@@ -102,8 +103,8 @@ func TestASchemaThatIsReplacedUnderAStoreIsWrittenTo(t *testing.T) { // G5
 	wantReason(t, "append", err, "missing_path")
 }
 
-// Anybody who may create in the schema can make a function of that name, and would be called with
-// the rights of those who append.
+// Anybody who may create in the schema can make a function of that name, which would run with the
+// rights of those who append.
 func TestAFunctionOfOursThatIsNotOursIsNotCalled(t *testing.T) { // G5
 	t.Parallel()
 	arguments := "(" + appendArguments + ")"
@@ -124,7 +125,7 @@ func TestAFunctionOfOursThatIsNotOursIsNotCalled(t *testing.T) { // G5
 			raw.Run(strings.ReplaceAll("GRANT CREATE, USAGE ON SCHEMA app TO {role};"+change, "{role}", owner))
 			role, as := faulttest.NewRole(t, url)
 			raw.Run(strings.ReplaceAll(applicationRights, "{role}", role))
-			// Who may not replace it does without.
+			// A store that may not replace the function does without it.
 			for _, c := range []struct {
 				as       string
 				function bool
@@ -139,7 +140,8 @@ func TestAFunctionOfOursThatIsNotOursIsNotCalled(t *testing.T) { // G5
 	}
 }
 
-// Nor is one that takes its place, or would do for the call, while the store is open.
+// A function that takes its place while the store is open, or that would fit the call, is not
+// called either.
 func TestAFunctionThatIsRemovedWhileOpenLeavesItsPlaceToNobodyElse(t *testing.T) { // G5
 	t.Parallel()
 	const body = "RETURNS TABLE (r_number BIGINT, r_last BIGINT, r_at TIMESTAMPTZ, r_type TEXT, r_payload JSONB) LANGUAGE plpgsql AS 'BEGIN RETURN QUERY SELECT 99::BIGINT, 1::BIGINT, now(), NULL::TEXT, NULL::JSONB; END'"
@@ -165,7 +167,8 @@ func TestAFunctionThatIsRemovedWhileOpenLeavesItsPlaceToNobodyElse(t *testing.T)
 	}
 }
 
-// What its owner makes anew, as a restore does, or may not be called any more, is no failure.
+// A function that its owner made anew, as a restore does, or whose call was forbidden, is no
+// failure.
 func TestAFunctionThatChangesWhileOpenIsLookedAtAgain(t *testing.T) { // G5
 	t.Parallel()
 	url := pgtest.Database(t)
@@ -185,7 +188,7 @@ func TestAFunctionThatChangesWhileOpenIsLookedAtAgain(t *testing.T) { // G5
 	}
 }
 
-// A fact that an index of others forbids is refused at once; there is nothing to wait for.
+// A fact that a unique index of others forbids is refused at once.
 func TestAUniqueIndexOfOthersIsNoTakenNumber(t *testing.T) { // G2 G5
 	t.Parallel()
 	url := pgtest.Database(t)
@@ -204,7 +207,7 @@ func TestAUniqueIndexOfOthersIsNoTakenNumber(t *testing.T) { // G2 G5
 	}
 }
 
-// Two that fit equally well.
+// Two functions fit the call equally well.
 func TestAnAmbiguousAppendFunctionIsNotNeeded(t *testing.T) { // G5
 	url := pgtest.Database(t)
 	raw := faulttest.OpenSQL(t, url)
@@ -216,7 +219,7 @@ func TestAnAmbiguousAppendFunctionIsNotNeeded(t *testing.T) { // G5
 	}
 }
 
-// swallowing are ways in which a table does not keep what is inserted.
+// swallowing are ways to make a table not keep what is inserted.
 var swallowing = map[string]string{
 	"a trigger that returns NULL":              "CREATE TRIGGER t BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION nothing()",
 	"a trigger that leaves out some":           "CREATE TRIGGER t BEFORE INSERT ON {table} FOR EACH ROW WHEN (NEW.{number} % 2 = 1) EXECUTE FUNCTION nothing()",
@@ -228,7 +231,7 @@ var swallowing = map[string]string{
 	"a view in the table's place, with a rule": "ALTER TABLE {table} RENAME TO {table}_moved; CREATE VIEW {table} AS SELECT * FROM {table}_moved; CREATE RULE r AS ON INSERT TO {table} DO INSTEAD NOTHING",
 }
 
-// G2 G5: what is acknowledged is there.
+// G2 G5: an acknowledged fact is in the log.
 func TestAnInsertThatIsSwallowedIsNoSuccess(t *testing.T) {
 	t.Parallel()
 	for name, change := range swallowing {
@@ -271,7 +274,7 @@ func TestAnInsertThatIsSwallowedIsNoSuccess(t *testing.T) {
 	}
 }
 
-// A trigger that changes nothing of the store's is nobody's concern.
+// Triggers that change nothing of the store's do not disturb.
 func TestATriggerThatKeepsTheRowsIsNoHindrance(t *testing.T) { // G2
 	url := pgtest.Database(t)
 	raw := faulttest.OpenSQL(t, url)
@@ -287,7 +290,7 @@ func TestATriggerThatKeepsTheRowsIsNoHindrance(t *testing.T) { // G2
 	}
 }
 
-// G21 G23: a cursor that was not moved is not taken for one that was.
+// G21 G23: a store notices that a cursor was not moved.
 func TestACursorThatIsSwallowedIsNoSuccess(t *testing.T) {
 	url := pgtest.Database(t)
 	raw := faulttest.OpenSQL(t, url)

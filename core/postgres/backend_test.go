@@ -9,7 +9,7 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/faulttest"
 )
 
-// openWrapped opens a store whose backend is wrapped, as Open does.
+// openWrapped is Open with a wrapped backend.
 func openWrapped(ctx context.Context, url string, options Options, wrap func(factstr.Backend) factstr.Backend) (*factstr.Store, error) {
 	if wrap == nil {
 		return Open(ctx, url, options)
@@ -26,7 +26,7 @@ func openWrapped(ctx context.Context, url string, options Options, wrap func(fac
 	return factstr.OpenStore(ctx, wrap(b), options.Options)
 }
 
-// openBackendStore opens a store whose backend the test can reach.
+// openBackendStore opens a store and returns its backend as well.
 func openBackendStore(t testing.TB, url string, options Options) (*factstr.Store, *backend) {
 	t.Helper()
 	var b *backend
@@ -39,7 +39,7 @@ func openBackendStore(t testing.TB, url string, options Options) (*factstr.Store
 	return store, b
 }
 
-// withFunction are the two ways in which a group is committed.
+// withFunction are the two ways of committing a group.
 var withFunction = []struct {
 	name     string
 	function bool

@@ -49,15 +49,14 @@ func TestBootstrapCreatesADatabaseOnceAndKeepsWhatIsInIt(t *testing.T) { // G1 G
 		}
 		facttest.Close(t, store)
 	}
-	// It is there by its name as it was given, and nothing came into the database that it was
-	// created from.
+	// It has exactly the given name, and the database from which it was created is unchanged.
 	if records := facttest.All(t, openStore(t, pgtest.WithDatabase(server, name))); len(records) != 6 {
 		t.Errorf("%d facts", len(records))
 	}
 	if got := faulttest.OpenSQL(t, server).Catalog("public"); len(got) != 0 {
 		t.Errorf("beside it there is %v", got)
 	}
-	// In a schema of its own there is another store.
+	// Another schema holds another store.
 	if got := facttest.Append(t, bootstrap(t, server, name, Options{Schema: "app"}), facttest.Batch(1, "a")...); got.FirstSequenceNumber != 1 {
 		t.Errorf("in a schema: %+v", got)
 	}
@@ -116,7 +115,7 @@ func TestDatabaseNamesThatNeedQuotingAreRefused(t *testing.T) {
 	}
 }
 
-// The Rust store's tables would land where server_url's dbname says. Here the facts are in the
+// With a dbname in server_url the Rust store's tables would land there. Here the facts are in the
 // database that was asked for, however server_url names its own.
 func TestFactsLandInTheDatabaseThatBootstrapNames(t *testing.T) {
 	t.Parallel()
@@ -163,14 +162,14 @@ func TestARoleThatMayNotCreateDatabasesIsToldSo(t *testing.T) {
 	if got := raw.One("SELECT count(*) FROM pg_database WHERE datname = $1", name); got != "0" {
 		t.Error("the database was created")
 	}
-	// One that is there it opens, as far as its rights there go.
+	// It opens a database that exists, as far as its rights go.
 	role, as := faulttest.NewRole(t, server)
 	facttest.Close(t, bootstrap(t, server, name, Options{Schema: "app"}))
 	in := faulttest.OpenSQL(t, pgtest.WithDatabase(server, name))
 	in.Run(strings.ReplaceAll(applicationRights, "{role}", role))
 	facttest.Append(t, bootstrap(t, as, name, Options{Schema: "app"}), facttest.Batch(1, "a")...)
 	in.Run("DROP OWNED BY " + role)
-	// One that may.
+	// A role that may create databases.
 	role, as = faulttest.NewRole(t, server)
 	raw.Run("ALTER ROLE " + role + " CREATEDB")
 	own := faulttest.NewDatabaseName(t, server)
@@ -213,8 +212,8 @@ func TestAServerThatIsNotThereIsToldWithinTheTimeLimit(t *testing.T) {
 	}
 }
 
-// CREATE DATABASE copies a template that nobody else may be connected to. It waits for five seconds
-// itself, and then bootstrap goes on waiting.
+// CREATE DATABASE copies a template, to which nobody else may be connected. The server waits for
+// five seconds, and then bootstrap goes on waiting.
 func TestBootstrapWaitsForTheTemplateToBeFree(t *testing.T) {
 	server := pgtest.Database(t)
 	raw := faulttest.OpenSQL(t, server)
@@ -245,8 +244,8 @@ func TestBootstrapWaitsForTheTemplateToBeFree(t *testing.T) {
 	}
 }
 
-// A server that was set up without a locale makes databases of no encoding, in which no store can
-// be.
+// A server that was set up without a locale creates databases without an encoding, which cannot
+// hold a store.
 func TestBootstrapMakesADatabaseOfUnicodeOnEveryServer(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	raw := faulttest.OpenSQL(t, server.URL())

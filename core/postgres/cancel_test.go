@@ -15,12 +15,12 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// patient are options that give nothing up, so that only the caller does.
+// patient are options with timeouts so long that only the caller gives up.
 func patient(schema string) Options {
 	return Options{Schema: schema, ConnectTimeout: time.Hour, ResponseTimeout: time.Hour, LockTimeout: time.Hour}
 }
 
-// givenUp lets open run into a wait, cancels it, and wants to hear of it at once.
+// givenUp lets open run into a wait, cancels it, and returns its error, which must come at once.
 func givenUp(t testing.TB, waits func(), open func(context.Context) (*factstr.Store, error)) error {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -76,8 +76,8 @@ func TestAnOpeningOfASilentServerIsGivenUpAtOnce(t *testing.T) {
 
 func TestAnOpeningIsGivenUpAtOnceWhereverTheServerFallsSilent(t *testing.T) {
 	url := faulttest.ServerOfItsOwn(t)
-	// falling lets a server fall silent after so many bytes, and tells when it does and what it
-	// said until then.
+	// falling lets a server fall silent after most bytes. silent is closed then, and said counts
+	// the bytes.
 	falling := func(t testing.TB, most int64) (to string, silent <-chan struct{}, said *atomic.Int64, heal func()) {
 		proxy, fallen := pgtest.NewProxy(t, faulttest.AddressOf(t, url)), make(chan struct{})
 		said = new(atomic.Int64)
@@ -128,7 +128,7 @@ func TestAnOpeningThatWaitsForOthersIsGivenUpAtOnce(t *testing.T) {
 	})
 }
 
-// A server that falls silent while a creation that failed is taken back.
+// The server falls silent while a failed creation is rolled back.
 func TestAnOpeningThatFailsCleansUpNoLongerThanItsCallerWaits(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	faulttest.OpenSQL(t, server.URL()).Run("CREATE ROLE powerless LOGIN")

@@ -10,7 +10,7 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// G24: a cursor write that has waited for a restore is one of the log that was there before.
+// G24: a cursor write that waited for a restore belongs to the log that was there before.
 func TestACursorWriteThatWaitedForARestoreIsNotCarriedOut(t *testing.T) {
 	const back = "DELETE FROM events WHERE sequence_number > 2; DELETE FROM append_batches WHERE first_sequence_number > 2;"
 	for name, c := range map[string]struct{ lock, restore string }{
@@ -95,7 +95,7 @@ func TestACursorWriteThatFindsAnotherGenerationEndsItsStream(t *testing.T) {
 	}
 }
 
-// G24: a cursor is of the log that it was counted in.
+// G24: a cursor counts in one log and means nothing in another.
 func TestACursorIsNotWrittenIntoALogThatLacksItsHead(t *testing.T) {
 	url := faulttest.ServerOfItsOwn(t)
 	store, b := openBackendStore(t, url, Options{})

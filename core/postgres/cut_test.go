@@ -15,8 +15,8 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// G5: wherever a connection is cut, an append is answered with what became of it as long as the
-// server can be reached.
+// G5: wherever a connection is cut, an append returns what became of it, as long as the server can
+// be reached.
 func TestACommitThatIsCutAnywhereIsSettled(t *testing.T) {
 	step := 17
 	if faulttest.Long(t, "cuts at every 17th byte") {
@@ -33,8 +33,8 @@ func TestACommitThatIsCutAnywhereIsSettled(t *testing.T) {
 			for n := range 3 {
 				faulttest.Must(t, l.Append(t.Context(), store, n+1))
 			}
-			// An append before makes sure of a connection that the one before it may have had cut
-			// right at its end.
+			// The append before makes sure that there is a connection: the last one may have been
+			// cut right after its commit.
 			cutCommits(t, proxy, b, step, 10, func() { faulttest.Must(t, l.Append(t.Context(), store, 1)) }, func(from pgtest.Direction, at int) bool {
 				if err := l.Append(t.Context(), store, 2); err != nil {
 					t.Fatalf("cut after %d bytes, from %d: %v", at, from, err)
@@ -46,10 +46,10 @@ func TestACommitThatIsCutAnywhereIsSettled(t *testing.T) {
 	}
 }
 
-// cutCommits cuts the connection to a store's writer after ever more bytes, from the client and
-// from the server, until the commit is over before. prepare runs before each cut is set, and commit
-// beside it; where commit is false the cut does not count. At least fewest cuts must hit a commit
-// each way.
+// cutCommits cuts the connection of a store's writer after ever more bytes, from the client and
+// from the server, until a commit ends before the cut. prepare runs before each cut is set, and
+// commit runs into it; if commit returns false, the cut does not count. At least fewest cuts must
+// hit a commit each way.
 func cutCommits(t testing.TB, proxy *pgtest.Proxy, b *backend, step, fewest int, prepare func(), commit func(from pgtest.Direction, at int) bool) {
 	t.Helper()
 	for _, from := range []pgtest.Direction{pgtest.FromClient, pgtest.FromServer} {
@@ -77,7 +77,7 @@ func cutCommits(t testing.TB, proxy *pgtest.Proxy, b *backend, step, fewest int,
 	}
 }
 
-// G5: the server has committed, and its answer is on the way.
+// G5: the answer to a commit is lost on its way.
 func TestALostAnswerIsFoundOut(t *testing.T) {
 	for _, way := range withFunction {
 		t.Run(way.name, func(t *testing.T) {
@@ -156,7 +156,7 @@ func TestOnlyAServerThatCannotBeReachedLeavesACommitUnknown(t *testing.T) {
 	}
 }
 
-// G8: a result that is cut off in its middle is read on from there.
+// G8: a scan resumes where its result was cut off.
 func TestAQueryThatIsCutGoesOnBehindItsLastRow(t *testing.T) {
 	url := faulttest.ServerOfItsOwn(t)
 	proxy := pgtest.NewProxy(t, faulttest.AddressOf(t, url))
@@ -192,7 +192,7 @@ func TestAQueryThatIsCutGoesOnBehindItsLastRow(t *testing.T) {
 }
 
 // G2 G5 G11: backends are killed in the middle of commits while other stores commit. The server
-// lives, so each append is answered with what became of it.
+// lives, so each append returns what became of it.
 func TestBackendsKilledInTheMiddleOfCommitsLoseAndDoubleNothing(t *testing.T) {
 	rounds := 30
 	if faulttest.Long(t, "30 rounds") {

@@ -11,7 +11,8 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// G5: a deadline in the queue is certain, one in the middle of a commit is not.
+// G5: a deadline that passes in the queue leaves nothing unknown; in the middle of a commit it
+// does.
 func TestADeadlineTellsWhetherAGroupHadTakenTheAppend(t *testing.T) {
 	url := faulttest.ServerOfItsOwn(t)
 	proxy := pgtest.NewProxy(t, faulttest.AddressOf(t, url))

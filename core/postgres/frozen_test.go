@@ -22,8 +22,8 @@ func init() {
 	roles["freezer"] = freezeInTheMiddleOfACommit
 }
 
-// stopping is a connection that stops its process before it sends certain bytes, once. A signal
-// takes a moment, so it goes on when it is told to besides.
+// stopping is a connection that stops its process, once, before it sends certain bytes. A signal
+// takes a moment, so the connection also waits until it is told to go on.
 type stopping struct {
 	net.Conn
 	before []byte
@@ -40,8 +40,8 @@ func (s stopping) Write(data []byte) (int, error) {
 	return s.Conn.Write(data)
 }
 
-// freezeInTheMiddleOfACommit appends under the lock, stops before it says COMMIT, and says what the
-// append was answered after it went on.
+// freezeInTheMiddleOfACommit appends under the lock, stops before it sends COMMIT, and reports what
+// the append returned after it went on.
 func freezeInTheMiddleOfACommit(side *proctest.Side, arguments []string) error {
 	ctx := context.Background()
 	options := withDefaults(Options{})
@@ -79,7 +79,7 @@ func openConfigured(ctx context.Context, url string, options Options, change fun
 	return store, b, err
 }
 
-// wantAppendSoon appends until it succeeds, which must be within five seconds.
+// wantAppendSoon appends until an append succeeds, which must be within five seconds.
 func wantAppendSoon(t testing.TB, store *factstr.Store) factstr.AppendResult {
 	t.Helper()
 	for begun := time.Now(); ; {
@@ -96,11 +96,11 @@ func wantAppendSoon(t testing.TB, store *factstr.Store) factstr.AppendResult {
 	}
 }
 
-// lockTimeouts are those of stores that wait for a client that stopped, some of them for a shorter
-// time than it takes to tell that it did.
+// lockTimeouts are for stores that wait for a client that stopped. One is shorter than the time
+// after which such a client is evicted.
 var lockTimeouts = []time.Duration{5 * time.Second, 300 * time.Millisecond}
 
-// G5 G18: a client that stopped while it holds the lock does not block others.
+// G5 G18: a client that stopped while it held the lock does not block others.
 func TestAnotherClientThatStoppedInTheMiddleOfACommitIsEvicted(t *testing.T) {
 	for _, lockTimeout := range lockTimeouts {
 		for name, stop := range map[string]func(t testing.TB, raw faulttest.SQL, key int64){
@@ -131,8 +131,8 @@ func TestAnotherClientThatStoppedInTheMiddleOfACommitIsEvicted(t *testing.T) {
 	}
 }
 
-// G5: a store that stopped in the middle of its commit, and goes on after others, is not committed
-// twice and not lost.
+// G5: the commit of a store that stopped in the middle of it, and went on after others had
+// committed, is neither lost nor doubled.
 func TestAStoreThatStoppedInTheMiddleOfACommitGoesOnLater(t *testing.T) {
 	t.Parallel()
 	url := faulttest.ServerOfItsOwn(t)

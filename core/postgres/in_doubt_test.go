@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// G5: what the role is set to must not keep a backend that may still commit from being recognized.
+// G5: whatever role the login is set to, a backend that may still commit is recognized.
 func TestABackendThatIsStillThereIsRecognizedWhateverTheRoleIsSetTo(t *testing.T) {
 	for _, set := range []string{
 		"DateStyle = 'ISO, MDY'", "DateStyle = 'SQL, DMY'", "DateStyle = 'German'", "DateStyle = 'Postgres, DMY'",
@@ -32,7 +32,8 @@ func TestABackendThatIsStillThereIsRecognizedWhateverTheRoleIsSetTo(t *testing.T
 			store := openStoreWith(t, faulttest.Through(proxy, url), options)
 			facttest.Append(t, store, facttest.Batch(1, "first")...)
 			facttest.Append(t, store, facttest.Batch(1, "second")...)
-			// The commit waits for the lock when it is cut off, and would go on when it gets it.
+			// The commit waits for the lock when it is cut off. It would go on once it gets the
+			// lock.
 			raw.Run("BEGIN")
 			raw.Run("LOCK TABLE events IN SHARE MODE") // it can be read
 			answers := make(chan error, 1)
@@ -61,7 +62,7 @@ func TestABackendThatIsStillThereIsRecognizedWhateverTheRoleIsSetTo(t *testing.T
 	}
 }
 
-// G5: servers speak many languages.
+// G5: errors are recognized in every language of a server.
 func TestAnErrorThatEndsTheConnectionIsToldInEveryLanguage(t *testing.T) {
 	for _, severity := range []string{"FATAL", "致命错误", "ВАЖНО"} {
 		if answered(&pgconn.PgError{Severity: severity, SeverityUnlocalized: "FATAL", Code: "57P01"}) {

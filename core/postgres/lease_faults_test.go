@@ -19,13 +19,13 @@ func init() {
 	roles["name holder"] = holdANameAndSayWhatIsDelivered
 }
 
-// generationOf reads the generation of the only durable name.
+// generationOf returns the generation of the only durable name.
 func generationOf(t testing.TB, raw faulttest.SQL) string {
 	t.Helper()
 	return raw.One("SELECT generation FROM factstr_durable_streams")
 }
 
-// namesBackend waits for the connection that holds names, and returns its pid.
+// namesBackend waits for the connection that holds leases, and returns its process number.
 func namesBackend(t testing.TB, raw faulttest.SQL) (pid string) {
 	t.Helper()
 	faulttest.Eventually(t, "the connection that holds names", func() bool {
@@ -38,7 +38,7 @@ func namesBackend(t testing.TB, raw faulttest.SQL) (pid string) {
 	return pid
 }
 
-// G21 G22: nobody took the name meanwhile, so the stream goes on with the generation that it has.
+// G21 G22: nobody took the name meanwhile, so the stream goes on with its generation.
 func TestADurableStreamWhoseLockConnectionIsCutGoesOn(t *testing.T) {
 	t.Parallel()
 	url := faulttest.ServerOfItsOwn(t)
@@ -100,7 +100,7 @@ func TestADurableStreamThatWasTakenOverEnds(t *testing.T) {
 	f.Reach(t, 3)
 	facttest.Append(t, other, facttest.Batch(2, "after")...)
 	f.Reach(t, 5)
-	// Until then a delivery may start in the belief that the name is held.
+	// Until then a delivery may still start.
 	faulttest.Eventually(t, "the end of the last proof", func() bool {
 		b.leases.mu.Lock()
 		defer b.leases.mu.Unlock()
@@ -113,7 +113,7 @@ func TestADurableStreamThatWasTakenOverEnds(t *testing.T) {
 	if n := deliveries.Load(); n != 1 {
 		t.Errorf("%d deliveries, want none after the one that was in flight", n)
 	}
-	// A cursor write that was under way for long.
+	// A cursor write that was on its way for a long time.
 	faulttest.Must(t, b.WriteCursors(t.Context(), []factstr.CursorWrite{{Name: "taken", Generation: generation, SequenceNumber: 1000}}))
 	faulttest.Eventually(t, "the cursor", func() bool {
 		return raw.One("SELECT last_processed_sequence_number FROM durable_stream_cursors") == "5"
@@ -122,7 +122,7 @@ func TestADurableStreamThatWasTakenOverEnds(t *testing.T) {
 	faulttest.End(t, second)
 }
 
-// Many names on a slow line are taken again at once, not one after the other.
+// Many leases on a slow line are reclaimed together, not one after the other.
 func TestManyDurableNamesAreTakenAgainTogether(t *testing.T) {
 	t.Parallel()
 	const many = 200
@@ -149,7 +149,7 @@ func TestManyDurableNamesAreTakenAgainTogether(t *testing.T) {
 	proxy.Delay(pgtest.FromServer, 0)
 }
 
-// A name that can't be taken again yet is nobody else's trouble.
+// A lease that can't be reclaimed yet does not hold up the others.
 func TestADurableNameThatIsStuckLeavesTheOthersAlone(t *testing.T) {
 	t.Parallel()
 	url := faulttest.ServerOfItsOwn(t)
@@ -158,7 +158,7 @@ func TestADurableNameThatIsStuckLeavesTheOthersAlone(t *testing.T) {
 	free, freeStream := faulttest.FollowDurably(t, store, "free", 0)
 	raw := faulttest.OpenSQL(t, url)
 	holder := namesBackend(t, raw)
-	// Somebody waits for the lock, and gets it the moment that the store loses it.
+	// Somebody waits for the lock, and gets it the moment the store loses it.
 	waiting := faulttest.OpenSQL(t, url)
 	got := make(chan error, 1)
 	go func() {
@@ -171,8 +171,7 @@ func TestADurableNameThatIsStuckLeavesTheOthersAlone(t *testing.T) {
 	faulttest.Must(t, faulttest.Within(t, "the lock", got))
 	facttest.Append(t, store, facttest.Batch(1, "free")...)
 	free.Reach(t, 1)
-	// Longer than a proof lasts.
-	// Longer than a proof lasts, the other name is proven to be held.
+	// For longer than a proof lasts, the other lease is proven again and again.
 	faulttest.Eventually(t, "other proofs", func() bool {
 		return len(raw.Rows("SELECT 1 FROM pg_locks JOIN pg_stat_activity a USING (pid) WHERE locktype = 'advisory' AND granted AND pid <> $1 AND now() - backend_start > interval '4 s'", waiting.PID())) == 1
 	})
@@ -186,7 +185,7 @@ func TestADurableNameThatIsStuckLeavesTheOthersAlone(t *testing.T) {
 	faulttest.End(t, freeStream)
 }
 
-// holdANameAndSayWhatIsDelivered registers a durable stream, and says each delivery and the end.
+// holdANameAndSayWhatIsDelivered registers a durable stream, and reports each delivery and the end.
 func holdANameAndSayWhatIsDelivered(side *proctest.Side, arguments []string) error {
 	ctx := context.Background()
 	store, err := Open(ctx, arguments[0], Options{})
@@ -209,7 +208,7 @@ func holdANameAndSayWhatIsDelivered(side *proctest.Side, arguments []string) err
 	return store.Close(ctx)
 }
 
-// G22: a holder that stopped is taken over, and finds out when it goes on.
+// G22: a holder that stopped loses its name to another store, and finds out when it goes on.
 func TestAHolderThatStoppedIsTakenOverAndEndsWhenItGoesOn(t *testing.T) {
 	t.Parallel()
 	url := faulttest.ServerOfItsOwn(t)

@@ -14,8 +14,8 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// G20 G22: a caller who gives up a registration neither keeps the name nor costs the store the
-// connection that holds the others.
+// G20 G22: a registration whose caller gave up neither keeps the name nor costs the store the
+// connection that holds the other names.
 func TestARegistrationThatIsGivenUpLeavesTheOtherNamesAlone(t *testing.T) {
 	ctx := t.Context()
 	url := pgtest.Database(t)
@@ -70,7 +70,7 @@ func TestARegistrationThatIsGivenUpLeavesTheOtherNamesAlone(t *testing.T) {
 	if after := sessionOf(b); after != before {
 		t.Error("the connection that holds the names is another one")
 	}
-	// Another store can have the name, once what the registration began is over.
+	// Another store can register the name, once the abandoned registration has ended.
 	other, err := Open(ctx, url, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -88,8 +88,8 @@ func TestARegistrationThatIsGivenUpLeavesTheOtherNamesAlone(t *testing.T) {
 	}
 }
 
-// G19 G22: connections that wait for something are idle, and a timeout for those that a role left
-// open is not for them.
+// G19 G22: the store's idle connections wait for something; a role's idle_session_timeout does not
+// end them.
 func TestIdleConnectionsAreKeptWhateverTheRoleIsSetTo(t *testing.T) {
 	url := pgtest.Database(t)
 	faulttest.SetDatabase(t, url, "idle_session_timeout", "200ms")
@@ -105,8 +105,8 @@ func TestIdleConnectionsAreKeptWhateverTheRoleIsSetTo(t *testing.T) {
 	if len(before) < 3 {
 		t.Fatalf("connections: %v", before)
 	}
-	// One that the timeout is for is ended after it, and the store's, which are idle for longer,
-	// are there.
+	// The timeout ends another idle connection, and the store's, which are idle for longer, are
+	// there.
 	ended := faulttest.OpenSQL(t, url)
 	faulttest.Eventually(t, "the end of an idle connection", func() bool {
 		return raw.One("SELECT count(*) FROM pg_stat_activity WHERE pid = $1", ended.PID()) == "0"
@@ -116,7 +116,7 @@ func TestIdleConnectionsAreKeptWhateverTheRoleIsSetTo(t *testing.T) {
 	}
 }
 
-// sessionOf is the connection that holds the names, when nobody uses it.
+// sessionOf returns the session that holds the leases, once nobody uses it.
 func sessionOf(b *backend) *session {
 	<-b.leases.using
 	defer func() { b.leases.using <- struct{}{} }()

@@ -16,12 +16,12 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// The matcher in Go decides, and what the server finds are candidates for it. A candidate too few
-// would be a wrong answer, so here the server's answers are held against those of a store in
-// memory, which asks nobody but the matcher.
+// The matcher in Go decides, and the server finds candidates for it. A missing candidate would be a
+// wrong answer, so these tests compare the server's answers with those of a store in memory, which
+// uses the matcher alone.
 
-// twins are the same log in PostgreSQL and in memory. reading keeps no facts in memory; writing and
-// behind append by turns, so that each is always behind the other and the server decides its
+// twins are the same log in PostgreSQL and in memory. reading keeps no facts in memory. writing and
+// behind append in turns, so that each is always behind the other and the server checks its
 // conditions.
 type twins struct {
 	t                        *testing.T
@@ -49,7 +49,7 @@ func (w *twins) append(events ...factstr.NewEvent) {
 	}
 }
 
-// appendIf returns whether the condition held. Whoever appended last is behind now.
+// appendIf reports whether the condition held. The stores change places afterwards.
 func (w *twins) appendIf(events []factstr.NewEvent, query factstr.EventQuery, expected *uint64) bool {
 	w.t.Helper()
 	got, err := w.behind.AppendIf(w.t.Context(), events, query, expected)
@@ -130,7 +130,7 @@ func TestEveryVectorOfTheMatcherIsAnsweredByTheServerAsWell(t *testing.T) { // G
 	w.ask(facttest.PayloadQuery(all...))
 }
 
-// author writes random values from small alphabets, so that payloads and predicates often meet, in
+// author writes random values from small alphabets, so that payloads and predicates often match, in
 // random spellings.
 type author struct{ *rand.Rand }
 
@@ -253,8 +253,8 @@ func TestRandomQueriesAreAnsweredByTheServerAsByTheMatcher(t *testing.T) { // G7
 	}
 }
 
-// What is spelled differently in SQL: more types than are merged, more predicates than are sent,
-// more conditions than are checked there.
+// Queries for which the SQL differs: more types than are merged, more predicates than are sent,
+// more conditions than the server checks.
 func TestLargeQueriesAreAnsweredByTheServerAsByTheMatcher(t *testing.T) { // G7 G8 G9 G12
 	t.Parallel()
 	w := newTwins(t)

@@ -21,7 +21,7 @@ func telling() (Options, *facttest.Records) {
 	return options, records
 }
 
-// panicking lets connections of that configuration be made only after so many panics.
+// panicking makes connections of a configuration panic so many times before they succeed.
 func panicking(b *backend, times int64) (count *atomic.Int64) {
 	count = new(atomic.Int64)
 	b.direct = copied(b.direct)
@@ -47,7 +47,7 @@ func wantPanicTold(t *testing.T, records *facttest.Records, task factstr.Task) {
 	})
 }
 
-// G19 G24: listening for other stores' commits goes on after a panic, and is told.
+// G19 G24: listening goes on after a panic, which is logged.
 func TestListeningThatPanicsStartsAgain(t *testing.T) {
 	options, records := telling()
 	store, b := openBackendStore(t, faulttest.ServerOfItsOwn(t), options)
@@ -62,7 +62,7 @@ func TestListeningThatPanicsStartsAgain(t *testing.T) {
 	}
 }
 
-// G22 G24: a panic while names are looked after is told, and the next try holds the name.
+// G22 G24: a panic of the keeper of leases is logged, and the next try takes the lease.
 func TestAPanicWhileNamesAreLookedAfterIsTold(t *testing.T) {
 	options, records := telling()
 	store, b := openBackendStore(t, faulttest.ServerOfItsOwn(t), options)
@@ -110,8 +110,8 @@ func TestAnIndexThatPanicsIsToldAndBuiltAgain(t *testing.T) {
 	faulttest.Eventually(t, "building again", func() bool { return dials.Load() > 1 })
 }
 
-// G21 G24: a server that goes away is told when it goes and when it is back, not at each try; and a
-// commit that was cut with what became of it.
+// G21 G24: an outage of the server is logged at its beginning and its end, not at each try, and so
+// is what became of a commit in doubt.
 func TestALostServerIsToldOnceAndWhenItIsBack(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	proxy := pgtest.NewProxy(t, server.Address())

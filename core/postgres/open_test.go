@@ -19,7 +19,7 @@ func openStoreWith(t testing.TB, url string, options Options) *factstr.Store {
 	return facttest.Opened(t, store, err)
 }
 
-// refusedOpen wants an error of a code whose message has all the words.
+// refusedOpen wants opening to fail with a code and a message that has all the words.
 func refusedOpen(t testing.TB, url string, options Options, code factstr.Code, words ...string) *factstr.Error {
 	t.Helper()
 	store, err := Open(t.Context(), url, options)

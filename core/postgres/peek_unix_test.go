@@ -13,8 +13,8 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// After a write that took long, the driver's own reader waits for what the server says next. A look
-// at the connection must not wait with it.
+// After a write that took long, the driver's own reader waits for the server. over must not wait
+// with it.
 func TestALookAtAConnectionDoesNotWaitForItsReader(t *testing.T) {
 	config, err := parseURL("url", pgtest.Database(t), withDefaults(Options{}))
 	if err != nil {

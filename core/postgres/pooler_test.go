@@ -15,7 +15,7 @@ import (
 	"github.com/factstr/factstr-go/core/storetest"
 )
 
-// pooled are the URL and the options of a store that reaches a server through a pooler.
+// pooled returns URL and options of a store that reaches a server through a pooler.
 func pooled(p *faulttest.Pooler, server *pgtest.Server, options Options) (string, Options) {
 	options.DirectURL = faulttest.Secretly(server.URL())
 	return pgtest.WithAddress(faulttest.Secretly(server.URL()), p.Address()), options
@@ -48,12 +48,12 @@ func TestAStoreWorksThroughAPooler(t *testing.T) {
 	}
 }
 
-// G5: what was acknowledged survives a crash though the server is asked for less, and no setting of
-// a session can be relied on.
+// G5: an acknowledged append survives a crash although the role asks for less, even where no
+// setting of a session lasts.
 func TestAnAcknowledgedAppendThroughAPoolerSurvivesACrash(t *testing.T) {
 	for _, way := range withFunction {
 		t.Run(way.name, func(t *testing.T) {
-			// A pooler remembers for a while that its server was gone, so none is used twice.
+			// A pooler remembers for a while that its server was gone, so no pooler is used twice.
 			server := pgtest.New(t, pgtest.Options{Settings: map[string]string{"wal_writer_delay": "10s", "synchronous_commit": "off"}})
 			url, options := pooled(faulttest.StartPooler(t, server), server, Options{})
 			store, b := openBackendStore(t, url, optionsIn(options, way.name))
@@ -70,7 +70,8 @@ func TestAnAcknowledgedAppendThroughAPoolerSurvivesACrash(t *testing.T) {
 	}
 }
 
-// raceThrough appends to one context from several stores at once, and returns how many succeeded.
+// raceThrough appends to one context from several stores concurrently, and returns how many
+// succeeded.
 func raceThrough(t testing.TB, round int, stores ...*factstr.Store) (won int) {
 	t.Helper()
 	payload := fmt.Sprintf(`{"round":%d}`, round)
@@ -92,7 +93,8 @@ func raceThrough(t testing.TB, round int, stores ...*factstr.Store) (won int) {
 	return won
 }
 
-// G5: wherever the way to the pooler is cut, the commit is settled past it.
+// G5: wherever the connection to the pooler is cut, the store finds out past the pooler what became
+// of the commit.
 func TestACommitThatIsCutBeforeThePoolerIsSettled(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	p := faulttest.StartPooler(t, server)
@@ -114,8 +116,8 @@ func TestACommitThatIsCutBeforeThePoolerIsSettled(t *testing.T) {
 			}, func(pgtest.Direction, int) bool {
 				err := l.Append(t.Context(), store, 2)
 				if err != nil {
-					// The pooler may let the next client have what a cut one had begun, and then
-					// two connections are lost.
+					// The pooler may give the next client the transaction of the one that was cut,
+					// and then two connections are lost.
 					faulttest.WantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonConnection)
 				}
 				return err == nil
@@ -134,9 +136,9 @@ func optionsIn(options Options, schema string) Options {
 	return options
 }
 
-// G5: a transaction that a cut leaves running is over before it is said what became of it: also
-// when the server was started again since the connection to the pooler was made, and when the
-// direct URL's role may not end it.
+// G5: a transaction that a cut leaves running is over before the append returns, even if the server
+// was restarted since the connection to the pooler was made, and even if the direct URL's role may
+// not end it.
 func TestATransactionBehindThePoolerIsOverBeforeItIsTriedAgain(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	p := faulttest.StartPooler(t, server)
@@ -158,8 +160,8 @@ func TestATransactionBehindThePoolerIsOverBeforeItIsTriedAgain(t *testing.T) {
 			if each.restarted {
 				faulttest.Must(t, server.Stop())
 				faulttest.Must(t, server.StartAgain())
-				// The pooler finds the new server, and the store's connection to the pooler is the
-				// old one.
+				// The pooler connects to the new server, and the store keeps its old connection to
+				// the pooler.
 				faulttest.Eventually(t, "a query", func() bool {
 					_, err := store.Query(context.Background(), factstr.AllEvents())
 					return err == nil
@@ -204,7 +206,7 @@ func TestATransactionBehindThePoolerIsOverBeforeItIsTriedAgain(t *testing.T) {
 	}
 }
 
-// G5: a pooler that was restarted while the store was idle leaves nothing unknown.
+// G5: if a pooler restarts while the store is idle, no commit is in doubt.
 func TestARestartedPoolerIsNoFailureForAnIdleStore(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	p := faulttest.StartPooler(t, server)
@@ -253,7 +255,7 @@ func TestAPoolerThatIsKilledLosesAndDoublesNothing(t *testing.T) {
 	l.Settle(second, []*faulttest.Follower{live}, factstr.CodeBackendFailure, factstr.CodeCommitUnknown)
 }
 
-// A pooler that nobody was told about is noticed when the store is opened.
+// Opening notices a pooler without direct_url.
 func TestAPoolerWithoutADirectURLIsRefused(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	p := faulttest.StartPooler(t, server)
@@ -268,7 +270,7 @@ func TestAPoolerWithoutADirectURLIsRefused(t *testing.T) {
 	}
 }
 
-// The contract, all of it, through a pooler.
+// The whole contract, through a pooler.
 func TestAPooledStoreKeepsTheContract(t *testing.T) {
 	if !faulttest.Long(t, "left out: the scenario above is what most depends on the pooler") {
 		t.Skip("FACTSTR_TORTURE is not set")

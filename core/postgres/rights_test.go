@@ -14,7 +14,7 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// applicationRights are those that docs/postgres.md lists.
+// applicationRights are the grants that docs/postgres.md lists.
 const applicationRights = `GRANT USAGE ON SCHEMA app TO {role};
 	GRANT SELECT, INSERT ON app.events, app.append_batches TO {role};
 	GRANT SELECT ON app.store_metadata TO {role};
@@ -32,8 +32,7 @@ func applicationOf(t testing.TB, url, eventType string) (raw faulttest.SQL, role
 	return raw, role, as
 }
 
-// readOnly makes every transaction of a URL's connections one that cannot write, until writable
-// follows.
+// readOnly returns a URL in whose connections transactions cannot write.
 func readOnly(url string) string {
 	return pgtest.WithParam(url, "options", "-c default_transaction_read_only=on")
 }
@@ -64,7 +63,7 @@ func TestARoleCanDoWhatItWasGranted(t *testing.T) { // G2 G5 G9 G11 G19
 			role, as := faulttest.NewRole(t, url)
 			raw.Run(strings.ReplaceAll(c.rights, "{role}", role))
 			before := raw.Catalog("app")
-			// Opening writes nothing, not even where it could.
+			// Opening writes nothing, even if it could.
 			facttest.Close(t, openStoreWith(t, readOnly(as), Options{Schema: "app"}))
 
 			stores := []*factstr.Store{openStoreWith(t, as, Options{Schema: "app"}), openStoreWith(t, as, Options{Schema: "app"})}
@@ -125,7 +124,7 @@ func usesFunction(t testing.TB, url string) (uses bool) {
 	return uses
 }
 
-// wantReason wants a backend failure with a reason, or success if that is "".
+// wantReason wants a backend failure with a reason, or success if reason is "".
 func wantReason(t testing.TB, what string, err error, reason string) {
 	t.Helper()
 	if reason == "" {
@@ -139,7 +138,7 @@ func wantReason(t testing.TB, what string, err error, reason string) {
 	}
 }
 
-// raceOfStores races conditional appends on one context: each round exactly one wins.
+// raceOfStores races conditional appends on one context. Exactly one wins each round.
 func raceOfStores(t *testing.T, stores []*factstr.Store) {
 	t.Helper()
 	var version *uint64
@@ -200,7 +199,7 @@ func TestARoleThatMayNotOpenTheStoreIsToldSoAndLeavesNothing(t *testing.T) {
 	}
 }
 
-// What a database of before 0.5 lacks holds no reader up.
+// A reader needs nothing that a database from before 0.5 lacks.
 func TestARoleThatMayOnlyReadOpensAStoreOfBefore05(t *testing.T) { // G8
 	url := pgtest.Database(t)
 	raw := faulttest.OpenSQL(t, url)
@@ -217,8 +216,7 @@ func TestARoleThatMayOnlyReadOpensAStoreOfBefore05(t *testing.T) { // G8
 	}
 }
 
-// A role that may create schemas but is not the superuser makes a store of its own, and is its
-// owner.
+// A role that may create schemas creates a store and owns it, without being superuser.
 func TestARoleThatMayCreateOwnsWhatItCreates(t *testing.T) {
 	url := pgtest.Database(t)
 	raw := faulttest.OpenSQL(t, url)
@@ -235,8 +233,8 @@ func TestARoleThatMayCreateOwnsWhatItCreates(t *testing.T) {
 	}
 }
 
-// Of the Rust store alone there is neither our function nor our table, and a role that may not
-// create them appends all the same.
+// A database of the Rust store has neither our function nor our table, and a role that may not
+// create them can append all the same.
 func TestARoleThatMayNotCreateAppendsToAStoreOfTheRustStore(t *testing.T) { // G2 G9 G11
 	url := pgtest.Database(t)
 	raw := faulttest.RestoreRustSchema(t, url, "app")
@@ -253,7 +251,7 @@ func TestARoleThatMayNotCreateAppendsToAStoreOfTheRustStore(t *testing.T) { // G
 	if after := raw.Catalog("app"); !slices.Equal(after, before) {
 		t.Errorf("the schema was\n%s\nand is\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
 	}
-	// Somebody who may opens the store once, and then there are streams.
+	// After a role that may create them opened the store once, durable streams work.
 	facttest.Close(t, openStoreWith(t, url, Options{Schema: "app"}))
 	raw.Run(strings.ReplaceAll(applicationRights, "{role}", role))
 	if got := compattest.Replayed(t, store, "new", factstr.OfTypes("a")); len(got) != 1 {

@@ -11,8 +11,7 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// G5: settings of the role or database that would make another store fail, or lose what it
-// acknowledged.
+// G5: settings of a role or database by which a store could fail or lose what it acknowledged.
 func TestSettingsOfARoleDoNotBreakTheStore(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	for _, each := range []struct{ name, value string }{
@@ -86,7 +85,7 @@ func TestSettingsOfARoleDoNotBreakTheStore(t *testing.T) {
 	}
 }
 
-// G5: what was acknowledged survives a crash of the server though the role asks for less.
+// G5: an acknowledged append survives a crash of the server although the role asks for less.
 func TestAnAcknowledgedAppendSurvivesACrashWithAsynchronousCommitOnTheRole(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{Settings: map[string]string{"wal_writer_delay": "10s", "synchronous_commit": "off"}})
 	for _, way := range withFunction {
@@ -113,7 +112,7 @@ func TestAnAcknowledgedAppendSurvivesACrashWithAsynchronousCommitOnTheRole(t *te
 	}
 }
 
-// A statement that the server gives up is not committed.
+// A statement that the server cancels is not committed.
 func TestAStatementTimeoutOfTheRoleIsATimeout(t *testing.T) {
 	url := faulttest.ServerOfItsOwn(t)
 	first := openStore(t, url)

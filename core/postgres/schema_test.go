@@ -29,7 +29,7 @@ func TestSchemasMayHaveAnyName(t *testing.T) {
 			t.Errorf("%q: %v", name, got)
 		}
 		facttest.Close(t, store)
-		// By the option again, and by the URL alone.
+		// Opened again by the option, and by the URL alone.
 		catalog := raw.Catalog(name)
 		for spelling, url := range map[string]string{"option": url, "search_path": faulttest.InSchema(url, name)} {
 			options := Options{ConnectionsMax: 1}
@@ -60,8 +60,8 @@ func TestNamesThatCannotBeSchemasAreRefused(t *testing.T) {
 	}
 }
 
-// Where the tables are is what a new table's schema would be, as for the Rust store. What else the
-// path holds does not matter.
+// The tables are in the schema in which a new table would be created, as for the Rust store. The
+// rest of the path does not matter.
 func TestAnySearchPathLeadsToOneStore(t *testing.T) {
 	url := pgtest.Database(t)
 	raw := faulttest.OpenSQL(t, url)

@@ -15,7 +15,7 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// liveThrough does with a new store everything that sends a statement of its own.
+// liveThrough makes a new store send every statement that there is.
 func liveThrough(t *testing.T, server *pgtest.Server, database string, bootstrap bool) {
 	t.Helper()
 	ctx := t.Context()
@@ -49,8 +49,8 @@ func liveThrough(t *testing.T, server *pgtest.Server, database string, bootstrap
 	durable, stream := faulttest.FollowDurably(t, store, "lives", 0)
 	durable.Reach(t, faulttest.HeadOfLog(t, store))
 
-	// What is rare: a connection that held names is gone, a client that stopped is ended, a commit
-	// is settled, an index is built.
+	// Rare statements: leases are reclaimed, a client that stopped is evicted, a commit in doubt is
+	// resolved, an index is built.
 	<-b.leases.using
 	b.leases.session.drop()
 	b.leases.using <- struct{}{}
@@ -94,7 +94,7 @@ var (
 	ownOperate = regexp.MustCompile(`OPERATOR\(pg_catalog\.([^)]+)\)`)
 )
 
-// unqualified returns the names in a statement that the search_path resolves.
+// unqualified returns the names in a statement that the server would look up in the search_path.
 func unqualified(statement string) (names []string) {
 	text := literals.ReplaceAllString(statement, "''")
 	text = ownOperate.ReplaceAllString(text, " ")
@@ -106,8 +106,8 @@ func unqualified(statement string) (names []string) {
 		}
 	}
 	always := func([]string) bool { return true }
-	// Functions. What else stands before a parenthesis is SQL's own, a table with its columns, or
-	// the name of a list.
+	// Functions. Other words before a parenthesis are SQL keywords, tables with their columns, or
+	// aliases.
 	syntax := strings.Fields("values any all exists and or not where select from as on with conflict coalesce greatest extract then is when union array over returning rows if returns table replace by key cascade lateral join gin")
 	note(`([\w."]*\.)?(\w+) ?\(`, func(found []string) bool {
 		return found[1] == "" && len(found[2]) > 1 && !slices.Contains(syntax, strings.ToLower(found[2])) && !strings.HasPrefix(found[2], "$")
@@ -121,7 +121,7 @@ func unqualified(statement string) (names []string) {
 	note(`(?i)\b(?:from|join|into|update|table|index if exists|on)\s+([\w."]+)`, func(found []string) bool {
 		return !strings.Contains(found[1], ".") && !slices.Contains(strings.Fields("ROWS LATERAL SET w d EXCLUSIVE if IF head stored CONFLICT true"), found[1])
 	})
-	// What takes an operator from the search_path.
+	// Constructs that look up an operator in the search_path.
 	note(`\b(?:BETWEEN|NULLIF|I?LIKE|SIMILAR|DISTINCT FROM|OVERLAPS)\b|\bUSING \(|\bIN \(|\bCASE [^W]`, always)
 	text = regexp.MustCompile(`(?:SET(?: LOCAL)?|,|DIAGNOSTICS|USING)\s+\w+ = |::|:=|SELECT \*|\(\*\)|\.\*|\$a_tag\w+\$`).ReplaceAllString(text, " ")
 	note(`[=<>+*/@|-]+`, always)
@@ -132,8 +132,8 @@ func withStatementLog() pgtest.Options {
 	return pgtest.Options{Settings: map[string]string{"log_statement": "all", "log_line_prefix": "%m [%p] %a "}}
 }
 
-// Whoever may create in a schema of the search_path must not get a function called by the store's
-// role. This is also why the names in statements say where they are.
+// A role that may create in a schema of the search_path must not get its functions called by the
+// store's role. That is why all names in statements are qualified.
 func TestEveryNameInAStatementSaysWhoseItIs(t *testing.T) {
 	server := pgtest.New(t, withStatementLog())
 	faulttest.Must(t, pgtest.Exec(t.Context(), server.URL(), "CREATE DATABASE lint"))
@@ -147,8 +147,7 @@ func TestEveryNameInAStatementSaysWhoseItIs(t *testing.T) {
 			t.Errorf("%q in %s", names, statement)
 		}
 	}
-	// The log has everything that is sent by a name of its own, and what is not can be told from
-	// it.
+	// Each of these is part of a rare statement, so that liveThrough leaves none of them out.
 	all := strings.Join(statements, "\n")
 	for _, word := range []string{
 		"pg_terminate_backend(a.pid)", "pg_terminate_backend(a.pid, 1000)", "pg_terminate_backend(pid, 1000)", "pg_terminate_backend(pid, 2000)", "CREATE DATABASE", "CONCURRENTLY",
@@ -165,9 +164,9 @@ func TestEveryNameInAStatementSaysWhoseItIs(t *testing.T) {
 	}
 }
 
-// hostile makes a function, operator, aggregate or type for each of the server's own that bears a
-// name in the statements, in a schema that comes before the server's in everybody's search_path.
-// Each tells the log that it was called.
+// hostile creates a function, operator, aggregate or type for each of the server's own whose name
+// occurs in the statements, in a schema that precedes the server's in everybody's search_path. Each
+// writes to the log when it is called.
 const hostile = `CREATE SCHEMA hostile;
 	DO $do$
 	DECLARE f record; step pg_catalog.text; n int := 0;
@@ -209,7 +208,7 @@ const hostile = `CREATE SCHEMA hostile;
 	END $do$;`
 
 func TestWhatOthersNameAsTheServersOwnIsNeverCalled(t *testing.T) {
-	// The names are those that stores use, whether they say whose they are or not.
+	// The names are all that stores use, qualified or not.
 	lent := pgtest.New(t, withStatementLog())
 	faulttest.Must(t, pgtest.Exec(t.Context(), lent.URL(), "CREATE DATABASE names"))
 	liveThrough(t, lent, "names", true)
@@ -234,7 +233,7 @@ func TestWhatOthersNameAsTheServersOwnIsNeverCalled(t *testing.T) {
 	if log := server.Log(); strings.Contains(log, "hostile") {
 		t.Errorf("%s", strings.Join(regexp.MustCompile(`hostile \w+ \S+`).FindAllString(log, 20), "\n"))
 	}
-	// The trap is one.
+	// The trap works.
 	raw := faulttest.OpenSQL(t, url)
 	for what, statement := range map[string]string{
 		"function has_database_privilege": "SELECT has_database_privilege(current_database(), 'CREATE')", "function pg_terminate_backend": "SELECT pg_terminate_backend(1, 1)",

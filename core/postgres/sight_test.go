@@ -12,13 +12,13 @@ import (
 
 const hideSeats = "ALTER TABLE app.events ENABLE ROW LEVEL SECURITY; CREATE POLICY writes ON app.events FOR INSERT WITH CHECK (true); CREATE POLICY reads ON app.events FOR SELECT USING (event_type <> 'seat')"
 
-// G8 G9 G11: an answer that rests on rows which one may not see would be wrong.
+// G8 G9 G11: an answer without rows that the role may not see would be wrong.
 func TestRowLevelSecurityIsAnErrorAndNoEmptyContext(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Database(t)
 	raw, role, as := applicationOf(t, url, "seat")
-	// Switched on while the store is open: nothing may be answered from what can be seen, nor from
-	// memory where that would need the database.
+	// It is switched on while the store is open. Nothing may be answered from the visible rows, nor
+	// from memory where the database would be needed.
 	store, b := openBackendStore(t, as, Options{Schema: "app", Options: factstr.Options{TailEvents: -1}})
 	facttest.Append(t, store, facttest.Batch(1, "a")...)
 	raw.Run(hideSeats)
@@ -34,7 +34,7 @@ func TestRowLevelSecurityIsAnErrorAndNoEmptyContext(t *testing.T) {
 	_, err = store.AppendIf(t.Context(), facttest.Batch(1, "seat"), factstr.OfTypes("seat"), nil)
 	facttest.WantError(t, err, factstr.CodeConditionalAppendConflict)
 
-	// Whom no policy applies to is not concerned.
+	// Roles to which no policy applies are not affected.
 	raw.Run("ALTER TABLE app.events ENABLE ROW LEVEL SECURITY")
 	facttest.Append(t, openStoreWith(t, url, Options{Schema: "app"}), facttest.Batch(1, "owner")...)
 	raw.Run("ALTER ROLE " + role + " BYPASSRLS")
@@ -64,7 +64,7 @@ func wantHidden(t testing.TB, what string, err error) {
 	}
 }
 
-// G9 G11: behind a pooler no setting of a session sees to it.
+// G9 G11: behind a pooler no setting of a session ensures it.
 func TestRowLevelSecurityIsAnErrorBehindAPooler(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	raw := faulttest.OpenSQL(t, server.URL())
@@ -84,7 +84,7 @@ func TestRowLevelSecurityIsAnErrorBehindAPooler(t *testing.T) {
 	}
 }
 
-// Tables from which the server may lose rows, or which may hold two of one number.
+// Tables from which the server may lose rows, or which may hold two rows of one number.
 func TestTablesThatCannotKeepALogAreRefused(t *testing.T) { // G2 G5
 	t.Parallel()
 	for name, c := range map[string]struct{ change, word string }{

@@ -10,11 +10,11 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/faulttest"
 )
 
-// slowly makes a table need long for rows of one type.
+// slowly makes a table slow for rows of one type.
 const slowly = `CREATE FUNCTION slowly(kind TEXT) RETURNS TEXT IMMUTABLE LANGUAGE plpgsql AS 'BEGIN IF kind = ''heavy'' THEN PERFORM pg_sleep(600); END IF; RETURN kind; END';
 	CREATE INDEX ON events (slowly(event_type))`
 
-// G5: a server that is only slow is called that, once it is certain that nothing was written.
+// G5: a slow server causes Timeout, once it is certain that nothing was written.
 func TestAnAppendForWhichTheServerNeedsTooLongSaysSo(t *testing.T) {
 	for _, way := range withFunction {
 		t.Run(way.name, func(t *testing.T) {
@@ -28,7 +28,7 @@ func TestAnAppendForWhichTheServerNeedsTooLongSaysSo(t *testing.T) {
 			raw.Run(slowly)
 			_, err := store.Append(context.Background(), facttest.Batch(2, "heavy"))
 			faulttest.WantFailure(t, err, factstr.CodeTimeout, "", "response_timeout_ms (500 ms)", "nothing was written")
-			// Nobody is kept waiting by what the server was doing.
+			// The abandoned statement keeps nobody waiting.
 			facttest.Append(t, other, facttest.Batch(1, "light")...)
 			facttest.Append(t, store, facttest.Batch(1, "light")...)
 			if got := raw.TypesIn("public"); got != "before light light" {
@@ -41,8 +41,8 @@ func TestAnAppendForWhichTheServerNeedsTooLongSaysSo(t *testing.T) {
 	}
 }
 
-// A read, a registration and the writing of cursors that take too long are no lost connection
-// either.
+// Reads, registrations and cursor writes that take too long are Timeout as well, and no lost
+// connection.
 func TestWhatElseTakesTheServerTooLongSaysSo(t *testing.T) {
 	t.Parallel()
 	url := faulttest.ServerOfItsOwn(t)

@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// hostsOf lists where a configuration leads, in the order of trying. TLS of the same place is not
-// told apart.
+// hostsOf lists the hosts of a configuration in the order in which they are tried, each once
+// whether with or without TLS.
 func hostsOf(c *pgconn.Config) (hosts []string) {
 	add := func(host string, port uint16) {
 		if text := fmt.Sprint(host, ":", port); len(hosts) == 0 || hosts[len(hosts)-1] != text {
@@ -123,8 +123,8 @@ func TestWhatIsNoURLIsRefusedWithoutRepeatingIt(t *testing.T) {
 	}
 }
 
-// A password that is not percent-encoded ends where a host or a database begins. What is left of it
-// there is not repeated either.
+// A password that is not percent-encoded may end up in the host or the database's name. It is not
+// repeated from there either.
 func TestAPasswordInTheWrongPlaceIsNotRepeated(t *testing.T) {
 	for _, text := range []string{"postgres://127.0.0.1:1/hunter2@h/d", "postgres://u:hunter2@@127.0.0.1:1/d", "postgres://u:p@hunter2@127.0.0.1:1/d", "postgres://u:p@127.0.0.1:1/d?hunter2", "postgres://u:p@127.0.0.1:1/d?hunter2=1", "postgres://u:p@127.0.0.1:1/d#hunter2"} {
 		_, err := Open(t.Context(), text, Options{})
@@ -134,7 +134,7 @@ func TestAPasswordInTheWrongPlaceIsNotRepeated(t *testing.T) {
 	}
 }
 
-// connectionsOf are the names by which the server lists the connections to its database.
+// connectionsOf returns the names by which the server lists the connections to its database.
 func connectionsOf(r faulttest.SQL) string {
 	return strings.Join(r.Rows("SELECT DISTINCT application_name FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() ORDER BY 1"), " ")
 }
@@ -150,8 +150,7 @@ func TestTheServerListsEveryConnectionByItsName(t *testing.T) {
 				url = pgtest.WithParam(url, "application_name", c.parameter)
 			}
 			store := openStoreWith(t, url, Options{ApplicationName: c.option, Options: factstr.Options{TailEvents: -1}})
-			// All kinds of connections: one that writes, one that reads, one that listens and one
-			// that holds a name.
+			// All kinds of connections: to append, to read, to listen and to hold leases.
 			facttest.Append(t, store, facttest.Batch(1, "a")...)
 			facttest.All(t, store)
 			got := facttest.NewDeliveries(t)
@@ -167,7 +166,7 @@ func TestTheServerListsEveryConnectionByItsName(t *testing.T) {
 	}
 }
 
-// What the Rust store's users have in their URLs leads to the same store.
+// URLs as users of the Rust store have them lead to the same store.
 func TestAStoreIsFoundByEverySpellingOfItsURL(t *testing.T) {
 	url := pgtest.Database(t)
 	facttest.Append(t, openStoreWith(t, url, Options{Schema: "app"}), facttest.Batch(1, "app")...)

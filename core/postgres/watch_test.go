@@ -9,8 +9,8 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// A store that closes right after an append still tells the others, who would look by themselves
-// only later.
+// A store that closes right after an append still notifies the others, which would look by
+// themselves only later.
 func TestAStoreThatClosesAfterAnAppendTellsOfIt(t *testing.T) {
 	url := pgtest.Database(t)
 	watching, handler := openStoreWith(t, url, Options{PollInterval: time.Hour}), sharetest.NewArrivals()

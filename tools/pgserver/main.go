@@ -46,9 +46,9 @@ func main() {
 	os.Exit(status)
 }
 
-// run returns the command's status, also when what comes after the command fails.
+// run returns the command's status, even if the cleaning up after it fails.
 func run(options pgtest.Options, arguments []string) (status int, err error) {
-	// From here on signals are the command's, so that what was started is always ended.
+	// From here on signals go to the command, so that everything that was started is always ended.
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 
@@ -93,8 +93,8 @@ func run(options pgtest.Options, arguments []string) (status int, err error) {
 	}
 }
 
-// cameToAll tells signals of the keyboard from others: the terminal sends them to every process in
-// front, so the command has got them, too.
+// cameToAll reports whether a signal came from the keyboard: the terminal sends it to every process
+// in the foreground, so the command has got it, too.
 func cameToAll(received os.Signal) bool {
 	if received != syscall.SIGINT && received != syscall.SIGQUIT {
 		return false
@@ -108,7 +108,7 @@ func cameToAll(received os.Signal) bool {
 	return err == nil && front == unix.Getpgrp()
 }
 
-// statusOf is what a shell would call the status.
+// statusOf returns the status as a shell would.
 func statusOf(status syscall.WaitStatus) int {
 	if status.Signaled() {
 		return 128 + int(status.Signal())

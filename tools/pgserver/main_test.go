@@ -36,7 +36,7 @@ func buildAndRun(m *testing.M) int {
 	return pgtest.Main(m)
 }
 
-// pgserver runs a shell script under the program. databaseURL is what the environment says before.
+// pgserver runs a shell script under the program. databaseURL is DATABASE_URL in its environment.
 func pgserver(databaseURL, script string) *exec.Cmd {
 	command := exec.Command(program, "--", "sh", "-c", script)
 	command.Env = append(os.Environ(), "DATABASE_URL="+databaseURL)
@@ -56,8 +56,7 @@ func status(t *testing.T, err error) int {
 	return exit.ExitCode()
 }
 
-// started runs a script that reads a line before it goes on, and returns the DATABASE_URL that it
-// prints.
+// started starts a script that prints DATABASE_URL and then waits for a line, and returns the URL.
 func started(t *testing.T, command *exec.Cmd) (url string, rest io.Reader) {
 	t.Helper()
 	output, err := command.StdoutPipe()

@@ -10,6 +10,9 @@ import (
 	"github.com/factstr/factstr-go/core/postgres"
 )
 
+// The openers below stand in core/postgres and faults as well: faulttest cannot import the store,
+// since the store's own tests use faulttest.
+
 func openStore(t testing.TB, url string) *factstr.Store {
 	t.Helper()
 	return openStoreWith(t, url, postgres.Options{})
@@ -21,7 +24,7 @@ func openStoreWith(t testing.TB, url string, options postgres.Options) *factstr.
 	return facttest.Opened(t, store, err)
 }
 
-// refusedOpen wants an error of a code whose message has all the words.
+// refusedOpen wants opening to fail with a code and a message that has all the words.
 func refusedOpen(t testing.TB, url string, options postgres.Options, code factstr.Code, words ...string) *factstr.Error {
 	t.Helper()
 	store, err := postgres.Open(t.Context(), url, options)

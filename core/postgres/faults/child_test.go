@@ -7,7 +7,7 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// roles are what the children of these tests can be.
+// roles are what child processes of these tests can do.
 var roles = proctest.Roles{}
 
 func TestMain(m *testing.M) { roles.Main(func() int { return pgtest.Main(m) }) }

@@ -12,6 +12,9 @@ import (
 	"github.com/factstr/factstr-go/core/postgres"
 )
 
+// The openers below stand in core/postgres and compat as well: faulttest cannot import the store,
+// since the store's own tests use faulttest.
+
 func openStore(t testing.TB, url string) *factstr.Store {
 	t.Helper()
 	return openStoreWith(t, url, postgres.Options{})

@@ -11,7 +11,7 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// Book notes what appends were answered, to be held against the log.
+// Book notes what appends returned, to compare it with the log.
 type Book struct {
 	t testing.TB
 
@@ -34,7 +34,7 @@ type Entered struct {
 
 func NewBook(t testing.TB) *Book { return &Book{t: t, moved: make(chan struct{})} }
 
-// Append appends a batch and notes the answer.
+// Append appends a batch and notes what it returned.
 func (l *Book) Append(ctx context.Context, store *factstr.Store, events int) error {
 	l.mu.Lock()
 	number := len(l.entries)
@@ -57,7 +57,7 @@ func (l *Book) Append(ctx context.Context, store *factstr.Store, events int) err
 	return err
 }
 
-// Success is closed when another append has succeeded.
+// Success returns a channel that is closed when another append has succeeded.
 func (l *Book) Success() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -72,8 +72,8 @@ func (l *Book) AwaitSuccesses(count int) {
 	}
 }
 
-// AppendUntil starts goroutines that append to each store without pause until stop is called, which
-// waits for them.
+// AppendUntil starts goroutines that append to each store without pause. stop ends them and waits
+// for them.
 func (l *Book) AppendUntil(writers int, stores ...*factstr.Store) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -92,9 +92,9 @@ func (l *Book) AppendUntil(writers int, stores ...*factstr.Store) (stop func()) 
 	})
 }
 
-// Check holds the answers against the log: what was acknowledged is there once, where it was said
-// to be; what failed is not there; and what is not known is there whole or not at all. It returns
-// how many answers there were of each code, "" for successes.
+// Check compares what appends returned with the log: an acknowledged batch is there once, at the
+// numbers that were returned; a failed one is not there; an unknown one is there whole or not at
+// all. It returns how many appends ended with each code, "" for successes.
 func (l *Book) Check(records []factstr.EventRecord) map[factstr.Code]int {
 	l.t.Helper()
 	l.mu.Lock()
@@ -132,7 +132,7 @@ func (l *Book) Check(records []factstr.EventRecord) map[factstr.Code]int {
 	return codes
 }
 
-// WantCodes checks that nothing but these codes was answered.
+// WantCodes fails the test if an append ended with any other code.
 func (l *Book) WantCodes(codes map[factstr.Code]int, allowed ...factstr.Code) {
 	l.t.Helper()
 	for code, count := range codes {
@@ -148,8 +148,8 @@ func (l *Book) WantCodes(codes map[factstr.Code]int, allowed ...factstr.Code) {
 	}
 }
 
-// Settle holds the answers against the log, allows codes among them, and waits until followers have
-// all facts.
+// Settle checks what appends returned, allows certain codes, and waits until followers have all
+// facts.
 func (l *Book) Settle(reader *factstr.Store, followers []*Follower, allowed ...factstr.Code) {
 	l.t.Helper()
 	records := facttest.All(l.t, reader)

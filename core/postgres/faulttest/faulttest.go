@@ -19,7 +19,7 @@ import (
 // Secret is the password in the URLs of these tests. No error may repeat it.
 const Secret = "battery/staple"
 
-// Long tells whether the long lane runs, and says what is short otherwise.
+// Long reports whether the long lane runs. Otherwise it logs how the test is short.
 func Long(t testing.TB, short string) bool {
 	if os.Getenv("FACTSTR_TORTURE") == "1" {
 		return true
@@ -28,10 +28,10 @@ func Long(t testing.TB, short string) bool {
 	return false
 }
 
-// Secretly gives a URL a password that the server does not ask for.
+// Secretly returns a URL with a password that the server does not ask for.
 func Secretly(url string) string { return pgtest.WithUser(url, "postgres", Secret) }
 
-// Must fails the test for an error, and for a secret in it.
+// Must fails the test if there is an error, and reports a secret in it.
 func Must(t testing.TB, err error) {
 	t.Helper()
 	KeepsSecrets(t, err)
@@ -40,7 +40,7 @@ func Must(t testing.TB, err error) {
 	}
 }
 
-// WantFailure wants an error of a code, and of a reason if one is given.
+// WantFailure wants an error with a code, and with a reason if one is given.
 func WantFailure(t testing.TB, err error, code factstr.Code, reason factstr.Reason, words ...string) {
 	t.Helper()
 	KeepsSecrets(t, err)
@@ -49,7 +49,7 @@ func WantFailure(t testing.TB, err error, code factstr.Code, reason factstr.Reas
 	}
 }
 
-// KeepsSecrets looks at an error and all errors underneath.
+// KeepsSecrets fails the test if an error, or one that it wraps, repeats the secret or a URL.
 func KeepsSecrets(t testing.TB, err error) {
 	t.Helper()
 	if err == nil {
@@ -72,7 +72,7 @@ func KeepsSecrets(t testing.TB, err error) {
 	}
 }
 
-// Eventually asks again and again for what no event tells of.
+// Eventually polls for something that no event announces.
 func Eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(facttest.WaitMax); !holds(); time.Sleep(5 * time.Millisecond) {
@@ -93,7 +93,7 @@ func Within[T any](t testing.TB, what string, from <-chan T) (value T) {
 	return value
 }
 
-// HeadOfLog waits for the server to answer.
+// HeadOfLog returns the head as the server has it.
 func HeadOfLog(t testing.TB, store *factstr.Store) uint64 {
 	t.Helper()
 	none := uint64(0)
@@ -112,7 +112,7 @@ func End(t testing.TB, stream *factstr.EventStream) {
 	Must(t, stream.Close(ctx))
 }
 
-// QueryAtOnce makes queries concurrently, and returns an error if one fails.
+// QueryAtOnce runs queries concurrently and returns an error of one that failed.
 func QueryAtOnce(store *factstr.Store, queries int) error {
 	answers := make(chan error)
 	for range queries {

@@ -12,8 +12,7 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// Follower is the handler of a stream of all facts, and checks as it goes that each comes once, in
-// order.
+// Follower is the handler of a stream of all facts. It checks that each fact comes once, in order.
 type Follower struct {
 	mu      sync.Mutex
 	last    uint64 // delivered, or what the stream starts after
@@ -75,7 +74,7 @@ func Follow(t testing.TB, store *factstr.Store) *Follower {
 	return f
 }
 
-// FollowDurably opens a durable stream that starts after a cursor.
+// FollowDurably opens a durable stream that must start after the cursor.
 func FollowDurably(t testing.TB, store *factstr.Store, name string, cursor uint64) (*Follower, *factstr.EventStream) {
 	t.Helper()
 	f := NewFollower(cursor)

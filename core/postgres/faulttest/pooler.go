@@ -15,7 +15,7 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// Pooler is a PgBouncer in transaction mode, as its own defaults have it.
+// Pooler is a PgBouncer in transaction mode, otherwise with its defaults.
 type Pooler struct {
 	t       testing.TB
 	program string
@@ -32,7 +32,7 @@ func StartPooler(t testing.TB, server *pgtest.Server) *Pooler {
 	return StartPoolerFor(t, server, "postgres")
 }
 
-// StartPoolerFor starts one that connects as a role.
+// StartPoolerFor starts a pooler that connects as a role.
 func StartPoolerFor(t testing.TB, server *pgtest.Server, role string) *Pooler {
 	t.Helper()
 	program, err := exec.LookPath("pgbouncer")
@@ -72,7 +72,7 @@ server_login_retry = 0.1
 	return p
 }
 
-// Start starts it with a shell that ends it when this process closes the pipe, or ends.
+// Start starts PgBouncer under a shell, which ends it when this process closes the pipe or ends.
 func (p *Pooler) Start() {
 	p.t.Helper()
 	command := exec.Command("sh", "-c", `"$0" -q "$1" </dev/null & echo $!; cat; kill -9 $!; wait`, p.program, filepath.Join(p.folder, "pgbouncer.ini"))
@@ -104,7 +104,7 @@ func (p *Pooler) Start() {
 
 func (p *Pooler) Address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port)) }
 
-// Restart kills it and starts it again.
+// Restart kills the pooler and starts it again.
 func (p *Pooler) Restart() {
 	p.t.Helper()
 	Must(p.t, p.input.Close())
@@ -118,7 +118,7 @@ func (p *Pooler) Restart() {
 	p.Start()
 }
 
-// Configure restarts it with another setting.
+// Configure adds a line to the pooler's settings and restarts it.
 func (p *Pooler) Configure(line string) {
 	p.t.Helper()
 	file, err := os.OpenFile(filepath.Join(p.folder, "pgbouncer.ini"), os.O_WRONLY|os.O_APPEND, 0)

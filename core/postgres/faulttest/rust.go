@@ -13,8 +13,8 @@ import (
 //go:embed testdata/factstr-0.5.2.pg.sql
 var rustStore string
 
-// RestoreRustSchema puts the facts of the Rust store into a new schema of a database, and returns a
-// connection that uses it.
+// RestoreRustSchema restores the Rust store's database into a new schema, and returns a connection
+// that uses the schema.
 func RestoreRustSchema(t testing.TB, url, schema string) SQL {
 	t.Helper()
 	text := strings.ReplaceAll(rustStore, "public.", Quoted(schema)+".")
@@ -24,7 +24,7 @@ func RestoreRustSchema(t testing.TB, url, schema string) SQL {
 	return OpenSQL(t, InSchema(url, schema))
 }
 
-// RestoreRustStore returns the URL of a fresh database with the facts of the Rust store.
+// RestoreRustStore returns the URL of a fresh database into which the Rust store's is restored.
 func RestoreRustStore(t testing.TB) string {
 	t.Helper()
 	url := pgtest.Database(t)

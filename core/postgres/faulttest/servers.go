@@ -13,8 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// ServerOfItsOwn returns the URL of a server whose connections are neither encrypted nor anybody
-// else's.
+// ServerOfItsOwn starts a server that no other test uses, without encryption, and returns its URL.
 func ServerOfItsOwn(t testing.TB) string {
 	t.Helper()
 	return Secretly(pgtest.New(t, pgtest.Options{}).URL())
@@ -31,7 +30,7 @@ func AddressOf(t testing.TB, url string) string {
 	return fmt.Sprintf("%s:%d", config.Host, config.Port)
 }
 
-// WithoutCancelling loses the requests by which the driver asks the server to give a statement up.
+// WithoutCancelling is a hook that loses the driver's requests to cancel a statement.
 func WithoutCancelling(from pgtest.Direction, data []byte) pgtest.Verdict {
 	if from == pgtest.FromClient && bytes.HasPrefix(data, []byte("\x00\x00\x00\x10\x04\xd2\x16\x2e")) {
 		return pgtest.CutBefore
@@ -39,14 +38,14 @@ func WithoutCancelling(from pgtest.Direction, data []byte) pgtest.Verdict {
 	return pgtest.Pass
 }
 
-// SetDatabase changes a setting of all connections to come to a database.
+// SetDatabase changes a setting for all future connections to a database.
 func SetDatabase(t testing.TB, url, name, value string) {
 	t.Helper()
 	raw := OpenSQL(t, url)
 	raw.Run("ALTER DATABASE " + raw.One("SELECT current_database()") + " SET " + name + " = '" + value + "'")
 }
 
-// Pair is a primary and a standby that follows it.
+// Pair starts a primary and a standby that follows it.
 func Pair(t testing.TB) (primary, standby *pgtest.Server) {
 	t.Helper()
 	primary = pgtest.New(t, pgtest.Options{})
@@ -79,7 +78,7 @@ func WaitForStandby(t testing.TB, primary, standby *pgtest.Server) {
 	})
 }
 
-// NewRole makes a role that may only connect, and returns its name and the URL that it uses.
+// NewRole creates a role that may only connect, and returns its name and its URL.
 func NewRole(t testing.TB, url string) (name, as string) {
 	t.Helper()
 	name = "factstr_test_" + strings.ToLower(rand.Text()[:12])
@@ -94,7 +93,7 @@ func NewRole(t testing.TB, url string) (name, as string) {
 	return name, pgtest.WithUser(url, name, name)
 }
 
-// InSchema returns a URL whose connections use a schema where none is named.
+// InSchema returns a URL whose connections use the schema for names without one.
 func InSchema(url, schema string) string {
 	return WithSearchPath(url, Quoted(schema))
 }
@@ -103,7 +102,8 @@ func WithSearchPath(url, path string) string {
 	return pgtest.WithParam(url, "options", "-c search_path="+strings.NewReplacer(`\`, `\\`, " ", `\ `, "\t", "\\\t", "\n", "\\\n").Replace(path))
 }
 
-// NewDatabaseName is a name that no database has; what has it after the test is dropped.
+// NewDatabaseName returns a name that no database has. A database of that name is dropped after the
+// test.
 func NewDatabaseName(t testing.TB, server string) string {
 	t.Helper()
 	name := "Factstr_test_" + rand.Text()[:12]
@@ -115,7 +115,7 @@ func NewDatabaseName(t testing.TB, server string) string {
 	return name
 }
 
-// WaitForWaiting waits until so many sessions of this database wait for a lock.
+// WaitForWaiting waits until count sessions of this database wait for a lock.
 func WaitForWaiting(t testing.TB, raw SQL, count int) {
 	t.Helper()
 	Eventually(t, fmt.Sprintf("that %d sessions wait for a lock", count), func() bool {

@@ -31,7 +31,7 @@ func OpenSQL(t testing.TB, url string) SQL {
 	return SQL{t, connection}
 }
 
-// exec runs statements without parameters, in one transaction unless they say otherwise.
+// Run runs statements without parameters, in one transaction unless they say otherwise.
 func (r SQL) Run(text string) {
 	r.t.Helper()
 	if err := r.Try(text); err != nil {
@@ -44,7 +44,7 @@ func (r SQL) Try(text string) error {
 	return err
 }
 
-// Rows reads a result as text, the values of a row joined by '|'.
+// Rows returns a result as text, with the values of a row joined by '|'.
 func (r SQL) Rows(text string, args ...any) (found []string) {
 	r.t.Helper()
 	values := make([][]byte, len(args))
@@ -70,13 +70,13 @@ func (r SQL) One(text string, args ...any) string {
 	return facttest.Only(r.t, text, r.Rows(text, args...))
 }
 
-// TypesIn are the facts of a schema, as another program sees them.
+// TypesIn returns the types of a schema's facts, in order.
 func (r SQL) TypesIn(schema string) string {
 	r.t.Helper()
 	return strings.Join(r.Rows("SELECT event_type FROM "+Quoted(schema)+".events ORDER BY sequence_number"), " ")
 }
 
-// Catalog is what a schema holds, one line for each column, constraint, index and other thing.
+// Catalog returns what a schema holds: one line for each column, constraint, index and so on.
 func (r SQL) Catalog(schema string) []string {
 	r.t.Helper()
 	return r.Rows(`
@@ -91,7 +91,7 @@ func (r SQL) Catalog(schema string) []string {
 		ORDER BY 1, 2, 3`, Quoted(schema))
 }
 
-// WantCatalog wants a schema to hold what it held before.
+// WantCatalog fails the test if a schema's catalog has changed.
 func (r SQL) WantCatalog(schema string, before []string) {
 	r.t.Helper()
 	if after := r.Catalog(schema); !slices.Equal(after, before) {
@@ -99,13 +99,13 @@ func (r SQL) WantCatalog(schema string, before []string) {
 	}
 }
 
-// Quoted spells an identifier.
+// Quoted returns a name as a quoted identifier.
 func Quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
-// Literal spells a text.
+// Literal returns a text as a literal.
 func Literal(text string) string {
 	return "E'" + strings.NewReplacer(`\`, `\\`, "'", "''").Replace(text) + "'"
 }
 
-// NewSQL is OpenSQL on a connection that the caller opened and closes.
+// NewSQL uses a connection that the caller opened and closes.
 func NewSQL(t testing.TB, connection *pgconn.PgConn) SQL { return SQL{t, connection} }

@@ -19,11 +19,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// binVariable names the folder of the server's programs, and wins over what is found.
+// binVariable names the folder of the server's programs. It takes precedence over installed ones.
 const binVariable = "FACTSTR_TEST_POSTGRES_BIN"
 
-// findBin returns the folder that has initdb and postgres. Of several installations of Debian the
-// newest is taken.
+// findBin returns the folder that has initdb and postgres. It takes the newest of several Debian
+// installations.
 func findBin(chosen string) (string, error) {
 	if chosen == "" {
 		chosen = os.Getenv(binVariable)
@@ -64,8 +64,8 @@ func hasPrograms(folder string) bool {
 	return true
 }
 
-// serverUser is who runs the server, nil for the one who runs the tests: PostgreSQL refuses to run
-// as root.
+// serverUser is the user who runs the server, or nil for the user who runs the tests. PostgreSQL
+// refuses to run as root.
 func serverUser() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -88,7 +88,7 @@ func serverUser() (*syscall.Credential, error) {
 	return nil, errors.New("pgtest: PostgreSQL does not run as root, and there is neither a user postgres nor nobody")
 }
 
-// installation is one PostgreSQL, with an empty cluster of it that new servers are copies of, since
+// installation is one PostgreSQL, with an empty cluster that is copied for each new server, since
 // initdb takes about a second.
 type installation struct {
 	bin      string
@@ -149,8 +149,8 @@ func (i *installation) prepare(folder string) error {
 	return err
 }
 
-// copyPrograms is for a checkout that only root can read. In memory there may be no right to run
-// programs.
+// copyPrograms copies the programs from a checkout that only root can read. It uses the disk, since
+// folders in memory may forbid running programs.
 func (i *installation) copyPrograms() error {
 	folder, err := newFolder(os.TempDir(), i.user)
 	if err != nil {
@@ -180,7 +180,7 @@ func (i *installation) command(folder, name string, arguments ...string) *exec.C
 	command := exec.Command(filepath.Join(i.bin, name), arguments...)
 	command.Dir = folder
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: i.user}
-	// What the environment says of PostgreSQL is meant for clients, and the locale is C.
+	// PostgreSQL's variables in the environment are meant for clients. The locale is C.
 	for _, variable := range os.Environ() {
 		if !strings.HasPrefix(variable, "PG") && !strings.HasPrefix(variable, "LC_") && !strings.HasPrefix(variable, "LANG") {
 			command.Env = append(command.Env, variable)
@@ -190,9 +190,9 @@ func (i *installation) command(folder, name string, arguments ...string) *exec.C
 	return command
 }
 
-// memoryFolder is where servers live that need not write to disk: a fresh database is 300 files,
-// and on some disks that takes ten times as long. A small one, as many containers have, would soon
-// be full.
+// memoryFolder is the folder of servers that need not write to disk. A fresh database is 300 files,
+// which takes ten times as long on some disks. A small folder in memory, as many containers have,
+// is not used, since it would soon be full.
 func memoryFolder() string {
 	const sharedMemory, bytesMin = "/dev/shm", 4 << 30
 	var size unix.Statfs_t
@@ -202,8 +202,8 @@ func memoryFolder() string {
 	return os.TempDir()
 }
 
-// newFolder makes a folder that the server's user can write, and that the warden removes if nobody
-// else does.
+// newFolder creates a folder that the server's user can write, and that the warden removes if
+// nobody else does.
 func newFolder(parent string, user *syscall.Credential) (string, error) {
 	folder, err := os.MkdirTemp(parent, folderPrefix)
 	if err != nil {
@@ -222,7 +222,7 @@ func own(path string, user *syscall.Credential) error {
 	return os.Lchown(path, int(user.Uid), int(user.Gid))
 }
 
-// copyTree copies a folder that may be in use: what vanishes in the meantime is left out.
+// copyTree copies a folder that may be in use. It skips files that vanish meanwhile.
 func copyTree(from, to string, user *syscall.Credential) error {
 	info, err := os.Lstat(from)
 	switch {

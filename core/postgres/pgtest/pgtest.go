@@ -1,9 +1,8 @@
 //go:build unix
 
-// Package pgtest gives tests real PostgreSQL servers: a fresh database each on a server that all
-// tests of a binary share, servers of their own that a test may kill, stop and copy, and a proxy
-// that loses connections when a test says so. Nothing of it is left when the process ends, however
-// it ends.
+// Package pgtest gives tests real PostgreSQL servers: fresh databases on a server that all tests of
+// a binary share, servers that a test may kill, stop and copy, and a proxy that loses connections
+// on demand. Nothing of it is left when the process ends, however it ends.
 package pgtest
 
 import (
@@ -19,14 +18,14 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Main runs the tests and then ends every server that they left, for use in TestMain:
-// os.Exit(pgtest.Main(m)). Without it the servers end too, a moment after the process.
+// Main runs the tests and then ends every server that is left. Use it in TestMain:
+// os.Exit(pgtest.Main(m)). Without it the servers end a moment after the process.
 func Main(m *testing.M) int {
 	defer Finish()
 	return m.Run()
 }
 
-// Finish ends every server that is left, and waits until nothing remains of them.
+// Finish ends every server that is left and waits until nothing remains of them.
 func Finish() { theWarden.finish() }
 
 // Database returns the URL of a fresh, empty database, which is dropped after the test. It is on
@@ -51,8 +50,8 @@ func Database(t testing.TB) string {
 
 var startShared = sync.OnceValues(func() (*Server, error) { return Start(Options{}) })
 
-// Shared returns the server that all tests of this binary share, and that none may stop. It is nil
-// when DATABASE_URL names one instead.
+// Shared returns the server that all tests of this binary share and that no test may stop. It is
+// nil if DATABASE_URL names a server.
 func Shared(t testing.TB) *Server {
 	t.Helper()
 	if os.Getenv("DATABASE_URL") != "" {
@@ -65,8 +64,7 @@ func Shared(t testing.TB) *Server {
 	return server
 }
 
-// New starts a server that belongs to one test. When the test fails, the end of the server's log is
-// shown.
+// New starts a server for one test. If the test fails, the end of the server's log is shown.
 func New(t testing.TB, options Options) *Server {
 	t.Helper()
 	server, err := Start(options)
@@ -84,14 +82,14 @@ func New(t testing.TB, options Options) *Server {
 	return server
 }
 
-// CreateDatabase makes an empty database with a random name on the server that a URL names, and
-// returns its URL and what drops it again.
+// CreateDatabase creates an empty database with a random name on the server that the URL names. It
+// returns the database's URL and a function that drops it.
 func CreateDatabase(ctx context.Context, serverURL string) (url string, drop func() error, err error) {
 	if _, err := parse(serverURL); err != nil {
 		return "", nil, err
 	}
 	name := "factstr_test_" + strings.ToLower(rand.Text()[:16])
-	// The locale does not matter to the store, and C is the one that every server has.
+	// The locale does not matter to the store, and every server has C.
 	if err := Exec(ctx, serverURL, "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"); err != nil {
 		return "", nil, fmt.Errorf("pgtest: making a database: %w", err)
 	}

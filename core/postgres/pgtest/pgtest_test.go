@@ -20,8 +20,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// abandonVariable makes this test binary a process that starts servers, says where, and waits to be
-// killed.
+// abandonVariable makes this test binary a process that starts servers, prints their folders, and
+// waits to be killed.
 const abandonVariable = "FACTSTR_TEST_ABANDON"
 
 func TestMain(m *testing.M) {
@@ -51,7 +51,7 @@ func connect(t *testing.T, url string) *pgconn.PgConn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		// One that was cut off or paused can't say goodbye.
+		// A connection that was cut off or paused can't say goodbye.
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
 		_ = connection.Close(ctx)
@@ -59,7 +59,7 @@ func connect(t *testing.T, url string) *pgconn.PgConn {
 	return connection
 }
 
-// ask returns the first value that a statement answers.
+// ask returns the first value of a statement's result.
 func ask(t *testing.T, connection *pgconn.PgConn, sql string) string {
 	t.Helper()
 	results, err := connection.Exec(t.Context(), sql).ReadAll()
@@ -228,8 +228,8 @@ func TestProgramsThatOnlyRootCanReadAreCopied(t *testing.T) {
 	must(t, os.Chmod(hidden, 0o700))
 	installed, err := findBin("")
 	must(t, err)
-	// Debian's programs find the rest of the installation from anywhere, by the path that they were
-	// built with.
+	// Debian's programs find the rest of the installation from anywhere, by the path with which
+	// they were built.
 	bin := filepath.Join(hidden, "installation", "bin")
 	must(t, os.MkdirAll(filepath.Dir(bin), 0o755))
 	must(t, copyTree(installed, bin, nil))
@@ -243,7 +243,8 @@ func TestProgramsThatOnlyRootCanReadAreCopied(t *testing.T) {
 	}
 }
 
-// startAbandoned runs this test binary with servers of its own, and returns it with their folders.
+// startAbandoned starts this test binary with servers of its own, and returns the process and their
+// folders.
 func startAbandoned(t *testing.T) (*exec.Cmd, []string) {
 	t.Helper()
 	command := exec.Command(os.Args[0])
@@ -300,7 +301,7 @@ func TestServersStartForAUserWhoIsNotRoot(t *testing.T) {
 	must(t, err)
 	t.Cleanup(func() { must(t, os.RemoveAll(folder)) })
 	must(t, own(folder, credential))
-	// Where the go command puts a test binary only its own user can go.
+	// Only its own user can enter the folder where the go command puts a test binary.
 	binary := filepath.Join(folder, "pgtest.test")
 	must(t, copyFile(os.Args[0], binary, 0o755))
 	command := exec.Command(binary, "-test.run=^TestDatabasesAreFreshAndDropped$", "-test.v")

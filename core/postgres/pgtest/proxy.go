@@ -28,7 +28,7 @@ const (
 	HoldBack          // these bytes and all that follow, of all connections, wait for Heal, as after BlackHole
 )
 
-// Proxy stands on loopback between clients and a server, and loses connections when it is told to.
+// Proxy stands between clients and a server, on loopback, and loses connections on demand.
 type Proxy struct {
 	target   string
 	listener net.Listener
@@ -43,8 +43,7 @@ type Proxy struct {
 	done        sync.WaitGroup
 }
 
-// NewProxy starts a proxy in front of a server, such as that of Server.Address. It ends with the
-// test.
+// NewProxy starts a proxy in front of a server's address (Server.Address). It ends with the test.
 func NewProxy(t testing.TB, target string) *Proxy {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -64,17 +63,17 @@ func NewProxy(t testing.TB, target string) *Proxy {
 // Address is host:port for clients; see WithAddress.
 func (p *Proxy) Address() string { return p.listener.Addr().String() }
 
-// Hook makes f see all bytes, as they come from the network, and judge them. It is called on one
-// goroutine for each connection and direction, and may call the proxy's methods; nil takes it away.
+// Hook lets f see all bytes, as they come from the network, and judge them. It is called on one
+// goroutine for each connection and direction, and may call the proxy's methods. nil removes the
+// hook.
 func (p *Proxy) Hook(f func(from Direction, bytes []byte) Verdict) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.hook = f
 }
 
-// HookOnce judges the first bytes that contain what is given, and lets all others pass. The channel
-// is closed when they have come. What is longer than a message may come in two reads, and then it
-// is not found.
+// HookOnce judges the first bytes that contain the given ones, and lets all others pass. It closes
+// the channel when they have come. It may miss bytes that arrive in two reads.
 func (p *Proxy) HookOnce(from Direction, contained string, verdict Verdict) <-chan struct{} {
 	seen := make(chan struct{})
 	var once sync.Once
@@ -90,15 +89,15 @@ func (p *Proxy) HookOnce(from Direction, contained string, verdict Verdict) <-ch
 	return seen
 }
 
-// CutAfter loses a connection after exactly so many more bytes of a direction, once, counted over
-// all connections.
+// CutAfter loses one connection, once, after exactly so many more bytes of a direction, counted
+// over all connections.
 func (p *Proxy) CutAfter(from Direction, count int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.limits[from] = &count
 }
 
-// Cut loses all connections at once; new ones are served.
+// Cut loses all connections. New ones are served.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -107,7 +106,7 @@ func (p *Proxy) Cut() {
 	}
 }
 
-// Refuse loses all connections, and new ones as soon as they are made, until Heal.
+// Refuse loses all connections, and each new one as soon as it is made, until Heal.
 func (p *Proxy) Refuse() {
 	p.mu.Lock()
 	p.refusing = true
@@ -115,8 +114,8 @@ func (p *Proxy) Refuse() {
 	p.Cut()
 }
 
-// BlackHole keeps connections open and lets nothing through, neither bytes nor the ends of
-// connections nor new ones, until Heal.
+// BlackHole keeps connections open and lets nothing through until Heal: no bytes, no ends of
+// connections, no new connections.
 func (p *Proxy) BlackHole() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -125,7 +124,7 @@ func (p *Proxy) BlackHole() {
 	}
 }
 
-// Heal ends BlackHole and Refuse; what was held back goes on.
+// Heal ends BlackHole and Refuse. What was held back goes on.
 func (p *Proxy) Heal() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -136,7 +135,7 @@ func (p *Proxy) Heal() {
 	}
 }
 
-// Delay makes bytes of a direction arrive so much later, as through a long line.
+// Delay makes the bytes of a direction arrive later, as over a long line.
 func (p *Proxy) Delay(from Direction, d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -160,7 +159,7 @@ func (p *Proxy) accept() {
 	}
 }
 
-// proxied is one connection of a client and the one to the server that belongs to it.
+// proxied is a client's connection with the connection to the server that belongs to it.
 type proxied struct {
 	client net.Conn
 	lost   chan struct{} // closed when the connection is cut or over
@@ -212,7 +211,7 @@ func (p *Proxy) serve(c *proxied) {
 	directions.Wait()
 }
 
-// waitUntilHealed is false when the connection was lost.
+// waitUntilHealed returns false if the connection was lost.
 func (p *Proxy) waitUntilHealed(c *proxied) bool {
 	p.mu.Lock()
 	healed := p.healed
@@ -231,14 +230,14 @@ func (p *Proxy) waitUntilHealed(c *proxied) bool {
 	}
 }
 
-// piece is what was read at once, and when it may arrive.
+// piece is the bytes of one read, and when they may arrive.
 type piece struct {
 	data []byte
 	due  time.Time
 }
 
-// carry reads on while earlier pieces wait for their time, so that a delay makes a line longer and
-// not thinner. The end of one direction is the end of the connection, after all that was read has
+// carry reads on while earlier pieces wait for their time, so that a delay makes the line longer
+// but not thinner. When one direction ends, the connection ends after everything that was read has
 // arrived.
 func (p *Proxy) carry(c *proxied, from Direction, source, target net.Conn) {
 	pieces := make(chan piece, 1024)
@@ -273,7 +272,7 @@ func (p *Proxy) carry(c *proxied, from Direction, source, target net.Conn) {
 	}
 }
 
-// deliver is false when the connection is lost.
+// deliver returns false if the connection was lost.
 func (p *Proxy) deliver(c *proxied, from Direction, piece piece, target net.Conn) bool {
 	if wait := time.Until(piece.due); wait > 0 {
 		timer := time.NewTimer(wait)
@@ -307,7 +306,7 @@ func (p *Proxy) deliver(c *proxied, from Direction, piece piece, target net.Conn
 	return !last && verdict != CutAfter
 }
 
-// limit returns how much of the bytes passes before CutAfter, and whether that is the end.
+// limit returns the bytes that pass before CutAfter, and whether the connection is cut then.
 func (p *Proxy) limit(from Direction, data []byte) (pass []byte, last bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

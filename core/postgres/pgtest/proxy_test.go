@@ -32,7 +32,7 @@ func echoServer(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// limit is when a connection that waits for what never comes gives up.
+// limit is how long a connection waits for something that never comes.
 const limit = 30 * time.Second
 
 func dial(t *testing.T, address string) net.Conn {
@@ -65,7 +65,7 @@ func expectLost(t *testing.T, connection net.Conn) {
 	}
 }
 
-// expectSilence waits for an answer that must not come.
+// expectSilence fails the test if an answer comes.
 func expectSilence(t *testing.T, connection net.Conn) {
 	t.Helper()
 	must(t, connection.SetReadDeadline(time.Now().Add(50*time.Millisecond)))
@@ -110,7 +110,7 @@ func TestTheProxyCutsAtAByte(t *testing.T) {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Fatal("the connection was not lost")
 		}
-		// What passed on to the server may be answered before the connection is lost on this side.
+		// The server may answer what passed before the connection is lost on this side.
 		if got := string(came); got != "cde" && (got != "" || from == FromServer) {
 			t.Errorf("%q came", got)
 		}
@@ -172,7 +172,7 @@ func TestADelayMakesALineLongerAndNotThinner(t *testing.T) {
 	go func() { _, _ = connection.Write(make([]byte, pieces*pieceBytes)) }()
 	_, err := io.ReadFull(connection, make([]byte, pieces*pieceBytes))
 	must(t, err)
-	// One piece after the other would take pieces times the delay at least.
+	// If pieces were sent one after the other, that would take at least pieces times the delay.
 	if took := time.Since(start); took < 2*delay || took > pieces*delay/2 {
 		t.Errorf("it took %v", took)
 	}

@@ -20,26 +20,26 @@ import (
 	"time"
 )
 
-// startLimit bounds the start of a server, recovery included, and its end.
+// startLimit limits how long a server may take to start, including recovery, and to end.
 const startLimit = time.Minute
 
-// Options of a server. The zero value is fine.
+// Options configure a server. The zero value means the defaults.
 type Options struct {
 	// Bin is the folder of initdb and postgres; default: FACTSTR_TEST_POSTGRES_BIN, else what is
 	// installed.
 	Bin string
-	// Settings are those of postgresql.conf. With listen_addresses the server can also be reached
-	// from elsewhere, if HBA lets others in.
+	// Settings go into postgresql.conf. With listen_addresses the server can be reached from
+	// elsewhere, if HBA lets others in.
 	Settings map[string]string
-	// HBA are lines of pg_hba.conf that stand before those that let everybody in.
+	// HBA are lines for pg_hba.conf. They come before the lines that let everybody in.
 	HBA []string
-	// Durable servers write to disk as a real one does. Others may live in memory, and lose data
-	// when the machine stops, though not when the server is killed.
+	// Durable servers write to disk as real ones do. Others may live in memory: they lose data when
+	// the machine stops, but not when the server is killed.
 	Durable bool
 }
 
-// Server is a PostgreSQL server in a folder of its own. One goroutine at a time starts and stops
-// it.
+// Server is a PostgreSQL server in a folder of its own. Only one goroutine at a time may start and
+// stop it.
 type Server struct {
 	installation *installation
 	folder       string
@@ -50,7 +50,7 @@ type Server struct {
 	ended   chan struct{} // closed when the process of command has ended
 }
 
-// Start makes an empty server and waits until it takes connections.
+// Start creates an empty server and waits until it accepts connections.
 func Start(options Options) (*Server, error) {
 	installation, err := installationOf(options.Bin)
 	if err != nil {
@@ -96,8 +96,8 @@ func newServer(installation *installation, parent string) (*Server, error) {
 	return &Server{installation: installation, folder: folder}, nil
 }
 
-// startOnFreePort tries another port when the one it found is taken by the time it is used. A
-// server that does not start is closed.
+// startOnFreePort tries another port if the one that it found is taken by the time the server uses
+// it. It closes a server that does not start.
 func (s *Server) startOnFreePort(settings map[string]string) (err error) {
 	for range 5 {
 		if s.port, err = freePort(); err != nil {
@@ -119,8 +119,8 @@ func (s *Server) startOnFreePort(settings map[string]string) (err error) {
 func (s *Server) data() string    { return filepath.Join(s.folder, "data") }
 func (s *Server) logFile() string { return filepath.Join(s.folder, "log") }
 
-// freePort keeps out of the range that outgoing connections take their ports from: a port must stay
-// free while its server is down.
+// freePort returns a port outside of the range for outgoing connections, since it must stay free
+// while its server is down.
 func freePort() (int, error) {
 	for range 100 {
 		port := 20_000 + rand.IntN(12_000)
@@ -133,7 +133,8 @@ func freePort() (int, error) {
 
 func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
-// appendSettings writes below initdb's settings, or the primary's: the last of a name counts.
+// appendSettings writes settings below those of initdb or the primary. The last one of a name
+// counts.
 func (s *Server) appendSettings(settings map[string]string) error {
 	settings = maps.Clone(settings)
 	if settings["listen_addresses"] == "" {
@@ -164,7 +165,7 @@ func (s *Server) writeFile(name, content string) error {
 }
 
 // StartAgain starts a server that was stopped or killed, on the same port with the same data, and
-// waits until it takes connections.
+// waits until it accepts connections.
 func (s *Server) StartAgain() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -194,7 +195,7 @@ func (s *Server) StartAgain() error {
 	return nil
 }
 
-// ready reads what the server says of itself: the eighth line of its file is "ready" when it takes
+// ready reads the server's own status: the eighth line of postmaster.pid is "ready" once it accepts
 // connections.
 func (s *Server) ready() bool {
 	content, err := os.ReadFile(filepath.Join(s.data(), "postmaster.pid"))
@@ -222,8 +223,8 @@ var errNotRunning = errors.New("pgtest: the server does not run")
 // Kill ends the server at once, as a crash would, and waits until it is gone.
 func (s *Server) Kill() error { return s.endBy(func() { halt(s.folder) }) }
 
-// Stop ends the server in order: it rolls back what is open, closes connections and writes
-// everything.
+// Stop shuts the server down in order: it rolls back open transactions, closes connections and
+// writes everything.
 func (s *Server) Stop() error {
 	return s.endBy(func() {
 		s.Resume()
@@ -248,25 +249,24 @@ func (s *Server) endBy(signal func()) error {
 	}
 }
 
-// Pause stops all processes of the server where they are: connections stay open, and nothing
+// Pause stops all processes of the server where they are. Connections stay open, and nothing
 // answers.
 func (s *Server) Pause() {
-	// The first process is the one that makes new ones, so it is stopped before the rest is looked
-	// for.
+	// The first process starts the others, so it is stopped before they are looked for.
 	_ = s.command.Process.Signal(syscall.SIGSTOP)
 	for _, process := range processes(s.folder) {
 		_ = syscall.Kill(process.pid, syscall.SIGSTOP)
 	}
 }
 
-// Resume lets everything that was paused go on.
+// Resume continues everything that was paused.
 func (s *Server) Resume() {
 	for _, process := range processes(s.folder) {
 		_ = syscall.Kill(process.pid, syscall.SIGCONT)
 	}
 }
 
-// PauseBackend stops the process behind one connection, which pg_backend_pid() names.
+// PauseBackend stops the process that serves one connection. pg_backend_pid() returns its number.
 func (s *Server) PauseBackend(pid int) error {
 	if !slices.Contains(processes(s.folder), process{pid, false}) {
 		return fmt.Errorf("pgtest: %d is no backend of the server", pid)
@@ -274,32 +274,32 @@ func (s *Server) PauseBackend(pid int) error {
 	return syscall.Kill(pid, syscall.SIGSTOP)
 }
 
-// Close ends the server if it runs, and removes all of it.
+// Close ends the server if it runs, and removes its folder.
 func (s *Server) Close() error { return end(s.folder) }
 
-// URL is that of the superuser and the database postgres, through TCP.
+// URL returns the URL of the superuser and the database postgres, over TCP.
 func (s *Server) URL() string { return s.URLAs("postgres", "", "postgres") }
 
-// URLAs is the URL of a user; an empty password means none.
+// URLAs returns the URL of a user. An empty password means none.
 func (s *Server) URLAs(user, password, database string) string {
 	u := url.URL{Scheme: "postgres", Host: address(s.port), RawQuery: "sslmode=disable"}
 	return WithDatabase(WithUser(u.String(), user, password), database)
 }
 
-// SocketURL is that of the superuser and the database postgres, through the Unix socket.
+// SocketURL returns the URL of the superuser and the database postgres, over the Unix socket.
 func (s *Server) SocketURL() string {
 	return WithParam(WithParam("postgres://postgres@/postgres", "host", s.folder), "port", strconv.Itoa(s.port))
 }
 
 func (s *Server) Port() int { return s.port }
 
-// Address is host:port, as a proxy takes it.
+// Address returns host:port, as NewProxy takes it.
 func (s *Server) Address() string { return address(s.port) }
 
-// Version is the major version, such as 15.
+// Version returns the major version, such as 15.
 func (s *Server) Version() int { return s.installation.major }
 
-// Log is all that the server has logged.
+// Log returns everything that the server has logged.
 func (s *Server) Log() string {
 	content, _ := os.ReadFile(s.logFile())
 	return string(content)

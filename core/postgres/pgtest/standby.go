@@ -12,9 +12,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Standby makes a copy of a running server that follows it, and waits until the copy takes
-// connections. It is closed by the caller. The server's own functions make the backup, since not
-// every installation has pg_basebackup.
+// Standby creates a copy of a running server that follows it, and waits until the copy accepts
+// connections. The caller closes it. The server's own functions make the backup, since not every
+// installation has pg_basebackup.
 func (s *Server) Standby() (*Server, error) {
 	standby, err := newServer(s.installation, filepath.Dir(s.folder))
 	if err != nil {
@@ -65,7 +65,7 @@ func (s *Server) backup(ctx context.Context, to *Server) (err error) {
 	return os.Remove(filepath.Join(to.data(), "postmaster.pid"))
 }
 
-// Promote makes a standby a primary, and returns when it takes writes.
+// Promote makes a standby the primary, and returns once it accepts writes.
 func (s *Server) Promote() error {
 	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 	defer cancel()

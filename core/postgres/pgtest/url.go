@@ -18,7 +18,7 @@ func WithAddress(raw, address string) string {
 	return change(raw, func(u *url.URL) { u.Host = address }, "host", "port")
 }
 
-// WithUser returns a URL with another user; an empty password means none.
+// WithUser returns a URL with another user. An empty password means none.
 func WithUser(raw, user, password string) string {
 	return change(raw, func(u *url.URL) {
 		u.User = url.User(user)
@@ -37,7 +37,7 @@ func WithParam(raw, key, value string) string {
 	})
 }
 
-// change leaves out parameters, since they win over what stands before the question mark.
+// change removes parameters, since they take precedence over the part before the question mark.
 func change(raw string, edit func(*url.URL), leaveOut ...string) string {
 	u, err := parse(raw)
 	if err != nil {
@@ -52,7 +52,7 @@ func change(raw string, edit func(*url.URL), leaveOut ...string) string {
 	return u.String()
 }
 
-// parse does not repeat what it can't read: there may be a password in it.
+// parse does not repeat a URL that it can't read: it may hold a password.
 func parse(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {

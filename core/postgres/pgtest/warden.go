@@ -17,16 +17,17 @@ import (
 	"time"
 )
 
-// folderPrefix begins the names of all folders. Their names tell the servers' processes apart from
-// all others, since every one shows its own: the first process of a server as the argument of -D,
-// the rest as the cluster_name in their titles.
+// folderPrefix begins the names of all folders. The names tell the servers' processes from all
+// others: the first process of a server shows its folder as the argument of -D, the others as the
+// cluster_name in their titles.
 const folderPrefix = "factstr-postgres-"
 
-// wardenVariable makes a process that has this package in it a warden.
+// wardenVariable makes a process with this package a warden.
 const wardenVariable = "FACTSTR_TEST_POSTGRES_WARDEN"
 
-// theWarden is a process that outlives this one by a moment: the kernel closes its standard input
-// when this one ends, however it ends, and then it ends the servers and removes their folders.
+// theWarden is a process that outlives this one by a moment. When this process ends, however it
+// ends, the kernel closes the warden's standard input; then the warden ends the servers and removes
+// their folders.
 var theWarden warden
 
 type warden struct {
@@ -35,7 +36,7 @@ type warden struct {
 	input   io.WriteCloser
 }
 
-// The warden is this very program, so it is there wherever the tests run.
+// The warden is this same program, so it exists wherever the tests run.
 func init() {
 	if os.Getenv(wardenVariable) == "" {
 		return
@@ -53,7 +54,7 @@ func init() {
 	os.Exit(status)
 }
 
-// watch tells the warden about a folder, before anything runs in it.
+// watch tells the warden of a folder before anything runs in it.
 func (w *warden) watch(folder string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -105,9 +106,9 @@ func end(folder string) error {
 	return os.RemoveAll(folder)
 }
 
-// halt makes a server end at once, as in a crash but freeing the shared memory that the kernel
-// would keep. The first process comes first: it must not take the death of the others for a crash
-// to recover from. Paused ones meet the signal when they go on.
+// halt ends a server at once, as a crash would, but frees the shared memory that the kernel would
+// keep. It ends the first process first, which would otherwise take the death of the others for a
+// crash to recover from. Paused processes get the signal when they go on.
 func halt(folder string) {
 	all := processes(folder)
 	for _, process := range all {
@@ -123,8 +124,8 @@ type process struct {
 	first bool // the postmaster, or initdb
 }
 
-// processes finds those of a folder's server, the first one first. Others, such as somebody who
-// looks at the log, do not count.
+// processes returns the processes of a folder's server, the first one first. Other processes that
+// name the folder, such as a viewer of the log, do not count.
 func processes(folder string) (found []process) {
 	name := filepath.Base(folder)
 	if !strings.HasPrefix(name, folderPrefix) {
@@ -151,7 +152,7 @@ func processes(folder string) (found []process) {
 	return found
 }
 
-// commandLines returns how each process of the machine was called.
+// commandLines returns the command line of each process of the machine.
 func commandLines() map[int]string {
 	lines := map[int]string{}
 	if entries, err := os.ReadDir("/proc"); err == nil && len(entries) > 0 {
@@ -176,8 +177,8 @@ func commandLines() map[int]string {
 	return lines
 }
 
-// waitFor asks again and again: neither the end of a process that is no child nor a server that is
-// ready announces itself.
+// waitFor polls: neither the end of a process that is no child nor a server that is ready announces
+// itself.
 func waitFor(limit time.Duration, done func() bool) bool {
 	for deadline := time.Now().Add(limit); !done(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {

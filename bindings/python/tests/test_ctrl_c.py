@@ -138,7 +138,7 @@ except KeyboardInterrupt:
 leave.set()
 until = time.monotonic() + 10
 while open_handles() and time.monotonic() < until:
-    time.sleep(0.01)
+    time.sleep(0.01)  # a thread of the library releases the handles, and nothing reports when
 print(open_handles())
 with opened(*sys.argv[1:]) as store:
     print([record.sequence_number for record in store.query().event_records])

@@ -19,8 +19,9 @@ PATCH = {
     ),
 }
 
-# A greenlet that answers who asks it, which the handlers below wait for: nothing goes on unless
-# greenlets run while others wait.
+# A greenlet answers questions, and the handlers below wait for its answer: nothing goes on unless
+# greenlets run while others wait. Handlers run on real threads, which cannot wake a greenlet by an
+# event; so both sides poll, and each sleep lets the other greenlets run.
 ANSWERING = """
 import sys, time
 import factstr

@@ -57,7 +57,7 @@ class ProgressCase(StoreCase):
         until = time.monotonic() + WAIT_S
         while not done():
             self.assertLess(time.monotonic(), until)
-            time.sleep(0.005)
+            time.sleep(0.005)  # positions and failures can only be asked for, never waited for
 
 
 @on_every_store

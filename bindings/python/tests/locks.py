@@ -1,4 +1,4 @@
-"""The locks that writing to a store takes, held by another one."""
+"""Locks of other programs that keep a store from writing."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from support import WAIT_S
 
 
 def locked(kind: str, place: str) -> AbstractContextManager[Callable[[], None]]:
-    """Another one holds the lock that writing takes until the block ends or calls what it was
-    given.
+    """Takes the lock that every write needs, and releases it at the end of the block, or when the
+    block calls the function that it is given.
     """
     return _locked_file(place) if kind == "sqlite" else _locked_schema(place)
 
@@ -35,8 +35,7 @@ def _locked_schema(schema: str) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def _locked_file(database: str) -> Iterator[Callable[[], None]]:
-    # From another process, because SQLite's locks would be lost with a second copy of it in this
-    # one.
+    # From another process: a second copy of SQLite in this one would drop the store's locks.
     code = (
         "import sqlite3, sys\n"
         "database = sqlite3.connect(sys.argv[1], isolation_level=None)\n"

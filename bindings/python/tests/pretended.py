@@ -14,8 +14,8 @@ from server import TIMEOUT_S, connected, database_url
 
 @contextmanager
 def listening(talk: Callable[[socket.socket], None]) -> Iterator[str]:
-    """Listens as a server would and lets `talk` have each connection; gives HOST:PORT. A
-    connection stays open until the block ends.
+    """Listens as a server would, and calls `talk` with each connection, which stays open until the
+    block ends. Yields HOST:PORT.
     """
     connections: list[socket.socket] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -41,13 +41,11 @@ def listening(talk: Callable[[socket.socket], None]) -> Iterator[str]:
 
 
 def say_nothing(connection: socket.socket) -> None:
-    """A server that hangs."""
+    """Never answers."""
 
 
 def refuse_the_password(connection: socket.socket) -> None:
-    """A server that asks for the password in clear and then says as PostgreSQL does that it is
-    wrong.
-    """
+    """Asks for the password in clear text, and then answers as PostgreSQL does that it is wrong."""
     with connection, connection.makefile("rwb") as talk:
         while len(length := talk.read(4)) == 4 and (
             request := talk.read(struct.unpack(">i", length)[0] - 4)
@@ -55,7 +53,7 @@ def refuse_the_password(connection: socket.socket) -> None:
             talk.write(b"N")  # no TLS here
             talk.flush()
         if len(length) < 4:
-            return  # the client has found out and tries again on another connection
+            return  # the client closed the connection and tries again on another one
         talk.write(b"R" + struct.pack(">ii", 8, 3))
         talk.flush()
         assert request[:4] == struct.pack(">i", 3 << 16) and talk.read(1) == b"p"
@@ -65,8 +63,8 @@ def refuse_the_password(connection: socket.socket) -> None:
 
 
 class Relay:
-    """Stands in front of the server of the tests, which seems to be away between down() and
-    up().
+    """Forwards connections to the server of the tests. Between down() and up() it acts as a server
+    that is away.
     """
 
     url = ""

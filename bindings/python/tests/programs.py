@@ -11,7 +11,7 @@ from pathlib import Path
 from support import SOURCE, PlaceCase
 
 PROGRAM_S = 600 if "FACTSTR_TORTURE" in os.environ else 60
-"""How long a program of a test may take."""
+"""How long a program of a test may run."""
 
 
 def environment() -> dict[str, str]:
@@ -28,15 +28,15 @@ def run_program(code: str, *arguments: object) -> subprocess.CompletedProcess[st
 
 
 def begin() -> None:
-    """Called by a program of run_together: waits until all of them have come to here."""
+    """Waits until all programs of one run_together have called it."""
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.read()
 
 
 def run_together(code: str, *arguments: Sequence[object]) -> list[str]:
-    """Runs Python code in one process for each list of arguments, and returns what they printed
-    after they began.
+    """Runs Python code in one process for each list of arguments; returns what each printed after it
+    had called begin().
     """
     programs = [
         subprocess.Popen(
@@ -66,12 +66,10 @@ def run_together(code: str, *arguments: Sequence[object]) -> list[str]:
 
 
 class ProgramCase(PlaceCase):
-    """Runs programs, which get the kind and the place of their store as arguments where they
-    open one.
-    """
+    """Runs programs. Those that open a store get its kind and place as arguments."""
 
     def prints(self, expected: str, code: str, *arguments: object) -> None:
-        """The program prints exactly these lines, nothing to standard error, and exits 0."""
+        """Checks that the program prints exactly these lines, nothing to standard error, and exits 0."""
         done = run_program(code, *arguments)
         self.assertEqual(
             (done.stdout.strip(), done.stderr, done.returncode), (expected, "", 0), done.stderr

@@ -1,4 +1,4 @@
-"""The PostgreSQL server of the tests, and servers that only pretend to be one."""
+"""The PostgreSQL server of the tests, and a small client for it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Row = tuple[str | None, ...]
 
 
 def database_url(database: str | None = None) -> str:
-    """The URL of the database of the tests, or of another one on its server."""
+    """Returns the URL of the database of the tests, or of another one on its server."""
     url = os.environ.get("DATABASE_URL")
     if not url:
         raise AssertionError(
@@ -61,8 +61,8 @@ def connected(url: str) -> socket.socket:
 
 
 class Session:
-    """One connection to a server: as much of the protocol as it takes to look behind a store and
-    to stand in its way.
+    """One connection to a server, with just enough of the protocol to inspect what a store wrote and
+    to take locks that it needs.
     """
 
     def __init__(self, url: str) -> None:
@@ -107,7 +107,8 @@ class Session:
                 self._send(b"p", scram.final(body[4:]))
             elif method not in (0, 12):
                 raise AssertionError(
-                    f"the tests cannot log in by method {method}; trust, password and scram-sha-256 they can"
+                    f"the server asks for authentication method {method}; "
+                    "the tests know trust, password and scram-sha-256"
                 )
 
     def _send(self, kind: bytes, body: bytes) -> None:
@@ -120,12 +121,12 @@ class Session:
             if kind == b"Z":
                 return
             if kind == b"E":
-                raise AssertionError(f"the server says {body.decode().split(chr(0))}")
+                raise AssertionError(f"the server refused: {body.decode().split(chr(0))}")
             yield kind, body
 
 
 class Scram:
-    """The client's side of SCRAM-SHA-256, which is how servers ask for passwords by default."""
+    """The client's side of SCRAM-SHA-256, by which servers check passwords by default."""
 
     def __init__(self, password: str) -> None:
         self._password = password.encode()

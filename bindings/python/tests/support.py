@@ -1,6 +1,4 @@
-"""What the tests share: stores in a folder of their own, deliveries that can be waited for,
-programs in processes of their own.
-"""
+"""Shared by the tests: stores in a folder of their own, and deliveries that can be awaited."""
 
 from __future__ import annotations
 
@@ -23,15 +21,15 @@ from factstr import _capi
 ROOT = Path(__file__).resolve().parents[3]
 SOURCE = Path(factstr.__file__).resolve().parents[1]
 WAIT_S = 10
-"""How long a test waits for what must happen. It is never waited out unless the test fails."""
+"""How long a test waits for something that must happen. Only a failing test waits this long."""
 
 
 Batch = tuple[factstr.EventRecord, ...]
 
 
 class PlaceCase(unittest.TestCase):
-    """Has a folder, and a place for a store of one kind that nobody else knows: a file, or a
-    schema of the tests' database.
+    """Has a folder, and a place for a store of one kind that no other test uses: a file, or a schema
+    of the tests' database.
     """
 
     kind = "sqlite"
@@ -52,7 +50,7 @@ class PlaceCase(unittest.TestCase):
 
 
 def opened(kind: str, place: str, lock_ms: int | None = None, **options: Any) -> factstr.Store:
-    """The store at a place. `lock_ms` is how long it waits for other processes."""
+    """Opens the store at a place. `lock_ms` is how long it waits for other processes."""
     if kind == "memory":
         return factstr.MemoryStore(**options)
     if lock_ms is not None:
@@ -63,7 +61,7 @@ def opened(kind: str, place: str, lock_ms: int | None = None, **options: Any) ->
 
 
 class StoreCase(PlaceCase):
-    """Opens stores of one kind. Afterwards no handle of the library may be open."""
+    """Opens stores of one kind. After the test no handle of the library may be open."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -88,8 +86,8 @@ class StoreCase(PlaceCase):
 
     @contextmanager
     def refused(self, error: type[factstr.FactstrError], message: str = "") -> Iterator[None]:
-        """The block raises the error, with its own code, and the store goes on with nothing
-        written.
+        """Checks that the block raises the error with the code of its class, and that the store has
+        written nothing and still works.
         """
         before = self.store.query().current_context_version
         with self.assertRaisesRegex(error, message) as raised:
@@ -101,7 +99,7 @@ class StoreCase(PlaceCase):
         self.assertEqual(appended.first_sequence_number, (before or 0) + 1)
 
     def raw_append(self, text: bytes) -> None:
-        """Sends JSON text that no value of Python stands for."""
+        """Sends JSON text that cannot be made from a value of Python."""
         self.store._requests.answer(self.store._append, True, text, len(text))
 
     def raw_query(self, text: bytes) -> factstr.QueryResult:
@@ -133,8 +131,8 @@ def _also_on(kind: str, case: type[PlaceCase]) -> None:
 
 
 class Deliveries:
-    """A handler that keeps what it gets. `failing` holds the ordinals, from 1, of the deliveries
-    that it fails.
+    """A handler that keeps its batches. It fails the deliveries whose ordinals, from 1, are in
+    `failing`.
     """
 
     def __init__(self, failing: tuple[int, ...] = ()) -> None:
@@ -171,7 +169,7 @@ def numbers(result: factstr.QueryResult) -> list[int]:
 
 
 def same_json(left: Any, right: Any) -> bool:
-    """Equal as JSON values: numbers by exact value, and true is not 1, as it is in Python."""
+    """Compares as JSON values: numbers by exact value, and true is not 1, unlike in Python."""
     if isinstance(left, dict) and isinstance(right, dict):
         return left.keys() == right.keys() and all(same_json(left[key], right[key]) for key in left)
     if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):

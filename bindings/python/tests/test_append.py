@@ -98,7 +98,7 @@ class PersistentAppend(StoreCase):
         self.assertEqual(self.store.append([fact("c")]).first_sequence_number, 3)
 
     def test_a_number_with_an_exponent_comes_back_equal(self) -> None:  # G14
-        # PostgreSQL spells it out, so that what comes back may be an int.
+        # PostgreSQL writes the digits out, so the number may come back as an int.
         self.store.close()
         self.open(parse_float=Decimal).append(
             [fact("Value", [1e300, Decimal("-2.5E+20"), Decimal("1E-20")])]

@@ -1,4 +1,4 @@
-"""Bad events give their code and change nothing; the store goes on."""
+"""Bad events raise the error with the right code and change nothing; the store still works."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class BadEvents(StoreCase):
             else:
                 self.store.append([factstr.NewEvent("deep", nested(100))])
 
-        # So that 100 levels do not fit above it, and refusing them does.
+        # Too close to the limit for encoding 100 levels, but not for refusing them.
         calls = sys.getrecursionlimit() - len(inspect.stack(0)) - 60
         with self.refused(InvalidArgument, f"recursion limit of {sys.getrecursionlimit()}"):
             append(calls)

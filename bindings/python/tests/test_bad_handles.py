@@ -1,4 +1,4 @@
-"""Bad options, pointers and handles give their code, and so does what is closed."""
+"""Bad options, pointers and handles, and closed stores, raise the error with the right code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paths that cannot be a store, and databases that cannot be written."""
+"""Paths that cannot name a store, and databases that cannot be written."""
 
 from __future__ import annotations
 
@@ -99,9 +99,9 @@ class LockedDatabases(StoreCase):
 
 class PathsOfOthers(ProgramCase):
     def test_a_read_only_directory_is_a_failure_of_permission(self) -> None:
-        # Root may write everywhere, so the program becomes nobody, and before it loads the library,
-        # whose threads might stay root: setuid() tells threads by a signal that is lost where the
-        # user has as many pending as he may, be it in other programs.
+        # Root may write everywhere, so the program becomes "nobody". It does so before it loads the
+        # library: setuid() changes other threads by sending each a signal, which is lost if the
+        # user's limit of pending signals is reached, maybe by other programs.
         self.folder.chmod(0o755)
         (self.folder / "read-only").mkdir(0o555)
         library = Path(shutil.copy(_capi.LIBRARY, self.folder / "libfactstr.so"))

@@ -1,4 +1,4 @@
-"""Bad queries and registrations give their code and change nothing; the store goes on."""
+"""Bad queries and registrations raise the error with the right code and change nothing."""
 
 from __future__ import annotations
 

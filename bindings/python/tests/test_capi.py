@@ -34,7 +34,7 @@ class Prototypes(unittest.TestCase):
             name: int(value) for name, value in re.findall(r"FACTSTR_([A-Z_]+) = (\d+)", HEADER)
         }
         for name in ("HANDLED", "FAILED", "PENDING"):
-            del statuses[name]  # answers of a callback
+            del statuses[name]  # what a callback returns
         for name in ("LOG_INFO", "LOG_WARNING", "LOG_ERROR", "LOG_OFF"):
             self.assertEqual(getattr(_capi, name), statuses.pop(name))
         library = _capi.load()

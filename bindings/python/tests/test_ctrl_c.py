@@ -8,8 +8,8 @@ import pretended
 from programs import ProgramCase
 from support import on_persistent_stores
 
-# Sends SIGINT to the process as soon as a condition holds that says that its main thread waits for
-# the library.
+# Sends SIGINT to the process as soon as a condition holds by which the main thread must be waiting
+# for the library.
 INTERRUPT = """
 import os, signal, sys, threading, time
 import factstr
@@ -73,7 +73,7 @@ with locked(*sys.argv[1:]) as release:
     while not inside("answer", first.ident):
         os.sched_yield()
     for _ in range(100):
-        store.query()  # meanwhile the first append has come to wait for the lock
+        store.query()  # by then the first append waits for the lock
     interrupt_when(lambda: open_handles() == 2)
     try:
         store.append([factstr.NewEvent("interrupted", 1)])
@@ -151,7 +151,7 @@ with opened(*sys.argv[1:]) as store:
 
 class ControlCWhileOpening(ProgramCase):
     def test_it_ends_a_wait_for_the_lock_of_a_file(self) -> None:
-        # Opening writes, and so waits for the lock, when the tables are not there yet.
+        # Opening a new database creates the tables, for which it needs the lock.
         self.prints(
             "interrupted at once: True\n1",
             INTERRUPT

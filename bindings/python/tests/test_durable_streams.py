@@ -11,7 +11,7 @@ A = {"filters": [{"event_types": ["a"]}]}
 
 
 class SlowHandler:
-    """A handler that stays in its first batch until it is told to leave."""
+    """A handler that does not return from its first batch before `leave` is set."""
 
     def __init__(self) -> None:
         self.entered = threading.Event()
@@ -22,7 +22,7 @@ class SlowHandler:
         self.leave.wait(WAIT_S)
 
     def end_while(self, close: Callable[[], None]) -> None:
-        """Leaves the handler after another thread has begun to close."""
+        """Lets the handler return after another thread has begun to close."""
         assert self.entered.wait(WAIT_S)
         closing = threading.Thread(target=close)
         closing.start()

@@ -1,4 +1,4 @@
-"""What becomes of a store that is open when the program drops it or ends."""
+"""Stores that are still open when the program drops them or ends."""
 
 from __future__ import annotations
 

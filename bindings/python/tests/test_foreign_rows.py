@@ -1,5 +1,5 @@
-"""Rows of other programs hold what this package would never store: each comes as the very value,
-or raises a FactstrError.
+"""Rows that other programs wrote, with values that this package would never store: each is returned
+with its exact value, or raises a FactstrError.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import factstr
 import server
 from support import WAIT_S, Batch, Deliveries, StoreCase, on_persistent_stores
 
-# As stored, with the type in which exactly this number comes back.
+# The stored text, and the type that holds exactly this number.
 NUMBERS: dict[str, type] = {
     "1.50": float,
     "0.1": float,
@@ -38,7 +38,7 @@ NUMBERS: dict[str, type] = {
 }
 
 
-# A second SQLite in this process would take the store's locks away.
+# In another process: a second SQLite in this one would drop the store's locks.
 INSERT = """
 import sqlite3, sys
 with sqlite3.connect(sys.argv[1]) as database:
@@ -84,7 +84,7 @@ class ForeignRowsCase(StoreCase):
         self.reopen()
 
     def payloads(self) -> list[Any]:
-        """As a query has them, and a stream the same."""
+        """Returns the payloads of a query, and checks that a stream delivers the same."""
         records = self.store.query().event_records
         got = Deliveries()
         with self.store.stream_all_durable("name", got):
@@ -134,7 +134,7 @@ class ForeignRows(ForeignRowsCase):
 
 
 class ForeignRowsOfSqlite(ForeignRowsCase):
-    """What jsonb does not hold."""
+    """Values that jsonb does not hold."""
 
     def test_values_that_python_cannot_hold_are_an_error_and_end_a_stream(self) -> None:
         cases: dict[str, tuple[type[factstr.FactstrError], str]] = {

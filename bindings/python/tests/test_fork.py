@@ -1,4 +1,4 @@
-"""What becomes of a store when its process forks."""
+"""Stores of a process that forks."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Under gevent and eventlet, which replace threads by greenlets of one thread: streams run, and
-no wait holds up the other greenlets.
+"""Under gevent and eventlet, which replace threads with greenlets of one thread, streams run and
+no wait blocks the other greenlets.
 """
 
 from __future__ import annotations

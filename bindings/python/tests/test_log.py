@@ -1,5 +1,5 @@
-"""What nobody else is told of goes to the logger "factstr", whatever that does, and whenever the
-program ends.
+"""Events that no caller hears of go to the logger "factstr", whatever its handlers do, and up to the
+end of the program.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from support import WAIT_S, Batch, Deliveries, StoreCase, fact, on_every_store
 
 
 class Records(logging.Handler):
-    """Keeps the records that the logger gets during a test, of every level."""
+    """Keeps the records of all levels that are logged during a test."""
 
     def __init__(self, case: unittest.TestCase) -> None:
         super().__init__()

@@ -13,7 +13,7 @@ class Matcher(StoreCase):
     def test_every_vector_matches_or_not_as_expected(self) -> None:  # G12 G13 G14
         vectors = json.loads(VECTORS.read_text(encoding="utf-8"))
         self.assertGreater(len(vectors), 0)
-        # As texts: a value of Python has lost the spelling of numbers and every duplicate key.
+        # As text: values of Python keep neither the spelling of numbers nor duplicate keys.
         events = ",".join(
             f'{{"event_type":"{index}","payload":{vector["payload"]}}}'
             for index, vector in enumerate(vectors)

@@ -1,6 +1,4 @@
-"""Servers and names that cannot be a store, the making of databases, and that nothing tells a
-password.
-"""
+"""URLs and names that cannot be a store, creating databases, and that no message holds a password."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ class PostgresCase(StoreCase):
     def refused_url(
         self, error: type[factstr.FactstrError], url: Any, message: str = "", **options: Any
     ) -> factstr.FactstrError:
-        """The URL is refused, in words that repeat neither it nor the password."""
+        """Checks that the URL is refused by a message with neither the URL nor the password."""
         with self.assertRaisesRegex(error, message) as raised:
             factstr.PostgresStore(url, **options)
         self.assert_tells_nothing(raised.exception, url)

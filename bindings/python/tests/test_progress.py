@@ -1,4 +1,4 @@
-"""Where a stream stands: asked for at any time, and told while a registration replays."""
+"""The progress of streams: read at any time, and reported while a registration replays."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SELDOM = factstr.CursorEvery(batches=1_000_000, ms=3_600_000)
 
 
 class Watcher:
-    """An on_progress that keeps what it is told, and lets a handler wait for it."""
+    """An on_progress that keeps what it receives, and lets a handler wait for it."""
 
     def __init__(self, then: Callable[[StreamProgress], object] = lambda progress: None) -> None:
         self.told: list[StreamProgress] = []
@@ -48,7 +48,7 @@ class Watcher:
 
 class ProgressCase(StoreCase):
     def set_pace(self) -> None:
-        """From now on on_progress is called as often as can be."""
+        """Makes on_progress be called as often as possible from now on."""
         pace = mock.patch.multiple(_registration, _PROGRESS_EVERY_S=0, WAIT_MS=1)
         pace.start()
         self.addCleanup(pace.stop)

@@ -1,5 +1,5 @@
-"""Many threads on one store, and threads that end what others use. Each test ends with no handle
-open (support.StoreCase).
+"""Many threads on one store, and threads that close what others use. After each test no handle may
+be open (support.StoreCase).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from support import WAIT_S, Batch, Deliveries, StoreCase, fact, numbers, on_ever
 
 
 def together(*bodies: Callable[[], None]) -> list[BaseException]:
-    """Runs each on a thread of its own, begun at one moment, and returns what they raised."""
+    """Runs each on a thread of its own, all started at one moment; returns what they raised."""
     barrier = threading.Barrier(len(bodies), timeout=WAIT_S)
     raised: list[BaseException] = []
 

@@ -1,4 +1,4 @@
-"""Plays interop/testdata/scenarios; the README there says what each step means."""
+"""Plays interop/testdata/scenarios; the README there describes the steps."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ class Scenarios(StoreCase):
                 ]
                 self.assertTrue(same_json(batch, expected), f"{batch} is not {expected}")
         elif "unsubscribe" in step:
-            # A delivery is received before its handler returns. Closing waits for that, so that the
-            # cursor is where the scenario has it.
+            # The test sees a batch before its handler has returned. close() waits for the handler,
+            # so that the cursor is where the scenario expects it.
             self.subscriptions[step["stream"]].close()
         else:
             subscription = self.subscriptions[step["stream"]]
@@ -118,7 +118,7 @@ class Scenarios(StoreCase):
 
 
 def shown(error: factstr.FactstrError | None) -> dict[str, Any]:
-    """The error as its InteropError."""
+    """Returns the fields of the error's InteropError."""
     if error is None:
         return {"code": "Ok"}
     fields = {

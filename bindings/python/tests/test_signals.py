@@ -1,6 +1,4 @@
-"""The signals of the process stay the host's, whatever handlers it installs, wherever its
-threads are.
-"""
+"""Signals of the process: the host keeps its handlers, whichever they are and wherever its threads run."""
 
 from __future__ import annotations
 
@@ -27,11 +25,11 @@ def handle(number, frame):
     handled += 1
 
 def install_handlers():
-    # Or real-time signals that come faster than they are handled fill the queue that all processes
-    # of the user share: then setuid() of another one leaves out threads.
+    # Real-time signals that come faster than they are handled fill a queue that all processes of
+    # the user share, and then setuid() of another process misses threads. Hence the limit.
     resource.setrlimit(resource.RLIMIT_SIGPENDING, (1000, 1000))
-    # Python's own ask for the alternate stack, those of extension modules hardly do: here a
-    # function of the C library.
+    # Handlers of Python run on the alternate stack, those of extension modules hardly ever do. A
+    # function of the C library stands for these.
     libc = ctypes.CDLL(None)
     libc.signal.argtypes, libc.signal.restype = [ctypes.c_int, ctypes.c_void_p], ctypes.c_void_p
     for number in NUMBERS:
@@ -46,7 +44,7 @@ host, count, *numbers = map(int, sys.argv[1:])
 for _ in range(count // len(numbers)):
     for number in numbers:
         os.kill(host, number)
-    time.sleep(0.0002)  # one that gets signals faster than it handles them does nothing else
+    time.sleep(0.0002)  # a host that gets signals faster than it handles them does nothing else
 '''
 """
 
@@ -93,8 +91,8 @@ print(handled > 0, calls > 0 and sender.returncode == 0)
 
 
 class Faults(ProgramCase):
-    """faulthandler goes on reporting, whichever of the two came first. On its small alternate
-    stack there is no room for many handlers at a time, with or without the library.
+    """faulthandler still reports, whether it was enabled before or after the library was loaded. Only
+    one fault is tested: its small alternate stack has no room for many handlers at a time.
     """
 
     def test_a_fault_of_the_host_is_reported_by_a_faulthandler_that_was_enabled_before(

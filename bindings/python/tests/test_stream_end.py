@@ -120,9 +120,8 @@ class StreamEnd(StoreCase):
         self.assertEqual((ended, subscription.closed, subscription.error), ([True], True, None))
 
     def test_closing_the_store_delivers_what_was_committed_before(self) -> None:  # G16 G17
-        self.store.stream_all(
-            Deliveries()
-        )  # one that has it all at once does not end the wait for another
+        # A stream that has everything at once does not end the wait for another one.
+        self.store.stream_all(Deliveries())
         held, leave = threading.Event(), threading.Event()
         got: list[int] = []
 

@@ -1,4 +1,4 @@
-"""Where Python starts no thread, a registration says so and leaves nothing behind, and the other
+"""If Python starts no thread, a registration is refused and leaves nothing behind, and the other
 calls work.
 """
 
@@ -30,7 +30,7 @@ store.close()
 print(store.closed, flush=True)
 """
 
-# A program of its own, because an interpreter that failed to end would take the test down with it.
+# In a process of its own, because an interpreter that fails to end would take the test down.
 PROGRAM = """
 import sys
 try:
@@ -65,7 +65,7 @@ class ThreadsThatDoNotStart(StoreCase):
                 self.assertIs(raised.exception.__cause__, refused)
                 self.assertEqual(self.library().factstr_open_handles(), 1)
             self.store.append([fact("a")])
-            self.reopen()  # what has a thread only so that Ctrl-C can end it does without
+            self.reopen()  # uses a thread only for Ctrl-C, and does without
         self.store.stream_all_durable("name", Deliveries())
 
 

@@ -1,4 +1,4 @@
-"""The tag of the wheel, which names the platforms that it runs on."""
+"""The tag of the wheel names the platforms that it runs on."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from factstr import _capi
 
 class WheelTag(unittest.TestCase):
     def setUp(self) -> None:
-        # The build hook is no part of the package, and its base class is there where wheels are
-        # built only.
+        # The build hook is not part of the package, and its base class exists only where wheels are
+        # built.
         source = (Path(__file__).parents[1] / "hatch_build.py").read_text(encoding="utf-8")
         source = source.replace(
             "from hatchling.builders.hooks.plugin.interface import BuildHookInterface",

@@ -15,8 +15,10 @@ const OPENED = 4;
 const PROGRESS = 5;
 const LOG = 6;
 
-// Who gets the items: set by requests.js, streams.js and log.js.
+// Who gets the items, and who knows whether a stream is late: set by requests.js, streams.js and
+// log.js.
 const receivers = {
+  isLate: () => false,
   answer: undefined,
   batch: undefined,
   ready: undefined,
@@ -65,12 +67,12 @@ function deliverWaiting() {
 }
 
 const { begin, poke } = turns({
-  next(preferDelivery) {
+  next(preferDelivery, holdAnswers) {
     if (preferDelivery && isTheirTurn && waitingDeliveries.length > 0) {
       return deliverWaiting();
     }
     isTheirTurn = true;
-    const kind = native.next(preferDelivery);
+    const kind = native.next(preferDelivery, holdAnswers);
     if (kind === undefined) {
       return waitingDeliveries.length > 0 ? deliverWaiting() : undefined;
     }
@@ -78,6 +80,7 @@ const { begin, poke } = turns({
   },
   rest: () => waitingDeliveries.length === 0 && native.rest(),
   isHeld: () => waiting > 0,
+  isLate: (now) => receivers.isLate(now),
 });
 
 /** Calls `deliver` in this turn or a later one. */

@@ -125,6 +125,7 @@ class Store {
   #rawPayloads;
   #closeTimeoutMs;
   #onLog; // log.js does not keep it
+  #answered = { number: 0n }; // the newest fact that an asynchronous append was answered with
 
   constructor(handle, { rawPayloads, onLog, closeTimeoutMs }) {
     this.#handle = handle;
@@ -145,8 +146,33 @@ class Store {
 
   /** What streams are opened on. */
   get #source() {
-    return { store: this, handle: this.#open, rawPayloads: this.#rawPayloads };
+    return {
+      store: this,
+      handle: this.#open,
+      rawPayloads: this.#rawPayloads,
+      answered: this.#answered,
+    };
   }
+
+  #noteAnswer({ last_sequence_number }) {
+    if (last_sequence_number > this.#answered.number) {
+      this.#answered.number = last_sequence_number;
+    }
+  }
+
+  #decodeAppend = (text) => {
+    const result = decode.appendResult(text);
+    this.#noteAnswer(result);
+    return result;
+  };
+
+  #decodeAppendIf = (text) => {
+    const result = decode.appendIfResult(text);
+    if (result.append_result) {
+      this.#noteAnswer(result.append_result);
+    }
+    return result;
+  };
 
   #decodeResult = (text) => decode.queryResult(text, this.#rawPayloads);
 
@@ -179,7 +205,7 @@ class Store {
       handle,
       requestSignal(options),
       (tag) => native.appendSubmit(handle, text, tag),
-      decode.appendResult,
+      this.#decodeAppend,
     );
   }
 
@@ -205,7 +231,7 @@ class Store {
       handle,
       requestSignal(options),
       (tag) => native.appendIfSubmit(handle, eventsText, queryText, version, tag),
-      decode.appendIfResult,
+      this.#decodeAppendIf,
     );
   }
 

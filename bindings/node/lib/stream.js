@@ -9,6 +9,9 @@ const { OK, holdLoop, makeError, native, releaseLoop } = require('./native.js');
 const { watch } = require('./progress.js');
 const { StreamLog } = require('./stream_log.js');
 
+// A live stream is late when a fact is not handled so long after its append was answered.
+const LATE_MS = 20;
+
 let lastId = 0;
 
 function settlement() {
@@ -48,6 +51,8 @@ class Stream {
   #isReady = false;
   #unsubscribed = false;
   #holdsLoop = false;
+  #answered; // { number } that an append to the store was answered with last
+  #milestone = { number: 0n, time: 0 }; // what was answered at that time
   #handled; // the last number that the handler of a live stream is done with
   #failure; // { value } that the handler threw last
   #unreadable; // why a batch could not be given to the handler, which ended the stream
@@ -55,7 +60,7 @@ class Stream {
   #end; // { status, text } once the library reported it
   #isOver = false; // #finish was called
 
-  constructor({ store, handle, rawPayloads }, durableName, handler, options) {
+  constructor({ store, handle, rawPayloads, answered }, durableName, handler, options) {
     if (typeof handler !== 'function') {
       throw invalidArgument('handle must be a function');
     }
@@ -65,6 +70,7 @@ class Stream {
     }
     this.store = store;
     this.#storeHandle = handle;
+    this.#answered = answered;
     this.#isLive = durableName === undefined;
     this.#deliveries = new Deliveries(
       {
@@ -131,7 +137,7 @@ class Stream {
 
   /** Reports whether it has not handled everything up to `head`, and still can. */
   isBehind(head) {
-    if (this.#unsubscribed) {
+    if (this.#unsubscribed || this.#handled >= head) {
       return false;
     }
     try {
@@ -140,6 +146,22 @@ class Stream {
     } catch {
       return false; // a defect of the library must not keep the store from being closed
     }
+  }
+
+  /**
+   * Reports whether it is a live stream that has fallen behind the answers to this process's
+   * appends. One whose handler's promise is pending is not: answers must not wait for that. // G18
+   */
+  isLate(now) {
+    if (!this.isLive || this.#deliveries.isHandling) {
+      return false;
+    }
+    const { number, time } = this.#milestone;
+    if (!this.isBehind(number)) {
+      this.#milestone = { number: this.#answered.number, time: now };
+      return false;
+    }
+    return now - time > LATE_MS;
   }
 
   /** Gives up what is to be delivered up to `head`: the time for closing the store is over. */

@@ -6,6 +6,10 @@ const { receivers } = require('./native.js');
 const { Stream } = require('./stream.js');
 const { subscriptionOf } = require('./subscription.js');
 
+// How often streams are looked at for being late, and how many of those that are in time.
+const LOOK_PAUSE_MS = 2;
+const LOOKS_MAX = 16;
+
 // Streams that have not ended, by id. An entry keeps its stream's store and handler from being
 // collected.
 const streams = new Map();
@@ -16,14 +20,45 @@ receivers.progress = (id, text) => streams.get(id)?.onLastProgress(text);
 receivers.end = (id, status, text) => {
   const stream = streams.get(id);
   streams.delete(id);
+  lateStreams.delete(stream);
   stream?.onEnd(status, text);
+};
+
+// The live streams that are late, as far as it is known: those that were late are looked at each
+// time, of the others a few.
+const lateStreams = new Set();
+let lastLook = -Infinity;
+let others = streams.values();
+
+function look(now) {
+  for (const stream of lateStreams) {
+    if (!stream.isLate(now)) {
+      lateStreams.delete(stream);
+    }
+  }
+  for (let i = 0; i < Math.min(LOOKS_MAX, streams.size); i++) {
+    const { value: stream, done } = others.next();
+    if (done) {
+      others = streams.values();
+    } else if (stream.isLate(now)) {
+      lateStreams.add(stream);
+    }
+  }
+}
+
+receivers.isLate = (now) => {
+  if (streams.size > 0 && now - lastLook >= LOOK_PAUSE_MS) {
+    lastLook = now;
+    look(now);
+  }
+  return lateStreams.size > 0;
 };
 
 const liveOptions = ['signal', 'onError'];
 const durableOptions = [...liveOptions, 'onProgress', 'retry', 'cursorEvery'];
 
 /**
- * Opens a stream on `source`, the { store, handle, rawPayloads } of a store. `durableName` is
+ * Opens a stream on `source`, the { store, handle, rawPayloads, answered } of a store. `durableName` is
  * undefined for a live stream.
  */
 function open(source, durableName, registration, handler, options) {

@@ -92,11 +92,11 @@ void items_push(attachment *a, item *it) {
   }
 }
 
-static item *take_next(attachment *a, bool prefer_delivery) {
+static item *take_next(attachment *a, bool prefer_delivery, bool hold_answers) {
   pthread_mutex_lock(&a->lock);
-  item_queue *preferred = prefer_delivery ? &a->deliveries : &a->answers;
-  item_queue *other = prefer_delivery ? &a->answers : &a->deliveries;
-  item *it = queue_take(preferred->first != NULL ? preferred : other);
+  bool delivery = hold_answers || a->answers.first == NULL ||
+                  (prefer_delivery && a->deliveries.first != NULL);
+  item *it = queue_take(delivery ? &a->deliveries : &a->answers);
   pthread_mutex_unlock(&a->lock);
   return it;
 }
@@ -139,16 +139,18 @@ static napi_status dispatch_item(attachment *a, napi_env env, item *it) {
 }
 
 /*
- * next(preferDelivery) -> the kind of the item that was given to dispatch, undefined when there was
- * none.
+ * next(preferDelivery, holdAnswers) -> the kind of the item that was given to dispatch, undefined
+ * when there was none. The preferred queue comes first; answers that are held stay queued.
  */
 static napi_value next(napi_env env, napi_callback_info info) {
   attachment *a;
   bool prefer_delivery;
-  if (!READ_CALL(env, info, &a, {PARAMETER_BOOL, "preferDelivery", &prefer_delivery})) {
+  bool hold_answers;
+  if (!READ_CALL(env, info, &a, {PARAMETER_BOOL, "preferDelivery", &prefer_delivery},
+                 {PARAMETER_BOOL, "holdAnswers", &hold_answers})) {
     return NULL;
   }
-  item *it = take_next(a, prefer_delivery);
+  item *it = take_next(a, prefer_delivery, hold_answers);
   if (it == NULL) {
     return undefined(env);
   }

@@ -6,7 +6,9 @@ const { test } = require('node:test');
 const { setImmediate: turn, setTimeout: sleep } = require('node:timers/promises');
 const { MessageChannel } = require('node:worker_threads');
 
+const { receivers } = require('../lib/native.js');
 const { turns } = require('../lib/turns.js');
+const { Deliveries, signal } = require('./deliveries.js');
 const { eachStore, facts, noHandleIsLeftOpen } = require('./stores.js');
 
 noHandleIsLeftOpen();
@@ -48,6 +50,48 @@ eachStore('the event loop', (open) => {
       assert.ok(delivered > 0, 'nothing was delivered');
     },
   );
+
+  test(
+    'streams that share the event loop with a thousand callers stay close to the answers',
+    { timeout: 120_000 },
+    async (t) => {
+      const STREAMS = 4;
+      const store = open(t);
+      let delivered = 0;
+      for (let i = 0; i < STREAMS; i++) {
+        store.streamAll(() => void delivered++);
+      }
+      let answered = 0;
+      let most = 0; // deliveries that were missing at an answer
+      const caller = async () => {
+        for (let i = 0; i < 20; i++) {
+          await store.appendAsync(facts('a'));
+          answered++;
+          most = Math.max(most, answered * STREAMS - delivered);
+        }
+      };
+      await Promise.all(Array.from({ length: CALLERS }, caller));
+      // As many as are in flight, for each stream, and twice as many again.
+      assert.ok(most < 3 * CALLERS * STREAMS, `${most} deliveries behind`);
+    },
+  );
+
+  test('a stream whose handler has not settled does not hold answers back', async (t) => {
+    // G18
+    const store = open(t);
+    const gate = signal();
+    const seen = new Deliveries(() => gate.promise);
+    store.streamAll(seen.handler);
+    await store.appendAsync(facts('a'));
+    await seen.next();
+    await store.appendAsync(facts('b'));
+    for (let i = 0; i < 5; i++) {
+      assert.equal(receivers.isLate(performance.now()), false);
+      await sleep(15); // longer in all than a stream is taken for being in time
+    }
+    gate.resolve();
+    await seen.next();
+  });
 });
 
 /** Something to hand over that never ends: each takes `ms`. */
@@ -114,6 +158,50 @@ test('answers and deliveries each get half of the time, whatever one of them tak
   }
   assert.ok(handed.answer > 3 * handed.delivery, JSON.stringify(handed));
   assert.ok(handed.delivery > 20, JSON.stringify(handed));
+});
+
+/** Turns over endless answers and `deliveries`, on a clock that only they move. */
+async function whileLate(deliveries, turnsMax) {
+  const handed = { answer: 0, delivery: 0 };
+  let time = 0;
+  let turnsTaken = 0;
+  const isOver = () => turnsTaken >= turnsMax;
+  const { begin } = turns({
+    now: () => time,
+    isLate: () => true,
+    next(preferDelivery, holdAnswers) {
+      const kind = handed.delivery < deliveries && preferDelivery ? 'delivery' : 'answer';
+      if (isOver() || (kind === 'answer' && holdAnswers)) {
+        return undefined;
+      }
+      time += 0.01;
+      handed[kind]++;
+      return kind;
+    },
+    rest: isOver,
+    isHeld: () => true,
+  });
+  begin();
+  while (!isOver()) {
+    await turn();
+    turnsTaken++;
+  }
+  return { ...handed, time };
+}
+
+test('while a stream is late, deliveries that are ready get fifteen of sixteen parts of the time', async () => {
+  const { answer, delivery } = await whileLate(Infinity, 20);
+  assert.ok(
+    delivery > 1000 && delivery >= 13 * answer,
+    `${answer} answers, ${delivery} deliveries`,
+  );
+  assert.ok(answer > 50, `${answer} answers, ${delivery} deliveries`);
+});
+
+test('while a stream is late and nothing is ready, answers wait, and still come', async () => {
+  const { answer } = await whileLate(0, 1000);
+  // On this clock no time passes while they wait, so after their share none comes at all.
+  assert.equal(answer, 7);
 });
 
 test('a failure of what is handed over does not stop the rest', async (t) => {

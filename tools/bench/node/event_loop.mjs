@@ -1,6 +1,7 @@
 // How Node's event loop fares beside many appends: CALLERS (1000) loops of `await appendAsync` for
 // SECONDS (3) on each store, with a timer, an HTTP server that another thread asks, and live
-// streams (STREAMS, 1) in the same process. `node tools/bench/node/event_loop.mjs [memory sqlite
+// streams (STREAMS, 1) in the same process. A delivery's age counts from before its append, which
+// waits for those in flight before it; how late it is counts from the commit. `node tools/bench/node/event_loop.mjs [memory sqlite
 // postgres]`; postgres needs DATABASE_URL. Node 24 also tells the processor time between two
 // firings of the timer, which other programs on the machine do not disturb.
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -66,14 +67,17 @@ async function measure(name) {
   const busy = []; // processor time of this thread between two firings
   const used = () =>
     process.threadCpuUsage ? process.threadCpuUsage() : { user: NaN, system: NaN };
-  const deliveries = [];
+  const ages = [];
+  const delays = [];
   let delivered = 0;
   let answered = 0;
   let running = true;
   for (let i = 0; i < streams; i++) {
     store.streamAll((events) => {
       delivered++;
-      deliveries.push(performance.now() - events[0].payload.at);
+      const now = performance.now();
+      ages.push(now - events[0].payload.at);
+      delays.push(performance.timeOrigin + now - Date.parse(events[0].occurred_at));
     });
   }
   const timer = (async () => {
@@ -113,7 +117,7 @@ async function measure(name) {
     `${name}: ${Math.round(rate)} appends/s; timer late ${spread(lateness)}; HTTP ${spread(await requests)}`,
   );
   console.log(
-    `  ${streams} streams: ${delivered} of ${answered * streams} delivered by then, ${behind} behind; age ${spread(deliveries)}`,
+    `  ${streams} streams: ${delivered} of ${answered * streams} delivered by then, ${behind} behind; age ${spread(ages)}, late ${spread(delays)}`,
   );
   if (process.threadCpuUsage) {
     console.log(`  processor time between two firings: ${spread(busy)}`);

@@ -11,7 +11,8 @@ const factstr = require('../lib/index.js');
 const catalog = path.join(__dirname, '../../../interop/catalog');
 const options = JSON.parse(fs.readFileSync(path.join(catalog, 'options.json'), 'utf8'));
 const { codes, reasons } = JSON.parse(fs.readFileSync(path.join(catalog, 'errors.json'), 'utf8'));
-const types = fs.readFileSync(path.join(__dirname, '../lib/index.d.ts'), 'utf8');
+const typesOf = (topic) =>
+  fs.readFileSync(path.join(__dirname, `../lib/types/${topic}.d.ts`), 'utf8');
 
 const typeOf = {
   milliseconds: 'number',
@@ -21,9 +22,10 @@ const typeOf = {
   boolean: 'boolean',
 };
 
-/** The options of an interface of index.d.ts, as `name: type`. */
+/** The options of an interface of the types, as `name: type`. */
 function declared(name) {
-  const [, body] = new RegExp(`^export interface ${name}\\b[^{]*\\{$(.*?)^\\}$`, 'ms').exec(types);
+  const declaration = new RegExp(`^export interface ${name}\\b[^{]*\\{$(.*?)^\\}$`, 'ms');
+  const [, body] = declaration.exec(typesOf('options'));
   const fields = [...body.matchAll(/^ {2}(\w+)\?: (.+) \| undefined;$/gm)];
   return fields.map(([, field, type]) => `${field}: ${/=>/.test(type) ? 'function' : type}`).sort();
 }
@@ -35,7 +37,7 @@ function listed(store) {
     .sort();
 }
 
-test('index.d.ts has the options of the table', () => {
+test('the types have the options of the table', () => {
   assert.deepEqual(declared('StoreOptions'), listed('every'));
   assert.deepEqual(declared('SqliteStoreOptions'), listed('sqlite'));
   assert.deepEqual(declared('PostgresStoreOptions'), listed('postgres'));
@@ -63,7 +65,8 @@ test('every option of the table is taken, and one of another store is refused', 
   }
 });
 
-test('index.d.ts has the codes and reasons of the table', () => {
+test('the types have the codes and reasons of the table', () => {
+  const types = typesOf('errors');
   const quoted = (text) => [...text.matchAll(/'(\w+)'/g)].map(([, name]) => name).sort();
   const [, codesText] = /FactstrErrorCode =([^;]*);/.exec(types);
   assert.deepEqual(quoted(codesText), codes.map(({ code }) => code).sort());

@@ -51,7 +51,7 @@ test('the manifests carry the version of the project, pin the platform package e
 });
 
 test('the codes of the types are the codes of the library', () => {
-  const types = fs.readFileSync(path.join(root, 'lib/index.d.ts'), 'utf8');
+  const types = fs.readFileSync(path.join(root, 'lib/types/errors.d.ts'), 'utf8');
   const union = types.slice(
     types.indexOf('FactstrErrorCode ='),
     types.indexOf(';', types.indexOf('FactstrErrorCode =')),

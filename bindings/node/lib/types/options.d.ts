@@ -1,0 +1,94 @@
+import type { LogRecord } from './operating.js';
+
+/** The part of an AbortSignal that is used. */
+export interface AbortSignalLike {
+  readonly aborted: boolean;
+  readonly reason?: unknown;
+  addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
+export interface RequestOptions {
+  /**
+   * Aborting rejects a request that still waits with `Cancelled`: nothing was written. One that the
+   * store has begun goes on and settles as it ends.
+   */
+  signal?: AbortSignalLike | null | undefined;
+}
+
+export interface OpenOptions {
+  /**
+   * Aborting gives the opening up: it rejects with `Cancelled`, and no store is left open. What was
+   * created until then, such as a file or tables, stays.
+   */
+  signal?: AbortSignalLike | null | undefined;
+}
+
+export interface StoreOptions {
+  /** How long closing waits at most. Default 5,000. */
+  closeTimeoutMs?: number | undefined;
+  /** How long a blocking append waits for room in a full queue before `Busy`. Default 5,000. */
+  queueTimeoutMs?: number | undefined;
+  /** Default 16 MiB. */
+  payloadBytesMax?: number | undefined;
+  /** Default 10,000. */
+  batchEventsMax?: number | undefined;
+  /** Default 64 MiB. */
+  batchBytesMax?: number | undefined;
+  /** Of all payload predicates of a query together. Default 16 MiB. */
+  predicateBytesMax?: number | undefined;
+  /** Default 256 MiB. */
+  resultBytesMax?: number | undefined;
+  /**
+   * Gives payloads as their JSON text, for numbers that neither Number nor BigInt can hold, and for
+   * parsers of your own. Default false.
+   */
+  rawPayloads?: boolean | undefined;
+  /**
+   * Called with every record that the store logs, of every level. Default: warnings and errors
+   * become `process.emitWarning` of the type `FactstrWarning`, with the event as code. null or false
+   * is silence. It keeps no process alive; an exception of it becomes a warning.
+   */
+  onLog?: ((record: LogRecord) => void) | null | false | undefined;
+}
+
+export interface SqliteStoreOptions extends StoreOptions {
+  /** How long a write waits for other processes before `Busy`. Default 5,000. */
+  busyTimeoutMs?: number | undefined;
+}
+
+export interface PostgresStoreOptions extends StoreOptions {
+  /**
+   * Holds the tables; created when it does not exist. Default: the current schema of the
+   * connection.
+   */
+  schema?: string | undefined;
+  /** How the server lists the connections. Default: what the URL says, else 'factstr'. */
+  applicationName?: string | undefined;
+  /**
+   * A URL past a pooler in transaction mode, for the connections that hold durable names and
+   * listen. Default: the store's URL.
+   */
+  directUrl?: string | undefined;
+  /** How many connections read at most. Default 4. One more appends, and two serve open streams. */
+  connectionsMax?: number | undefined;
+  /** How long one attempt to connect may take. Default 5,000. */
+  connectTimeoutMs?: number | undefined;
+  /** How long a write waits for other processes before `Busy`. Default 5,000. */
+  lockTimeoutMs?: number | undefined;
+  /**
+   * How long the server may take to answer a commit, or to go on with the answer to a read, before
+   * `Timeout`. Default 30,000.
+   */
+  responseTimeoutMs?: number | undefined;
+  /** How often the log is read while streams are open, should a notification get lost. Default 250. */
+  pollIntervalMs?: number | undefined;
+}
+
+export interface FactstrPostgresBootstrapOptions {
+  /** The server, and a database that exists on it: the other one is created from there. */
+  serverUrl: string;
+  /** `[A-Za-z_][A-Za-z0-9_]*`, at most 63 bytes. */
+  databaseName: string;
+}
+export type PostgresBootstrapTarget = FactstrPostgresBootstrapOptions;

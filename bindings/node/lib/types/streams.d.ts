@@ -1,0 +1,102 @@
+import type { FactstrError } from './errors.js';
+import type { EventRecord } from './facts.js';
+import type { AbortSignalLike } from './options.js';
+
+export interface DurableStream {
+  /**
+   * Names the cursor: not empty, at most 1,000 bytes of UTF-8, active once at a time across all
+   * processes.
+   */
+  name: string;
+}
+
+/**
+ * Gets the matching events of one committed batch. It fails when it throws, rejects or returns
+ * `false` (also by a promise). The next batch comes when this one is handled. It may call every
+ * method of the store. It may declare the payloads that it expects, which nothing checks.
+ */
+export type EventStreamHandle<Payload = unknown> = {
+  handle(events: EventRecord<Payload>[]): unknown;
+}['handle'];
+export type StreamHandler<Payload = unknown> = EventStreamHandle<Payload>;
+
+export interface StreamOptions {
+  /**
+   * Aborting unsubscribes; during the replay of a durable stream the registration rejects with
+   * `Cancelled`.
+   */
+  signal?: AbortSignalLike | null | undefined;
+  /**
+   * Called with what a handler threw or rejected with. Without it the store logs the failures of a
+   * live stream's handler.
+   */
+  onError?: ((failure: unknown) => void) | null | undefined;
+}
+
+/** Where a stream stands. */
+export interface StreamProgress {
+  /** A live stream never replays. */
+  state: 'replaying' | 'live' | 'ended';
+  /** Everything up to here was handled or does not match. */
+  position: bigint;
+  /**
+   * The newest fact when the stream was registered. `position` may be above it before the replay is
+   * done, when more is appended meanwhile.
+   */
+  replay_target: bigint;
+  /** The cursor as it was last stored; for a live stream, where it began. */
+  stored_cursor: bigint;
+  /**
+   * Why the log cannot be read at the moment, for example because the server is away. The stream
+   * tries again until it can.
+   */
+  failure: FactstrError | null;
+}
+
+export interface DurableStreamOptions extends StreamOptions {
+  /**
+   * Called about once a second during the replay, never after the promise has settled. Aborting the
+   * signal in it gives the replay up. An exception of it is an uncaught exception, as in every
+   * callback of a timer, and leaves the stream as it is.
+   */
+  onProgress?: ((progress: StreamProgress) => void) | null | undefined;
+  /**
+   * Redelivers a failed batch instead of ending the stream. Default: no attempt; delays from 100 ms
+   * doubling to 10 s.
+   */
+  retry?:
+    | {
+        maxAttempts?: number | undefined;
+        delayMs?: number | undefined;
+        delayMaxMs?: number | undefined;
+      }
+    | null
+    | undefined;
+  /** How often the cursor is stored at least. Default: every 1,000 batches or 100 ms. */
+  cursorEvery?: { batches?: number | undefined; ms?: number | undefined } | null | undefined;
+}
+
+/**
+ * An open stream. It keeps the process running until it is unsubscribed or `unref()` is called.
+ */
+export declare class EventStreamSubscription {
+  private constructor();
+  /**
+   * After it returned no further delivery starts, and a durable name is free. May be called again,
+   * also inside the handler.
+   */
+  unsubscribe(): void;
+  /** Where it stands now; after the end the last numbers, with the state 'ended'. */
+  progress(): StreamProgress;
+  /**
+   * Resolves when the stream has ended normally (unsubscribed, store closed) and its handler is not
+   * running; rejects with a FactstrError when it failed. A rejection that nobody looks at does not
+   * end the process. Do not await it inside the stream's own handler.
+   */
+  readonly closed: Promise<void>;
+  /** Lets the process end although the stream is open. */
+  unref(): this;
+  ref(): this;
+  [Symbol.dispose](): void;
+  [Symbol.asyncDispose](): Promise<void>;
+}

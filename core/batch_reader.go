@@ -7,9 +7,10 @@ import (
 	"github.com/factstr/factstr-go/core/internal/match"
 )
 
-// Bounds of what a stream reads ahead of its handler. A batch is always read whole.
+// Bounds of what a stream reads ahead of its handler. A batch is always read whole, so a chunk exceeds
+// them by at most one batch.
 const (
-	chunkRows    = 16_384 // facts that a scan of a Pacer passes, and numbers that one look at boundaries spans
+	chunkRows    = 16_384 // facts that a scan of a Pacer passes over, and numbers that one read of boundaries spans
 	chunkRecords = 1_000
 	chunkBytes   = 1 << 20
 	chunkTime    = 40 * time.Millisecond
@@ -22,8 +23,8 @@ type deliverable struct {
 	last    uint64 // the batch's last sequence number, whether that fact matches or not
 }
 
-// batchesAfter reads the next batches with matching facts above a position. Everything up to
-// through was looked at.
+// batchesAfter reads the next batches with matching facts above a position: from the tail if it holds
+// everything above the position, else from the backend. Everything up to through was looked at.
 func (s *Store) batchesAfter(ctx context.Context, known *tail, plan *Plan, after uint64) (batches []deliverable, through uint64, err error) {
 	work := workUntil(ctx)
 	if after >= known.floor() {
@@ -37,6 +38,7 @@ func (s *Store) batchesAfter(ctx context.Context, known *tail, plan *Plan, after
 	return batches, through, err
 }
 
+// tailBatches reads the next batches from the tail.
 func tailBatches(known *tail, plan *Plan, after uint64, work *match.Work) (batches []deliverable, through uint64) {
 	walk := batchWalk{boundaries: known.boundariesAfter(after), head: known.head.SequenceNumber}
 	records := known.after(after)
@@ -53,9 +55,10 @@ func tailBatches(known *tail, plan *Plan, after uint64, work *match.Work) (batch
 	return walk.batches, known.head.SequenceNumber
 }
 
-// storedBatches reads in short steps, so that no read transaction is long: candidates until there
-// is enough of them, the boundaries around those that match, and the rest of a batch that reaches
-// beyond them. What it costs follows the facts that are there, never the numbers between them.
+// storedBatches reads the next batches from the backend, in three short reads, so that no read
+// transaction is long: candidates until there are enough of them, the boundaries of the batches of those
+// that match, and the rest of the last batch. Its cost grows with the facts that it passes over, never
+// with the numbers between them: numbers may have large holes.
 func (s *Store) storedBatches(ctx context.Context, known *tail, plan *Plan, after uint64, work *match.Work) (batches []deliverable, through uint64, err error) {
 	through = known.head.SequenceNumber
 	if plan.Nothing() {
@@ -107,8 +110,8 @@ func (s *Store) storedBatches(ctx context.Context, known *tail, plan *Plan, afte
 	return walk.batches, through, err
 }
 
-// boundariesAround reads the boundaries of the batches that ascending facts are of. Facts that lie
-// far apart have far more batches between them than their own, so each look spans few numbers.
+// boundariesAround reads the boundaries of the batches that contain the given ascending facts. Between
+// facts that lie far apart there are many batches that nobody asks for, so each read spans few numbers.
 func (s *Store) boundariesAround(ctx context.Context, records []EventRecord) (boundaries []Boundary, err error) {
 	var first uint64 // of the last boundary
 	for len(records) > 0 {
@@ -117,7 +120,7 @@ func (s *Store) boundariesAround(ctx context.Context, records []EventRecord) (bo
 			n++
 		}
 		err := s.backend.Boundaries(ctx, from, records[n-1].SequenceNumber, func(b Boundary) {
-			if b.First > first { // not one that spans two looks
+			if b.First > first { // a batch that spans two reads comes twice
 				boundaries, first = append(boundaries, b), b.First
 			}
 		})
@@ -129,20 +132,23 @@ func (s *Store) boundariesAround(ctx context.Context, records []EventRecord) (bo
 	return boundaries, nil
 }
 
-// batchWalk groups ascending facts by the batch they were committed in.
+// batchWalk groups ascending facts by the batch in which they were committed.
 type batchWalk struct {
 	boundaries []Boundary // from the current one on
 	head       uint64
-	last       uint64 // end of the batch that the last visited fact is of
+	last       uint64 // the last number of the batch that contains the last visited fact
 	batches    []deliverable
 	records    int
 	bytes      int
 }
 
+// inBatch reports whether a fact is of the same batch as the last visited one.
 func (w *batchWalk) inBatch(sequenceNumber uint64) bool { return sequenceNumber <= w.last }
 
+// full reports whether enough was read; the batch that was begun is still completed.
 func (w *batchWalk) full() bool { return w.records >= chunkRecords || w.bytes >= chunkBytes }
 
+// visit adds a fact if it matches, and finds out in any case which batch it is of.
 func (w *batchWalk) visit(record *EventRecord, matches bool) {
 	number := record.SequenceNumber
 	if fresh := !w.inBatch(number); fresh {

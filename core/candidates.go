@@ -6,12 +6,13 @@ import (
 	"github.com/factstr/factstr-go/core/internal/match"
 )
 
+// scanner is the part of a Reader that scans use.
 type scanner interface {
 	Scan(ctx context.Context, scan Scan, visit func(EventRecord) (more bool)) error
 }
 
-// scanFrom visits the facts of a range that match, oldest first: below the tail from the reader,
-// the rest from the tail.
+// scanFrom visits the matching facts of a range, oldest first: up to the tail's floor from the reader,
+// the others from the tail.
 func scanFrom(ctx context.Context, known *tail, reader scanner, scan Scan, work *match.Work, visit func(EventRecord) (more bool)) error {
 	if scan.Plan.Nothing() || scan.After >= scan.UpTo {
 		return nil
@@ -37,8 +38,8 @@ func scanFrom(ctx context.Context, known *tail, reader scanner, scan Scan, work 
 	return givenUp(ctx, work)
 }
 
-// latestMatch returns the newest fact in (floor, upTo] that matches, 0 if there is none: from the
-// tail, else from the reader.
+// latestMatch returns the number of the newest fact in (floor, upTo] that matches, 0 if there is none.
+// It looks in the tail first and then asks the reader, from the newest fact downwards.
 func latestMatch(ctx context.Context, known *tail, reader scanner, plan *Plan, floor, upTo uint64, work *match.Work) (version uint64, err error) {
 	if plan.Nothing() || floor >= upTo {
 		return 0, nil
@@ -64,7 +65,8 @@ func latestMatch(ctx context.Context, known *tail, reader scanner, plan *Plan, f
 	return version, err
 }
 
-// matching visits the candidates that match, for as long as the work may go on.
+// matching returns a visit of candidates that visits the matching ones, until visit returns false or
+// the work ends.
 func matching(plan *Plan, work *match.Work, visit func(EventRecord) (more bool)) func(EventRecord) bool {
 	return func(record EventRecord) bool {
 		if plan.matches(&record, work) {
@@ -74,8 +76,8 @@ func matching(plan *Plan, work *match.Work, visit func(EventRecord) (more bool))
 	}
 }
 
-// oneLog reads the backend and finds out whether the log is still the one that was known, where
-// that takes no round trip of its own.
+// oneLog scans the backend for one query. If the backend is a HeadScanner, same turns false when a scan
+// shows that the log is not the known one any more; other backends' logs are never replaced.
 type oneLog struct {
 	store *Store
 	known *tail
@@ -92,12 +94,12 @@ func (l *oneLog) Scan(ctx context.Context, scan Scan, visit func(EventRecord) (m
 		return err
 	}
 	if now := l.store.log.current(); now.head == head && now.epoch == l.known.epoch {
-		return nil // this store has appended
+		return nil // the log grew, and this store knows by what
 	}
 	_, same, err := readSince(ctx, l.store.backend, l.known.head, l.known.head.SequenceNumber, 0)
 	if err != nil && CodeOf(err) != CodeCorrupt {
 		return err
 	}
-	l.same = l.same && (same || err != nil) // a head that is damaged is there
+	l.same = l.same && (same || err != nil) // a damaged head is in the log all the same
 	return nil
 }

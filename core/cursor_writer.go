@@ -8,11 +8,19 @@ import (
 	"time"
 )
 
-// cursorWriter lets the stored cursors of a store's durable streams follow their positions. Many streams
-// are written in one call.
+// cursorWriter lets the stored cursors of a store's durable streams follow their positions. One call of
+// the backend writes the cursors of all streams that moved.
 //
-// mu guards the fields for moments; writing is held during a write, so that an older position is
-// never written after a newer one.
+// A stream whose position moved is dirty. A timer writes what is dirty, and a stream that has handled
+// CursorEvery.Batches batches is written at once. A failed write leaves its streams dirty and is tried
+// again after a second; until then a crash would repeat deliveries, and nothing else is wrong.
+//
+// Each write carries a head of the log in which the positions were reached (CursorWrite.Head). It is
+// taken after the positions, so it is not below any of them and vouches for all of them.
+//
+// Locks: writing, then mu. writing is held during a whole write, including the backend's call, so that
+// an older position is never written after a newer one. mu guards dirty, timer and due, for moments
+// only.
 type cursorWriter struct {
 	store   *Store
 	writing sync.Mutex
@@ -30,8 +38,8 @@ func (c *cursorWriter) init(s *Store) {
 	c.dirty = map[*EventStream]int{}
 }
 
-// follow notes that a stream's position moved. The write begins at half the time within which the
-// cursor is to be stored: the rest is for the write, and for one that is running.
+// follow notes that a stream's position moved. The write begins after half of CursorEvery.Time: the other
+// half is for the write itself, and for one that may be running.
 func (c *cursorWriter) follow(st *EventStream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -43,7 +51,7 @@ func (c *cursorWriter) follow(st *EventStream) {
 	}
 }
 
-// flushWithin sets the timer, unless it fires earlier anyway. The caller holds mu.
+// flushWithin sets the timer unless it fires earlier anyway. The caller holds mu.
 func (c *cursorWriter) flushWithin(wait time.Duration) {
 	due := time.Now().Add(wait)
 	switch {
@@ -57,12 +65,11 @@ func (c *cursorWriter) flushWithin(wait time.Duration) {
 	c.due = due
 }
 
-// flushAll writes what is dirty. What could not be written stays dirty and is tried again.
+// flushAll writes the cursors of all dirty streams. The timer calls it.
 func (c *cursorWriter) flushAll() {
 	written := false
 	defer func() {
-		// A panicking backend must not take the process down from a timer; the cursor stays where
-		// it is until the next try, which repeats deliveries.
+		// A panic of the backend on a timer's goroutine would end the process.
 		if reason := recover(); reason != nil {
 			c.store.tells.Recovered(TaskCursors, reason)
 		}
@@ -90,8 +97,8 @@ func (c *cursorWriter) flush(ctx context.Context, st *EventStream) error {
 	return c.write(ctx, []*EventStream{st})
 }
 
-// flushName writes the cursors of ended streams of a name that are still to be written, so that a
-// new registration starts behind them.
+// flushName writes the cursors of streams of a name that have not been written yet, such as those of a
+// stream that just ended, so that a new registration starts behind them.
 func (c *cursorWriter) flushName(ctx context.Context, name string) {
 	c.mu.Lock()
 	var streams []*EventStream
@@ -102,13 +109,12 @@ func (c *cursorWriter) flushName(ctx context.Context, name string) {
 	}
 	c.mu.Unlock()
 	if len(streams) > 0 {
-		// Failing only repeats deliveries.
-		_ = c.write(ctx, streams)
+		_ = c.write(ctx, streams) // if it fails, deliveries are repeated
 	}
 }
 
-// flushLast writes the cursor of a stream that ends. It gives up after a while: a cursor that lags
-// only repeats deliveries.
+// flushLast writes the cursor of a stream that ends. It gives up after half the close timeout: a cursor
+// that lags behind repeats deliveries and does no other harm.
 func (c *cursorWriter) flushLast(st *EventStream) {
 	ctx, cancel := context.WithTimeout(c.store.context, c.store.options.CloseTimeout/2)
 	defer cancel()
@@ -128,6 +134,7 @@ func (c *cursorWriter) flushLast(st *EventStream) {
 	c.mu.Unlock()
 }
 
+// write writes the cursors of those streams whose position is above the stored one.
 func (c *cursorWriter) write(ctx context.Context, streams []*EventStream) (err error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
@@ -143,9 +150,9 @@ func (c *cursorWriter) write(ctx context.Context, streams []*EventStream) (err e
 	for i, st := range streams {
 		positions[i] = st.position.Load()
 	}
-	known := c.store.log.current() // after the positions, so that its head is not below them and vouches for all that was handled
+	known := c.store.log.current() // after the positions, see above
 	for i, st := range streams {
-		// What was handled of a log that is not there any more says nothing about the one that is.
+		// A position of an earlier epoch says nothing about the log that is there now.
 		if position := positions[i]; position > st.stored.Load() && st.epoch == known.epoch {
 			moved = append(moved, st)
 			writes = append(writes, CursorWrite{Name: st.durable.name, Generation: st.durable.generation, SequenceNumber: position, Head: known.head})
@@ -154,8 +161,7 @@ func (c *cursorWriter) write(ctx context.Context, streams []*EventStream) (err e
 	if len(writes) > 0 {
 		if err := c.store.backend.WriteCursors(ctx, writes); err != nil {
 			if CodeOf(err) == CodeLogTruncated {
-				// Ends the streams of the log that is gone, and tells so. Nothing of it is tried
-				// again.
+				// The refresh notices that the log was replaced, and so ends its streams.
 				_, _ = c.store.log.refresh(ctx, c.store.backend)
 			} else if !errors.Is(err, context.Canceled) && CodeOf(err) != CodeCancelled {
 				c.trouble.Shows(c.store.tells, LogCursorNotStored, fmt.Sprintf("cursors cannot be stored: %v; they are tried again, and a crash would repeat deliveries", err),
@@ -180,7 +186,7 @@ func (c *cursorWriter) write(ctx context.Context, streams []*EventStream) (err e
 		} else if counts[i] > 0 {
 			c.dirty[st] -= counts[i]
 			if c.dirty[st] >= st.options.cursorEvery.Batches {
-				go c.flushAll() // they came during the write
+				go c.flushAll() // these batches were handled during the write
 			} else {
 				c.flushWithin(st.options.cursorEvery.Time / 2)
 			}

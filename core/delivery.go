@@ -2,13 +2,59 @@ package factstr
 
 import "time"
 
+// How a stream delivers
+//
+// A stream is a cursor over the log and nothing else: there is no list of subscribers that commits are
+// pushed to, and no buffer that could overflow. Each stream has one goroutine. It reads the batches
+// above its position, delivers them, and waits for the log to change (knownLog.changed) when it has
+// reached the known head. Replay, catching up after an outage and live delivery are the same loop; a
+// stream that is live just finds its next batches in the tail.
+//
+// The position is a watermark: everything up to it was delivered and handled, or does not match. It
+// moves behind a batch only after the handler has returned, and behind a range without matches at once.
+// So a stream of rare facts does not fall behind, and what it holds in memory is at most one chunk of
+// batches (batch_reader.go).
+//
+// # Which log
+//
+// A stream belongs to the epoch in which it was opened. readOn checks the epoch before it reads and,
+// if it read from the backend, after it as well: only then is it certain that what was read is of the
+// stream's own log (see knownLog). catchUp checks it again before each batch, since a handler may take
+// long. A stream of a log that went backwards ends with CodeLogTruncated. It could not go on: its
+// position names a fact that another log numbers otherwise.
+//
+// # Durable streams
+//
+// A durable stream also holds a name (its claim) and moves the name's stored cursor. Three things keep
+// a delivery from happening twice at the same time or getting lost:
+//
+//   - Before each delivery the claim's Confirm must say that the name is still this store's. A server
+//     can free a name when its connection breaks; until the claim is confirmed again, the stream waits.
+//   - The cursor is stored after the handler has returned, never before. A crash in between repeats
+//     the delivery; the opposite order would lose it.
+//   - The cursor is stored late (CursorEvery) and by compare-and-set on the name's generation. Storing
+//     it after each batch would cost a sync a batch, and would save only repetitions after a crash. A
+//     store that has lost the name has an old generation, so its late write has no effect.
+//
+// At its end a stream stores its cursor, frees the name and reports the end, in this order (finish), so
+// that the next owner of the name starts behind everything that was handled here. Unsubscribe is the
+// exception: it frees the name at once, since it must not wait for a handler. A registration in the
+// same store then writes the cursor first (flushName); one in another process may repeat the batches
+// whose cursor was not stored yet.
+//
+// # Failures
+//
+// A failed read is no failure of the stream: it tries again, with growing pauses, for as long as the
+// error is one that may pass (passing), and shows the error in its progress. A failed handler is one
+// for a durable stream, which delivers the batch again or ends with its cursor before it. A live stream
+// has no cursor to come back to: it logs the failure and goes on.
+
 const (
 	readPause    = 20 * time.Millisecond // before a failed read is tried again, doubled each time
 	readPauseMax = 2 * time.Second
 )
 
-// run is the life of a stream, on a goroutine of its own: one loop for replay, catching up and live
-// delivery.
+// run is the goroutine of a stream.
 func (st *EventStream) run() {
 	err := error(NewError(CodeHandlerFailed, "the handler ended its goroutine instead of returning"))
 	defer func() {
@@ -40,7 +86,6 @@ func (st *EventStream) follow() (err error) {
 		case err != nil && !passing(err):
 			return err
 		case err != nil:
-			// Losing the backend is no failure of the stream: it goes on where it was.
 			st.failure.set(err)
 			st.store.counters.readRetries.Add(1)
 			if !st.sleep(pause) {
@@ -53,7 +98,7 @@ func (st *EventStream) follow() (err error) {
 		st.failure.set(nil)
 		begun := st.drainBegun
 		if closed(begun) {
-			begun = nil // it waits for what is to come
+			begun = nil // seen already: wait for the rest of the log
 		}
 		select {
 		case <-changed:
@@ -66,6 +111,7 @@ func (st *EventStream) follow() (err error) {
 	}
 }
 
+// closed reports whether a channel is closed.
 func closed(c <-chan struct{}) bool {
 	select {
 	case <-c:
@@ -75,6 +121,7 @@ func closed(c <-chan struct{}) bool {
 	}
 }
 
+// lost returns a channel that is closed when the stream's durable name is taken over; nil if it cannot be.
 func (st *EventStream) lost() <-chan struct{} {
 	if st.durable == nil {
 		return nil
@@ -82,7 +129,7 @@ func (st *EventStream) lost() <-chan struct{} {
 	return st.durable.lost
 }
 
-// passing reports whether a read, or the storing of a cursor, may succeed later.
+// passing reports whether a read, or the write of a cursor, that failed with err may succeed later.
 func passing(err error) bool {
 	switch CodeOf(err) {
 	case CodeBusy, CodeBackendFailure, CodeTimeout, CodeCommitUnknown, CodeReadOnly:
@@ -91,8 +138,8 @@ func passing(err error) bool {
 	return false
 }
 
-// catchUp delivers everything up to the newest committed fact, and returns a channel that is closed
-// when there is more.
+// catchUp delivers everything up to the known head. It returns a channel that is closed when the log
+// changes after that.
 func (st *EventStream) catchUp() (changed <-chan struct{}, err error) {
 	for {
 		batches, through, changed, err := st.readOn()
@@ -102,7 +149,7 @@ func (st *EventStream) catchUp() (changed <-chan struct{}, err error) {
 		if through == st.position.Load() {
 			return changed, st.reportReady()
 		}
-		st.failure.set(nil) // a handler may take its time
+		st.failure.set(nil) // now, since a handler may take long
 		for _, batch := range batches {
 			if err := st.truncated(st.store.log.current()); err != nil {
 				return nil, err
@@ -124,8 +171,8 @@ func (st *EventStream) catchUp() (changed <-chan struct{}, err error) {
 	}
 }
 
-// readOn reads the next batches. The snapshot of the log lives no longer than this call, so that a
-// slow handler keeps no old facts in memory.
+// readOn reads the next batches. Everything up to through was looked at. The snapshot of the log lives
+// no longer than this call, so that a slow handler keeps no old facts in memory.
 func (st *EventStream) readOn() (batches []deliverable, through uint64, changed <-chan struct{}, err error) {
 	s, position := st.store, st.position.Load()
 	known, changed := s.log.currentAndChange()
@@ -139,14 +186,14 @@ func (st *EventStream) readOn() (batches []deliverable, through uint64, changed 
 	if batches, through, err = s.batchesAfter(st.context, &known, st.plan, position); err != nil || inTail {
 		return batches, through, changed, err
 	}
-	// What was read from the backend counts only if the log is still the one whose head was known.
+	// What was read from the backend counts only if the log is still the known one.
 	if known, err = s.log.refresh(st.context, s.backend); err != nil {
 		return nil, 0, nil, err
 	}
 	return batches, through, changed, st.truncated(known)
 }
 
-// truncated is the reason to end if the log went backwards or is another one now.
+// truncated returns the reason to end if the log went backwards or is another one now, else nil.
 func (st *EventStream) truncated(known tail) error {
 	if known.epoch == st.epoch && known.head.SequenceNumber >= st.position.Load() {
 		return nil

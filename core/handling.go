@@ -7,7 +7,8 @@ import (
 	"runtime/debug"
 )
 
-// deliver hands one batch to the handler. An error ends the stream.
+// deliver hands one batch to the handler, again if it fails and the stream's retries allow it. If it
+// returns an error, the batch does not count as handled and the stream ends.
 func (st *EventStream) deliver(batch []EventRecord) error {
 	delay := st.options.retry.Delay
 	for attempt := 0; ; attempt++ {
@@ -41,7 +42,7 @@ func (st *EventStream) deliver(batch []EventRecord) error {
 		}
 		if st.durable == nil {
 			st.tellFailed(err, batch, attempt, "; the stream goes on with the next batch")
-			return nil // a live stream's failure affects nothing but this batch
+			return nil // a live stream's failure concerns this batch only
 		}
 		if attempt >= st.options.retry.MaxAttempts {
 			return &Error{Code: CodeHandlerFailed, Cause: err, Message: fmt.Sprintf("%v, at the batch of %d to %d; its cursor stays before it", err,
@@ -56,8 +57,8 @@ func (st *EventStream) deliver(batch []EventRecord) error {
 	}
 }
 
-// handle calls the handler unless the stream was stopped. The delivery is in flight from the moment
-// it finds the stream not stopped.
+// handle calls the handler unless the stream is stopped. Unsubscribe stops it under mu, so a delivery
+// either started before Unsubscribe returned, or does not start at all.
 func (st *EventStream) handle(batch []EventRecord) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -80,7 +81,7 @@ func (st *EventStream) handle(batch []EventRecord) (err error) {
 	return nil
 }
 
-// handled moves the position, and lets the cursor follow.
+// handled moves the position and lets the stored cursor follow it.
 func (st *EventStream) handled(through uint64) {
 	if through <= st.position.Load() {
 		return

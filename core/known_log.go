@@ -7,25 +7,55 @@ import (
 	"sync/atomic"
 )
 
-// knownLog is what a store knows of its log: the head up to which everything is committed and readable,
-// and the tail. It learns of this store's own commits by publish and of other processes' by
-// refresh.
+// knownLog is what a store knows of its log: a head up to which everything is committed and readable,
+// the newest facts below it (tail), and the epoch.
 //
-// Locks: catchUp before mu. catchUp lets one refresh at a time read from the backend; mu is held
-// for moments only.
+// # How it learns
+//
+// There are two sources. This store's own commits come by publish, after the backend's Commit has
+// returned, so they are readable. Other processes' commits come by refresh: it asks the backend for
+// its head and, if that is not the known one, reads what is between the two. Group.Decide does the
+// same with the head that the backend found under its lock (refreshTo), and Group.Learn publishes
+// facts that a backend happened to read.
+//
+// Both sources may bring the same facts, in either order, because a refresh can read a commit of this
+// store before it is published. publish therefore takes only what is above the known head. If the
+// facts do not connect to the known head, they come after a restart: publish keeps no facts then, and
+// whoever needs those in between reads them from the backend.
+//
+// # The epoch
+//
+// Facts never change, so everything that was read stays true as long as the log only grows. But a log
+// may be replaced under an open store: someone restores a backup, or a server fails over to a standby
+// that lacks the last commits. A head is a number and a time for this reason. A new head continues the
+// known log if it is above the known head, and if the log still holds the known head with the same
+// time, which readSince looks at whenever it reads on. Every other head means that the log went
+// backwards or is another one: restart forgets the tail and raises the epoch. Streams, which remember
+// the epoch in which they started, end with CodeLogTruncated; a condition that was looked at ahead is
+// looked at again; a cursor is not written.
+//
+// A row that is damaged (CodeCorrupt) does not stop a refresh, since it concerns only those who ask
+// for that row: the tail then starts anew at the head.
+//
+// # Locks
+//
+// catchUp, then mu. catchUp lets one refresh at a time read from the backend, so that many callers
+// that wait for the same facts read them once. mu guards tail and changed, for moments only. refreshTo
+// takes no catchUp: its caller keeps other writers out, and must not wait for a refresh that may be
+// waiting for a connection.
 type knownLog struct {
 	eventsMax, bytesMax int
 	tells               *Observer
 
 	catchUp  sync.Mutex
-	advances atomic.Uint64 // how often the log was brought up to a head, or that failed
+	advances atomic.Uint64 // how often advance brought the log up to a head, or failed to
 
 	mu      sync.Mutex
 	tail    tail
 	changed chan struct{} // closed at the next change; nil if nobody waits
 }
 
-// current is a snapshot of the log as far as it is known, without asking the backend.
+// current returns a snapshot of the log as far as it is known, without asking the backend.
 func (l *knownLog) current() tail {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -51,13 +81,13 @@ func (l *knownLog) publish(after uint64, records []EventRecord, boundaries []Bou
 		return // read in the meantime
 	}
 	if l.tail.head.SequenceNumber < after {
-		// The log was found to have gone backwards in the meantime, so there may be a gap. What is
-		// between is read when it is needed.
+		// A restart came in between, so there may be a gap. Whoever needs the facts in it reads
+		// them from the backend.
 		l.tail = tail{head: Head{last.SequenceNumber, last.OccurredAt}, epoch: l.tail.epoch}
 		l.wake()
 		return
 	}
-	// A refresh may have read some of it already, between the commit and this call.
+	// A refresh may have read some of the facts already, between the commit and this call.
 	for records[0].SequenceNumber <= l.tail.head.SequenceNumber {
 		records = records[1:]
 	}
@@ -86,8 +116,8 @@ func (l *knownLog) refresh(ctx context.Context, reader Reader) (tail, error) {
 	return l.reach(ctx, since, head, reader)
 }
 
-// reach does what refresh does, with a head that was just read. since is the number of advances
-// before it was.
+// reach is refresh with a head that was just read. since is the value of advances before that read:
+// if another refresh has advanced the log since, the head may be an old one and is read again.
 func (l *knownLog) reach(ctx context.Context, since uint64, head Head, reader Reader) (_ tail, err error) {
 	if known := l.current(); known.head == head {
 		return known, nil
@@ -99,9 +129,10 @@ func (l *knownLog) reach(ctx context.Context, since uint64, head Head, reader Re
 		return known, nil
 	}
 	if known.head.SequenceNumber >= head.SequenceNumber || l.advances.Load() != since {
-		// It was read before the tail went beyond it, or the log went backwards, maybe before
-		// another refresh that noticed it. This store's own commits are published only when they
-		// can be read, so a head that is read now is not older than the tail.
+		// Either the head was read before the tail went beyond it, or the log went backwards, which
+		// another refresh may have noticed already. A head that is read now decides: commits of this
+		// store are published only when they can be read, and catchUp is held, so it is not older
+		// than the tail.
 		if head, err = reader.Head(ctx); err != nil {
 			return tail{}, err
 		}
@@ -109,14 +140,15 @@ func (l *knownLog) reach(ctx context.Context, since uint64, head Head, reader Re
 	return l.advance(ctx, known, head, reader)
 }
 
-// refreshTo brings the log up to a head that is known to be the real one, since its reader keeps
-// other writers out. It does not wait for a refresh that is under way, which may wait for a
-// connection: both may read the same facts, and publish takes them once.
+// refreshTo brings the log up to a head that is certainly the real one, because the reader's
+// transaction keeps other writers out. It does not wait for a refresh that is under way: both may read
+// the same facts, and publish takes them once.
 func (l *knownLog) refreshTo(ctx context.Context, head Head, reader Reader) (tail, error) {
 	return l.advance(ctx, l.current(), head, reader)
 }
 
-// advance reads what is between the known head and head.
+// advance reads what is between the known head and head, and publishes it. Where that is more than the
+// tail may hold, it only makes sure that the log is still the same one and moves the head.
 func (l *knownLog) advance(ctx context.Context, known tail, head Head, reader Reader) (tail, error) {
 	if head == known.head {
 		return l.current(), nil
@@ -135,7 +167,7 @@ func (l *knownLog) advance(ctx context.Context, known tail, head Head, reader Re
 				return l.current(), nil
 			}
 		}
-		// A row that is damaged concerns those who ask for it, not everybody.
+		// A damaged row concerns only those who ask for it.
 		if err != nil && CodeOf(err) != CodeCorrupt {
 			return tail{}, err
 		}
@@ -143,7 +175,8 @@ func (l *knownLog) advance(ctx context.Context, known tail, head Head, reader Re
 	return l.skipTo(ctx, known, head, reader)
 }
 
-// skipTo starts a new tail at a head that is too far away to read everything up to it.
+// skipTo starts an empty tail at a head that is too far away to read everything up to it. It reads the
+// known head again: a log that does not hold it any more is restarted.
 func (l *knownLog) skipTo(ctx context.Context, known tail, head Head, reader Reader) (tail, error) {
 	_, same, err := readSince(ctx, reader, known.head, known.head.SequenceNumber, 0)
 	if err != nil && CodeOf(err) != CodeCorrupt {
@@ -161,8 +194,9 @@ func (l *knownLog) skipTo(ctx context.Context, known tail, head Head, reader Rea
 	return l.tail, nil
 }
 
-// readSince reads the facts above a head, at most so many bytes of them, and tells whether the log
-// still holds that head.
+// readSince reads the facts above a head, up to the number upTo and at most bytesMax bytes of them.
+// same reports whether the log still holds that head. The scan begins at the head itself, so that one
+// read answers both; the empty log is part of every log.
 func readSince(ctx context.Context, reader Reader, since Head, upTo uint64, bytesMax int) (records []EventRecord, same bool, err error) {
 	after, bytes := since.SequenceNumber, 0
 	if after > 0 {
@@ -185,7 +219,8 @@ func readSince(ctx context.Context, reader Reader, since Head, upTo uint64, byte
 	return records, same, err
 }
 
-// restart forgets what was known of a log that went backwards or is another one now.
+// restart forgets what was known, since the log went backwards or is another one now, and begins a new
+// epoch.
 func (l *knownLog) restart(head Head) tail {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -8,8 +8,34 @@ import (
 	"github.com/factstr/factstr-go/core/internal/match"
 )
 
-// Query reads the facts that match, and the version of the whole context, from one snapshot of the
-// log.
+// How a query reads
+//
+// A query returns rows and the context's version from one snapshot (G8), without a transaction that
+// lasts for its whole length. It first fixes a head by a refresh of what the store knows of the log.
+// Everything it reads is at or below that head. Since the log only grows, reads at different times that
+// are all bounded by one head see the same facts.
+//
+// It then takes the rows: facts at or below the tail's floor from the backend, newer ones from the tail
+// (scanFrom). The version is the newest match of the whole context, which is usually one of the rows. It
+// is searched for only if rows were cut off by the limit, or if none was found above the read cursor
+// (latestMatch, from the newest fact downwards).
+//
+// # Logs that are replaced
+//
+// "The log only grows" fails when a log is replaced, see knownLog. The refresh notices a replacement
+// before it; a replacement between two reads of one query would mix facts of two logs. Backends whose
+// log may be replaced are HeadScanners: they return the head of the same moment with each scan. Two
+// places use that:
+//
+//   - refreshAndScan reads the first rows together with the head. That also saves far backends a round
+//     trip. If the head is not the known one, the log is brought up to it, and if that raises the epoch,
+//     the rows may be of the old log and are dropped; the query goes on as if it had read nothing.
+//   - oneLog, the reader of all later scans of the query, compares the head after each scan with the
+//     known one. Another head is fine if the log still holds the known head. Otherwise the whole query
+//     is done again, at most replacedMax times.
+
+// Query returns the facts that match, and the version of the whole context, both from one snapshot of
+// the log.
 func (s *Store) Query(ctx context.Context, query EventQuery) (*QueryResult, error) {
 	plan, err := validateQuery("query", query, s.options.Limits)
 	if err != nil {
@@ -40,13 +66,12 @@ func (s *Store) Query(ctx context.Context, query EventQuery) (*QueryResult, erro
 	return nil, NewError(CodeLogTruncated, "the log was replaced while the query read it, and then again; check that all reads lead to one server")
 }
 
-// replacedMax is how often a query begins with another log.
+// replacedMax is how often a query starts: the log would have to be replaced during each try.
 const replacedMax = 3
 
-// QueryAtOnce is Query for a caller that has no time to wait. ok is false if the answer takes a
-// wait or more than about a millisecond of work: ask Query then. It is true where the facts that
-// matter are in memory and the head can be read without waiting for anybody, and for a query that
-// is refused.
+// QueryAtOnce is Query for a caller that must not wait. ok is false if the result would take a wait or
+// more than about a millisecond of work: call Query then. ok is true if all facts that matter are in
+// memory and the head can be read without waiting, and also if the query is refused with an error.
 func (s *Store) QueryAtOnce(query EventQuery) (result *QueryResult, ok bool, err error) {
 	backend, can := s.backend.(NearHead)
 	if !can {
@@ -77,7 +102,7 @@ func (s *Store) QueryAtOnce(query EventQuery) (result *QueryResult, ok bool, err
 	return result, true, err
 }
 
-// tailOnly is a log of which only the tail may be read.
+// tailOnly is the scanner of a query that may read nothing but the tail.
 type tailOnly struct{}
 
 func (tailOnly) Scan(context.Context, Scan, func(EventRecord) (more bool)) error { return errBelowTail }
@@ -85,7 +110,8 @@ func (tailOnly) Scan(context.Context, Scan, func(EventRecord) (more bool)) error
 // errBelowTail does not leave the package.
 var errBelowTail = errors.New("the facts are not in memory")
 
-// read is to be done again if it was not all the same log.
+// read runs the query once. If same is false, the log was replaced meanwhile, and the query must be run
+// again.
 func (s *Store) read(ctx context.Context, plan *Plan, query EventQuery) (_ *QueryResult, same bool, err error) {
 	scan, rows := s.rowsOf(plan, query, workUntil(ctx))
 	after := scan.After
@@ -98,7 +124,7 @@ func (s *Store) read(ctx context.Context, plan *Plan, query EventQuery) (_ *Quer
 	return result, log.same, err
 }
 
-// rowsOf is what a query wants to be scanned and returned.
+// rowsOf returns the scan that a query asks for and the empty rows to collect it in.
 func (s *Store) rowsOf(plan *Plan, query EventQuery, work match.Work) (Scan, *rows) {
 	rows := &rows{bytesMax: s.options.Limits.ResultBytesMax, limit: math.MaxUint64, work: work}
 	scan := Scan{Plan: plan}
@@ -113,8 +139,8 @@ func (s *Store) rowsOf(plan *Plan, query EventQuery, work match.Work) (Scan, *ro
 	return scan, rows
 }
 
-// collect reads what is left to be read of a query whose read cursor is after, from a log that ends
-// where it is known to end.
+// collect reads the rest of a query whose read cursor is after, up to the known head, and makes its
+// result.
 func (s *Store) collect(ctx context.Context, known *tail, log scanner, scan Scan, after uint64, rows *rows) (*QueryResult, error) {
 	if rows.more() {
 		scan.UpTo = known.head.SequenceNumber
@@ -131,8 +157,8 @@ func (s *Store) collect(ctx context.Context, known *tail, log scanner, scan Scan
 		last = result.EventRecords[n-1].SequenceNumber
 		result.LastReturnedSequenceNumber = &last
 	}
-	// The newest match is the last row, unless rows were cut off at the end; or it is below the
-	// read cursor.
+	// The newest match is the last row, unless the limit cut rows off (then it is above), or no row
+	// was found above the read cursor (then it is below).
 	version, err := last, error(nil)
 	if !rows.complete {
 		if version, err = latestMatch(ctx, known, log, scan.Plan, last, known.head.SequenceNumber, &rows.work); err == nil && version == 0 {
@@ -150,14 +176,14 @@ func (s *Store) collect(ctx context.Context, known *tail, log scanner, scan Scan
 	return result, nil
 }
 
-// rows are what a query returns.
+// rows collects the facts that a query returns.
 type rows struct {
 	records  []EventRecord
 	bytes    int
 	bytesMax int
 	tooLarge bool
 	limit    uint64
-	complete bool // no row was left out because of the limit, as far as is known
+	complete bool // the limit has cut off no row so far
 	work     match.Work
 }
 
@@ -171,8 +197,8 @@ func (r *rows) take(record EventRecord) (more bool) {
 	return r.more()
 }
 
-// refreshAndScan refreshes the log and, where that takes no round trip of its own, already takes
-// the rows below the tail. scan is what is left to be read.
+// refreshAndScan refreshes the log and, if the backend can do so in the same step, takes the rows at or
+// below the tail's floor. It moves scan behind the rows that it took.
 func (s *Store) refreshAndScan(ctx context.Context, scan *Scan, rows *rows) (tail, error) {
 	backend, together := s.backend.(HeadScanner)
 	known := s.log.current()
@@ -192,7 +218,7 @@ func (s *Store) refreshAndScan(ctx context.Context, scan *Scan, rows *rows) (tai
 	}
 	now, err := s.log.reach(ctx, since, head, s.backend)
 	if now.epoch != known.epoch {
-		*rows = none // they may be of another log
+		*rows = none // they may be of the log that was there before
 	} else {
 		scan.After = below.UpTo
 	}

@@ -6,17 +6,19 @@ import (
 	"sync/atomic"
 )
 
-// HandleStream handles one committed batch: the matching facts, in ascending order. A returned
-// error, or a panic, is a failure. Calls of one stream come one at a time, never on the goroutine
-// that registered it. ctx ends when the stream is unsubscribed or closed; what the handler does in
-// spite of that still counts. The store may be used inside.
+// HandleStream is the handler of a stream. Each call gets the matching facts of one committed batch, in
+// ascending order. A returned error, or a panic, is a failure. Calls for one stream come one at a time,
+// never on the goroutine that registered it. ctx ends when the stream is unsubscribed or closed; a
+// handler that finishes its work nevertheless returns nil, and the batch counts as handled. A handler
+// may use the store.
 type HandleStream interface {
 	HandleStream(ctx context.Context, batch []EventRecord) error
 }
 
-// HandleFunc makes a HandleStream of a function.
+// HandleFunc is a function as a HandleStream.
 type HandleFunc func(ctx context.Context, batch []EventRecord) error
 
+// HandleStream calls f.
 func (f HandleFunc) HandleStream(ctx context.Context, batch []EventRecord) error {
 	return f(ctx, batch)
 }
@@ -32,11 +34,11 @@ func (e *StreamHandlerError) Error() string { return "stream handler failed: " +
 
 func (e *StreamHandlerError) Unwrap() error { return e.Cause }
 
-// EventStream is a registered stream. It is a cursor over the log: it reads from its position up to
-// the newest committed batch, whether it replays, catches up or is live.
+// EventStream is a registered stream. It is a cursor over the log: it reads from its position up to the
+// newest committed batch, whether it replays, catches up or is live.
 type EventStream struct {
 	store   *Store
-	number  uint64 // of the stream in its store, in what is logged
+	number  uint64 // of the stream in its store
 	plan    *Plan
 	handler HandleStream
 	options streamOptions
@@ -46,11 +48,11 @@ type EventStream struct {
 	context context.Context // ends when the stream stops
 	stop    context.CancelFunc
 
-	epoch  uint64
+	epoch  uint64 // of the log that the stream reads, see knownLog
 	target uint64 // the head that the registration saw
 
-	failed   repeats       // of the handler, as they are told
-	failure  failure       // why it cannot read on at the moment
+	failed   repeats       // the handler's failures that were logged
+	failure  failure       // why the log cannot be read at the moment
 	position atomic.Uint64 // everything up to here was delivered or does not match
 	stored   atomic.Uint64 // the durable cursor as last written
 
@@ -60,16 +62,16 @@ type EventStream struct {
 	drainBegun chan struct{} // closed when draining is set
 
 	mu       sync.Mutex
-	draining *draining // nil until the stream is to end when it has delivered what there is
+	draining *draining // up to where to deliver before the end; nil unless the stream drains
 	stopped  bool      // no delivery starts any more
-	reason   error     // why, nil for unsubscribe
+	reason   error     // why it stopped; nil for Unsubscribe
 }
 
-// durableClaim is the durable name that a stream holds.
+// durableClaim is the durable name that a stream holds, see StreamClaim.
 type durableClaim struct {
 	name       string
 	generation uint64
-	release    func() // frees the name; a second call does nothing
+	release    func() // frees the name; further calls do nothing
 	confirm    func(ctx context.Context) error
 	lost       <-chan struct{}
 }

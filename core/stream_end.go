@@ -5,17 +5,18 @@ import (
 	"fmt"
 )
 
-// Unsubscribe lets no further delivery start and frees a durable name at once. It never waits; a
-// delivery in flight goes on, and the end is reported after it. It may be called again.
+// Unsubscribe lets no further delivery start and frees a durable name at once. It never waits: a
+// delivery in flight goes on, and the end is reported after it. Further calls do nothing.
 func (st *EventStream) Unsubscribe() { st.halt(nil) }
 
-// Drain lets the stream end when it has delivered what was committed before the call. It never
-// waits; Done tells the end. A stream without handler ends when nobody takes a batch for half a
-// second, or the loop over its batches was left. Unsubscribe ends it at once all the same.
+// Drain lets the stream end after it has delivered what was committed before the call. It never waits:
+// [EventStream.Done] is closed at the end. A pull stream that drains also ends if nobody takes a batch
+// for half a second, or if the loop over its batches was left. [EventStream.Unsubscribe] still ends the
+// stream at once.
 func (st *EventStream) Drain() { st.drain(draining{}) }
 
-// Close unsubscribes and waits for the end. Inside the stream's own handler, called with the
-// handler's context, it does not wait.
+// Close unsubscribes and waits for the end. It does not wait if ctx is the context of the stream's own
+// handler.
 func (st *EventStream) Close(ctx context.Context) error {
 	st.Unsubscribe()
 	if inside, ok := ctx.Value(handlerKey{}).(*EventStream); ok && inside == st {
@@ -34,10 +35,11 @@ func (st *EventStream) Close(ctx context.Context) error {
 	}
 }
 
-// Done is closed when the stream has ended and everything about it was reported.
+// Done returns a channel that is closed when the stream has ended and its end was reported.
 func (st *EventStream) Done() <-chan struct{} { return st.done }
 
-// Err returns why the stream ended: nil while it has not, and after Unsubscribe and Close.
+// Err returns why the stream ended. It is nil while the stream has not ended, and after Unsubscribe and
+// Close.
 func (st *EventStream) Err() error {
 	select {
 	case <-st.done:
@@ -49,10 +51,10 @@ func (st *EventStream) Err() error {
 	}
 }
 
-// draining says up to where a stream delivers before it ends, and why it ends.
+// draining says up to where a stream delivers before it ends, and with which reason it ends.
 type draining struct {
 	through uint64
-	known   bool // through is; else the stream finds it out
+	known   bool // whether through is known; else the stream asks for the head
 	reason  error
 }
 
@@ -70,8 +72,8 @@ func (st *EventStream) drain(d draining) {
 	st.draining = &d
 }
 
-// drained reports whether the stream has delivered what it was to deliver before its end, and ends
-// it then.
+// drained ends the stream if it drains and has delivered everything it was to deliver, and reports
+// whether it did.
 func (st *EventStream) drained() (bool, error) {
 	st.mu.Lock()
 	d := st.draining
@@ -85,7 +87,7 @@ func (st *EventStream) drained() (bool, error) {
 			return false, err
 		}
 		st.mu.Lock()
-		if st.draining == d { // else it was asked for again, and more may have been committed before
+		if st.draining == d { // else Drain was called again, and more may have been committed before that call
 			st.draining = &draining{through: known.head.SequenceNumber, known: true, reason: d.reason}
 		}
 		d = st.draining
@@ -101,13 +103,13 @@ func (st *EventStream) drained() (bool, error) {
 	return true, nil
 }
 
-// halt stops the stream for a reason; only the first call counts.
+// halt stops the stream with a reason. Only the first call counts.
 func (st *EventStream) halt(reason error) {
 	st.mu.Lock()
 	first := !st.stopped
 	if first {
 		st.stopped, st.reason = true, reason
-		st.stop() // a delivery that is refused since the stream is stopped finds its context ended
+		st.stop() // under mu: whoever sees stopped also sees the context ended
 	}
 	st.mu.Unlock()
 	if first && st.durable != nil && reason == nil {
@@ -115,7 +117,7 @@ func (st *EventStream) halt(reason error) {
 	}
 }
 
-// cutShort stops a stream that was to deliver the rest before its end.
+// cutShort stops a stream that drains, and logs which facts it has not delivered.
 func (st *EventStream) cutShort(reason error) {
 	st.mu.Lock()
 	d, stopped, position := st.draining, st.stopped, st.position.Load()
@@ -127,8 +129,8 @@ func (st *EventStream) cutShort(reason error) {
 	}
 }
 
-// finish stores the cursor, frees the name and reports the end, in this order. Nothing that goes
-// wrong on the way leaves the stream without an end.
+// finish stores the cursor, frees the name and reports the end, in this order. A panic in one of these
+// steps is logged, and the next one is done.
 func (st *EventStream) finish() {
 	defer close(st.done)
 	tells := st.store.tells
@@ -140,7 +142,7 @@ func (st *EventStream) finish() {
 	st.mu.Lock()
 	reason := st.reason
 	st.mu.Unlock()
-	st.tellEnd(reason) // before the store may be closed, and its last records be told
+	st.tellEnd(reason) // before remove, after which the store may close and log nothing more
 	st.store.streams.remove(st)
 	if st.options.onEnd != nil {
 		tells.Once(TaskCallback, func() { st.options.onEnd(reason) })

@@ -21,7 +21,7 @@ func (st *EventStream) attributes() []any {
 	return attributes
 }
 
-// tellFailed tells of a failure of the handler that only the log hears of.
+// tellFailed logs a failure of the handler that does not end the stream, one a second at most.
 func (st *EventStream) tellFailed(err error, batch []EventRecord, attempt int, goesOn string) {
 	tell, skipped := st.failed.pass()
 	if !tell {
@@ -37,14 +37,14 @@ func (st *EventStream) tellFailed(err error, batch []EventRecord, attempt int, g
 	st.store.tells.Tell(LogHandlerFailed, fmt.Sprintf("%s: %v, at the batch of %d to %d%s", st, err, batch[0].SequenceNumber, batch[len(batch)-1].SequenceNumber, goesOn), attributes...)
 }
 
-// tellRest tells how many failures were not told.
+// tellRest logs how many failures tellFailed has skipped.
 func (st *EventStream) tellRest(now string) {
 	if untold := st.failed.rest(); untold > 0 {
 		st.store.tells.Tell(LogHandlerFailed, fmt.Sprintf("%s: the handler failed %d more times%s", st, untold, now), append(st.attributes(), "untold", untold)...)
 	}
 }
 
-// tellEnd tells of an end by failure.
+// tellEnd logs an end by failure.
 func (st *EventStream) tellEnd(reason error) {
 	st.tellRest(" before the stream ended")
 	if reason == nil || CodeOf(reason) == CodeStoreClosed {

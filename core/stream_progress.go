@@ -5,9 +5,9 @@ import (
 	"sync/atomic"
 )
 
-// WaitReady waits until replay has reached the head that the registration saw; a live stream is
-// ready at once. If the stream ends before, it returns the reason, CodeCancelled if that is an
-// unsubscribe.
+// WaitReady waits until the replay has reached the head that the registration saw. A live stream is ready
+// at once. If the stream ends before that, WaitReady returns the reason, or CodeCancelled after
+// Unsubscribe.
 func (st *EventStream) WaitReady(ctx context.Context) error {
 	select {
 	case <-st.ready:
@@ -32,23 +32,22 @@ func (st *EventStream) WaitReady(ctx context.Context) error {
 	}
 }
 
-// Ready is closed when replay is done.
+// Ready returns a channel that is closed when the replay is done.
 func (st *EventStream) Ready() <-chan struct{} { return st.ready }
 
-// StreamProgress tells where a stream stands.
+// StreamProgress is how far a stream is.
 type StreamProgress struct {
 	Ready        bool
 	Ended        bool
 	Position     uint64 // everything up to here was handled or does not match
 	ReplayTarget uint64 // the head that the registration saw
 	StoredCursor uint64 // the durable cursor as last written; for a live stream its start
-	// Failure is why the log cannot be read at the moment. The stream tries again until it can, and
-	// ends for other reasons only. nil if all is well.
+	// Failure is why the log cannot be read at the moment, nil if it can. The stream tries again until
+	// it can.
 	Failure error
 }
 
-// Progress may be called at any time. The numbers are read last, so that a stream that is told as
-// ready or ended is told with what it did until then.
+// Progress returns how far the stream is. It may be called at any time.
 func (st *EventStream) Progress() StreamProgress {
 	progress := StreamProgress{ReplayTarget: st.target}
 	select {
@@ -64,17 +63,18 @@ func (st *EventStream) Progress() StreamProgress {
 			progress.Failure = st.store.streams.failure.get()
 		}
 	}
+	// The positions are read after the state, so they are never older than it.
 	progress.Position, progress.StoredCursor = st.position.Load(), st.stored.Load()
 	return progress
 }
 
-// failure is one that may pass.
+// failure is an error of reading the log that may pass.
 type failure struct {
 	present atomic.Pointer[error]
 	outage  *outage
 }
 
-// set is called by one goroutine at a time.
+// set notes how a read ended. One goroutine at a time may call it.
 func (f *failure) set(err error) {
 	var now *error
 	if err != nil {
@@ -91,7 +91,7 @@ func (f *failure) get() error {
 	return nil
 }
 
-// reportReady reports the end of replay once, after the cursor is stored.
+// reportReady reports the end of the replay once, after the cursor was stored.
 func (st *EventStream) reportReady() error {
 	select {
 	case <-st.ready:

@@ -7,25 +7,25 @@ import (
 )
 
 // StreamAll registers a live stream of all batches that are committed after the call. A nil handler
-// makes it a pull stream, see Next and Batches.
+// makes it a pull stream, see [EventStream.Next] and [EventStream.Batches].
 func (s *Store) StreamAll(ctx context.Context, handler HandleStream, options ...StreamOption) (*EventStream, error) {
 	return s.StreamTo(ctx, AllEvents(), handler, options...)
 }
 
-// StreamTo registers a live stream of the batches that hold a matching fact. The query's
-// MinSequenceNumber and Limit are ignored.
+// StreamTo registers a live stream of the batches that hold a fact that matches the query, whose
+// MinSequenceNumber and Limit are ignored. A delivery holds the matching facts of one batch.
 func (s *Store) StreamTo(ctx context.Context, query EventQuery, handler HandleStream, options ...StreamOption) (*EventStream, error) {
 	return s.register(ctx, nil, query, handler, options)
 }
 
-// StreamAllDurable registers a durable stream of all batches; see StreamToDurable.
+// StreamAllDurable registers a durable stream of all batches, see [Store.StreamToDurable].
 func (s *Store) StreamAllDurable(ctx context.Context, stream DurableStream, handler HandleStream, options ...StreamOption) (*EventStream, error) {
 	return s.StreamToDurable(ctx, stream, AllEvents(), handler, options...)
 }
 
-// StreamToDurable registers a durable stream: it replays what was committed after its stored cursor
-// and goes on live. It returns when the name is taken; WaitReady waits for the replay. The errors
-// of a registration that fails later come from WaitReady and Err.
+// StreamToDurable registers a durable stream: it replays what was committed after its stored cursor and
+// goes on live. It returns as soon as this store holds the name; [EventStream.WaitReady] waits for the
+// replay. If the stream fails later, WaitReady and [EventStream.Err] return the reason.
 func (s *Store) StreamToDurable(ctx context.Context, stream DurableStream, query EventQuery, handler HandleStream, options ...StreamOption) (*EventStream, error) {
 	if err := validateDurableName(stream.Name); err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func (s *Store) register(ctx context.Context, durable *DurableStream, query Even
 	return stream, nil
 }
 
-// open finds the stream's position and starts it.
+// open claims the durable name if there is one, finds the stream's position and starts the stream.
 func (st *EventStream) open(ctx context.Context, durable *DurableStream, query EventQuery) (err error) {
 	s := st.store
 	var cursor uint64
@@ -93,11 +93,11 @@ func (st *EventStream) open(ctx context.Context, durable *DurableStream, query E
 	}
 	known, err := s.log.refresh(ctx, s.backend)
 	if err == nil && claimed != (Head{}) && claimed != known.head {
-		// The cursor is of the log that it was read from. Looked at after the refresh: if that log
-		// was replaced before, it shows here, and later in the epoch.
+		// The log may have been replaced between the claim and the refresh. Then the cursor is one of
+		// the former log, which the epoch cannot show, as the refresh belongs to the new log already.
 		var same bool
 		if _, same, err = readSince(ctx, s.backend, claimed, claimed.SequenceNumber, 0); CodeOf(err) == CodeCorrupt {
-			same, err = true, nil // a head that is damaged is there
+			same, err = true, nil // a damaged head is in the log all the same
 		}
 		if err == nil && !same {
 			err = NewError(CodeLogTruncated, "the log was replaced while durable stream %q was being registered: event %s is not in it any more; register it again after checking the log", durable.Name, claimed)

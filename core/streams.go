@@ -8,17 +8,20 @@ import (
 )
 
 // streams are the open streams of a store.
+//
+// mu guards the fields below it, and also orders failure.set against the end of watching: looked takes
+// no notice of a read that ends after its watch was stopped. outage.mu is taken under it.
 type streams struct {
-	numbers atomic.Uint64 // given to streams so far
+	numbers atomic.Uint64 // the number of the newest stream
 	mu      sync.Mutex
 	open    map[*EventStream]struct{}
 	closed  bool
 	empty   chan struct{}      // closed when closed and open is empty
 	unwatch context.CancelFunc // stops watching for other processes' commits; nil without open streams
-	watches sync.WaitGroup     // that have not returned
-	failure failure            // why watching cannot read the log at the moment
+	watches sync.WaitGroup     // the calls of Watch that have not returned
+	failure failure            // why the watch cannot read the log at the moment
 
-	unreadable outage
+	unreadable outage // of all streams and the watch
 }
 
 func (r *streams) init(s *Store) {
@@ -28,7 +31,7 @@ func (r *streams) init(s *Store) {
 	r.empty = make(chan struct{})
 }
 
-// add starts a stream.
+// add starts a stream, and the watch with the first one.
 func (r *streams) add(s *Store, stream *EventStream) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -45,6 +48,7 @@ func (r *streams) add(s *Store, stream *EventStream) error {
 	return nil
 }
 
+// remove forgets a stream that has ended, and stops the watch with the last one.
 func (r *streams) remove(stream *EventStream) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -62,7 +66,7 @@ func (r *streams) remove(stream *EventStream) {
 	}
 }
 
-// looked tells how a look at the log ended. It is false when nobody watches any more.
+// looked notes how a read of the watch ended. It reports false if that watch has been stopped.
 func (r *streams) looked(ctx context.Context, err error) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -73,7 +77,8 @@ func (r *streams) looked(ctx context.Context, err error) bool {
 	return true
 }
 
-// close lets no other stream start, and stops the durable ones, whose cursors keep what is left.
+// close lets no further stream start and stops the durable ones: their cursors remember what they have
+// not delivered yet.
 func (r *streams) close(reason error) {
 	r.mu.Lock()
 	if !r.closed && len(r.open) == 0 {
@@ -88,8 +93,8 @@ func (r *streams) close(reason error) {
 	}
 }
 
-// drain ends every stream when it has delivered everything up to a number, at the latest when late
-// fires, and waits until they have stored their cursors and freed their names.
+// drain ends every stream when it has delivered everything up to a number, or when late fires. It waits
+// until all streams have stored their cursors and freed their names.
 func (r *streams) drain(through uint64, reason error, late <-chan time.Time) {
 	for _, stream := range r.list() {
 		stream.drain(draining{through: through, known: true, reason: reason})
@@ -105,7 +110,7 @@ func (r *streams) drain(through uint64, reason error, late <-chan time.Time) {
 	<-r.empty
 }
 
-// list returns the streams that are open.
+// list returns the open streams.
 func (r *streams) list() []*EventStream {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -116,7 +121,7 @@ func (r *streams) list() []*EventStream {
 	return open
 }
 
-// end stops every stream that is open.
+// end stops every open stream.
 func (r *streams) end(reason error) {
 	for _, stream := range r.list() {
 		stream.halt(reason)

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// watch keeps the log up with commits of other processes.
+// watch refreshes the log whenever the backend reports that another process may have committed. It waits
+// for a failed read to work again; an error that will not pass ends all streams.
 func (s *Store) watch(ctx context.Context, watcher Watcher) {
 	changed := func() {
 		for pause := readPause; ; pause = min(2*pause, readPauseMax) {
@@ -26,7 +27,7 @@ func (s *Store) watch(ctx context.Context, watcher Watcher) {
 	}
 	s.tells.Keep(ctx, TaskWatch, func() {
 		for watcher.Watch(ctx, changed); ctx.Err() == nil; watcher.Watch(ctx, changed) {
-			time.Sleep(readPause) // it should not have returned
+			time.Sleep(readPause) // a Watch that returns early must not become a busy loop
 		}
 	})
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/faulttest"
 )
 
-// What compat.md calls foreign additions: things that others put beside the store's own tables.
-// They stay, and nothing minds them.
+// Foreign additions are things that others add to the store's tables and schema. They stay, and
+// disturb nothing.
 func TestWhatOthersAddToTheDatabaseStaysAndDoesNotDisturb(t *testing.T) { // G2 G3 G19
 	for name, change := range map[string]string{
 		"side table":           "CREATE TABLE factstr_term_index (term BYTEA, n BIGINT, PRIMARY KEY (term, n)); INSERT INTO factstr_term_index VALUES ('x', 1)",

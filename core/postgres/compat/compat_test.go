@@ -14,17 +14,18 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// deviations lists where this store answers something else than the Rust store does.
+// deviations lists where this store's answers differ from the Rust store's.
 const deviations = "testdata/expected-deviations.json"
 
-// readRustAnswers reads what the Rust stores answer for the facts of the fixture. The file in this
-// folder holds where PostgreSQL's answers were others than SQLite's.
+// readRustAnswers reads the Rust stores' answers for the facts of the fixture. The file in this
+// folder holds the answers of its PostgreSQL store that differ from its SQLite store's.
 func readRustAnswers(t testing.TB) compattest.Answers {
 	t.Helper()
 	return compattest.Read(t, "../../sqlite/testdata/expected.json", "testdata/expected.json")
 }
 
-// twice runs a test over the facts that the store keeps in memory, and over the database alone.
+// twice runs a test on a store that keeps facts in memory, and on one that reads the database
+// alone.
 func twice(t *testing.T, check func(t *testing.T, store *factstr.Store, expected compattest.Answers, deviations string)) {
 	for name, options := range map[string]factstr.Options{"from memory": {}, "from the database": {TailEvents: -1}} {
 		t.Run(name, func(t *testing.T) {
@@ -81,8 +82,8 @@ func TestEveryDurableQueryIsStoredInTheTextOfTheRustStore(t *testing.T) { // G22
 	})
 }
 
-// The Rust store spelled numbers in another way when it was built with an older parser, and then
-// refuses to go on itself.
+// A Rust store that was built with an older parser spelled numbers in another way. The newer one
+// refuses such cursors.
 func TestACursorWhoseQueryIsSpelledInAnotherWayGoesOnAndKeepsItsText(t *testing.T) { // G22
 	url := pgtest.Database(t)
 	store, raw := openStore(t, url), faulttest.OpenSQL(t, url)

@@ -17,7 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// A creation that was cut off between the Rust store's statements.
+// The Rust store's creation was interrupted between two of its statements.
 func TestAStoreThatWasHalfCreatedIsCompleted(t *testing.T) { // G3
 	t.Parallel()
 	url := pgtest.Database(t)
@@ -43,7 +43,7 @@ func TestAStoreThatWasHalfCreatedIsCompleted(t *testing.T) { // G3
 	}
 }
 
-// rustCreation are the statements by which the Rust store creates itself, each committed on its
+// rustCreation are the statements by which the Rust store creates its tables, each committed on its
 // own.
 var rustCreation = []string{
 	"CREATE TABLE IF NOT EXISTS events (sequence_number BIGINT PRIMARY KEY, occurred_at TIMESTAMPTZ NOT NULL DEFAULT NOW(), event_type TEXT NOT NULL, payload JSONB NOT NULL)",
@@ -80,8 +80,8 @@ func TestStoresThatAreCreatedAtTheSameTimeAreOneStore(t *testing.T) { // G2
 	}
 }
 
-// The Rust store may fail then, as it does beside another one of its own, and succeeds when it is
-// tried again.
+// The Rust store may fail then, as it may beside another Rust store, and succeeds when it tries
+// again.
 func TestAStoreMayBeCreatedWhileTheRustStoreCreatesIt(t *testing.T) { // G2
 	t.Parallel()
 	url := pgtest.Database(t)

@@ -16,11 +16,11 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// Rows that another program stored. All of them are JSON, times and text, since the server has seen
-// to that, and all of them are read.
+// Another program stored rows with unusual values. The server ensures that they are JSON, times and
+// text, so all of them are read.
 
-// logWithRow returns a schema with three facts, a row of that time, type and payload, which are
-// SQL, and a fact behind it.
+// logWithRow creates a schema with three facts, a row whose time, type and payload are given as
+// SQL, and a fact after it.
 func logWithRow(t testing.TB, url, schema, occurredAt, eventType, payload string) faulttest.SQL {
 	t.Helper()
 	store := openStoreWith(t, url, postgres.Options{Schema: schema})
@@ -86,7 +86,7 @@ func TestUnusualRowsAreReadAsTheyAreStored(t *testing.T) { // G6 G13 G14
 	}
 }
 
-// G24: the head is compared by number and time, whatever its time looks like.
+// G24: heads compare by number and time, whatever the time looks like.
 func TestAHeadWithAnOddTimeIsAHead(t *testing.T) { // G9 G15 G16
 	url := pgtest.Database(t)
 	for _, at := range []string{"infinity", "-infinity", "4713-01-01T00:00:00Z BC", "294276-01-01T00:00:00Z", "0001-01-01T00:00:00Z"} {
@@ -108,8 +108,8 @@ func TestAHeadWithAnOddTimeIsAHead(t *testing.T) { // G9 G15 G16
 			if got := fmt.Sprint(live.Next()); got != "[2]" {
 				t.Errorf("%s", got)
 			}
-			// A head that changes its time while a store is open, behind a fact that the other
-			// store wrote.
+			// The head changes its time while a store is open, after a fact that the other store
+			// wrote.
 			raw.Run("INSERT INTO events VALUES (3, '" + at + "', 'odd', '{}')")
 			if got := facttest.Append(t, another, facttest.Batch(2, "good")...); got.FirstSequenceNumber != 4 {
 				t.Errorf("append: %+v", got)
@@ -121,7 +121,7 @@ func TestAHeadWithAnOddTimeIsAHead(t *testing.T) { // G9 G15 G16
 	}
 }
 
-// Rows numbered 0 or below are nobody's facts: numbers start at 1.
+// Rows with number 0 or below are no facts: numbers start at 1.
 func TestRowsNumberedBelowOneAreNoFacts(t *testing.T) { // G2
 	url := pgtest.Database(t)
 	facttest.Close(t, openStore(t, url))
@@ -145,14 +145,14 @@ func TestRowsNumberedBelowOneAreNoFacts(t *testing.T) { // G2
 			t.Errorf("%s", got)
 		}
 	}
-	// A store without the marker is judged by its facts.
+	// Without the marker, the facts decide about the format.
 	raw.Run("DELETE FROM store_metadata; DELETE FROM events WHERE sequence_number > 0; DELETE FROM append_batches")
 	if got := facttest.Append(t, openStore(t, url), facttest.Batch(1, "good")...); got.FirstSequenceNumber != 1 {
 		t.Errorf("%+v", got)
 	}
 }
 
-// G3: the corners of compat.md about boundaries that no store writes.
+// G3: boundaries that no store writes give the same batches as in the Rust store.
 func TestOddBoundariesGiveTheBatchesOfTheRustStore(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Database(t)
@@ -179,7 +179,7 @@ func TestOddBoundariesGiveTheBatchesOfTheRustStore(t *testing.T) {
 				if got := fmt.Sprint(compattest.Replayed(t, store, "projection", factstr.AllEvents())); got != c.want {
 					t.Errorf("%s, want %s", got, c.want)
 				}
-				// The cursor is never beyond the end, where it would skip what comes next.
+				// The cursor is never beyond the end, where it would skip later facts.
 				facttest.Append(t, store, facttest.Batch(1, "a")...)
 				if got := fmt.Sprint(compattest.Replayed(t, store, "projection", factstr.AllEvents())); name != "past the end" && got != "[[6]]" {
 					t.Errorf("then %s", got)
@@ -189,8 +189,8 @@ func TestOddBoundariesGiveTheBatchesOfTheRustStore(t *testing.T) {
 	}
 }
 
-// The newest facts were deleted, which no store does, and the row of their batch was left. Nobody
-// may wait for ever for its number to be free.
+// The newest facts were deleted, which no store does, but the row of their batch was left. No
+// append may wait forever for its number.
 func TestABatchBeyondTheEndOfTheLogIsToldAndHoldsNobodyUp(t *testing.T) { // G5
 	for name, remove := range map[string]string{"with the append function": "", "without it": "DROP FUNCTION factstr_append_v2"} {
 		t.Run(name, func(t *testing.T) {
@@ -207,7 +207,7 @@ func TestABatchBeyondTheEndOfTheLogIsToldAndHoldsNobodyUp(t *testing.T) { // G5
 			if got := raw.One("SELECT max(sequence_number) FROM events"); got != "1" {
 				t.Errorf("the log ends at %s", got)
 			}
-			// What needs no row goes on, and then so does the rest.
+			// Appends of one fact, which need no row, go on, and later so do the others.
 			facttest.Append(t, store, facttest.Batch(1, "b")...)
 			if got := facttest.Append(t, store, facttest.Batch(2, "b")...); got.FirstSequenceNumber != 3 {
 				t.Errorf("%+v", got)
@@ -226,7 +226,7 @@ func TestTheLastNumberOfAllIsGivenAndNoneBehindIt(t *testing.T) { // G2 G5
 	if got := facttest.Append(t, store, facttest.Batch(1, "a")...); got.FirstSequenceNumber != factstr.SequenceMax {
 		t.Errorf("%+v", got)
 	}
-	// The other one finds out from the server.
+	// The other store learns it from the server.
 	_, err = another.Append(t.Context(), facttest.Batch(1, "a"))
 	facttest.WantError(t, err, factstr.CodeBackendFailure)
 	if got := fmt.Sprint(facttest.Numbers(facttest.All(t, another))); got != "[9223372036854775806 9223372036854775807]" {

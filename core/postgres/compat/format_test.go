@@ -15,7 +15,7 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// isOfOurs tells what this store puts beside the Rust store's tables.
+// isOfOurs reports whether a line of a catalog is one of this store's additions.
 func isOfOurs(line string) bool { return strings.Contains(line, "factstr_") }
 
 func TestANewStoreIsWhatTheRustStoreMakes(t *testing.T) {
@@ -71,8 +71,8 @@ func TestAppendsToADatabaseOfTheRustStoreStayInItsFormat(t *testing.T) { // G1 G
 	}
 }
 
-// The Rust store knows nothing of generations: it writes cursors of names whose row of ours stays
-// as it was, and of names that have none.
+// The Rust store knows nothing of generations. It moves cursors of names whose generation stays as
+// it was, and of names without one.
 func TestACursorThatTheRustStoreMovesIsWhereOursGoesOn(t *testing.T) { // G19 G22 G23
 	url := pgtest.Database(t)
 	store, raw := openStore(t, url), faulttest.OpenSQL(t, url)
@@ -94,7 +94,7 @@ func TestACursorThatTheRustStoreMovesIsWhereOursGoesOn(t *testing.T) { // G19 G2
 	if got := fmt.Sprint(compattest.Replayed(t, store, "rust", factstr.AllEvents())); got != "[[6]]" {
 		t.Errorf("of the Rust store: %s", got)
 	}
-	// Our own table may get lost.
+	// The table of generations may get lost.
 	facttest.Close(t, store)
 	raw.Run("DROP TABLE factstr_durable_streams; UPDATE durable_stream_cursors SET last_processed_sequence_number = 3")
 	store = openStore(t, url)
@@ -137,9 +137,9 @@ func TestADenseStoreWhoseBatchesCoverTheLogGetsTheMarker(t *testing.T) { // G3 G
 	}
 }
 
-// The Rust store 0.5.2 goes on with a database that 0.4.1 began: it makes store_metadata without
-// the marker, and no rows for batches of one. The rows that there are say which facts are a batch,
-// and every other fact is one by itself.
+// The Rust store 0.5.2 goes on with a database that 0.4.1 began: it creates store_metadata without
+// the marker, and no rows for batches of one. The existing rows are batches, and every other fact
+// is a batch of its own.
 func TestADatabaseThatWasBegunBefore05OpensWithoutTheMarker(t *testing.T) { // G3 G9 G19
 	t.Parallel()
 	url := pgtest.Database(t)

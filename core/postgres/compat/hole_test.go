@@ -13,8 +13,8 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// G19 G20: what reading on costs follows the facts, not the numbers between them. Walking through
-// this hole in steps, each a round trip, would take an age.
+// G19 G20: the cost of reading on depends on the facts, not on the numbers between them. Walking
+// through this hole in steps, with a round trip each, would take ages.
 func TestReplayGoesOverAHoleInTheNumbersAtOnce(t *testing.T) {
 	t.Parallel()
 	const far = math.MaxInt64 - 1
@@ -51,8 +51,8 @@ func TestReplayGoesOverAHoleInTheNumbersAtOnce(t *testing.T) {
 	}
 }
 
-// G3 G15: a replay cuts its reading at any fact; a batch that lies across the cut is delivered
-// whole, also where a row of another program lies inside it.
+// G3 G15: a replay may end a page at any fact. A batch across the end is delivered whole, even if a
+// row of another program lies inside it.
 func TestNoFactIsLostWhereBoundariesOverlapAcrossWhatIsReadAtOnce(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Database(t)

@@ -20,8 +20,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// rustWriter appends as the Rust store does: statement by statement, with both tables locked, which
-// is no lock that ours takes.
+// rustWriter appends as the Rust store does: statement by statement, with both tables locked, and
+// without the advisory lock.
 type rustWriter struct {
 	connection *pgconn.PgConn
 }
@@ -31,8 +31,8 @@ func newRustWriter(t testing.TB, url string) *rustWriter {
 	return &rustWriter{faulttest.OpenSQL(t, url).PgConn}
 }
 
-// append writes a batch if the condition, an expression over events, has that context version; ""
-// is no condition. first is 0 after a conflict.
+// append writes a batch if the context version of the condition, an SQL expression over events, is
+// the expected one. "" means no condition. first is 0 after a conflict.
 func (w *rustWriter) append(events []factstr.NewEvent, condition string, expected uint64) (first uint64, err error) {
 	if err := w.run("BEGIN"); err != nil {
 		return 0, err
@@ -88,10 +88,10 @@ func (w *rustWriter) number(text string, args ...any) (number uint64, err error)
 	return number, err
 }
 
-// appender is one of ours or a rustWriter.
+// appender is a store or a rustWriter.
 type appender func(events []factstr.NewEvent, c contest, expected uint64) (first uint64, err error)
 
-// contest is a context in the words of both stores. The zero value is no condition.
+// contest is a context as both stores express it. The zero value means no condition.
 type contest struct {
 	query     factstr.EventQuery
 	condition string
@@ -121,7 +121,7 @@ func rustAs(w *rustWriter) appender {
 	}
 }
 
-// logBook notes what was appended by whom.
+// logBook notes who appended what.
 type logBook struct {
 	mu      sync.Mutex
 	batches map[uint64]note // by first number
@@ -141,7 +141,7 @@ func (b *logBook) write(t *testing.T, first uint64, count int, by string) {
 	b.batches[first] = note{count, by}
 }
 
-// check holds the log against the book: numbers without gaps, every batch whole, with its row if it
+// check compares the log with the book: numbers without gaps, every batch whole, with its row if it
 // needs one. It returns the batches.
 func (b *logBook) check(t *testing.T, raw faulttest.SQL) (batches [][]uint64) {
 	t.Helper()
@@ -177,8 +177,8 @@ func (b *logBook) check(t *testing.T, raw faulttest.SQL) (batches [][]uint64) {
 	return batches
 }
 
-// Neither kind of store knows of the other: the Rust store locks the tables, ours takes an advisory
-// lock, and the primary key is what both meet at.
+// Neither store knows the other's lock: the Rust store locks the tables, ours takes an advisory
+// lock. The primary key is the fence between them.
 func TestARustStoreMayAppendBesideOurs(t *testing.T) { // G2 G9 G10 G11 G15 G16 G19
 	url := pgtest.Database(t)
 	first, second := openStore(t, url), openStore(t, url)
@@ -200,7 +200,7 @@ func TestARustStoreMayAppendBesideOurs(t *testing.T) { // G2 G9 G10 G11 G15 G16 
 		live, durable = append(live, all), append(durable, replayed)
 	}
 
-	// Appends without a condition go on as long as the contests do.
+	// Appends without a condition run as long as the contests.
 	var others, contenders sync.WaitGroup
 	over := make(chan struct{})
 	for by, write := range map[string]appender{"noise of ours": oursAs(t.Context(), second), "noise of rust": rustAs(newRustWriter(t, url))} {
@@ -220,14 +220,14 @@ func TestARustStoreMayAppendBesideOurs(t *testing.T) { // G2 G9 G10 G11 G15 G16 
 			}
 		})
 	}
-	// The types of a contest's facts tell who won it, so its context is told by their payload.
+	// The types of a contest's facts show who won it, so its context is defined by payload.
 	versions := make([]uint64, 3)
 	for round := range 60 {
 		of := round % len(versions)
 		predicate := fmt.Sprintf(`{"contest":%d}`, of)
 		c := contest{factstr.EventQuery{Filters: []factstr.EventFilter{{PayloadPredicates: facttest.JSONTexts(predicate)}}}, "payload @> '" + predicate + "'"}
 		if of == 2 {
-			// One whose types are named as well.
+			// A context that names the types as well.
 			for by := range appenders {
 				c.query.Filters[0].EventTypes = append(c.query.Filters[0].EventTypes, by)
 			}
@@ -287,8 +287,8 @@ func TestARustStoreMayAppendBesideOurs(t *testing.T) { // G2 G9 G10 G11 G15 G16 
 	t.Logf("%d batches: %v", len(want), won)
 }
 
-// Whoever has waited for the tables must not wait for those who came later: a Rust store that
-// appends all the time would leave no room for ours.
+// An appender that waits for the tables must not wait for those that came later: otherwise a Rust
+// store that appends all the time would keep ours out.
 func TestARustStoreThatAppendsAllTheTimeKeepsNobodyOut(t *testing.T) { // G2 G5
 	for name, options := range map[string]string{"with the append function": "", "without it": "DROP FUNCTION factstr_append_v2"} {
 		t.Run(name, func(t *testing.T) {
@@ -327,8 +327,8 @@ func TestARustStoreThatAppendsAllTheTimeKeepsNobodyOut(t *testing.T) { // G2 G5
 	}
 }
 
-// A Rust store that stopped in the middle of an append holds up appends, which are answered in
-// time, and nothing else.
+// A Rust store that stopped in the middle of an append holds up appends, which return Busy in time,
+// and nothing else.
 func TestTablesThatStayLockedAreToldAsBusy(t *testing.T) { // G5
 	url := pgtest.Database(t)
 	store, rust := openStoreWith(t, url, postgres.Options{LockTimeout: 300 * time.Millisecond}), newRustWriter(t, url)

@@ -49,7 +49,7 @@ func TestAForeignTableOfEventsIsRefusedAndNothingIsCreatedBesideIt(t *testing.T)
 	before := raw.Catalog("public")
 	refusedOpen(t, url, postgres.Options{}, factstr.CodeUnsupportedFormat, "public", "events", "sequence_number")
 	raw.WantCatalog("public", before)
-	// Another schema of the same database is no concern of it.
+	// Another schema of the same database is not affected.
 	facttest.Append(t, openStoreWith(t, url, postgres.Options{Schema: "app"}), facttest.Batch(1, "a")...)
 }
 

@@ -21,11 +21,13 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/faulttest"
 )
 
-// Appenders say what every append of theirs was answered. Their accounts are compared with the log.
+// Appenders are processes that report what each of their appends returned. The tests compare their
+// accounts with the log.
 
 func init() { roles["appender"] = appendUntilTold }
 
-// numbered is what appenders append: whose batch it is, and the place in it.
+// numbered is the payload that appenders append: whose batch the fact belongs to, and its place
+// there.
 type numbered struct {
 	By    string `json:"by"`
 	Batch int    `json:"batch"`
@@ -44,11 +46,10 @@ func numberedBatch(by string, batch, of int, first string) []factstr.NewEvent {
 	return events
 }
 
-// downMax is how long a server may be away.
+// downMax is how long a server may be down.
 const downMax = time.Minute
 
-// untilUp tries again what a server that is away cannot do, or one that is slow within a short
-// response timeout.
+// untilUp tries again while the server is down, or too slow for a short response timeout.
 func untilUp(try func() error) error {
 	for begun := time.Now(); ; <-time.After(50 * time.Millisecond) {
 		err := try()
@@ -68,7 +69,8 @@ func openWhenUp(url string, options postgres.Options) (store *factstr.Store, err
 	return store, err
 }
 
-// appendUntilTold appends from several callers, whatever happens to the server.
+// appendUntilTold appends from several goroutines, whatever happens to the server, until it is told
+// to stop.
 func appendUntilTold(side *proctest.Side, arguments []string) error {
 	callers, err := strconv.Atoi(arguments[2])
 	if err != nil {
@@ -101,7 +103,7 @@ func appendUntilTold(side *proctest.Side, arguments []string) error {
 	return store.Close(context.Background())
 }
 
-// caller is one of an appender's.
+// caller is one goroutine of an appender.
 type caller struct {
 	store    *factstr.Store
 	side     *proctest.Side
@@ -110,7 +112,7 @@ type caller struct {
 	ownStale bool    // own may be too old
 }
 
-// append appends one batch and says how that ended. Sizes, conditions and patience differ.
+// append appends one batch and reports the outcome. Sizes, conditions and deadlines are random.
 func (a *caller) append(batch int) {
 	ctx, cancel := context.Background(), context.CancelFunc(func() {})
 	if rand.IntN(20) == 0 {
@@ -173,7 +175,7 @@ func (a *caller) version(query factstr.EventQuery) (*uint64, error) {
 	return result.CurrentContextVersion, nil
 }
 
-// accounts are what the appenders were answered.
+// accounts are what the appends of all appenders returned.
 type accounts struct {
 	answers map[batchOfOne]answer
 	newest  map[string]int // answered batch of each caller, from 1
@@ -197,7 +199,7 @@ func newAccounts() *accounts {
 	return &accounts{answers: map[batchOfOne]answer{}, newest: map[string]int{}, acked: map[string]int{}, counts: map[string]int{}}
 }
 
-// note takes a line of an appender.
+// note reads a line of an appender.
 func (book *accounts) note(t *testing.T, line string) {
 	t.Helper()
 	words := strings.Fields(line)
@@ -246,8 +248,8 @@ func readLog(t *testing.T, store *factstr.Store) (records []factstr.EventRecord)
 	}
 }
 
-// check compares the log with the answers, and returns the log's batches. The last batch of a
-// caller whose process was killed may be there without an answer.
+// check compares the log with the accounts and returns the log's batches. The last batch of a
+// caller whose process was killed may be there without an account.
 func (book *accounts) check(t *testing.T, records []factstr.EventRecord, killed func(by string) bool) (batches [][]factstr.EventRecord) {
 	t.Helper()
 	facts := make([]numbered, len(records))
@@ -278,7 +280,7 @@ func (book *accounts) check(t *testing.T, records []factstr.EventRecord, killed 
 			if a.first != number || a.last != number+uint64(first.Of)-1 {
 				t.Errorf("the batch at %d was acknowledged as %d to %d", number, a.first, a.last)
 			}
-			// G9: the context was the one that was expected.
+			// G9: the context had the expected version.
 			if is := map[string]*uint64{"shared": shared, "own": own[first.By]}[a.condition]; a.condition != "any" && facttest.VersionText(is) != facttest.VersionText(a.expected) {
 				t.Errorf("the batch at %d was accepted on the version %s of its %s context, which was at %s", number, facttest.VersionText(a.expected), a.condition, facttest.VersionText(is))
 			}
@@ -305,7 +307,7 @@ func (book *accounts) check(t *testing.T, records []factstr.EventRecord, killed 
 	return batches
 }
 
-// checkConflict wants a conflict to name a fact of the context that is really there. G10 G11
+// checkConflict wants a conflict to name a fact that is in the log and in the context. G10 G11
 func (book *accounts) checkConflict(t *testing.T, by string, a answer, records []factstr.EventRecord, facts []numbered) {
 	t.Helper()
 	actual, expected := facttest.VersionOrZero(a.actual), facttest.VersionOrZero(a.expected)
@@ -316,14 +318,14 @@ func (book *accounts) checkConflict(t *testing.T, by string, a answer, records [
 		t.Errorf("a conflict of %s names the fact %d, which is not of its context", by, actual)
 	case a.condition == "own":
 		fact := facts[actual-1]
-		// Only a batch of which it was not told can have been in its way.
+		// Only a batch without an account can have caused it.
 		if cause := book.answers[batchOfOne{fact.By, fact.Batch}]; fact.By != by || cause.what != "unknown" {
 			t.Errorf("a conflict of %s names the fact %d, which it knew: %+v", by, actual, fact)
 		}
 	}
 }
 
-// expectBoundaries wants the stored boundaries to be those of the batches. G3
+// expectBoundaries wants the stored boundaries to match the batches. G3
 func expectBoundaries(t *testing.T, raw faulttest.SQL, batches [][]factstr.EventRecord) {
 	t.Helper()
 	var want []string

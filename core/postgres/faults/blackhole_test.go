@@ -13,7 +13,7 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// silence is a way in which a server ceases to answer while its connections stay open.
+// silence is a way to make a server stop answering while its connections stay open.
 type silence struct {
 	name  string
 	begin func(t testing.TB, server *pgtest.Server, proxy *pgtest.Proxy)
@@ -26,7 +26,7 @@ var silences = []silence{
 	{"backends that stopped", pauseBackends, func(server *pgtest.Server, _ *pgtest.Proxy) { server.Resume() }},
 }
 
-// pauseBackends stops what serves the stores, and lets new connections be served.
+// pauseBackends stops the backends that serve the stores. New connections are served.
 func pauseBackends(t testing.TB, server *pgtest.Server, _ *pgtest.Proxy) {
 	raw := faulttest.OpenSQL(t, server.URL())
 	for _, pid := range raw.Rows("SELECT pid FROM pg_stat_activity WHERE application_name = 'silenced'") {
@@ -36,7 +36,7 @@ func pauseBackends(t testing.TB, server *pgtest.Server, _ *pgtest.Proxy) {
 	}
 }
 
-// G5 G15 G19: callers get an answer in time, and afterwards everything goes on without a gap.
+// G5 G15 G19: calls return in time, and afterwards everything goes on without a gap.
 func TestASilentServerKeepsNobodyWaiting(t *testing.T) {
 	for _, each := range silences {
 		t.Run(each.name, func(t *testing.T) {
@@ -119,7 +119,7 @@ func TestASilentServerKeepsNobodyWaiting(t *testing.T) {
 	}
 }
 
-// G15: a connection that listens and hears nothing any more is no reason to miss a commit.
+// G15: a store whose listening connection went deaf does not miss commits.
 func TestPollingDeliversWhatADeadListenerDoesNotHear(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	options := postgres.Options{ApplicationName: "deaf"}
@@ -141,7 +141,7 @@ func TestPollingDeliversWhatADeadListenerDoesNotHear(t *testing.T) {
 		facttest.Append(t, other, facttest.Batch(1, "heard of by polling")...)
 		live.Reach(t, n+1)
 	}
-	// Ended, it is replaced by one that hears.
+	// When its backend ends, the store makes a new listening connection.
 	server.Resume()
 	raw.Run("SELECT pg_terminate_backend(" + listener + ", 10000)")
 	faulttest.Eventually(t, "another listener", func() bool {

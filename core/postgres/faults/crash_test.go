@@ -12,7 +12,7 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// G2 G3 G5 G9 G15 G19: SIGKILL of an appending process at any moment loses nothing that it
+// G2 G3 G5 G9 G15 G19: killing an appending process at any moment loses nothing that it
 // acknowledged, leaves nothing half written, and holds nobody up.
 func TestAppendingProcessesThatAreKilledLoseNothingThatTheyAcknowledged(t *testing.T) {
 	kills := 50
@@ -25,7 +25,7 @@ func TestAppendingProcessesThatAreKilledLoseNothingThatTheyAcknowledged(t *testi
 	store, c := openStore(t, url), newCrew(t)
 	c.follower("follower", url, "all along")
 	c.appender("survivor", url, 2, 30*time.Second)
-	// The victims of the moment, each with how many lines it has left to say.
+	// The present victims, each with the number of lines until it is killed.
 	left, victims := map[string]int{}, 0
 	nextVictim := func() {
 		victims++
@@ -53,7 +53,7 @@ func TestAppendingProcessesThatAreKilledLoseNothingThatTheyAcknowledged(t *testi
 			}
 		}
 	}
-	// The survivor goes on as if nothing had been.
+	// The survivor goes on as if nothing had happened.
 	after := c.book.newest["survivor.0"]
 	c.until(func() bool { return c.book.newest["survivor.0"] > after+10 })
 	c.finish("survivor")
@@ -67,18 +67,18 @@ func TestAppendingProcessesThatAreKilledLoseNothingThatTheyAcknowledged(t *testi
 	t.Logf("%d kills, answers %v, %d facts", victims, c.book.counts, last)
 }
 
-// takeOverMax is how long a durable name may stay with a holder that is gone.
+// takeOverMax is how long a holder that is gone may keep a durable name.
 const takeOverMax = 10 * time.Second
 
-// G19 G21 G22 G23: who waits for the name of a killed process has it at once, and goes on strictly
-// behind the stored cursor.
+// G19 G21 G22 G23: another process gets the name of a killed one at once, and starts strictly after
+// the stored cursor.
 func TestAnotherProcessTakesOverTheDurableNameOfAKilledOne(t *testing.T) {
 	const successions = 5
 	url := pgtest.Database(t)
 	store, raw, c := openStore(t, url), faulttest.OpenSQL(t, url), newCrew(t)
 	c.appender("appender", url, 2, 30*time.Second)
 	holder := func(number int) string { return fmt.Sprint("holder", number) }
-	// A cursor that is rarely stored leaves something to repeat.
+	// The cursor is stored rarely, so that something is repeated.
 	c.follower(holder(0), url, "projection", "every=40")
 	c.until(func() bool { return c.followers[holder(0)].now().resumed })
 	var slowest time.Duration
@@ -92,7 +92,7 @@ func TestAnotherProcessTakesOverTheDurableNameOfAKilledOne(t *testing.T) {
 		})
 		c.members[now].Signal(os.Kill)
 		killed, buried := time.Now(), false
-		// The word of the end may come after what the heir says.
+		// The end may be reported after lines of the heir.
 		for !c.followers[heir].now().holding || !buried {
 			s := c.next()
 			if s.ended && s.who != now {
@@ -103,7 +103,7 @@ func TestAnotherProcessTakesOverTheDurableNameOfAKilledOne(t *testing.T) {
 				slowest = max(slowest, time.Since(killed))
 			}
 		}
-		// The heir has not gone on yet, so this is what the killed one had stored.
+		// The heir has not gone on yet, so this is the cursor of the killed process.
 		cursor := raw.One("SELECT last_processed_sequence_number FROM durable_stream_cursors WHERE durable_stream_id = 'projection'")
 		if resumed := fmt.Sprint(c.followers[heir].now().cursor); resumed != cursor {
 			t.Errorf("succession %d resumed at %s, the cursor was at %s", number, resumed, cursor)

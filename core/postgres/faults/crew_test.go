@@ -10,8 +10,7 @@ import (
 	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
-// crew are appenders and followers that are listened to together. All that they say is written
-// down.
+// crew runs appenders and followers, and notes all lines that they print.
 type crew struct {
 	t         *testing.T
 	members   map[string]*proctest.Child
@@ -21,7 +20,7 @@ type crew struct {
 	followers map[string]*following
 }
 
-// said is a line of a member; ended tells that it says no more.
+// said is a line of a member. ended means that there are no more.
 type said struct {
 	who   string
 	line  string
@@ -39,7 +38,7 @@ func (c *crew) appender(who, url string, callers int, responseTimeout time.Durat
 	c.start(who, proctest.Start(c.t, "appender", url, who, fmt.Sprint(callers), responseTimeout.String()))
 }
 
-// follower begins a life of a follower; the one before must have ended.
+// follower starts a follower again. The one before must have ended.
 func (c *crew) follower(who, url, name string, how ...string) {
 	c.t.Helper()
 	if c.followers[who] == nil {
@@ -65,7 +64,7 @@ func (c *crew) start(who string, child *proctest.Child) {
 	}()
 }
 
-// note writes down what was said.
+// note notes a line.
 func (c *crew) note(s said) {
 	c.t.Helper()
 	switch follower := c.followers[s.who]; {
@@ -77,7 +76,7 @@ func (c *crew) note(s said) {
 	}
 }
 
-// next waits for whatever is said next.
+// next waits for the next line of any member.
 func (c *crew) next() said {
 	c.t.Helper()
 	select {
@@ -90,7 +89,7 @@ func (c *crew) next() said {
 	panic("unreachable")
 }
 
-// until listens until something is the case. No member may end meanwhile.
+// until reads lines until a condition holds. No member may end meanwhile.
 func (c *crew) until(done func() bool) {
 	c.t.Helper()
 	for !done() {
@@ -100,7 +99,7 @@ func (c *crew) until(done func() bool) {
 	}
 }
 
-// finish tells members to end and listens until they have.
+// finish tells members to end and reads lines until they have.
 func (c *crew) finish(members ...string) {
 	c.t.Helper()
 	running := map[string]bool{}
@@ -119,7 +118,7 @@ func (c *crew) finish(members ...string) {
 	}
 }
 
-// last appends a batch which shows, when it was delivered, that everything before it was.
+// last appends a batch. Its delivery shows that everything before it was delivered.
 func (c *crew) last(store *factstr.Store) uint64 {
 	c.t.Helper()
 	result, err := store.Append(context.Background(), numberedBatch("last", 0, 1, "Plain"))
@@ -130,8 +129,8 @@ func (c *crew) last(store *factstr.Store) uint64 {
 	return result.LastSequenceNumber
 }
 
-// finishAt lets followers come to the log's last fact, and wants their cursors to be there in the
-// end. G23
+// finishAt waits until followers have the log's last fact, and wants their cursors to be there in
+// the end. G23
 func (c *crew) finishAt(last uint64, followers ...string) {
 	c.t.Helper()
 	c.until(func() bool {

@@ -14,7 +14,7 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// G5: a full disk refuses what does not fit and nothing else.
+// G5: with a full disk only appends fail, and they do so until there is room.
 func TestAFullDiskRefusesAppends(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	space, ballast := tinySpace(t, server)
@@ -55,8 +55,8 @@ func dense() string {
 	return `"` + text.String() + `"`
 }
 
-// tinySpace is a folder on a small disk of its own, with a file in it that can be removed to make
-// room. The test is skipped where nothing may be mounted.
+// tinySpace returns a folder on a small disk of its own, and a file there that can be removed to
+// make room. The test is skipped where nothing may be mounted.
 func tinySpace(t testing.TB, server *pgtest.Server) (space, ballast string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -74,7 +74,7 @@ func tinySpace(t testing.TB, server *pgtest.Server) (space, ballast string) {
 	faulttest.Must(t, os.WriteFile(ballast, make([]byte, 4<<20), 0o600))
 	space = filepath.Join(parent, "space")
 	faulttest.Must(t, os.Mkdir(space, 0o700))
-	// It belongs to whoever the server runs as.
+	// It belongs to the server's user.
 	owner, err := os.Stat(faulttest.OpenSQL(t, server.URL()).One("SHOW data_directory"))
 	faulttest.Must(t, err)
 	ids := owner.Sys().(*syscall.Stat_t)

@@ -26,8 +26,8 @@ func waitForCursor(t testing.TB, server *pgtest.Server, cursor uint64) {
 
 func bothHosts(first, second string) string { return first + "," + second }
 
-// G5 G15: with a synchronous standby nothing that was acknowledged is lost, and whoever names both
-// hosts goes on by itself.
+// G5 G15: with a synchronous standby a failover loses nothing that was acknowledged, and stores
+// whose URL lists both hosts go on by themselves.
 func TestAFailoverToASynchronousStandbyLosesNothing(t *testing.T) {
 	primary, standby := faulttest.Pair(t)
 	faulttest.SetSystem(t, primary, "synchronous_standby_names", "*")
@@ -48,7 +48,7 @@ func TestAFailoverToASynchronousStandbyLosesNothing(t *testing.T) {
 	faulttest.WantRunning(t, stream)
 }
 
-// G24 G5: commits that the standby never got are lost, and nobody goes on as if they were not.
+// G24 G5: commits that the standby never got are lost, and streams that had delivered them end.
 func TestAFailoverThatLosesCommitsIsToldToStreamsThatHadThem(t *testing.T) {
 	primary, standby := faulttest.Pair(t)
 	url := pgtest.WithAddress(faulttest.Secretly(primary.URL()), bothHosts(primary.Address(), standby.Address()))
@@ -75,7 +75,7 @@ func TestAFailoverThatLosesCommitsIsToldToStreamsThatHadThem(t *testing.T) {
 	}
 	faulttest.WantFailure(t, facttest.WaitEnd(t, liveStream), factstr.CodeLogTruncated, "")
 	faulttest.WantFailure(t, facttest.WaitEnd(t, durableStream), factstr.CodeLogTruncated, "")
-	// Registered again, it goes on behind the cursor that the standby had.
+	// Registered again, it starts after the cursor that the standby had.
 	again, stream := faulttest.FollowDurably(t, other, "ahead", 5)
 	again.Reach(t, 7)
 	faulttest.End(t, stream)
@@ -86,7 +86,7 @@ func TestAFailoverThatLosesCommitsIsToldToStreamsThatHadThem(t *testing.T) {
 	}
 }
 
-// A machine that vanishes refuses nothing: connections to it just don't come about.
+// A machine that vanished refuses nothing: connecting to it just takes until the timeout.
 func TestAHostThatVanishedDoesNotKeepTheOtherOneFromBeingFound(t *testing.T) {
 	t.Parallel()
 	primary, standby := faulttest.Pair(t)
@@ -115,7 +115,7 @@ func TestAHostThatVanishedDoesNotKeepTheOtherOneFromBeingFound(t *testing.T) {
 	gone.Heal()
 }
 
-// relay leads to one server after the other. Connections that were made stay where they are.
+// relay leads to one server and later to another. Existing connections stay where they are.
 type relay struct {
 	listener net.Listener
 	target   atomic.Value
@@ -151,8 +151,8 @@ func newRelay(t testing.TB, target string) *relay {
 	return r
 }
 
-// G5 G15: one address that leads to another server from now on, while the old one is read-only and
-// goes on.
+// G5 G15: an address begins to lead to another server, while the old one becomes read-only and goes
+// on.
 func TestAStoreFollowsAnAddressThatIsSwitchedOver(t *testing.T) {
 	primary, standby := faulttest.Pair(t)
 	r := newRelay(t, primary.Address())
@@ -183,8 +183,8 @@ func TestAStoreFollowsAnAddressThatIsSwitchedOver(t *testing.T) {
 	faulttest.End(t, stream)
 }
 
-// G5: an append that waits for a synchronous standby is not acknowledged by way of finding its row,
-// since that may get lost with the primary.
+// G5: an append that waits for a synchronous standby is not acknowledged just because its row is
+// found, since the row may get lost with the primary.
 func TestACommitThatNoStandbyHasIsNotAcknowledged(t *testing.T) {
 	t.Parallel()
 	primary, standby := faulttest.Pair(t)
@@ -200,6 +200,6 @@ func TestACommitThatNoStandbyHasIsNotAcknowledged(t *testing.T) {
 	if result.FirstSequenceNumber != 3 {
 		t.Errorf("appended at %d, want behind the fact that is there now", result.FirstSequenceNumber)
 	}
-	// Once the standby goes on, so does a commit that was given up.
+	// Once the standby goes on, so does the abandoned commit.
 	faulttest.WaitForStandby(t, primary, standby)
 }

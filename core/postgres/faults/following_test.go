@@ -15,14 +15,15 @@ import (
 	"github.com/factstr/factstr-go/core/postgres"
 )
 
-// Followers say what their durable stream delivered, which is compared with the batches of the log.
+// Followers are processes that report what their durable stream delivered. The tests compare that
+// with the batches of the log.
 
 func init() { roles["follower"] = followUntilTold }
 
-// followUntilTold follows the log by a durable stream and says what is delivered. What it can do
-// besides are the arguments after url and name: "third" streams only the facts of numberedBatch
-// that say so, "hold" waits at its first batch until it is told to go on, "slow" takes its time
-// with each, "every=N" stores the cursor after so many batches and at no other time.
+// followUntilTold follows the log by a durable stream and reports each delivery. Arguments after
+// url and name: "third" streams only facts whose third is true, "hold" waits at its first batch
+// until it is told to go on, "slow" handles batches slowly, "every=N" stores the cursor after N
+// batches and at no other time.
 func followUntilTold(side *proctest.Side, arguments []string) error {
 	ctx := context.Background()
 	query, every, holding, pause := factstr.AllEvents(), factstr.CursorEvery{}, false, time.Duration(0)
@@ -96,12 +97,12 @@ func followUntilTold(side *proctest.Side, arguments []string) error {
 	return store.Close(ctx)
 }
 
-// following is what the lives of a follower have said.
+// following is what the processes of a follower, one after the other, have reported.
 type following struct {
 	lives []life
 }
 
-// life is that of one process.
+// life is what one process has reported.
 type life struct {
 	waiting bool // for the name
 	resumed bool
@@ -112,7 +113,7 @@ type life struct {
 	stored  uint64 // when it was told to end
 }
 
-// note takes a line of a follower.
+// note reads a line of a follower.
 func (f *following) note(t *testing.T, line string) {
 	t.Helper()
 	what, rest, _ := strings.Cut(line, " ")
@@ -141,7 +142,7 @@ func (f *following) note(t *testing.T, line string) {
 
 func (f *following) now() *life { return &f.lives[len(f.lives)-1] }
 
-// reached is the last fact that was delivered in the present life.
+// reached returns the last fact that was delivered in the present life.
 func (l *life) reached() uint64 {
 	if len(l.batches) == 0 {
 		return 0
@@ -150,9 +151,9 @@ func (l *life) reached() uint64 {
 	return batch[len(batch)-1]
 }
 
-// check compares what was delivered with the batches of the log: each life got all of them from its
-// cursor on, in order and once, and its cursor was never ahead of what the lives before it had
-// handled. The last life got everything to the end.
+// check compares the deliveries with the batches of the log: each life got all batches after its
+// cursor, in order and once, and its cursor was never ahead of what earlier lives had handled. The
+// last life got everything to the end.
 func (f *following) check(t *testing.T, name string, batches [][]factstr.EventRecord, matches func(factstr.EventRecord) bool) (repeated int) {
 	t.Helper()
 	var wanted [][]uint64

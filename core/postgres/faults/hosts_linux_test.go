@@ -15,16 +15,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// host is a machine of its own as far as the network goes: a namespace without a name, of which
-// nothing is left when the test ends, however it ends.
+// host is like a machine of its own in the network: a namespace without a name, of which nothing is
+// left when the test ends, however it ends.
 type host struct {
 	t         *testing.T
 	namespace *os.File
 	address   string
 }
 
-// newHosts makes a server and hosts that are joined by a switch, which is in the server. They have
-// no other way to each other, and none to here.
+// newHosts creates a server and hosts, joined by a switch in the server's namespace. They reach
+// each other in no other way, and not this machine.
 func newHosts(t *testing.T, count int) (server *host, hosts []*host) {
 	t.Helper()
 	if _, err := exec.LookPath("ip"); err != nil {
@@ -70,7 +70,7 @@ func newHost(t *testing.T, address string) *host {
 	return h
 }
 
-// comeBack leaves a namespace. A thread that cannot is used for nothing else any more.
+// comeBack leaves a namespace. A thread that cannot do so is not used any more.
 func comeBack(t *testing.T, here *os.File) {
 	t.Helper()
 	if err := unix.Setns(int(here.Fd()), unix.CLONE_NEWNET); err != nil {
@@ -79,7 +79,7 @@ func comeBack(t *testing.T, here *os.File) {
 	runtime.UnlockOSThread()
 }
 
-// do runs f on a thread that is on the host, as are the processes that it starts.
+// do runs f on a thread in the host's namespace, in which the processes that f starts are, too.
 func (h *host) do(f func()) {
 	h.t.Helper()
 	runtime.LockOSThread()
@@ -101,10 +101,10 @@ func (h *host) ip(arguments string) {
 	})
 }
 
-// G5 G15 G19 G21 G22 G23: a host is cut off while it holds durable names and appends. Who waits for
-// a name takes it over, and goes on strictly behind the stored cursor; the host that was cut off
-// starts no delivery meanwhile, and when it is back it loses that name, whose cursor it cannot move
-// any more, and keeps the one that nobody wanted.
+// G5 G15 G19 G21 G22 G23: a host is cut off while it holds durable names and appends. A process on
+// another host takes one name over and starts strictly after the stored cursor. The host that was
+// cut off starts no delivery meanwhile. When it is back it loses that name, whose cursor it cannot
+// move any more, and keeps the other one.
 func TestAHostThatIsCutOffLosesItsDurableNameToAnotherAndNothingElse(t *testing.T) {
 	if os.Getenv("FACTSTR_TORTURE") == "" {
 		t.Skip("a host is cut off for half a minute: FACTSTR_TORTURE=1 runs it")
@@ -116,7 +116,7 @@ func TestAHostThatIsCutOffLosesItsDurableNameToAnotherAndNothingElse(t *testing.
 		server = pgtest.New(t, pgtest.Options{Settings: map[string]string{"listen_addresses": "*"}, HBA: []string{"host all all 10.66.0.0/24 trust"}})
 	})
 	url := pgtest.WithAddress(server.URL(), fmt.Sprintf("%s:%d", machine.address, server.Port()))
-	// The server's folder is here, so its socket leads past the network.
+	// The server's folder is on this machine, so its socket leads past the network.
 	store, raw, c := openStore(t, server.SocketURL()), faulttest.OpenSQL(t, server.SocketURL()), newCrew(t)
 	for number, h := range hosts {
 		h.do(func() { c.appender(fmt.Sprint("appender", number), url, 2, 10*time.Second) })
@@ -129,7 +129,7 @@ func TestAHostThatIsCutOffLosesItsDurableNameToAnotherAndNothingElse(t *testing.
 	c.until(func() bool { return holder.now().resumed && alone.now().resumed })
 	hosts[1].do(func() { c.follower("heir", url, "wanted", "every=50", "hold") })
 	heir := c.followers["heir"]
-	// Some batches are handled and not in the cursor, and it takes a while until they are.
+	// Some batches are handled but not yet in the cursor, which is stored rarely.
 	c.until(func() bool {
 		return heir.now().waiting && len(holder.now().batches) > 150 && len(holder.now().batches)%150 == 30
 	})
@@ -163,7 +163,7 @@ func TestAHostThatIsCutOffLosesItsDurableNameToAnotherAndNothingElse(t *testing.
 	if holder.now().ended != "DurableStreamLost" || len(holder.now().batches) != handled {
 		t.Errorf("the holder that was cut off ended with %q, %d batches after the name was taken over", holder.now().ended, len(holder.now().batches)-handled)
 	}
-	// The heir still waits, so nobody but the old holder can have moved the cursor.
+	// The heir still waits, so only the old holder can have moved the cursor.
 	c.finish("holder")
 	if late := *facttest.VersionOf(raw.One(cursor)); late != resumed {
 		t.Errorf("the cursor went from %d to %d after the name was taken over", resumed, late)

@@ -15,8 +15,8 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// traces are what stores leave while they are open: sockets, goroutines, and connections of a name
-// at the server.
+// traces are what open stores cause: sockets, goroutines, and connections of an application name at
+// the server.
 type traces struct {
 	t           *testing.T
 	server      *pgtest.Server
@@ -74,8 +74,8 @@ func (w *traces) wantNone(pooled bool) {
 	})
 }
 
-// ownGoroutines are the stacks of goroutines of the module and of the driver, those of tests and
-// their servers left out.
+// ownGoroutines returns the stacks of goroutines of the module and the driver, without those of
+// tests and their servers.
 func ownGoroutines() (found []string) {
 	buffer := make([]byte, 8<<20)
 	for stack := range strings.SplitSeq(string(buffer[:runtime.Stack(buffer, true)]), "\n\n") {
@@ -87,7 +87,7 @@ func ownGoroutines() (found []string) {
 	return found
 }
 
-// What a store opened is closed with it, whatever happened to it meanwhile.
+// A store that closes leaves nothing, whatever happened to it meanwhile.
 func TestNothingIsLeftOfAStoreThatWasClosed(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	p := faulttest.StartPooler(t, server)
@@ -168,7 +168,7 @@ func TestNothingIsLeftOfAStoreThatWasClosed(t *testing.T) {
 	}
 }
 
-// What could not be opened leaves nothing either.
+// A store that could not be opened leaves nothing either.
 func TestNothingIsLeftOfAStoreThatWasNotOpened(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	raw := faulttest.OpenSQL(t, server.URL())
@@ -189,7 +189,7 @@ func TestNothingIsLeftOfAStoreThatWasNotOpened(t *testing.T) {
 	faulttest.WantFailure(t, open(faulttest.Secretly(server.URL()), "foreign_tables"), factstr.CodeUnsupportedFormat, "")
 	faulttest.WantFailure(t, open(server.URLAs("powerless", faulttest.Secret, "postgres"), "missing"), factstr.CodeBackendFailure, factstr.ReasonPermission)
 	faulttest.WantFailure(t, open(server.URLAs("postgres", faulttest.Secret, "nowhere"), ""), factstr.CodeBackendFailure, factstr.ReasonMissingPath)
-	// Given up wherever it is.
+	// The caller gives up at any point of opening.
 	proxy := pgtest.NewProxy(t, server.Address())
 	for at := 0; at < 2500; at += 250 {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -24,7 +24,7 @@ func init() {
 	maps.Copy(roles, sharetest.Roles(func(ctx context.Context, arguments []string) (*factstr.Store, error) {
 		return postgres.Open(ctx, arguments[0], postgres.Options{LockTimeout: time.Minute})
 	}))
-	// Whoever creates is as impatient as by default.
+	// Processes that create a store have the default timeouts.
 	roles["opener"] = sharetest.OpenOnce(func(ctx context.Context, arguments []string) (*factstr.Store, error) {
 		url, database, schema := arguments[0], arguments[1], arguments[2]
 		if database != "" {
@@ -42,7 +42,7 @@ func TestSixteenProcessesRacingOneContextHaveOneWinnerEachRound(t *testing.T) {
 	facttest.WantGapless(t, openStore(t, url), rounds)
 }
 
-// G11 G10 G2: a condition in the middle of a group of thousands of facts holds no less.
+// G11 G10 G2: conditions hold in the middle of a group of thousands of facts, too.
 func TestProcessesThatRaceWithinLargeGroupsHaveOneWinnerEachRound(t *testing.T) {
 	const processes, rounds, crowd = 6, 20, 40
 	url := pgtest.Database(t)
@@ -76,7 +76,7 @@ func TestProcessesThatCreateOneStoreAtOnceAllSucceed(t *testing.T) {
 	}
 }
 
-// Fairness: it is counted in batches, since times also hold what the machine does.
+// Fairness is counted in batches, since times depend on the machine.
 func TestProcessesGetTheirShareOfTheLog(t *testing.T) {
 	const processes, callers = 4, 16
 	duration := 5 * time.Second
@@ -108,11 +108,11 @@ func TestProcessesGetTheirShareOfTheLog(t *testing.T) {
 	}
 }
 
-// G15 G16 G19: what other processes append comes in order, once, whole; whether the server tells of
-// it or the store has to look.
+// G15 G16 G19: what other processes append arrives in order, once and whole, whether by
+// notification or by polling.
 func TestStreamsReceiveWhatOtherProcessesAppendInOrderAndOnce(t *testing.T) {
 	t.Run("by notifications alone", func(t *testing.T) {
-		// Nobody looks of his own accord.
+		// Nobody polls.
 		url := pgtest.Database(t)
 		sharetest.CheckStreams(t, openStoreWith(t, url, postgres.Options{PollInterval: time.Hour}), openStore(t, url), url)
 	})
@@ -127,7 +127,7 @@ func TestStreamsReceiveWhatOtherProcessesAppendInOrderAndOnce(t *testing.T) {
 			}
 			return pgtest.Pass
 		})
-		// Without TLS the proxy can read along.
+		// Without TLS the proxy can read the messages.
 		url = pgtest.WithParam(pgtest.WithAddress(url, proxy.Address()), "sslmode", "disable")
 		sharetest.CheckStreams(t, openStore(t, url), openStore(t, url), url)
 		if cut.Load() == 0 {

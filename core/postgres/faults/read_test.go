@@ -13,7 +13,7 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// G7: a query asks for the head and for rows at once, also right after others appended, and gets
+// G7: a query asks for head and rows in one round trip, even right after others appended, and gets
 // both right.
 func TestAQueryOfALogThatIsKnownTakesOneRoundTrip(t *testing.T) {
 	url := pgtest.WithParam(pgtest.Database(t), "sslmode", "disable")
@@ -51,14 +51,13 @@ func TestAQueryOfALogThatIsKnownTakesOneRoundTrip(t *testing.T) {
 	want(selective, found, *facttest.Query(t, other, selective).CurrentContextVersion, 1)
 	want(all.AtMost(1), 1, 50, 1)
 	facttest.Append(t, other, facttest.Batch(2, "b")...)
-	// The log as it is, the facts that are new, whether they are batches, and all that are not in
+	// One round trip each for the head, the new facts, their batches, and the facts that are not in
 	// memory.
 	want(all, 52, 52, 4)
 	want(all, 52, 52, 1)
 }
 
-// A connection on which more is on its way than anybody wants is given up, and the next query has
-// another one.
+// A connection with much unwanted data on its way is closed, and the next query uses another one.
 func TestAQueryThatHasEnoughDoesNotReadTheRest(t *testing.T) {
 	url := pgtest.WithParam(pgtest.Database(t), "sslmode", "disable")
 	proxy := pgtest.NewProxy(t, faulttest.AddressOf(t, url))
@@ -80,20 +79,20 @@ func TestAQueryThatHasEnoughDoesNotReadTheRest(t *testing.T) {
 			t.Fatalf("facts %v at version %s", got, facttest.VersionText(version))
 		}
 	}
-	// What was in buffers on the way is read for nothing.
+	// Only what was in buffers on the way is read in vain.
 	if got := read.Load(); got > 3*10*size {
 		t.Errorf("three queries for a fact of a megabyte each read %d bytes", got)
 	}
 }
 
-// G8 G24: a connection is cut in the middle of a query's answer, and the next one leads to a server
-// that has another log. Rows and version are of one of the two.
+// G8 G24: a connection is cut in the middle of a query's result, and the next one leads to another
+// log. Rows and version belong to one of the two logs.
 func TestAQueryThatIsCutDoesNotMixTwoLogs(t *testing.T) {
 	url := pgtest.WithParam(pgtest.Database(t), "sslmode", "disable")
 	proxy := pgtest.NewProxy(t, faulttest.AddressOf(t, url))
 	proxy.Hook(faulttest.WithoutCancelling)
 	other, raw := openStore(t, url), faulttest.OpenSQL(t, url)
-	// fill makes a log of small batches.
+	// fill replaces the log by one of small batches.
 	fill := func(eventType string, facts int) {
 		raw.Run("DELETE FROM events; DELETE FROM append_batches")
 		for range facts {
@@ -153,8 +152,7 @@ func TestAQueryThatIsCutDoesNotMixTwoLogs(t *testing.T) {
 	}
 }
 
-// G8 G9 G24: a server that has another log answers the second question of a query, which is for the
-// version.
+// G8 G9 G24: the second round trip of a query, which asks for the version, meets another log.
 func TestRowsAndVersionOfAQueryAreOfOneLog(t *testing.T) {
 	url := pgtest.WithParam(pgtest.Database(t), "sslmode", "disable")
 	proxy := pgtest.NewProxy(t, faulttest.AddressOf(t, url))

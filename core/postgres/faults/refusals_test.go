@@ -17,9 +17,10 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// The tests of what a server refuses share one, whose roles and databases are their own.
+// These tests of refusals share a server but have roles and databases of their own.
 
-// Each refusal to connect has its code and reason, says what to do, and keeps the password.
+// Each refusal to connect has its code and reason, says what to do, and does not repeat the
+// password.
 func TestAServerThatLetsNobodyInSaysWhy(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{
 		Settings: map[string]string{"password_encryption": "scram-sha-256"},
@@ -69,7 +70,7 @@ func TestAServerThatLetsNobodyInSaysWhy(t *testing.T) {
 	}
 }
 
-// A name server that does not answer holds nobody up for longer than a server.
+// A name server that does not answer holds up a caller no longer than a database server.
 func TestASilentNameServerIsGivenUpInTime(t *testing.T) {
 	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
 	faulttest.Must(t, err)
@@ -89,7 +90,7 @@ func TestASilentNameServerIsGivenUpInTime(t *testing.T) {
 	}
 }
 
-// G5: a server that is full refuses connections, and appends that need one.
+// G5: a server without a free connection makes appends that need one fail, and nothing else.
 func TestAServerWithoutAFreeConnectionSaysSo(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{Settings: map[string]string{"max_connections": "12", "superuser_reserved_connections": "3"}})
 	raw := faulttest.OpenSQL(t, server.URL())
@@ -101,7 +102,7 @@ func TestAServerWithoutAFreeConnectionSaysSo(t *testing.T) {
 	facttest.Append(t, store, facttest.Batch(1, "before")...)
 	live := faulttest.Follow(t, store)
 	durable, stream := faulttest.FollowDurably(t, store, "full", 0)
-	// The rest is taken, and the store's own connections are ended while it is.
+	// The test takes all other connections and ends the store's own meanwhile.
 	var others []faulttest.SQL
 	for openRawOrNot(t, url, &others) {
 	}
@@ -127,7 +128,7 @@ func TestAServerWithoutAFreeConnectionSaysSo(t *testing.T) {
 	faulttest.End(t, stream)
 }
 
-// takeBackends ends a store's connections and takes each place before the store can.
+// takeBackends ends a store's connections and takes their places before the store can.
 func takeBackends(t testing.TB, raw faulttest.SQL, url string, mine []faulttest.SQL) (taken []faulttest.SQL) {
 	t.Helper()
 	pids := []string{"0"}
@@ -148,7 +149,7 @@ func takeBackends(t testing.TB, raw faulttest.SQL, url string, mine []faulttest.
 	return taken
 }
 
-// G5: reads go on where nothing can be written, and appends do when it can again.
+// G5: reads go on while the server is read-only, and appends go on afterwards.
 func TestAReadOnlyServerIsReadAndRefusesAppends(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	url := faulttest.Secretly(server.URL())
@@ -179,7 +180,7 @@ func TestAReadOnlyServerIsReadAndRefusesAppends(t *testing.T) {
 	live.Reach(t, 6)
 }
 
-// G15: a standby is read and followed, and becomes writable when it is promoted.
+// G15: a standby can be queried and followed, and takes appends once it is promoted.
 func TestAStandbyIsReadUntilItIsPromoted(t *testing.T) {
 	primary, standby := faulttest.Pair(t)
 	writer := openStore(t, faulttest.Secretly(primary.URL()))
@@ -204,7 +205,7 @@ func TestAStandbyIsReadUntilItIsPromoted(t *testing.T) {
 	faulttest.End(t, stream)
 }
 
-// G15: notifications are a convenience.
+// G15: notifications are not needed.
 func TestStreamsNeedNoNotifications(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	raw := faulttest.OpenSQL(t, server.URL())
@@ -231,7 +232,7 @@ func TestStreamsNeedNoNotifications(t *testing.T) {
 	faulttest.End(t, stream)
 }
 
-// A role that may do little is told what it lacks, and what it may do works.
+// A role that may do little gets told which right it lacks, and may do the rest.
 func TestARoleIsToldWhatItMayNotDo(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	raw := faulttest.OpenSQL(t, server.URL())
@@ -264,7 +265,7 @@ func TestARoleIsToldWhatItMayNotDo(t *testing.T) {
 	durable.Reach(t, 4)
 	faulttest.End(t, stream)
 
-	// Taken away while the store is open.
+	// The right is taken away while the store is open.
 	raw.Run("REVOKE INSERT ON events FROM writes")
 	_, err = writes.Append(t.Context(), facttest.Batch(1, "refused"))
 	faulttest.WantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonPermission, "42501")
@@ -273,7 +274,7 @@ func TestARoleIsToldWhatItMayNotDo(t *testing.T) {
 	live.Reach(t, 6)
 }
 
-// openRawOrNot opens one more connection, unless the server has none left.
+// openRawOrNot opens one more connection, unless the server has none free.
 func openRawOrNot(t testing.TB, url string, opened *[]faulttest.SQL) bool {
 	t.Helper()
 	connection, err := pgconn.Connect(t.Context(), url)

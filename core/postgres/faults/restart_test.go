@@ -20,7 +20,7 @@ var stops = []struct {
 	{"killed", (*pgtest.Server).Kill},
 }
 
-// G5 G15 G19: whoever was idle meanwhile notices nothing.
+// G5 G15 G19: stores that were idle meanwhile notice nothing.
 func TestARestartedServerIsNoFailureForIdleStores(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	for _, each := range stops {
@@ -33,7 +33,8 @@ func TestARestartedServerIsNoFailureForIdleStores(t *testing.T) {
 			waitForConnections(t, writer, asker)
 			faulttest.Must(t, each.stop(server))
 			faulttest.Must(t, server.StartAgain())
-			// Reads before the writer has met the new server: each finds all its connections dead.
+			// Reads come before the writer has met the new server: each finds all its connections
+			// dead.
 			faulttest.Must(t, faulttest.QueryAtOnce(asker, 4))
 			for n := range uint64(10) {
 				result, err := writer.Append(t.Context(), facttest.Batch(2, "restarted"))
@@ -46,7 +47,7 @@ func TestARestartedServerIsNoFailureForIdleStores(t *testing.T) {
 			durable.Reach(t, head+20)
 			faulttest.WantRunning(t, stream)
 			faulttest.End(t, stream)
-			// Resumed, it starts strictly after the cursor.
+			// The resumed stream starts strictly after the cursor.
 			durable, stream = faulttest.FollowDurably(t, writer, "idle", head+20)
 			facttest.Append(t, reader, facttest.Batch(1, "restarted")...)
 			durable.Reach(t, head+21)
@@ -55,8 +56,8 @@ func TestARestartedServerIsNoFailureForIdleStores(t *testing.T) {
 	}
 }
 
-// waitForConnections gives stores all the connections that they may have, so that each of them will
-// be found dead.
+// waitForConnections makes stores open all the connections that they may have, so that all of them
+// are dead later.
 func waitForConnections(t testing.TB, stores ...*factstr.Store) {
 	t.Helper()
 	for _, store := range stores {
@@ -89,7 +90,7 @@ func TestARestartDuringAppendsLosesAndDoublesNothing(t *testing.T) {
 	faulttest.WantRunning(t, stream)
 }
 
-// G5: while the server is down nothing is committed, and everybody is told so at once.
+// G5: while the server is down nothing is committed, and calls fail at once.
 func TestAServerThatIsDownIsToldAtOnce(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	for _, each := range stops {
@@ -119,14 +120,14 @@ func TestAServerThatIsDownIsToldAtOnce(t *testing.T) {
 	}
 }
 
-// G5: commits that are under way when a server shuts down in order, and stays down, are not left
-// unknown.
+// G5: commits that are under way when a server shuts down in order, and stays down, are certainly
+// not there.
 func TestACommitThatAShutdownEndsIsCertainlyNotThere(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	store := openStore(t, faulttest.Secretly(server.URL()))
 	l := faulttest.NewBook(t)
 	faulttest.Must(t, l.Append(t.Context(), store, 1))
-	// It waits for a lock when the server is stopped.
+	// The append waits for a lock when the server is stopped.
 	raw := faulttest.OpenSQL(t, server.URL())
 	raw.Run("BEGIN")
 	raw.Run("LOCK TABLE events IN SHARE MODE")
@@ -137,7 +138,7 @@ func TestACommitThatAShutdownEndsIsCertainlyNotThere(t *testing.T) {
 		return watcher.One("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == "1"
 	})
 	faulttest.Must(t, server.Stop())
-	// The one who held the lock may be ended first: then it is committed.
+	// The holder of the lock may be ended first: then the append is committed.
 	if err := faulttest.Within(t, "the answer", answers); err != nil {
 		faulttest.WantFailure(t, err, factstr.CodeBackendFailure, factstr.ReasonConnection)
 	}
@@ -146,7 +147,8 @@ func TestACommitThatAShutdownEndsIsCertainlyNotThere(t *testing.T) {
 	l.Check(facttest.All(t, store))
 }
 
-// G19 G23: a store that was restarted with the server starts strictly after the cursor.
+// G19 G23: a durable stream of a store that was opened again after a restart of the server starts
+// strictly after the cursor.
 func TestDurableStreamsResumeBehindTheirCursorAfterARestart(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	for round, each := range stops {

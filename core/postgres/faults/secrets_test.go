@@ -16,9 +16,9 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// Every other test of faults holds each error that it sees against the secret, too.
+// Every other test of faults checks each error that it sees for the secret, too.
 
-// No text that is no URL is repeated, since what looks wrong may be the password.
+// A text that is no URL is not repeated, since the wrong part may be the password.
 func TestAURLThatCannotBeReadIsNotRepeated(t *testing.T) {
 	folder := t.TempDir()
 	key := filepath.Join(folder, "not a key")
@@ -71,7 +71,7 @@ func TestAURLThatCannotBeReadIsNotRepeated(t *testing.T) {
 	}
 }
 
-// A server that asks for a password gets it, and nobody else.
+// A server that asks for the password gets it; it appears nowhere else.
 func TestAPasswordIsNeitherToldNorLogged(t *testing.T) {
 	t.Parallel()
 	server := pgtest.New(t, pgtest.Options{
@@ -112,7 +112,7 @@ func TestAPasswordIsNeitherToldNorLogged(t *testing.T) {
 			}
 			proxy.Heal()
 			faulttest.Must(t, store.Close(context.Background()))
-			// The next one starts from nothing.
+			// The next round starts from an empty log.
 			faulttest.OpenSQL(t, server.URL()).Run("DROP SCHEMA " + role + " CASCADE")
 		}
 		_, err := postgres.Bootstrap(t.Context(), server.URLAs(role, faulttest.Secret, "postgres"), "not a name", postgres.Options{})

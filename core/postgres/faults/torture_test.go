@@ -25,8 +25,8 @@ func crash(server *pgtest.Server) <-chan error {
 	return done
 }
 
-// G2 G3 G5 G9 G11 G15 G19 G21 G23: four processes append whatever happens, two follow, and the
-// server is killed again and again, as is one of those who follow.
+// G2 G3 G5 G9 G11 G15 G19 G21 G23: four processes append and two follow, while the server is killed
+// again and again, and so is one of the followers.
 func TestAServerThatIsKilledLosesNothingAndRepeatsNothing(t *testing.T) {
 	duration, kills := 8*time.Second, 2
 	if os.Getenv("FACTSTR_TORTURE") != "" {
@@ -40,12 +40,12 @@ func TestAServerThatIsKilledLosesNothingAndRepeatsNothing(t *testing.T) {
 	c := newCrew(t)
 	appenders := []string{"a", "b", "c", "d"}
 	for i, name := range appenders {
-		// Half of them give up soon when they do not know what became of a commit.
+		// Half of them give up soon on a commit in doubt.
 		c.appender(name, url, 4, []time.Duration{30 * time.Second, 30 * time.Millisecond}[i%2])
 	}
 	c.follower("steady", url, "steady")
-	// Every other life stores its cursor so often, and handles so slowly, that a cursor which is
-	// ahead would show.
+	// Every other life stores its cursor so often, and handles batches so slowly, that a cursor
+	// which is ahead would show.
 	slow, quota := true, 0
 	mortal := func(last bool) {
 		if slow = !slow && !last; slow {

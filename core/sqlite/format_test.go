@@ -1,14 +1,18 @@
 package sqlite
 
 import (
+	"context"
+	"database/sql/driver"
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/compattest"
@@ -190,6 +194,51 @@ func TestWhatIsNoDatabaseIsRefusedAndLeftAsItIs(t *testing.T) {
 			if after, _ := os.ReadFile(path); string(after) != content {
 				t.Error("the file was changed")
 			}
+			if beside, _ := filepath.Glob(path + "?*"); len(beside) > 0 {
+				t.Errorf("beside it there are %v", beside)
+			}
 		})
+	}
+}
+
+// hookedDriver calls a function before a statement is prepared for the first time.
+type hookedDriver struct {
+	driver.Conn
+	before map[string]func()
+}
+
+func (h hookedDriver) PrepareContext(ctx context.Context, text string) (driver.Stmt, error) {
+	if hook := h.before[text]; hook != nil {
+		hook()
+	}
+	return h.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, text)
+}
+
+// G2: what somebody made between the look at an empty file and the lock is not taken for a store.
+func TestTablesThatComeBeforeTheLockAreRefused(t *testing.T) {
+	path := newPath(t)
+	raw := openRaw(t, path)
+	raw.exec("PRAGMA journal_mode = WAL")
+	c, err := openConn(t.Context(), path, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	c.driver = hookedDriver{c.driver, map[string]func(){"BEGIN IMMEDIATE": func() { raw.exec("CREATE TABLE events (id INTEGER PRIMARY KEY)") }}}
+	facttest.WantError(t, prepareSchema(c, path), factstr.CodeUnsupportedFormat, "events")
+	if got := raw.rows("SELECT name FROM sqlite_master"); !slices.Equal(got, []string{"events"}) {
+		t.Errorf("tables %v", got)
+	}
+}
+
+// G2: what was there before goes together with the tables that are made, or those are not made.
+func TestATriggerThatWaitsForTheTablesIsRefused(t *testing.T) {
+	path := newPath(t)
+	raw := openRaw(t, path)
+	raw.exec("CREATE TABLE subscriber_cursors (subscriber_id TEXT PRIMARY KEY, event_query TEXT NOT NULL, last_processed_sequence_number INTEGER NOT NULL)")
+	raw.exec("CREATE TRIGGER t AFTER UPDATE ON subscriber_cursors BEGIN DELETE FROM events; END")
+	refusedOpen(t, path, factstr.CodeUnsupportedFormat, "trigger t", "events")
+	if got := raw.one("SELECT count(*) FROM sqlite_master WHERE name = 'events'"); got != "0" {
+		t.Error("the table of events was made")
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/oslock"
 	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
@@ -58,4 +59,33 @@ func TestASecondCopyOfTheLibraryInOneProcessIsRefusedByName(t *testing.T) {
 	first := openStore(t, path)
 	opener.Finish()
 	facttest.WantGapless(t, first, 3)
+}
+
+// What is open for reading only can take no lock for itself alone, and looks whether it is alone.
+func TestASecondCopyOfTheLibraryThatMayOnlyReadIsRefused(t *testing.T) {
+	path := newPath(t)
+	facttest.Close(t, openStore(t, path))
+	var files []*oslock.File
+	for range 2 {
+		file, err := oslock.OpenToRead(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = file.Close() }()
+		files = append(files, file)
+	}
+	if err := takeForProcess(files[0]); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := takeForProcess(files[1]); err != oslock.ErrHeld {
+			t.Errorf("the second copy: %v", err)
+		}
+	}
+	if err := files[0].FreeAll(); err != nil {
+		t.Fatal(err)
+	}
+	if err := takeForProcess(files[1]); err != nil {
+		t.Errorf("alone: %v", err)
+	}
 }

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"os"
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -154,4 +155,62 @@ func TestALateSuccessOfAnotherProcessCountsOnlyWhileNobodyHasTheName(t *testing.
 			}
 		})
 	}
+}
+
+// G22: generations and lock numbers rise whatever became of their tables or of the clock, so that
+// none is given out twice.
+func TestGenerationsAndLockNumbersRiseWhateverHappens(t *testing.T) {
+	path := newPath(t)
+	b := openTestBackend(t, path)
+	raw := openRaw(t, path)
+	generation := func(name string) uint64 {
+		t.Helper()
+		claim, err := b.ClaimStream(t.Context(), name, factstr.DurableQuery{Text: "{}", Exact: "{}"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		claim.Release()
+		return claim.Generation
+	}
+	before := generation("name")
+	raw.exec("DELETE FROM factstr_durable_streams")
+	if again := generation("name"); again <= before {
+		t.Errorf("after the table was lost: %d, was %d", again, before)
+	}
+	const future = 1 << 59 // of a clock that was set back since
+	raw.exec(fmt.Sprintf("UPDATE factstr_durable_streams SET generation = %d", future))
+	if again := generation("name"); again != future+1 {
+		t.Errorf("after the clock was set back: %d, was %d", again, future)
+	}
+	raw.exec(fmt.Sprintf("UPDATE factstr_durable_names SET slot = %d", future))
+	generation("another")
+	if slots := raw.one("SELECT count(DISTINCT slot) FROM factstr_durable_names WHERE slot >= " + fmt.Sprint(future)); slots != "2" {
+		t.Errorf("%s lock numbers from the clock's former time on, want 2", slots)
+	}
+}
+
+// G22 G24: no delivery starts when the name is another's or the file another one.
+func TestANameIsConfirmedOnlyWhileItAndTheFileAreOurs(t *testing.T) {
+	path := newPath(t)
+	b := openTestBackend(t, path)
+	claim, err := b.ClaimStream(t.Context(), "name", factstr.DurableQuery{Text: "{}", Exact: "{}"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := claim.Confirm(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := os.Rename(path, path+".moved"); err != nil {
+		t.Fatal(err)
+	}
+	facttest.WantError(t, claim.Confirm(t.Context()), factstr.CodeLogTruncated)
+	if err := os.Rename(path+".moved", path); err != nil {
+		t.Fatal(err)
+	}
+	b.leases.lose("name", int64(claim.Generation)+1) // of another registration
+	if err := claim.Confirm(t.Context()); err != nil {
+		t.Error(err)
+	}
+	b.leases.lose("name", int64(claim.Generation))
+	facttest.WantError(t, claim.Confirm(t.Context()), factstr.CodeDurableStreamLost, "name")
 }

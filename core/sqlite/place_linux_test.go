@@ -135,3 +135,17 @@ func TestALogWithoutItsDatabaseIsNotRemoved(t *testing.T) {
 		})
 	}
 }
+
+// A database whose former place holds no log any more left nothing there, and opens where it is.
+func TestACrashedDatabaseWithoutItsLogOpensAtItsNewPlace(t *testing.T) {
+	path, moved := newPath(t), newPath(t)
+	crashed(t, path)
+	if err := os.Rename(path, moved); err != nil {
+		t.Fatal(err)
+	}
+	refusedOpen(t, moved, factstr.CodeInvalidState, path+"-wal")
+	if err := os.Remove(path + "-wal"); err != nil {
+		t.Fatal(err)
+	}
+	facttest.WantGapless(t, openStore(t, moved), 1)
+}

@@ -130,6 +130,30 @@ func TestADatabaseWhoseSideFilesWereTakenAwayIsNotOpenedBesideItsHolder(t *testi
 			facttest.Append(t, openStore(t, path), facttest.Batch(1, "a")...)
 		})
 	}
+	for _, side := range []string{"-wal", "-shm"} {
+		t.Run("copy of "+side, func(t *testing.T) {
+			path := newPath(t)
+			holder := proctest.Start(t, "holder", path, "projection")
+			holder.Expect("held")
+			if err := replaceByCopy(path + side); err != nil {
+				t.Fatal(err)
+			}
+			refusedOpen(t, path, factstr.CodeLogTruncated, path, "close all of them")
+			holder.Kill()
+		})
+	}
+}
+
+// G5 G11: a further store of the process is of the same side files, or none.
+func TestAFurtherStoreOfOtherSideFilesIsRefused(t *testing.T) {
+	for _, side := range []string{"-wal", "-shm"} {
+		path := newPath(t)
+		b := openTestBackend(t, path)
+		if err := replaceByCopy(path + side); err != nil {
+			t.Fatal(err)
+		}
+		facttest.WantError(t, b.instance.sides.identify(path, b.instance.id), factstr.CodeLogTruncated, path)
+	}
 }
 
 // Checkpoints, also those of others that make the log short, and whatever changes no content, are

@@ -77,6 +77,7 @@ func TestTablesThatAreSomethingElseAreRefusedByName(t *testing.T) {
 		"some inserts are swallowed":   {`CREATE TRIGGER "before and after" INSERT ON events WHEN new.event_type = 'b' BEGIN SELECT raise ( ignore ); END`, "trigger before and after|events"},
 		"batches are swallowed":        {"CREATE TRIGGER t BEFORE INSERT ON append_batches BEGIN SELECT RAISE(IGNORE); END", "trigger t|append_batches"},
 		"cursors do not move":          {"CREATE TRIGGER t BEFORE UPDATE OF last_processed_sequence_number ON subscriber_cursors BEGIN SELECT RAISE(IGNORE); END", "trigger t|subscriber_cursors"},
+		"generations do not rise":      {"CREATE TRIGGER t BEFORE UPDATE ON factstr_durable_streams BEGIN SELECT RAISE(IGNORE); END", "trigger t|factstr_durable_streams"},
 		"facts are changed":            {"CREATE TRIGGER t AFTER INSERT ON events BEGIN UPDATE events SET payload = '{}' WHERE sequence_number = new.sequence_number; END", "trigger t|changes events"},
 		"facts are dropped":            {"CREATE TRIGGER t AFTER INSERT ON events BEGIN DELETE FROM events WHERE sequence_number < new.sequence_number - 1000; END", "trigger t|changes events"},
 		"facts are added":              {"CREATE TRIGGER t AFTER INSERT ON events WHEN new.event_type <> 'more' BEGIN INSERT INTO events VALUES (new.sequence_number + 1, '', 'more', '{}'); END", "trigger t|changes events"},

@@ -2,7 +2,6 @@ package interop
 
 import (
 	"encoding/json"
-	"strings"
 
 	factstr "github.com/factstr/factstr-go/core"
 )
@@ -64,34 +63,6 @@ type InteropError struct {
 	Store     string                            `json:"store,omitempty"`
 	Operation string                            `json:"operation,omitempty"`
 	Conflict  *InteropConditionalAppendConflict `json:"conflict,omitempty"`
-}
-
-// The texts of a decoded DTO are parts of one copy of the request, so those that a store keeps are
-// cloned: a short event type must not keep the whole request alive.
-
-func newEvents(dtos []InteropNewEvent) []factstr.NewEvent {
-	events := make([]factstr.NewEvent, len(dtos))
-	for i := range dtos {
-		eventType := dtos[i].EventType
-		if i > 0 && eventType == dtos[i-1].EventType {
-			eventType = events[i-1].EventType
-		} else {
-			eventType = strings.Clone(eventType)
-		}
-		events[i] = factstr.NewEvent{EventType: eventType, Payload: dtos[i].Payload}
-	}
-	return events
-}
-
-func (q *InteropEventQuery) query() factstr.EventQuery {
-	query := factstr.EventQuery{MinSequenceNumber: q.MinSequenceNumber, Limit: q.Limit}
-	if q.Filters != nil {
-		query.Filters = make([]factstr.EventFilter, len(q.Filters))
-		for i, filter := range q.Filters {
-			query.Filters[i] = factstr.EventFilter{EventTypes: filter.EventTypes, PayloadPredicates: filter.PayloadPredicates}
-		}
-	}
-	return query
 }
 
 // errorDTO takes an error apart. What is no error of the contract is CodeInternal.

@@ -67,7 +67,7 @@ func decodeOptions(request []byte, want *shape) (StoreOptions, error) {
 	if request == nil {
 		return StoreOptions{}, nil
 	}
-	if err := scan("options", request, optionsDepth, want); err != nil {
+	if err := scan("options", request, optionsDepth, want, nil); err != nil {
 		return StoreOptions{}, err
 	}
 	var dto struct {
@@ -132,7 +132,7 @@ func DecodeSettings(request []byte) (ProcessSettings, error) {
 	if request == nil {
 		return ProcessSettings{}, nil
 	}
-	if err := scan("options", request, optionsDepth, settingsShape); err != nil {
+	if err := scan("options", request, optionsDepth, settingsShape, nil); err != nil {
 		return ProcessSettings{}, err
 	}
 	var dto struct {

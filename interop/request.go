@@ -7,27 +7,27 @@ import (
 	"github.com/goccy/go-json"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
 var (
 	textShape     = &shape{kind: text}
 	unsignedShape = &shape{kind: unsigned}
 	signedShape   = &shape{kind: signed}
-	anyShape      = &shape{kind: anything}
 
-	eventShape = &shape{kind: object, fields: []field{
-		{name: "event_type", shape: textShape, required: true},
-		{name: "payload", shape: anyShape, required: true},
+	eventShape = &shape{kind: object, begin: (*filler).beginEvent, fields: []field{
+		{name: "event_type", shape: &shape{kind: text, take: (*filler).takeEventType}, required: true},
+		{name: "payload", shape: &shape{kind: anything, take: (*filler).takePayload}, required: true},
 	}}
-	filterShape = &shape{kind: object, fields: []field{
-		{name: "event_types", shape: &shape{kind: list, element: textShape, max: factstr.TypesMax}},
-		{name: "payload_predicates", shape: &shape{kind: list, element: anyShape, max: factstr.PredicatesMax}},
+	filterShape = &shape{kind: object, begin: (*filler).beginFilter, fields: []field{
+		{name: "event_types", shape: &shape{kind: list, max: factstr.TypesMax, begin: (*filler).beginTypes,
+			element: &shape{kind: text, take: (*filler).takeType}}},
+		{name: "payload_predicates", shape: &shape{kind: list, max: factstr.PredicatesMax, begin: (*filler).beginPredicates,
+			element: &shape{kind: anything, take: (*filler).takePredicate}}},
 	}}
 	queryShape = &shape{kind: object, fields: []field{
-		{name: "filters", shape: &shape{kind: list, element: filterShape, max: factstr.FiltersMax}},
-		{name: "min_sequence_number", shape: unsignedShape},
-		{name: "limit", shape: unsignedShape},
+		{name: "filters", shape: &shape{kind: list, element: filterShape, max: factstr.FiltersMax, begin: (*filler).beginFilters}},
+		{name: "min_sequence_number", shape: &shape{kind: unsigned, take: (*filler).takeCursor}},
+		{name: "limit", shape: &shape{kind: unsigned, take: (*filler).takeLimit}},
 	}}
 	registrationShape = &shape{kind: object, fields: []field{
 		{name: "query", shape: queryShape},
@@ -57,67 +57,23 @@ const (
 // of the result points into request.
 func DecodeEvents(request []byte, limits factstr.Limits) ([]factstr.NewEvent, error) {
 	events := &shape{kind: list, element: eventShape, max: limits.BatchEventsMax}
-	if err := scan("events", request, eventsDepth, events); err != nil {
+	var f filler
+	if err := scan("events", request, eventsDepth, events, &f); err != nil {
 		return nil, err
 	}
-	var dtos []InteropNewEvent
-	if err := json.Unmarshal(request, &dtos); err != nil {
-		return nil, unfilled("events", err)
-	}
-	if len(dtos) == 0 {
+	if len(f.events) == 0 {
 		return nil, factstr.NewError(factstr.CodeEmptyAppend, "append requires at least one event")
 	}
-	return newEvents(dtos), nil
+	return f.newEvents(), nil
 }
 
 // DecodeQuery reads an InteropEventQuery. Nothing of the result points into request.
 func DecodeQuery(request []byte, limits factstr.Limits) (factstr.EventQuery, error) {
-	if err := scan("query", request, queryDepth, queryShape); err != nil {
+	var f filler
+	if err := scan("query", request, queryDepth, queryShape, &f); err != nil {
 		return factstr.EventQuery{}, err
 	}
-	if err := checkPredicateBytes("query", request, limits); err != nil {
-		return factstr.EventQuery{}, err
-	}
-	var dto InteropEventQuery
-	if err := json.Unmarshal(request, &dto); err != nil {
-		return factstr.EventQuery{}, unfilled("query", err)
-	}
-	return dto.query(), nil
-}
-
-// checkPredicateBytes refuses a query whose predicates are too large before anything is copied. The
-// store would refuse it as well.
-func checkPredicateBytes(name string, query []byte, limits factstr.Limits) error {
-	if len(query) <= limits.PredicateBytesMax {
-		return nil
-	}
-	size := 0
-	visitField(query, "filters", func(filters []byte) {
-		_ = jsonvalue.Elements(filters, func(_ int, filter []byte) error {
-			visitField(filter, "payload_predicates", func(predicates []byte) {
-				_ = jsonvalue.Elements(predicates, func(_ int, predicate []byte) error {
-					size += len(predicate)
-					return nil
-				})
-			})
-			return nil
-		})
-	})
-	if size > limits.PredicateBytesMax {
-		return factstr.NewError(factstr.CodeInvalidArgument, "%s.filters: payload_predicates of %d bytes exceed the limit of %d bytes a query (predicate_bytes_max); ask in several queries",
-			name, size, limits.PredicateBytesMax)
-	}
-	return nil
-}
-
-// visitField visits the value of a field of an object that was scanned, if it is there.
-func visitField(object []byte, name string, visit func(value []byte)) {
-	_ = jsonvalue.Fields(object, func(key string, value []byte) error {
-		if key == name {
-			visit(value)
-		}
-		return nil
-	})
+	return f.ownQuery("query", limits)
 }
 
 // Registration asks for a stream.
@@ -130,18 +86,15 @@ type Registration struct {
 
 // DecodeRegistration reads the registration of a stream.
 func DecodeRegistration(request []byte, limits factstr.Limits) (Registration, error) {
-	if err := scan("registration", request, registrationDepth, registrationShape); err != nil {
+	var f filler
+	if err := scan("registration", request, registrationDepth, registrationShape, &f); err != nil {
 		return Registration{}, err
 	}
-	if len(request) > limits.PredicateBytesMax {
-		var query []byte
-		visitField(request, "query", func(value []byte) { query = value })
-		if err := checkPredicateBytes("registration.query", query, limits); err != nil {
-			return Registration{}, err
-		}
+	query, err := f.ownQuery("registration.query", limits)
+	if err != nil {
+		return Registration{}, err
 	}
 	var dto struct {
-		Query   *InteropEventQuery `json:"query"`
 		Durable *struct {
 			Name string `json:"name"`
 		} `json:"durable"`
@@ -158,10 +111,7 @@ func DecodeRegistration(request []byte, limits factstr.Limits) (Registration, er
 	if err := json.Unmarshal(request, &dto); err != nil {
 		return Registration{}, unfilled("registration", err)
 	}
-	var registration Registration
-	if dto.Query != nil {
-		registration.Query = dto.Query.query()
-	}
+	registration := Registration{Query: query}
 	if dto.Durable == nil {
 		switch {
 		case dto.Retry != nil:

@@ -142,8 +142,7 @@ func TestPathsLeadToTheProblem(t *testing.T) {
 	}
 }
 
-// FuzzDecoders holds the scan and goccy/go-json together: what the scan lets through must be filled
-// in completely, and be what encoding/json reads.
+// FuzzDecoders compares what the scan fills in with what encoding/json reads.
 func FuzzDecoders(f *testing.F) {
 	for _, c := range append(wireCases(f, "rejections.json"), wireCases(f, "round_trips.json")...) {
 		for _, text := range []wireText{c.Events, c.Query, c.Registration, c.Options} {
@@ -232,4 +231,27 @@ func TestPredicatesBeyondTheLimitAreRefusedWithoutACopy(t *testing.T) {
 	if _, err := DecodeRegistration([]byte(`{"query":`+query+`}`), limits); err != nil {
 		t.Error(err)
 	}
+}
+
+// BenchmarkDecodeBatch decodes 100 events of about 280 bytes.
+func BenchmarkDecodeBatch(b *testing.B) {
+	event := `{"event_type":"account-opened","payload":{"text":"` + strings.Repeat("x", 240) + `"}}`
+	text := []byte("[" + strings.Repeat(event+",", 99) + event + "]")
+	b.ReportAllocs()
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		if _, err := DecodeEvents(text, factstr.DefaultLimits); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+func (q *InteropEventQuery) query() factstr.EventQuery {
+	query := factstr.EventQuery{MinSequenceNumber: q.MinSequenceNumber, Limit: q.Limit}
+	if q.Filters != nil {
+		query.Filters = make([]factstr.EventFilter, len(q.Filters))
+		for i, filter := range q.Filters {
+			query.Filters[i] = factstr.EventFilter{EventTypes: filter.EventTypes, PayloadPredicates: filter.PayloadPredicates}
+		}
+	}
+	return query
 }

@@ -22,6 +22,11 @@ type shape struct {
 	element *shape  // of a list
 	max     int     // of a list's elements; 0 is no limit here
 	choices []string
+
+	// What fills a filler, where the scan has one: begin for an object or a list that is there, take
+	// for any other value.
+	begin func(*filler)
+	take  func(f *filler, value []byte)
 }
 
 type shapeKind uint8
@@ -64,8 +69,8 @@ func (p *problem) err() error {
 }
 
 // scan checks a whole request before anything is made of it. name is what messages call the
-// request, depth how deep its text may be nested.
-func scan(name string, request []byte, depth int, want *shape) error {
+// request, depth how deep its text may be nested. into may be nil; after an error it is of no use.
+func scan(name string, request []byte, depth int, want *shape, into *filler) error {
 	if len(request) > requestBytesMax {
 		return factstr.NewError(factstr.CodeInvalidArgument, "%s has %d bytes; a request may have %d", name, len(request), requestBytesMax)
 	}
@@ -80,40 +85,50 @@ func scan(name string, request []byte, depth int, want *shape) error {
 		}
 		return factstr.NewError(factstr.CodeInvalidArgument, "%s is not JSON that can be taken: %w%s", name+pathTo(request, found.Offset), err, hint)
 	}
-	if _, wrong := want.check(request, jsonvalue.SkipSpace(request, 0)); wrong != nil {
+	if _, wrong := want.check(request, jsonvalue.SkipSpace(request, 0), into); wrong != nil {
 		return wrong.within(name).err()
 	}
 	return nil
 }
 
-// check looks at the value at i of a text whose grammar is right, and answers where it ends.
-func (s *shape) check(request []byte, i int) (end int, wrong *problem) {
+// check looks at the value at i of a text whose grammar is right, and returns where it ends.
+func (s *shape) check(request []byte, i int, into *filler) (end int, wrong *problem) {
 	switch s.kind {
 	case object:
-		return s.checkObject(request, i)
+		return s.checkObject(request, i, into)
 	case list:
-		return s.checkList(request, i)
+		return s.checkList(request, i, into)
 	}
 	end = jsonvalue.SkipValue(request, i)
-	value := request[i:end]
+	value := request[i:end:end]
 	switch s.kind {
 	case text:
 		if jsonvalue.Kind(value) != jsonvalue.KindString {
 			return end, mismatch("a string", value)
 		}
 		if s.choices != nil {
-			return end, s.checkChoice(value)
+			wrong = s.checkChoice(value)
 		}
 	case unsigned, signed:
-		return end, s.checkInteger(value)
+		wrong = s.checkInteger(value)
 	}
-	return end, nil
+	if wrong == nil && into != nil && s.take != nil {
+		s.take(into, value)
+	}
+	return end, wrong
 }
 
-func (s *shape) checkObject(request []byte, i int) (end int, wrong *problem) {
+func (s *shape) beginIn(into *filler) {
+	if into != nil && s.begin != nil {
+		s.begin(into)
+	}
+}
+
+func (s *shape) checkObject(request []byte, i int, into *filler) (end int, wrong *problem) {
 	if request[i] != '{' {
 		return i, mismatch("an object", request[i:])
 	}
+	s.beginIn(into)
 	seen := uint(0)
 	i = jsonvalue.SkipSpace(request, i+1)
 	for request[i] != '}' {
@@ -134,7 +149,7 @@ func (s *shape) checkObject(request []byte, i int) (end int, wrong *problem) {
 		i = jsonvalue.SkipSpace(request, jsonvalue.SkipSpace(request, keyEnd+1)+1)
 		if request[i] == 'n' && !field.required {
 			i += len("null")
-		} else if i, wrong = field.shape.check(request, i); wrong != nil {
+		} else if i, wrong = field.shape.check(request, i, into); wrong != nil {
 			return i, wrong.within(field.name)
 		}
 		i = jsonvalue.SkipSpace(request, i)
@@ -164,10 +179,11 @@ func (s *shape) fieldNames() string {
 	return strings.Join(names, ", ")
 }
 
-func (s *shape) checkList(request []byte, i int) (end int, wrong *problem) {
+func (s *shape) checkList(request []byte, i int, into *filler) (end int, wrong *problem) {
 	if request[i] != '[' {
 		return i, mismatch("an array", request[i:])
 	}
+	s.beginIn(into)
 	i = jsonvalue.SkipSpace(request, i+1)
 	for index := 0; request[i] != ']'; index++ {
 		if request[i] == ',' {
@@ -176,7 +192,7 @@ func (s *shape) checkList(request []byte, i int) (end int, wrong *problem) {
 		if s.max > 0 && index == s.max {
 			return i, &problem{text: fmt.Sprintf("has more than %d elements, which is the limit", s.max)}
 		}
-		if i, wrong = s.element.check(request, i); wrong != nil {
+		if i, wrong = s.element.check(request, i, into); wrong != nil {
 			return i, wrong.within("[" + strconv.Itoa(index) + "]")
 		}
 		i = jsonvalue.SkipSpace(request, i)

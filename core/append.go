@@ -7,7 +7,7 @@ import (
 	"github.com/factstr/factstr-go/core/internal/match"
 )
 
-// Append appends a batch and returns when it is as durable as the store promises.
+// Append appends a batch and returns when it is as durable as the store kind promises.
 func (s *Store) Append(ctx context.Context, events []NewEvent) (AppendResult, error) {
 	request, err := s.appendRequest(events, nil)
 	if err != nil {
@@ -17,8 +17,8 @@ func (s *Store) Append(ctx context.Context, events []NewEvent) (AppendResult, er
 }
 
 // AppendIf appends a batch only if the context version of the query equals expected; nil expects
-// that no fact matches. Otherwise the error is CodeConditionalAppendConflict with both versions,
-// and nothing happened.
+// that no fact matches. Otherwise nothing is appended and the error is
+// CodeConditionalAppendConflict, with both versions in Error.Conflict.
 func (s *Store) AppendIf(ctx context.Context, events []NewEvent, query EventQuery, expected *uint64) (AppendResult, error) {
 	request, err := s.appendIfRequest(events, query, expected)
 	if err != nil {
@@ -32,9 +32,10 @@ func (s *Store) AppendIf(ctx context.Context, events []NewEvent, query EventQuer
 	return s.append(ctx, request)
 }
 
-// AppendAsync queues a batch and returns at once. done is called once, on a goroutine of the store
-// that it must not block. An error means that nothing was queued and done is not called. Ending ctx
-// gives the batch up if no group has taken it yet.
+// AppendAsync queues a batch and returns at once. done is called once with the result, on a
+// goroutine of the store that it must not block. If AppendAsync returns an error, nothing was
+// queued and done is not called. If ctx ends before a group has taken the batch, nothing is
+// appended.
 func (s *Store) AppendAsync(ctx context.Context, events []NewEvent, done func(AppendResult, error)) error {
 	request, err := s.appendRequest(events, nil)
 	if err != nil {
@@ -43,14 +44,16 @@ func (s *Store) AppendAsync(ctx context.Context, events []NewEvent, done func(Ap
 	return s.submit(ctx, request, done)
 }
 
-// AppendIfAsync is AppendIf in the manner of AppendAsync.
+// AppendIfAsync queues a conditional batch and returns at once, see [Store.AppendIf] and
+// [Store.AppendAsync].
 func (s *Store) AppendIfAsync(ctx context.Context, events []NewEvent, query EventQuery, expected *uint64, done func(AppendResult, error)) error {
 	request, err := s.appendIfRequest(events, query, expected)
 	if err != nil {
 		return err
 	}
-	// A log that is in memory itself is read quickly under the lock as well.
-	// Whoever submits may have other things to do than to wait for a condition that takes long.
+	// A condition that takes long is looked at on a goroutine of its own, since the submitting
+	// goroutine must not wait. A log that is in memory itself (no tail) is read quickly enough in
+	// the group.
 	work := match.WorkUntil(nil, aheadWork)
 	if s.lookAheadInTail(request.condition, &work) || s.options.TailEvents < 0 {
 		return s.submit(ctx, request, done)
@@ -63,7 +66,7 @@ func (s *Store) AppendIfAsync(ctx context.Context, events []NewEvent, query Even
 	return nil
 }
 
-// submitAhead looks ahead and submits. leave ends the call that it is part of.
+// submitAhead looks ahead and submits. leave ends the call that it belongs to.
 func (s *Store) submitAhead(ctx context.Context, request *appendRequest, done func(AppendResult, error), leave func()) {
 	err := s.lookAheadGuarded(ctx, request.condition)
 	if err == nil {
@@ -75,11 +78,12 @@ func (s *Store) submitAhead(ctx context.Context, request *appendRequest, done fu
 	}
 }
 
-// answer calls a caller's function, once whatever it does.
+// answer calls a caller's function. A panic in it is logged.
 func (s *Store) answer(done func(AppendResult, error), result AppendResult, err error) {
 	s.tells.Once(TaskCallback, func() { done(result, err) })
 }
 
+// append queues a request, waits for its result, and looks ahead again whenever it was set aside.
 func (s *Store) append(ctx context.Context, request *appendRequest) (AppendResult, error) {
 	done, err := s.enterAppend()
 	if err != nil {
@@ -110,6 +114,7 @@ func (s *Store) append(ctx context.Context, request *appendRequest) (AppendResul
 	}
 }
 
+// submit queues a request that nobody waits for.
 func (s *Store) submit(ctx context.Context, request *appendRequest, done func(AppendResult, error)) error {
 	leave, err := s.enterAppend()
 	if err != nil {
@@ -155,7 +160,8 @@ func errQueueFull() *Error {
 	return NewError(CodeBusy, "the queue of appends is full; nothing was written: try again later")
 }
 
-// newQueue bounds what may wait and how much one transaction holds.
+// newQueue makes the queue of appends, with bounds of what may wait and of what one transaction
+// holds.
 func newQueue(run func([]*commit.Ticket[*appendRequest])) *commit.Queue[*appendRequest] {
 	return commit.New(commit.Bounds{
 		CountMax: requestsPending, SizeMax: bytesPending,

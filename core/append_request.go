@@ -10,12 +10,13 @@ type appendRequest struct {
 	result   AppendResult
 	err      error
 	accepted bool // its facts are part of what the group writes
-	onGroup  bool // its conflict rests on facts of the group
-	again    bool // it is decided again in another group, as its conflict does not stand or the group had no time left for it
-	aside    bool // its condition takes longer than others may be kept waiting: it is looked at ahead once more
-	asides   int  // how often that has happened
+	onGroup  bool // it conflicts with facts of its own group, which may yet fail to commit
+	again    bool // to be decided again in another group: its conflict does not stand, or the group had no time left
+	aside    bool // set aside: its condition costs too much under the lock, so its caller looks ahead once more
+	asides   int  // how often it was set aside
 }
 
+// appendRequest validates a batch.
 func (s *Store) appendRequest(events []NewEvent, condition *condition) (*appendRequest, error) {
 	size, err := validateEvents(events, s.options.Limits)
 	if err != nil {
@@ -24,6 +25,7 @@ func (s *Store) appendRequest(events []NewEvent, condition *condition) (*appendR
 	return &appendRequest{events: events, size: size, condition: condition}, nil
 }
 
+// appendIfRequest validates a conditional batch and compiles its condition.
 func (s *Store) appendIfRequest(events []NewEvent, query EventQuery, expected *uint64) (*appendRequest, error) {
 	request, err := s.appendRequest(events, nil)
 	if err != nil {
@@ -40,8 +42,7 @@ func (s *Store) appendIfRequest(events []NewEvent, query EventQuery, expected *u
 	return request, nil
 }
 
-// setAside counts that the request's condition was set aside, and fails if that has happened too
-// often.
+// setAside counts how often the request was set aside, and fails after asidesMax times.
 func (r *appendRequest) setAside() error {
 	if r.asides++; r.asides <= asidesMax {
 		return nil

@@ -9,8 +9,8 @@ import (
 // The errors that backends make. Core and all stores use the same ones, so that a failure reads the
 // same wherever it happens.
 
-// NewError makes an Error from a code and a formatted message. An error formatted with %w is kept as
-// the cause.
+// NewError makes an Error from a code and a formatted message. An error formatted with %w is kept
+// as the cause.
 func NewError(code Code, format string, args ...any) *Error {
 	wrapped := fmt.Errorf(format, args...)
 	return &Error{Code: code, Message: wrapped.Error(), Cause: errors.Unwrap(wrapped)}
@@ -49,8 +49,8 @@ func ErrStreamLost(name string) *Error {
 	return NewError(CodeDurableStreamLost, "durable stream %q was taken over by another store while this one was cut off; its cursor is that one's now", name)
 }
 
-// ErrQueryMismatch makes the error of Backend.ClaimStream for a name whose cursor belongs to another
-// query.
+// ErrQueryMismatch makes the error of Backend.ClaimStream for a name whose cursor belongs to
+// another query.
 func ErrQueryMismatch(name string) *Error {
 	return NewError(CodeDurableStreamQueryMismatch, "durable stream %q was resumed with a different query; use the query it was registered with, or another name", name)
 }

@@ -20,23 +20,23 @@ type HeadScanner interface {
 }
 
 // NearHead is implemented by a backend that can often read its head without waiting for another
-// call, another process or a server. If it cannot at the moment, for whatever reason, ok is false and
-// the caller asks Head.
+// call, another process or a server. If it cannot at the moment, for whatever reason, ok is false
+// and the caller asks Head.
 type NearHead interface {
 	HeadAtOnce() (head Head, ok bool)
 }
 
-// Pacer is implemented by a backend whose scan finds all candidates of its range before it visits the
-// first, and may pass over facts without visiting them. Pace returns the number of the fact that
-// stands facts places behind after, or upTo if the log has fewer facts up to there. A replay scans in
-// such steps, so that each step is short however few facts match.
+// Pacer is implemented by a backend whose scan finds all candidates of its range before it visits
+// the first, and may pass over facts without visiting them. Pace returns the number of the fact
+// that stands facts places behind after, or upTo if the log has fewer facts up to there. A replay
+// scans in such steps, so that each step is short however few facts match.
 type Pacer interface {
 	Pace(ctx context.Context, after, upTo uint64, facts int) (uint64, error)
 }
 
 // Watcher is implemented by a backend whose log other processes can append to. Watch calls changed
-// within a few milliseconds of each commit that may be another process's, until ctx ends. Core watches
-// only while a stream is open. Without a Watcher only this store's commits wake streams.
+// within a few milliseconds of each commit that may be another process's, until ctx ends. Core
+// watches only while a stream is open. Without a Watcher only this store's commits wake streams.
 type Watcher interface {
 	Watch(ctx context.Context, changed func())
 }

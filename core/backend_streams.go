@@ -26,9 +26,9 @@ type CursorWrite struct {
 	Name           string
 	Generation     uint64
 	SequenceNumber uint64
-	// Head is the newest known fact of the log that the stream has read, at SequenceNumber or above.
-	// A log that does not hold this fact, as after a restore or a failover that lost commits, may
-	// hold another fact under SequenceNumber: the cursor must not be moved in it.
+	// Head is the newest known fact of the log that the stream has read, at SequenceNumber or
+	// above. A log that does not hold this fact, as after a restore or a failover that lost
+	// commits, may hold another fact under SequenceNumber: the cursor must not be moved in it.
 	Head Head
 }
 

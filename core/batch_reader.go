@@ -7,8 +7,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/match"
 )
 
-// Bounds of what a stream reads ahead of its handler. A batch is always read whole, so a chunk exceeds
-// them by at most one batch.
+// Bounds of what a stream reads ahead of its handler. A batch is always read whole, so a chunk
+// exceeds them by at most one batch.
 const (
 	chunkRows    = 16_384 // facts that a scan of a Pacer passes over, and numbers that one read of boundaries spans
 	chunkRecords = 1_000
@@ -23,8 +23,9 @@ type deliverable struct {
 	last    uint64 // the batch's last sequence number, whether that fact matches or not
 }
 
-// batchesAfter reads the next batches with matching facts above a position: from the tail if it holds
-// everything above the position, else from the backend. Everything up to through was looked at.
+// batchesAfter reads the next batches with matching facts above a position: from the tail if it
+// holds everything above the position, else from the backend. Everything up to through was looked
+// at.
 func (s *Store) batchesAfter(ctx context.Context, known *tail, plan *Plan, after uint64) (batches []deliverable, through uint64, err error) {
 	work := workUntil(ctx)
 	if after >= known.floor() {
@@ -56,9 +57,9 @@ func tailBatches(known *tail, plan *Plan, after uint64, work *match.Work) (batch
 }
 
 // storedBatches reads the next batches from the backend, in three short reads, so that no read
-// transaction is long: candidates until there are enough of them, the boundaries of the batches of those
-// that match, and the rest of the last batch. Its cost grows with the facts that it passes over, never
-// with the numbers between them: numbers may have large holes.
+// transaction is long: candidates until there are enough of them, the boundaries of the batches of
+// those that match, and the rest of the last batch. Its cost grows with the facts that it passes
+// over, never with the numbers between them: numbers may have large holes.
 func (s *Store) storedBatches(ctx context.Context, known *tail, plan *Plan, after uint64, work *match.Work) (batches []deliverable, through uint64, err error) {
 	through = known.head.SequenceNumber
 	if plan.Nothing() {
@@ -110,8 +111,9 @@ func (s *Store) storedBatches(ctx context.Context, known *tail, plan *Plan, afte
 	return walk.batches, through, err
 }
 
-// boundariesAround reads the boundaries of the batches that contain the given ascending facts. Between
-// facts that lie far apart there are many batches that nobody asks for, so each read spans few numbers.
+// boundariesAround reads the boundaries of the batches that contain the given ascending facts.
+// Between facts that lie far apart there are many batches that nobody asks for, so each read spans
+// few numbers.
 func (s *Store) boundariesAround(ctx context.Context, records []EventRecord) (boundaries []Boundary, err error) {
 	var first uint64 // of the last boundary
 	for len(records) > 0 {

@@ -11,8 +11,8 @@ type scanner interface {
 	Scan(ctx context.Context, scan Scan, visit func(EventRecord) (more bool)) error
 }
 
-// scanFrom visits the matching facts of a range, oldest first: up to the tail's floor from the reader,
-// the others from the tail.
+// scanFrom visits the matching facts of a range, oldest first: up to the tail's floor from the
+// reader, the others from the tail.
 func scanFrom(ctx context.Context, known *tail, reader scanner, scan Scan, work *match.Work, visit func(EventRecord) (more bool)) error {
 	if scan.Plan.Nothing() || scan.After >= scan.UpTo {
 		return nil
@@ -38,8 +38,8 @@ func scanFrom(ctx context.Context, known *tail, reader scanner, scan Scan, work 
 	return givenUp(ctx, work)
 }
 
-// latestMatch returns the number of the newest fact in (floor, upTo] that matches, 0 if there is none.
-// It looks in the tail first and then asks the reader, from the newest fact downwards.
+// latestMatch returns the number of the newest fact in (floor, upTo] that matches, 0 if there is
+// none. It looks in the tail first and then asks the reader, from the newest fact downwards.
 func latestMatch(ctx context.Context, known *tail, reader scanner, plan *Plan, floor, upTo uint64, work *match.Work) (version uint64, err error) {
 	if plan.Nothing() || floor >= upTo {
 		return 0, nil
@@ -65,8 +65,8 @@ func latestMatch(ctx context.Context, known *tail, reader scanner, plan *Plan, f
 	return version, err
 }
 
-// matching returns a visit of candidates that visits the matching ones, until visit returns false or
-// the work ends.
+// matching returns a visit of candidates that visits the matching ones, until visit returns false
+// or the work ends.
 func matching(plan *Plan, work *match.Work, visit func(EventRecord) (more bool)) func(EventRecord) bool {
 	return func(record EventRecord) bool {
 		if plan.matches(&record, work) {
@@ -76,8 +76,8 @@ func matching(plan *Plan, work *match.Work, visit func(EventRecord) (more bool))
 	}
 }
 
-// oneLog scans the backend for one query. If the backend is a HeadScanner, same turns false when a scan
-// shows that the log is not the known one any more; other backends' logs are never replaced.
+// oneLog scans the backend for one query. If the backend is a HeadScanner, same turns false when a
+// scan shows that the log is not the known one any more; other backends' logs are never replaced.
 type oneLog struct {
 	store *Store
 	known *tail

@@ -8,7 +8,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/commit"
 )
 
-// runGroup commits a group and puts the answers into its requests.
+// runGroup commits a group, puts the results into its requests, and commits those that are to be
+// decided again. The goroutine that leads the queue calls it, one at a time.
 func (s *Store) runGroup(tickets []*commit.Ticket[*appendRequest]) {
 	requests := make([]*appendRequest, len(tickets))
 	for i, ticket := range tickets {
@@ -30,15 +31,15 @@ func (s *Store) runRequests(requests []*appendRequest) {
 		s.tells.Tell(LogGroupRetried, fmt.Sprintf("a group of %d appends failed and is tried again one by one: %v", len(requests), err),
 			"appends", len(requests), "code", string(err.Code), "error", err.Error(), "untold", untold)
 	}
-	// The group was rolled back. One request may be the reason, or the group's size: each gets its
-	// own transaction and its own answer.
+	// The group was rolled back. The cause may be one request, or the group's size: now each
+	// request gets a transaction and a result of its own.
 	for _, request := range requests {
 		_ = s.commitGroup([]*appendRequest{request})
 	}
 }
 
-// mayBeOneRequests reports whether a group's failure may be due to one of its requests. A lock that
-// could not be had, a lost connection or a server that may not be written is everybody's.
+// mayBeOneRequests reports whether one request of a group may be the cause of its failure. A lock
+// that could not be taken, a lost connection or a read-only server concerns all of them.
 func mayBeOneRequests(err *Error) bool {
 	switch err.Code {
 	case CodeBusy, CodeStoreClosed, CodeTimeout, CodeReadOnly:
@@ -47,8 +48,8 @@ func mayBeOneRequests(err *Error) bool {
 	return err.Reason != ReasonConnection && err.Reason != ReasonPermission
 }
 
-// commitGroup returns an error if the group failed as a whole with nothing written; the requests
-// then hold it as their answer.
+// commitGroup commits one group. It returns an error if the group as a whole failed and nothing was
+// written; its requests then hold that error.
 func (s *Store) commitGroup(requests []*appendRequest) *Error {
 	if poison := s.poison.Load(); poison != nil {
 		answerAll(requests, *poison)
@@ -72,7 +73,7 @@ func (s *Store) commitGroup(requests []*appendRequest) *Error {
 		answer = NewError(CodeInternal, "%s store: %w", s.backend.Kind(), err)
 	}
 	for _, request := range requests {
-		// Conflicts with committed facts stand; they rest on nothing that was undone.
+		// A conflict with committed facts stands, whatever became of the group.
 		if request.err == nil || request.onGroup || group.proposed {
 			request.result, request.err, request.again, request.aside = AppendResult{}, answer, false, false
 		}
@@ -80,8 +81,9 @@ func (s *Store) commitGroup(requests []*appendRequest) *Error {
 	return answer
 }
 
-// commitUnknown answers a group whose commit may or may not have happened. Where what was read of
-// the log is no longer sure, appends stop until the store is opened again.
+// commitUnknown answers a group whose commit may or may not have happened. Unless the backend finds
+// out by itself what the log holds (Recoverer), the store is poisoned: appends fail until it is
+// opened again.
 func (s *Store) commitUnknown(group *Group, cause error) {
 	const unknown = "the commit ended in an unknown state (%w); query for the batch before appending it again"
 	if _, goesOn := s.backend.(Recoverer); goesOn {
@@ -109,8 +111,8 @@ func (s *Store) commitUnknown(group *Group, cause error) {
 	}
 }
 
-// commitGuarded turns a panic into an error: before EnterCommit nothing was written, after it the
-// outcome is unknown.
+// commitGuarded calls the backend and turns a panic into an error: before EnterCommit nothing was
+// written, after it the outcome is unknown.
 func (s *Store) commitGuarded(group *Group) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -124,8 +126,8 @@ func (s *Store) commitGuarded(group *Group) (err error) {
 	return s.backend.Commit(s.context, group)
 }
 
-// certainlyNotCommitted returns the error as one of this package if its code says that nothing was
-// committed.
+// certainlyNotCommitted returns err as an *Error if its code says that nothing was committed, else
+// nil.
 func certainlyNotCommitted(err error) *Error {
 	var known *Error
 	if errors.As(err, &known) && known.Code != CodeCommitUnknown {
@@ -134,6 +136,7 @@ func certainlyNotCommitted(err error) *Error {
 	return nil
 }
 
+// answerAll gives all requests the same error.
 func answerAll(requests []*appendRequest, answer *Error) {
 	for _, request := range requests {
 		request.result, request.err = AppendResult{}, answer

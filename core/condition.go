@@ -6,22 +6,25 @@ import (
 	"github.com/factstr/factstr-go/core/internal/match"
 )
 
-// condition is what an appendRequest expects of its context.
+// condition is what a conditional append expects of its context.
+//
+// It is checked in two steps. Before the request queues, the caller's goroutine looks ahead: it
+// finds the context's version in the log as it is known, which may take long. The result stays true
+// up to that head, since facts never change. While other writers are kept out, only newer facts are
+// left to check, and those are in the tail. A change of the epoch makes the first step worthless,
+// see knownLog.
 type condition struct {
 	plan     *Plan
 	expected *uint64
-	// What the caller's goroutine found out before queueing: version is the context version at upTo
-	// in that epoch of the log. Facts never change, so only newer ones are left to check while
-	// other writers are kept out.
+	// The result of looking ahead: version is the context's version at upTo, in that epoch.
 	checked bool
 	epoch   uint64
 	upTo    uint64
 	version uint64
 }
 
-// lookAheadInTail finds the context's version before the request queues, in the facts that are in
-// memory: only newer ones are left to check while other writers are kept out. It returns false if
-// older facts must be read for that, or if the work has ended.
+// lookAheadInTail looks ahead in the facts that are in memory. It reports false if older facts must
+// be read, or if the work has ended.
 func (s *Store) lookAheadInTail(c *condition, work *match.Work) (done bool) {
 	known := s.log.current()
 	if c.plan.Nothing() || c.plan.Everything() {
@@ -35,8 +38,8 @@ func (s *Store) lookAheadInTail(c *condition, work *match.Work) (done bool) {
 	return true
 }
 
-// lookAhead does the same with facts that the tail does not hold and for as long as it takes, so
-// that a long read holds up nobody else.
+// lookAhead also reads facts that the tail does not hold, for as long as it takes. It runs outside
+// the queue, so a long read delays nobody else.
 func (s *Store) lookAhead(ctx context.Context, c *condition) error {
 	done, err := s.enter()
 	if err != nil {
@@ -46,7 +49,7 @@ func (s *Store) lookAhead(ctx context.Context, c *condition) error {
 	ctx, stop := s.bound(ctx)
 	defer stop()
 	known, work := s.log.current(), workUntil(ctx)
-	// Of what was looked at before, only the result is needed.
+	// What an earlier look found up to its head need not be read again.
 	var floor, before uint64
 	if c.checked && c.epoch == known.epoch && c.upTo <= known.head.SequenceNumber {
 		floor, before = c.upTo, c.version
@@ -62,10 +65,12 @@ func (s *Store) lookAhead(ctx context.Context, c *condition) error {
 	return nil
 }
 
+// note keeps the result of looking ahead.
 func (c *condition) note(known *tail, version uint64) {
 	c.checked, c.epoch, c.upTo, c.version = true, known.epoch, known.head.SequenceNumber, version
 }
 
+// lookAheadGuarded is lookAhead on a goroutine of the store's own: it returns a panic as an error.
 func (s *Store) lookAheadGuarded(ctx context.Context, c *condition) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -75,8 +80,9 @@ func (s *Store) lookAheadGuarded(ctx context.Context, c *condition) (err error) 
 	return s.lookAhead(ctx, c)
 }
 
-// check puts the conflict into the request if its condition does not hold. It fails if that takes
-// more than the work may cost.
+// check sets the request's conflict if its condition does not hold: first against the facts that
+// the group has accepted, then against those of the log that are newer than what was looked at
+// ahead. It returns an error if that takes more than the work may cost.
 func (g *Group) check(ctx context.Context, known *tail, reader Reader, request *appendRequest, work *match.Work) error {
 	c := request.condition
 	for i := len(g.write.Records) - 1; i >= 0 && !work.Ended(); i-- {
@@ -92,7 +98,7 @@ func (g *Group) check(ctx context.Context, known *tail, reader Reader, request *
 	if err := givenUp(ctx, work); err != nil {
 		return err
 	}
-	// Above what was looked at ahead; below that the version is known.
+	// Up to floor the version is known from looking ahead.
 	var floor, version uint64
 	if c.checked && c.epoch == known.epoch && c.upTo <= known.head.SequenceNumber {
 		floor, version = c.upTo, c.version

@@ -8,19 +8,20 @@ import (
 	"time"
 )
 
-// cursorWriter lets the stored cursors of a store's durable streams follow their positions. One call of
-// the backend writes the cursors of all streams that moved.
+// cursorWriter lets the stored cursors of a store's durable streams follow their positions. One
+// call of the backend writes the cursors of all streams that moved.
 //
-// A stream whose position moved is dirty. A timer writes what is dirty, and a stream that has handled
-// CursorEvery.Batches batches is written at once. A failed write leaves its streams dirty and is tried
-// again after a second; until then a crash would repeat deliveries, and nothing else is wrong.
+// A stream whose position moved is dirty. A timer writes what is dirty, and a stream that has
+// handled CursorEvery.Batches batches is written at once. A failed write leaves its streams dirty
+// and is tried again after a second; until then a crash would repeat deliveries, and nothing else
+// is wrong.
 //
-// Each write carries a head of the log in which the positions were reached (CursorWrite.Head). It is
-// taken after the positions, so it is not below any of them and vouches for all of them.
+// Each write carries a head of the log in which the positions were reached (CursorWrite.Head). It
+// is taken after the positions, so it is not below any of them and vouches for all of them.
 //
-// Locks: writing, then mu. writing is held during a whole write, including the backend's call, so that
-// an older position is never written after a newer one. mu guards dirty, timer and due, for moments
-// only.
+// Locks: writing, then mu. writing is held during a whole write, including the backend's call, so
+// that an older position is never written after a newer one. mu guards dirty, timer and due, for
+// moments only.
 type cursorWriter struct {
 	store   *Store
 	writing sync.Mutex
@@ -38,8 +39,8 @@ func (c *cursorWriter) init(s *Store) {
 	c.dirty = map[*EventStream]int{}
 }
 
-// follow notes that a stream's position moved. The write begins after half of CursorEvery.Time: the other
-// half is for the write itself, and for one that may be running.
+// follow notes that a stream's position moved. The write begins after half of CursorEvery.Time: the
+// other half is for the write itself, and for one that may be running.
 func (c *cursorWriter) follow(st *EventStream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -97,8 +98,8 @@ func (c *cursorWriter) flush(ctx context.Context, st *EventStream) error {
 	return c.write(ctx, []*EventStream{st})
 }
 
-// flushName writes the cursors of streams of a name that have not been written yet, such as those of a
-// stream that just ended, so that a new registration starts behind them.
+// flushName writes the cursors of streams of a name that have not been written yet, such as those
+// of a stream that just ended, so that a new registration starts behind them.
 func (c *cursorWriter) flushName(ctx context.Context, name string) {
 	c.mu.Lock()
 	var streams []*EventStream
@@ -113,8 +114,8 @@ func (c *cursorWriter) flushName(ctx context.Context, name string) {
 	}
 }
 
-// flushLast writes the cursor of a stream that ends. It gives up after half the close timeout: a cursor
-// that lags behind repeats deliveries and does no other harm.
+// flushLast writes the cursor of a stream that ends. It gives up after half the close timeout: a
+// cursor that lags behind repeats deliveries and does no other harm.
 func (c *cursorWriter) flushLast(st *EventStream) {
 	ctx, cancel := context.WithTimeout(c.store.context, c.store.options.CloseTimeout/2)
 	defer cancel()

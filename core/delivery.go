@@ -4,50 +4,52 @@ import "time"
 
 // How a stream delivers
 //
-// A stream is a cursor over the log and nothing else: there is no list of subscribers that commits are
-// pushed to, and no buffer that could overflow. Each stream has one goroutine. It reads the batches
-// above its position, delivers them, and waits for the log to change (knownLog.changed) when it has
-// reached the known head. Replay, catching up after an outage and live delivery are the same loop; a
-// stream that is live just finds its next batches in the tail.
+// A stream is a cursor over the log and nothing else: there is no list of subscribers that commits
+// are pushed to, and no buffer that could overflow. Each stream has one goroutine. It reads the
+// batches above its position, delivers them, and waits for the log to change (knownLog.changed)
+// when it has reached the known head. Replay, catching up after an outage and live delivery are the
+// same loop; a stream that is live just finds its next batches in the tail.
 //
 // The position is a watermark: everything up to it was delivered and handled, or does not match. It
-// moves behind a batch only after the handler has returned, and behind a range without matches at once.
-// So a stream of rare facts does not fall behind, and what it holds in memory is at most one chunk of
-// batches (batch_reader.go).
+// moves behind a batch only after the handler has returned, and behind a range without matches at
+// once. So a stream of rare facts does not fall behind, and what it holds in memory is at most one
+// chunk of batches (batch_reader.go).
 //
 // # Which log
 //
-// A stream belongs to the epoch in which it was opened. readOn checks the epoch before it reads and,
-// if it read from the backend, after it as well: only then is it certain that what was read is of the
-// stream's own log (see knownLog). catchUp checks it again before each batch, since a handler may take
-// long. A stream of a log that went backwards ends with CodeLogTruncated. It could not go on: its
-// position names a fact that another log numbers otherwise.
+// A stream belongs to the epoch in which it was opened. readOn checks the epoch before it reads
+// and, if it read from the backend, after it as well: only then is it certain that what was read is
+// of the stream's own log (see knownLog). catchUp checks it again before each batch, since a
+// handler may take long. A stream of a log that went backwards ends with CodeLogTruncated. It could
+// not go on: its position names a fact that another log numbers otherwise.
 //
 // # Durable streams
 //
-// A durable stream also holds a name (its claim) and moves the name's stored cursor. Three things keep
-// a delivery from happening twice at the same time or getting lost:
+// A durable stream also holds a name (its claim) and moves the name's stored cursor. Three things
+// keep a delivery from happening twice at the same time or getting lost:
 //
-//   - Before each delivery the claim's Confirm must say that the name is still this store's. A server
-//     can free a name when its connection breaks; until the claim is confirmed again, the stream waits.
+//   - Before each delivery the claim's Confirm must say that the name is still this store's. A
+//     server can free a name when its connection breaks; until the claim is confirmed again, the
+//     stream waits.
 //   - The cursor is stored after the handler has returned, never before. A crash in between repeats
 //     the delivery; the opposite order would lose it.
-//   - The cursor is stored late (CursorEvery) and by compare-and-set on the name's generation. Storing
-//     it after each batch would cost a sync a batch, and would save only repetitions after a crash. A
-//     store that has lost the name has an old generation, so its late write has no effect.
+//   - The cursor is stored late (CursorEvery) and by compare-and-set on the name's generation.
+//     Storing it after each batch would cost a sync a batch, and would save only repetitions after
+//     a crash. A store that has lost the name has an old generation, so its late write has no
+//     effect.
 //
-// At its end a stream stores its cursor, frees the name and reports the end, in this order (finish), so
-// that the next owner of the name starts behind everything that was handled here. Unsubscribe is the
-// exception: it frees the name at once, since it must not wait for a handler. A registration in the
-// same store then writes the cursor first (flushName); one in another process may repeat the batches
-// whose cursor was not stored yet.
+// At its end a stream stores its cursor, frees the name and reports the end, in this order
+// (finish), so that the next owner of the name starts behind everything that was handled here.
+// Unsubscribe is the exception: it frees the name at once, since it must not wait for a handler. A
+// registration in the same store then writes the cursor first (flushName); one in another process
+// may repeat the batches whose cursor was not stored yet.
 //
 // # Failures
 //
-// A failed read is no failure of the stream: it tries again, with growing pauses, for as long as the
-// error is one that may pass (passing), and shows the error in its progress. A failed handler is one
-// for a durable stream, which delivers the batch again or ends with its cursor before it. A live stream
-// has no cursor to come back to: it logs the failure and goes on.
+// A failed read is no failure of the stream: it tries again, with growing pauses, for as long as
+// the error is one that may pass (passing), and shows the error in its progress. A failed handler
+// is one for a durable stream, which delivers the batch again or ends with its cursor before it. A
+// live stream has no cursor to come back to: it logs the failure and goes on.
 
 const (
 	readPause    = 20 * time.Millisecond // before a failed read is tried again, doubled each time
@@ -121,7 +123,8 @@ func closed(c <-chan struct{}) bool {
 	}
 }
 
-// lost returns a channel that is closed when the stream's durable name is taken over; nil if it cannot be.
+// lost returns a channel that is closed when the stream's durable name is taken over; nil if it
+// cannot be.
 func (st *EventStream) lost() <-chan struct{} {
 	if st.durable == nil {
 		return nil
@@ -138,8 +141,8 @@ func passing(err error) bool {
 	return false
 }
 
-// catchUp delivers everything up to the known head. It returns a channel that is closed when the log
-// changes after that.
+// catchUp delivers everything up to the known head. It returns a channel that is closed when the
+// log changes after that.
 func (st *EventStream) catchUp() (changed <-chan struct{}, err error) {
 	for {
 		batches, through, changed, err := st.readOn()
@@ -171,8 +174,8 @@ func (st *EventStream) catchUp() (changed <-chan struct{}, err error) {
 	}
 }
 
-// readOn reads the next batches. Everything up to through was looked at. The snapshot of the log lives
-// no longer than this call, so that a slow handler keeps no old facts in memory.
+// readOn reads the next batches. Everything up to through was looked at. The snapshot of the log
+// lives no longer than this call, so that a slow handler keeps no old facts in memory.
 func (st *EventStream) readOn() (batches []deliverable, through uint64, changed <-chan struct{}, err error) {
 	s, position := st.store, st.position.Load()
 	known, changed := s.log.currentAndChange()

@@ -3,31 +3,31 @@
 //
 // # Opening a store
 //
-// The packages memory, sqlite and postgres open stores, each with its own Open function and options;
-// [Options] are the ones that all of them take. All methods of a [Store] may be called concurrently.
-// [Store.Close] ends it.
+// The packages memory, sqlite and postgres open stores, each with its own Open function and
+// options; [Options] are the ones that all of them take. All methods of a [Store] may be called
+// concurrently. [Store.Close] ends it.
 //
 // # Appending
 //
 // [Store.Append] appends a batch of [NewEvent] as one unit: all of its facts are in the log, with
-// consecutive sequence numbers, or none is. When it returns without error, the batch is as durable as
-// the store kind promises.
+// consecutive sequence numbers, or none is. When it returns without error, the batch is as durable
+// as the store kind promises.
 //
-// [Store.AppendIf] is the conditional append. It names the context by an [EventQuery] and the version
-// of that context that the caller has decided on, which is the highest sequence number of all facts
-// that match ([QueryResult].CurrentContextVersion). If the context has another version by now, nothing
-// is appended and the error is [CodeConditionalAppendConflict]. [Version] makes the argument from a
-// number; nil expects that no fact matches.
+// [Store.AppendIf] is the conditional append. It names the context by an [EventQuery] and the
+// version of that context that the caller has decided on, which is the highest sequence number of
+// all facts that match ([QueryResult].CurrentContextVersion). If the context has another version by
+// now, nothing is appended and the error is [CodeConditionalAppendConflict]. [Version] makes the
+// argument from a number; nil expects that no fact matches.
 //
 // [Store.AppendAsync] and [Store.AppendIfAsync] queue a batch and call a function with the result.
 //
 // # Queries
 //
-// [Store.Query] returns the facts that match a query, in the order of their sequence numbers, and the
-// version of the whole context, both from one snapshot of the log. [AllEvents] and [OfTypes] make
-// queries; [EventQuery.Or], [EventQuery.After] and [EventQuery.AtMost] refine them. An [EventFilter]
-// selects by event type, by payload, or by both: a payload matches a predicate that is a recursive
-// subset of it. [Store.QueryAtOnce] is for callers that must not wait.
+// [Store.Query] returns the facts that match a query, in the order of their sequence numbers, and
+// the version of the whole context, both from one snapshot of the log. [AllEvents] and [OfTypes]
+// make queries; [EventQuery.Or], [EventQuery.After] and [EventQuery.AtMost] refine them. An
+// [EventFilter] selects by event type, by payload, or by both: a payload matches a predicate that
+// is a recursive subset of it. [Store.QueryAtOnce] is for callers that must not wait.
 //
 // # Streams
 //
@@ -54,10 +54,10 @@
 //
 // # Errors
 //
-// Every error is an [*Error] with a [Code], and errors.Is(err, factstr.CodeBusy) holds for errors with
-// that code. Two codes deserve attention: [CodeConditionalAppendConflict], after which the command
-// queries and decides again, and [CodeCommitUnknown], after which the batch may or may not be in the
-// log. All other errors of an append say that nothing was appended.
+// Every error is an [*Error] with a [Code], and errors.Is(err, factstr.CodeBusy) holds for errors
+// with that code. Two codes deserve attention: [CodeConditionalAppendConflict], after which the
+// command queries and decides again, and [CodeCommitUnknown], after which the batch may or may not
+// be in the log. All other errors of an append say that nothing was appended.
 //
 // # Limits
 //

@@ -8,8 +8,8 @@ import (
 )
 
 // Code is the kind of an error. The set is closed; callers act on the code, never on the message. A
-// Code is itself an error, so that errors.Is(err, factstr.CodeBusy) holds for every *Error with that
-// code.
+// Code is itself an error, so that errors.Is(err, factstr.CodeBusy) holds for every *Error with
+// that code.
 type Code string
 
 const (

@@ -16,8 +16,8 @@ type NewEvent struct {
 	proven proof
 }
 
-// proof identifies the text that was proven to be a JSON value: a Payload that was replaced since, or
-// cut, is another text.
+// proof identifies the text that was proven to be a JSON value: a Payload that was replaced since,
+// or cut, is another text.
 type proof struct {
 	text   *byte // the first byte of the text, nil without proof
 	length int
@@ -32,11 +32,11 @@ func (e *NewEvent) payloadIsProven() bool {
 	return len(e.Payload) > 0 && e.proven == proofOf(e.Payload)
 }
 
-// ProvenEvent makes a NewEvent whose payload an append does not check again. It is for code that has
-// just checked a larger text of which the payload is a part, such as the request of another
+// ProvenEvent makes a NewEvent whose payload an append does not check again. It is for code that
+// has just checked a larger text of which the payload is a part, such as the request of another
 // language. The caller guarantees that jsonvalue.Check(payload, NestingMax) returns nil, and that
-// nobody changes the bytes afterwards: otherwise the log holds a payload that no store can read. The
-// limits of sizes are checked all the same. Programs use Event, or make a NewEvent themselves.
+// nobody changes the bytes afterwards: otherwise the log holds a payload that no store can read.
+// The limits of sizes are checked all the same. Programs use Event, or make a NewEvent themselves.
 func ProvenEvent(eventType string, payload json.RawMessage) NewEvent {
 	return NewEvent{EventType: eventType, Payload: payload, proven: proofOf(payload)}
 }

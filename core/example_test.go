@@ -92,7 +92,8 @@ func ExampleStore_StreamToDurable() {
 	// replayed to 2
 }
 
-// Without a handler batches are taken in a loop. Going on to the next batch acknowledges the one before.
+// Without a handler batches are taken in a loop. Going on to the next batch acknowledges the one
+// before.
 func ExampleEventStream_Batches() {
 	ctx, store := context.Background(), open()
 	stream, err := store.StreamAll(ctx, nil)

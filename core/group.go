@@ -6,28 +6,59 @@ import (
 	"github.com/factstr/factstr-go/core/internal/match"
 )
 
-// Group is a set of appends that a backend commits in one transaction.
+// Group is a set of appends that a backend commits in one transaction. The backend calls the group,
+// not the other way round, because only the backend knows when other writers are kept out.
+//
+// # Under a lock
+//
+// Decide is the plain way: the backend keeps other writers out, finds the head, and Decide
+// evaluates the conditions on exactly that log and numbers the facts behind that head.
+//
+// # Without a lock
+//
+// A backend whose lock would have to span a round trip to a server calls Propose instead. It
+// decides on the log as this store knows it, which may have grown at the server. The server then
+// compares, in the same step in which it writes. There are three outcomes:
+//
+//   - The server's head is the proposal's: the write holds as it is.
+//   - The server's log is longer, but its new facts change no decision: none of them matches one of
+//     the Conditions. If the proposal is Movable, the server writes the group's facts behind the
+//     new ones, and the backend calls Follow with the number of the last of them. The group is
+//     moved.
+//   - A new fact matches a condition, or the proposal is not Movable: nothing was written, and the
+//     backend proposes again, refreshed.
+//
+// A moved group is correct because an accepted append depends on the log in two ways only: its
+// condition, which the server has checked against the new facts, and its numbers, which Follow
+// raises. Three kinds of appends need more. An append that was accepted because of a fact of the
+// same group expects that fact's number (fixed), and an append whose condition is matched by every
+// fact conflicts with any new one: both make the proposal not Movable. An append that was refused,
+// finally, was refused by a log that was too short: another fact may have given its context the
+// expected version. Follow marks it to be decided again, in another group (again).
+//
+// The conflicts of a proposal with a refreshed log stand when nothing is to be written, since that
+// log was at least as new as the appends.
 type Group struct {
 	store      *Store
 	requests   []*appendRequest
-	head       Head // that write follows
+	head       Head // the head that write follows
 	write      Write
-	fixed      bool // an append was accepted because of another one of the group
-	proposed   bool // decided on a head that nobody asked the backend for
-	committing bool
+	fixed      bool // an append was accepted because of a fact of the same group
+	proposed   bool // decided on the known head, without asking the backend
+	committing bool // EnterCommit was called: from here on the outcome may be unknown
 }
 
-// Write is what a backend writes for a group: consecutive facts right after the head that Decide
-// was given, and the ranges of its batches of two or more. The slices are valid until Commit
+// Write is what a backend writes for a group: consecutive facts right behind the head that Decide
+// was given, and the ranges of its batches of two or more facts. The slices are valid until Commit
 // returns and must not be changed.
 type Write struct {
 	Records    []EventRecord
 	Boundaries []Boundary
 }
 
-// Proposal is a Write that was decided while others may append. It may be carried out right after
-// Head, or behind newer facts of other writers if Movable and none of those facts matches one of
-// Conditions; the backend then calls Group.Follow.
+// Proposal is a Write that was decided while others may append. It may be carried out right behind
+// Head. If it is Movable, it may also be carried out behind newer facts of other writers of which
+// none matches one of Conditions; the backend then calls Group.Follow.
 type Proposal struct {
 	Write
 	Head       Head
@@ -50,7 +81,7 @@ func (g *Group) Decide(ctx context.Context, head Head, reader Reader) (Write, er
 }
 
 // Propose decides the group without keeping others out: on the log as this store knows it or, with
-// refresh, on one that is at least as new as the call. When a refreshed proposal has nothing to
+// refresh, on a log that is at least as new as the call. If a refreshed proposal has nothing to
 // write, its conflicts stand and the group is done.
 func (g *Group) Propose(ctx context.Context, reader Reader, refresh bool) (p Proposal, err error) {
 	known := g.store.log.current()
@@ -73,16 +104,16 @@ func (g *Group) Propose(ctx context.Context, reader Reader, refresh bool) (p Pro
 	return p, nil
 }
 
-// Learn tells the store of facts of others that directly follow the fact number after.
+// Learn gives the store facts of others that the backend has read. They directly follow the fact
+// with the number after.
 func (g *Group) Learn(after uint64, records []EventRecord, boundaries []Boundary) {
 	if len(records) > 0 {
 		g.store.log.publish(after, records, boundaries)
 	}
 }
 
-// Follow moves the group's facts behind the fact number last of others, which the log holds beyond
-// the proposal's head. Conflicts that were found on the shorter log are looked at again in another
-// group.
+// Follow moves the group's facts behind facts of others, of which last is the last number.
+// Conflicts that were found on the shorter log are decided again in another group.
 func (g *Group) Follow(last uint64) {
 	moved := last - g.head.SequenceNumber
 	if moved == 0 {
@@ -105,6 +136,9 @@ func (g *Group) Follow(last uint64) {
 	}
 }
 
+// decide numbers the appends that it accepts, on a log that ends at the head of known. Each
+// condition may cost conditionWork and all together groupWork, since nobody can append meanwhile,
+// see work.go.
 func (g *Group) decide(ctx context.Context, known *tail, reader Reader) error {
 	g.head, g.fixed, g.committing = known.head, false, false
 	g.write = Write{Records: make([]EventRecord, 0, g.eventCount())}
@@ -118,8 +152,8 @@ func (g *Group) decide(ctx context.Context, known *tail, reader Reader) error {
 				return err
 			}
 			if err != nil {
-				// Whoever asks much waits for it alone. A group that has no time left is no fault
-				// of the one who asks.
+				// A condition that costs too much is set aside, so that only its own caller
+				// waits for it. If the group's budget ran out first, that was the others' doing.
 				request.aside, request.again = left >= conditionWork, left < conditionWork
 			}
 			left -= min(conditionWork, left) - work.Left()
@@ -132,7 +166,7 @@ func (g *Group) decide(ctx context.Context, known *tail, reader Reader) error {
 	return nil
 }
 
-// EnterCommit is called right before the transaction commits: from here on the outcome may be
+// EnterCommit must be called right before the transaction commits: from here on the outcome may be
 // unknown.
 func (g *Group) EnterCommit() { g.committing = true }
 
@@ -143,6 +177,7 @@ func (g *Group) eventCount() (count int) {
 	return count
 }
 
+// accept numbers the facts of an append and adds them to the write.
 func (g *Group) accept(request *appendRequest) {
 	last := g.head.SequenceNumber
 	if n := len(g.write.Records); n > 0 {

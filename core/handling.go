@@ -7,8 +7,8 @@ import (
 	"runtime/debug"
 )
 
-// deliver hands one batch to the handler, again if it fails and the stream's retries allow it. If it
-// returns an error, the batch does not count as handled and the stream ends.
+// deliver hands one batch to the handler, again if it fails and the stream's retries allow it. If
+// it returns an error, the batch does not count as handled and the stream ends.
 func (st *EventStream) deliver(batch []EventRecord) error {
 	delay := st.options.retry.Delay
 	for attempt := 0; ; attempt++ {
@@ -57,8 +57,8 @@ func (st *EventStream) deliver(batch []EventRecord) error {
 	}
 }
 
-// handle calls the handler unless the stream is stopped. Unsubscribe stops it under mu, so a delivery
-// either started before Unsubscribe returned, or does not start at all.
+// handle calls the handler unless the stream is stopped. Unsubscribe stops it under mu, so a
+// delivery either started before Unsubscribe returned, or does not start at all.
 func (st *EventStream) handle(batch []EventRecord) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {

@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 )
 
-// knownLog is what a store knows of its log: a head up to which everything is committed and readable,
-// the newest facts below it (tail), and the epoch.
+// knownLog is what a store knows of its log: a head up to which everything is committed and
+// readable, the newest facts below it (tail), and the epoch.
 //
 // # How it learns
 //
@@ -18,21 +18,21 @@ import (
 // same with the head that the backend found under its lock (refreshTo), and Group.Learn publishes
 // facts that a backend happened to read.
 //
-// Both sources may bring the same facts, in either order, because a refresh can read a commit of this
-// store before it is published. publish therefore takes only what is above the known head. If the
-// facts do not connect to the known head, they come after a restart: publish keeps no facts then, and
-// whoever needs those in between reads them from the backend.
+// Both sources may bring the same facts, in either order, because a refresh can read a commit of
+// this store before it is published. publish therefore takes only what is above the known head. If
+// the facts do not connect to the known head, they come after a restart: publish keeps no facts
+// then, and whoever needs those in between reads them from the backend.
 //
 // # The epoch
 //
-// Facts never change, so everything that was read stays true as long as the log only grows. But a log
-// may be replaced under an open store: someone restores a backup, or a server fails over to a standby
-// that lacks the last commits. A head is a number and a time for this reason. A new head continues the
-// known log if it is above the known head, and if the log still holds the known head with the same
-// time, which readSince looks at whenever it reads on. Every other head means that the log went
-// backwards or is another one: restart forgets the tail and raises the epoch. Streams, which remember
-// the epoch in which they started, end with CodeLogTruncated; a condition that was looked at ahead is
-// looked at again; a cursor is not written.
+// Facts never change, so everything that was read stays true as long as the log only grows. But a
+// log may be replaced under an open store: someone restores a backup, or a server fails over to a
+// standby that lacks the last commits. A head is a number and a time for this reason. A new head
+// continues the known log if it is above the known head, and if the log still holds the known head
+// with the same time, which readSince looks at whenever it reads on. Every other head means that
+// the log went backwards or is another one: restart forgets the tail and raises the epoch. Streams,
+// which remember the epoch in which they started, end with CodeLogTruncated; a condition that was
+// looked at ahead is looked at again; a cursor is not written.
 //
 // A row that is damaged (CodeCorrupt) does not stop a refresh, since it concerns only those who ask
 // for that row: the tail then starts anew at the head.
@@ -40,9 +40,9 @@ import (
 // # Locks
 //
 // catchUp, then mu. catchUp lets one refresh at a time read from the backend, so that many callers
-// that wait for the same facts read them once. mu guards tail and changed, for moments only. refreshTo
-// takes no catchUp: its caller keeps other writers out, and must not wait for a refresh that may be
-// waiting for a connection.
+// that wait for the same facts read them once. mu guards tail and changed, for moments only.
+// refreshTo takes no catchUp: its caller keeps other writers out, and must not wait for a refresh
+// that may be waiting for a connection.
 type knownLog struct {
 	eventsMax, bytesMax int
 	tells               *Observer
@@ -130,9 +130,9 @@ func (l *knownLog) reach(ctx context.Context, since uint64, head Head, reader Re
 	}
 	if known.head.SequenceNumber >= head.SequenceNumber || l.advances.Load() != since {
 		// Either the head was read before the tail went beyond it, or the log went backwards, which
-		// another refresh may have noticed already. A head that is read now decides: commits of this
-		// store are published only when they can be read, and catchUp is held, so it is not older
-		// than the tail.
+		// another refresh may have noticed already. A head that is read now decides: commits of
+		// this store are published only when they can be read, and catchUp is held, so it is not
+		// older than the tail.
 		if head, err = reader.Head(ctx); err != nil {
 			return tail{}, err
 		}
@@ -141,14 +141,14 @@ func (l *knownLog) reach(ctx context.Context, since uint64, head Head, reader Re
 }
 
 // refreshTo brings the log up to a head that is certainly the real one, because the reader's
-// transaction keeps other writers out. It does not wait for a refresh that is under way: both may read
-// the same facts, and publish takes them once.
+// transaction keeps other writers out. It does not wait for a refresh that is under way: both may
+// read the same facts, and publish takes them once.
 func (l *knownLog) refreshTo(ctx context.Context, head Head, reader Reader) (tail, error) {
 	return l.advance(ctx, l.current(), head, reader)
 }
 
-// advance reads what is between the known head and head, and publishes it. Where that is more than the
-// tail may hold, it only makes sure that the log is still the same one and moves the head.
+// advance reads what is between the known head and head, and publishes it. Where that is more than
+// the tail may hold, it only makes sure that the log is still the same one and moves the head.
 func (l *knownLog) advance(ctx context.Context, known tail, head Head, reader Reader) (tail, error) {
 	if head == known.head {
 		return l.current(), nil
@@ -175,8 +175,8 @@ func (l *knownLog) advance(ctx context.Context, known tail, head Head, reader Re
 	return l.skipTo(ctx, known, head, reader)
 }
 
-// skipTo starts an empty tail at a head that is too far away to read everything up to it. It reads the
-// known head again: a log that does not hold it any more is restarted.
+// skipTo starts an empty tail at a head that is too far away to read everything up to it. It reads
+// the known head again: a log that does not hold it any more is restarted.
 func (l *knownLog) skipTo(ctx context.Context, known tail, head Head, reader Reader) (tail, error) {
 	_, same, err := readSince(ctx, reader, known.head, known.head.SequenceNumber, 0)
 	if err != nil && CodeOf(err) != CodeCorrupt {
@@ -195,8 +195,8 @@ func (l *knownLog) skipTo(ctx context.Context, known tail, head Head, reader Rea
 }
 
 // readSince reads the facts above a head, up to the number upTo and at most bytesMax bytes of them.
-// same reports whether the log still holds that head. The scan begins at the head itself, so that one
-// read answers both; the empty log is part of every log.
+// same reports whether the log still holds that head. The scan begins at the head itself, so that
+// one read answers both; the empty log is part of every log.
 func readSince(ctx context.Context, reader Reader, since Head, upTo uint64, bytesMax int) (records []EventRecord, same bool, err error) {
 	after, bytes := since.SequenceNumber, 0
 	if after > 0 {
@@ -219,8 +219,8 @@ func readSince(ctx context.Context, reader Reader, since Head, upTo uint64, byte
 	return records, same, err
 }
 
-// restart forgets what was known, since the log went backwards or is another one now, and begins a new
-// epoch.
+// restart forgets what was known, since the log went backwards or is another one now, and begins a
+// new epoch.
 func (l *knownLog) restart(head Head) tail {
 	l.mu.Lock()
 	defer l.mu.Unlock()

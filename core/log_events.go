@@ -11,8 +11,8 @@ const (
 	// LogPanicRecovered (error): a defect of the library; the task starts again. "task", "error",
 	// "stack".
 	LogPanicRecovered LogEvent = "panic_recovered"
-	// LogStreamEnded (error): a stream ended by a failure. "stream", "durable_name", "code", "error",
-	// "position", "stored_cursor", "stack".
+	// LogStreamEnded (error): a stream ended by a failure. "stream", "durable_name", "code",
+	// "error", "position", "stored_cursor", "stack".
 	LogStreamEnded LogEvent = "stream_ended"
 	// LogStorePoisoned (error): appends are refused until the store is opened again. "error".
 	LogStorePoisoned LogEvent = "store_poisoned"
@@ -42,7 +42,8 @@ const (
 	LogGroupRetried LogEvent = "group_retried"
 	// LogCheckpointStarved (warning): SQLite's log file cannot be copied back. "log_file_bytes".
 	LogCheckpointStarved LogEvent = "checkpoint_starved"
-	// LogCheckpointCaughtUp (info): it was copied back. "log_file_bytes", "attempts", "duration_ms".
+	// LogCheckpointCaughtUp (info): it was copied back. "log_file_bytes", "attempts",
+	// "duration_ms".
 	LogCheckpointCaughtUp LogEvent = "checkpoint_caught_up"
 	// LogCursorNotStored (warning): a crash now would repeat deliveries. "code", "error".
 	LogCursorNotStored LogEvent = "cursor_not_stored"

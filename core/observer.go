@@ -12,11 +12,11 @@ import (
 
 // Observer logs what no caller is told to a store's Logger.
 //
-// Many places that have something to log hold a lock, or are the goroutine that commits. The methods
-// of an Observer therefore never wait and never call the logger: they put the record into a bounded
-// queue. A goroutine that exists while there are records hands them to the logger, one at a time. So
-// a logger may be slow, panic, end its goroutine or use the store without harm to it. The record
-// keeps the time and the place in the code of the call.
+// Many places that have something to log hold a lock, or are the goroutine that commits. The
+// methods of an Observer therefore never wait and never call the logger: they put the record into a
+// bounded queue. A goroutine that exists while there are records hands them to the logger, one at a
+// time. So a logger may be slow, panic, end its goroutine or use the store without harm to it. The
+// record keeps the time and the place in the code of the call.
 //
 // mu is held for moments only, and under any other lock; no other lock is taken under it. A nil
 // Observer logs nothing.

@@ -11,31 +11,32 @@ import (
 // How a query reads
 //
 // A query returns rows and the context's version from one snapshot (G8), without a transaction that
-// lasts for its whole length. It first fixes a head by a refresh of what the store knows of the log.
-// Everything it reads is at or below that head. Since the log only grows, reads at different times that
-// are all bounded by one head see the same facts.
+// lasts for its whole length. It first fixes a head by a refresh of what the store knows of the
+// log. Everything it reads is at or below that head. Since the log only grows, reads at different
+// times that are all bounded by one head see the same facts.
 //
-// It then takes the rows: facts at or below the tail's floor from the backend, newer ones from the tail
-// (scanFrom). The version is the newest match of the whole context, which is usually one of the rows. It
-// is searched for only if rows were cut off by the limit, or if none was found above the read cursor
-// (latestMatch, from the newest fact downwards).
+// It then takes the rows: facts at or below the tail's floor from the backend, newer ones from the
+// tail (scanFrom). The version is the newest match of the whole context, which is usually one of
+// the rows. It is searched for only if rows were cut off by the limit, or if none was found above
+// the read cursor (latestMatch, from the newest fact downwards).
 //
 // # Logs that are replaced
 //
-// "The log only grows" fails when a log is replaced, see knownLog. The refresh notices a replacement
-// before it; a replacement between two reads of one query would mix facts of two logs. Backends whose
-// log may be replaced are HeadScanners: they return the head of the same moment with each scan. Two
-// places use that:
+// "The log only grows" fails when a log is replaced, see knownLog. The refresh notices a
+// replacement before it; a replacement between two reads of one query would mix facts of two logs.
+// Backends whose log may be replaced are HeadScanners: they return the head of the same moment with
+// each scan. Two places use that:
 //
-//   - refreshAndScan reads the first rows together with the head. That also saves far backends a round
-//     trip. If the head is not the known one, the log is brought up to it, and if that raises the epoch,
-//     the rows may be of the old log and are dropped; the query goes on as if it had read nothing.
-//   - oneLog, the reader of all later scans of the query, compares the head after each scan with the
-//     known one. Another head is fine if the log still holds the known head. Otherwise the whole query
-//     is done again, at most replacedMax times.
+//   - refreshAndScan reads the first rows together with the head. That also saves far backends a
+//     round trip. If the head is not the known one, the log is brought up to it, and if that raises
+//     the epoch, the rows may be of the old log and are dropped; the query goes on as if it had
+//     read nothing.
+//   - oneLog, the reader of all later scans of the query, compares the head after each scan with
+//     the known one. Another head is fine if the log still holds the known head. Otherwise the
+//     whole query is done again, at most replacedMax times.
 
-// Query returns the facts that match, and the version of the whole context, both from one snapshot of
-// the log.
+// Query returns the facts that match, and the version of the whole context, both from one snapshot
+// of the log.
 func (s *Store) Query(ctx context.Context, query EventQuery) (*QueryResult, error) {
 	plan, err := validateQuery("query", query, s.options.Limits)
 	if err != nil {
@@ -69,9 +70,10 @@ func (s *Store) Query(ctx context.Context, query EventQuery) (*QueryResult, erro
 // replacedMax is how often a query starts: the log would have to be replaced during each try.
 const replacedMax = 3
 
-// QueryAtOnce is Query for a caller that must not wait. ok is false if the result would take a wait or
-// more than about a millisecond of work: call Query then. ok is true if all facts that matter are in
-// memory and the head can be read without waiting, and also if the query is refused with an error.
+// QueryAtOnce is Query for a caller that must not wait. ok is false if the result would take a wait
+// or more than about a millisecond of work: call Query then. ok is true if all facts that matter
+// are in memory and the head can be read without waiting, and also if the query is refused with an
+// error.
 func (s *Store) QueryAtOnce(query EventQuery) (result *QueryResult, ok bool, err error) {
 	backend, can := s.backend.(NearHead)
 	if !can {
@@ -107,11 +109,11 @@ type tailOnly struct{}
 
 func (tailOnly) Scan(context.Context, Scan, func(EventRecord) (more bool)) error { return errBelowTail }
 
-// errBelowTail does not leave the package.
+// errBelowTail ends a query that would have to read the backend. No caller sees it.
 var errBelowTail = errors.New("the facts are not in memory")
 
-// read runs the query once. If same is false, the log was replaced meanwhile, and the query must be run
-// again.
+// read runs the query once. If same is false, the log was replaced meanwhile, and the query must be
+// run again.
 func (s *Store) read(ctx context.Context, plan *Plan, query EventQuery) (_ *QueryResult, same bool, err error) {
 	scan, rows := s.rowsOf(plan, query, workUntil(ctx))
 	after := scan.After
@@ -197,8 +199,8 @@ func (r *rows) take(record EventRecord) (more bool) {
 	return r.more()
 }
 
-// refreshAndScan refreshes the log and, if the backend can do so in the same step, takes the rows at or
-// below the tail's floor. It moves scan behind the rows that it took.
+// refreshAndScan refreshes the log and, if the backend can do so in the same step, takes the rows
+// at or below the tail's floor. It moves scan behind the rows that it took.
 func (s *Store) refreshAndScan(ctx context.Context, scan *Scan, rows *rows) (tail, error) {
 	backend, together := s.backend.(HeadScanner)
 	known := s.log.current()

@@ -6,11 +6,11 @@ import (
 	"sync/atomic"
 )
 
-// HandleStream is the handler of a stream. Each call gets the matching facts of one committed batch, in
-// ascending order. A returned error, or a panic, is a failure. Calls for one stream come one at a time,
-// never on the goroutine that registered it. ctx ends when the stream is unsubscribed or closed; a
-// handler that finishes its work nevertheless returns nil, and the batch counts as handled. A handler
-// may use the store.
+// HandleStream is the handler of a stream. Each call gets the matching facts of one committed
+// batch, in ascending order. A returned error, or a panic, is a failure. Calls for one stream come
+// one at a time, never on the goroutine that registered it. ctx ends when the stream is
+// unsubscribed or closed; a handler that finishes its work nevertheless returns nil, and the batch
+// counts as handled. A handler may use the store.
 type HandleStream interface {
 	HandleStream(ctx context.Context, batch []EventRecord) error
 }
@@ -34,8 +34,8 @@ func (e *StreamHandlerError) Error() string { return "stream handler failed: " +
 
 func (e *StreamHandlerError) Unwrap() error { return e.Cause }
 
-// EventStream is a registered stream. It is a cursor over the log: it reads from its position up to the
-// newest committed batch, whether it replays, catches up or is live.
+// EventStream is a registered stream. It is a cursor over the log: it reads from its position up to
+// the newest committed batch, whether it replays, catches up or is live.
 type EventStream struct {
 	store   *Store
 	number  uint64 // of the stream in its store

@@ -9,14 +9,14 @@ import (
 // delivery in flight goes on, and the end is reported after it. Further calls do nothing.
 func (st *EventStream) Unsubscribe() { st.halt(nil) }
 
-// Drain lets the stream end after it has delivered what was committed before the call. It never waits:
-// [EventStream.Done] is closed at the end. A pull stream that drains also ends if nobody takes a batch
-// for half a second, or if the loop over its batches was left. [EventStream.Unsubscribe] still ends the
-// stream at once.
+// Drain lets the stream end after it has delivered what was committed before the call. It never
+// waits: [EventStream.Done] is closed at the end. A pull stream that drains also ends if nobody
+// takes a batch for half a second, or if the loop over its batches was left.
+// [EventStream.Unsubscribe] still ends the stream at once.
 func (st *EventStream) Drain() { st.drain(draining{}) }
 
-// Close unsubscribes and waits for the end. It does not wait if ctx is the context of the stream's own
-// handler.
+// Close unsubscribes and waits for the end. It does not wait if ctx is the context of the stream's
+// own handler.
 func (st *EventStream) Close(ctx context.Context) error {
 	st.Unsubscribe()
 	if inside, ok := ctx.Value(handlerKey{}).(*EventStream); ok && inside == st {
@@ -38,8 +38,8 @@ func (st *EventStream) Close(ctx context.Context) error {
 // Done returns a channel that is closed when the stream has ended and its end was reported.
 func (st *EventStream) Done() <-chan struct{} { return st.done }
 
-// Err returns why the stream ended. It is nil while the stream has not ended, and after Unsubscribe and
-// Close.
+// Err returns why the stream ended. It is nil while the stream has not ended, and after Unsubscribe
+// and Close.
 func (st *EventStream) Err() error {
 	select {
 	case <-st.done:
@@ -129,8 +129,8 @@ func (st *EventStream) cutShort(reason error) {
 	}
 }
 
-// finish stores the cursor, frees the name and reports the end, in this order. A panic in one of these
-// steps is logged, and the next one is done.
+// finish stores the cursor, frees the name and reports the end, in this order. A panic in one of
+// these steps is logged, and the next one is done.
 func (st *EventStream) finish() {
 	defer close(st.done)
 	tells := st.store.tells

@@ -2,16 +2,16 @@ package factstr
 
 import "time"
 
-// RetryPolicy is how often a failed batch of a durable stream is delivered again before the stream ends.
-// The zero value stands for never.
+// RetryPolicy is how often a failed batch of a durable stream is delivered again before the stream
+// ends. The zero value stands for never.
 type RetryPolicy struct {
 	MaxAttempts int           // redeliveries of one batch
 	Delay       time.Duration // before the first redelivery, doubled before each further one; default 100 ms
 	DelayMax    time.Duration // the longest delay; default 10 s
 }
 
-// CursorEvery is how soon a durable stream's cursor is stored after a batch was handled: after so many
-// batches or so much time, whichever comes first.
+// CursorEvery is how soon a durable stream's cursor is stored after a batch was handled: after so
+// many batches or so much time, whichever comes first.
 type CursorEvery struct {
 	Batches int           // default 1,000
 	Time    time.Duration // default 100 ms
@@ -37,14 +37,14 @@ func WithCursorEvery(every CursorEvery) StreamOption {
 	return func(o *streamOptions) { o.cursorEvery = every }
 }
 
-// WithOnReady sets a function that the stream's goroutine calls once, when the replay has reached the
-// head that the registration saw.
+// WithOnReady sets a function that the stream's goroutine calls once, when the replay has reached
+// the head that the registration saw.
 func WithOnReady(ready func()) StreamOption {
 	return func(o *streamOptions) { o.onReady = ready }
 }
 
-// WithOnEnd sets a function that the stream's goroutine calls once, at the very end, with the reason of
-// the end. The reason is nil if the stream was unsubscribed or closed.
+// WithOnEnd sets a function that the stream's goroutine calls once, at the very end, with the
+// reason of the end, which is nil after the stream's Unsubscribe, Close and Drain.
 func WithOnEnd(end func(error)) StreamOption {
 	return func(o *streamOptions) { o.onEnd = end }
 }

@@ -5,9 +5,9 @@ import (
 	"sync/atomic"
 )
 
-// WaitReady waits until the replay has reached the head that the registration saw. A live stream is ready
-// at once. If the stream ends before that, WaitReady returns the reason, or CodeCancelled after
-// Unsubscribe.
+// WaitReady waits until the replay has reached the head that the registration saw. A live stream is
+// ready at once. If the stream ends before that, WaitReady returns the reason, or CodeCancelled
+// after Unsubscribe.
 func (st *EventStream) WaitReady(ctx context.Context) error {
 	select {
 	case <-st.ready:
@@ -42,8 +42,8 @@ type StreamProgress struct {
 	Position     uint64 // everything up to here was handled or does not match
 	ReplayTarget uint64 // the head that the registration saw
 	StoredCursor uint64 // the durable cursor as last written; for a live stream its start
-	// Failure is why the log cannot be read at the moment, nil if it can. The stream tries again until
-	// it can.
+	// Failure is why the log cannot be read at the moment, nil if it can. The stream tries again
+	// until it can.
 	Failure error
 }
 

@@ -23,9 +23,9 @@ func (s *Store) StreamAllDurable(ctx context.Context, stream DurableStream, hand
 	return s.StreamToDurable(ctx, stream, AllEvents(), handler, options...)
 }
 
-// StreamToDurable registers a durable stream: it replays what was committed after its stored cursor and
-// goes on live. It returns as soon as this store holds the name; [EventStream.WaitReady] waits for the
-// replay. If the stream fails later, WaitReady and [EventStream.Err] return the reason.
+// StreamToDurable registers a durable stream: it replays what was committed after its stored cursor
+// and goes on live. It returns as soon as this store holds the name; [EventStream.WaitReady] waits
+// for the replay. If the stream fails later, WaitReady and [EventStream.Err] return the reason.
 func (s *Store) StreamToDurable(ctx context.Context, stream DurableStream, query EventQuery, handler HandleStream, options ...StreamOption) (*EventStream, error) {
 	if err := validateDurableName(stream.Name); err != nil {
 		return nil, err
@@ -93,8 +93,9 @@ func (st *EventStream) open(ctx context.Context, durable *DurableStream, query E
 	}
 	known, err := s.log.refresh(ctx, s.backend)
 	if err == nil && claimed != (Head{}) && claimed != known.head {
-		// The log may have been replaced between the claim and the refresh. Then the cursor is one of
-		// the former log, which the epoch cannot show, as the refresh belongs to the new log already.
+		// The log may have been replaced between the claim and the refresh. Then the cursor is one
+		// of the former log, which the epoch cannot show, as the refresh belongs to the new log
+		// already.
 		var same bool
 		if _, same, err = readSince(ctx, s.backend, claimed, claimed.SequenceNumber, 0); CodeOf(err) == CodeCorrupt {
 			same, err = true, nil // a damaged head is in the log all the same

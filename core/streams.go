@@ -9,8 +9,8 @@ import (
 
 // streams are the open streams of a store.
 //
-// mu guards the fields below it, and also orders failure.set against the end of watching: looked takes
-// no notice of a read that ends after its watch was stopped. outage.mu is taken under it.
+// mu guards the fields below it, and also orders failure.set against the end of watching: looked
+// takes no notice of a read that ends after its watch was stopped. outage.mu is taken under it.
 type streams struct {
 	numbers atomic.Uint64 // the number of the newest stream
 	mu      sync.Mutex
@@ -77,8 +77,8 @@ func (r *streams) looked(ctx context.Context, err error) bool {
 	return true
 }
 
-// close lets no further stream start and stops the durable ones: their cursors remember what they have
-// not delivered yet.
+// close lets no further stream start and stops the durable ones: their cursors remember what they
+// have not delivered yet.
 func (r *streams) close(reason error) {
 	r.mu.Lock()
 	if !r.closed && len(r.open) == 0 {
@@ -93,8 +93,8 @@ func (r *streams) close(reason error) {
 	}
 }
 
-// drain ends every stream when it has delivered everything up to a number, or when late fires. It waits
-// until all streams have stored their cursors and freed their names.
+// drain ends every stream when it has delivered everything up to a number, or when late fires. It
+// waits until all streams have stored their cursors and freed their names.
 func (r *streams) drain(through uint64, reason error, late <-chan time.Time) {
 	for _, stream := range r.list() {
 		stream.drain(draining{through: through, known: true, reason: reason})

@@ -10,14 +10,14 @@ import (
 // tail holds the newest facts of the log in memory, up to its head.
 //
 // It is a value, and a copy of it is a snapshot: elements are never changed, appending writes only
-// behind the length that older copies have, and dropping old facts copies the rest to a new array. So
-// readers need no lock, and a reader with an old copy keeps the facts it knows.
+// behind the length that older copies have, and dropping old facts copies the rest to a new array.
+// So readers need no lock, and a reader with an old copy keeps the facts it knows.
 //
-// The tail holds every fact above floor up to head, without exception: a scan that starts at or above
-// floor needs no backend, and if no fact of the tail matches, every match is at or below floor. It says
-// nothing about facts at or below floor, and nothing about commits after head. A tail may end before
-// the real head; only a refresh makes it current. Two tails with different epochs are of different
-// logs, and their numbers must not be compared.
+// The tail holds every fact above floor up to head, without exception: a scan that starts at or
+// above floor needs no backend, and if no fact of the tail matches, every match is at or below
+// floor. It says nothing about facts at or below floor, and nothing about commits after head. A
+// tail may end before the real head; only a refresh makes it current. Two tails with different
+// epochs are of different logs, and their numbers must not be compared.
 type tail struct {
 	head       Head
 	records    []EventRecord // ascending, the last one is head's; empty if nothing is kept
@@ -55,8 +55,8 @@ func (t *tail) boundariesAfter(sequenceNumber uint64) []Boundary {
 	return t.boundaries[sort.Search(len(t.boundaries), func(i int) bool { return t.boundaries[i].Last > sequenceNumber }):]
 }
 
-// latestMatch returns the number of the newest kept fact in (floor, upTo] that matches: 0 if there is
-// none, or if the work ended before it was found.
+// latestMatch returns the number of the newest kept fact in (floor, upTo] that matches: 0 if there
+// is none, or if the work ended before it was found.
 func (t *tail) latestMatch(plan *Plan, floor, upTo uint64, work *match.Work) uint64 {
 	for i := len(t.records) - 1; i >= 0 && t.records[i].SequenceNumber > floor && !work.Ended(); i-- {
 		if t.records[i].SequenceNumber <= upTo && plan.matches(&t.records[i], work) {
@@ -66,8 +66,8 @@ func (t *tail) latestMatch(plan *Plan, floor, upTo uint64, work *match.Work) uin
 	return 0
 }
 
-// push appends committed facts behind the head. It drops the oldest facts when there are twice as many
-// as the bounds allow, so that dropping, which copies, is rare.
+// push appends committed facts behind the head. It drops the oldest facts when there are twice as
+// many as the bounds allow, so that dropping, which copies, is rare.
 func (t *tail) push(records []EventRecord, boundaries []Boundary, eventsMax, bytesMax int) {
 	last := &records[len(records)-1]
 	t.head = Head{last.SequenceNumber, last.OccurredAt}

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Trouble is a condition that lasts, such as a lost connection. It is logged when it begins and when
-// it is over, however often it shows in between. The zero value is no trouble.
+// Trouble is a condition that lasts, such as a lost connection. It is logged when it begins and
+// when it is over, however often it shows in between. The zero value is no trouble.
 type Trouble struct {
 	mu       sync.Mutex
 	since    time.Time

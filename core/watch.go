@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// watch refreshes the log whenever the backend reports that another process may have committed. It waits
-// for a failed read to work again; an error that will not pass ends all streams.
+// watch refreshes the log whenever the backend reports that another process may have committed. It
+// waits for a failed read to work again; an error that will not pass ends all streams.
 func (s *Store) watch(ctx context.Context, watcher Watcher) {
 	changed := func() {
 		for pause := readPause; ; pause = min(2*pause, readPauseMax) {

@@ -6,23 +6,23 @@ import (
 	"github.com/factstr/factstr-go/core/internal/match"
 )
 
-// What matching may cost while others wait, in steps of match.Work, which are about a nanosecond
-// each. A condition that takes more is set aside: its caller finds out on a goroutine of its own
-// how the log is up to its head, and the next group has only newer facts to look at.
+// What matching may cost while others wait, in steps of match.Work of about a nanosecond each. A
+// condition that costs more is set aside: its caller looks ahead outside the queue, up to the head
+// of that moment, and the next group has only newer facts to check.
 const (
-	aheadWork     = 1 << 20  // on the thread of whoever submits a request
-	tailWork      = 16 << 20 // of a caller who waits, before the end of the store is listened to as well
+	aheadWork     = 1 << 20  // on the goroutine that submits a request and must not wait
+	tailWork      = 16 << 20 // on the goroutine of a caller who waits, before it looks ahead like a long read
 	conditionWork = 4 << 20  // of one condition, while a group keeps other writers out
 	groupWork     = 32 << 20 // of all conditions of a group
-	rowWork       = 512      // what reading a stored fact counts for, beside its bytes
-	// asidesMax is how often a condition is set aside before its append is answered.
+	rowWork       = 512      // what reading a stored fact counts for, besides its bytes
+	// asidesMax is how often a condition is set aside before its append fails.
 	asidesMax = 8
 )
 
-// workUntil is matching that ends with a context, and may cost anything until then.
+// workUntil returns work that ends with a context and may cost anything until then.
 func workUntil(ctx context.Context) match.Work { return match.WorkUntil(ctx.Done(), match.Unlimited) }
 
-// givenUp is the error of matching that has ended before it was done; nil if it has not.
+// givenUp returns the error of work that ended before it was done, else nil.
 func givenUp(ctx context.Context, work *match.Work) error {
 	switch {
 	case !work.Ended():
@@ -34,5 +34,5 @@ func givenUp(ctx context.Context, work *match.Work) error {
 	}
 }
 
-// errWorkSpent does not leave the package.
+// errWorkSpent ends matching whose budget is spent. No caller sees it.
 var errWorkSpent = NewError(CodeBusy, "the matching was given up")

@@ -16,14 +16,14 @@ type backend struct {
 	busyTimeout time.Duration
 	pageCount   int
 	observer    *factstr.Observer
-	schema      atomic.Int64 // SQLite's number of the schema that was last found to be that of a store
+	schema      atomic.Int64 // SQLite's schema_version at which the tables were last found right
 	guard       *oslock.File
 	instance    *instance
-	opened      bool // and the side files are known
+	opened      bool // completely, so that the side files are known
 
-	// writing guards the writing connection, the turnstile and what belongs to them.
+	// writing guards the fields up to broken, and the turnstile's state.
 	writing    sync.Mutex
-	writer     *conn // nil if it has to be opened again
+	writer     *conn // nil if it must be opened again
 	turnstile  *oslock.Turnstile
 	insertArgs []driver.NamedValue
 	broken     error
@@ -41,9 +41,8 @@ var (
 	_ factstr.Reader   = (*reader)(nil)
 )
 
-// intact refuses to go on when another file was put in the place of the database or one of its side
-// files, or the database was written over: what is written from then on would be lost, what is read
-// may be of two logs.
+// intact returns an error if the files at the path are not the ones that are open, or the database
+// was written over; see intact.go.
 func (b *backend) intact() error { return b.instance.sides.intact(b.path, b.guard) }
 
 func (b *backend) Kind() string { return "sqlite" }

@@ -10,26 +10,44 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
+// Checkpoints
+//
+// SQLite appends pages to the log (-wal); a checkpoint copies them into the database. The committer
+// does none of it (wal_autocheckpoint = 0): copying 4 MiB takes longer than many commits. A
+// goroutine of the store copies on a connection of its own, some time after a commit, once
+// checkpointPages are waiting. Such a PASSIVE checkpoint runs beside readers and writers, and
+// copies what no reader still needs in its old form.
+//
+// The log starts again from its beginning only if everything in it is copied and no reader is in
+// it. Beside a writer that never pauses that moment does not come, and the log grew by all that was
+// written. So from checkpointPagesMax on, the last few pages are copied while writers are kept out
+// by the turnstile, which takes about one sync.
+//
+// A log that starts again is usually not cut, since overwriting and syncing a file is several times
+// faster than extending it. Only if it is larger than logFileMax, because a reader kept it from
+// starting again, is it cut (TRUNCATE). A reader that stays longer is reported
+// (checkpoint_starved), and after checkpointRenew tries the store closes its connections: the
+// reader may be a lock that SQLite forgot to free (connections.go).
+//
+// Losing a checkpoint loses nothing. Facts are durable in the log, and whoever opens the database
+// next reads them there.
+
 const (
 	checkpointPages = 1024                  // of 4 KiB in the log file until it is checkpointed
 	checkpointEvery = 20 * time.Millisecond // between looks at how much there is
-	// From so many pages in the log file on, writers are kept out for the moment that the last few
-	// pages take: only when all are copied can the file be written from its start again, and beside
-	// a writer that never pauses that moment would not come.
+	// From this many pages on, the last ones are copied while writers are kept out.
 	checkpointPagesMax = 4 * checkpointPages
 	checkpointWait     = 100 * time.Millisecond // for other processes' writers
 	pageBytes          = 4096
-	// So many pages that cannot be copied are told. A log file that is larger, since a reader kept
-	// it from being written from its start again, is made short when the reader has left.
+	// This many pages that cannot be copied are reported. A log file that is larger is cut as soon
+	// as its reader has left.
 	starvedPages    = 12 * checkpointPages
 	logFileMax      = starvedPages * pageBytes
 	checkpointAgain = time.Second // between tries while a reader is in the way
-	checkpointRenew = 60          // tries after which a lock that SQLite forgot to free is thought of
+	checkpointRenew = 60          // tries after which the reader may be a lock that SQLite forgot to free
 )
 
-// checkpointer copies the write-ahead log into the database on a connection of its own, so that no
-// commit pays for it. The log file is then written again from its start and usually not made
-// shorter, since overwriting a file and syncing it is several times faster than extending it.
+// checkpointer runs the checkpoints of a store.
 type checkpointer struct {
 	backend *backend
 	conn    *keptConn
@@ -40,14 +58,14 @@ type checkpointer struct {
 	starved factstr.Trouble
 	tries   int // while the file is too large
 
-	// Otherwise in tests.
+	// Replaced in tests.
 	waiting func() (pages uint32, known bool)
 	pages   func(c *conn, mode string) (walState, error)
 }
 
 func (k *checkpointer) init(b *backend) {
 	k.backend = b
-	k.conn = b.keep(0) // it tries again rather than waiting, since others may wait for it
+	k.conn = b.keep(0) // it does not wait for locks, since others may wait for it; it tries again
 	k.waiting = b.instance.sides.waiting
 	k.wake = make(chan struct{}, 1)
 	k.stop = make(chan struct{})
@@ -80,7 +98,7 @@ func (k *checkpointer) run() {
 		idle.Stop()
 		k.conn.rest()
 		if !ended {
-			k.committed() // a panic: what it was about to do is still to be done
+			k.committed() // after a panic, the work is still to be done
 		}
 	}()
 	for again := (<-chan time.Time)(nil); ; {
@@ -108,14 +126,14 @@ func (k *checkpointer) run() {
 	}
 }
 
-// look checkpoints if there is enough to copy, and reports whether the next commit is soon enough
-// for the next look.
+// look checkpoints if there is enough to copy. done reports whether the next look may wait for the
+// next commit.
 func (k *checkpointer) look() (done bool) {
 	large := k.large()
 	if waiting, known := k.waiting(); known && waiting < checkpointPages && !large {
 		return k.note(walState{logged: int64(waiting)})
 	}
-	state, err := k.copy("PASSIVE") // whatever cannot be copied now, since a reader still needs the old page, is copied by the next one
+	state, err := k.copy("PASSIVE") // pages that a reader still needs in their old form are copied by the next one
 	if err != nil {
 		return false
 	}
@@ -138,11 +156,11 @@ func (k *checkpointer) copy(mode string) (state walState, err error) {
 	return state, err
 }
 
-// large reports whether the file should be made short once everything in it is copied.
+// large reports whether the log should be cut once everything in it is copied.
 func (k *checkpointer) large() bool { return k.backend.logFileBytes() > logFileMax }
 
-// finish copies the rest while nobody writes, so that the next writer starts the file again, or
-// makes it short.
+// finish copies the rest while nobody writes, so that the next writer starts the log again. With
+// cut it also cuts the log.
 func (k *checkpointer) finish(cut bool) (state walState, err error) {
 	b := k.backend
 	b.writing.Lock()
@@ -157,14 +175,14 @@ func (k *checkpointer) finish(cut bool) (state walState, err error) {
 	}
 	defer func() { _ = b.turnstile.Leave() }()
 	if state, err = k.copy("PASSIVE"); err == nil && cut && state.logged == state.copied {
-		// Readers of the log are in the way of this, even those who need nothing of it; then it is
-		// tried again.
+		// Any reader in the log prevents this, even one that needs nothing of it. Then it is tried
+		// again.
 		_, _ = k.copy("TRUNCATE")
 	}
 	return state, err
 }
 
-// note tells of pages that cannot be copied, and when they could.
+// note logs that pages cannot be copied, and later that they were.
 func (k *checkpointer) note(state walState) (done bool) {
 	b := k.backend
 	if behind := state.logged - state.copied; behind >= starvedPages {
@@ -184,8 +202,8 @@ func (k *checkpointer) note(state walState) (done bool) {
 	return false
 }
 
-// walState is what a checkpoint answers: pages in the log file, and those of them that are in the
-// database.
+// walState is the result of a checkpoint: how many pages are in the log, and how many of those are
+// in the database.
 type walState struct{ logged, copied int64 }
 
 func checkpoint(c *conn, mode string) (state walState, err error) {

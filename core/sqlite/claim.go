@@ -8,8 +8,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/rustformat"
 )
 
-// ClaimStream takes the name, then reads or makes its cursor row. The order of the refusals is that
-// of the Rust store: another query before an active name.
+// ClaimStream takes the lease, then reads or makes the cursor row. As in the Rust store, a query
+// that does not match is refused before a name that is active.
 func (b *backend) ClaimStream(ctx context.Context, name string, query factstr.DurableQuery) (claim factstr.StreamClaim, err error) {
 	var slot int64
 	var taken *lease
@@ -66,8 +66,8 @@ func (b *backend) ClaimStream(ctx context.Context, name string, query factstr.Du
 	return claim, nil
 }
 
-// slotOf returns the name's slot, and gives it one that was never another name's, even if the table
-// was lost.
+// slotOf returns the slot of a name. A new name gets one that was never another name's, even if the
+// table was lost.
 func slotOf(c *conn, name string) (slot int64, err error) {
 	const find = "SELECT slot FROM factstr_durable_names WHERE name = ?1"
 	value, err := c.one(find, name)

@@ -23,15 +23,15 @@ func (b *backend) Close() error {
 	return nil
 }
 
-// closeWriter closes the last connection, at which SQLite copies the log into the database and
-// removes it, if nobody else has it open.
+// closeWriter closes the store's last connection. If nobody else has the database open, SQLite then
+// copies the log into it and removes the log.
 func (b *backend) closeWriter() {
 	if !b.opened {
 		b.dropWriter()
 		return
 	}
-	// Else the log is not that of the database which is at the path now, such as a backup, and is
-	// kept.
+	// If the files were exchanged, SQLite must not copy this log into the database that is at the
+	// path now, such as a backup: keepLog stays in effect.
 	if b.intact() == nil {
 		freeLog(b.guard)
 		if !b.guard.ReadOnly() {
@@ -42,7 +42,7 @@ func (b *backend) closeWriter() {
 			}
 		}
 	}
-	b.instance.sides.giveBack(b.guard) // whoever opens the database next may find the log removed and make another one
+	b.instance.sides.giveBack(b.guard)
 	b.dropWriter()
 	if _, err := stateOf(b.path + "-wal"); err != nil && !b.guard.ReadOnly() {
 		_ = removeMark(b.guard.Descriptor(), placeMark)

@@ -9,7 +9,8 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// Commit runs a group in one IMMEDIATE transaction.
+// Commit runs a group in one transaction; see writer.go. The group is decided inside it, against
+// the head and the facts that nobody can change before it ends.
 func (b *backend) Commit(ctx context.Context, group *factstr.Group) error {
 	return b.write(ctx, "append", func(c *conn) (changed bool, err error) {
 		head, err := readHead(c)
@@ -33,11 +34,12 @@ func (b *backend) Commit(ctx context.Context, group *factstr.Group) error {
 	})
 }
 
-// A row that is there already is of facts that are gone, so it says nothing about the batch.
+// insertBoundary replaces a row that is there already. Its facts are gone, since this batch got the
+// number, so it says nothing about the batch.
 const insertBoundary = `INSERT INTO append_batches (first_sequence_number, last_sequence_number) VALUES (?1, ?2)
 	ON CONFLICT (first_sequence_number) DO UPDATE SET last_sequence_number = excluded.last_sequence_number`
 
-// rowsPerInsert are the sizes of multi-row inserts, largest first.
+// rowsPerInsert holds the sizes of multi-row inserts, largest first.
 var rowsPerInsert = []int{64, 32, 16, 8, 4, 2, 1}
 
 var insertTexts = func() map[int]string {

@@ -16,19 +16,18 @@ import (
 	"modernc.org/sqlite"
 )
 
-// conn is one connection with its prepared statements. One goroutine at a time uses it.
-// database/sql is left out on purpose: it would tie a group's transaction to one caller's context,
-// and costs more than the statements themselves.
+// conn is one connection with its prepared statements. One goroutine at a time uses it. It uses the
+// driver without database/sql, which would tie a group's transaction to one caller's context, and
+// costs more than the statements themselves.
 type conn struct {
 	path       string
-	context    context.Context // ends statements early, also while they wait for a lock; see withContext
+	context    context.Context // its end ends statements, also while they wait for a lock; see withContext
 	driver     driver.Conn
 	statements map[statementKey]*statement
-	utf16      bool // text is stored in that encoding
+	utf16      bool // the database stores text in UTF-16
 }
 
-// statementKey tells statements apart; slot allows for the same text to be read several times at
-// once.
+// statementKey identifies a statement. slot allows the same text to be read several times at once.
 type statementKey struct {
 	text string
 	slot int
@@ -40,9 +39,9 @@ type statement struct {
 	exec  driver.StmtExecContext
 }
 
-// openConn opens the file at an absolute path, which must exist: were it moved away, SQLite would
-// make an empty one in its place. The path is percent-encoded into a file: URI, since in a plain
-// path a '?' would start options.
+// openConn opens the file at an absolute path, which must exist: if it was moved away, SQLite must
+// not make an empty one in its place (mode=rw). The path is percent-encoded into a file: URI, since
+// in a plain path a '?' would start options.
 func openConn(ctx context.Context, path string, busyTimeout time.Duration, pragmas ...string) (*conn, error) {
 	uri := "file:" + (&url.URL{Path: path}).EscapedPath()
 	connector, err := sqlite.NewConnector(strings.ReplaceAll(uri, "?", "%3F") + "?mode=rw")
@@ -53,7 +52,7 @@ func openConn(ctx context.Context, path string, busyTimeout time.Duration, pragm
 	if err != nil {
 		return nil, err
 	}
-	noteDescriptors(path) // before the first statement, which may wait for a lock for long
+	noteDescriptors(path) // before the first statement, which may wait long for a lock
 	c := &conn{path: path, context: context.Background(), driver: opened, statements: map[statementKey]*statement{}}
 	err = c.withContext(ctx, func() error {
 		for _, pragma := range append([]string{"busy_timeout = " + milliseconds(busyTimeout), "foreign_keys = ON", "synchronous = FULL", "wal_autocheckpoint = 0", "schema_version"}, pragmas...) {
@@ -73,8 +72,8 @@ func openConn(ctx context.Context, path string, busyTimeout time.Duration, pragm
 	return c, nil
 }
 
-// withContext lets the end of ctx end the statements that do runs. Other statements are ended by
-// nothing: a transaction that was begun is none of a caller's.
+// withContext runs do with ctx as the context of its statements. All other statements ignore the
+// contexts of callers, because a transaction never belongs to one caller.
 func (c *conn) withContext(ctx context.Context, do func() error) error {
 	c.context = ctx
 	defer func() { c.context = context.Background() }()
@@ -108,7 +107,7 @@ func (c *conn) prepare(text string, slot int) (*statement, error) {
 	return s, nil
 }
 
-// parse may have to wait for a lock, too: it reads the schema.
+// parse prepares a statement. It reads the schema, so it may wait for a lock.
 func (c *conn) parse(text string) (driver.Stmt, error) {
 	if parser, ok := c.driver.(driver.ConnPrepareContext); ok {
 		return parser.PrepareContext(c.context, text)
@@ -126,7 +125,7 @@ func (c *conn) run(text string, args ...any) error {
 	return err
 }
 
-// change executes a prepared statement that has to insert or update one row of a table.
+// change executes a prepared statement that must insert or update exactly one row of a table.
 func (c *conn) change(table, text string, args ...any) error {
 	s, err := c.prepare(text, 0)
 	if err != nil {
@@ -136,8 +135,8 @@ func (c *conn) change(table, text string, args ...any) error {
 	return changed(table, 1, result, err)
 }
 
-// changed looks whether as many rows were changed as were meant to be: a trigger or a constraint of
-// another program may leave some out without an error.
+// changed returns an error unless the intended number of rows was changed: a trigger or a
+// constraint of another program may leave rows out without an error.
 func changed(table string, rows int, result driver.Result, err error) error {
 	if err != nil {
 		return err
@@ -149,7 +148,7 @@ func changed(table string, rows int, result driver.Result, err error) error {
 	return err
 }
 
-// script executes statements that are used once.
+// script executes statements without keeping them.
 func (c *conn) script(text string) error {
 	prepared, err := c.parse(text)
 	if err != nil {
@@ -179,7 +178,7 @@ func (c *conn) each(text string, visit func(row []driver.Value) (more bool), arg
 	}
 }
 
-// snapshot lets all that read does see one state of the database.
+// snapshot runs read in a read transaction, so that all of its statements see one state.
 func (c *conn) snapshot(read func() error) error {
 	if err := c.run("BEGIN"); err != nil {
 		return err
@@ -230,16 +229,15 @@ func named(args []any) []driver.NamedValue {
 	return values
 }
 
-// textFrom is the bytes as a string without copying; they must not change while the string is used.
-// Text is bound as a string, since bytes would be stored as a BLOB, which the Rust store cannot
-// read.
+// textFrom returns the bytes as a string without copying. They must not change while the string is
+// used. Text is bound as a string, since SQLite would store bytes as a BLOB, which the Rust store
+// cannot read.
 func textFrom(bytes []byte) string { return unsafe.String(unsafe.SliceData(bytes), len(bytes)) }
 
-// bytesFrom is the string as bytes without copying; they must not be changed.
+// bytesFrom returns the string as bytes without copying. They must not be changed.
 func bytesFrom(text string) []byte { return unsafe.Slice(unsafe.StringData(text), len(text)) }
 
-// milliseconds is a time as SQLite's busy_timeout takes it: more than 31 bits would be no time at
-// all.
+// milliseconds spells a time for busy_timeout, which takes a larger number than 31 bits for 0.
 func milliseconds(d time.Duration) string {
 	return strconv.FormatInt(min(d.Milliseconds(), math.MaxInt32), 10)
 }

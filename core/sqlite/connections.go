@@ -8,12 +8,20 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// connections let all connections of a store be closed at one moment. SQLite remembers for the
-// whole process which locks it has on a database's index. When freeing one fails, as on a disk that
-// has a moment's trouble, it takes it for held from then on, and everybody waits for a lock that
-// nobody will free. Closing every connection lets the kernel free it.
+// A lock that SQLite forgot to free
+//
+// SQLite keeps count, for the whole process, of the locks that it has on a database's index. If
+// freeing one fails, as on a disk with a moment's trouble, SQLite takes it for held from then on,
+// in every connection of the process, and everybody, here and elsewhere, gets Busy for a lock that
+// nobody will free. Only closing the last connection of the process on the file lets the kernel
+// free it. So after each Busy, and after a minute of starved checkpoints, a store closes all
+// connections: its own and those of the process's other stores on the file (renew). They are opened
+// again when they are needed. The store's own locks on the database file survive that, so leases
+// and the turnstile are not touched, and keepLog keeps SQLite from removing the log meanwhile.
+
+// connections allow all connections of a store, except the writing one, to be closed at one moment.
 type connections struct {
-	using sync.RWMutex // shared by whoever uses one of them, except for the writing one
+	using sync.RWMutex // shared by users of a connection, exclusive to close them all
 	kept  map[*keptConn]struct{}
 }
 
@@ -21,12 +29,13 @@ type connections struct {
 type keptConn struct {
 	backend *backend
 	conn    *conn
-	fresh   bool // opened since its user has looked last
+	fresh   bool // opened since its user looked last
 	wait    time.Duration
 	pragmas []string
 }
 
-// connect opens a connection and makes sure that it has the store's files open.
+// connect opens a connection, and makes sure that it has the store's files open: SQLite opens by
+// path.
 func (b *backend) connect(ctx context.Context, wait time.Duration, pragmas ...string) (*conn, error) {
 	if b.opened {
 		if err := b.intact(); err != nil {
@@ -46,7 +55,7 @@ func (b *backend) connect(ctx context.Context, wait time.Duration, pragmas ...st
 	return c, nil
 }
 
-// with lends the connection, opened if need be. After an error it is opened again the next time.
+// with lends the connection, and opens it first if it is closed. An error closes it.
 func (k *keptConn) with(use func(*conn) error) (err error) {
 	connections := &k.backend.connections
 	connections.using.RLock()
@@ -98,9 +107,10 @@ func (k *keptConn) close() {
 	delete(k.backend.connections.kept, k)
 }
 
-// renew closes the connections of every store of this process on the file, after a lock could not
-// be had: maybe nobody holds it any more. The caller holds b.writing and no connection. Another
-// store that is busy at the moment does the same when it answers Busy itself.
+// renew closes the connections of every store of this process on the file, since a lock that could
+// not be had may be held by nobody. The caller holds b.writing and no connection. If another store
+// does not become free in time, nothing is closed: it is busy, and renews itself after its own
+// Busy.
 func (b *backend) renew() {
 	i := b.instance
 	if !i.renewing.TryLock() {

@@ -10,12 +10,12 @@ import (
 const (
 	insertCursor = "INSERT INTO subscriber_cursors (subscriber_id, event_query, last_processed_sequence_number) VALUES (?1, ?2, 0)"
 	updateCursor = "UPDATE subscriber_cursors SET last_processed_sequence_number = ?1 WHERE subscriber_id = ?2"
-	// The generation is above every one that a lost table may have given out.
+	// raiseGeneration stores a generation above every one that a lost table may have given out.
 	raiseGeneration = `INSERT INTO factstr_durable_streams (name, generation, exact_query) VALUES (?1, ?2, ?3)
 		ON CONFLICT (name) DO UPDATE SET generation = excluded.generation, exact_query = excluded.exact_query`
 )
 
-// storedCursor is what the database holds of a durable name.
+// storedCursor is what the database knows of a durable name.
 type storedCursor struct {
 	found        bool
 	query, exact string
@@ -39,10 +39,10 @@ func readCursor(c *conn, name string) (stored storedCursor, err error) {
 	return stored, err
 }
 
-// WriteCursors looks whether the log is the one that was handled, and writes, in one transaction:
-// however long it waited for the lock, maybe for a restore, nothing comes between. It ends a stream
-// whose name has another generation by now: somebody has registered it who could not know that it
-// was held.
+// WriteCursors checks that the log is the one that was handled, and moves the cursors, in one
+// transaction: whatever it waited for, such as a restore, nothing comes between check and write. It
+// ends the streams whose names have another generation by now: somebody registered the name without
+// seeing the lease.
 func (b *backend) WriteCursors(ctx context.Context, writes []factstr.CursorWrite) error {
 	var lost []factstr.CursorWrite
 	err := b.write(ctx, "storing durable cursors", func(c *conn) (moved bool, err error) {
@@ -78,8 +78,8 @@ func (b *backend) WriteCursors(ctx context.Context, writes []factstr.CursorWrite
 	return err
 }
 
-// holds reports whether the log holds a fact that was its head. Every log holds that of an empty
-// one.
+// holds reports whether the log holds the fact that was once its head. Every log holds the head of
+// an empty one.
 func holds(c *conn, head factstr.Head) (there bool, err error) {
 	if head == (factstr.Head{}) {
 		return true, nil

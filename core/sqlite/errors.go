@@ -18,7 +18,7 @@ func resultCode(err error) int {
 	return 0
 }
 
-// failure makes an error of this module of one that SQLite answered to what was being done.
+// failure converts an error of SQLite into one of this library. doing names what was being done.
 func failure(doing string, err error) error {
 	var known *factstr.Error
 	if err == nil || errors.As(err, &known) {

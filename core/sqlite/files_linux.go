@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fileID is a file itself, by whatever path it is reached.
+// fileID identifies a file, whatever path leads to it.
 type fileID struct{ device, inode uint64 }
 
 type fileKind uint32
@@ -19,11 +19,11 @@ const (
 	directory   fileKind = unix.S_IFDIR
 )
 
-// fileState is what is looked at of a file.
+// fileState is what the store compares of a file.
 type fileState struct {
 	fileID
 	size    int64
-	changed int64 // when its content was changed, in nanoseconds
+	changed int64 // time of the last change of its content, in nanoseconds
 	links   uint64
 	kind    fileKind
 }
@@ -72,7 +72,7 @@ func realFolder(path string) (string, error) {
 	return real, nil
 }
 
-// bornAt tells when a file was made, in nanoseconds, 0 if the file system does not.
+// bornAt returns when a file was made, in nanoseconds, or 0 if the file system does not say.
 func bornAt(descriptor int) int64 {
 	var stat unix.Statx_t
 	if unix.Statx(descriptor, "", unix.AT_EMPTY_PATH, unix.STATX_BTIME, &stat) != nil || stat.Mask&unix.STATX_BTIME == 0 {
@@ -81,8 +81,8 @@ func bornAt(descriptor int) int64 {
 	return stat.Btime.Sec*1e9 + int64(stat.Btime.Nsec)
 }
 
-// makeNote makes an empty file in memory whose name can be read by whoever looks at the process's
-// descriptors. nil if that is not possible.
+// makeNote makes an empty file in memory, whose name others can read among the descriptors of the
+// process. It returns nil if that is not possible.
 func makeNote(text string) *os.File {
 	const nameMax = 249
 	if len(text) > nameMax {
@@ -92,12 +92,12 @@ func makeNote(text string) *os.File {
 	if err != nil {
 		return nil
 	}
-	// In a program that has closed its standard error, the number may be that one's.
+	// Sealed, since in a program that has closed its standard error it may get that number.
 	_, _ = unix.FcntlInt(uintptr(descriptor), unix.F_ADD_SEALS, unix.F_SEAL_WRITE)
 	return os.NewFile(uintptr(descriptor), text)
 }
 
-// isMountPoint reports whether another file was mounted over the path. Older kernels do not tell.
+// isMountPoint reports whether another file was mounted over the path. Older kernels do not say.
 func isMountPoint(path string) bool {
 	var stat unix.Statx_t
 	err := unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW, 0, &stat)
@@ -110,8 +110,8 @@ func isReadOnly(path string) bool {
 	return unix.Statfs(path, &stat) == nil && stat.Flags&unix.ST_RDONLY != 0
 }
 
-// isLocal reports whether a path lies on a file system of this machine that is known to say when a
-// file was changed the moment it is.
+// isLocal reports whether a path lies on a local file system that is known to update a file's time
+// of change at once.
 func isLocal(path string) bool {
 	var stat unix.Statfs_t
 	if unix.Statfs(path, &stat) != nil {
@@ -125,7 +125,7 @@ func isLocal(path string) bool {
 }
 
 // isLayered reports whether a path lies on a file system that copies a file from a lower layer when
-// it is written to, as the root of a container is.
+// it is first written to, as the root of a container does.
 func isLayered(path string) bool {
 	var stat unix.Statfs_t
 	return unix.Statfs(path, &stat) == nil && uint32(stat.Type) == unix.OVERLAYFS_SUPER_MAGIC

@@ -6,17 +6,31 @@ import (
 	"sync"
 )
 
-// A forked child inherits the descriptors that hold locks, and would keep the locks after this
-// process died. The C library closes them in the child, so it is told of every descriptor of a
-// database and its side files.
+// Forked children
+//
+// A child that was forked shares the open file descriptions of this process, and locks belong to
+// those. So while a child keeps a descriptor of a database or a side file open, it keeps every
+// lock, also after this process died: names stay leased, writers wait for a lock that nobody will
+// free. exec closes the descriptors (O_CLOEXEC); a child that goes on without exec, as of Python's
+// multiprocessing, does not.
+//
+// The C library therefore closes them in the child (pthread_atfork), and so must know their
+// numbers. SQLite does not report which descriptors it opens. They are found in /proc/self/fd after
+// each opening and closing of a connection, by the names of the three files, and reported to tell:
+// an opened one before the first statement, which may wait for a lock for long, a closed one after
+// it was closed. The child checks by device and inode that a number is still that file, since
+// numbers are used again.
+//
+// A forked child must not use a store: the threads of Go's runtime do not exist there.
 var descriptors struct {
 	mu    sync.Mutex
 	tell  func(descriptor int, opened bool)
 	known map[string]map[int]fileID // by database path
 }
 
-// OnLockHolder sets a function that is told of each descriptor that may hold locks, after it was
-// opened and before or right after it is closed. It must be set before the first store is opened.
+// OnLockHolder sets the function that is called for each descriptor that may hold locks: after it
+// was opened, and before or right after it is closed. It must be set before the first store is
+// opened.
 func OnLockHolder(tell func(descriptor int, opened bool)) {
 	descriptors.mu.Lock()
 	defer descriptors.mu.Unlock()
@@ -24,8 +38,7 @@ func OnLockHolder(tell func(descriptor int, opened bool)) {
 	descriptors.known = map[string]map[int]fileID{}
 }
 
-// noteDescriptors finds out which descriptors SQLite has open for a database. The driver does not
-// tell, the kernel does.
+// noteDescriptors finds the descriptors that SQLite has open for a database, and reports changes.
 func noteDescriptors(path string) {
 	descriptors.mu.Lock()
 	defer descriptors.mu.Unlock()
@@ -48,7 +61,7 @@ func noteDescriptors(path string) {
 			continue
 		}
 		if was, told := known[descriptor]; told && state.fileID == was {
-			open[descriptor] = was // also of a file that was moved or removed meanwhile
+			open[descriptor] = was // its name changes if the file is moved or removed
 			continue
 		}
 		switch target, _ := os.Readlink(folder + entry.Name()); target {

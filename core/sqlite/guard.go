@@ -7,11 +7,12 @@ import (
 	"modernc.org/sqlite"
 )
 
-// A guard is a store's own descriptor of the database file, which its locks are taken by.
+// The guard is a store's own descriptor of the database file. All of its locks are taken on it.
 
-// Where SQLite locks by process, closing any descriptor of the database drops its locks. That is so
-// when another part of the program has used the same driver before the first store was opened. Such
-// guards are kept for the next store on the file instead.
+// parked holds guards that may not be closed. SQLite locks by process, rather than by open file, if
+// another part of the program has used the driver before the first store was opened; closing any
+// descriptor of the database would then drop SQLite's locks. Such a guard is kept for the next
+// store on the file.
 var parked struct {
 	mu     sync.Mutex
 	guards map[fileID][]*oslock.File
@@ -45,7 +46,7 @@ func unpark(id fileID) *oslock.File {
 }
 
 func closeGuard(file *oslock.File) {
-	_ = file.FreeAll() // an opening that was given up may still be waiting for a lock of its own
+	_ = file.FreeAll() // an opening that was given up may still wait for the turnstile
 	if sqlite.OFDLockingEnabled() {
 		_ = file.Close()
 		return

@@ -12,9 +12,10 @@ import (
 )
 
 // Two copies of this library in one process, say of two packages that carry it, do not know of each
-// other. SQLite must not be in a process twice on one file, so the first copy holds a byte that
-// stands for the process. A file in memory whose name holds the copy's path is there for the
-// message.
+// other, and two SQLites in one process drop each other's locks on a file. So the first copy holds
+// a byte that stands for the process, and the second one is refused. The refusal names both: each
+// copy keeps an empty file in memory (memfd) whose name holds its path, and the other one finds it
+// among the descriptors of the process.
 
 const noteName = "factstr "
 
@@ -24,17 +25,17 @@ var instances struct {
 	note *os.File // open while held is not empty
 }
 
-// instance is this copy's hold on one database file, shared by its stores.
+// instance is this copy's hold on one database file. Its stores on the file share it.
 type instance struct {
 	id     fileID
 	file   *oslock.File // of the store that came first; open until the last one has left
 	stores map[*backend]struct{}
 	sides  sides
 
-	renewing sync.Mutex
+	renewing sync.Mutex // held by the store that closes the connections of all of them; see renew
 }
 
-// others are the stores besides one.
+// others returns the stores except one.
 func (i *instance) others(than *backend) (others []*backend) {
 	instances.mu.Lock()
 	defer instances.mu.Unlock()
@@ -46,7 +47,7 @@ func (i *instance) others(than *backend) (others []*backend) {
 	return others
 }
 
-// enterInstance joins the stores that have the file open. They leave when they have closed their
+// enterInstance adds a store to those that have the file open. It leaves after it has closed its
 // connections.
 func enterInstance(b *backend, id fileID) (*instance, error) {
 	path, file := b.path, b.guard
@@ -75,8 +76,8 @@ func enterInstance(b *backend, id fileID) (*instance, error) {
 	return i, nil
 }
 
-// takeForProcess takes the byte of this process. What is open for reading only can take no
-// exclusive lock, so it takes a shared one and looks whether it is alone.
+// takeForProcess takes the byte of this process. A file that is open for reading only allows no
+// exclusive lock, so the store takes a shared one and checks that it is alone.
 func takeForProcess(file *oslock.File) error {
 	offset := instancesOffset + hashOf("%s", processKey())
 	if !file.ReadOnly() {
@@ -111,13 +112,13 @@ func (i *instance) leave(b *backend) {
 	}
 }
 
-// processKey tells processes apart, also those of different containers that share a file.
+// processKey identifies this process, also among those of several containers that share a file.
 func processKey() string {
 	namespace, _ := os.Readlink("/proc/self/ns/pid")
 	return fmt.Sprintf("%d/%s", os.Getpid(), namespace)
 }
 
-// otherCopies are the paths of the other copies of this library that have stores open in this
+// otherCopies returns the paths of the other copies of this library that have stores open in this
 // process.
 func otherCopies() string {
 	const folder = "/proc/self/fd/"
@@ -136,7 +137,7 @@ func otherCopies() string {
 	return strings.Join(paths, ", ")
 }
 
-// libraryPath is the file that this code was loaded from: the shared library, or the program.
+// libraryPath returns the file that this code was loaded from: the shared library, or the program.
 var libraryPath = sync.OnceValue(func() string {
 	var pc [1]uintptr
 	runtime.Callers(1, pc[:])

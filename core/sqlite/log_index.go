@@ -6,22 +6,24 @@ import (
 	"github.com/factstr/factstr-go/core/internal/oslock"
 )
 
-// logIndex is what the index says of the log (sqlite.org/walformat.html, section 2.1).
+// logIndex is the header of the index, as far as the looks need it (sqlite.org/walformat.html,
+// section 2.1).
 type logIndex struct {
-	frames  uint32
-	page    uint32 // bytes
-	counter uint32
+	frames  uint32 // pages in the log
+	page    uint32 // bytes of a page
+	counter uint32 // raised by each transaction
 	progress
 }
 
 // progress is how far checkpoints have come. The database file changes only between the moment at
 // which attempted grows and that at which copied follows.
 type progress struct {
-	salt      uint64 // another one whenever the log is begun again
+	salt      uint64 // changes whenever the log starts again
 	copied    uint32 // frames that are in the database
 	attempted uint32 // frames that a checkpoint began to copy
 }
 
+// bytes returns how long the log must be at least.
 func (x *logIndex) bytes() int64 {
 	if x.frames == 0 {
 		return 0
@@ -29,8 +31,8 @@ func (x *logIndex) bytes() int64 {
 	return 32 + int64(x.frames)*int64(24+x.page)
 }
 
-// readIndex returns cut if the file is shorter than any index, and valid unless somebody writes it
-// or it is being made again.
+// readIndex reads the header, of which SQLite keeps two copies. valid is false while somebody
+// writes it or makes it again. cut reports that the file is shorter than any index.
 func readIndex(file *oslock.File) (x logIndex, valid, cut bool) {
 	var b [136]byte
 	n, err := file.ReadAt(b[:], 0)
@@ -49,7 +51,7 @@ func readIndex(file *oslock.File) (x logIndex, valid, cut bool) {
 	return x, true, false
 }
 
-// waiting is how many pages of the log are not in the database yet.
+// waiting returns how many pages of the log are not in the database yet.
 func (s *sides) waiting() (pages uint32, known bool) {
 	index, valid, _ := readIndex(s.file)
 	return index.frames - min(index.copied, index.frames), valid

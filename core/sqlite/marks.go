@@ -9,26 +9,49 @@ import (
 	"github.com/factstr/factstr-go/core/internal/oslock"
 )
 
-// The place of a database is also written on the file itself while a log may lie there, so that it
-// is known after a crash. A copy of the file has another inode and is not meant. File systems
-// without extended attributes keep no such mark.
+// Marks: what a crash leaves behind
+//
+// Locks end with the process. What must be known after a crash stands in extended attributes of the
+// two files: which log belongs to which database.
+//
+//	on the database   placeMark   its own origin, the inode of its folder and of its log, and its
+//	                              path; from the first open until the log is gone
+//	on the log        logMark     the origin of its database
+//
+// An origin is the inode and the moment of birth: ext4 gives the inode of a removed file to the
+// next file, so a backup put back by rm and cp would pass for the former database by inode alone.
+//
+// Opening looks at both marks (checkMark), and refuses
+//
+//   - a database whose mark says that its log was left at another place: facts may be in that log.
+//   - a log whose mark names another database, such as one that a backup has replaced: SQLite would
+//     copy the former database's pages over the backup.
+//   - a log that was marked as nobody's (checkContent in intact.go).
+//
+// and allows what is harmless: a copy of the database alone (its origin differs from its mark), a
+// copy together with its log (both marks copied, but the log has another inode), a move together
+// with the log, and a former place at which no log is left.
+//
+// Marks only refuse. A file system without extended attributes (tmpfs before Linux 6.6) keeps none,
+// and then a crash at another place or a foreign log is not noticed; all that concerns running
+// processes holds without marks. On overlayfs a file of a lower layer gets another inode and birth
+// when it is first written to, the log at another time than the database, so there the origin is
+// the inode alone and a moved inode counts as a copy.
 const placeMark = "user.factstr.place"
 
-// The log carries the origin of its database: a log that an earlier database left at the path would
-// be copied over a backup that was put back there.
 const logMark = "user.factstr.database"
 
-// logOfNobody marks a log whose database was written over while it was open, or only touched.
+// logOfNobody marks a log whose database was written over while it was open, or only touched: a
+// program cannot tell these apart, so the next opener asks a person.
 const logOfNobody = "1 0"
 
-// origin names a file in a mark. The number of a removed file is often the next one's, so the
-// moment of its birth belongs to it, which is 0 where the file system does not tell.
+// origin names a file in a mark.
 type origin struct {
 	inode uint64
-	born  int64
+	born  int64 // in nanoseconds, 0 if the file system does not say
 }
 
-// originOf leaves out the birth where files get another one by being written to.
+// originOf leaves out the birth on file systems where writing to a file changes it.
 func originOf(path string, file *oslock.File, database fileID) origin {
 	if isLayered(path) {
 		return origin{inode: database.inode}
@@ -45,6 +68,7 @@ const (
 	logForm   = "1 %d %d"
 )
 
+// setMarks writes the marks that differ. Failures are ignored, since marks only refuse.
 func setMarks(path string, file *oslock.File, database, log fileID) {
 	folder, name := filepath.Split(path)
 	state, _ := stateOf(folder)
@@ -57,8 +81,8 @@ func setMarks(path string, file *oslock.File, database, log fileID) {
 	}
 }
 
-// checkMark refuses to open a database whose log was left at another place, by a crash, or that was
-// put beside the log of another one.
+// checkMark refuses a database whose log was left at another place, or that lies beside the log of
+// another one.
 func checkMark(path string, file *oslock.File, database fileID) error {
 	text := mark(file.Descriptor(), placeMark)
 	first, names, _ := strings.Cut(text, "\n")
@@ -74,8 +98,8 @@ func checkMark(path string, file *oslock.File, database fileID) error {
 			return factstr.NewError(factstr.CodeInvalidState, "sqlite: %s was changed by something else than a store while it was open: if a backup was copied onto it, remove %s-wal and %s-shm, and with them what was appended after the backup; if nothing was written to it, as by touch, keep them, since they hold facts, and say so: setfattr -x %s %s-wal", path, path, path, logMark, path)
 		}
 		fields, _ := fmt.Sscanf(logText, logForm, &logOf.inode, &logOf.born)
-		// Copies that keep the marks keep both, and the log is another file then, if not one of a
-		// lower layer.
+		// A copy that keeps marks, as by cp -a, has both of the original's, and the log has another
+		// inode than the mark names, unless it is still that of a lower layer.
 		copied := marked && logOf == was && (log.inode != markedLog || isLayered(path))
 		if fields == 2 && !logOf.is(is) && !copied {
 			return factstr.NewError(factstr.CodeInvalidState, "sqlite: the log %s-wal is not that of the file that is at %s now: if that is a backup which was put back, remove %s-wal and %s-shm, and with them what was appended after the backup; if not, put the former file back; if it is a copy of the database as it was last, say that the log is its own: setfattr -x %s %s-wal", path, path, path, path, logMark, path)

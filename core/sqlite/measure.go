@@ -6,7 +6,7 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// Measure tells the sizes of the files.
+// Measure adds the sizes of the files to the statistics.
 func (b *backend) Measure(_ context.Context, statistics *factstr.Statistics) error {
 	database, _ := stateOf(b.path)
 	statistics.DatabaseBytes = database.size

@@ -1,6 +1,12 @@
-// Package sqlite is the embedded persistent store: one SQLite file in the format of the Rust store,
-// which several processes may have open and append to and stream from at once. Build it into one
-// process once: SQLite's own rules on opening a file twice apply.
+// Package sqlite is the embedded persistent store: one SQLite file in the format of the Rust store.
+// Several processes may have it open, append to it and stream from it at once. One process must not
+// contain this package twice, since two SQLites in a process drop each other's locks on a file; the
+// second one is refused.
+//
+// The hard parts are told where they are: locks between processes in locks.go, marks that survive a
+// crash in marks.go, looks at the files in intact.go, the commit in writer.go, reading in
+// reader.go, leases in leases.go, watching in watch.go, checkpoints in checkpoint.go, connections
+// in connections.go, and forked children in fork.go.
 package sqlite
 
 import (
@@ -16,11 +22,10 @@ import (
 // Options of a SQLite store. The zero value is fine.
 type Options struct {
 	factstr.Options
-	// BusyTimeout is how long a write waits for other processes before it answers CodeBusy; default
+	// BusyTimeout is how long a write waits for other processes before it returns CodeBusy; default
 	// 5 s.
 	BusyTimeout time.Duration
-	// MaxPageCount bounds the size of the database, to let tests run into a full disk. 0 is no
-	// bound.
+	// MaxPageCount limits the size of the database, so that tests can fill it. 0 is no limit.
 	MaxPageCount int
 }
 
@@ -34,8 +39,8 @@ func Open(ctx context.Context, path string, options Options) (*factstr.Store, er
 	return open(ctx)
 }
 
-// Prepare does of Open what waits for nothing: it checks the arguments. The rest may be called
-// once.
+// Prepare validates the arguments without blocking, and returns a function that opens the store.
+// Call that function at most once.
 func Prepare(path string, options Options) (open func(context.Context) (*factstr.Store, error), err error) {
 	options.Options = options.Observed("sqlite")
 	if options.BusyTimeout <= 0 {
@@ -65,9 +70,9 @@ func Prepare(path string, options Options) (open func(context.Context) (*factstr
 	}, nil
 }
 
-// processSettings are made once, before the first file is opened. With locks of the open file
-// instead of the process, an unrelated open and close of the database file elsewhere in the process
-// does not drop them. fdatasync is as durable as fsync for a commit.
+// processSettings configures the driver once, before the first file is opened. With OFD locks, an
+// unrelated open and close of the database elsewhere in the process does not drop SQLite's locks.
+// fdatasync is as durable as fsync for a commit.
 var processSettings = sync.OnceFunc(func() {
 	_, _ = sqlite.OFDLocking(true)
 	_, _ = sqlite.Fdatasync(true)
@@ -104,13 +109,13 @@ func openBackend(ctx context.Context, path string, options Options) (_ *backend,
 	if err := b.prepare(ctx); err != nil {
 		return nil, err
 	}
-	noteDescriptors(path) // the log's files exist since prepare
+	noteDescriptors(path) // the side files exist since prepare
 	b.checkpointer.init(b)
 	return b, nil
 }
 
-// prepare opens the database, checks the format and creates what is missing while no other process
-// of this library writes, opens or closes.
+// prepare opens the database, checks the format and creates what is missing, while the turnstile
+// keeps other processes of this library from writing, opening or closing.
 func (b *backend) prepare(ctx context.Context) error {
 	if !b.guard.ReadOnly() {
 		waiting, cancel := context.WithTimeout(ctx, b.busyTimeout)
@@ -120,8 +125,8 @@ func (b *backend) prepare(ctx context.Context) error {
 		}
 		defer func() { _ = b.turnstile.Leave() }()
 	}
-	// The process's other stores on the file know of this one already, and close its connections
-	// after a Busy; see renew. It is taken after the turnstile, since they only try it.
+	// The process's other stores on the file know this one already, and may close its connections
+	// (renew). They only try this lock, so it may be taken under the turnstile.
 	b.writing.Lock()
 	defer b.writing.Unlock()
 	if err := takePlace(b.path, b.guard); err != nil {
@@ -135,8 +140,7 @@ func (b *backend) prepare(ctx context.Context) error {
 	}
 	err := b.makeReady(ctx, b.busyTimeout)
 	if mayBeHeldByNobody(err) {
-		// By then every connection of this process is closed, unless it has other stores on the
-		// file.
+		// Now every connection of this process is closed, unless it has other stores on the file.
 		err = b.makeReady(ctx, min(b.busyTimeout, renewWait))
 	}
 	if err != nil {
@@ -160,7 +164,7 @@ func (b *backend) prepare(ctx context.Context) error {
 	return nil
 }
 
-// makeReady opens the writing connection, and makes a store of the database if it is none.
+// makeReady opens the writing connection, and turns the database into a store if it is empty.
 func (b *backend) makeReady(ctx context.Context, wait time.Duration) (err error) {
 	if err := b.openWriter(ctx, wait); err != nil {
 		return err
@@ -171,8 +175,8 @@ func (b *backend) makeReady(ctx context.Context, wait time.Duration) (err error)
 		}
 	}()
 	err = b.writer.withContext(ctx, func() error {
-		// Refusing comes before anything is written, also before the journal mode of somebody
-		// else's database is changed.
+		// Refusals come before anything is written, such as the journal mode of somebody else's
+		// database.
 		if _, err := checkFormat(b.writer, b.path); err != nil {
 			return err
 		}
@@ -187,8 +191,8 @@ func (b *backend) makeReady(ctx context.Context, wait time.Duration) (err error)
 	return b.explained(err)
 }
 
-// useWAL turns write-ahead logging on. SQLite does not wait by itself while another connection does
-// the same.
+// useWAL turns write-ahead logging on. SQLite itself does not wait for another connection that does
+// the same at once.
 func useWAL(c *conn, timeout time.Duration) error {
 	deadline := time.Now().Add(timeout)
 	for {

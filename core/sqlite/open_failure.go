@@ -13,7 +13,7 @@ import (
 	lib "modernc.org/sqlite/lib"
 )
 
-// explained names the cause of an opening that failed, where SQLite only says that it did.
+// explained finds the cause of a failed opening where SQLite only reports that it failed.
 func (b *backend) explained(err error) error {
 	var answer *sqlite.Error
 	if !errors.As(err, &answer) {
@@ -43,8 +43,8 @@ func (b *backend) explained(err error) error {
 	return err
 }
 
-// tryToOpen opens as many files as a connection needs. The database's own are left alone, since
-// closing them could drop SQLite's locks.
+// tryToOpen opens as many files as a connection needs, but none of the database: closing those
+// could drop SQLite's locks.
 func tryToOpen(folder string) error {
 	const needed = 4
 	for range needed {
@@ -57,7 +57,7 @@ func tryToOpen(folder string) error {
 	return nil
 }
 
-// tryToWrite writes a file as large as the index of a log.
+// tryToWrite writes a file as large as a new index.
 func tryToWrite(folder string) error {
 	file, err := os.CreateTemp(folder, ".factstr-room-")
 	if err != nil {
@@ -71,7 +71,7 @@ func tryToWrite(folder string) error {
 	return err
 }
 
-// pathFailure makes an error of one that the operating system answered for a path.
+// pathFailure converts an error of the operating system about a path into one of this library.
 func pathFailure(path string, err error) error {
 	switch {
 	case errors.Is(err, syscall.EROFS):

@@ -11,7 +11,7 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// absolutePath refuses what is no path.
+// absolutePath makes a path absolute, and refuses what cannot be one.
 func absolutePath(path string) (string, error) {
 	switch {
 	case path == "":
@@ -28,7 +28,7 @@ func absolutePath(path string) (string, error) {
 	return absolute, nil
 }
 
-// preparePath makes the one path that all openers of the file use, and its directory.
+// preparePath returns the one path that all openers of the file use, and makes its folder.
 func preparePath(path string) (string, error) {
 	if state, err := stateOf(path); err == nil && state.kind != regularFile {
 		if state.kind == directory {
@@ -41,7 +41,8 @@ func preparePath(path string) (string, error) {
 		return "", pathFailure(path, err)
 	}
 	folder, name := filepath.Split(absolute)
-	// Only a folder that is missing is made: MkdirAll would make parents of a path that is too long.
+	// Only a folder that is missing is made: MkdirAll would make parents of a path that is too
+	// long.
 	if _, err = stateOf(folder); errors.Is(err, fs.ErrNotExist) {
 		err = os.MkdirAll(folder, 0o777)
 	}
@@ -54,8 +55,8 @@ func preparePath(path string) (string, error) {
 	return filepath.Join(folder, name), nil
 }
 
-// followLinks follows links of the file itself, also to a file that does not exist yet: the log
-// belongs beside the database, not beside a link to it.
+// followLinks follows links that the file itself is, also to a file that does not exist yet, so
+// that the log lies beside the database and not beside a link to it.
 func followLinks(path string) (string, error) {
 	const linksMax = 40
 	for range linksMax {

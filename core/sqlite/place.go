@@ -7,12 +7,14 @@ import (
 	"github.com/factstr/factstr-go/core/internal/oslock"
 )
 
-// A database has its log beside it, by its name. Under a second name (a hard link, the single file
-// mounted somewhere else) it would have a second log, and what is acknowledged by one is unknown to
-// the other and overwritten by it. So a database is used at one place at a time: a folder and a
-// name in it.
+// SQLite finds the log of a database by its path: the database's name and "-wal". Under a second
+// name (a hard link, or the single file mounted somewhere else) the database would have a second
+// log. Facts acknowledged in one log would be unknown to users of the other, and overwritten by
+// them. So a database is used at one place at a time: a folder, by device and inode, and a name in
+// it. Running processes see each other's place by a lock (takePlace); the place of a process that
+// crashed is in a mark (marks.go).
 
-// checkNames refuses a file that has, or may have, another name beside which there is another log.
+// checkNames refuses a file that has, or may have, a second name.
 func checkNames(path string, state fileState) error {
 	const instead = "its log would lie beside one name only, and facts would be lost"
 	if state.links > 1 {
@@ -24,9 +26,8 @@ func checkNames(path string, state fileState) error {
 	return nil
 }
 
-// takePlace tells every other opener of the file at which place it is open. Those shared locks are
-// the only ones in their range, so a lock elsewhere in it is of another place. It must be called
-// while no other process does the same, or else both may be refused.
+// takePlace locks the byte of this place, and refuses if the file is open at another one. The
+// caller holds the turnstile: of two processes that do this at once, both might be refused.
 func takePlace(path string, file *oslock.File) error {
 	folder, name := filepath.Split(path)
 	state, err := stateOf(folder)
@@ -43,14 +44,14 @@ func takePlace(path string, file *oslock.File) error {
 	return nil
 }
 
-// checkLeftLog refuses to make a new database beside the log of another one: SQLite would remove
-// the log, and with it facts that somebody waits for.
+// checkLeftLog refuses to make a new database beside a log that was left: SQLite would remove the
+// log, and with it acknowledged facts.
 func checkLeftLog(path string) error {
 	log, err := stateOf(path + "-wal")
 	if err != nil || log.size == 0 {
 		return nil
 	}
-	// The database is made before its log, and removed by nobody.
+	// The database is looked at after the log: an opener makes the database first.
 	if state, err := stateOf(path); err == nil && state.size > 0 {
 		return nil
 	}

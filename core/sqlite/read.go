@@ -17,7 +17,7 @@ func (b *backend) Head(ctx context.Context) (head factstr.Head, err error) {
 	return head, err
 }
 
-// HeadAtOnce reads the head if a connection is idle and nobody is about to replace it.
+// HeadAtOnce reads the head if a connection is idle and not about to be closed.
 func (b *backend) HeadAtOnce() (head factstr.Head, ok bool) {
 	r := &b.readers
 	select {
@@ -43,8 +43,8 @@ func (b *backend) HeadAtOnce() (head factstr.Head, ok bool) {
 	return head, err == nil && b.intact() == nil
 }
 
-// HeadAndScan reads the head in the transaction of each page, so that it is of the log that the
-// page is of, also when a backup is restored while a query goes on.
+// HeadAndScan reads the head in the transaction of each page, so that head and page are of the same
+// log, also if a backup is restored during the query.
 func (b *backend) HeadAndScan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) (head factstr.Head, err error) {
 	err = inPages(scan, func(scan factstr.Scan) (last uint64, done bool, err error) {
 		err = b.readers.with(ctx, func(r *reader) error {
@@ -63,8 +63,7 @@ func (b *backend) HeadAndScan(ctx context.Context, scan factstr.Scan, visit func
 	return head, err
 }
 
-// Scan lends a connection for one page at a time, so that a short read does not wait for a long one
-// to end.
+// Scan uses a connection for one page at a time, so that a short read does not wait for a long one.
 func (b *backend) Scan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) error {
 	return inPages(scan, func(scan factstr.Scan) (last uint64, done bool, err error) {
 		err = b.readers.with(ctx, func(r *reader) error {

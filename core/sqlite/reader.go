@@ -9,6 +9,38 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
+// How the log is read
+//
+// Reads run beside writers: in write-ahead logging a reader sees the state at which its transaction
+// began, and never waits for a commit. Up to readersMax reads run at once, each on a connection of
+// its own from the pool (reader_pool.go). The writing connection reads only for the group that is
+// being decided, inside its transaction (inWrite).
+//
+// No read transaction lasts long, since SQLite's log cannot start again while somebody reads in it,
+// and would grow. So a scan is done in pages of about pageTime, each a transaction of its own, and
+// goes on behind the last fact of the page. Facts never change and numbers only grow, so the pages
+// together show one snapshot, as long as it is the same log:
+//
+//   - A query reads the head in the transaction of each page (HeadAndScan). If core finds that the
+//     head of a later page is not of the log of the first, it begins again.
+//   - After each page the files are looked at (readerPool.lend). What was read while files were
+//     exchanged is not returned.
+//   - Before each head the tables are checked if the schema has changed (sameSchema).
+//
+// A scan for at most mergeMax event types reads the index on types, one statement a type, merged by
+// number (source.go). For more types, or none, it reads the whole range. Rows are checked when they
+// are read, not when the store opens (rows.go): a row that cannot be returned concerns only those
+// who read it.
+//
+// A read is Busy only because of a program that locks the database exclusively, of an opener that
+// recovers the log after a crash, or of a lock that SQLite forgot to free. The connection waits for
+// busyTimeout first; then the store renews its connections (connections.go).
+
+const (
+	pageTime  = 40 * time.Millisecond // of a read transaction
+	pageCheck = 256                   // rows between looks at the clock
+)
+
 // reader reads on one connection.
 type reader struct {
 	conn    *conn
@@ -33,8 +65,8 @@ const recordColumns = "sequence_number, occurred_at, event_type, payload"
 
 var (
 	scanUTF8 = scanStatementsOf(recordColumns)
-	// A surrogate without its other half becomes another character on the way, so what is stored is
-	// looked at too.
+	// A surrogate without its other half is replaced when it is read as UTF-8, so the stored bytes
+	// are read, too.
 	scanUTF16 = scanStatementsOf(recordColumns + ", CAST(event_type AS BLOB)")
 )
 
@@ -45,7 +77,7 @@ func scanStatementsOf(columns string) scanStatements {
 	return scanStatements{all, all + " DESC", ofType, ofType + " DESC"}
 }
 
-// The index holds types that other programs stored as bytes behind all that are text.
+// typesAsBytes finds types that other programs stored as bytes. The index has them behind all text.
 const typesAsBytes = "SELECT 1 FROM events INDEXED BY idx_events_type WHERE event_type >= x'' LIMIT 1"
 
 // Scan reads the range in pages, each a short read transaction.
@@ -53,7 +85,7 @@ func (r *reader) Scan(ctx context.Context, scan factstr.Scan, visit func(factstr
 	return inPages(scan, func(scan factstr.Scan) (uint64, bool, error) { return r.page(ctx, scan, visit) })
 }
 
-// inPages calls page with what is left of the scan, until it is done.
+// inPages calls page with the rest of the scan until it is done.
 func inPages(scan factstr.Scan, page func(factstr.Scan) (last uint64, done bool, err error)) error {
 	scan.UpTo = min(scan.UpTo, factstr.SequenceMax)
 	for scan.After < scan.UpTo {
@@ -70,8 +102,8 @@ func inPages(scan factstr.Scan, page func(factstr.Scan) (last uint64, done bool,
 	return nil
 }
 
-// page visits candidates until there are no more, visit says so, or the page's time is over; then
-// last is the last one visited.
+// page visits candidates until there are no more, or visit returns false: then done is true. If the
+// page's time is over before that, last is the last fact it came to.
 func (r *reader) page(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) (last uint64, done bool, err error) {
 	source, err := r.open(scan)
 	if err != nil {
@@ -93,8 +125,8 @@ func (r *reader) page(ctx context.Context, scan factstr.Scan, visit func(factstr
 				return 0, false, factstr.NewError(factstr.CodeCorrupt, "sqlite: event %[2]d: its %[1]s; repair that row or restore a backup", problem, record.SequenceNumber)
 			}
 		}
-		// Facts of other types are visited as well, since who reads on through a long range of them
-		// wants to know how far it has come.
+		// Facts of other types are visited, too, so that a stream that reads through a long range
+		// of them knows how far it has come.
 		if (admitted || !record.typeless) && !visit(record.EventRecord) {
 			return 0, true, nil
 		}
@@ -109,8 +141,8 @@ func (r *reader) page(ctx context.Context, scan factstr.Scan, visit func(factstr
 	}
 }
 
-// A batch that overlaps (after, upTo] starts at the last one that starts up to after, or later.
-// Rows that end before they start are no batches.
+// scanBoundaries starts at the last batch that begins at or below ?1, since that one may reach into
+// the range. Rows that end before they start are not batches.
 const scanBoundaries = `SELECT first_sequence_number, last_sequence_number FROM append_batches
 	WHERE first_sequence_number >= coalesce((SELECT first_sequence_number FROM append_batches
 		WHERE first_sequence_number <= ?1 AND last_sequence_number >= first_sequence_number ORDER BY first_sequence_number DESC LIMIT 1), 0)

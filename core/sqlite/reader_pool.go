@@ -9,7 +9,7 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// readersMax is how many reads go on at once; more wait.
+// readersMax is how many reads run at once. Others wait.
 const readersMax = 4
 
 // readerPool holds the connections that only read. They are opened when needed and kept.
@@ -18,8 +18,8 @@ type readerPool struct {
 	permits chan struct{}
 
 	mu     sync.Mutex
-	idle   []idleConn  // the one used last is the last one
-	timer  *time.Timer // runs while there are idle ones
+	idle   []idleConn  // in the order of their last use
+	timer  *time.Timer // runs while there are idle connections
 	closed bool
 }
 
@@ -28,7 +28,7 @@ type idleConn struct {
 	since time.Time
 }
 
-// idleMax is how long a connection that is not used stays open, with two descriptors.
+// idleMax is how long an unused connection stays open. It holds two descriptors.
 const idleMax = 10 * time.Second
 
 func (p *readerPool) init(b *backend) {
@@ -49,7 +49,7 @@ func (p *readerPool) close() {
 	p.idle = nil
 }
 
-// closeIdle closes connections that were not used for a while.
+// closeIdle closes connections that were not used for some time.
 func (p *readerPool) closeIdle(unused time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -64,7 +64,7 @@ func (p *readerPool) closeIdle(unused time.Duration) {
 	}
 }
 
-// with lends a connection.
+// with runs read on a connection, and waits for one if readersMax are in use.
 func (p *readerPool) with(ctx context.Context, read func(*reader) error) error {
 	select {
 	case p.permits <- struct{}{}:
@@ -91,7 +91,7 @@ func (p *readerPool) lend(ctx context.Context, read func(*reader) error) error {
 	defer func() { p.giveBack(c, whole) }()
 	err = read(&reader{conn: c})
 	whole = true // not after a panic
-	// Looked at afterwards: what was read while somebody took the log away may be of two logs.
+	// After the read: what was read while files were exchanged may be of two logs.
 	if replaced := p.backend.intact(); replaced != nil {
 		return replaced
 	}
@@ -105,7 +105,7 @@ func (p *readerPool) take(ctx context.Context) (*conn, error) {
 	return p.backend.connect(ctx, p.backend.busyTimeout, "query_only = ON")
 }
 
-// takeIdle returns nil if there is none.
+// takeIdle returns nil if no connection is idle.
 func (p *readerPool) takeIdle() (*conn, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -13,11 +13,11 @@ import (
 // row is a fact as it is stored.
 type row struct {
 	factstr.EventRecord
-	typeless bool   // the type is nothing that a query could ask for
-	problem  string // why it is no fact, if that cannot be told by its text
+	typeless bool   // no query can ask for this type
+	problem  string // why the row is not a fact, if that does not show in the record
 }
 
-// rowOf takes text that another program stored as a BLOB for that text.
+// rowOf accepts text that another program stored as a BLOB.
 func rowOf(values []driver.Value) (r row) {
 	number, _ := values[0].(int64)
 	r.EventRecord = factstr.EventRecord{SequenceNumber: uint64(number), OccurredAt: textOf(values[1]), EventType: textOf(values[2]), Payload: bytesFrom(textOf(values[3]))}
@@ -34,7 +34,7 @@ func rowOf(values []driver.Value) (r row) {
 	return r
 }
 
-// storedAsUTF16 reports whether text that was read is what is stored, in either order of bytes.
+// storedAsUTF16 reports whether the stored bytes are the text that was read, in either byte order.
 func storedAsUTF16(text string, value, stored driver.Value) bool {
 	bytes, _ := stored.([]byte)
 	if _, isText := value.(string); !isText {
@@ -47,7 +47,7 @@ func storedAsUTF16(text string, value, stored driver.Value) bool {
 	return string(little) == string(bytes) || string(big) == string(bytes)
 }
 
-// damage tells why a row cannot be handed out. Only other programs store such rows.
+// damage returns why a row cannot be returned, or "". Only other programs store such rows.
 func damage(r *row) string {
 	switch {
 	case r.problem != "":
@@ -62,7 +62,7 @@ func damage(r *row) string {
 	return ""
 }
 
-// textOf reads text that another program may have stored as a BLOB.
+// textOf returns text, also if another program stored it as a BLOB.
 func textOf(value driver.Value) string {
 	switch value := value.(type) {
 	case string:

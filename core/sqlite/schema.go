@@ -9,18 +9,18 @@ import (
 	"github.com/factstr/factstr-go/core/internal/rustformat"
 )
 
-// The format is that of the Rust store, which creates the same tables and reads no version: every
-// statement leaves alone what exists.
+// storeSchema is the format that package rustformat describes. Every statement leaves alone what
+// exists.
 //
 //go:embed migrations/0001_store.sql
 var storeSchema string
 
-// The cursor generations are made with the first durable stream.
+// durableStreamsSchema holds the generations of cursors. It is made with the first durable stream.
 //
 //go:embed migrations/0002_durable_streams.sql
 var durableStreamsSchema string
 
-// Their locks' numbers too.
+// durableNamesSchema holds the slots of leases. It is made with the first durable stream, too.
 //
 //go:embed migrations/0003_durable_names.sql
 var durableNamesSchema string
@@ -39,14 +39,14 @@ func prepareSchema(c *conn, path string) error {
 		return failure("creating the store", err)
 	}
 	defer func() { _ = rollback(c) }()
-	// Another process may have done it, or something else, in the meantime.
+	// Another process may have created it, or changed something else, in the meantime.
 	if complete, err = checkFormat(c, path); err != nil || complete {
 		return err
 	}
 	if err := c.script(storeSchema); err != nil {
 		return failure("creating the store", err)
 	}
-	// What was created has to go together with what was there.
+	// What was created must fit what was there.
 	if _, err := checkFormat(c, path); err != nil {
 		return err
 	}
@@ -56,7 +56,8 @@ func prepareSchema(c *conn, path string) error {
 	return nil
 }
 
-// checkFormat refuses what is not a store or a newer one, and tells whether a store is complete.
+// checkFormat refuses a database that is not a store, or a newer one, and reports whether the store
+// is complete.
 func checkFormat(c *conn, path string) (complete bool, err error) {
 	if err := checkTables(c, path); err != nil {
 		return false, failure("reading the format of "+path, err)
@@ -89,7 +90,7 @@ func markers(c *conn) (marked rustformat.Markers, err error) {
 	return marked, err
 }
 
-// checkHeader refuses a file of something else before anything is created beside it.
+// checkHeader refuses a file that is not a database before anything is created beside it.
 func checkHeader(path string, file *oslock.File) error {
 	const magic = "SQLite format 3\x00"
 	header := make([]byte, len(magic))
@@ -100,8 +101,8 @@ func checkHeader(path string, file *oslock.File) error {
 	return nil
 }
 
-// sameSchema checks the tables again when somebody has changed the schema, so that an open store
-// goes on with no other tables than it would open.
+// sameSchema checks the tables again after somebody has changed the schema, so that an open store
+// never uses tables that it would not open.
 func (b *backend) sameSchema(c *conn) error {
 	value, err := c.one("PRAGMA schema_version")
 	if err != nil {

@@ -7,26 +7,24 @@ import (
 	"github.com/factstr/factstr-go/core/internal/oslock"
 )
 
-// sides are the log (-wal) and its index (-shm) as this process has them open. As long as a store
-// is open SQLite neither removes nor replaces them, and cuts the log only after it has said so in
-// the index. So when something else is found, somebody did it from outside, and what is written
-// would be lost or destroy the database.
+// sides are the side files, the log (-wal) and its index (-shm), as this process has them open.
+// All stores of the process on one database share it.
 type sides struct {
 	mu       sync.Mutex
-	users    int // stores that have the side files open; without one SQLite may have removed them since
+	users    int // stores that have the side files open; SQLite may remove them while there is none
 	database fileID
 	log      fileID
 	index    fileID
 	file     *oslock.File // of the index
-	// When the database file was last changed, and how far checkpoints had come when it was last
-	// seen so.
+	// The database's time of change as it was last seen, and how far checkpoints had come then; see
+	// checkContent.
 	changed      int64
 	progress     progress
-	timesAreKept bool
+	timesAreKept bool // by the file system
 }
 
-// identify finds out which files SQLite has open at a path, right after the first connection was
-// opened, or compares them for a further one.
+// identify finds out which side files SQLite has open, right after the first connection was opened.
+// For a further store it compares them.
 func (s *sides) identify(path string, database fileID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -49,15 +47,15 @@ func (s *sides) identify(path string, database fileID) error {
 		return errSidesReplaced(path)
 	}
 	if s.users++; s.users == 1 {
-		// SQLite's own locks on the index are the process's, and lost when somebody else in the
-		// process closes the file. This one is not.
+		// SQLite's own locks on the index belong to the process, and are lost when somebody else in
+		// the process closes the file. This one is not.
 		_ = s.file.TryShared(indexInUse, 1)
 	}
 	return nil
 }
 
-// openIndex keeps a descriptor that is of the index already: closing it could drop the locks that
-// SQLite has there.
+// openIndex opens the index for looks, unless it is open already: closing a descriptor of the index
+// could drop SQLite's locks on it.
 func (s *sides) openIndex(path string, index fileID) error {
 	if s.file != nil && s.index == index {
 		return nil
@@ -71,13 +69,14 @@ func (s *sides) openIndex(path string, index fileID) error {
 	return nil
 }
 
-// errInUse is the answer to who would use other side files than those who have the database open.
+// errInUse refuses an opener who would use other side files than those who have the database open.
 func errInUse(path string) error {
 	return factstr.NewError(factstr.CodeLogTruncated, "sqlite: the log %s-wal or its index %s-shm was removed or replaced while %s was open; those who have it open still use the former ones: close all of them, then open it", path, path, path)
 }
 
-// checkSides refuses to open a database beside those who use other side files than those at the
-// path. SQLite may fail in many ways on those.
+// checkSides refuses an opening while others have the database open with side files that are not
+// those at the path. It comes before the first connection, on which SQLite may fail in many ways
+// then.
 func checkSides(path string, guard *oslock.File) error {
 	used, err := guard.Held(sidesOffset, hashMask+1)
 	if err != nil {
@@ -94,8 +93,7 @@ func checkSides(path string, guard *oslock.File) error {
 	return takeSides(path, guard, log.fileID, index.fileID)
 }
 
-// takeSides tells every other opener of the database which log and index are in use, and refuses if
-// somebody uses others.
+// takeSides locks the byte of these side files, and refuses if somebody uses others.
 func takeSides(path string, guard *oslock.File, log, index fileID) error {
 	alone, err := shareAlone(guard, sidesOffset, sidesHash(log, index))
 	if err != nil {
@@ -111,7 +109,8 @@ func sidesHash(log, index fileID) int64 {
 	return hashOf("%d/%d %d/%d", log.device, log.inode, index.device, index.inode)
 }
 
-// giveBack lets the last one who closes the database remove the log.
+// giveBack frees what says that this store uses the side files. The last one who closes the
+// database removes the log, and the next opener makes another one.
 func (s *sides) giveBack(file *oslock.File) {
 	_ = file.Free(sidesOffset + sidesHash(s.log, s.index))
 	s.mu.Lock()
@@ -121,10 +120,10 @@ func (s *sides) giveBack(file *oslock.File) {
 	}
 }
 
-// keepLog keeps SQLite, here and in other programs, from removing the log, and from copying it into
-// the database, when it closes its last connection. It does so only if it can lock these bytes for
-// itself. A store shares them for as long as it is open, as each of its connections does: there are
-// moments in which it has none.
+// keepLog keeps SQLite, here and in other programs, from copying the log into the database and
+// removing it when a last connection is closed. SQLite does that only if it can lock these bytes
+// for itself. Each connection shares them; a store shares them also in the moments in which it has
+// no connection.
 func keepLog(file *oslock.File) { _ = file.TryShared(sharedFirst, sharedLength) }
 
 func freeLog(file *oslock.File) { _ = file.FreeRange(sharedFirst, sharedLength) }

@@ -1,22 +1,12 @@
 package sqlite
 
 import (
-	"time"
-
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/merge"
 )
 
-const (
-	// mergeMax is how many types are read through the index on types; a scan for more goes through
-	// the whole range.
-	mergeMax = 8
-	// pageTime bounds a read transaction, since the log file of write-ahead logging cannot be
-	// reused past one. A scan goes on in the next; as facts never change, that makes no difference
-	// to what it sees.
-	pageTime  = 40 * time.Millisecond
-	pageCheck = 256 // rows between looks at the clock
-)
+// mergeMax is how many types are read through the index; see reader.go.
+const mergeMax = 8
 
 // source reads one statement for each type, merged, or one statement for all.
 type source struct {

@@ -27,9 +27,9 @@ const slotsTable = "factstr_durable_names"
 var tables = append(rustformat.Tables("subscriber_cursors", "subscriber_id"),
 	rustformat.Table{Name: slotsTable, Columns: []rustformat.Column{{Name: "name", Kind: rustformat.Text}, {Name: "slot", Kind: rustformat.Number}}})
 
-// checkTables refuses a file in which something else has the name of a table of the store, or where
-// what is written would not be what is there afterwards: the name alone says nothing. Columns,
-// indexes and triggers that others added are welcome as long as they leave the store's rows alone.
+// checkTables refuses a file in which something else has the name of one of the store's tables, or
+// in which a table would not keep what is written. Columns, indexes and triggers that others added
+// are welcome as long as they leave the store's rows alone.
 func checkTables(c *conn, path string) error {
 	refuse := func(what string, arguments ...any) error {
 		return factstr.NewError(factstr.CodeUnsupportedFormat, "sqlite: %s is not a factstr store: its %s; give another path", path, fmt.Sprintf(what, arguments...))
@@ -96,7 +96,7 @@ func checkTables(c *conn, path string) error {
 	return checkTriggers(c, path, there)
 }
 
-// kindOf tells what has a name: a table, view, index or virtual table, or "" if nothing has it.
+// kindOf returns what has a name: a table, view, index or virtual table, or "" if nothing has it.
 func kindOf(c *conn, name string) (kind, text string, err error) {
 	err = c.each("SELECT type, rootpage, sql FROM sqlite_master WHERE type <> 'trigger' AND lower(name) = ?1", func(row []driver.Value) bool {
 		kind, text = textOf(row[0]), textOf(row[2])
@@ -108,11 +108,11 @@ func kindOf(c *conn, name string) (kind, text string, err error) {
 	return kind, text, err
 }
 
-// declared is a column as it was made.
+// declared is a column as it was declared.
 type declared struct {
 	declared  string
 	generated bool
-	demanded  bool // a row must give it a value
+	demanded  bool // every row must give it a value
 }
 
 func columns(c *conn, table string) (map[string]declared, error) {
@@ -125,8 +125,8 @@ func columns(c *conn, table string) (map[string]declared, error) {
 	return have, err
 }
 
-// affinity is what SQLite makes of a declared type: of other values than text or whole numbers it
-// keeps something else than it was given.
+// affinity returns the affinity that SQLite derives from a declared type, as far as the store uses
+// it. With another one SQLite may store a value in another form than it was given.
 func affinity(declared string) string {
 	declared = strings.ToUpper(declared)
 	has := func(part string) bool { return strings.Contains(declared, part) }
@@ -139,8 +139,8 @@ func affinity(declared string) string {
 	return "another"
 }
 
-// isKey reports whether the first column is a key: a number by being the table's own row number,
-// which is a whole number whatever is stored, a text by an index.
+// isKey reports whether the first column is a key: a number must be the table's rowid, which holds
+// whole numbers only, a text must have a unique index.
 func isKey(c *conn, table rustformat.Table) (unique bool, err error) {
 	key := table.Columns[0]
 	if key.Kind == rustformat.Number {
@@ -153,8 +153,8 @@ func isKey(c *conn, table rustformat.Table) (unique bool, err error) {
 	return value == int64(1), err
 }
 
-// typeIndexIsSound reports whether the index that finds facts by type, if it is there, finds them
-// all, and only those of the very type.
+// typeIndexIsSound reports whether the index on types, if there is one, finds all facts of exactly
+// the type.
 func typeIndexIsSound(c *conn) (bool, error) {
 	kind, _, err := kindOf(c, "idx_events_type")
 	if err != nil || kind == "" {
@@ -165,6 +165,6 @@ func typeIndexIsSound(c *conn) (bool, error) {
 	return value == int64(1), err
 }
 
-// ownConflicts is a clause by which a table, not the statement, decides what becomes of a row that
-// is in the way of another.
+// ownConflicts matches a clause by which the table, instead of the statement, decides what happens
+// to conflicting rows.
 var ownConflicts = regexp.MustCompile(`(?i)\bON\s+CONFLICT\s+(REPLACE|IGNORE)\b`)

@@ -9,8 +9,9 @@ import (
 
 var timersStarted atomic.Bool
 
-// startTimers makes Go's runtime open the descriptors that its timers need. It does so with the
-// first timer, and ends the process, the host of a library too, if it gets none.
+// startTimers makes Go's runtime open the descriptors that its timers need, or fails if there are
+// too few. The runtime opens them for the first timer, and ends the process, which may be the host
+// of the C library, if it cannot.
 func startTimers() error {
 	const needed = 3
 	if timersStarted.Load() {

@@ -10,12 +10,12 @@ import (
 	"modernc.org/sqlite"
 )
 
-// keepsOut is a trigger that can leave out a row that it is called before. One that is called after
-// it cannot.
+// keepsOut matches a trigger that can leave out a row, which only one that runs before the row is
+// written can.
 var keepsOut = regexp.MustCompile("(?is)^CREATE\\s+TRIGGER\\s+(?:\"(?:[^\"]|\"\")*\"|`[^`]*`|\\[[^\\]]*\\]|'[^']*'|[^\\s\"'`\\[]+)\\s*(?:\\bBEFORE\\s+)?\\b(INSERT|UPDATE)\\b.*\\bRAISE\\s*\\(\\s*IGNORE\\b")
 
-// checkTriggers refuses triggers that keep the store's rows out or change them. What others fill
-// tables of theirs with is their own affair.
+// checkTriggers refuses triggers that leave the store's rows out or change them. Triggers that fill
+// tables of others are welcome.
 func checkTriggers(c *conn, path string, there map[string]bool) (err error) {
 	refuse := func(trigger, does string) error {
 		return factstr.NewError(factstr.CodeUnsupportedFormat, "sqlite: %s cannot be used: its trigger %s %s, so what is appended may not be what is stored; drop that trigger", path, trigger, does)
@@ -39,11 +39,11 @@ func checkTriggers(c *conn, path string, there map[string]bool) (err error) {
 	if err != nil || triggers == 0 {
 		return err
 	}
-	// SQLite itself says which tables a statement writes by way of triggers, and of triggers of
-	// those.
+	// SQLite's authorizer reports which tables a statement writes through triggers, also through
+	// triggers of those tables.
 	registerer, ok := c.driver.(sqlite.AuthorizerRegisterer)
 	if !ok {
-		return nil // inserted rows are counted
+		return nil // inserted rows are counted anyway
 	}
 	err = registerer.RegisterAuthorizer(func(action sqlite.AuthorizerActionCode, table, _, _, trigger string) sqlite.AuthorizerReturnCode {
 		switch action {
@@ -59,8 +59,8 @@ func checkTriggers(c *conn, path string, there map[string]bool) (err error) {
 	}
 	defer func() { _ = registerer.RegisterAuthorizer(nil) }()
 	for _, text := range []string{insertTexts[1], insertBoundary, insertCursor, updateCursor, raiseGeneration} {
-		// One that cannot be compiled, for want of a table or of another program's function, cannot
-		// be run either.
+		// A statement that cannot be compiled, since a table or another program's function is
+		// missing, cannot be run either.
 		if statement, err := c.parse(text); err == nil {
 			_ = statement.Close()
 		}

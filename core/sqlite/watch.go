@@ -5,16 +5,29 @@ import (
 	"time"
 )
 
-// How often the database is looked at for commits of other processes: right after one more often,
-// since more may come.
+// How commits of other processes are noticed
+//
+// The watcher learns of other processes' commits by PRAGMA data_version: SQLite changes that number
+// on a connection when another connection, of any process, has committed since this one looked
+// last. A look reads a few bytes of the shared index and costs a few microseconds, no lock that a
+// writer would wait for, and no descriptor beside the connection's own.
+//
+// Rejected: notifications through a pipe or socket need a place in the file system, rights and
+// cleaning up, and a commit of another program would come without one. inotify reports writes to
+// the log, most of which are no commits.
+//
+// Nothing depends on the number alone. A change only makes core read the head; a number that is
+// missed is made up by the next one; after an error, and on a fresh connection, whose number is not
+// comparable, the watcher reports a change.
+
+// The pause between looks is shorter right after a commit, since more may follow.
 const (
 	watchBusy  = 2 * time.Millisecond
 	watchIdle  = 10 * time.Millisecond
-	watchLooks = 200 // looks without a change until it is idle
+	watchLooks = 200 // looks without a change until the pause is the longer one
 )
 
-// Watch looks at PRAGMA data_version, which costs a few microseconds, on a connection of its own:
-// the number only speaks of changes that other connections made since this one looked.
+// Watch calls changed after commits of other connections, until ctx ends.
 func (b *backend) Watch(ctx context.Context, changed func()) {
 	watching := b.keep(b.busyTimeout, "query_only = ON")
 	defer watching.close()
@@ -26,16 +39,16 @@ func (b *backend) Watch(ctx context.Context, changed func()) {
 		var now any
 		err := watching.with(func(c *conn) (err error) {
 			if err = b.intact(); err != nil {
-				return err // the number would never change again
+				return err // in a file that was left behind the number never changes
 			}
 			if now, err = c.one("PRAGMA data_version"); watching.fresh {
-				version, watching.fresh = nil, false // it speaks of what this connection has seen
+				version, watching.fresh = nil, false // numbers of two connections are not comparable
 			}
 			return err
 		})
 		switch {
 		case err != nil:
-			changed() // who looks on another connection finds what there is, or why it cannot be read
+			changed() // core reads the head on another connection, or learns why it cannot
 		case now != version:
 			version = now
 			changed()

@@ -10,6 +10,40 @@ import (
 	lib "modernc.org/sqlite/lib"
 )
 
+// How a transaction is written
+//
+// Appends, registrations of durable names and cursors all go through write, on the one writing
+// connection. The steps, and what is certain if one fails:
+//
+//	step                             if it fails
+//	backend.writing                  (waits for this store's other writes)
+//	turnstile                        Busy after the timeout: nothing written
+//	BEGIN IMMEDIATE                  Busy if a program without a turnstile holds SQLite's write lock
+//	look at the files and tables     LogTruncated, UnsupportedFormat: nothing written
+//	transaction (Group.Decide,       rolled back: nothing written
+//	  inserts, counted)
+//	COMMIT                           by result code, see commitFailure
+//	look at the files                CommitUnknown: committed into files that were exchanged
+//
+// The turnstile stands before SQLite's lock because SQLite has no queue: whoever polls its lock at
+// the right moment gets it, and a process that writes without pause starves all others. It is held
+// until the transaction has ended. Since the head is read under both locks, no process of this
+// library can commit in between; another program can, but only before BEGIN IMMEDIATE.
+//
+// A caller's context may end the wait for the turnstile (that of a registration does). It never
+// ends a statement: a transaction of appends carries the batches of many callers.
+//
+// A COMMIT has three ends. It succeeded: the log was synced (synchronous = FULL), and the facts
+// survive a loss of power. It failed before the frame that commits was written: the batch is not in
+// the log, and the error says why. Anything else, such as an I/O error of the sync: the batch may
+// be there after the next open. Then core refuses all further appends of this store, since SQLite,
+// after a sync that failed, does not know either what is in the file; only opening it again shows.
+// After a rollback that fails the connection may still be in the transaction, and the store refuses
+// writes itself (broken).
+//
+// Nobody who commits also checkpoints: copying pages takes longer than the commit
+// (checkpoint.go).
+
 func (b *backend) openWriter(ctx context.Context, wait time.Duration) (err error) {
 	if b.writer, err = b.connect(ctx, wait); err != nil {
 		b.writer = nil
@@ -31,8 +65,8 @@ func (b *backend) dropWriter() {
 	}
 }
 
-// write runs a write transaction on the writing connection. Lock order: writing (this process),
-// turnstile (all processes), SQLite's write lock.
+// write runs a write transaction. It rolls back if transaction returns an error, or changed
+// nothing.
 func (b *backend) write(ctx context.Context, doing string, transaction func(*conn) (changed bool, err error)) error {
 	b.writing.Lock()
 	defer b.writing.Unlock()
@@ -75,8 +109,8 @@ func (b *backend) transact(ctx context.Context, doing string, transaction func(*
 			b.undo()
 		}
 	}()
-	// What was looked at before waiting for the lock may have become another log or other tables
-	// since.
+	// While this waited for the lock, another log may have taken the place of this one, or other
+	// tables that of the store's.
 	if err := b.intact(); err != nil {
 		return err
 	}
@@ -91,8 +125,7 @@ func (b *backend) transact(ctx context.Context, doing string, transaction func(*
 		return commitFailure(doing, err)
 	}
 	committed = true
-	// What was committed into a log that is not the database's any more is lost, or is there for a
-	// while.
+	// In a log that is no longer the database's, the commit is lost now or with its last user.
 	if err := b.intact(); err != nil {
 		return factstr.NewError(factstr.CodeCommitUnknown, "sqlite: %s: %w", doing, err)
 	}
@@ -114,7 +147,8 @@ func (b *backend) enter(ctx, waiting context.Context, doing string) error {
 	return factstr.BackendFailure(factstr.ReasonIO, "sqlite: %s: a lock on the database file: %w", doing, err)
 }
 
-// undo ends a transaction without writing. If even that fails the connection is of no use any more.
+// undo ends a transaction without writing. If even that fails, the connection is of no use any
+// more.
 func (b *backend) undo() {
 	if err := rollback(b.writer); err != nil {
 		b.broken = factstr.NewError(factstr.CodeInvalidState, "sqlite: a transaction could not be rolled back (%v); close the store and open it again", err)
@@ -129,10 +163,10 @@ func rollback(c *conn) error {
 	return err
 }
 
-// commitFailure tells what is certain of a COMMIT that failed. A full disk is found out when frames
-// are written, before the one that commits; a lock was never had; a deferred constraint is looked
-// at before anything is written. After any other error the batch may be there when the file is
-// opened again.
+// commitFailure classifies a failed COMMIT. SQLite reports a full disk (FULL) and a missing lock
+// (BUSY) before it writes the frame that commits, and a violated deferred constraint (CONSTRAINT)
+// before it writes anything, so nothing was committed. After any other error the batch may be there
+// when the file is opened again.
 func commitFailure(doing string, err error) error {
 	switch resultCode(err) {
 	case lib.SQLITE_FULL, lib.SQLITE_BUSY, lib.SQLITE_CONSTRAINT:

@@ -149,3 +149,18 @@ func TestACrashedDatabaseWithoutItsLogOpensAtItsNewPlace(t *testing.T) {
 	}
 	facttest.WantGapless(t, openStore(t, moved), 1)
 }
+
+// SQLite takes the pages that are in a log for the database, whatever the file holds, and would
+// copy them over it.
+func TestAFileOfSomethingElseIsNotWrittenOverFromALog(t *testing.T) {
+	path := newPath(t)
+	crashed(t, path)
+	const content = "dear diary"
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	refusedOpen(t, path, factstr.CodeUnsupportedFormat, path, "not a SQLite database")
+	if after, _ := os.ReadFile(path); string(after) != content {
+		t.Error("the file was changed")
+	}
+}

@@ -102,20 +102,40 @@ func TestACommitThatWaitedForAnotherFileIsNotAcknowledged(t *testing.T) {
 	}
 }
 
+// unwatched is a backend whose store does not look at the log by itself.
+type unwatched struct{ factstr.Backend }
+
 // G24: a stream whose cursor write finds another log ends, also where nothing else looks at the
 // log.
 func TestAStreamWhoseCursorFindsAnotherLogEnds(t *testing.T) {
 	path := newPath(t)
-	store := openStore(t, path)
+	b, err := openBackend(t.Context(), path, Options{BusyTimeout: 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := factstr.OpenStore(t.Context(), unwatched{b}, factstr.Options{})
+	store = facttest.Opened(t, store, err)
 	facttest.Append(t, store, facttest.Batch(10, "a")...)
-	got := facttest.NewDeliveries(t)
-	stream := facttest.DurableStream(t, store, "projection", factstr.AllEvents(), got)
+	entered, release := make(chan struct{}), make(chan struct{})
+	stream, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "projection"}, factstr.HandleFunc(func(_ context.Context, batch []factstr.EventRecord) error {
+		if batch[0].SequenceNumber == 11 {
+			close(entered)
+			<-release
+		}
+		return nil
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
 	facttest.WaitReady(t, stream)
+	facttest.Append(t, store, facttest.Batch(1, "a")...)
+	<-entered
 	raw := openRaw(t, path)
 	raw.exec("BEGIN IMMEDIATE")
 	raw.exec("DELETE FROM events WHERE sequence_number > 5")
 	raw.exec("UPDATE subscriber_cursors SET last_processed_sequence_number = 5")
 	raw.exec("COMMIT")
+	close(release)
 	facttest.WantError(t, facttest.WaitEnd(t, stream), factstr.CodeLogTruncated)
 	facttest.Append(t, store, facttest.Batch(15, "new")...)
 	again := facttest.NewDeliveries(t)

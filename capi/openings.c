@@ -4,9 +4,7 @@
 
 factstr_status factstr_memory_open(const char *options_json, size_t options_len,
                                    factstr_store *store, factstr_buffer *error) {
-  if (store != NULL) {
-    *store = 0;
-  }
+  CLEAR(store);
   REFUSE_CHILD(error);
   REQUIRE(store != NULL, "store is NULL; pass where the handle goes", error);
   REQUIRE_OPTIONAL(options_json, options_len, error);
@@ -15,9 +13,7 @@ factstr_status factstr_memory_open(const char *options_json, size_t options_len,
 
 factstr_status factstr_sqlite_open(const char *path, const char *options_json, size_t options_len,
                                    factstr_store *store, factstr_buffer *error) {
-  if (store != NULL) {
-    *store = 0;
-  }
+  CLEAR(store);
   REFUSE_CHILD(error);
   REQUIRE(store != NULL, "store is NULL; pass where the handle goes", error);
   REQUIRE(path != NULL, "path is NULL; pass the path of the database file", error);
@@ -27,9 +23,7 @@ factstr_status factstr_sqlite_open(const char *path, const char *options_json, s
 
 factstr_status factstr_postgres_open(const char *url, const char *options_json, size_t options_len,
                                      factstr_store *store, factstr_buffer *error) {
-  if (store != NULL) {
-    *store = 0;
-  }
+  CLEAR(store);
   REFUSE_CHILD(error);
   REQUIRE(store != NULL, "store is NULL; pass where the handle goes", error);
   REQUIRE(url != NULL, "url is NULL; pass the URL of the database", error);
@@ -40,9 +34,7 @@ factstr_status factstr_postgres_open(const char *url, const char *options_json, 
 factstr_status factstr_postgres_bootstrap(const char *server_url, const char *database_name,
                                           const char *options_json, size_t options_len,
                                           factstr_store *store, factstr_buffer *error) {
-  if (store != NULL) {
-    *store = 0;
-  }
+  CLEAR(store);
   REFUSE_CHILD(error);
   REQUIRE(store != NULL, "store is NULL; pass where the handle goes", error);
   REQUIRE(server_url != NULL, "server_url is NULL; pass the URL of the server", error);
@@ -56,9 +48,7 @@ factstr_status factstr_sqlite_open_submit(const char *path, const char *options_
                                           size_t options_len, factstr_open_callback callback,
                                           void *user_data, factstr_opening *opening,
                                           factstr_buffer *error) {
-  if (opening != NULL) {
-    *opening = 0;
-  }
+  CLEAR(opening);
   REFUSE_CHILD(error);
   REQUIRE(callback != NULL, "callback is NULL; pass the function that takes the store", error);
   REQUIRE(path != NULL, "path is NULL; pass the path of the database file", error);
@@ -71,9 +61,7 @@ factstr_status factstr_postgres_open_submit(const char *url, const char *options
                                             size_t options_len, factstr_open_callback callback,
                                             void *user_data, factstr_opening *opening,
                                             factstr_buffer *error) {
-  if (opening != NULL) {
-    *opening = 0;
-  }
+  CLEAR(opening);
   REFUSE_CHILD(error);
   REQUIRE(callback != NULL, "callback is NULL; pass the function that takes the store", error);
   REQUIRE(url != NULL, "url is NULL; pass the URL of the database", error);
@@ -86,9 +74,7 @@ factstr_status factstr_postgres_bootstrap_submit(const char *server_url, const c
                                                  const char *options_json, size_t options_len,
                                                  factstr_open_callback callback, void *user_data,
                                                  factstr_opening *opening, factstr_buffer *error) {
-  if (opening != NULL) {
-    *opening = 0;
-  }
+  CLEAR(opening);
   REFUSE_CHILD(error);
   REQUIRE(callback != NULL, "callback is NULL; pass the function that takes the store", error);
   REQUIRE(server_url != NULL, "server_url is NULL; pass the URL of the server", error);

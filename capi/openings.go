@@ -182,12 +182,9 @@ func go_factstr_postgres_bootstrap_submit(serverURL, databaseName *C.char, optio
 }
 
 func postgresOptions(decoded interop.StoreOptions) postgres.Options {
-	from := decoded.Postgres
-	return postgres.Options{
-		Options: decoded.Store,
-		Schema:  from.Schema, ApplicationName: from.ApplicationName, DirectURL: from.DirectURL, ConnectionsMax: from.ConnectionsMax,
-		ConnectTimeout: from.ConnectTimeout, LockTimeout: from.LockTimeout, ResponseTimeout: from.ResponseTimeout, PollInterval: from.PollInterval,
-	}
+	options := decoded.Postgres
+	options.Options = decoded.Store
+	return postgres.Options(options)
 }
 
 //export go_factstr_opening_cancel

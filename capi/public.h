@@ -27,6 +27,14 @@ factstr_status fs_refuse_child(factstr_buffer *buffer);
     }                                                                                              \
   } while (0)
 
+/* Sets an out-parameter to 0, which may be NULL. */
+#define CLEAR(handle)                                                                              \
+  do {                                                                                             \
+    if ((handle) != NULL) {                                                                        \
+      *(handle) = 0;                                                                               \
+    }                                                                                              \
+  } while (0)
+
 #define REQUIRE(condition, message, buffer)                                                        \
   do {                                                                                             \
     if (!(condition)) {                                                                            \

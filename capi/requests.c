@@ -6,9 +6,7 @@ factstr_status factstr_append_submit(factstr_store store, const char *events, si
                                      uint64_t tag, factstr_completion_callback callback,
                                      void *user_data, factstr_request *request,
                                      factstr_buffer *error) {
-  if (request != NULL) {
-    *request = 0;
-  }
+  CLEAR(request);
   REFUSE_CHILD(error);
   REQUIRE_TEXT(events, error);
   IN_GO(append_submit(store, MUTABLE(events), events_len, tag, callback, (uintptr_t)user_data,
@@ -20,9 +18,7 @@ factstr_status factstr_append_if_submit(factstr_store store, const char *events,
                                         const uint64_t *expected, uint64_t tag,
                                         factstr_completion_callback callback, void *user_data,
                                         factstr_request *request, factstr_buffer *error) {
-  if (request != NULL) {
-    *request = 0;
-  }
+  CLEAR(request);
   REFUSE_CHILD(error);
   REQUIRE_TEXT(events, error);
   IN_GO(append_if_submit(store, MUTABLE(events), events_len, MUTABLE(query), query_len,
@@ -34,9 +30,7 @@ factstr_status factstr_query_submit(factstr_store store, const char *query, size
                                     uint64_t tag, factstr_completion_callback callback,
                                     void *user_data, factstr_request *request,
                                     factstr_buffer *error) {
-  if (request != NULL) {
-    *request = 0;
-  }
+  CLEAR(request);
   REFUSE_CHILD(error);
   REQUIRE_OPTIONAL(query, query_len, error);
   IN_GO(query_submit(store, MUTABLE(query), query_len, tag, callback, (uintptr_t)user_data, request,
@@ -51,9 +45,7 @@ factstr_status factstr_request_wait(factstr_request request, int64_t timeout_ms,
 
 factstr_status factstr_completions_next(factstr_store store, factstr_completion *out,
                                         size_t out_max, size_t *out_len, int64_t timeout_ms) {
-  if (out_len != NULL) {
-    *out_len = 0;
-  }
+  CLEAR(out_len);
   REFUSE_CHILD(NULL);
   if (out == NULL || out_len == NULL || out_max == 0) {
     return FACTSTR_INVALID_ARGUMENT;

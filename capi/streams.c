@@ -6,9 +6,7 @@ factstr_status factstr_stream_open(factstr_store store, const char *registration
                                    size_t registration_len,
                                    const factstr_stream_callbacks *callbacks, void *user_data,
                                    factstr_stream *stream, factstr_buffer *error) {
-  if (stream != NULL) {
-    *stream = 0;
-  }
+  CLEAR(stream);
   REFUSE_CHILD(error);
   REQUIRE(stream != NULL, "stream is NULL; pass where the handle goes", error);
   REQUIRE(registration != NULL, "registration is NULL; pass {} for a live stream of all events",
@@ -39,9 +37,7 @@ factstr_status factstr_stream_progress(factstr_stream stream, factstr_buffer *ou
 
 factstr_status factstr_stream_next(factstr_stream stream, int64_t timeout_ms,
                                    factstr_delivery *delivery, factstr_buffer *batch) {
-  if (delivery != NULL) {
-    *delivery = 0;
-  }
+  CLEAR(delivery);
   REFUSE_CHILD(batch);
   REQUIRE(delivery != NULL, "delivery is NULL; pass where its number goes", batch);
   IN_GO(stream_next(stream, timeout_ms, delivery, batch, wait));

@@ -8,9 +8,14 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// PostgresOptions are those that only the PostgreSQL store takes; zero fields stand for its
+// PostgresOptions are the options that only the PostgreSQL store takes; zero fields stand for its
 // defaults. DirectURL may hold a password: nothing prints it.
+//
+// The fields are those of postgres.Options, in the same order, so that a conversion copies all of
+// them and does not compile when one is missing: this package must not import a store.
 type PostgresOptions struct {
+	factstr.Options // set by whoever opens the store, from StoreOptions.Store
+
 	Schema          string
 	ApplicationName string
 	DirectURL       string

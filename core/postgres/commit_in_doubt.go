@@ -12,14 +12,14 @@ import (
 //
 // The commit was sent and its answer did not come: the connection broke, a proxy or pooler gave up,
 // or the server needed longer than the response timeout. The group may be in the log or not, and
-// both "failed" and "tried again" would be wrong half of the time (G5). resolve finds out which.
+// neither "failed" nor another try would be right without knowing (G5). resolve finds out which.
 //
 //  1. It connects anew, past a pooler, to whatever is the primary now.
 //  2. It makes sure that the transaction is over. The backend that ran it is looked for by process
 //     number and start time and ended. If the server was restarted, or another one was promoted, no
-//     backend of then is left. Without this step the row could appear after we had looked. Behind a
-//     pooler the backend may serve somebody else by now, so the transaction's number is looked for,
-//     which is why it is fetched before the commit is sent.
+//     backend of that time can commit to this log. Without this step the row could appear after we
+//     had looked. Behind a pooler the backend may serve somebody else by now, so the transaction's
+//     number is looked for, which is why it is fetched before the commit is sent.
 //  3. It looks for the first fact of the group: a number above the proposal's head, with the same
 //     time, type and payload, written by the transaction (xmin, if its number is known). Rows
 //     become visible at commit, so it is there, with all the others, or none of them is.
@@ -32,13 +32,15 @@ import (
 // CommitUnknown, and the caller has to look.
 //
 // Certain before any of this, and answered without it: a connection that was lost before the commit
-// was sent, and a server that says that it shuts down and had not yet answered the function's rows.
+// was sent, and a server that says that it shuts down before the function returned (without a
+// pooler, which may say so of itself).
 //
 // Rejected: pg_xact_status (after a crash the server may give the number to another transaction,
 // and a promoted standby may never have seen it); txid snapshots (the same); a table of request
 // numbers (a row more for each group, to be cleaned up, and the Rust store's log would have a table
 // more that matters); trying again blindly with the primary key as the fence (the first try may
-// come later, and with another's facts in between both would be written).
+// come later, and with another's facts in between both would be written). See also core/DESIGN.md,
+// "a lost commit is settled by the row and its transaction's number" and "slow is not lost".
 
 // resolve finds out what became of a commit in doubt. It returns an error, CommitUnknown, if that
 // could not be found out in time.

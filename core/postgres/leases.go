@@ -23,12 +23,14 @@ import (
 //
 //	1 s   the keeper proves the connection alive (SELECT 1)
 //	3 s   a proof lets deliveries start for so long; then they wait (confirm)
-//	5 s   the server drops a client that does not answer (keepalives, tcp_user_timeout), with its locks
+//	5 s   the server drops a client that does not answer, with its locks (keepalives)
 //	6 s   another store that wants the name may end the connection of a holder that was silent
 //
-// Deliveries of a holder that was cut off stop at 3 s; nobody else can have its name before 5 s. A
-// delivery that began before may still run: delivery is at least once, and its cursor write is
-// fenced by the generation.
+// Deliveries of a holder that was cut off stop at 3 s; nobody else can have its name before 5 s.
+// There is one exception: if the server restarts or somebody ends the connection, the locks are
+// free at once, and the former holder may start deliveries for up to 3 s. These, and a delivery
+// that began before, may run beside those of the next holder: delivery is at least once, and a
+// cursor write is fenced by the generation.
 //
 // Generations decide who was last. Each registration raises the name's generation, and a cursor
 // write is a compare-and-set on (name, generation). A holder whose connection broke takes its locks
@@ -53,6 +55,9 @@ import (
 // write); transaction-level locks (the transaction would stay open and hold back vacuum); a
 // connection per name (a hundred streams would be a hundred connections); writing cursors over the
 // pool (a holder that was cut off from its locks could still write).
+//
+// See also core/DESIGN.md: "who holds a durable name proves it each second", "durable
+// generations live in a side table".
 
 const (
 	provenEvery    = time.Second

@@ -33,6 +33,9 @@ import (
 // Rejected: cursors (DECLARE holds a transaction open, and a pooler loses WITH HOLD ones); one
 // statement for the whole range (nothing to resume behind, and a consumer that stops early leaves
 // the rest on the wire); REPEATABLE READ over several pages (see above).
+//
+// See also core/DESIGN.md: "rows and version by a head, on PostgreSQL too", "reading on costs what
+// is there".
 
 // reader reads the log with sessions that it borrows.
 type reader struct {

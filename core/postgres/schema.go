@@ -48,6 +48,8 @@ import (
 // half restored would lie); CREATE ... IF NOT EXISTS at each opening (needs rights, takes locks,
 // and says nothing about what is there); information_schema (leaves out what the role has no right
 // on).
+//
+// See also core/DESIGN.md: "the append function is used only if it is exactly this schema's".
 
 //go:embed migrations/0001_store.sql
 var storeSchema string

@@ -10,7 +10,8 @@ import "strings"
 // finds by name. Operators are written {=}; functions and types are pg_catalog.name, except those
 // that are SQL syntax. Constructs that look up "=" in the search_path and cannot be qualified are
 // not used: IN, BETWEEN, IS DISTINCT FROM, NULLIF, CASE with an operand, USING. searchpath_test.go
-// checks the statements that reach the server.
+// checks the statements that reach the server. See also core/DESIGN.md: "names in statements on
+// PostgreSQL".
 
 // safePath is the search_path of sessions that only read: there even a name that was forgotten is
 // the server's. Sessions that write keep the user's, since triggers of others run in them and may

@@ -35,7 +35,8 @@ import (
 //
 // Rejected: triggers that notify (other programs' tables are not to be changed, and they would run
 // inside commits); logical replication (needs a slot, which holds back WAL while a store is away);
-// notifications that carry the facts (8,000 bytes, and they may get lost).
+// notifications that carry the facts (8,000 bytes, and they may get lost). See also core/DESIGN.md,
+// "notifications go over a connection that reads".
 
 const (
 	deafPollMax   = 50 * time.Millisecond // the longest pause between looks while nothing listens

@@ -56,9 +56,12 @@ const (
 
 // appendText returns the statement that creates the function in a schema.
 func appendText(schema string) string {
-	variables := strings.NewReplacer("{head}", "head", "{times}", "p_times", "{types}", "p_types", "{payloads}", "p_payloads", "{firsts}", "p_firsts", "{lasts}", "p_lasts")
-	text := strings.NewReplacer("{hides}", hides, "{may swallow}", maySwallow, "{are kept}", variables.Replace(areKept)).Replace(appendSchema)
-	return spellingIn(schema, "{schema name}", literal(schema), "{events name}", relationName(schema, "events"), "{batches name}", relationName(schema, "append_batches"),
+	variables := strings.NewReplacer("{head}", "head", "{times}", "p_times", "{types}", "p_types",
+		"{payloads}", "p_payloads", "{firsts}", "p_firsts", "{lasts}", "p_lasts")
+	text := strings.NewReplacer("{hides}", hides, "{may swallow}", maySwallow,
+		"{are kept}", variables.Replace(areKept)).Replace(appendSchema)
+	return spellingIn(schema, "{schema name}", literal(schema), "{events name}", relationName(schema, "events"),
+		"{batches name}", relationName(schema, "append_batches"),
 		"{not ours}", foreignFunction, "{swallowed}", swallowedRows, "{hidden}", hiddenRows,
 		"{rows}", strconv.Itoa(behindRowsMax), "{bytes}", strconv.Itoa(behindBytesMax)).Replace(text)
 }
@@ -107,7 +110,8 @@ var appendNames = []string{
 // one, and anybody who may create in the schema can make one.
 func inspectFunction(ctx context.Context, s *session, schema string) (f functionFound, err error) {
 	err = s.rows(ctx, functionInspection, func(row [][]byte) bool {
-		f = functionFound{exists: true, same: boolOf(row[0]), trusted: boolOf(row[1]), callable: boolOf(row[2]), number: int64Of(row[3])}
+		f = functionFound{exists: true, same: boolOf(row[0]), trusted: boolOf(row[1]), callable: boolOf(row[2]),
+			number: int64Of(row[3])}
 		return false
 	}, schema, appendFunction, appendBody(schema), appendNames)
 	return f, err
@@ -115,7 +119,8 @@ func inspectFunction(ctx context.Context, s *session, schema string) (f function
 
 // errNoFunction says that the inspected function is gone, in the way in which the server says that
 // no function has the name.
-var errNoFunction = &pgconn.PgError{SeverityUnlocalized: "ERROR", Code: undefinedFunction, Message: "the append function was removed"}
+var errNoFunction = &pgconn.PgError{SeverityUnlocalized: "ERROR", Code: undefinedFunction,
+	Message: "the append function was removed"}
 
 // useFunction makes appends call the inspected function, if they may.
 func (b *backend) useFunction(f functionFound) {

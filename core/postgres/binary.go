@@ -85,7 +85,8 @@ type arguments struct {
 }
 
 func argumentsOf(values []any) arguments {
-	a := arguments{values: make([][]byte, len(values)), types: make([]uint32, len(values)), formats: make([]int16, len(values))}
+	a := arguments{values: make([][]byte, len(values)), types: make([]uint32, len(values)),
+		formats: make([]int16, len(values))}
 	for i, value := range values {
 		a.values[i], a.types[i] = encode(value)
 		a.formats[i] = binaryFormat

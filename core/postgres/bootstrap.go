@@ -21,7 +21,9 @@ func Bootstrap(ctx context.Context, serverURL, databaseName string, options Opti
 
 // PrepareBootstrap validates the arguments without blocking and returns a function that does what
 // Bootstrap does. Call that function at most once.
-func PrepareBootstrap(serverURL, databaseName string, options Options) (open func(context.Context) (*factstr.Store, error), err error) {
+func PrepareBootstrap(
+	serverURL, databaseName string, options Options,
+) (open func(context.Context) (*factstr.Store, error), err error) {
 	options = withDefaults(options)
 	if err := checkDatabaseName(databaseName); err != nil {
 		return nil, err
@@ -36,7 +38,9 @@ func PrepareBootstrap(serverURL, databaseName string, options Options) (open fun
 	}, nil
 }
 
-func bootstrapConfig(ctx context.Context, config, direct *pgxpool.Config, databaseName string, options Options) (*factstr.Store, error) {
+func bootstrapConfig(
+	ctx context.Context, config, direct *pgxpool.Config, databaseName string, options Options,
+) (*factstr.Store, error) {
 	server := copied(&config.ConnConfig.Config)
 	if direct != nil {
 		server = copied(&direct.ConnConfig.Config) // a pooler may know only certain databases
@@ -67,15 +71,22 @@ func checkDatabaseName(name string) error {
 		valid = valid && (c == '_' || c|0x20 >= 'a' && c|0x20 <= 'z' || i > 0 && c >= '0' && c <= '9')
 	}
 	if !valid {
-		return factstr.NewError(factstr.CodeInvalidArgument, "database_name must match [A-Za-z_][A-Za-z0-9_]* and have at most 63 characters")
+		return factstr.NewError(factstr.CodeInvalidArgument,
+			"database_name must match [A-Za-z_][A-Za-z0-9_]* and have at most 63 characters")
 	}
 	return nil
 }
 
+var (
+	templateEncoding = spelled("SELECT pg_catalog.pg_encoding_to_char(encoding) FROM pg_catalog.pg_database " +
+		"WHERE datname {=} 'template1'")
+	databaseExists = spelled("SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_database WHERE datname {=} $1)")
+)
+
 // createDatabase creates the database, unless it exists or another process creates it meanwhile.
 func createDatabase(ctx context.Context, s *session, name string) error {
 	statement := "CREATE DATABASE " + quoted(name)
-	err := s.rows(ctx, spelled("SELECT pg_catalog.pg_encoding_to_char(encoding) FROM pg_catalog.pg_database WHERE datname {=} 'template1'"), func(row [][]byte) bool {
+	err := s.rows(ctx, templateEncoding, func(row [][]byte) bool {
 		if string(row[0]) != "UTF8" { // as on a server that was set up without a locale
 			statement += " TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
 		}
@@ -86,7 +97,7 @@ func createDatabase(ctx context.Context, s *session, name string) error {
 	}
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		exists := false
-		err := s.rows(ctx, spelled("SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_database WHERE datname {=} $1)"), func(row [][]byte) bool {
+		err := s.rows(ctx, databaseExists, func(row [][]byte) bool {
 			exists = boolOf(row[0])
 			return false
 		}, name)

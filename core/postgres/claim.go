@@ -11,7 +11,9 @@ import (
 
 // ClaimStream takes the lease on a name and reads or makes its cursor row. As in the Rust store,
 // another query is refused before an active name.
-func (b *backend) ClaimStream(ctx context.Context, name string, query factstr.DurableQuery) (factstr.StreamClaim, error) {
+func (b *backend) ClaimStream(
+	ctx context.Context, name string, query factstr.DurableQuery,
+) (factstr.StreamClaim, error) {
 	c := &claiming{backend: b, name: name, query: query}
 	for begun := time.Now(); ; {
 		err := b.leases.with(ctx, c.try)
@@ -82,7 +84,8 @@ func (c *claiming) try(ctx context.Context, s *session) error {
 		_ = l.unlock(ctx, s, c.name)
 		return err
 	}
-	held := &lease{name: c.name, generation: int64(claim.Generation), session: s, proven: at, changed: make(chan struct{}), lost: make(chan struct{})}
+	held := &lease{name: c.name, generation: int64(claim.Generation), session: s, proven: at,
+		changed: make(chan struct{}), lost: make(chan struct{})}
 	l.add(held)
 	claim.Confirm, claim.Lost = func(ctx context.Context) error { return l.confirm(ctx, held) }, held.lost
 	claim.Release = func() { l.release(held) }
@@ -100,8 +103,9 @@ func (c *claiming) leave() {
 	}
 }
 
-var evictSilent = spelled("SELECT pg_catalog.count(*) FROM (SELECT pg_catalog.pg_terminate_backend(a.pid, 1000) AS ended" + lockHolders +
-	" AND a.state {=} 'idle' AND pg_catalog.clock_timestamp() {-} a.state_change {>} INTERVAL '" + silentHolder + "') e WHERE ended")
+var evictSilent = spelled("SELECT pg_catalog.count(*) FROM " +
+	"(SELECT pg_catalog.pg_terminate_backend(a.pid, 1000) AS ended" + lockHolders + " AND a.state {=} 'idle' " +
+	"AND pg_catalog.clock_timestamp() {-} a.state_change {>} INTERVAL '" + silentHolder + "') e WHERE ended")
 
 // evictSilent ends the connection of a store that holds a name and was silent for too long.
 func (b *backend) evictSilent(ctx context.Context, s *session, name string) (evicted int64, err error) {
@@ -115,7 +119,9 @@ func (b *backend) evictSilent(ctx context.Context, s *session, name string) (evi
 
 // register raises the generation and then reads the cursor. In this order a cursor write of an
 // older generation is either in the cursor that is read or has no effect.
-func (b *backend) register(ctx context.Context, s *session, name string, query factstr.DurableQuery) (claim factstr.StreamClaim, err error) {
+func (b *backend) register(
+	ctx context.Context, s *session, name string, query factstr.DurableQuery,
+) (claim factstr.StreamClaim, err error) {
 	if err := s.script(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED"); err != nil {
 		return claim, err
 	}
@@ -137,7 +143,8 @@ func (b *backend) register(ctx context.Context, s *session, name string, query f
 		return claim, err
 	}
 	if !raised || !stored.found {
-		return claim, swallowed("registering a durable stream", "the rows of its name are not in durable_stream_cursors and "+rustformat.Generations)
+		return claim, swallowed("registering a durable stream",
+			"the rows of its name are not in durable_stream_cursors and "+rustformat.Generations)
 	}
 	if err := s.script(ctx, "COMMIT"); err != nil {
 		return claim, err

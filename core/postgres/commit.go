@@ -144,7 +144,8 @@ func (c *commit) next(ctx context.Context, o outcome, a *attempt, err error) (do
 		return false, nil
 	case outcomeNumberTaken:
 		if late {
-			err = factstr.NewError(factstr.CodeBusy, "postgres: append: the numbers of the facts were taken again and again; nothing was written, try again")
+			err = factstr.NewError(factstr.CodeBusy,
+				"postgres: append: the numbers of the facts were taken again and again; nothing was written, try again")
 		}
 		return late, err
 	case outcomeLockTimeout:
@@ -172,7 +173,8 @@ func (c *commit) next(ctx context.Context, o outcome, a *attempt, err error) (do
 		b.dropWriter() // the next append may find the primary elsewhere, or a plan without the rule
 	}
 	if state(err) == uniqueViolation && violated(err) == "append_batches" {
-		err = factstr.NewError(factstr.CodeCorrupt, "postgres: append: append_batches of schema %q holds a batch beyond the end of the log, whose facts were removed; delete its row", b.schema)
+		err = factstr.NewError(factstr.CodeCorrupt,
+			"postgres: append: append_batches of schema %q holds a batch beyond the end of the log, whose facts were removed; delete its row", b.schema)
 	}
 	return true, err
 }

@@ -15,7 +15,9 @@ const whoAmI = "SELECT pg_catalog.pg_current_xact_id()::pg_catalog.text::BIGINT,
 
 // propose commits the proposal by the append function. The identity of the transaction comes ahead
 // of the call in the same round trip.
-func (b *backend) propose(ctx context.Context, group *factstr.Group, p factstr.Proposal, a *attempt, deadline time.Time) (o outcome, err error) {
+func (b *backend) propose(
+	ctx context.Context, group *factstr.Group, p factstr.Proposal, a *attempt, deadline time.Time,
+) (o outcome, err error) {
 	s, err := b.begin(ctx)
 	if err != nil {
 		return 0, err
@@ -24,7 +26,8 @@ func (b *backend) propose(ctx context.Context, group *factstr.Group, p factstr.P
 	types, predicates, movable := conditionsOf(p)
 	payload := payloadOf(p)
 	values := []any{
-		b.schema, lockKey("append", b.schema, ""), lockTimeout(deadline), int64(p.Head.SequenceNumber), headTime(p.Head), movable,
+		b.schema, lockKey("append", b.schema, ""), lockTimeout(deadline),
+		int64(p.Head.SequenceNumber), headTime(p.Head), movable,
 		types, predicates, payload.times, payload.types, payload.texts, payload.firsts, payload.lasts, b.functionNumber,
 	}
 	ctx, cancel := context.WithTimeout(ctx, b.options.LockTimeout+b.options.ResponseTimeout)

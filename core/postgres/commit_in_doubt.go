@@ -48,13 +48,18 @@ func (b *backend) resolve(ctx context.Context, a *attempt, cause error) (committ
 	first := cause
 	b.dropWriter()
 	begun := time.Now()
-	b.observer.Tell(factstr.LogCommitInDoubt, fmt.Sprintf("the connection was lost during a commit, and what became of it is being found out: %v", failure("append", cause)), "error", failure("append", cause).Error())
+	lost := failure("append", cause)
+	b.observer.Tell(factstr.LogCommitInDoubt,
+		fmt.Sprintf("the connection was lost during a commit, and what became of it is being found out: %v", lost),
+		"error", lost.Error())
 	ctx, cancel := context.WithTimeout(ctx, b.options.ResponseTimeout)
 	defer cancel()
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		resolved, committed, err := b.look(ctx, a)
 		if resolved {
-			b.observer.Tell(factstr.LogCommitSettled, fmt.Sprintf("what became of a commit was found out: committed = %t", committed), "committed", committed, "duration_ms", time.Since(begun).Milliseconds())
+			b.observer.Tell(factstr.LogCommitSettled,
+				fmt.Sprintf("what became of a commit was found out: committed = %t", committed),
+				"committed", committed, "duration_ms", time.Since(begun).Milliseconds())
 			return committed, nil
 		}
 		if err != nil && ctx.Err() == nil {
@@ -69,7 +74,8 @@ func (b *backend) resolve(ctx context.Context, a *attempt, cause error) (committ
 		if isOverdue(first) {
 			what = first.Error() + " for the commit"
 		}
-		return false, factstr.NewError(factstr.CodeCommitUnknown, "postgres: %s, and what became of it could not be found out: %w", what, failure("append", cause))
+		return false, factstr.NewError(factstr.CodeCommitUnknown,
+			"postgres: %s, and what became of it could not be found out: %w", what, failure("append", cause))
 	}
 }
 
@@ -102,7 +108,8 @@ func (b *backend) look(ctx context.Context, a *attempt) (resolved, committed boo
 	const lowerHalf = 1<<32 - 1
 	guarded := *s
 	guarded.guarded = true
-	number, found, err := guarded.one(attempt, b.statements.settle, int64(a.proposal.Head.SequenceNumber), microsOf(first.OccurredAt), first.EventType, []byte(first.Payload), int64(a.xid&lowerHalf))
+	number, found, err := guarded.one(attempt, b.statements.settle, int64(a.proposal.Head.SequenceNumber),
+		microsOf(first.OccurredAt), first.EventType, []byte(first.Payload), int64(a.xid&lowerHalf))
 	if err != nil {
 		return false, false, err
 	}
@@ -126,14 +133,18 @@ func (a *attempt) gone(ctx context.Context, s *session) (gone bool, err error) {
 	if a.session.pooled {
 		// The backend may serve somebody else by now, so only the transaction counts.
 		if a.xid == 0 {
-			return false, factstr.BackendFailure(factstr.ReasonConnection, "postgres: the pooler lost the transaction before its number was known")
+			return false, factstr.BackendFailure(factstr.ReasonConnection,
+				"postgres: the pooler lost the transaction before its number was known")
 		}
-		running, values = "pid {=} $1 AND backend_xid::pg_catalog.text::BIGINT {=} $2", []any{a.pid, int64(uint32(a.xid))}
+		running = "pid {=} $1 AND backend_xid::pg_catalog.text::BIGINT {=} $2"
+		values = []any{a.pid, int64(uint32(a.xid))}
 	}
-	if err := s.asLogin(ctx, spelled("SELECT pg_catalog.pg_terminate_backend(pid, 2000) FROM pg_catalog.pg_stat_activity WHERE "+running), all(func([][]byte) {}), values...); err != nil {
+	from := "FROM pg_catalog.pg_stat_activity WHERE " + running
+	end := spelled("SELECT pg_catalog.pg_terminate_backend(pid, 2000) " + from)
+	if err := s.asLogin(ctx, end, all(func([][]byte) {}), values...); err != nil {
 		return false, err
 	}
-	err = s.asLogin(ctx, spelled("SELECT NOT EXISTS (SELECT 1 FROM pg_catalog.pg_stat_activity WHERE "+running+")"), func(row [][]byte) bool {
+	err = s.asLogin(ctx, spelled("SELECT NOT EXISTS (SELECT 1 "+from+")"), func(row [][]byte) bool {
 		gone = boolOf(row[0])
 		return false
 	}, values...)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -14,7 +15,9 @@ var localCommit = spelled("SELECT pg_catalog.set_config('synchronous_commit', 'l
 // commitUnderLock decides and writes the group in one transaction that holds the lock over several
 // round trips: for a role that may not call the function, and for a group that others outran again
 // and again.
-func (b *backend) commitUnderLock(ctx context.Context, group *factstr.Group, a *attempt, deadline time.Time) (o outcome, err error) {
+func (b *backend) commitUnderLock(
+	ctx context.Context, group *factstr.Group, a *attempt, deadline time.Time,
+) (o outcome, err error) {
 	s, err := b.begin(ctx)
 	if err != nil {
 		return 0, err
@@ -23,9 +26,17 @@ func (b *backend) commitUnderLock(ctx context.Context, group *factstr.Group, a *
 	ctx, cancel := context.WithTimeout(ctx, b.options.LockTimeout+b.options.ResponseTimeout)
 	defer cancel()
 	defer func() { err = late(ctx, err, b.options.ResponseTimeout) }()
-	err = s.script(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = "+strconv.Itoa(idleTransactionMS)+
-		"; SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL lock_timeout = '"+lockTimeout(deadline)+
-		"'; "+localCommit+"; "+takeLock(lockKey("append", b.schema, ""))+"; LOCK TABLE "+b.statements.schema+".events, "+b.statements.schema+".append_batches IN ROW EXCLUSIVE MODE")
+	schema := b.statements.schema
+	err = s.script(ctx, strings.Join([]string{
+		"BEGIN ISOLATION LEVEL READ COMMITTED",
+		"SET LOCAL idle_in_transaction_session_timeout = " + strconv.Itoa(idleTransactionMS),
+		"SET LOCAL enable_seqscan = off",
+		"SET LOCAL plan_cache_mode = force_custom_plan",
+		"SET LOCAL lock_timeout = '" + lockTimeout(deadline) + "'",
+		localCommit,
+		takeLock(lockKey("append", b.schema, "")),
+		"LOCK TABLE " + schema + ".events, " + schema + ".append_batches IN ROW EXCLUSIVE MODE",
+	}, "; "))
 	if err == nil {
 		o, err = b.decideUnderLock(ctx, s, group, a)
 	}
@@ -38,12 +49,15 @@ func (b *backend) commitUnderLock(ctx context.Context, group *factstr.Group, a *
 }
 
 // decideUnderLock does the work of commitUnderLock between BEGIN and COMMIT, and commits.
-func (b *backend) decideUnderLock(ctx context.Context, s *session, group *factstr.Group, a *attempt) (o outcome, err error) {
+func (b *backend) decideUnderLock(
+	ctx context.Context, s *session, group *factstr.Group, a *attempt,
+) (o outcome, err error) {
 	watched, err := b.lookAtTables(ctx, s)
 	if err != nil {
 		return 0, err
 	}
-	if a.proposal, err = group.Propose(ctx, reader{oneSession{s}, b.statements, b.options.ResponseTimeout}, true); err != nil {
+	locked := reader{oneSession{s}, b.statements, b.options.ResponseTimeout}
+	if a.proposal, err = group.Propose(ctx, locked, true); err != nil {
 		return 0, err
 	}
 	if len(a.proposal.Records) == 0 {
@@ -57,11 +71,15 @@ func (b *backend) decideUnderLock(ctx context.Context, s *session, group *factst
 		return 0, err
 	}
 	after, payload := int64(a.proposal.Head.SequenceNumber), payloadOf(a.proposal)
-	if err := insertAll(ctx, s, "events", b.statements.insert, len(payload.types), after, payload.times, payload.types, payload.texts); err != nil {
+	err = insertAll(ctx, s, "events", b.statements.insert, len(payload.types),
+		after, payload.times, payload.types, payload.texts)
+	if err != nil {
 		return 0, err
 	}
 	if len(payload.firsts) > 0 {
-		if err := insertAll(ctx, s, "append_batches", b.statements.batches, len(payload.firsts), after, payload.firsts, payload.lasts); err != nil {
+		err := insertAll(ctx, s, "append_batches", b.statements.batches, len(payload.firsts),
+			after, payload.firsts, payload.lasts)
+		if err != nil {
 			return 0, err
 		}
 	}
@@ -108,7 +126,8 @@ func (b *backend) wantKept(ctx context.Context, s *session, after int64, payload
 	if err := s.script(ctx, "SET CONSTRAINTS ALL IMMEDIATE"); err != nil {
 		return err
 	}
-	same, err := s.yes(ctx, b.statements.areKept, after, payload.times, payload.types, payload.texts, payload.firsts, payload.lasts)
+	same, err := s.yes(ctx, b.statements.areKept, after, payload.times, payload.types, payload.texts,
+		payload.firsts, payload.lasts)
 	if err == nil && !same {
 		err = swallowed("append", "the rows in events or append_batches are not those that were inserted")
 	}

@@ -48,7 +48,8 @@ type columns struct {
 }
 
 func payloadOf(p factstr.Proposal) columns {
-	c := columns{times: make([]micros, len(p.Records)), types: make([][]byte, len(p.Records)), texts: make([][]byte, len(p.Records))}
+	c := columns{times: make([]micros, len(p.Records)), types: make([][]byte, len(p.Records)),
+		texts: make([][]byte, len(p.Records))}
 	for i := range p.Records {
 		record := &p.Records[i]
 		if i > 0 && record.OccurredAt == p.Records[i-1].OccurredAt {

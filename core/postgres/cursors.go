@@ -15,7 +15,9 @@ type storedCursor struct {
 }
 
 // readCursor returns the cursor of a name. It fails if the name was registered with another query.
-func (b *backend) readCursor(ctx context.Context, s *session, name string, query factstr.DurableQuery) (stored storedCursor, err error) {
+func (b *backend) readCursor(
+	ctx context.Context, s *session, name string, query factstr.DurableQuery,
+) (stored storedCursor, err error) {
 	same := true
 	err = s.rows(ctx, b.statements.cursor, func(row [][]byte) bool {
 		stored = storedCursor{found: true, number: max(int64Of(row[2]), 0)}
@@ -44,13 +46,16 @@ func (b *backend) WriteCursors(ctx context.Context, writes []factstr.CursorWrite
 	err := b.leases.with(ctx, func(ctx context.Context, s *session) error {
 		now, there := map[string]cursorNow{}, false
 		err := b.inTransaction(ctx, s, func(begin before) error {
-			ahead := []before{begin, {text: b.statements.cursors, visit: func([][]byte) {}, values: []any{names, generations, numbers}}}
+			ahead := []before{begin, {text: b.statements.cursors, visit: func([][]byte) {},
+				values: []any{names, generations, numbers}}}
 			_, err := s.inOneTrip(ctx, ahead, b.statements.cursorsNow, all(func(row [][]byte) {
-				now[string(row[0])] = cursorNow{generation: int64Of(row[1]), number: int64Of(row[2]), found: row[2] != nil}
+				now[string(row[0])] = cursorNow{generation: int64Of(row[1]), number: int64Of(row[2]),
+					found: row[2] != nil}
 				there = boolOf(row[3])
 			}), names, generations, numbers, int64(head.SequenceNumber), headTime(head))
 			if err == nil && !there {
-				return factstr.NewError(factstr.CodeLogTruncated, "postgres: the log went backwards or was replaced: fact %d of %s is not in it any more, so durable cursors were not moved", head.SequenceNumber, head.OccurredAt)
+				return factstr.NewError(factstr.CodeLogTruncated,
+					"postgres: the log went backwards or was replaced: fact %d of %s is not in it any more, so durable cursors were not moved", head.SequenceNumber, head.OccurredAt)
 			}
 			if err != nil {
 				return err
@@ -80,7 +85,8 @@ func (c cursorNow) is(write factstr.CursorWrite) bool {
 func wantMoved(writes []factstr.CursorWrite, now map[string]cursorNow) error {
 	for _, write := range writes {
 		if cursor := now[write.Name]; cursor.is(write) && cursor.number < int64(write.SequenceNumber) {
-			return swallowed("storing durable cursors", "the cursor of durable stream "+strconv.Quote(write.Name)+" is not where it was moved")
+			return swallowed("storing durable cursors",
+				"the cursor of durable stream "+strconv.Quote(write.Name)+" is not where it was moved")
 		}
 	}
 	return nil

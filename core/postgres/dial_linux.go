@@ -21,7 +21,8 @@ func dialer() *net.Dialer {
 			}
 			var failure error
 			err := conn.Control(func(descriptor uintptr) {
-				failure = unix.SetsockoptInt(int(descriptor), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(deadAfter.Milliseconds()))
+				failure = unix.SetsockoptInt(int(descriptor), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT,
+					int(deadAfter.Milliseconds()))
 			})
 			if err == nil {
 				err = failure

@@ -20,7 +20,8 @@ func answered(err error) bool {
 	return errors.As(err, &failure) && failure.SeverityUnlocalized != "FATAL" && failure.SeverityUnlocalized != "PANIC"
 }
 
-var errPooler = factstr.NewError(factstr.CodeInvalidArgument, "postgres: the URL leads to a connection pooler, which durable names and notifications cannot go through; give the server's own URL as direct_url")
+var errPooler = factstr.NewError(factstr.CodeInvalidArgument,
+	"postgres: the URL leads to a connection pooler, which durable names and notifications cannot go through; give the server's own URL as direct_url")
 
 // shutDown reports whether the server ended the connection in order, after answering what it had
 // carried out.
@@ -46,7 +47,8 @@ func state(err error) string {
 // number.
 func taken(err error) bool {
 	var failure *pgconn.PgError
-	return violated(err) == "events" && errors.As(err, &failure) && (failure.Detail == "" || strings.Contains(failure.Detail, "(sequence_number)=("))
+	return violated(err) == "events" && errors.As(err, &failure) &&
+		(failure.Detail == "" || strings.Contains(failure.Detail, "(sequence_number)=("))
 }
 
 // violated returns the table whose constraint was violated.
@@ -109,7 +111,8 @@ func failure(doing string, err error) error {
 		if doing == "append" {
 			certain = "; nothing was written"
 		}
-		return factstr.NewError(factstr.CodeTimeout, "postgres: %s: %w%s; raise response_timeout_ms if it is only slow, as it is for large payloads in the index or on a busy machine", doing, err, certain)
+		return factstr.NewError(factstr.CodeTimeout,
+			"postgres: %s: %w%s; raise response_timeout_ms if it is only slow, as it is for large payloads in the index or on a busy machine", doing, err, certain)
 	}
 	var server *pgconn.PgError
 	if !errors.As(err, &server) {
@@ -119,17 +122,22 @@ func failure(doing string, err error) error {
 		return errPooler
 	}
 	what := func(reason factstr.Reason, advice string) error {
-		return factstr.BackendFailure(reason, "postgres: %s: %s%s (SQLSTATE %s)", doing, server.Message, advice, server.Code)
+		return factstr.BackendFailure(reason,
+			"postgres: %s: %s%s (SQLSTATE %s)", doing, server.Message, advice, server.Code)
 	}
 	switch server.Code {
 	case lockNotAvailable, "40P01", "40001", "55006":
-		return factstr.NewError(factstr.CodeBusy, "postgres: %s: other writers held what it needs; nothing was written, try again: %s (SQLSTATE %s)", doing, server.Message, server.Code)
+		return factstr.NewError(factstr.CodeBusy,
+			"postgres: %s: other writers held what it needs; nothing was written, try again: %s (SQLSTATE %s)", doing, server.Message, server.Code)
 	case "57014":
-		return factstr.NewError(factstr.CodeTimeout, "postgres: %s: the server gave it up; nothing was written; raise statement_timeout of the role or the database if that is why: %s (SQLSTATE %s)", doing, server.Message, server.Code)
+		return factstr.NewError(factstr.CodeTimeout,
+			"postgres: %s: the server gave it up; nothing was written; raise statement_timeout of the role or the database if that is why: %s (SQLSTATE %s)", doing, server.Message, server.Code)
 	case "25P03", "25P04":
-		return factstr.NewError(factstr.CodeTimeout, "postgres: %s: the server gave it up; nothing was written: %s (SQLSTATE %s)", doing, server.Message, server.Code)
+		return factstr.NewError(factstr.CodeTimeout,
+			"postgres: %s: the server gave it up; nothing was written: %s (SQLSTATE %s)", doing, server.Message, server.Code)
 	case readOnlyTransaction:
-		return factstr.NewError(factstr.CodeReadOnly, "postgres: %s: the server is read-only; connect to the primary, or switch default_transaction_read_only of the role or the database off if that is why: %s (SQLSTATE %s)", doing, server.Message, server.Code)
+		return factstr.NewError(factstr.CodeReadOnly,
+			"postgres: %s: the server is read-only; connect to the primary, or switch default_transaction_read_only of the role or the database off if that is why: %s (SQLSTATE %s)", doing, server.Message, server.Code)
 	case swallowedRows:
 		return swallowed(doing, server.Message)
 	case hiddenRows:
@@ -161,7 +169,8 @@ func failure(doing string, err error) error {
 
 // hidden returns the error for row level security that was switched on after the store was opened.
 func hidden(doing string) error {
-	return factstr.BackendFailure(factstr.ReasonPermission, "postgres: %s: row level security of the store's tables applies to the role, so facts could be hidden from it; disable it for these tables, or give the role BYPASSRLS", doing)
+	return factstr.BackendFailure(factstr.ReasonPermission,
+		"postgres: %s: row level security of the store's tables applies to the role, so facts could be hidden from it; disable it for these tables, or give the role BYPASSRLS", doing)
 }
 
 // errSwallowed makes the store drop the connection: the server may keep a plan that does nothing
@@ -170,7 +179,8 @@ var errSwallowed = errors.New("a trigger or a rule on the store's tables leaves 
 
 // swallowed returns the error for tables that do not hold what was inserted.
 func swallowed(doing, what string) error {
-	return factstr.BackendFailure(factstr.ReasonOther, "postgres: %s: %s; %w; nothing was written; remove it", doing, what, errSwallowed)
+	return factstr.BackendFailure(factstr.ReasonOther,
+		"postgres: %s: %s; %w; nothing was written; remove it", doing, what, errSwallowed)
 }
 
 // connectionFailure returns the error for a server that did not answer. The driver's text names
@@ -187,11 +197,13 @@ func connectionFailure(doing string, err error) error {
 	case strings.Contains(text, "server refused TLS connection"):
 		advice = "; the server offers no TLS, which sslmode asks for"
 	case strings.Contains(text, "read only connection"), strings.Contains(text, "server is in hot standby"):
-		return factstr.NewError(factstr.CodeReadOnly, "postgres: %s: the server is read-only; connect to the primary: %s", doing, text)
+		return factstr.NewError(factstr.CodeReadOnly,
+			"postgres: %s: the server is read-only; connect to the primary: %s", doing, text)
 	case errors.Is(err, context.DeadlineExceeded):
 		advice = "; it did not answer in time"
 	}
-	return factstr.BackendFailure(factstr.ReasonConnection, "postgres: %s: no connection to the server: %s%s", doing, text, advice)
+	return factstr.BackendFailure(factstr.ReasonConnection,
+		"postgres: %s: no connection to the server: %s%s", doing, text, advice)
 }
 
 // lost reports whether err means that the connection cannot be used any more.

@@ -16,7 +16,9 @@ func (s *session) rows(ctx context.Context, text string, visit func(row [][]byte
 }
 
 // execute is rows that also returns how many rows the statement wrote or read.
-func (s *session) execute(ctx context.Context, text string, visit func(row [][]byte) (more bool), values ...any) (count int64, err error) {
+func (s *session) execute(
+	ctx context.Context, text string, visit func(row [][]byte) (more bool), values ...any,
+) (count int64, err error) {
 	if s.guarded {
 		return s.inOneTrip(ctx, nil, text, visit, values...)
 	}
@@ -39,7 +41,10 @@ type before struct {
 }
 
 // rowsAfter is rows with another statement, without values, sent ahead in the same round trip.
-func (s *session) rowsAfter(ctx context.Context, first string, visitFirst func(row [][]byte), text string, visit func(row [][]byte) (more bool), values ...any) error {
+func (s *session) rowsAfter(
+	ctx context.Context, first string, visitFirst func(row [][]byte),
+	text string, visit func(row [][]byte) (more bool), values ...any,
+) error {
 	_, err := s.inOneTrip(ctx, []before{{text: first, visit: visitFirst}}, text, visit, values...)
 	return err
 }
@@ -54,7 +59,9 @@ func (s *session) asLogin(ctx context.Context, text string, visit func(row [][]b
 	return s.rowsAfter(ctx, loginRole, func([][]byte) {}, text, visit, values...)
 }
 
-func (s *session) inOneTrip(ctx context.Context, ahead []before, text string, visit func(row [][]byte) (more bool), values ...any) (count int64, err error) {
+func (s *session) inOneTrip(
+	ctx context.Context, ahead []before, text string, visit func(row [][]byte) (more bool), values ...any,
+) (count int64, err error) {
 	if s.guarded {
 		ahead = append([]before{{text: guard, visit: func([][]byte) {}}}, ahead...)
 	}
@@ -186,4 +193,5 @@ func (s *session) send(pipeline *pgconn.Pipeline, name, text string, values ...a
 }
 
 // guard sets for one transaction what forReading sets for a session.
-const guard = "SELECT pg_catalog.set_config('search_path', '" + safePath + "', true), pg_catalog.set_config('row_security', 'off', true)"
+const guard = "SELECT pg_catalog.set_config('search_path', '" + safePath +
+	"', true), pg_catalog.set_config('row_security', 'off', true)"

@@ -9,6 +9,9 @@ import (
 
 var endBackend = spelled("SELECT pg_catalog.pg_terminate_backend(pid, 1000) FROM pg_catalog.pg_stat_activity WHERE pid {=} $1 AND backend_start {=} $2")
 
+const lockAll = "SELECT w.name, pg_catalog.pg_try_advisory_lock(w.key) " +
+	"FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) w (name, key)"
+
 // reclaim takes the locks of all leases that a former session held, and loses the leases whose
 // names another store has registered since. It returns how many are left for the next time, because
 // somebody else has their lock at this moment.
@@ -20,7 +23,8 @@ func (l *leases) reclaim(ctx context.Context, s *session) (left int, err error) 
 	l.mu.Lock()
 	for _, held := range l.held {
 		if held.session != s {
-			unproven, names, keys = append(unproven, held), append(names, held.name), append(keys, lockKey("name", l.backend.schema, held.name))
+			unproven, names = append(unproven, held), append(names, held.name)
+			keys = append(keys, lockKey("name", l.backend.schema, held.name))
 			old[held.session.server] = true
 		}
 	}
@@ -39,7 +43,7 @@ func (l *leases) reclaim(ctx context.Context, s *session) (left int, err error) 
 	}
 	begun := time.Now()
 	taken, generations := map[string]bool{}, map[string]int64{}
-	err = s.rows(ctx, "SELECT w.name, pg_catalog.pg_try_advisory_lock(w.key) FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) w (name, key)", func(row [][]byte) bool {
+	err = s.rows(ctx, lockAll, func(row [][]byte) bool {
 		taken[string(row[0])] = boolOf(row[1])
 		return true
 	}, names, keys)
@@ -125,7 +129,8 @@ func (l *leases) keep(ctx context.Context) {
 			l.mu.Unlock()
 			left, err := l.reclaim(limited, s)
 			if err == nil && left > 0 {
-				err = factstr.NewError(factstr.CodeBusy, "postgres: %d durable streams are being registered elsewhere", left)
+				err = factstr.NewError(factstr.CodeBusy,
+					"postgres: %d durable streams are being registered elsewhere", left)
 			}
 			return err
 		})

@@ -139,7 +139,8 @@ func (l *leases) with(ctx context.Context, use func(ctx context.Context, s *sess
 		defer func() {
 			if reason := recover(); reason != nil {
 				l.backend.observer.Recovered(factstr.TaskLeases, reason)
-				err = factstr.NewError(factstr.CodeInternal, "panic while durable names were looked after: %v; this is a defect of the library", reason)
+				err = factstr.NewError(factstr.CodeInternal,
+					"panic while durable names were looked after: %v; this is a defect of the library", reason)
 			}
 			l.using <- struct{}{}
 			done <- err
@@ -165,7 +166,8 @@ func (l *leases) use(ctx context.Context, use func(ctx context.Context, s *sessi
 		inFullView(config)
 		s, err := connect(ctx, config, false)
 		if err != nil {
-			l.backend.away(&l.trouble, factstr.TaskLeases, "the connection that holds durable names cannot be made: their streams wait", err)
+			l.backend.away(&l.trouble, factstr.TaskLeases,
+				"the connection that holds durable names cannot be made: their streams wait", err)
 			return err
 		}
 		limited, cancel := context.WithTimeout(ctx, l.backend.options.ConnectTimeout)
@@ -179,7 +181,8 @@ func (l *leases) use(ctx context.Context, use func(ctx context.Context, s *sessi
 	}
 	err := use(ctx, l.session)
 	if lost(err) || state(err) == readOnlyTransaction || errors.Is(err, errSwallowed) {
-		l.backend.away(&l.trouble, factstr.TaskLeases, "the connection that holds durable names was lost: their streams wait until they are proven to be held again", err)
+		l.backend.away(&l.trouble, factstr.TaskLeases,
+			"the connection that holds durable names was lost: their streams wait until they are proven to be held again", err)
 		l.session.drop()
 		l.session = nil
 	}

@@ -70,9 +70,12 @@ func (n *notifier) tell(closing context.Context, channel string) {
 	err := n.send(limited, channel)
 	switch {
 	case err == nil:
-		n.failing.Over(n.backend.observer, factstr.LogReconnected, "other stores are notified of commits again", "task", string(factstr.TaskNotify))
+		n.failing.Over(n.backend.observer, factstr.LogReconnected, "other stores are notified of commits again",
+			"task", string(factstr.TaskNotify))
 	case closing.Err() == nil:
-		n.failing.Shows(n.backend.observer, factstr.LogTaskFailed, fmt.Sprintf("other stores are not notified of commits, which they find a little later: %v", failure("notifying", err)),
+		n.failing.Shows(n.backend.observer, factstr.LogTaskFailed,
+			fmt.Sprintf("other stores are not notified of commits, which they find a little later: %v",
+				failure("notifying", err)),
 			"task", string(factstr.TaskNotify), "error", failure("notifying", err).Error())
 	}
 }

@@ -52,7 +52,8 @@ func Prepare(url string, options Options) (open func(context.Context) (*factstr.
 // lateOpening turns a failed connection into CodeTimeout if the caller's time limit has passed.
 func lateOpening(ctx context.Context, err error) error {
 	if factstr.CodeOf(err) == factstr.CodeBackendFailure && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		err = factstr.ContextEnded(context.DeadlineExceeded, "the opening did not end within the caller's time limit: %w", err)
+		err = factstr.ContextEnded(context.DeadlineExceeded,
+			"the opening did not end within the caller's time limit: %w", err)
 	}
 	return err
 }

@@ -39,11 +39,13 @@ type Options struct {
 func checkSchemaName(schema string) error {
 	switch {
 	case len(schema) > 63:
-		return factstr.NewError(factstr.CodeInvalidArgument, "schema is longer than 63 bytes, where PostgreSQL cuts names off")
+		return factstr.NewError(factstr.CodeInvalidArgument,
+			"schema is longer than 63 bytes, where PostgreSQL cuts names off")
 	case !utf8.ValidString(schema) || strings.IndexByte(schema, 0) >= 0:
 		return factstr.NewError(factstr.CodeInvalidArgument, "schema is not valid UTF-8 without U+0000")
 	case strings.HasPrefix(schema, "pg_"), schema == "information_schema":
-		return factstr.NewError(factstr.CodeInvalidArgument, "schema begins with pg_ or is information_schema, which are PostgreSQL's own; use another")
+		return factstr.NewError(factstr.CodeInvalidArgument,
+			"schema begins with pg_ or is information_schema, which are PostgreSQL's own; use another")
 	}
 	return nil
 }
@@ -59,7 +61,12 @@ func withDefaults(o Options) Options {
 	for _, each := range []struct {
 		value *time.Duration
 		is    time.Duration
-	}{{&o.ConnectTimeout, 5 * time.Second}, {&o.LockTimeout, 5 * time.Second}, {&o.ResponseTimeout, 30 * time.Second}, {&o.PollInterval, 250 * time.Millisecond}} {
+	}{
+		{&o.ConnectTimeout, 5 * time.Second},
+		{&o.LockTimeout, 5 * time.Second},
+		{&o.ResponseTimeout, 30 * time.Second},
+		{&o.PollInterval, 250 * time.Millisecond},
+	} {
 		if *each.value <= 0 {
 			*each.value = each.is
 		}

@@ -54,7 +54,8 @@ func (t *statements) page(scan factstr.Scan) pageQuery {
 			"SELECT e.sequence_number, e.occurred_at, e.event_type, e.payload FROM pg_catalog.unnest($4::pg_catalog.text[]) t (type) CROSS JOIN LATERAL (%s%s WHERE e.event_type OPERATOR(pg_catalog.=) t.type AND %s %s LIMIT $3) e %s LIMIT $3",
 			columns, from, inRange, order, order)}
 	case constrained:
-		return pageQuery{rowsMax: pageRowsMax, values: []any{types}, text: columns + from + " WHERE " + inRange + " AND event_type OPERATOR(pg_catalog.=) ANY ($4::pg_catalog.text[]) " + order + " LIMIT $3"}
+		return pageQuery{rowsMax: pageRowsMax, values: []any{types}, text: columns + from + " WHERE " + inRange +
+			" AND event_type OPERATOR(pg_catalog.=) ANY ($4::pg_catalog.text[]) " + order + " LIMIT $3"}
 	}
 	return pageQuery{rowsMax: pageRowsMax, text: columns + from + " WHERE " + inRange + " " + order + " LIMIT $3"}
 }
@@ -76,12 +77,14 @@ func conditionOf(plan *factstr.Plan, constrained bool) (condition string, values
 		}
 		var both []string
 		if candidate.Types != nil {
-			both = append(both, "event_type OPERATOR(pg_catalog.=) ANY ("+parameter(candidate.Types)+"::pg_catalog.text[])")
+			both = append(both,
+				"event_type OPERATOR(pg_catalog.=) ANY ("+parameter(candidate.Types)+"::pg_catalog.text[])")
 		}
 		if candidate.Predicates != nil {
 			either := make([]string, len(candidate.Predicates))
 			for i, predicate := range candidate.Predicates {
-				either[i] = "payload OPERATOR(pg_catalog.@>) " + parameter(predicate) + "::pg_catalog.text::pg_catalog.jsonb"
+				either[i] = "payload OPERATOR(pg_catalog.@>) " + parameter(predicate) +
+					"::pg_catalog.text::pg_catalog.jsonb"
 			}
 			both = append(both, "("+strings.Join(either, " OR ")+")")
 		}

@@ -96,7 +96,9 @@ func (r reader) unlessSilent(ctx context.Context, read func(ctx context.Context,
 
 // HeadAndScan reads the head in the round trip of each page, so the head is that of the server from
 // which the last page came.
-func (r reader) HeadAndScan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) (head factstr.Head, err error) {
+func (r reader) HeadAndScan(
+	ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool,
+) (head factstr.Head, err error) {
 	err = r.scan(ctx, scan, &head, visit)
 	return head, err
 }
@@ -106,7 +108,9 @@ func (r reader) Scan(ctx context.Context, scan factstr.Scan, visit func(factstr.
 	return r.scan(ctx, scan, nil, visit)
 }
 
-func (r reader) scan(ctx context.Context, scan factstr.Scan, head *factstr.Head, visit func(factstr.EventRecord) bool) error {
+func (r reader) scan(
+	ctx context.Context, scan factstr.Scan, head *factstr.Head, visit func(factstr.EventRecord) bool,
+) error {
 	scan.UpTo = min(scan.UpTo, factstr.SequenceMax)
 	query := r.statements.page(scan)
 	rows := pageRows
@@ -151,7 +155,9 @@ type page struct {
 
 func (r reader) read(ctx context.Context, q pageQuery, scan factstr.Scan, page *page) error {
 	return r.sessions.with(ctx, func(s *session) error {
-		err := r.unlessSilent(ctx, func(ctx context.Context, heard func()) error { return r.fill(ctx, s, page, q, scan, heard) })
+		err := r.unlessSilent(ctx, func(ctx context.Context, heard func()) error {
+			return r.fill(ctx, s, page, q, scan, heard)
+		})
 		if page.enough {
 			return nil
 		}
@@ -169,7 +175,8 @@ func (r reader) fill(ctx context.Context, s *session, page *page, q pageQuery, s
 		return s.rows(ctx, q.text, take, values...)
 	}
 	*page.head = factstr.Head{}
-	return s.rowsAfter(ctx, r.statements.head, func(row [][]byte) { *page.head = headOf(row[0], row[1]) }, q.text, take, values...)
+	takeHead := func(row [][]byte) { *page.head = headOf(row[0], row[1]) }
+	return s.rowsAfter(ctx, r.statements.head, takeHead, q.text, take, values...)
 }
 
 // take hands a row to the consumer. It closes the connection if much is left that nobody wants.

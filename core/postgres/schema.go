@@ -67,7 +67,8 @@ func currentSchema(ctx context.Context, s *session) (schema string, err error) {
 		return false
 	})
 	if err == nil && schema == "" {
-		err = factstr.NewError(factstr.CodeInvalidArgument, "no schema of the connection's search_path exists; create one, or name it by the option schema")
+		err = factstr.NewError(factstr.CodeInvalidArgument,
+			"no schema of the connection's search_path exists; create one, or name it by the option schema")
 	}
 	return schema, failure("opening", err)
 }
@@ -110,7 +111,8 @@ func prepareSchema(ctx context.Context, s *session, schema string) (*inspection,
 
 func create(ctx context.Context, s *session, schema string) (*inspection, error) {
 	in := spellingIn(schema, "{concurrently}", "")
-	if err := s.script(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL client_min_messages = warning; "+takeLock(lockKey("create", schema, ""))); err != nil {
+	begin := "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL client_min_messages = warning; "
+	if err := s.script(ctx, begin+takeLock(lockKey("create", schema, ""))); err != nil {
 		return nil, err
 	}
 	committed := false

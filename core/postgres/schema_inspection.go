@@ -88,7 +88,8 @@ const plainTables = `ARRAY['r', 'p']::pg_catalog."char"[]`
 
 // inspect reads what a schema holds.
 func inspect(ctx context.Context, s *session, schema string) (*inspection, error) {
-	f := &inspection{others: map[string]bool{}, columns: map[string]map[string]string{}, keys: map[string][]string{}, indexes: map[string]bool{}}
+	f := &inspection{others: map[string]bool{}, columns: map[string]map[string]string{}, keys: map[string][]string{},
+		indexes: map[string]bool{}}
 	var encoding string
 	var inDatabase bool
 	err := s.rows(ctx, inspectionQuery, func(row [][]byte) bool {
@@ -125,7 +126,8 @@ func inspect(ctx context.Context, s *session, schema string) (*inspection, error
 		return nil, failure("reading the format", err)
 	}
 	if encoding != "UTF8" {
-		return nil, factstr.NewError(factstr.CodeUnsupportedFormat, "postgres: the database's encoding is %s; create one with encoding UTF8", encoding)
+		return nil, factstr.NewError(factstr.CodeUnsupportedFormat,
+			"postgres: the database's encoding is %s; create one with encoding UTF8", encoding)
 	}
 	if !f.schema {
 		f.mayCreate = inDatabase
@@ -141,7 +143,8 @@ func inspect(ctx context.Context, s *session, schema string) (*inspection, error
 		})
 	}
 	if err == nil && len(f.columns["events"]) > 0 {
-		f.head, _, err = s.one(ctx, spellingIn(schema).Replace("SELECT pg_catalog.max(sequence_number) FROM {schema}.events WHERE sequence_number {>} 0"))
+		f.head, _, err = s.one(ctx,
+			spellingIn(schema).Replace("SELECT pg_catalog.max(sequence_number) FROM {schema}.events WHERE sequence_number {>} 0"))
 	}
 	return f, failure("reading the format", err)
 }

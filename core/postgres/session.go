@@ -86,7 +86,8 @@ func connect(ctx context.Context, config *pgconn.Config, pooled bool) (*session,
 	}
 	set := pooled
 	err = s.asLogin(ctx, spelled(who), func(row [][]byte) bool {
-		s.server = server{inRecovery: boolOf(row[0]), pid: int64Of(row[1]), started: timeOf(row[2]), startedAt: timeOf(row[3])}
+		s.server = server{inRecovery: boolOf(row[0]), pid: int64Of(row[1]), started: timeOf(row[2]),
+			startedAt: timeOf(row[3])}
 		set = set || boolOf(row[4])
 		return true
 	})

@@ -24,8 +24,10 @@ type statements struct {
 }
 
 func statementsOf(schema string) *statements {
-	in := spellingIn(schema, "{schema name}", literal(quoted(schema)), "{events name}", relationName(schema, "events"), "{batches name}", relationName(schema, "append_batches"))
-	parameters := strings.NewReplacer("{head}", "$1", "{times}", "$2", "{types}", "$3", "{payloads}", "$4", "{firsts}", "$5", "{lasts}", "$6")
+	in := spellingIn(schema, "{schema name}", literal(quoted(schema)), "{events name}", relationName(schema, "events"),
+		"{batches name}", relationName(schema, "append_batches"))
+	parameters := strings.NewReplacer("{head}", "$1", "{times}", "$2", "{types}", "$3", "{payloads}", "$4",
+		"{firsts}", "$5", "{lasts}", "$6")
 	return &statements{
 		schema: quoted(schema),
 		head:   in.Replace("SELECT sequence_number, occurred_at FROM {schema}.events WHERE sequence_number {>} 0 ORDER BY sequence_number DESC LIMIT 1"),
@@ -38,7 +40,10 @@ func statementsOf(schema string) *statements {
 			AND first_sequence_number {<=} $2 ORDER BY first_sequence_number`),
 		// No row comes back if the inspected function is gone. Otherwise the call would go to any
 		// function of its name that takes such values, whoever made it.
-		append: in.Replace("SELECT a.* FROM (SELECT $1 AS schema FROM pg_catalog.pg_proc p WHERE p.oid {=} $14::pg_catalog.oid AND p.proname {=} '" + appendFunction + "' AND p.pronamespace {=} {schema name}::pg_catalog.regnamespace OFFSET 0) f CROSS JOIN LATERAL {schema}." + appendFunction + "(f.schema, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) a"),
+		append: in.Replace("SELECT a.* FROM (SELECT $1 AS schema FROM pg_catalog.pg_proc p WHERE p.oid {=} $14::pg_catalog.oid AND p.proname {=} '" +
+			appendFunction +
+			"' AND p.pronamespace {=} {schema name}::pg_catalog.regnamespace OFFSET 0) f CROSS JOIN LATERAL {schema}." +
+			appendFunction + "(f.schema, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) a"),
 		insert: in.Replace(`INSERT INTO {schema}.events (sequence_number, occurred_at, event_type, payload)
 			SELECT $1 {+} n.position, n.at, n.type, n.payload::pg_catalog.jsonb
 			FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4)) WITH ORDINALITY n (at, type, payload, position)`),
@@ -72,6 +77,7 @@ func statementsOf(schema string) *statements {
 			FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3)) w (name, generation, number)
 			LEFT JOIN {schema}.factstr_durable_streams d ON d.name {=} w.name LEFT JOIN {schema}.durable_stream_cursors k ON k.durable_stream_id {=} w.name`),
 		generations: in.Replace("SELECT name, generation FROM {schema}.factstr_durable_streams WHERE name {=} ANY ($1)"),
-		size:        "SELECT pg_catalog.pg_total_relation_size(" + relationName(schema, "events") + "::pg_catalog.regclass)",
+		size: "SELECT pg_catalog.pg_total_relation_size(" + relationName(schema, "events") +
+			"::pg_catalog.regclass)",
 	}
 }

@@ -25,7 +25,8 @@ func (i *indexer) init(b *backend, f *inspection) {
 	i.stopped.Go(func() {
 		b.observer.Keep(ctx, factstr.TaskIndex, func() {
 			if err := i.build(ctx, b); err != nil && ctx.Err() == nil {
-				b.observer.Tell(factstr.LogTaskFailed, fmt.Sprintf("the index on types could not be built; the next store that opens the log tries again: %v", err),
+				b.observer.Tell(factstr.LogTaskFailed,
+					fmt.Sprintf("the index on types could not be built; the next store that opens the log tries again: %v", err),
 					"task", string(factstr.TaskIndex), "error", err.Error())
 			}
 		})

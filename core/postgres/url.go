@@ -18,7 +18,8 @@ import (
 // Messages name the field and never repeat its text, which may hold a password.
 func parseURL(field, text string, options Options) (*pgxpool.Config, error) {
 	if text = strings.TrimSpace(text); text == "" {
-		return nil, factstr.NewError(factstr.CodeInvalidArgument, "%s is empty; give a URL such as postgres://user@host:5432/database", field)
+		return nil, factstr.NewError(factstr.CodeInvalidArgument,
+			"%s is empty; give a URL such as postgres://user@host:5432/database", field)
 	}
 	if strings.IndexByte(text, 0) >= 0 {
 		return nil, factstr.NewError(factstr.CodeInvalidArgument, "%s holds a NUL byte", field)
@@ -38,10 +39,12 @@ func parseURL(field, text string, options Options) (*pgxpool.Config, error) {
 		return look(ctx, host)
 	}
 	fallback := c.RuntimeParams["fallback_application_name"]
-	c.RuntimeParams["application_name"] = cmp.Or(options.ApplicationName, c.RuntimeParams["application_name"], fallback, "factstr")
+	c.RuntimeParams["application_name"] = cmp.Or(options.ApplicationName,
+		c.RuntimeParams["application_name"], fallback, "factstr")
 	// These are for libpq and not for the server. Encryption by GSSAPI, which the driver does not
 	// have, is an error only where it is required.
-	for _, name := range []string{"fallback_application_name", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "sslcompression"} {
+	for _, name := range []string{"fallback_application_name", "keepalives", "keepalives_idle", "keepalives_interval",
+		"keepalives_count", "sslcompression"} {
 		delete(c.RuntimeParams, name)
 	}
 	if c.RuntimeParams["gssencmode"] != "require" {
@@ -56,7 +59,8 @@ func parseURL(field, text string, options Options) (*pgxpool.Config, error) {
 }
 
 func isConnectionText(text string) bool {
-	return strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://") || !strings.Contains(text, "://") && strings.Contains(text, "=")
+	return strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://") ||
+		!strings.Contains(text, "://") && strings.Contains(text, "=")
 }
 
 func hosts(c *pgconn.Config) map[string]struct{} {

@@ -121,7 +121,8 @@ func (b *backend) listen(ctx context.Context, tell func(listening bool)) {
 			s.drop()
 		}
 		if ctx.Err() == nil {
-			b.away(&away, factstr.TaskListen, "notifications of other stores do not come: streams look at the log more often until they do", err)
+			b.away(&away, factstr.TaskListen,
+				"notifications of other stores do not come: streams look at the log more often until they do", err)
 		}
 		select {
 		case <-time.After(pause):

@@ -17,14 +17,16 @@ func (b *backend) begin(ctx context.Context) (*session, error) {
 	if !b.writer.alive() {
 		s, err := connect(ctx, b.writes, b.pooled)
 		if err != nil {
-			b.away(&b.writerAway, factstr.TaskAppend, "the connection that appends cannot be made: appends fail until it can", err)
+			b.away(&b.writerAway, factstr.TaskAppend,
+				"the connection that appends cannot be made: appends fail until it can", err)
 			return nil, failure("append", err)
 		}
 		b.write(s)
 		b.reconnected(&b.writerAway, factstr.TaskAppend)
 	}
 	if b.writer.server.inRecovery {
-		return nil, factstr.NewError(factstr.CodeReadOnly, "postgres: append: the server is a standby; connect to the primary")
+		return nil, factstr.NewError(factstr.CodeReadOnly,
+			"postgres: append: the server is a standby; connect to the primary")
 	}
 	return b.writer, nil
 }

@@ -37,14 +37,14 @@ func held(file *os.File, offset, length int64) (bool, error) {
 
 func unlockAll(file *os.File) error { return unlock(file, 0, 0) }
 
-// unlock frees bytes from an offset on, all of them if length is 0.
+// unlock frees bytes from an offset on. A length of 0 means all of them.
 func unlock(file *os.File, offset, length int64) error {
 	lock := unix.Flock_t{Type: unix.F_UNLCK, Whence: 0, Start: offset, Len: length}
 	return control(file, unix.F_OFD_SETLK, &lock)
 }
 
-// control tries again what a passing trouble of the file system refused. A lock that is not freed
-// would keep everybody else out.
+// control tries again after a passing failure of the file system. A lock that is not freed would
+// keep everybody else out.
 func control(file *os.File, command int, lock *unix.Flock_t) error {
 	const tries = 10
 	asked := *lock
@@ -61,8 +61,8 @@ func control(file *os.File, command int, lock *unix.Flock_t) error {
 	}
 }
 
-// openDescriptor does not use os.OpenFile, which would try to poll the file and take three calls more for
-// it. Without O_NONBLOCK, opening a pipe would wait for its other end.
+// openDescriptor does not use os.OpenFile, which would try to poll the file and take three calls
+// more for it. Without O_NONBLOCK, opening a pipe would wait for its other end.
 func openDescriptor(path string, flags int) (*os.File, error) {
 	for {
 		descriptor, err := unix.Open(path, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o644)
@@ -77,9 +77,9 @@ func openDescriptor(path string, flags int) (*os.File, error) {
 }
 
 // apart opens a file while no standard descriptor is free. In a program that has closed its
-// standard error a file that may be written would get that number otherwise, and the program's next
-// message. To give it another number afterwards would not do: closing any descriptor of a file
-// frees the locks that SQLite has on it.
+// standard error the file would get that number, and the program's next message would be written
+// into it. Duplicating it to another number afterwards would not do: closing any descriptor of a
+// file may free the locks that SQLite has on it.
 func apart(open func() (*os.File, error)) (*os.File, error) {
 	for {
 		held, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)

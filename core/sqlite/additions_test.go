@@ -9,8 +9,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// What compat.md calls foreign additions: things that others put into the file beside the store's
-// own tables. They stay, and nothing minds them.
+// Other programs may put things into the file beside the store's own tables (compat.md: foreign
+// additions). They stay, and do not disturb the store.
 func TestWhatOthersAddToTheFileStaysAndDoesNotDisturb(t *testing.T) { // G2 G3 G19
 	for name, change := range map[string]string{
 		"side table":         "CREATE TABLE factstr_term_index (term BLOB, n INTEGER, PRIMARY KEY (term, n)) WITHOUT ROWID; INSERT INTO factstr_term_index VALUES ('x', 1)",

@@ -9,8 +9,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// G8 G11: what is answered without waiting is what Query answers, also behind another store's back,
-// and whatever would have to be read below the tail is not answered.
+// G8 G11: an answer without waiting equals that of Query, also after another store has appended. A
+// query that would have to read below the tail gets no answer.
 func TestAQueryIsAnsweredAtOnceFromTheTailAlone(t *testing.T) {
 	path := newPath(t)
 	facttest.Append(t, openStore(t, path), facttest.Batch(20, "old")...)

@@ -10,8 +10,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// A row that another program left behind the log's end is of no batch, and must not be in the way
-// of the one that comes there.
+// A row that another program left behind the log's end belongs to no batch, and must not prevent
+// the batch that comes there.
 func TestABoundaryBehindTheEndDoesNotStopAppends(t *testing.T) { // G3
 	path := newPath(t)
 	store := openStore(t, path)
@@ -24,7 +24,7 @@ func TestABoundaryBehindTheEndDoesNotStopAppends(t *testing.T) { // G3
 	}
 }
 
-// G3: the corners of compat.md about boundaries that no store writes.
+// G3: boundaries that no store writes; compat.md says how they are read.
 func TestOddBoundariesGiveTheBatchesOfTheRustStore(t *testing.T) {
 	for name, c := range map[string]struct{ change, want string }{
 		"of one event":   {"INSERT INTO append_batches VALUES (2, 2), (5, 5)", "[[1] [2] [3] [4] [5]]"},
@@ -61,7 +61,7 @@ func TestOddBoundariesGiveTheBatchesOfTheRustStore(t *testing.T) {
 	}
 }
 
-// G3 G15: a replay cuts its reading at any fact; a batch that lies across the cut is delivered
+// G3 G15: a replay may cut its reading at any fact. A batch that lies across the cut is delivered
 // whole, also where a row of another program lies inside it, and nothing behind it is taken for a
 // part of it.
 func TestNoFactIsLostWhereBoundariesOverlapAcrossWhatIsReadAtOnce(t *testing.T) {

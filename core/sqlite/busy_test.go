@@ -13,8 +13,7 @@ import (
 	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
-// G5: a lock of another program that is not of this library, and so does not come through the
-// turnstile.
+// G5: another program's lock, which does not come through the turnstile.
 func TestADatabaseLockedByAnotherProgramIsBusyAfterTheTimeout(t *testing.T) {
 	const timeout = 100 * time.Millisecond
 	path := newPath(t)
@@ -51,7 +50,7 @@ func TestADatabaseLockedByAnotherProgramIsBusyAfterTheTimeout(t *testing.T) {
 	facttest.Close(t, openStore(t, path))
 }
 
-// One that gave up must not keep the place that it had in the queue of processes.
+// A store that gave up must not keep its place in the queue of processes.
 func TestAfterAStoreWasBusyNobodyIsKeptOut(t *testing.T) {
 	path := newPath(t)
 	patient := openStore(t, path)
@@ -69,7 +68,7 @@ func TestAfterAStoreWasBusyNobodyIsKeptOut(t *testing.T) {
 	facttest.WantGapless(t, patient, 15)
 }
 
-// G5: a lock that cannot be had in time is Busy, with nothing written, and the store works on.
+// G5: a lock that cannot be had in time is Busy. Nothing is written, and the store goes on working.
 func TestAStoppedProcessThatHoldsTheLockIsAnsweredBusy(t *testing.T) {
 	path := newPath(t)
 	openStore(t, path)

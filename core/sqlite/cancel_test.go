@@ -10,8 +10,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/oslock"
 )
 
-// An opening waits in three places: for the turnstile, for a database that somebody else has for
-// himself, and for the right to write what is missing.
+// An opening waits in three places: for the turnstile, for a database that somebody else has locked
+// exclusively, and for SQLite's write lock to create what is missing.
 func TestAnOpeningThatWaitsIsGivenUpAtOnce(t *testing.T) {
 	for name, lock := range map[string]func(t *testing.T, path string) (unlock func()){
 		"a process of this library that writes": func(t *testing.T, path string) func() {
@@ -80,7 +80,7 @@ func TestAnOpeningThatWaitsIsGivenUpAtOnce(t *testing.T) {
 	}
 }
 
-// The time limit of who opens is none of what is done later.
+// The time limit of an opening does not apply to anything later.
 func TestAStoreOutlivesTheContextThatItWasOpenedWith(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	store, err := Open(ctx, newPath(t), Options{})

@@ -7,8 +7,7 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// A reader that holds the log up for long leaves a large log file, which becomes short again, and
-// its observer is told of both.
+// A reader that stays long leaves a large log, which is cut afterwards. The observer hears of both.
 func TestALargeLogFileBecomesShortWhenTheReaderHasLeft(t *testing.T) {
 	path := newPath(t)
 	records, logger := facttest.NewRecords()

@@ -6,7 +6,7 @@ import (
 	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
-// roles are what the children of these tests can be.
+// roles are the programs that the children of these tests can run.
 var roles = proctest.Roles{}
 
 func TestMain(m *testing.M) { roles.Main(m.Run) }

@@ -11,7 +11,7 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// openDescriptors are this process's descriptors of the database and its side files.
+// openDescriptors returns this process's descriptors of the database and its side files.
 func openDescriptors(t *testing.T, path string) (open []string) {
 	t.Helper()
 	entries, err := os.ReadDir("/proc/self/fd")

@@ -10,8 +10,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// testdata holds a database that the Rust store 0.5.2 wrote, what that store answers for it, and
-// where ours answers something else.
+// testdata holds a database that the Rust store 0.5.2 wrote, that store's answers about it, and
+// where this store deviates.
 const (
 	fixture    = "testdata/factstr-0.5.2.sqlite"
 	deviations = "testdata/expected-deviations.json"
@@ -29,7 +29,7 @@ func copyFixture(t testing.TB) string {
 	return path
 }
 
-// twice runs a test over the facts that the store keeps in memory, and over the file alone.
+// twice runs a test with the facts in memory, and with the file alone.
 func twice(t *testing.T, check func(t *testing.T, store *factstr.Store, expected compattest.Answers, deviations string)) {
 	for name, options := range map[string]factstr.Options{"from memory": {}, "from the file": {TailEvents: -1}} {
 		t.Run(name, func(t *testing.T) {

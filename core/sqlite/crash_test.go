@@ -29,8 +29,8 @@ type numbered struct {
 	Of    int `json:"of"`
 }
 
-// appendAndHandleUntilKilled appends batches from four goroutines, says each that was acknowledged,
-// and says each batch that its durable stream has handled.
+// appendAndHandleUntilKilled appends batches from four goroutines. It says each batch that was
+// acknowledged, and each that its durable stream has handled.
 func appendAndHandleUntilKilled(side *proctest.Side, arguments []string) error {
 	ctx := context.Background()
 	store, err := Open(ctx, arguments[0], Options{})
@@ -221,8 +221,8 @@ func init() {
 	}
 }
 
-// A killed process leaves its newest facts in the -wal file. They are there for the next one, also
-// in a copy of the two files taken while it lives.
+// A killed process leaves its newest facts in the -wal file. The next process finds them, also in a
+// copy of the two files taken while the first one lives.
 func TestFactsInTheLogFileOfAKilledProcessAreThere(t *testing.T) { // G5
 	path, copied := newPath(t), newPath(t)
 	leaver := proctest.Start(t, "leaver", path)

@@ -10,7 +10,7 @@ import (
 	"github.com/factstr/factstr-go/core/internal/sharetest"
 )
 
-// G21: a cursor that is no number is told, never taken for one.
+// G21: a cursor that is not a number is reported, never taken for one.
 func TestACursorThatIsNoNumberIsCorrupt(t *testing.T) {
 	path := newPath(t)
 	usedStore(t, path)
@@ -23,8 +23,8 @@ func TestACursorThatIsNoNumberIsCorrupt(t *testing.T) {
 	}
 }
 
-// G22: a cursor row that was reset or lost together with its query is a new one, whatever is
-// remembered beside it.
+// G22: a cursor row that was reset or lost together with its query is a new one, whatever the side
+// table remembers.
 func TestANameWhoseCursorRowIsGoneStartsAnew(t *testing.T) {
 	path := newPath(t)
 	store := openStore(t, path)
@@ -48,7 +48,7 @@ func TestANameWhoseCursorRowIsGoneStartsAnew(t *testing.T) {
 	}
 }
 
-// G19: a cursor below 0 is one before the first fact, not one beyond the last.
+// G19: a cursor below 0 stands before the first fact, not beyond the last.
 func TestACursorBelowZeroIsAtTheBeginning(t *testing.T) {
 	path := newPath(t)
 	usedStore(t, path)

@@ -13,7 +13,7 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// newPath is a path of a database that does not exist yet.
+// newPath returns the path of a database that does not exist yet.
 func newPath(t testing.TB) string { return filepath.Join(t.TempDir(), "facts.sqlite") }
 
 func openStore(t testing.TB, path string) *factstr.Store {
@@ -27,7 +27,7 @@ func openStoreWith(t testing.TB, path string, options Options) *factstr.Store {
 	return facttest.Opened(t, store, err)
 }
 
-// refusedOpen wants an error of a code whose message has all the words.
+// refusedOpen wants an opening to fail with a code, and a message that has all the words.
 func refusedOpen(t testing.TB, path string, code factstr.Code, words ...string) *factstr.Error {
 	t.Helper()
 	store, err := Open(t.Context(), path, Options{BusyTimeout: 50 * time.Millisecond})
@@ -69,7 +69,7 @@ func (r rawSQL) close() {
 	}
 }
 
-// rows reads a result as text, the values of a row joined by '|'.
+// rows returns a result as text, the values of a row joined by '|'.
 func (r rawSQL) rows(text string, args ...any) (found []string) {
 	r.t.Helper()
 	rows, err := r.Query(text, args...)

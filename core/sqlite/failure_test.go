@@ -13,7 +13,7 @@ func largeFact(size int) factstr.NewEvent {
 	return facttest.Fact("large", `"`+strings.Repeat("x", size)+`"`)
 }
 
-// G5 G2: nothing of what did not fit is there, what fits is still written, and everybody reads on.
+// G5 G2: nothing is there of what did not fit, what fits is still written, and everybody can read.
 func TestAFullDiskIsToldAndNothingIsWritten(t *testing.T) {
 	path := newPath(t)
 	store := openStoreWith(t, path, Options{MaxPageCount: 60})
@@ -66,7 +66,7 @@ func TestAFullDiskIsToldAndNothingIsWritten(t *testing.T) {
 	}
 }
 
-// G5: of a group, only the request that does not fit fails.
+// G5: only the request of a group that does not fit fails.
 func TestARequestThatDoesNotFitFailsOnlyItself(t *testing.T) {
 	store := openStoreWith(t, newPath(t), Options{MaxPageCount: 100})
 	var wait sync.WaitGroup

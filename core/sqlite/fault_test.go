@@ -18,8 +18,8 @@ func init() {
 	roles["faulty"] = writeBeyondTheLimit
 }
 
-// writeBeyondTheLimit lets the system refuse to make files longer, so that writing the log fails in
-// the middle of a COMMIT.
+// writeBeyondTheLimit makes the system refuse longer files, so that writing the log fails in the
+// middle of a COMMIT.
 func writeBeyondTheLimit(side *proctest.Side, arguments []string) error {
 	signal.Ignore(syscall.SIGXFSZ)
 	ctx := context.Background()
@@ -80,8 +80,8 @@ func writeBeyondTheLimit(side *proctest.Side, arguments []string) error {
 	return store.Close(ctx)
 }
 
-// G5: an I/O error from COMMIT leaves the outcome unknown. That is what is answered, nobody is told
-// of the batch, and the store appends nothing more until it is opened again.
+// G5: an I/O error from COMMIT leaves the outcome unknown. The caller is told so, no stream gets
+// the batch, and the store appends nothing until it is opened again.
 func TestAnErrorOfTheFileSystemDuringACommitIsAnsweredAsUnknown(t *testing.T) {
 	path := newPath(t)
 	faulty := proctest.Start(t, "faulty", path)

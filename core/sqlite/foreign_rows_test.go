@@ -11,8 +11,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// Rows that another program stored. What is JSON is read, however it is spelled; what is not is
-// told, never skipped.
+// Rows that another program stored. JSON is read, however it is spelled. Anything else is reported,
+// never skipped.
 
 func storeWithRow(t testing.TB, options factstr.Options, occurredAt, eventType, payload any) (path string, store *factstr.Store) {
 	t.Helper()
@@ -29,8 +29,8 @@ func storeWithRow(t testing.TB, options factstr.Options, occurredAt, eventType, 
 
 const someTime = "2026-01-01T00:00:00.000000Z"
 
-// G1: a row that cannot be read is named, and what does not need it goes on: the store opens,
-// appends and answers about other facts.
+// G1: a row that cannot be read is named, and whatever does not need it goes on: the store opens,
+// appends and answers queries for other facts.
 func TestAPayloadThatIsNoJSONIsCorruptByNumberAndNothingElseIsRefused(t *testing.T) {
 	for name, options := range map[string]factstr.Options{"a tail in memory": {}, "no tail": {TailEvents: -1}} {
 		for _, payload := range []string{"", "{", "01", "NaN", "{'a':1}", "\ufeff{}", "nul", "1 2"} {
@@ -134,7 +134,7 @@ func TestUnusualRowsAreReadAsTheyAreStored(t *testing.T) { // G6 G13 G14
 	}
 }
 
-// G24: the head is compared by number and time, whatever its time looks like.
+// G24: heads are compared by number and time, whatever the time looks like.
 func TestAHeadWithAnOddTimeIsAHead(t *testing.T) {
 	path := newPath(t)
 	facttest.Close(t, openStore(t, path))
@@ -151,7 +151,7 @@ func TestAHeadWithAnOddTimeIsAHead(t *testing.T) {
 	}
 }
 
-// Rows numbered 0 or below are nobody's facts: numbers start at 1.
+// Rows numbered 0 or below are not facts: numbers start at 1.
 func TestRowsNumberedBelowOneAreNoFacts(t *testing.T) { // G2
 	path := newPath(t)
 	facttest.Close(t, openStore(t, path))
@@ -171,7 +171,7 @@ func TestRowsNumberedBelowOneAreNoFacts(t *testing.T) { // G2
 	}
 }
 
-// G1: NULL is no text, wherever a column lets it in.
+// G1: NULL is not text, in whichever column.
 func TestNULLIsCorruptByNumber(t *testing.T) {
 	for _, column := range []string{"occurred_at", "event_type", "payload"} {
 		path := newPath(t)

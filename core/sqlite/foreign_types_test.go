@@ -11,7 +11,7 @@ import (
 )
 
 // G9 G11 G12: whether a fact is found does not depend on where it is read from. A type that another
-// program bound as bytes is that text; one that is NULL is no type, and told to those who ask for
+// program stored as bytes is that text. NULL is not a type, and is reported to those who ask for
 // any.
 func TestATypeStoredAsBytesIsFoundEverywhereAlike(t *testing.T) {
 	many := func(types ...string) factstr.EventQuery {

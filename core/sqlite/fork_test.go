@@ -10,7 +10,7 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// lockHolders are the descriptors that the C library would close in a forked child now.
+// lockHolders counts the descriptors that the C library would close in a child forked now.
 func lockHolders(t *testing.T) (count func() int) {
 	t.Helper()
 	var mu sync.Mutex
@@ -33,7 +33,7 @@ func lockHolders(t *testing.T) (count func() int) {
 }
 
 // G22: a child that is forked while its parent waits to open a database would keep the locks that
-// the parent gets afterwards by that descriptor.
+// the parent gets later by that descriptor.
 func TestADescriptorIsToldBeforeItsConnectionWaits(t *testing.T) {
 	holders := lockHolders(t)
 	path := newPath(t)

@@ -113,9 +113,9 @@ func TestFormatsThatCannotBeReadAreRefusedAndLeftAsTheyAre(t *testing.T) {
 	}
 }
 
-// What 0.4.1 began and 0.5.2 went on with, and what other programs did to the boundaries: rows are
-// batches where they are, any other fact is one of its own, and each fact is read and delivered
-// once.
+// A store that 0.4.1 began and 0.5.2 went on with, and what other programs did to the boundaries:
+// rows are batches where they are, any other fact is a batch of its own, and each fact is read and
+// delivered once.
 func TestAStoreWithoutTheMarkerOpensWhateverItsBatchesAre(t *testing.T) { // G1 G3 G19
 	changes := compattest.GapsAndOverlaps()
 	changes["as 0.5.2 left it"] = "DELETE FROM append_batches WHERE first_sequence_number = last_sequence_number"
@@ -158,7 +158,7 @@ func TestAStoreWithoutTheMarkerOpensWhateverItsBatchesAre(t *testing.T) { // G1 
 	}
 }
 
-// A table of the same name must be told whichever of our other tables are there.
+// A foreign table of the same name must be noticed whichever of the store's tables are there.
 func TestAForeignTableOfEventsIsRefusedAndNothingIsCreatedBesideIt(t *testing.T) {
 	for round := range 30 {
 		path := newPath(t)
@@ -214,7 +214,8 @@ func (h hookedDriver) PrepareContext(ctx context.Context, text string) (driver.S
 	return h.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, text)
 }
 
-// G2: what somebody made between the look at an empty file and the lock is not taken for a store.
+// G2: a table that somebody made between the look at an empty file and the lock is not taken for a
+// store.
 func TestTablesThatComeBeforeTheLockAreRefused(t *testing.T) {
 	path := newPath(t)
 	raw := openRaw(t, path)
@@ -231,7 +232,7 @@ func TestTablesThatComeBeforeTheLockAreRefused(t *testing.T) {
 	}
 }
 
-// G2: what was there before goes together with the tables that are made, or those are not made.
+// G2: what was there before must fit the tables that are made, or they are not made.
 func TestATriggerThatWaitsForTheTablesIsRefused(t *testing.T) {
 	path := newPath(t)
 	raw := openRaw(t, path)

@@ -10,8 +10,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// G19 G20: what reading on costs follows the facts, not the numbers between them. Walking through
-// these holes in steps would take from hours to centuries.
+// G19 G20: the cost of reading on follows the facts, not the numbers between them. Walking through
+// these holes in steps would take hours to centuries.
 func TestReplayGoesOverHolesInTheNumbersAtOnce(t *testing.T) {
 	for _, far := range []int64{1_700_000_000_000, math.MaxInt64 - 1} {
 		for name, query := range map[string]factstr.EventQuery{
@@ -51,7 +51,7 @@ func TestReplayGoesOverHolesInTheNumbersAtOnce(t *testing.T) {
 	}
 }
 
-// G2: the last number there can be is a head as any other; there is just no room behind it.
+// G2: the last possible number is a head like any other, without room behind it.
 func TestALogWhoseNumbersAreUsedUpIsReadAndRefusesAppends(t *testing.T) {
 	path := newPath(t)
 	facttest.Close(t, openStore(t, path))

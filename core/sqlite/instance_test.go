@@ -11,8 +11,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
-// anotherCopy makes the code forget which files it has open in this process, as a second copy of
-// the library would not know it.
+// anotherCopy makes the code forget which files are open in this process, as a second copy of the
+// library would not know it.
 func anotherCopy(t *testing.T, act func()) {
 	t.Helper()
 	instances.mu.Lock()
@@ -27,7 +27,7 @@ func anotherCopy(t *testing.T, act func()) {
 	act()
 }
 
-// Two copies of SQLite on one file in one process would damage it.
+// Two SQLites on one file in one process would damage it.
 func TestASecondCopyOfTheLibraryInOneProcessIsRefusedByName(t *testing.T) {
 	program, err := os.Executable()
 	if err != nil {
@@ -61,7 +61,8 @@ func TestASecondCopyOfTheLibraryInOneProcessIsRefusedByName(t *testing.T) {
 	facttest.WantGapless(t, first, 3)
 }
 
-// What is open for reading only can take no lock for itself alone, and looks whether it is alone.
+// A file that is open for reading only allows no exclusive lock, so the store shares one and checks
+// that it is alone.
 func TestASecondCopyOfTheLibraryThatMayOnlyReadIsRefused(t *testing.T) {
 	path := newPath(t)
 	facttest.Close(t, openStore(t, path))

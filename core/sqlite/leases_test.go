@@ -13,8 +13,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/sharetest"
 )
 
-// G22: a name's lock is a number that belongs to it alone. These two have the same 60 lowest bits
-// of FNV-1a, as whoever may choose names can find.
+// G22: a lease is a byte that belongs to the name alone. These two names have the same 60 lowest
+// bits of FNV-1a, as can be found by anybody who may choose names.
 func TestNamesThatHashAlikeDoNotTouch(t *testing.T) {
 	const one, two = "tenant-21zmzbwshztv", "tenant-mzoi4i5evk52"
 	path := newPath(t)
@@ -65,8 +65,8 @@ func TestEveryNameHasALockOfItsOwnAlsoAfterTheirTableWasLost(t *testing.T) {
 	}
 }
 
-// G22: a holder whose registration is not the newest one any more is told with the next cursor that
-// it wants to store, whatever made that possible.
+// G22: a holder whose registration is no longer the newest learns it with the next cursor that it
+// stores, however that came about.
 func TestAStreamEndsWhenSomebodyElseHasRegisteredItsName(t *testing.T) {
 	for name, change := range map[string]string{
 		"another generation":  "UPDATE factstr_durable_streams SET generation = generation + 1",
@@ -93,7 +93,7 @@ func init() {
 	roles["late"] = succeedLate
 }
 
-// succeedLate holds a durable stream whose handler returns only when the test says so. It
+// succeedLate holds a durable stream whose handler returns only when the test says so, and
 // unsubscribes while the handler runs.
 func succeedLate(side *proctest.Side, arguments []string) error {
 	ctx := context.Background()
@@ -157,8 +157,8 @@ func TestALateSuccessOfAnotherProcessCountsOnlyWhileNobodyHasTheName(t *testing.
 	}
 }
 
-// G22: generations and lock numbers rise whatever became of their tables or of the clock, so that
-// none is given out twice.
+// G22: generations and slots rise whatever happened to their tables or the clock, so that none is
+// given out twice.
 func TestGenerationsAndLockNumbersRiseWhateverHappens(t *testing.T) {
 	path := newPath(t)
 	b := openTestBackend(t, path)
@@ -189,7 +189,7 @@ func TestGenerationsAndLockNumbersRiseWhateverHappens(t *testing.T) {
 	}
 }
 
-// G22 G24: no delivery starts when the name is another's or the file another one.
+// G22 G24: no delivery starts once the name is another's, or the file another one.
 func TestANameIsConfirmedOnlyWhileItAndTheFileAreOurs(t *testing.T) {
 	path := newPath(t)
 	b := openTestBackend(t, path)

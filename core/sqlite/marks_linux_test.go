@@ -31,8 +31,8 @@ func appendAndStay(side *proctest.Side, arguments []string) error {
 	return nil
 }
 
-// crashed leaves a database of four facts as a process leaves it that was killed: three of them lie
-// in the log beside it.
+// crashed leaves a database of four facts as a killed process leaves it: three of them are in the
+// log.
 func crashed(t *testing.T, path string) {
 	t.Helper()
 	filled(t, path, 1)
@@ -41,7 +41,7 @@ func crashed(t *testing.T, path string) {
 	quitter.Kill()
 }
 
-// What was closed may be moved, copied and linked as one likes.
+// A closed database may be moved, copied and linked freely.
 func TestAClosedDatabaseMayBeMovedAndCopied(t *testing.T) {
 	path := newPath(t)
 	for n := range 3 {
@@ -59,8 +59,8 @@ func TestAClosedDatabaseMayBeMovedAndCopied(t *testing.T) {
 	}
 }
 
-// The data folder of a process that was killed may be moved as a whole; so may the database
-// together with its log.
+// The data folder of a killed process may be moved as a whole, and the database together with its
+// log.
 func TestACrashedDatabaseMayBeMovedWithItsLog(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "one")
 	path := filepath.Join(folder, "facts.sqlite")
@@ -95,8 +95,8 @@ func copyWithMark(t *testing.T, from, to, name string) {
 	}
 }
 
-// G1 G24: a backup that is put back often has the number of the removed file. One that was copied
-// with its mark must not pass for one that was copied with its log.
+// G1 G24: a backup that is put back often gets the inode of the removed file. A copy that has the
+// mark must not pass for one that was copied with its log.
 func TestABackupInPlaceOfACrashedDatabaseIsNotMixedWithItsLog(t *testing.T) {
 	for name, putBack := range map[string]func(kept, path string) error{
 		"copied":              func(kept, path string) error { return copyOver(path, kept) },
@@ -124,8 +124,8 @@ func TestABackupInPlaceOfACrashedDatabaseIsNotMixedWithItsLog(t *testing.T) {
 	}
 }
 
-// The crashed store of a container's image: opening it copies the database to the upper layer, and
-// not yet its log.
+// A crashed store in an image of a container: opening it copies the database to the upper layer,
+// but not yet its log.
 func TestACrashedDatabaseOfALowerLayerOpens(t *testing.T) {
 	base := t.TempDir()
 	layers := map[string]string{}
@@ -148,8 +148,8 @@ func TestACrashedDatabaseOfALowerLayerOpens(t *testing.T) {
 	facttest.Close(t, store)
 }
 
-// G1: nobody is told to remove the log of a database that was only touched, and with it what was
-// acknowledged.
+// G1: no message tells to remove the log of a database that was only touched, and acknowledged
+// facts with it.
 func TestATouchedDatabaseKeepsItsLog(t *testing.T) {
 	path := newPath(t)
 	store := openStore(t, path)

@@ -11,7 +11,7 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// openTelling opens a store whose checkpointer looks at pages as the test says.
+// openTelling opens a store whose checkpointer runs pages in place of checkpoints.
 func openTelling(t *testing.T, pages func(c *conn, mode string) (walState, error)) (*factstr.Store, *facttest.Records) {
 	t.Helper()
 	records, logger := facttest.NewRecords()
@@ -26,7 +26,7 @@ func openTelling(t *testing.T, pages func(c *conn, mode string) (walState, error
 	return facttest.Opened(t, store, err), records
 }
 
-// G24: a checkpoint that panics is told, and made again without another commit that would ask for
+// G24: a checkpoint that panics is logged, and made again without another commit that would ask for
 // it.
 func TestACheckpointThatPanicsIsToldAndMadeAgain(t *testing.T) {
 	var looks atomic.Int64
@@ -51,7 +51,8 @@ func TestACheckpointThatPanicsIsToldAndMadeAgain(t *testing.T) {
 	<-again
 }
 
-// G24: a log file that cannot be copied into the database is told once, and when it was.
+// G24: a log that cannot be copied into the database is logged once, and once more when it was
+// copied.
 func TestAStarvedCheckpointIsTold(t *testing.T) {
 	var copied atomic.Int64
 	const pages = 2 * starvedPages
@@ -69,7 +70,7 @@ func TestAStarvedCheckpointIsTold(t *testing.T) {
 	}
 }
 
-// G24: a database that was restored under the store is told, once for all streams.
+// G24: a database that was restored under the store is logged once for all streams.
 func TestALogThatWentBackwardsIsTold(t *testing.T) {
 	records, logger := facttest.NewRecords()
 	path := newPath(t)

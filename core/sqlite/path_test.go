@@ -98,7 +98,7 @@ func TestPathsThatCannotBeAStoreAreRefusedByName(t *testing.T) {
 	}
 }
 
-// G22: whoever comes by another name for the file must meet the same locks.
+// G22: an opener by another name of the file must meet the same locks.
 func TestSymbolicLinksLeadToOneStore(t *testing.T) {
 	directory := t.TempDir()
 	real := filepath.Join(directory, "real")

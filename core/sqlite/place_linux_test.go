@@ -11,7 +11,7 @@ import (
 	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
-// filled makes a closed database of some facts.
+// filled makes a closed database with some facts.
 func filled(t *testing.T, path string, facts int) {
 	t.Helper()
 	store := openStore(t, path)
@@ -50,7 +50,7 @@ func mountOver(t *testing.T, from, over string) {
 	t.Cleanup(func() { _ = syscall.Unmount(over, syscall.MNT_DETACH) })
 }
 
-// G5 G11 G22: as containers do it that are given the file instead of its folder.
+// G5 G11 G22: containers do so if they are given the file instead of its folder.
 func TestASingleFileThatIsMountedIsRefusedAndItsFolderIsNot(t *testing.T) {
 	path := newPath(t)
 	filled(t, path, 3)
@@ -76,8 +76,8 @@ func TestASingleFileThatIsMountedIsRefusedAndItsFolderIsNot(t *testing.T) {
 	facttest.WantGapless(t, store, 6)
 }
 
-// G5 G11: whoever finds the file under another name meets those who have it open, whatever they can
-// see of each other's folders.
+// G5 G11: an opener who finds the file under another name meets those who have it open, whatever
+// they can see of each other's folders.
 func TestAFileThatIsOpenUnderItsFormerNameIsRefusedUnderItsNewOne(t *testing.T) {
 	path := newPath(t)
 	holder := proctest.Start(t, "holder", path, "projection")
@@ -99,7 +99,7 @@ func TestAFileThatIsOpenUnderItsFormerNameIsRefusedUnderItsNewOne(t *testing.T) 
 	facttest.Append(t, openStore(t, moved), facttest.Batch(1, "a")...)
 }
 
-// G5: SQLite removes the log of a database that is empty, with what was acknowledged in it.
+// G5: SQLite removes the log of an empty database, and acknowledged facts with it.
 func TestALogWithoutItsDatabaseIsNotRemoved(t *testing.T) {
 	for name, harm := range map[string]func(path string) error{
 		"removed": os.Remove,
@@ -136,7 +136,7 @@ func TestALogWithoutItsDatabaseIsNotRemoved(t *testing.T) {
 	}
 }
 
-// A database whose former place holds no log any more left nothing there, and opens where it is.
+// A database whose former place has no log any more left nothing there, and opens where it is.
 func TestACrashedDatabaseWithoutItsLogOpensAtItsNewPlace(t *testing.T) {
 	path, moved := newPath(t), newPath(t)
 	crashed(t, path)

@@ -75,8 +75,8 @@ func TestProcessesThatCreateOneDatabaseAtOnceAllSucceed(t *testing.T) {
 	}
 }
 
-// appendWithoutPause appends batches of one, two and three facts until its input ends, and says how
-// long a call took on average.
+// appendWithoutPause appends batches of one, two and three facts until its input ends, and then
+// says how long a call took on average.
 func appendWithoutPause(side *proctest.Side, arguments []string) error {
 	ctx := context.Background()
 	store, err := Open(ctx, arguments[0], Options{BusyTimeout: time.Minute})
@@ -105,16 +105,15 @@ func appendWithoutPause(side *proctest.Side, arguments []string) error {
 	}
 }
 
-// G15 G16 G19: what other processes append comes in order, once, whole.
+// G15 G16 G19: facts of other processes come in order, once, in whole batches.
 func TestStreamsReceiveWhatOtherProcessesAppendInOrderAndOnce(t *testing.T) {
 	path := newPath(t)
 	store := openStore(t, path)
 	sharetest.CheckStreams(t, store, store, path)
 }
 
-// Fairness: the turnstile lets a polite process in beside one that never pauses. It is counted in
-// groups of the other process that came between, since times also hold what the disk does; those
-// are logged.
+// The turnstile is fair: it lets a polite process in beside one that never pauses. The test counts
+// the other process's groups in between, since times depend on the disk; those are logged.
 func TestAProcessThatNeverPausesDoesNotStarveAnother(t *testing.T) {
 	path := newPath(t)
 	store := openStore(t, path)
@@ -188,8 +187,8 @@ func init() {
 }
 
 // G5 G24: after Busy a store has no connection for a moment. A program with a SQLite older than
-// 3.51, which had the database locked and closes it, asks these bytes whether it is the last one,
-// and would remove the log: to the store that is the doing of somebody who took it away.
+// 3.51 that had the database locked, and closes it then, asks these bytes whether it is the last
+// one, and would remove the log. The store would take that for an attack from outside.
 func TestNobodyTakesAStoreThatIsBusyForClosed(t *testing.T) {
 	path := newPath(t)
 	store := openStoreWith(t, path, Options{BusyTimeout: 20 * time.Millisecond})

@@ -11,9 +11,9 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// G24 G21: a cursor write that waits for the lock while the log is set back has no effect, whether
-// the log has grown past the cursor meanwhile or not. One into a log that holds the head that it
-// was made on is carried out.
+// G24 G21: a cursor write that waits for the lock while the log is set back has no effect, even if
+// the log has grown past the cursor again. One into a log that holds the head it was made on is
+// carried out.
 func TestACursorWriteThatWaitedForARestoreHasNoEffect(t *testing.T) {
 	const grow = `WITH RECURSIVE n(i) AS (SELECT 6 UNION ALL SELECT i+1 FROM n WHERE i < 20) INSERT INTO events SELECT i, '2020-01-01T00:00:00Z', 'new', '{}' FROM n`
 	for name, c := range map[string]struct {
@@ -71,7 +71,7 @@ func TestACursorWriteThatWaitedForARestoreHasNoEffect(t *testing.T) {
 }
 
 // G5 G24: a commit that waits for the lock while another file is put in the database's place is not
-// acknowledged: it would be written to a log that nobody finds.
+// acknowledged: it would be in a log that nobody finds.
 func TestACommitThatWaitedForAnotherFileIsNotAcknowledged(t *testing.T) {
 	for range 5 {
 		path, backup := newPath(t), newPath(t)
@@ -145,7 +145,7 @@ func TestAStreamWhoseCursorFindsAnotherLogEnds(t *testing.T) {
 	}
 }
 
-// replacing does something before each scan of a query.
+// replacing calls a function before each scan of a query.
 type replacing struct {
 	*backend
 	scans  int
@@ -164,7 +164,8 @@ func (r *replacing) HeadAndScan(ctx context.Context, scan factstr.Scan, visit fu
 	return r.backend.HeadAndScan(ctx, scan, visit)
 }
 
-// G8 G24: rows and version of a query are of one log, also when another one is restored in between.
+// G8 G24: rows and version of a query come from one log, also if another one is restored in
+// between.
 func TestAQueryDuringWhichTheLogIsReplacedAnswersFromOneLog(t *testing.T) {
 	path := newPath(t)
 	b, err := openBackend(t.Context(), path, Options{BusyTimeout: 10 * time.Second})
@@ -196,7 +197,7 @@ func TestAQueryDuringWhichTheLogIsReplacedAnswersFromOneLog(t *testing.T) {
 	}
 }
 
-// G5: an append into a file that nobody will find again must not be answered with success.
+// G5: an append into a file that nobody will find again must not succeed.
 func TestAFileThatWasRemovedOrReplacedIsNotAppendedTo(t *testing.T) {
 	for name, replace := range map[string]func(path string) error{
 		"removed":  os.Remove,

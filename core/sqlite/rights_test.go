@@ -26,7 +26,7 @@ func becomeOther() error {
 	return setOtherUser()
 }
 
-// appendAndDeliver appends a fact for each line that it reads, and says what is answered and what a
+// appendAndDeliver appends a fact for each line that it reads, and says the results and what a
 // durable stream gets.
 func appendAndDeliver(side *proctest.Side, arguments []string) error {
 	if err := becomeOther(); err != nil {
@@ -60,7 +60,7 @@ func appendAndDeliver(side *proctest.Side, arguments []string) error {
 	}
 }
 
-// openWithoutRights says what an open and an append answer to a user who is not root.
+// openWithoutRights says what an opening and an append return to a user other than root.
 func openWithoutRights(side *proctest.Side, arguments []string) error {
 	if err := becomeOther(); err != nil {
 		return err
@@ -131,7 +131,8 @@ func TestAFileOrFolderWithoutRightsIsToldAsSuch(t *testing.T) { // G5
 	}
 }
 
-// G5 G21: a folder that nobody may look into for a while is not one whose database was taken away.
+// G5 G21: a folder that may not be searched for some time does not mean that the database was taken
+// away.
 func TestAFolderWithoutRightsForAWhileEndsNoStream(t *testing.T) {
 	folder, err := os.MkdirTemp("", "factstr-rights")
 	if err != nil {

@@ -22,7 +22,7 @@ func removeSides(path string, sides ...string) error {
 	return nil
 }
 
-// G1 G5 G11 G24: whatever is done to the files of an open store, nothing is acknowledged on top of
+// G1 G5 G11 G24: whatever happens to the files of an open store, nothing is acknowledged on top of
 // it, nothing is read from it, nobody opens it beside those who have the former files, and the
 // database is whole afterwards.
 func TestSideFilesThatAreTakenAwayAreNoticed(t *testing.T) {
@@ -114,8 +114,8 @@ func putBack(path, backup string) error {
 	return removeSides(path, "-wal", "-shm")
 }
 
-// G5 G11: a process that opens the database after the harm would use other files than those who
-// have it open.
+// G5 G11: a process that opens the database afterwards would use other files than those who have it
+// open.
 func TestADatabaseWhoseSideFilesWereTakenAwayIsNotOpenedBesideItsHolder(t *testing.T) {
 	for name, sides := range map[string][]string{"log": {"-wal"}, "index": {"-shm"}, "both": {"-wal", "-shm"}} {
 		t.Run(name, func(t *testing.T) {
@@ -144,7 +144,7 @@ func TestADatabaseWhoseSideFilesWereTakenAwayIsNotOpenedBesideItsHolder(t *testi
 	}
 }
 
-// G5 G11: a further store of the process is of the same side files, or none.
+// G5 G11: a further store of the process uses the same side files, or does not open.
 func TestAFurtherStoreOfOtherSideFilesIsRefused(t *testing.T) {
 	for _, side := range []string{"-wal", "-shm"} {
 		path := newPath(t)
@@ -156,7 +156,7 @@ func TestAFurtherStoreOfOtherSideFilesIsRefused(t *testing.T) {
 	}
 }
 
-// Checkpoints, also those of others that make the log short, and whatever changes no content, are
+// Checkpoints, also those of others that cut the log, and changes that leave the content alone do
 // no harm.
 func TestWhatSQLiteItselfDoesToTheFilesIsNoHarm(t *testing.T) {
 	path := newPath(t)
@@ -192,7 +192,7 @@ func TestWhatSQLiteItselfDoesToTheFilesIsNoHarm(t *testing.T) {
 	facttest.WantGapless(t, other, facts+1)
 }
 
-// The message leads nobody to a new, empty store.
+// The message must not lead anybody to a new, empty store.
 func TestTheAdviceAfterAMoveNamesTheFileAndOpensNothingNew(t *testing.T) {
 	path := newPath(t)
 	store := openStore(t, path)
@@ -214,8 +214,8 @@ func TestTheAdviceAfterAMoveNamesTheFileAndOpensNothingNew(t *testing.T) {
 	facttest.WantError(t, err, factstr.CodeLogTruncated, "put a backup back", "empty store")
 }
 
-// G5: while a store is being opened that knows of the process's last other one, that one closes,
-// and SQLite, not somebody else, removes the log.
+// G5: a store opens and finds the last other one of the process. That one closes meanwhile, and
+// SQLite, not somebody else, removes the log.
 func TestAStoreOpensWhileTheLastOneOfTheProcessCloses(t *testing.T) {
 	path := newPath(t)
 	closing := openStore(t, path)
@@ -246,8 +246,8 @@ func TestAStoreOpensWhileTheLastOneOfTheProcessCloses(t *testing.T) {
 	}
 }
 
-// G5 G11: reading the index and closing it, as a backup inside the process does, drops the
-// process's own locks there. Others must still not take it for a leftover and clear it.
+// G5 G11: reading and closing the index, as a backup inside the process does, drops the process's
+// own locks there. Others must still not take it for a leftover and clear it.
 func TestTheIndexIsInUseAlsoAfterTheProcessHasReadIt(t *testing.T) {
 	path := newPath(t)
 	store := openStore(t, path)

@@ -10,8 +10,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
-// G2 G15 G19: processes that are killed in the middle of whatever they do take nothing with them
-// and hold nobody up. One process appends all along, and this one streams.
+// G2 G15 G19: processes that are killed at any moment take nothing with them and block nobody. One
+// process appends all along, and this one streams.
 func TestProcessesThatAreKilledDisturbNoOther(t *testing.T) {
 	kills := 12
 	if os.Getenv("FACTSTR_TORTURE") != "" {

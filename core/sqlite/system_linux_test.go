@@ -18,8 +18,8 @@ func init() {
 	roles["narrow"] = openWithLittleAddressSpace
 }
 
-// openWithFewDescriptors opens a store with so many descriptors to spare, for every number from
-// none on until it works.
+// openWithFewDescriptors opens a store with a number of free descriptors, from none up until it
+// works.
 func openWithFewDescriptors(side *proctest.Side, arguments []string) error {
 	ctx := context.Background()
 	var former syscall.Rlimit
@@ -110,7 +110,7 @@ func TestAReadOnlyFileSystemIsNamed(t *testing.T) {
 	}
 }
 
-// openWithLittleAddressSpace lets the system refuse to map anything more.
+// openWithLittleAddressSpace makes the system refuse to map anything more.
 func openWithLittleAddressSpace(side *proctest.Side, arguments []string) error {
 	ctx := context.Background()
 	first, err := Open(ctx, arguments[0], Options{})
@@ -150,7 +150,8 @@ func TestALimitOfTheAddressSpaceIsNamed(t *testing.T) {
 	}
 }
 
-// What docs/sqlite.md states. SQLite keeps one descriptor of a closed connection for the next one.
+// docs/sqlite.md promises this. SQLite keeps one descriptor of a closed connection for the next
+// one.
 func TestAnIdleStoreHoldsFewDescriptors(t *testing.T) {
 	path := newPath(t)
 	b, err := openBackend(t.Context(), path, Options{BusyTimeout: facttest.WaitMax})

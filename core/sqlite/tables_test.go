@@ -13,7 +13,7 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// copyOf is a statement that makes a table of the store anew, with changes of its text.
+// copyOf returns a statement that makes a table of the store again, with changes of its text.
 func copyOf(table string, changes ...string) string {
 	texts := map[string]string{
 		"events":                  "CREATE TABLE events (sequence_number INTEGER PRIMARY KEY, occurred_at TEXT NOT NULL, event_type TEXT NOT NULL, payload TEXT NOT NULL)",
@@ -31,7 +31,7 @@ func copyOf(table string, changes ...string) string {
 	return fmt.Sprintf("ALTER TABLE %[1]s RENAME TO old; DROP INDEX IF EXISTS idx_events_type; %[2]s; INSERT INTO %[1]s (%[3]s) SELECT %[3]s FROM old; DROP TABLE old", table, text, columns)
 }
 
-// usedStore is a store with facts, a batch and a durable stream.
+// usedStore makes a store with facts, a batch and a durable stream.
 func usedStore(t testing.TB, path string) {
 	t.Helper()
 	store := openStore(t, path)
@@ -41,8 +41,8 @@ func usedStore(t testing.TB, path string) {
 	facttest.Close(t, store)
 }
 
-// G2 G5: a name says nothing. Where what is written would not be what is there afterwards, opening
-// names what is in the way and changes nothing.
+// G2 G5: a name proves nothing. If a table would not keep what is written, opening names the reason
+// and changes nothing.
 func TestTablesThatAreSomethingElseAreRefusedByName(t *testing.T) {
 	const other = "CREATE TABLE other (sequence_number INTEGER PRIMARY KEY, occurred_at TEXT, event_type TEXT, payload TEXT)"
 	for name, c := range map[string]struct{ change, words string }{
@@ -106,7 +106,7 @@ func TestTablesThatAreSomethingElseAreRefusedByName(t *testing.T) {
 	}
 }
 
-// What leaves the store's rows alone is welcome.
+// Additions that leave the store's rows alone are welcome.
 func TestTablesThatHoldTheSameAreUsed(t *testing.T) { // G2 G3 G19
 	for name, change := range map[string]string{
 		"strict":                      copyOf("events", "payload TEXT NOT NULL)", "payload TEXT NOT NULL) STRICT"),
@@ -148,8 +148,8 @@ func TestTablesThatHoldTheSameAreUsed(t *testing.T) { // G2 G3 G19
 	}
 }
 
-// G2 G5: the tables may become something else while the store is open. Nothing is acknowledged, and
-// nothing read, on top of that.
+// G2 G5: the tables may become something else while the store is open. Nothing is acknowledged on
+// top of that, and nothing read.
 func TestTablesThatBecomeSomethingElseWhileOpenAreNoticed(t *testing.T) {
 	for name, c := range map[string]struct{ change, words string }{
 		"a view":     {"ALTER TABLE events RENAME TO other; CREATE VIEW events AS SELECT * FROM other WHERE event_type <> 'a'", "events|view"},
@@ -191,8 +191,8 @@ func TestTablesThatBecomeSomethingElseWhileOpenAreNoticed(t *testing.T) {
 	})
 }
 
-// G5: success is answered only after looking whether it happened. The statements say how many rows
-// they wrote, whatever hid the reason from the look at the tables.
+// G5: an append succeeds only after a check. The statements report how many rows they wrote,
+// whatever hid the reason from the look at the tables.
 func TestRowsThatWereLeftOutAreCounted(t *testing.T) {
 	for table, write := range map[string]func(*factstr.Store) error{
 		"events": func(store *factstr.Store) error {
@@ -225,8 +225,8 @@ func TestRowsThatWereLeftOutAreCounted(t *testing.T) {
 	}
 }
 
-// G5: what a constraint or a trigger of another program refuses fails that append, certainly and
-// alone, and says why.
+// G5: a constraint or trigger of another program that refuses a fact fails that append alone, with
+// a certain outcome and the reason.
 func TestWhatAConstraintRefusesFailsThatAppendAlone(t *testing.T) {
 	for name, c := range map[string]struct{ change, words string }{
 		"check":               {copyOf("events", "payload TEXT NOT NULL", "payload TEXT NOT NULL, CONSTRAINT polite CHECK (event_type <> 'forbidden')"), "CHECK|polite"},

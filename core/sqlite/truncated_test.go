@@ -11,7 +11,7 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// G24: a log that lost its newest facts, or has others in their place, is noticed; nobody goes on
+// G24: a log that lost its newest facts, or has others in their place, is noticed. Nothing goes on
 // as if nothing had happened.
 func TestALogThatWentBackwardsOrIsAnotherOneEndsStreams(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -65,7 +65,7 @@ func TestALogThatWentBackwardsOrIsAnotherOneEndsStreams(t *testing.T) {
 	}
 }
 
-// G24: noticed by the append itself, where no stream watches.
+// G24: the append itself notices it, where no stream watches.
 func TestAppendsGoOnFromTheRealHead(t *testing.T) { // G2
 	path := newPath(t)
 	store := openStore(t, path)
@@ -84,8 +84,8 @@ func TestAppendsGoOnFromTheRealHead(t *testing.T) { // G2
 	}
 }
 
-// G24 G21: what was read ahead before the log was found to have gone backwards is not delivered,
-// and no cursor moves over it.
+// G24 G21: facts that were read ahead, before the log was found to have gone backwards, are not
+// delivered, and no cursor moves over them.
 func TestAReplayStopsInTheMiddleWhenTheLogGoesBackwards(t *testing.T) {
 	for place, tailEvents := range map[string]int{"in the tail": 0, "in the file": 2} {
 		t.Run(place, func(t *testing.T) {

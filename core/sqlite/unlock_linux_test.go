@@ -17,8 +17,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
-// failUnlocks lets the next call fail that frees a byte of an index, as a disk with a moment's
-// trouble does. SQLite is given another fcntl for good.
+// failUnlocks replaces SQLite's fcntl for good. Once armed, the next call that frees a byte of an
+// index fails, as on a disk with a moment's trouble.
 func failUnlocks(t *testing.T) (arm func(offset int64), failed func() bool) {
 	t.Helper()
 	var armed atomic.Int64
@@ -59,7 +59,7 @@ func failUnlocks(t *testing.T) (arm func(offset int64), failed func() bool) {
 	return func(offset int64) { hit.Store(false); armed.Store(offset) }, hit.Load
 }
 
-// G5 G11: SQLite takes a lock for held that it could not free, and would answer Busy until the
+// G5 G11: SQLite takes a lock that it could not free for held, and would return Busy until the
 // process ends, here and in every other process.
 func TestALockThatCouldNotBeFreedIsGotOver(t *testing.T) {
 	const writeLock, lastReader = 120, 127
@@ -108,8 +108,8 @@ func TestALockThatCouldNotBeFreedIsGotOver(t *testing.T) {
 	}
 }
 
-// G5: after a Busy a store closes the connections of all, also of those that others open and close
-// at that moment. One that is in use, or closed already, would be SQLite's end.
+// G5: after a Busy a store closes the connections of all stores on the file, also of those that
+// open and close at that moment. Closing one that is in use, or closed already, would crash SQLite.
 func TestStoresOpenAndCloseWhileOneGetsOverABusy(t *testing.T) {
 	path := newPath(t)
 	b, err := openBackend(t.Context(), path, Options{BusyTimeout: time.Second})

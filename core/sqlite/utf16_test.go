@@ -8,7 +8,7 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// openUTF16 is a new database whose text is stored in an encoding.
+// openUTF16 makes a database that stores text in an encoding.
 func openUTF16(t testing.TB, path, encoding string) rawSQL {
 	raw := openRaw(t, path)
 	raw.exec("PRAGMA encoding = '" + encoding + "'")
@@ -34,7 +34,7 @@ func TestAFileOfUTF16TextWorks(t *testing.T) { // G1
 }
 
 // G9 G12: a surrogate without its other half is read as another character, which the index does not
-// know. Such a type is none, from memory as from the file.
+// know. Such a type matches no query, in memory as in the file.
 func TestATypeThatIsNoUTF16IsNoneEverywhere(t *testing.T) {
 	path := newPath(t)
 	raw := openUTF16(t, path, "UTF-16le")

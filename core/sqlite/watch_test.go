@@ -9,8 +9,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// Whoever is told to look himself finds out that the log cannot be read, and reads what there is if
-// only watching is not possible.
+// A stream that is told of a change finds out that the log cannot be read, and reads what there is
+// if only watching is impossible.
 func TestWatchingThatIsNotPossibleIsTold(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	looks := 0

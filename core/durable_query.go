@@ -6,8 +6,8 @@ import (
 	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
-// durableQuery spells a validated query as cursors store it; min_sequence_number and limit are no
-// part of it.
+// durableQuery spells a validated query as it is stored with a cursor, without its
+// MinSequenceNumber and Limit.
 func durableQuery(query EventQuery) DurableQuery {
 	return DurableQuery{
 		Text:  spellQuery(query, jsonvalue.AppendCanonical),
@@ -52,11 +52,11 @@ func spellList[L ~[]E, E any](text []byte, list L, spell func([]byte, E) []byte)
 	return append(text, ']')
 }
 
-// Same reports whether a stored query is this one: by text first, else by structure, since the Rust
-// stores have spelled the same number in different ways. exact is the exact spelling stored beside
-// it, "" if another program stored the cursor.
+// Same reports whether a stored query is this one: it compares texts first, then structures, since
+// the Rust stores spelled the same number in several ways. exact is the exact spelling stored
+// beside it, "" if another program stored the cursor.
 func (q DurableQuery) Same(text, exact string) bool {
-	// The exact spelling counts as long as nobody else has changed the text since.
+	// The exact spelling counts unless another program has changed the text since.
 	if exact != "" && string(jsonvalue.AppendCanonical(nil, []byte(exact))) == text {
 		return exact == q.Exact || sameJSON(exact, q.Exact)
 	}

@@ -6,10 +6,10 @@ import (
 	"unsafe"
 )
 
-// NewEvent is a fact that is to be appended.
+// NewEvent is a fact to append.
 type NewEvent struct {
 	EventType string
-	// Payload is the text of one JSON value. The store keeps the text; it must not be changed after
+	// Payload is the text of one JSON value. The store keeps it, so it must not be changed after
 	// the call.
 	Payload json.RawMessage
 
@@ -41,7 +41,7 @@ func ProvenEvent(eventType string, payload json.RawMessage) NewEvent {
 	return NewEvent{EventType: eventType, Payload: payload, proven: proofOf(payload)}
 }
 
-// Event makes a NewEvent of any value that marshals to JSON.
+// Event makes a NewEvent from any value that encoding/json can write.
 func Event(eventType string, payload any) (NewEvent, error) {
 	text, err := json.Marshal(payload)
 	if err != nil {
@@ -53,28 +53,30 @@ func Event(eventType string, payload any) (NewEvent, error) {
 // EventRecord is a committed fact. Its Payload is shared with the store and must not be changed.
 type EventRecord struct {
 	SequenceNumber uint64
-	// OccurredAt is the UTC time that the appending process read for the batch,
-	// YYYY-MM-DDTHH:MM:SS.ffffffZ. It is not an ordering key. Records stored by another program
-	// come back with the spelling they were stored with.
+	// OccurredAt is the UTC time at which the appending process accepted the batch, by its own
+	// clock: YYYY-MM-DDTHH:MM:SS.ffffffZ. It is no ordering key. Facts that another program stored
+	// keep the spelling they were stored with.
 	OccurredAt string
 	EventType  string
 	Payload    json.RawMessage
 }
 
-// AppendResult tells which consecutive range of sequence numbers a batch got.
+// AppendResult is the consecutive range of sequence numbers that a batch got.
 type AppendResult struct {
 	FirstSequenceNumber uint64
 	LastSequenceNumber  uint64
 	CommittedCount      uint64
 }
 
-// Head identifies the newest record of a log. An empty log has the zero Head. Two heads are of the
-// same log only if both fields are equal.
+// Head identifies the newest fact of a log; an empty log has the zero Head. Two logs that end at
+// the same number are the same only if their times are equal, too: a log may be replaced by a
+// restore.
 type Head struct {
 	SequenceNumber uint64
 	OccurredAt     string
 }
 
+// String returns the head as messages name it.
 func (h Head) String() string {
 	return fmt.Sprintf("%d (%s)", h.SequenceNumber, h.OccurredAt)
 }

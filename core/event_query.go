@@ -5,70 +5,74 @@ import (
 	"slices"
 )
 
-// EventQuery describes a set of facts, the context. The zero value asks for all of them.
+// EventQuery describes a set of facts, the context, and which of them to return. The zero value
+// asks for all facts.
 type EventQuery struct {
-	// Filters are alternatives: a fact that matches one of them matches. None, or an empty list,
-	// matches every fact.
+	// Filters are alternatives: a fact that matches one of them belongs to the context. Without
+	// filters every fact does.
 	Filters []EventFilter
-	// MinSequenceNumber is an exclusive read cursor: rows up to it are not returned. It does not
+	// MinSequenceNumber is an exclusive read cursor: facts up to it are not returned. It does not
 	// narrow the context.
 	MinSequenceNumber *uint64
-	// Limit is how many rows are returned at most, the lowest numbers first. It does not narrow the
-	// context.
+	// Limit is how many facts are returned at most, those with the lowest numbers. It does not
+	// narrow the context.
 	Limit *uint64
 }
 
-// EventFilter holds if one of EventTypes and one of PayloadPredicates hold. nil leaves that side
-// unconstrained; a list that is present and empty holds for no fact.
+// EventFilter matches a fact whose type is one of EventTypes and whose payload matches one of
+// PayloadPredicates. A nil list leaves that side unconstrained; an empty list that is not nil
+// matches no fact.
 type EventFilter struct {
 	EventTypes []string
-	// PayloadPredicates are JSON texts. A payload matches one that is a recursive subset of it.
+	// PayloadPredicates are JSON texts. A payload matches a predicate that is a recursive subset of
+	// it: scalars are equal, members of objects are present and match, and each element of an array
+	// matches some element of the payload's array.
 	PayloadPredicates []json.RawMessage
 }
 
-// QueryResult is what a query read, from one snapshot of the log.
+// QueryResult is the result of a query, from one snapshot of the log.
 type QueryResult struct {
-	// EventRecords are in ascending order of sequence numbers.
+	// EventRecords are the returned facts in ascending order of their sequence numbers.
 	EventRecords []EventRecord
-	// LastReturnedSequenceNumber speaks of EventRecords; nil if there are none.
+	// LastReturnedSequenceNumber is the number of the last of EventRecords; nil if there are none.
 	LastReturnedSequenceNumber *uint64
-	// CurrentContextVersion is the highest sequence number in the whole matching context, whatever
-	// was returned; nil if nothing matches.
+	// CurrentContextVersion is the highest sequence number of the whole context, whatever was
+	// returned; nil if no fact matches.
 	CurrentContextVersion *uint64
 }
 
-// AllEvents asks for every fact.
+// AllEvents returns a query for every fact.
 func AllEvents() EventQuery { return EventQuery{} }
 
-// OfTypes asks for the facts of any of these types.
+// OfTypes returns a query for the facts of any of these types. Without types it matches no fact.
 func OfTypes(eventTypes ...string) EventQuery {
 	return EventQuery{Filters: []EventFilter{{EventTypes: append([]string{}, eventTypes...)}}}
 }
 
-// Or adds an alternative to a query that has filters. One without matches all facts already, and
-// stays so: an alternative never narrows. To begin with nothing, begin with OfTypes() of no types,
-// or list the filters in an EventQuery.
+// Or returns the query with one more filter as an alternative. A query without filters matches all
+// facts and is returned as it is: an alternative never narrows. To start from nothing, use
+// OfTypes() without types, or list the filters in an EventQuery.
 func (q EventQuery) Or(filter EventFilter) EventQuery {
 	if len(q.Filters) == 0 {
 		return q
 	}
-	// Nothing is shared with queries that are made of the same one, or with the caller's slices.
+	// The result shares nothing with q or with the caller's slices.
 	filter.EventTypes, filter.PayloadPredicates = slices.Clone(filter.EventTypes), slices.Clone(filter.PayloadPredicates)
 	q.Filters = append(slices.Clone(q.Filters), filter)
 	return q
 }
 
-// After returns the query with the exclusive read cursor.
+// After returns the query with an exclusive read cursor: facts up to it are not returned.
 func (q EventQuery) After(sequenceNumber uint64) EventQuery {
 	q.MinSequenceNumber = &sequenceNumber
 	return q
 }
 
-// AtMost returns the query with a limit of returned rows.
+// AtMost returns the query with a limit of returned facts.
 func (q EventQuery) AtMost(rows uint64) EventQuery {
 	q.Limit = &rows
 	return q
 }
 
-// Version makes the optional context version of AppendIf.
+// Version makes the expected version of AppendIf from a number.
 func Version(sequenceNumber uint64) *uint64 { return &sequenceNumber }

@@ -8,21 +8,21 @@ import (
 	"github.com/factstr/factstr-go/core/internal/match"
 )
 
-// Plan is a compiled query context: the candidates that a backend proposes, and the matcher that
-// decides. It leaves out min_sequence_number and limit, which do not belong to a context. A Plan is
-// immutable and may be shared.
+// Plan is a compiled context: which candidates a backend must visit, and the matcher that decides.
+// The query's MinSequenceNumber and Limit are no part of it. A Plan is immutable and safe for
+// concurrent use.
 type Plan struct {
 	candidates   []Candidate // one for each filter that can be satisfied
 	alternatives []alternative
 	everything   bool
-	types        []string // the union of all filters' types; nil if one of them takes any type
-	// byType has the alternatives that take a type, once there are many, and open those that take
-	// any.
+	types        []string // the union of all filters' types; nil if a filter takes any type
+	// byType has the alternatives of each type, and open those that take any type. Both are set
+	// only if there are many alternatives.
 	byType map[string][]*alternative
 	open   []*alternative
 }
 
-// alternative is what the filters of one list of types ask for together.
+// alternative is what all filters with the same list of types ask for together.
 type alternative struct {
 	types      map[string]struct{} // nil if there is only one, or any will do
 	only       string              // the type, if there is exactly one: the usual case, without hashing
@@ -32,19 +32,18 @@ type alternative struct {
 	payload    *match.Any // of predicates; nil if anyPayload
 }
 
-// manyAlternatives is the number of alternatives from which on those that take a type are looked
-// up.
+// manyAlternatives is the number of alternatives from which on they are looked up by type.
 const manyAlternatives = 8
 
-// Candidate is one alternative of a plan in the terms of an index: a fact of one of the types whose
-// payload contains one of the predicates. nil leaves that side open; no list is empty. An index may
-// propose more than match, never fewer.
+// Candidate is one alternative of a plan as an index may look for it: a fact of one of the types
+// whose payload contains one of the predicates. nil leaves that side unconstrained; no list is
+// empty. An index may propose facts that do not match, and must propose all that do.
 type Candidate struct {
 	Types      []string
 	Predicates [][]byte // JSON texts
 }
 
-// compilePlan reads the filters of a query that was validated.
+// compilePlan compiles the filters of a validated query.
 func compilePlan(query EventQuery) (*Plan, error) {
 	plan := &Plan{}
 	if len(query.Filters) == 0 {
@@ -64,12 +63,12 @@ func compilePlan(query EventQuery) (*Plan, error) {
 	return plan, c.finish()
 }
 
-// planner makes a plan of filters. The predicates of filters with the same types are searched for
-// together.
+// planner makes a plan from filters. It puts the predicates of all filters with the same types
+// together, since the matcher looks for many predicates at once.
 type planner struct {
 	plan    *Plan
 	seen    map[string]struct{}
-	byTypes map[string]int // the alternative of each list of types; nil for one filter
+	byTypes map[string]int // the index of each list of types in alternatives; nil for one filter
 	anyType bool
 }
 
@@ -106,7 +105,7 @@ func (c *planner) add(filter EventFilter) {
 	}
 }
 
-// alternative returns the one of a list of types, which it makes if needed.
+// alternative returns the alternative of a list of types, and makes it if needed.
 func (c *planner) alternative(types []string) *alternative {
 	at := len(c.plan.alternatives)
 	if c.byTypes != nil {
@@ -138,6 +137,7 @@ func alternativeOf(types []string) (alt alternative) {
 	return alt
 }
 
+// finish compiles the predicates and looks up alternatives by type if there are many.
 func (c *planner) finish() (err error) {
 	plan := c.plan
 	if c.anyType {
@@ -190,8 +190,8 @@ func (p *Plan) Types() (types []string, constrained bool) {
 // must not be changed.
 func (p *Plan) Candidates() []Candidate { return p.candidates }
 
-// matches is the one decision whether a fact matches a query, for as long as the work may go on.
-// That a fact does not match means nothing once the work has ended.
+// matches decides whether a fact matches the query: every store and every surface asks it. If it
+// returns false and the work has ended, that means nothing.
 func (p *Plan) matches(record *EventRecord, work *match.Work) bool {
 	switch {
 	case p.everything:

@@ -8,40 +8,41 @@ import (
 	"time"
 )
 
-// Batch is a delivery of a pull stream. Until it is answered by Ack or Fail the stream waits.
+// Batch is a delivery of a pull stream, which waits until Ack or Fail answers it.
 type Batch struct {
-	Records []EventRecord
+	Records []EventRecord // the matching facts of one committed batch, in ascending order
 	answer  func(error)
-	left    chan struct{} // closed when the loop that had it was left without an answer
+	left    chan struct{} // closed when the loop over Batches was left before an answer
 }
 
-// Ack answers that the batch was handled. Only the first answer counts.
+// Ack answers that the batch was handled. Only the first answer of a batch counts.
 func (b *Batch) Ack() { b.answer(nil) }
 
-// Fail answers that the batch could not be handled.
+// Fail answers that the batch could not be handled, like a handler that returns an error.
 func (b *Batch) Fail(reason error) { b.answer(reason) }
 
-// pull hands batches from the stream's goroutine to whoever takes them.
+// pull hands batches from the stream's goroutine, whose handler is offer, to the callers of Next.
+// mu guards open, so that Next can refuse a second batch.
 type pull struct {
 	mu   sync.Mutex
 	open *Batch // taken and not answered
 
 	batches  chan *Batch
-	draining <-chan struct{} // closed when the stream is to end after what there is
+	draining <-chan struct{} // closed when the stream drains
 }
 
 func newPull(draining <-chan struct{}) *pull {
 	return &pull{batches: make(chan *Batch), draining: draining}
 }
 
-// takeWithin is how long a stream that drains waits for somebody to take a batch: whoever took the
-// ones before may have left. Tests change it.
+// takeWithin is how long a stream that drains waits for somebody to take a batch: the program may
+// have stopped taking them. Tests change it.
 var takeWithin = 500 * time.Millisecond
 
-// errNobodyTakes ends a stream that drains.
+// errNobodyTakes ends a stream that drains and whose batches nobody takes.
 var errNobodyTakes = errors.New("nobody takes the batches of the stream, which is to end")
 
-// offer is the handler of a pull stream.
+// offer is the handler of a pull stream: it offers a batch and returns its answer.
 func (p *pull) offer(ctx context.Context, records []EventRecord) error {
 	answers := make(chan error, 1)
 	var once sync.Once
@@ -70,7 +71,8 @@ func (p *pull) offer(ctx context.Context, records []EventRecord) error {
 			return ctx.Err()
 		}
 	}
-	// A batch that was taken is being handled, unless whoever took it has left.
+	// The batch was taken: wait for its answer. Only while draining does a loop that was left count
+	// as nobody taking batches.
 	draining, left, late := p.draining, (<-chan struct{})(nil), (<-chan time.Time)(nil)
 	for waiting := true; waiting; {
 		select {
@@ -86,7 +88,7 @@ func (p *pull) offer(ctx context.Context, records []EventRecord) error {
 			waiting = false
 		}
 	}
-	// An answer that was given counts, however soon the stream was stopped after it.
+	// An answer counts however soon after it the stream was stopped.
 	select {
 	case err := <-answers:
 		return err
@@ -95,7 +97,7 @@ func (p *pull) offer(ctx context.Context, records []EventRecord) error {
 	}
 }
 
-// taken notes the open batch. It is false when the stream was stopped meanwhile.
+// taken notes the open batch, or reports false if the stream was stopped meanwhile.
 func (p *pull) taken(st *EventStream, batch *Batch) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -106,6 +108,7 @@ func (p *pull) taken(st *EventStream, batch *Batch) bool {
 	return true
 }
 
+// answered notes that a batch is not open any more.
 func (p *pull) answered(batch *Batch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -120,9 +123,9 @@ func (p *pull) isOpen() bool {
 	return p.open != nil
 }
 
-// Next takes the next batch of a stream without handler. It returns nil without error after the
-// stream was unsubscribed or closed, and the reason after another end. One batch is open at a time:
-// while it is not answered, Next answers CodeInvalidState.
+// Next takes the next batch of a pull stream, and waits for it. After Unsubscribe, Close or Drain
+// it returns nil and no error at the end of the stream; after any other end it returns the reason.
+// One batch is open at a time: until it is answered, Next fails with CodeInvalidState.
 func (st *EventStream) Next(ctx context.Context) (*Batch, error) {
 	if st.pull == nil {
 		return nil, NewError(CodeInvalidState, "the stream delivers to a handler; register it without one to take batches")
@@ -137,7 +140,7 @@ func (st *EventStream) Next(ctx context.Context) (*Batch, error) {
 			if st.pull.taken(st, batch) {
 				return batch, nil
 			}
-			batches = nil // offered before the stream was stopped, taken after it: the end follows
+			batches = nil // the stream was stopped after the offer: its end follows
 		case <-st.done:
 			return nil, st.Err()
 		case <-ctx.Done():
@@ -146,9 +149,9 @@ func (st *EventStream) Next(ctx context.Context) (*Batch, error) {
 	}
 }
 
-// Batches ranges over the batches of a stream without handler. Going on to the next one answers
-// that the batch was handled; leaving the loop does not, unless Ack was called. The loop ends with
-// the stream, or with an error when ctx ends.
+// Batches ranges over the batches of a pull stream. The next iteration acknowledges the batch
+// before; leaving the loop does not, so call Ack before leaving it if the batch was handled. The
+// loop ends with the stream, or with an error when ctx ends.
 func (st *EventStream) Batches(ctx context.Context) iter.Seq2[*Batch, error] {
 	return func(yield func(*Batch, error) bool) {
 		var open *Batch

@@ -6,44 +6,45 @@ import (
 	"sync/atomic"
 )
 
-// Statistics are of one store, not of the log's other users. Counts are since it was opened.
+// Statistics describe one open store, not the other users of its log. Counts begin when the store
+// was opened.
 type Statistics struct {
-	Store string // its kind
-	// Head is the newest fact of the log, and Facts how many there are as far as their numbers
-	// tell: they have no gaps. If the log cannot be read at the moment, Failure says why, and both
-	// are as last known.
+	Store string // the store kind
+	// Head is the newest fact of the log, and Facts the number of facts, counted by their numbers.
+	// If the log cannot be read at the moment, Failure says why, and both are as last known.
 	Head    Head
 	Facts   uint64
 	Failure error
-	// DatabaseBytes is how much the facts take, with their indexes: SQLite's database file, or
-	// PostgreSQL's table. LogFileBytes is SQLite's write-ahead log file. 0 where there is none.
+	// DatabaseBytes is the size of the facts with their indexes: SQLite's database file, or
+	// PostgreSQL's table. LogFileBytes is the size of SQLite's write-ahead log file. 0 if there is
+	// none.
 	DatabaseBytes int64
 	LogFileBytes  int64
 
 	Appends         uint64 // batches committed
-	Commits         uint64 // transactions (groups) that committed them, each with one sync: Appends/Commits is the size of a group
+	Commits         uint64 // transactions (groups) that committed them, each with one sync
 	GroupAppendsMax uint64 // batches in the largest group
 	GroupsRetried   uint64 // groups that failed and were tried again one by one
-	QueueAppends    int    // appends that wait for the group before them
-	QueueBytes      int
+	QueueAppends    int    // appends that wait in the queue
+	QueueBytes      int    // of their payloads and types
 
 	ReadRetries  uint64 // reads of streams that failed and were tried again
-	Redeliveries uint64 // deliveries of durable streams that were repeated after a failure
-	Reconnects   uint64 // connections to the server that took the place of one that was lost
+	Redeliveries uint64 // deliveries of durable streams that were repeated after a failure of the handler
+	Reconnects   uint64 // connections to the server that replaced a lost one
 
-	// TailEvents and TailBytes are of the newest facts that are in memory.
+	// TailEvents and TailBytes are the number and size of the newest facts that are in memory.
 	TailEvents int
 	TailBytes  int
-	// IndexWatermark is the number up to which the payload index holds the log; nil without an
+	// IndexWatermark is the number up to which the payload index covers the log; nil without an
 	// index.
 	IndexWatermark *uint64
 
 	Streams []StreamStatistics // in the order of their registration
 }
 
-// StreamStatistics are those of an open stream.
+// StreamStatistics describe one open stream.
 type StreamStatistics struct {
-	Number      uint64 // of the stream in its store, as the log's "stream"
+	Number      uint64 // the stream's number in its store, which logged records call "stream"
 	DurableName string // "" for a live stream
 	StreamProgress
 	Lag uint64 // facts between its position and the head, matching or not
@@ -53,8 +54,8 @@ type counters struct {
 	appends, commits, groupMax, groupsRetried, readRetries, redeliveries atomic.Uint64
 }
 
-// Statistics may be called at any time. A log that cannot be read is no error but a Failure in the
-// answer, so that the rest can be seen.
+// Statistics describes how the store is doing. If the log cannot be read, Failure says so and the
+// other fields are set all the same.
 func (s *Store) Statistics(ctx context.Context) (Statistics, error) {
 	done, err := s.enter()
 	if err != nil {
@@ -95,6 +96,7 @@ func (s *Store) Statistics(ctx context.Context) (Statistics, error) {
 	return statistics, nil
 }
 
+// committed counts a group. One group at a time commits.
 func (c *counters) committed(requests []*appendRequest) {
 	c.commits.Add(1)
 	accepted := uint64(0)
@@ -104,5 +106,5 @@ func (c *counters) committed(requests []*appendRequest) {
 		}
 	}
 	c.appends.Add(accepted)
-	c.groupMax.Store(max(accepted, c.groupMax.Load())) // one group commits at a time
+	c.groupMax.Store(max(accepted, c.groupMax.Load()))
 }

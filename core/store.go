@@ -17,8 +17,8 @@ type Store struct {
 	backend Backend
 	options Options
 	tells   *Observer
-	// context is the life of the store. Commits and streams run on it, so that no caller's
-	// cancellation can break another's work.
+	// context lasts as long as the store. Commits and streams run on it, so that no caller's
+	// cancellation breaks another's work.
 	context context.Context
 	cancel  context.CancelFunc
 
@@ -30,11 +30,11 @@ type Store struct {
 	streams  streams
 	cursors  cursorWriter
 	counters counters
-	retried  repeats // groups that were tried again, as they are told; owned by the goroutine that leads the queue
+	retried  repeats // the logged LogGroupRetried; owned by the goroutine that leads the queue
 
 	life sync.Mutex
-	// calls counts the calls that are inside, so that the backend is closed after the last one.
-	// Guarded by life, as are the fields below.
+	// calls counts the calls that are running, so that the backend is closed after the last one.
+	// life guards it and the fields below.
 	calls    int
 	closing  bool
 	lastCall chan struct{} // closed when closing and calls is 0
@@ -42,8 +42,8 @@ type Store struct {
 	closeErr error
 }
 
-// OpenStore makes a store of a backend, which it owns from then on. Programs use the Open function
-// of a store package instead.
+// OpenStore makes a store of a backend, which the store owns from then on, also if OpenStore fails.
+// Programs use the Open function of a store package instead.
 func OpenStore(ctx context.Context, backend Backend, options Options) (*Store, error) {
 	s := &Store{backend: backend, options: options.withDefaults(), lastCall: make(chan struct{}), closed: make(chan struct{})}
 	if s.tells = s.options.Log(); s.tells == nil {
@@ -64,7 +64,7 @@ func OpenStore(ctx context.Context, backend Backend, options Options) (*Store, e
 	return s, nil
 }
 
-// enter lets a call in unless the store is closing. done must be called when it is over.
+// enter lets a call in unless the store is closing. done must be called when the call is over.
 func (s *Store) enter() (done func(), err error) {
 	s.life.Lock()
 	defer s.life.Unlock()
@@ -75,7 +75,7 @@ func (s *Store) enter() (done func(), err error) {
 	return s.leave, nil
 }
 
-// enterAppend is enter for calls that write.
+// enterAppend is enter for appends, which a poisoned store refuses.
 func (s *Store) enterAppend() (done func(), err error) {
 	if poison := s.poison.Load(); poison != nil {
 		return nil, *poison
@@ -92,7 +92,7 @@ func (s *Store) leave() {
 	}
 }
 
-// bound makes a caller's context end with the store.
+// bound returns a caller's context that also ends with the store.
 func (s *Store) bound(ctx context.Context) (bounded context.Context, stop func()) {
 	if ctx.Done() == nil {
 		return s.context, func() {}
@@ -102,7 +102,7 @@ func (s *Store) bound(ctx context.Context) (bounded context.Context, stop func()
 	return bounded, func() { unhook(); cancel(nil) }
 }
 
-// interruptedRead is the answer to a read whose context ended.
+// interruptedRead makes the error of a read whose context ended.
 func (s *Store) interruptedRead(ctx context.Context) *Error {
 	if s.context.Err() != nil {
 		return ErrStoreClosed()
@@ -110,13 +110,14 @@ func (s *Store) interruptedRead(ctx context.Context) *Error {
 	return interrupted(ctx, "the call")
 }
 
-// Close ends the store: new calls and queued appends get CodeStoreClosed, and the running group
-// finishes and is answered. Live streams end when they have delivered what was committed, within
-// the close timeout; durable ones finish their batch, store their cursors and leave the rest to
-// them. It waits at most the close timeout, or until ctx ends, and then answers CodeTimeout, or
-// CodeCancelled for a ctx that was cancelled, while the rest goes on. Inside a stream's handler,
-// called with the handler's context, it does not wait for that handler. A second call waits for the
-// first.
+// Close ends the store. New calls and queued appends fail with CodeStoreClosed; the running group
+// of appends finishes. Live streams end when they have delivered what was committed, within the
+// close timeout. Durable streams finish their batch and store their cursors, which remember the
+// rest.
+//
+// Close waits until all of that is done, but no longer than the close timeout or ctx: then it
+// returns CodeTimeout, or CodeCancelled if ctx was cancelled, and the rest goes on. If ctx is the
+// context of a stream's handler, Close does not wait. A second call waits for the first one.
 func (s *Store) Close(ctx context.Context) error {
 	s.life.Lock()
 	if !s.closing {
@@ -149,9 +150,11 @@ func (s *Store) Close(ctx context.Context) error {
 
 const stillRunning = "the store is closed, but a stream's handler or a call is still running; it is released when they return"
 
-// Closed is closed when the store has released everything.
+// Closed returns a channel that is closed when the store has released everything.
 func (s *Store) Closed() <-chan struct{} { return s.closed }
 
+// shutDown closes the store in this order: appends, so that the head stands still; streams, up to
+// that head; then whatever still reads, and the backend after the last call.
 func (s *Store) shutDown() {
 	defer close(s.closed)
 	defer func() {
@@ -160,7 +163,7 @@ func (s *Store) shutDown() {
 		}
 		s.tells.settle(min(lastRecords, s.options.CloseTimeout/4))
 	}()
-	// A little is left for handlers that return when their context ends.
+	// Some of the close timeout is left for handlers that return when their context ends.
 	late := time.NewTimer(s.options.CloseTimeout - min(s.options.CloseTimeout/20, 100*time.Millisecond))
 	defer late.Stop()
 	s.streams.close(ErrStoreClosed())
@@ -172,8 +175,8 @@ func (s *Store) shutDown() {
 	s.closeErr = s.backend.Close()
 }
 
-// headAtClose is up to where live streams still deliver: this store's commits and, where the log
-// can be read, those of other processes.
+// headAtClose returns up to where live streams still deliver: the commits of this store and, if the
+// log can be read, those of other processes until now.
 func (s *Store) headAtClose() uint64 {
 	if _, shared := s.backend.(Watcher); shared && len(s.streams.list()) > 0 {
 		ctx, cancel := context.WithTimeout(s.context, s.options.CloseTimeout/2)
@@ -186,13 +189,13 @@ func (s *Store) headAtClose() uint64 {
 // lastRecords is how long a store that closes waits for its logger.
 const lastRecords = time.Second
 
-// panicked tells of a panic that was recovered just now, and makes an error of it.
+// panicked logs a panic that was just recovered and makes an error of it.
 func (s *Store) panicked(task Task, reason any) *Error {
 	s.tells.Recovered(task, reason)
 	return panicError(task, reason)
 }
 
-// panicError is what a recovered panic becomes. The stack is the cause, for those who look for it.
+// panicError makes the error of a recovered panic, with the stack as its cause.
 func panicError(task Task, reason any) *Error {
 	return &Error{Code: CodeInternal, Message: fmt.Sprintf("panic in %s: %v; this is a defect of the library", task, reason), Cause: errors.New(string(debug.Stack()))}
 }

@@ -25,7 +25,7 @@ func validateEvents(events []NewEvent, limits Limits) (size int, err error) {
 			return 0, NewError(CodeInvalidArgument, "events[%d].payload has %d bytes; the limit is %d bytes a payload", i, len(event.Payload), limits.PayloadBytesMax)
 		}
 		if event.payloadIsProven() {
-			// The caller has checked it as a part of a larger text.
+			// The caller checked it as a part of a larger text.
 		} else if err := jsonvalue.Check(event.Payload, NestingMax); err != nil {
 			return 0, NewError(CodeInvalidArgument, "events[%d].payload is not a JSON value that can be stored: %w", i, err)
 		}
@@ -42,8 +42,7 @@ func validateQuery(field string, query EventQuery, limits Limits) (*Plan, error)
 	if len(query.Filters) > FiltersMax {
 		return nil, NewError(CodeInvalidArgument, "%s.filters: %d filters exceed the limit of %d", field, len(query.Filters), FiltersMax)
 	}
-	// Counting comes first, so that refusing a query does not cost what it would have cost to read
-	// it.
+	// Counting comes first, so that refusing a large query costs little.
 	types, predicates, size := 0, 0, 0
 	for _, filter := range query.Filters {
 		types += len(filter.EventTypes)
@@ -80,6 +79,7 @@ func validateQuery(field string, query EventQuery, limits Limits) (*Plan, error)
 	return compilePlan(query)
 }
 
+// validateExpected checks an expected context version.
 func validateExpected(expected *uint64) error {
 	if expected != nil && *expected > SequenceMax {
 		return NewError(CodeInvalidArgument, "expected context version %d exceeds the highest sequence number %d", *expected, uint64(SequenceMax))
@@ -87,6 +87,7 @@ func validateExpected(expected *uint64) error {
 	return nil
 }
 
+// validateDurableName checks the name of a durable stream.
 func validateDurableName(name string) error {
 	if name == "" {
 		return NewError(CodeInvalidArgument, "durable.name is empty; give the stream a name")
@@ -97,6 +98,7 @@ func validateDurableName(name string) error {
 	return nil
 }
 
+// textProblem returns what is wrong with a name or type, "" if nothing is.
 func textProblem(text string, bytesMax int) string {
 	switch {
 	case len(text) > bytesMax:

@@ -2,6 +2,7 @@ package commit
 
 import "slices"
 
+// full reports whether there is no room for a ticket of that size. An empty queue has room for any.
 func (q *Queue[T]) full(size int) bool {
 	return q.count > 0 && (q.count >= q.countMax || q.size+size > q.sizeMax)
 }
@@ -12,6 +13,7 @@ func (q *Queue[T]) push(ticket *Ticket[T]) {
 	q.size += ticket.size
 }
 
+// remove marks a ticket as gone. The line is cleaned up when most of it is gone.
 func (q *Queue[T]) remove(ticket *Ticket[T]) {
 	ticket.state = gone
 	q.left(ticket)
@@ -20,6 +22,7 @@ func (q *Queue[T]) remove(ticket *Ticket[T]) {
 	}
 }
 
+// left counts a ticket out and wakes those who wait for room.
 func (q *Queue[T]) left(ticket *Ticket[T]) {
 	q.count--
 	q.size -= ticket.size

@@ -1,8 +1,10 @@
-// Package commit groups requests that must be carried out one group at a time.
+// Package commit groups requests that must be carried out one group at a time, as appends to one
+// log must.
 //
-// The first goroutine that finds the queue idle carries a group out itself: there is no timer and
-// no goroutine of the queue's own, so a single caller pays nothing for grouping. While a group
-// runs, others queue; whoever is first in line leads the next group.
+// A request that finds the queue idle is carried out at once. Requests that come while a group runs
+// wait in line and form the next group, so groups grow with the load. One of the waiting goroutines
+// leads each group; lead.go tells how leadership passes on, and why there is neither a timer nor a
+// goroutine of the queue's own.
 package commit
 
 import (
@@ -13,15 +15,15 @@ import (
 	"time"
 )
 
-// Outcome tells how waiting for a ticket ended.
+// Outcome is how the wait for a ticket ended.
 type Outcome int
 
 const (
-	Answered    Outcome = iota // its group ran
-	Removed                    // it was taken out of the queue before a group took it
-	Abandoned                  // the caller stopped waiting after a group had taken it
+	Answered    Outcome = iota // its group ran, and the request holds the result
+	Removed                    // the caller gave up before a group took it
+	Abandoned                  // the caller gave up after a group had taken it
 	NoRoom                     // the queue stayed full
-	QueueClosed                // the queue is closed
+	QueueClosed                // the queue was closed before a group took it
 )
 
 // Ticket is a request in the queue.
@@ -29,9 +31,12 @@ type Ticket[T any] struct {
 	Request T
 	size    int
 	state   state // guarded by Queue.mu
-	turn    chan bool
-	// done is set for tickets that nobody waits for. It is called once, after leadership was handed
-	// on.
+	// turn ends the caller's wait: true to lead the next group, false when the ticket is over. It
+	// has room for one value, so that nobody waits for a caller to take it. It is nil for a caller
+	// that leads at once, and for submitted tickets.
+	turn chan bool
+	// done is set for submitted tickets, for which no caller waits. It is called once, after
+	// leadership was handed on.
 	done func(Outcome)
 }
 
@@ -40,11 +45,12 @@ type state int
 const (
 	waiting state = iota
 	leading       // first in line, told to lead the next group
-	taken
-	gone
+	taken         // by a group, which runs or ran
+	gone          // removed before a group took it
 )
 
-// Queue hands groups of tickets to run, one group at a time, in the order they came.
+// Queue hands groups of tickets to run, one group at a time, in the order in which the tickets
+// came.
 type Queue[T any] struct {
 	run func(group []*Ticket[T])
 
@@ -52,10 +58,10 @@ type Queue[T any] struct {
 	groupCountMax, groupSizeMax int // of one group; a single ticket may exceed the size
 
 	mu      sync.Mutex
-	line    []*Ticket[T] // waiting or leading; also gone ones, which are skipped
-	count   int          // live tickets in line
-	size    int
-	running bool // a group runs or a leader was told
+	line    []*Ticket[T] // waiting or leading tickets, and gone ones, which are skipped
+	count   int          // tickets in line that are not gone
+	size    int          // of those
+	running bool         // there is a leader: a group runs, or a ticket was told to lead
 	closed  bool
 	room    chan struct{} // closed when tickets leave a full queue; nil if nobody waits for room
 	idle    chan struct{} // closed when nothing runs any more; nil if nobody waits for that
@@ -67,21 +73,21 @@ type Bounds struct {
 	GroupCountMax, GroupSizeMax int
 }
 
-// New makes a queue. run carries a group out and puts the answers into the requests; it must not
+// New makes a queue. run carries a group out and puts the results into the requests. It must not
 // panic.
 func New[T any](bounds Bounds, run func(group []*Ticket[T])) *Queue[T] {
 	return &Queue[T]{run: run, countMax: bounds.CountMax, sizeMax: bounds.SizeMax, groupCountMax: bounds.GroupCountMax, groupSizeMax: bounds.GroupSizeMax}
 }
 
-// Do queues a request and waits for its answer. It waits for room in a full queue for at most
-// roomTimeout, or until ctx's deadline: both are NoRoom.
+// Do queues a request and waits for its result. In a full queue it waits for room, for at most
+// roomTimeout and until ctx's deadline: both end in NoRoom.
 func (q *Queue[T]) Do(ctx context.Context, request T, size int, roomTimeout time.Duration) (*Ticket[T], Outcome) {
 	ticket := &Ticket[T]{Request: request, size: size}
 	lead, outcome := q.enter(ctx, ticket, roomTimeout)
 	if outcome != Answered {
 		return ticket, outcome
 	}
-	// A caller whose ctx can end does not lead on its own goroutine, since a group cannot be left.
+	// A caller whose ctx can end does not lead on its own goroutine, since a leader cannot leave.
 	mayLeave := ctx.Done() != nil
 	if lead && mayLeave {
 		go q.lead()
@@ -116,7 +122,7 @@ func (q *Queue[T]) Waiting() (count, size int) {
 	return q.count, q.size
 }
 
-// settled is the outcome of a ticket that was told that it is over.
+// settled returns the outcome of a ticket whose wait ended.
 func (q *Queue[T]) settled(ticket *Ticket[T]) Outcome {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -126,7 +132,7 @@ func (q *Queue[T]) settled(ticket *Ticket[T]) Outcome {
 	return Answered
 }
 
-// giveUp takes a ticket out of the line, unless a group has it.
+// giveUp takes a ticket out of the line for a caller whose ctx ended, unless a group has taken it.
 func (q *Queue[T]) giveUp(ticket *Ticket[T]) Outcome {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -135,7 +141,7 @@ func (q *Queue[T]) giveUp(ticket *Ticket[T]) Outcome {
 		q.remove(ticket)
 		return Removed
 	case leading:
-		// It is its turn to lead: the next one does.
+		// It was told to lead, and passes that on to the next in line.
 		<-ticket.turn
 		q.remove(ticket)
 		q.handOn()
@@ -151,9 +157,9 @@ func (q *Queue[T]) giveUp(ticket *Ticket[T]) Outcome {
 	}
 }
 
-// Submit queues a request that nobody waits for and returns at once. done is called once, unless
-// the outcome is NoRoom or QueueClosed. cancel removes the ticket if no group has taken it, and
-// calls done with Removed.
+// Submit queues a request and returns at once. If the outcome is Answered, the request is in line
+// and done will be called once; otherwise (NoRoom, QueueClosed) it is not called. cancel removes
+// the ticket if no group has taken it, and calls done with Removed.
 func (q *Queue[T]) Submit(request T, size int, done func(*Ticket[T], Outcome)) (cancel func(), outcome Outcome) {
 	ticket := &Ticket[T]{Request: request, size: size}
 	ticket.done = func(o Outcome) { done(ticket, o) }
@@ -186,8 +192,8 @@ func (q *Queue[T]) Submit(request T, size int, done func(*Ticket[T], Outcome)) (
 	}, Answered
 }
 
-// Close removes everything that waits, answering QueueClosed, and lets nothing in. idle is closed
-// when the running group is done.
+// Close lets nothing in any more and ends all waiting tickets with QueueClosed. idle is closed when
+// the running group is done. A ticket that was told to lead still leads its group.
 func (q *Queue[T]) Close() (idle <-chan struct{}) {
 	q.mu.Lock()
 	q.closed = true
@@ -224,6 +230,8 @@ func (q *Queue[T]) Close() (idle <-chan struct{}) {
 	return result
 }
 
+// enter puts a ticket in line, and waits for room before that. lead reports whether the caller must
+// lead.
 func (q *Queue[T]) enter(ctx context.Context, ticket *Ticket[T], roomTimeout time.Duration) (lead bool, outcome Outcome) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -19,7 +19,8 @@ import (
 	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
-// nestingLimit bounds the recursion of compiling and matching. Checked predicates are at most 127 deep.
+// nestingLimit bounds the recursion of compiling and matching. Checked predicates are at most 127
+// deep.
 const nestingLimit = 200
 
 // manyElements is the number of an array's elements, at most 63, above which an index finds which
@@ -54,8 +55,8 @@ type container struct {
 	index  *index    // of many elements
 }
 
-// compile reads checked JSON text. It refuses text that is not a JSON value or is nested deeper than
-// nestingLimit levels. The pattern keeps no reference to the text.
+// compile reads checked JSON text. It refuses text that is not a JSON value or is nested deeper
+// than nestingLimit levels. The pattern keeps no reference to the text.
 func (p *pattern) compile(predicate []byte) error {
 	if !jsonvalue.Valid(predicate) {
 		return fmt.Errorf("the predicate is not JSON")

@@ -62,7 +62,7 @@ func (b *backend) Kind() string { return "postgres" }
 func (b *backend) Measure(ctx context.Context, statistics *factstr.Statistics) error {
 	statistics.Reconnects = b.reconnects.Load()
 	return failure("statistics", b.pool.with(ctx, func(s *session) error {
-		bytes, _, err := s.one(ctx, b.statements.size)
+		bytes, _, err := s.one(ctx, b.statements.eventsSize)
 		statistics.DatabaseBytes = bytes
 		return err
 	}))

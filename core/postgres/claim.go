@@ -131,11 +131,11 @@ func (b *backend) register(
 			_ = s.script(context.WithoutCancel(ctx), "ROLLBACK")
 		}
 	}()
-	generation, raised, err := s.one(ctx, b.statements.raise, name, query.Exact)
+	generation, raised, err := s.one(ctx, b.statements.raiseGeneration, name, query.Exact)
 	if err != nil {
 		return claim, err
 	}
-	if err := s.run(ctx, b.statements.enter, name, query.Text); err != nil {
+	if err := s.run(ctx, b.statements.enterCursor, name, query.Text); err != nil {
 		return claim, err
 	}
 	stored, err := b.readCursor(ctx, s, name, query)

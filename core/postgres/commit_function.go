@@ -33,7 +33,7 @@ func (b *backend) propose(
 	ctx, cancel := context.WithTimeout(ctx, b.options.LockTimeout+b.options.ResponseTimeout)
 	defer cancel()
 	defer func() { err = late(ctx, err, b.options.ResponseTimeout) }()
-	appendName, err := s.prepare(ctx, b.statements.append, argumentsOf(values).types)
+	appendName, err := s.prepare(ctx, b.statements.callAppend, argumentsOf(values).types)
 	if err != nil {
 		return 0, err
 	}
@@ -63,7 +63,7 @@ func (b *backend) propose(
 		group.EnterCommit()
 		a.sent = true
 	}
-	s.send(pipeline, appendName, b.statements.append, values...)
+	s.send(pipeline, appendName, b.statements.callAppend, values...)
 	if err := pipeline.Sync(); err != nil {
 		_ = pipeline.Close()
 		return 0, err

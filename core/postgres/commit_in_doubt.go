@@ -108,7 +108,7 @@ func (b *backend) look(ctx context.Context, a *attempt) (resolved, committed boo
 	const lowerHalf = 1<<32 - 1
 	guarded := *s
 	guarded.guarded = true
-	number, found, err := guarded.one(attempt, b.statements.settle, int64(a.proposal.Head.SequenceNumber),
+	number, found, err := guarded.one(attempt, b.statements.findCommit, int64(a.proposal.Head.SequenceNumber),
 		microsOf(first.OccurredAt), first.EventType, []byte(first.Payload), int64(a.xid&lowerHalf))
 	if err != nil {
 		return false, false, err

@@ -71,13 +71,13 @@ func (b *backend) decideUnderLock(
 		return 0, err
 	}
 	after, payload := int64(a.proposal.Head.SequenceNumber), payloadOf(a.proposal)
-	err = insertAll(ctx, s, "events", b.statements.insert, len(payload.types),
+	err = insertAll(ctx, s, "events", b.statements.insertEvents, len(payload.types),
 		after, payload.times, payload.types, payload.texts)
 	if err != nil {
 		return 0, err
 	}
 	if len(payload.firsts) > 0 {
-		err := insertAll(ctx, s, "append_batches", b.statements.batches, len(payload.firsts),
+		err := insertAll(ctx, s, "append_batches", b.statements.insertBatches, len(payload.firsts),
 			after, payload.firsts, payload.lasts)
 		if err != nil {
 			return 0, err
@@ -102,7 +102,7 @@ func (b *backend) decideUnderLock(
 // changing them takes locks that conflict with its own.
 func (b *backend) lookAtTables(ctx context.Context, s *session) (watched bool, err error) {
 	hides := false
-	err = s.rows(ctx, b.statements.tables, func(row [][]byte) bool {
+	err = s.rows(ctx, b.statements.inspectTables, func(row [][]byte) bool {
 		hides, watched = boolOf(row[0]), boolOf(row[1])
 		return false
 	})

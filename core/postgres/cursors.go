@@ -19,7 +19,7 @@ func (b *backend) readCursor(
 	ctx context.Context, s *session, name string, query factstr.DurableQuery,
 ) (stored storedCursor, err error) {
 	same := true
-	err = s.rows(ctx, b.statements.cursor, func(row [][]byte) bool {
+	err = s.rows(ctx, b.statements.readCursor, func(row [][]byte) bool {
 		stored = storedCursor{found: true, number: max(int64Of(row[2]), 0)}
 		if row[3] != nil {
 			stored.head = headOf(row[3], row[4])
@@ -46,9 +46,9 @@ func (b *backend) WriteCursors(ctx context.Context, writes []factstr.CursorWrite
 	err := b.leases.with(ctx, func(ctx context.Context, s *session) error {
 		now, there := map[string]cursorNow{}, false
 		err := b.inTransaction(ctx, s, func(begin before) error {
-			ahead := []before{begin, {text: b.statements.cursors, visit: func([][]byte) {},
+			ahead := []before{begin, {text: b.statements.moveCursors, visit: func([][]byte) {},
 				values: []any{names, generations, numbers}}}
-			_, err := s.inOneTrip(ctx, ahead, b.statements.cursorsNow, all(func(row [][]byte) {
+			_, err := s.inOneTrip(ctx, ahead, b.statements.readMoved, all(func(row [][]byte) {
 				now[string(row[0])] = cursorNow{generation: int64Of(row[1]), number: int64Of(row[2]),
 					found: row[2] != nil}
 				there = boolOf(row[3])

@@ -4,23 +4,23 @@ import "strings"
 
 // statements are the statements of a store. Every name in them is qualified (spelling.go).
 type statements struct {
-	schema      string // quoted
-	head        string
-	pace        string
-	boundaries  string
-	append      string
-	insert      string
-	batches     string
-	tables      string
-	areKept     string
-	settle      string
-	cursor      string
-	raise       string
-	enter       string
-	cursors     string
-	cursorsNow  string
-	generations string
-	size        string
+	schema          string // quoted
+	head            string
+	pace            string
+	boundaries      string
+	callAppend      string
+	insertEvents    string
+	insertBatches   string
+	inspectTables   string
+	areKept         string
+	findCommit      string
+	readCursor      string
+	raiseGeneration string
+	enterCursor     string
+	moveCursors     string
+	readMoved       string
+	generations     string
+	eventsSize      string
 }
 
 func statementsOf(schema string) *statements {
@@ -40,44 +40,44 @@ func statementsOf(schema string) *statements {
 			AND first_sequence_number {<=} $2 ORDER BY first_sequence_number`),
 		// No row comes back if the inspected function is gone. Otherwise the call would go to any
 		// function of its name that takes such values, whoever made it.
-		append: in.Replace("SELECT a.* FROM (SELECT $1 AS schema FROM pg_catalog.pg_proc p WHERE p.oid {=} $14::pg_catalog.oid AND p.proname {=} '" +
+		callAppend: in.Replace("SELECT a.* FROM (SELECT $1 AS schema FROM pg_catalog.pg_proc p WHERE p.oid {=} $14::pg_catalog.oid AND p.proname {=} '" +
 			appendFunction +
 			"' AND p.pronamespace {=} {schema name}::pg_catalog.regnamespace OFFSET 0) f CROSS JOIN LATERAL {schema}." +
 			appendFunction + "(f.schema, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) a"),
-		insert: in.Replace(`INSERT INTO {schema}.events (sequence_number, occurred_at, event_type, payload)
+		insertEvents: in.Replace(`INSERT INTO {schema}.events (sequence_number, occurred_at, event_type, payload)
 			SELECT $1 {+} n.position, n.at, n.type, n.payload::pg_catalog.jsonb
 			FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4)) WITH ORDINALITY n (at, type, payload, position)`),
-		batches: in.Replace(`INSERT INTO {schema}.append_batches (first_sequence_number, last_sequence_number)
+		insertBatches: in.Replace(`INSERT INTO {schema}.append_batches (first_sequence_number, last_sequence_number)
 			SELECT $1 {+} b.first, $1 {+} b.last FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3)) b (first, last)`),
-		tables:  in.Replace("SELECT " + hides + ", " + maySwallow),
-		areKept: in.Replace(parameters.Replace("SELECT " + areKept)),
-		settle: in.Replace(`SELECT sequence_number FROM {schema}.events WHERE sequence_number {>} $1 AND occurred_at {=} $2 AND event_type {=} $3 AND payload {=} $4::pg_catalog.jsonb
+		inspectTables: in.Replace("SELECT " + hides + ", " + maySwallow),
+		areKept:       in.Replace(parameters.Replace("SELECT " + areKept)),
+		findCommit: in.Replace(`SELECT sequence_number FROM {schema}.events WHERE sequence_number {>} $1 AND occurred_at {=} $2 AND event_type {=} $3 AND payload {=} $4::pg_catalog.jsonb
 			AND ($5 {=} 0 OR xmin::pg_catalog.text::BIGINT {=} $5) ORDER BY sequence_number LIMIT 1`),
 		// The head comes from the same snapshot as the cursor, and so from the same log.
-		cursor: in.Replace(`SELECT k.event_query, d.exact_query, k.last_processed_sequence_number, h.sequence_number, h.occurred_at FROM {schema}.durable_stream_cursors k
+		readCursor: in.Replace(`SELECT k.event_query, d.exact_query, k.last_processed_sequence_number, h.sequence_number, h.occurred_at FROM {schema}.durable_stream_cursors k
 			LEFT JOIN {schema}.factstr_durable_streams d ON d.name {=} k.durable_stream_id
 			LEFT JOIN LATERAL (SELECT sequence_number, occurred_at FROM {schema}.events WHERE sequence_number {>} 0 ORDER BY sequence_number DESC LIMIT 1) h ON true
 			WHERE k.durable_stream_id {=} $1`),
 		// The time in microseconds is above every generation that a lost table may have given out.
-		raise: in.Replace(`INSERT INTO {schema}.factstr_durable_streams AS d (name, generation, exact_query)
+		raiseGeneration: in.Replace(`INSERT INTO {schema}.factstr_durable_streams AS d (name, generation, exact_query)
 			VALUES ($1, (extract(epoch FROM pg_catalog.clock_timestamp()) {*} 1000000)::BIGINT, $2)
 			ON CONFLICT (name) DO UPDATE SET generation = greatest(d.generation {+} 1, excluded.generation), exact_query = excluded.exact_query RETURNING generation`),
-		enter: in.Replace(`INSERT INTO {schema}.durable_stream_cursors (durable_stream_id, event_query, last_processed_sequence_number) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING`),
+		enterCursor: in.Replace(`INSERT INTO {schema}.durable_stream_cursors (durable_stream_id, event_query, last_processed_sequence_number) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING`),
 		// FOR SHARE orders cursor writes against registrations: a write that has read the
 		// generation commits first, and one that has not waits and then sees the new generation.
-		cursors: in.Replace(`WITH w AS (
+		moveCursors: in.Replace(`WITH w AS (
 				SELECT d.name, w.number FROM {schema}.factstr_durable_streams d
 				JOIN ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3)) w (name, generation, number) ON d.name {=} w.name AND d.generation {=} w.generation
 				ORDER BY d.name FOR SHARE OF d)
 			UPDATE {schema}.durable_stream_cursors k SET last_processed_sequence_number = w.number FROM w
 			WHERE k.durable_stream_id {=} w.name AND k.last_processed_sequence_number {<} w.number`),
 		// Generation and cursor after that, and whether the log holds the fact $4 with the time $5.
-		cursorsNow: in.Replace(`SELECT w.name, d.generation, k.last_processed_sequence_number,
+		readMoved: in.Replace(`SELECT w.name, d.generation, k.last_processed_sequence_number,
 				$4 {=} 0 OR EXISTS (SELECT 1 FROM {schema}.events e WHERE e.sequence_number {=} $4 AND e.occurred_at {=} $5)
 			FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3)) w (name, generation, number)
 			LEFT JOIN {schema}.factstr_durable_streams d ON d.name {=} w.name LEFT JOIN {schema}.durable_stream_cursors k ON k.durable_stream_id {=} w.name`),
 		generations: in.Replace("SELECT name, generation FROM {schema}.factstr_durable_streams WHERE name {=} ANY ($1)"),
-		size: "SELECT pg_catalog.pg_total_relation_size(" + relationName(schema, "events") +
+		eventsSize: "SELECT pg_catalog.pg_total_relation_size(" + relationName(schema, "events") +
 			"::pg_catalog.regclass)",
 	}
 }

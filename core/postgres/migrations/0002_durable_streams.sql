@@ -1,4 +1,5 @@
--- Beside the cursors, in a table of our own that can be rebuilt: losing it only forgets which registration a late cursor write is of.
+-- Beside the cursors, in a table of our own that can be rebuilt: without it the store only forgets to
+-- which registration a late cursor write belongs.
 CREATE TABLE IF NOT EXISTS {schema}.factstr_durable_streams (
     name pg_catalog.text PRIMARY KEY,
     generation BIGINT NOT NULL,

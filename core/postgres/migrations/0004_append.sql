@@ -1,15 +1,24 @@
--- Appends a group of batches in one round trip, so that the lock that orders all appenders never waits for a client.
+-- Appends a group of batches in one round trip, so that nobody holds the lock that orders the
+-- appenders while waiting for a client. core/postgres/commit.go tells why.
 --
--- Columns are written with their tables, and a bare name is a variable, also where somebody has added a column of that name.
+-- The body is compared with that of the server (append_function.go): any change in it, a comment
+-- included, needs another name for the function.
 --
--- p_schema is the schema whose log the caller means. A function that came into it with a copy, or stayed in it when it was renamed, still writes to the log that it was made
--- for, and refuses instead.
+-- Columns are qualified by their tables, and a bare name is a variable, even if somebody has added a
+-- column of that name.
 --
--- p_head and p_head_at are the head on which the group was decided. If the log has moved on, the group is written behind the new facts when p_movable allows it and none of
--- them may match one of the conditions (p_condition_types[i], p_condition_predicates[i]); NULL leaves a side open. Batches are ranges of the new facts, from 1.
+-- p_schema is the schema whose log the caller means. A function that came into that schema with a
+-- copy, or stayed in it when it was renamed, still writes to the log for which it was made, and
+-- refuses instead.
 --
--- The first row answers: the head found, whether the group was written, and the head's time. Rows with a type are the facts between p_head and that head, rows with two
--- numbers and no type their batches; they are left out when the log is not the one of p_head any more, or too far ahead.
+-- p_head and p_head_at are the head on which the group was decided. If the log has grown since, the
+-- group is written behind the new facts if p_movable allows it and none of them may match a condition
+-- (p_condition_types[i], p_condition_predicates[i]; NULL leaves a side open). p_firsts and p_lasts are
+-- the batches, as ranges of the group's facts, which count from 1.
+--
+-- The first row returned has the head found, whether the group was written, and the head's time. Rows
+-- with a type are the facts between p_head and that head, and rows with two numbers and no type are
+-- their batches. They are left out if the log is another one than that of p_head, or too far ahead.
 CREATE OR REPLACE FUNCTION {schema}.factstr_append_v2(
     p_schema pg_catalog.text, p_lock BIGINT, p_lock_timeout pg_catalog.text, p_head BIGINT, p_head_at pg_catalog.timestamptz, p_movable BOOLEAN,
     p_condition_types pg_catalog.text[], p_condition_predicates pg_catalog.text[],

@@ -6,9 +6,10 @@ import ctypes
 import queue
 import sys
 import tempfile
+import threading
 import unittest
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -151,6 +152,43 @@ class Deliveries:
 
     def numbers(self) -> list[int]:
         return [record.sequence_number for record in self.next()]
+
+
+class SlowHandler:
+    """A handler that does not return from its first batch before `leave` is set."""
+
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self.leave = threading.Event()
+        self.returned = 0
+
+    def __call__(self, batch: Batch) -> None:
+        self.entered.set()
+        self.leave.wait(WAIT_S)
+        self.returned += 1
+
+    def await_entry(self) -> None:
+        assert self.entered.wait(WAIT_S), "the handler was not called"
+
+    def end_while(self, close: Callable[[], None]) -> None:
+        """Lets the handler return while another thread waits for it in `close`."""
+        self.await_entry()
+        closing = threading.Thread(target=close)
+        closing.start()
+        while closing.is_alive() and not inside(("wait_for", "_deliver_the_rest"), closing):
+            closing.join(0.001)
+        assert closing.is_alive(), "close does not wait for the handler"
+        self.leave.set()
+        closing.join(WAIT_S)
+        assert not closing.is_alive(), "close hangs"
+
+
+def inside(functions: tuple[str, ...], thread: threading.Thread) -> bool:
+    """Reports whether the thread is in a call of a function with one of these names."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    while frame is not None and frame.f_code.co_name not in functions:
+        frame = frame.f_back
+    return frame is not None
 
 
 def nested(depth: int) -> Any:

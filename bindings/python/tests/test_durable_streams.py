@@ -2,33 +2,20 @@ from __future__ import annotations
 
 import threading
 import unittest
-from collections.abc import Callable
 
 import factstr
-from support import WAIT_S, Batch, Deliveries, StoreCase, fact, on_every_store, on_persistent_stores
+from support import (
+    WAIT_S,
+    Batch,
+    Deliveries,
+    SlowHandler,
+    StoreCase,
+    fact,
+    on_every_store,
+    on_persistent_stores,
+)
 
 A = {"filters": [{"event_types": ["a"]}]}
-
-
-class SlowHandler:
-    """A handler that does not return from its first batch before `leave` is set."""
-
-    def __init__(self) -> None:
-        self.entered = threading.Event()
-        self.leave = threading.Event()
-
-    def __call__(self, batch: Batch) -> None:
-        self.entered.set()
-        self.leave.wait(WAIT_S)
-
-    def end_while(self, close: Callable[[], None]) -> None:
-        """Lets the handler return after another thread has begun to close."""
-        assert self.entered.wait(WAIT_S)
-        closing = threading.Thread(target=close)
-        closing.start()
-        self.leave.set()
-        closing.join(WAIT_S)
-        assert not closing.is_alive()
 
 
 @on_every_store

@@ -14,7 +14,7 @@ import factstr
 import pretended
 from factstr import StreamProgress, _registration
 from factstr._stream import Stream
-from support import WAIT_S, Batch, Deliveries, StoreCase, fact, on_every_store
+from support import WAIT_S, Batch, Deliveries, SlowHandler, StoreCase, fact, on_every_store
 
 SELDOM = factstr.CursorEvery(batches=1_000_000, ms=3_600_000)
 
@@ -122,21 +122,12 @@ class Progress(ProgressCase):
         self.assertEqual(subscription.progress(), StreamProgress("ended", 1, 0, 1, None))
 
     def test_a_batch_that_is_handled_while_close_waits_counts_as_handled(self) -> None:  # G21 G23
-        entered, leave = threading.Event(), threading.Event()
-
-        def handle(batch: Batch) -> None:
-            entered.set()
-            leave.wait(WAIT_S)
-
-        subscription = self.store.stream_all_durable("model", handle, cursor_every=SELDOM)
+        slow = SlowHandler()
+        subscription = self.store.stream_all_durable("model", slow, cursor_every=SELDOM)
         self.store.append([fact("a")])
-        self.assertTrue(entered.wait(WAIT_S))
-        closing = threading.Thread(target=subscription.close)
-        closing.start()
+        slow.await_entry()
         self.assertEqual(subscription.progress(), StreamProgress("live", 0, 0, 0, None))
-        self.until(lambda: subscription._stream._stopping)
-        leave.set()
-        closing.join(WAIT_S)
+        slow.end_while(subscription.close)
         self.assertEqual(subscription.progress(), StreamProgress("ended", 1, 0, 1, None))
 
     def test_a_stream_whose_handler_outlives_its_store_reports_its_last_progress(self) -> None:

@@ -13,7 +13,7 @@ from unittest import mock
 import factstr
 from factstr import _registration
 from factstr._stream import Stream
-from support import WAIT_S, Batch, Deliveries, StoreCase, fact, on_every_store
+from support import WAIT_S, Batch, Deliveries, SlowHandler, StoreCase, fact, on_every_store
 
 
 @on_every_store
@@ -48,24 +48,15 @@ class StreamEnd(StoreCase):
         self.assertIsNone(subscription.error)
 
     def test_unsubscribe_does_not_wait_and_close_waits_for_the_running_handler(self) -> None:  # G17
-        entered, leave = threading.Event(), threading.Event()
-        ended: list[bool] = []
-
-        def handle(batch: Batch) -> None:
-            entered.set()
-            leave.wait(WAIT_S)
-            ended.append(True)
-
-        with self.store.stream_all(handle) as subscription:
+        slow = SlowHandler()
+        with self.store.stream_all(slow) as subscription:
             self.store.append([fact("a"), fact("b")])
             self.store.append([fact("c")])
-            self.assertTrue(entered.wait(WAIT_S))
+            slow.await_entry()
             subscription.unsubscribe()
-            self.assertFalse(subscription.closed)
-            self.assertEqual(ended, [])
-            leave.set()
-        self.assertTrue(subscription.closed)
-        self.assertEqual(ended, [True])
+            self.assertEqual((subscription.closed, slow.returned), (False, 0))
+            slow.end_while(subscription.close)
+            self.assertEqual((subscription.closed, slow.returned), (True, 1))
 
     def test_a_handler_may_end_its_own_subscription(self) -> None:  # G17
         for end in (factstr.Subscription.unsubscribe, factstr.Subscription.close):
@@ -101,23 +92,16 @@ class StreamEnd(StoreCase):
         self.assertTrue(self.store.closed)
 
     def test_closing_the_store_waits_for_handlers_and_ends_its_streams(self) -> None:  # G17
-        entered, leave = threading.Event(), threading.Event()
-        ended: list[bool] = []
-
-        def handle(batch: Batch) -> None:
-            entered.set()
-            leave.wait(WAIT_S)
-            ended.append(True)
-
-        subscription = self.store.stream_all(handle)
+        slow, ended = SlowHandler(), []
+        subscription = self.store.stream_all(slow)
         self.store.append([fact("a")])
-        self.assertTrue(entered.wait(WAIT_S))
-        closing = threading.Thread(target=self.store.close)
-        closing.start()
-        self.assertFalse(ended)
-        leave.set()
-        closing.join(WAIT_S)
-        self.assertEqual((ended, subscription.closed, subscription.error), ([True], True, None))
+
+        def close() -> None:
+            self.store.close()
+            ended.append((slow.returned, subscription.closed, subscription.error))
+
+        slow.end_while(close)
+        self.assertEqual(ended, [(1, True, None)])
 
     def test_closing_the_store_delivers_what_was_committed_before(self) -> None:  # G16 G17
         # A stream that has everything at once does not end the wait for another one.
@@ -146,36 +130,26 @@ class StreamEnd(StoreCase):
     def test_a_handler_that_does_not_end_makes_close_raise_a_timeout(self) -> None:
         self.store.close()
         store = self.open(close_timeout_ms=50)
-        entered, leave = threading.Event(), threading.Event()
-
-        def handle(batch: Batch) -> None:
-            entered.set()
-            leave.wait(WAIT_S)
-
-        subscription = store.stream_all(handle)
+        slow = SlowHandler()
+        subscription = store.stream_all(slow)
         store.append([fact("a")])
-        self.assertTrue(entered.wait(WAIT_S))
+        slow.await_entry()
         with self.assertRaisesRegex(factstr.Timeout, "still running"):
             store.close()
         self.assertTrue(store.closed)
-        leave.set()
+        slow.leave.set()
         self.assertTrue(subscription.wait(WAIT_S))
         self.assertIsNone(subscription.error)
 
     def test_an_error_inside_a_block_is_not_hidden_by_a_close_that_takes_too_long(self) -> None:
         self.store.close()
-        entered, leave = threading.Event(), threading.Event()
-
-        def handle(batch: Batch) -> None:
-            entered.set()
-            leave.wait(WAIT_S)
-
+        slow = SlowHandler()
         with self.assertRaisesRegex(RuntimeError, "mine"), self.open(close_timeout_ms=0) as store:
-            subscription = store.stream_all(handle)
+            subscription = store.stream_all(slow)
             store.append([fact("a")])
-            self.assertTrue(entered.wait(WAIT_S))
+            slow.await_entry()
             raise RuntimeError("mine")
-        leave.set()
+        slow.leave.set()
         self.assertTrue(subscription.wait(WAIT_S))
 
     def test_a_handler_may_close_the_store_that_another_thread_is_closing(self) -> None:

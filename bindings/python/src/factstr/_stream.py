@@ -14,7 +14,7 @@ stream from outside only sets `_stopping` and informs the library:
   refuses the acknowledgement of an ended stream, and a durable stream gets the batch again.
 - finish() lets a running handler end its delivery first, so that its batch counts as handled.
 
-`_stopping` and `_handling` are read and written under the handle's lock. Together they decide, for
+`_stopping` and `_in_delivery` are read and written under the handle's lock. Together they decide, for
 a batch that arrives while the stream is being ended, that it is either handled and acknowledged or
 not handled at all.
 
@@ -63,10 +63,10 @@ class Stream(OpenStream):
         self._library = owner.library
         self._decoder = owner.decoder
         self._handle = Handle(owner.library, _subscription_ended, number)
-        self._handling_of = Handling(handler, self._log_fields)
+        self._calls = Handling(handler, self._log_fields)
         self._stream_number: int | None = None
         self._stopping = False  # no delivery starts any more
-        self._handling = False
+        self._in_delivery = False
         self._last_progress = StreamProgress("ended", 0, 0, 0, None)
         self._ended = _threads.Flag()
         self._thread: int | None = None
@@ -88,7 +88,7 @@ class Stream(OpenStream):
     def finish(self) -> None:
         with self._handle.lock:
             self._stopping = True
-            if self._handling:
+            if self._in_delivery:
                 return  # the thread ends the stream after it
         self.unsubscribe()
 
@@ -176,12 +176,10 @@ class Stream(OpenStream):
                 with self._handle.lock:
                     if self._stopping:
                         return None  # the batch stays unanswered: a durable stream gets it again
-                    self._handling = True
-                self._answer(
-                    stream, delivery.value, self._handling_of.batch(self._decoder.batch(text))
-                )
+                    self._in_delivery = True
+                self._answer(stream, delivery.value, self._calls.batch(self._decoder.batch(text)))
                 with self._handle.lock:
-                    self._handling = False
+                    self._in_delivery = False
                     if self._stopping:
                         return None
             elif status != TIMEOUT or text:
@@ -203,7 +201,7 @@ class Stream(OpenStream):
             return None
         error = error_from(status_name(self._library, status), text)
         if isinstance(error, HandlerFailed):
-            error.__cause__ = self._handling_of.failure
+            error.__cause__ = self._calls.failure
         return error
 
     def _log_fields(self, event: str, **fields: Any) -> dict[str, Any]:

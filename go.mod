@@ -2,6 +2,9 @@ module github.com/factstr/factstr-go
 
 go 1.26.0
 
+// npm packages of the linters hold Go files, too.
+ignore ./tools/node/node_modules
+
 require (
 	github.com/goccy/go-json v0.12.0
 	github.com/jackc/pgx/v5 v5.12.0

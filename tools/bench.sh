@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # How fast things are: bench.sh [NAME [OPTION...]]. NAME is
-#   embedded   the memory and SQLite stores through Go and C, beside a raw loop of write and fdatasync
+#   embedded   the memory and SQLite stores through Go and C, beside a loop of write and fdatasync
 #   postgres   PostgreSQL beside pgbench on a throw-away server
 #   node       Node's event loop beside many appends; options: memory, sqlite, postgres
 #   else       a pattern of Go benchmarks, as for go test -bench
@@ -47,7 +47,8 @@ go_benchmark() { # go_benchmark PATTERN [OPTION of go test...]: in the packages 
 }
 
 case ${1:-} in
-  embedded | postgres) "$1" "${@:2}" ;;
+  embedded) embedded "${@:2}" ;;
+  postgres) postgres "${@:2}" ;;
   node) event_loop "${@:2}" ;;
   '' | -*)
     embedded "$@"

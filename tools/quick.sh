@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The quick lane, for each save: looks at the format of what changed since the last commit and vets it, runs the unit
-# tests without the race detector, SQLite's part of the contract, and one file of tests in C, Node
-# and Python against a library that is built for it. Go's cache leaves out what did not change.
-# It goes on to the end; what failed prints its output.
+# The quick lane, for each save: checks the format of what changed since the last commit and vets
+# it, runs the unit tests without the race detector, most of the contract on SQLite, and some tests
+# of C, Node and Python against a freshly built library. Go's cache skips what did not change. All
+# parts run, whatever fails; a failed part prints its output.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 log=build/test/quick.log failed=() total=$SECONDS

@@ -49,14 +49,14 @@ type Step struct {
 }
 
 // UnmarshalJSON reads a step strictly: an unknown field would be an expectation that nobody checks.
-func (s *Step) UnmarshalJSON(text []byte) error {
+func (step *Step) UnmarshalJSON(text []byte) error {
 	type plain Step
-	if err := decodeStrictly(text, (*plain)(s)); err != nil {
+	if err := decodeStrictly(text, (*plain)(step)); err != nil {
 		return err
 	}
-	s.text = string(text)
+	step.text = string(text)
 	kinds := 0
-	for _, is := range []bool{s.Append != nil, s.AppendIf != nil, s.Query != nil, s.Open != nil, s.Receives != nil, s.Unsubscribe, s.Ends != nil, s.Reopen} {
+	for _, is := range []bool{step.Append != nil, step.AppendIf != nil, step.Query != nil, step.Open != nil, step.Receives != nil, step.Unsubscribe, step.Ends != nil, step.Reopen} {
 		if is {
 			kinds++
 		}
@@ -64,7 +64,7 @@ func (s *Step) UnmarshalJSON(text []byte) error {
 	if kinds != 1 {
 		return fmt.Errorf("a step must be exactly one operation: %s", text)
 	}
-	if asks := s.Append != nil || s.AppendIf != nil || s.Query != nil; asks && (s.Gives == nil) == (s.Fails == nil) {
+	if asks := step.Append != nil || step.AppendIf != nil || step.Query != nil; asks && (step.Gives == nil) == (step.Fails == nil) {
 		return fmt.Errorf("a step must say what it gives or how it fails: %s", text)
 	}
 	return nil

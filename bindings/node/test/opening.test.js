@@ -24,7 +24,6 @@ const {
   facts,
   folder,
   newDatabase,
-  newName,
   noHandleIsLeftOpen,
   openAt,
   openMemory,

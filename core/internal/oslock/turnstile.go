@@ -87,7 +87,7 @@ func (t *Turnstile) start() *attempt {
 	t.file.uses++
 	t.file.mu.Unlock()
 	go func() {
-		defer t.file.leave()
+		defer func() { _ = t.file.leave() }()
 		a.end(t.wait(), t.Leave)
 	}()
 	return a

@@ -1,3 +1,4 @@
+// Package sharetest checks what several processes or stores that share one log must keep to.
 package sharetest
 
 import (

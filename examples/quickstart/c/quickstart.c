@@ -47,7 +47,7 @@ static void show(const char *batch) {
 }
 
 /*
- * Appends a batch, which is committed whole or not at all, if no fact matches the query. Tells
+ * Appends a batch, which is committed whole or not at all, if no fact matches the query. Reports
  * whether that was so; `out` is to be freed.
  */
 static int append_if_none(factstr_store store, const char *events, const char *query,

@@ -1,9 +1,10 @@
 // How Node's event loop fares beside many appends: CALLERS (1000) loops of `await appendAsync` for
 // SECONDS (3) on each store, with a timer, an HTTP server that another thread asks, and live
 // streams (STREAMS, 1) in the same process. A delivery's age counts from before its append, which
-// waits for those in flight before it; how late it is counts from the commit. `node tools/bench/node/event_loop.mjs [memory sqlite
-// postgres]`; postgres needs DATABASE_URL. Node 24 also tells the processor time between two
-// firings of the timer, which other programs on the machine do not disturb.
+// waits for those in flight before it; how late it is counts from the commit. `node
+// tools/bench/node/event_loop.mjs [memory sqlite postgres]`; postgres needs DATABASE_URL. Node 24
+// also tells the processor time between two firings of the timer, which other programs on the
+// machine do not disturb.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';

@@ -266,3 +266,30 @@ func TestEqualElementsAndPredicatesAreKeptOnce(t *testing.T) {
 		t.Error("a string and a number are taken for one")
 	}
 }
+
+// A pattern is filed under one of its leaves. Where that comes again and again in one place, the
+// pattern is tried there once.
+func TestAPatternWhoseLeafIsRepeatedIsTriedOnce(t *testing.T) { // G13
+	halves := func(n int) string {
+		return array(n, func(i int) string { return []string{`{"k":1}`, `{"z":2}`}[i%2] })
+	}
+	for name, shape := range map[string]func(n int) (predicate, payload string){
+		"alone": func(n int) (string, string) { return `{"a":[{"k":1,"z":2}]}`, `{"a":` + halves(n) + `}` },
+		"beside others": func(n int) (string, string) {
+			return `[{"a":[{"k":1,"z":2}]},` + reversed(20, "%d")[1:], `[{"a":` + halves(n) + `},` + array(20, format("%d"))[1:]
+		},
+		"among the like": func(n int) (string, string) {
+			return array(20, format(`{"a":[{"k":1,"z":2},%d]}`)), `[{"a":` + halves(n) + `}]`
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cost := func(n int) int {
+				predicate, payload := shape(n)
+				return steps(t, []string{predicate, `{"never":[1]}`, `["never"]`}, payload, false)
+			}
+			if one, four := cost(500), cost(2000); four > 6*one {
+				t.Errorf("%d steps at 500, %d at four times that", one, four)
+			}
+		})
+	}
+}

@@ -18,6 +18,14 @@ type watchedCursors struct {
 	mu       sync.Mutex
 	writes   []factstr.CursorWrite
 	replaced bool // the log is another one by now
+	damaged  bool // no row can be read
+}
+
+func (w *watchedCursors) Scan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) error {
+	if w.damaged {
+		return factstr.CodeCorrupt
+	}
+	return w.backend.Scan(ctx, scan, visit)
 }
 
 func (w *watchedCursors) Head(ctx context.Context) (factstr.Head, error) {
@@ -81,6 +89,15 @@ func TestARegistrationWhoseLogIsReplacedMeanwhileIsRefused(t *testing.T) {
 	facttest.Append(t, store, facttest.Batch(3, "a")...)
 	_, err = sharetest.Register(store, "projection")
 	facttest.WantError(t, err, factstr.CodeLogTruncated, "projection", "2")
+	// A head that is damaged is there.
+	w.damaged = true
+	stream, err := sharetest.Register(store, "another")
+	if err != nil {
+		t.Error(err)
+	} else {
+		stream.Unsubscribe()
+	}
+	w.damaged = false
 	// The name is free again.
 	w.claimed = factstr.Head{}
 	if _, err = sharetest.Register(store, "projection"); err != nil {

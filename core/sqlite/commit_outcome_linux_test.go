@@ -69,25 +69,14 @@ func TestADiskThatIsFullDuringACommitIsToldAndTheStoreGoesOn(t *testing.T) {
 	folder := smallDisk(t, "4m")
 	store := openStore(t, filepath.Join(folder, "facts.sqlite"))
 	facttest.Append(t, store, facttest.Batch(1, "a")...)
-	fill, err := os.Create(filepath.Join(folder, "fill"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for page := make([]byte, 4096); err == nil; {
-		_, err = fill.Write(page)
-	}
-	if err := fill.Close(); err != nil {
-		t.Fatal(err)
-	}
+	makeRoom := fillDisk(t, folder)
 	for range 2 {
 		_, err := store.Append(t.Context(), []factstr.NewEvent{facttest.Fact("a", `1`), largeFact(100_000)})
 		if failure := facttest.WantError(t, err, factstr.CodeBackendFailure, "disk is full"); failure.Reason != factstr.ReasonDiskFull {
 			t.Errorf("reason %s", failure.Reason)
 		}
 	}
-	if err := os.Remove(fill.Name()); err != nil {
-		t.Fatal(err)
-	}
+	makeRoom()
 	facttest.Append(t, store, facttest.Batch(1, "a")...)
 	facttest.WantGapless(t, store, 2)
 }

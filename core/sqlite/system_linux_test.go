@@ -73,10 +73,9 @@ func smallDisk(t *testing.T, size string) string {
 	return folder
 }
 
-func TestAFullDiskIsNamedWhenAStoreIsOpened(t *testing.T) {
-	folder := smallDisk(t, "2m")
-	path := filepath.Join(folder, "facts.sqlite")
-	filled(t, path, 1)
+// fillDisk leaves no room on a file system.
+func fillDisk(t *testing.T, folder string) (makeRoom func()) {
+	t.Helper()
 	fill, err := os.Create(filepath.Join(folder, "fill"))
 	if err != nil {
 		t.Fatal(err)
@@ -87,14 +86,25 @@ func TestAFullDiskIsNamedWhenAStoreIsOpened(t *testing.T) {
 	if err := fill.Close(); err != nil {
 		t.Fatal(err)
 	}
+	return func() {
+		t.Helper()
+		if err := os.Remove(fill.Name()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestAFullDiskIsNamedWhenAStoreIsOpened(t *testing.T) {
+	folder := smallDisk(t, "2m")
+	path := filepath.Join(folder, "facts.sqlite")
+	filled(t, path, 1)
+	makeRoom := fillDisk(t, folder)
 	for _, path := range []string{path, filepath.Join(folder, "new.sqlite")} {
 		if failure := refusedOpen(t, path, factstr.CodeBackendFailure, "disk is full"); failure.Reason != factstr.ReasonDiskFull {
 			t.Errorf("%s: reason %s", path, failure.Reason)
 		}
 	}
-	if err := os.Remove(fill.Name()); err != nil {
-		t.Fatal(err)
-	}
+	makeRoom()
 	facttest.Append(t, openStore(t, path), facttest.Batch(1, "a")...)
 }
 

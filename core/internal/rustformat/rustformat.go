@@ -40,7 +40,11 @@ type Table struct {
 
 // Names of tables.
 const (
-	Events   = "events"
+	Events = "events"
+	// Batches holds a row for each batch of two or more facts. A fact in no row is a batch of its
+	// own. Other programs may have changed the rows: one that ends before it starts is no batch,
+	// and of overlapping ones the first counts. So a store that reads the batches of a range starts
+	// at the last row that begins at or before the range, since its batch may reach into it.
 	Batches  = "append_batches"
 	Metadata = "store_metadata"
 	// Generations is not of the Rust format: it can be rebuilt, and losing it only forgets which

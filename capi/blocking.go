@@ -29,10 +29,11 @@ func go_factstr_append_if(number C.factstr_store, events *C.char, eventsLength C
 	})
 }
 
-// appendOn queues an append on the caller's thread, which then waits in C for the group that takes
-// it. Where that could take long, and where the queue has no room, all of it goes to a goroutine.
+// appendOn queues an append on the caller's thread, which then waits in C for the group's answer.
+// Decoding a long text would keep signals from the thread, and a full queue would make it wait in
+// Go: then do runs on a goroutine instead.
 func appendOn(number C.factstr_store, out *C.factstr_buffer, wait *C.struct_fs_wait, length C.size_t, do func(*objects.Store) objects.Answer, begin func(*objects.Store, func(*objects.Answer)) error) C.factstr_status {
-	const short = 64 << 10 // of text is read before a signal could mind
+	const short = 64 << 10 // bytes of text, which are decoded within a millisecond
 	if wait == nil || length > short {
 		return later(wait, func() C.factstr_status { return answerOf(number, out, do) })
 	}

@@ -1,5 +1,5 @@
 /*
- * What the Go side and the C side of the library know of each other. Names begin with go_ (Go,
+ * The interface between the Go side and the C side of the library. Names begin with go_ (Go,
  * called from the public functions) or fs_ (C), so that the version script keeps them inside.
  */
 #ifndef FACTSTR_BRIDGE_H
@@ -8,22 +8,22 @@
 #include "../include/factstr.h"
 
 /*
- * A call that the host's thread waits for in C while Go carries it out on a goroutine, which ends
- * with fs_finish. Until then the caller's memory may be used.
+ * A call that runs on a goroutine while the host's thread waits for it in C. The goroutine ends it
+ * with fs_finish; until then it may use the caller's memory.
  */
 struct fs_wait {
   uint32_t done;
   factstr_status status;
 };
 void fs_finish(struct fs_wait *wait, factstr_status status);
-enum { FS_LATER = -1 }; /* instead of a status: fs_finish will bring it */
+enum { FS_LATER = -1 }; /* instead of a status: fs_finish delivers it */
 
 /*
- * Turns at a memory store: an append there waits for nothing but another append, and handing it
- * over to a goroutine would cost many times what it takes. So threads wait for each other here and
- * carry their appends out themselves. fs_take_turn returns NULL when the store has no turns (no
- * memory store, or one too many), and when the turn does not come soon: a condition may take long
- * to compare.
+ * Turns at a memory store. An append there waits for nothing but another append, and a goroutine
+ * would cost many times the append itself. So threads take turns here, in C, and each runs its own
+ * append. fs_take_turn returns NULL if the store has no turns (it is no memory store, or another
+ * one has its place in the table), and if the turn does not come soon, since a condition may take
+ * long to compare. The append then runs on a goroutine as usual: turns only make it faster.
  */
 struct fs_turn;
 void fs_turns_begin(factstr_store store);
@@ -32,15 +32,15 @@ struct fs_turn *fs_take_turn(factstr_store store);
 void fs_end_turn(struct fs_turn *turn); /* NULL is fine */
 
 /*
- * Memory that goes to the caller, with room for one NUL behind `len`. NULL if there is none.
+ * Allocates memory for the caller's buffer, with room for a NUL behind `len`; NULL without memory.
  */
 char *fs_allocate(size_t len);
 void fs_release(char *memory);
 
 /*
- * A callback of the caller. While it runs, the thread knows whose callback it is in. user_data
- * travels as a number, since callers put in what is no pointer, which Go's collector would not
- * bear.
+ * Calls a callback of the caller. While it runs, fs_inside_store and its like know that the thread
+ * is in it. user_data may be any integer; as a Go pointer it would make the garbage collector
+ * crash, so it travels as a number.
  */
 int32_t fs_call_on_batch(const factstr_stream_callbacks *callbacks, uintptr_t user_data,
                          factstr_store store, factstr_stream stream, factstr_delivery delivery,
@@ -55,37 +55,37 @@ void fs_call_completion(factstr_completion_callback callback, uintptr_t user_dat
                         const char *result, size_t result_len);
 
 /*
- * Nothing waits for this one, so it counts as no callback of the store: it may close it, and wait
- * for that.
+ * Nothing waits for this callback, so it does not count as one of the store: it may close the store
+ * and wait for the close.
  */
 void fs_call_open(factstr_open_callback callback, uintptr_t user_data, factstr_status status,
                   factstr_store store, const char *error, size_t error_len);
 
 /*
- * Hands one record to the function that takes the log. fs_inside_log: whether the calling thread is
- * inside of it.
+ * Passes a record to the host's log function. fs_inside_log reports whether the calling thread is
+ * inside that function.
  */
 void fs_call_log(factstr_log_callback callback, uintptr_t user_data, const char *record,
                  size_t record_len);
 int fs_inside_log(void);
 /*
- * Writes to standard error, as far as it takes it. In a program that has closed it, its number may
- * be that of a connection to a server.
+ * Writes to standard error, and gives up where that does not take it. Does not write if the host
+ * has closed standard error and the library got its number for a file or a connection.
  */
 void fs_write_stderr(const char *text, size_t len);
 
-/* Whether the calling thread is inside any callback. */
+/* Reports whether the calling thread is inside any callback. */
 int fs_inside_callback(void);
 /*
- * Whether the calling thread is inside a callback of that store or of one of its streams, or of
- * that stream.
+ * Report whether the calling thread is inside a callback of that store (or of one of its streams),
+ * or of that stream.
  */
 int fs_inside_store(factstr_store store);
 int fs_inside_stream(factstr_stream stream);
 
 /*
- * Descriptors of databases and of connections to servers: a child after fork() must close its
- * copies, or they would hold the parent's locks and sessions when the parent is gone.
+ * The descriptors of databases and of connections to servers. A child after fork() must close its
+ * copies, or they would keep the parent's locks and sessions after the parent has ended.
  */
 void fs_descriptor_opened(int descriptor);
 void fs_descriptor_closed(int descriptor);

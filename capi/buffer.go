@@ -16,24 +16,24 @@ import (
 	"github.com/factstr/factstr-go/interop"
 )
 
-// bytesOf views a caller's text. Nothing keeps it: whoever reads it copies what it needs before the
-// call returns. NULL is nil.
+// bytesOf views a caller's text without a copy, so nothing may keep the slice after the call. NULL
+// becomes nil.
 func bytesOf(text *C.char, length C.size_t) []byte {
 	if text == nil {
 		return nil
 	}
-	const most = 1 << 40 // more than interop takes, and small enough to be the length of a slice
+	const most = 1 << 40 // above the limit of interop, and still a valid length of a slice
 	return unsafe.Slice((*byte)(unsafe.Pointer(text)), min(uint64(length), most))
 }
 
-// cText views bytes that are passed to a callback of the caller's. They end with a NUL that is not
-// counted.
+// cText views a text for a callback of the caller. The text must end with a NUL, which the length
+// does not count.
 func cText(text []byte) (*C.char, C.size_t) {
 	return (*C.char)(unsafe.Pointer(unsafe.SliceData(text))), C.size_t(len(text) - 1)
 }
 
-// put writes text into memory of the caller's. size is a guess of its length: when the guess is not
-// too small, the text is not copied.
+// put writes text into a fresh buffer for the caller, and reports false if there is no memory. size
+// estimates the length: unless it is too small, the text is written in place, without a copy.
 func put(buffer *C.factstr_buffer, size int, appendText func(dst []byte) []byte) (ok bool) {
 	if buffer == nil {
 		return true
@@ -65,7 +65,7 @@ func putAnswer(buffer *C.factstr_buffer, answer *objects.Answer) C.factstr_statu
 	return statusOf(answer.Err)
 }
 
-// putError writes an error and returns its status; notices have no text.
+// putError writes an error and returns its status. Notices have no text.
 func putError(buffer *C.factstr_buffer, codec interop.Codec, err error) C.factstr_status {
 	if status, notice := noticeStatus(err); notice {
 		return status
@@ -79,7 +79,7 @@ func noMemory() error {
 	return factstr.NewError(factstr.CodeInternal, "there is no memory for the answer; what was asked for was done")
 }
 
-// duration makes a time of a caller's milliseconds: negative is without limit.
+// duration converts milliseconds of a caller; a negative result means without limit.
 func duration(ms C.int64_t) time.Duration {
 	const most = int64(1<<63-1) / int64(time.Millisecond)
 	if ms < 0 || int64(ms) > most {

@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 /*
- * The callbacks that the thread is in, innermost first. The frames are on its stack, which is one
- * of C: callbacks run on threads of the runtime, but not on the stacks of goroutines. The host's
- * signals stay blocked there, see signals.h.
+ * The callbacks that the thread is in, innermost first. The frames are on the thread's C stack:
+ * callbacks run on threads of the runtime, but not on the stacks of goroutines. The host's signals
+ * stay blocked in a callback; signals.h says why.
  */
 struct frame {
   factstr_store store;   /* 0 where a store was opened, and in the log */
@@ -78,9 +78,9 @@ void fs_call_log(factstr_log_callback callback, uintptr_t user_data, const char 
 int fs_inside_log(void) { return inside_log; }
 
 /*
- * SIGPIPE is blocked where Go runs. One that the thread has brought upon itself is taken back, or
- * it would end the host when its call returns. A pipe that nobody empties costs the rest of the
- * line, not the thread: factstr_log_set waits for it.
+ * Writing to a closed pipe raises SIGPIPE, which is blocked here and would end the host when the
+ * call returns; so it is taken back. If nobody empties the pipe, the rest of the line is lost:
+ * waiting on would block factstr_log_set, which waits for this thread.
  */
 void fs_write_stderr(const char *text, size_t len) {
   enum { PATIENCE_MS = 1000 };

@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 /*
- * A list of blocks that only grows, so that the fork handler, which may call nothing but
- * async-signal-safe functions, can walk it without a lock. A slot also knows which file or socket
- * the descriptor is of: SQLite closes its own unasked, and the number may be another's by the time
- * of a fork.
+ * A list of blocks that only grows, so that the fork handler can walk it without a lock: it may
+ * call nothing but async-signal-safe functions. A slot also identifies the file or socket, since
+ * SQLite closes its descriptors by itself, and at the time of a fork the number may belong to
+ * something else.
  */
 #define SLOTS 64
 #define FREE 0
@@ -50,7 +50,7 @@ void fs_descriptor_opened(int descriptor) {
     if (next == NULL) {
       struct block *fresh = calloc(1, sizeof *fresh);
       if (fresh == NULL) {
-        return; /* The descriptor is closed on exec all the same; only a child that does not exec would keep it. */
+        return; /* it is closed on exec; only a child that does not exec keeps it */
       }
       if (atomic_compare_exchange_strong(&block->next, &next, fresh)) {
         next = fresh;
@@ -97,7 +97,7 @@ static int is_of_known_file(const struct stat *file) {
   return 0;
 }
 
-/* As the kernel writes the entries of a folder (getdents64). */
+/* An entry of a folder as getdents64 writes it. */
 struct entry {
   uint64_t inode;
   int64_t next;
@@ -106,7 +106,7 @@ struct entry {
   char name[];
 };
 
-/* The number that a name in /proc/self/fd is, or -1. */
+/* Returns the number that a name in /proc/self/fd spells, or -1. */
 static int descriptor_of(const char *name) {
   int descriptor = 0;
   for (; *name >= '0' && *name <= '9'; name++) {
@@ -116,9 +116,10 @@ static int descriptor_of(const char *name) {
 }
 
 /*
- * SQLite opens its files by itself, and the library is told of a descriptor a moment later. A fork
- * in that moment leaves one to the child that is on no list, but is of a file that is. The host's
- * own descriptors of a database, say for a backup, are read-only or outlive an exec, and stay.
+ * Closes descriptors of known files that are not on the list. SQLite opens its files by itself, and
+ * the library learns of a descriptor a moment later; a fork in that moment leaves it to the child.
+ * The host's own descriptors of a database, such as for a backup, stay: they are read-only, or stay
+ * open across exec.
  */
 static void close_untold(void) {
   int folder = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -13,7 +13,7 @@ func init() {
 	postgres.OnSocket(watchDescriptor)
 }
 
-// watchDescriptor lets the fork handler know what a child must close.
+// watchDescriptor tells the fork handler which descriptors a child must close: see descriptors.c.
 func watchDescriptor(descriptor int, opened bool) {
 	if opened {
 		C.fs_descriptor_opened(C.int(descriptor))

@@ -1,7 +1,7 @@
 /*
- * A child after fork() has the memory of the library, but none of its threads, so entering Go there
- * would hang. Every public function asks fs_in_child first. The child closes its copies of
- * descriptors: see descriptors.c.
+ * A child after fork() has the memory of the library, but none of its threads, so entering Go would
+ * hang there. Every public function checks fs_in_child first. The child closes its copies of
+ * descriptors: descriptors.c says why.
  */
 #define _DEFAULT_SOURCE /* stack_t in strict C11 */
 #include "public.h"

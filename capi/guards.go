@@ -9,15 +9,25 @@ import (
 	"github.com/factstr/factstr-go/interop"
 )
 
+// process holds all handles. Every export below goes through one of four guards, which find the
+// object of a handle, keep panics inside the library, refuse a poisoned object, and write the error
+// into the caller's buffer:
+//
+//	call      without an object
+//	onStore   on a store
+//	answerOf  on a store, with a result
+//	onStream  on a stream
+//
+// The two closes find their object themselves, since a poisoned object can be closed. So do the
+// calls on requests and openings, which cannot be poisoned.
 var process = objects.NewProcess()
 
-// call carries out an export that has no store or stream yet, and writes its error.
+// call runs an export without an object.
 func call(buffer *C.factstr_buffer, do func() error) C.factstr_status {
 	return putError(buffer, interop.Codec{}, guard.Call(nil, do))
 }
 
-// onStore carries out an export on a store. Every export on one goes through it or through
-// answerOf.
+// onStore runs an export on a store.
 func onStore(number C.factstr_store, buffer *C.factstr_buffer, do func(*objects.Store) error) C.factstr_status {
 	store, err := process.Store(uint64(number))
 	if err != nil {
@@ -31,7 +41,7 @@ func onStore(number C.factstr_store, buffer *C.factstr_buffer, do func(*objects.
 	}))
 }
 
-// answerOf is onStore for exports that answer a result.
+// answerOf runs an export on a store that has a result.
 func answerOf(number C.factstr_store, buffer *C.factstr_buffer, do func(*objects.Store) objects.Answer) (status C.factstr_status) {
 	failure := onStore(number, buffer, func(store *objects.Store) error {
 		answer := do(store)
@@ -44,7 +54,7 @@ func answerOf(number C.factstr_store, buffer *C.factstr_buffer, do func(*objects
 	return status
 }
 
-// onStream is onStore for streams.
+// onStream runs an export on a stream.
 func onStream(number C.factstr_stream, buffer *C.factstr_buffer, do func(*objects.Stream) error) C.factstr_status {
 	stream, err := process.Stream(uint64(number))
 	if err != nil {

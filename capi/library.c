@@ -1,4 +1,4 @@
-/* The library as a whole: its version, its settings, its log, and the text that it gives away. */
+/* The library as a whole: version, settings, log, and the buffers that it gives to callers. */
 #define _DEFAULT_SOURCE /* stack_t in strict C11 */
 #include "public.h"
 

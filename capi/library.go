@@ -12,8 +12,8 @@ import (
 	"github.com/factstr/factstr-go/interop"
 )
 
-// settings are of the whole process, so they are made before there is a store that they could
-// surprise.
+// settings are refused once a store was opened: they hold for the whole process and would change
+// under it.
 var settings struct {
 	sync.Mutex
 	storeOpened bool
@@ -42,7 +42,7 @@ func go_factstr_configure(options *C.char, length C.size_t, failure *C.factstr_b
 	})
 }
 
-// noteStore ends the time in which the settings of the process may be made.
+// noteStore notes that a store was opened, so go_factstr_configure refuses from now on.
 func noteStore() {
 	settings.Lock()
 	defer settings.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/factstr/factstr-go/capi/internal/hostlog"
 )
 
-// hostLog is where the stores of the process tell what nobody else is told of.
+// hostLog takes the log records of all stores of the process.
 var hostLog = new(hostlog.Log)
 
 func init() {
@@ -18,8 +18,8 @@ func init() {
 	guard.Observe(hostLog.Process())
 }
 
-// writeLine does not go through os.Stderr: a write there that finds the pipe's other end closed
-// would end the host by SIGPIPE.
+// writeLine writes to standard error. It does not use os.Stderr, where a closed pipe would end the
+// host by SIGPIPE.
 func writeLine(line []byte) {
 	text, length := cText(append(line, 0))
 	C.fs_write_stderr(text, length)

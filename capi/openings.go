@@ -17,12 +17,11 @@ import (
 	"github.com/factstr/factstr-go/capi/internal/objects"
 )
 
-// prepared is a store whose arguments were checked and copied, and that is still to be opened,
-// once.
+// prepared is a store whose arguments were checked and copied. Call open at most once.
 type prepared struct {
 	options interop.StoreOptions
 	open    func(context.Context) (*factstr.Store, error)
-	// inMemory: its calls wait for nothing but each other.
+	// inMemory marks a memory store, whose calls wait for nothing but each other.
 	inMemory bool
 }
 
@@ -47,7 +46,7 @@ func openNow(into *C.factstr_store, failure *C.factstr_buffer, prepare func() (p
 	})
 }
 
-// openLater opens a store on a goroutine, which reports to the caller's function.
+// openLater opens a store on a goroutine, which then calls the caller's function.
 func openLater(callback C.factstr_open_callback, userData C.uintptr_t, into *C.factstr_opening, failure *C.factstr_buffer, prepare func() (prepared, error)) C.factstr_status {
 	return call(failure, func() error {
 		p, err := prepare()
@@ -71,14 +70,14 @@ func openLater(callback C.factstr_open_callback, userData C.uintptr_t, into *C.f
 	})
 }
 
-// storeOptions decodes the options of a store, which tells its log to the host.
+// storeOptions decodes the options of a store and sets its logger to the log of the process.
 func storeOptions(decode func([]byte) (interop.StoreOptions, error), options *C.char, length C.size_t) (interop.StoreOptions, error) {
 	decoded, err := decode(bytesOf(options, length))
 	decoded.Store.Logger = slog.New(hostLog.NewStore())
 	return decoded, err
 }
 
-// stringOf copies text that ends with a NUL.
+// stringOf copies a NUL-terminated text.
 func stringOf(name string, text *C.char) (string, error) {
 	copied := C.GoString(text)
 	if !utf8.ValidString(copied) {

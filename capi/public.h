@@ -50,8 +50,8 @@ factstr_status fs_refuse_child(factstr_buffer *buffer);
 #define REQUIRE_TEXT(text, buffer) REQUIRE((text) != NULL, #text " is NULL; pass JSON text", buffer)
 
 /*
- * The only way into Go: the host's signals are blocked inside. A test sees to it that nothing else
- * in C names an export.
+ * The only way into Go; it blocks the host's signals. A test checks that no other code in C names
+ * an export.
  */
 #define FROM_GO(result, export)                                                                    \
   do {                                                                                             \
@@ -62,9 +62,9 @@ factstr_status fs_refuse_child(factstr_buffer *buffer);
   } while (0)
 
 /*
- * Returns what a Go export answers. One that may have to wait takes `wait`, answers FS_LATER and
- * goes on elsewhere, so that the host's thread waits in C and with its own mask. A thread that has
- * its turn waits for nobody, and carries it out itself.
+ * Returns the status of a Go export. An export that may have to wait takes `wait`, returns FS_LATER
+ * and goes on on a goroutine, so that the host's thread waits in C with its own mask. A thread that
+ * has its turn at a memory store passes NULL, and the export runs on the thread itself.
  */
 #define IN_GO_IN_TURN(own_turn, export)                                                            \
   do {                                                                                             \
@@ -79,7 +79,7 @@ factstr_status fs_refuse_child(factstr_buffer *buffer);
 
 #define IN_GO(export) IN_GO_IN_TURN(NULL, export)
 
-/* cgo's prototypes know no const. Nothing is written through it. */
+/* cgo's prototypes have no const. Go writes nothing through these pointers. */
 #define MUTABLE(pointer) ((char *)(pointer))
 
 #endif

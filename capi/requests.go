@@ -11,7 +11,7 @@ import (
 	"github.com/factstr/factstr-go/interop"
 )
 
-// target is where the answer of a submitted request goes.
+// target returns where the answer of a submitted request goes: see factstr_append_submit.
 func target(store C.factstr_store, tag C.uint64_t, callback C.factstr_completion_callback, userData C.uintptr_t, request *C.factstr_request) objects.Target {
 	wanted := objects.Target{Tag: uint64(tag), WantHandle: callback == nil && request != nil}
 	if callback != nil {
@@ -23,7 +23,7 @@ func target(store C.factstr_store, tag C.uint64_t, callback C.factstr_completion
 	return wanted
 }
 
-// submit carries out a submission and hands the request's handle on.
+// submit runs a submission and writes the handle of its request.
 func submit(store C.factstr_store, request *C.factstr_request, failure *C.factstr_buffer, do func(*objects.Store) (uint64, error)) C.factstr_status {
 	return onStore(store, failure, func(store *objects.Store) error {
 		number, err := do(store)
@@ -81,7 +81,7 @@ func go_factstr_request_wait(number C.factstr_request, timeout C.int64_t, out *C
 func go_factstr_completions_next(number C.factstr_store, out *C.factstr_completion, outMax C.size_t, outLength *C.size_t, timeout C.int64_t, wait *C.struct_fs_wait) C.factstr_status {
 	return nowOrLater(wait, timeout, func(timeout time.Duration, came *bool) C.factstr_status {
 		return onStore(number, nil, func(store *objects.Store) error {
-			const most = 4096 // at a time; the caller comes again for more
+			const most = 4096 // at a time; the caller asks again for more
 			taken, err := store.Completions(int(min(uint64(outMax), most)), timeout)
 			if err != nil {
 				return whetherCame(came, err)

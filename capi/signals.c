@@ -19,10 +19,10 @@ static void all_but_faults(sigset_t *set) {
 }
 
 /*
- * The runtime gives each thread that enters it an alternate stack of 32 KiB, for faults in Go. A
- * host that asks for SA_ONSTACK to be on the safe side, as Python does, would have its handlers run
- * there from then on, and a few signals that come together fill it. So it is the thread's inside of
- * calls only, unless the host had given it one of its own.
+ * The runtime gives each thread that enters it an alternate stack of 32 KiB, for faults in Go. The
+ * handlers of a host that asks for SA_ONSTACK, as Python does, would run there from then on, and a
+ * few signals that come together overflow it. So the thread has that stack inside calls only. A
+ * thread that has an alternate stack of the host keeps it.
  */
 static _Thread_local enum { NOT_KNOWN, OF_HOST, OF_RUNTIME } alternate_stack;
 static _Thread_local stack_t of_runtime;
@@ -40,7 +40,7 @@ void fs_leave(const struct fs_hosts *hosts) {
   switch (alternate_stack) {
   case NOT_KNOWN:
     if ((hosts->stack.ss_flags & SS_DISABLE) == 0) {
-      alternate_stack = OF_HOST; /* or the thread is of the runtime, inside a callback */
+      alternate_stack = OF_HOST; /* or this is a thread of the runtime, inside a callback */
       break;
     }
     sigaltstack(&hosts->stack, &of_runtime);
@@ -62,8 +62,8 @@ factstr_status fs_await(struct fs_wait *wait, factstr_status status) {
     return status;
   }
   /*
-   * Not by a condition variable: waiting for one is a point of cancellation, and the thread must
-   * not be gone while its call writes to its memory.
+   * A condition variable would be a cancellation point, and the thread must not be cancelled while
+   * its call writes to the thread's memory.
    */
   while (!__atomic_load_n(&wait->done, __ATOMIC_ACQUIRE)) {
     syscall(SYS_futex, &wait->done, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
@@ -76,8 +76,8 @@ void fs_finish(struct fs_wait *wait, factstr_status status) {
   wait->status = status;
   __atomic_store_n(done, 1, __ATOMIC_RELEASE);
   /*
-   * The caller may be gone by now, and its stack with it; a wake needs the address only, and one
-   * too many does no harm.
+   * The caller may have returned by now, and its stack frame may be gone. The wake uses only the
+   * address, and a needless wake is harmless.
    */
   syscall(SYS_futex, done, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
@@ -85,9 +85,9 @@ void fs_finish(struct fs_wait *wait, factstr_status status) {
 /* ---- Around the start of the Go runtime ---- */
 
 /*
- * The runtime starts in a constructor of this library, on a thread that it makes there, and gives
- * all its threads the mask that this one was born with. Constructors with a priority come before
- * it, the others, being of objects that are linked after it, behind it.
+ * The runtime starts in a constructor of this library, on a thread that it creates there, and gives
+ * all its threads the mask that this thread was created with. Constructors with a priority run
+ * before it. The others run after it, since their objects are linked after it.
  */
 #define BEFORE_GO __attribute__((constructor(101)))
 #define AFTER_GO __attribute__((constructor))
@@ -103,9 +103,9 @@ struct row {
 };
 
 extern const ElfW(Ehdr) __ehdr_start
-    __attribute__((visibility("hidden"))); /* set by the linker: where this library begins */
+    __attribute__((visibility("hidden"))); /* the linker sets it to the library's first byte */
 
-/* Where this library is, besides what the file says. */
+/* Returns the difference between addresses in memory and those in the file. */
 static uintptr_t bias(void) {
   const ElfW(Phdr) *headers = (const void *)((const char *)&__ehdr_start + __ehdr_start.e_phoff);
   for (int i = 0; i < __ehdr_start.e_phnum; i++) {
@@ -116,7 +116,7 @@ static uintptr_t bias(void) {
   return (uintptr_t)&__ehdr_start;
 }
 
-/* Whether the address is in a segment of this library that has these rights. */
+/* Reports whether the range lies in a segment of this library that has these rights. */
 static int in_library(uintptr_t address, size_t len, uint32_t rights) {
   const ElfW(Phdr) *headers = (const void *)((const char *)&__ehdr_start + __ehdr_start.e_phoff);
   for (int i = 0; i < __ehdr_start.e_phnum; i++) {
@@ -136,7 +136,7 @@ static int named(const struct row *row, const char *name) {
          memcmp(row->name, name, (size_t)row->len) == 0;
 }
 
-/* The runtime's table in the writable data between two addresses, or NULL. */
+/* Finds the runtime's table between two addresses of the writable data; NULL if it is not there. */
 static struct row *find_table(uintptr_t begin, uintptr_t end) {
   const uintptr_t rows = 65 * sizeof(struct row);
   for (uintptr_t at = begin; at + rows <= end; at += sizeof(void *)) {
@@ -152,14 +152,17 @@ static struct row *find_table(uintptr_t begin, uintptr_t end) {
 }
 
 /*
- * Whatever mask they are born with, threads of the runtime unblock what the runtime's table says,
- * and that are not faults alone: SIGCHLD, SIGPROF, SIGSTKFLT and the first real-time signal are the
- * host's just as well. And while it starts, the runtime takes SIGPIPE and SIGURG and marks the
- * handlers of others: to give them back afterwards is too late for a signal that came meanwhile,
- * whose handler in the runtime installs itself again. So all rows but those of faults and of the C
- * library's own signals are emptied before it starts. The runtime passes over empty ones, and has
- * no use for the others here. Without a table of this form everything stays as it is; a test looks
- * at the masks of all threads.
+ * Takes the host's signals out of the runtime's table, before the runtime starts.
+ *
+ * Whatever mask they inherit, threads of the runtime unblock the signals that the table marks, and
+ * these are not only faults: SIGCHLD, SIGPROF, SIGSTKFLT and the first real-time signal belong to
+ * the host, too. While it starts, the runtime also takes SIGPIPE and SIGURG and changes the flags
+ * of the host's handlers. Restoring them afterwards is too late for a signal that came meanwhile,
+ * since the runtime's handler installs itself again. So all rows except those of faults and of the
+ * C library's own signals are emptied. The runtime skips empty rows, and needs none of these here.
+ *
+ * If a later Go has no table of this form, nothing is changed; after_runtime then restores what it
+ * can, and the test that looks at the masks of all threads fails.
  */
 static void mend_table(void) {
   const ElfW(Phdr) *headers = (const void *)((const char *)&__ehdr_start + __ehdr_start.e_phoff);
@@ -200,10 +203,10 @@ BEFORE_GO static void before_runtime(void) {
 }
 
 /*
- * The runtime has installed handlers for SIGSEGV, SIGBUS and SIGFPE, which it needs. One whose
- * table was not mended has also installed some for SIGPIPE and SIGURG, which it gets no more, and
- * has asked for the alternate stack on behalf of the host's handlers, which then may not find room:
- * the one that it gives to threads is small.
+ * Gives the host its handlers back, except for SIGSEGV, SIGBUS and SIGFPE, whose handlers the
+ * runtime needs. A runtime whose table was not emptied has also installed handlers for SIGPIPE and
+ * SIGURG, and has set SA_ONSTACK on the host's handlers, which may overflow its small alternate
+ * stacks.
  */
 AFTER_GO static void after_runtime(void) {
   for (int number = 1; number < NSIG; number++) {

@@ -1,16 +1,23 @@
 /*
- * The signals of the process are its host's. Handlers that a host installs run on the stack of the
- * thread that they interrupt, unless they ask for the alternate one (few do), and the stack of a
- * goroutine is a few kilobytes of heap. So no signal of the host's may arrive while a thread runs
- * Go:
+ * The signals of the process belong to its host. A handler of the host runs on the stack of the
+ * thread that it interrupts, unless it asks for the alternate stack, which few do. The stack of a
+ * goroutine is a few kilobytes of heap: a handler that runs there overwrites other memory. So no
+ * signal of the host may arrive while a thread runs Go. Three rules see to it:
  *
- * - Threads of the runtime are made with all of them blocked, see signals.c.
- * - A thread of the host's that enters Go blocks them first and restores its mask afterwards.
- * - Where a call has to wait, it does so in C and with the mask that the host gave the thread:
- *   fs_await.
+ * - The threads of the Go runtime block all signals of the host (signals.c, around the start of the
+ *   runtime).
+ * - A thread of the host blocks them before it enters Go and restores its mask afterwards: fs_enter
+ *   and fs_leave, which FROM_GO of public.h calls. A test finds any other way into Go.
+ * - A call that has to wait does so in C, with the mask that the host gave the thread: its export
+ *   returns FS_LATER and goes on on a goroutine (waiting.go), and the thread waits in fs_await. So
+ *   handlers run, and Ctrl-C works, while a call waits.
  *
- * Only signals that the processor raises by what the thread itself does stay open. Go makes panics
- * of those that are its own, and passes on the others.
+ * Only faults stay open, which the processor raises for what the thread itself does. Go turns its
+ * own faults into panics and passes the others on.
+ *
+ * Rejected: SA_ONSTACK for the handlers of the host. The runtime asks for it by itself when it
+ * finds handlers, but its alternate stacks are small, and handlers that come together overflow
+ * them.
  */
 #ifndef FACTSTR_SIGNALS_H
 #define FACTSTR_SIGNALS_H
@@ -19,7 +26,7 @@
 
 #include <signal.h>
 
-/* What a thread of the host has, and has again after a call. */
+/* The state of a host's thread, which a call restores. */
 struct fs_hosts {
   sigset_t mask;
   stack_t stack; /* the alternate one */
@@ -28,12 +35,12 @@ void fs_enter(struct fs_hosts *hosts);
 void fs_leave(const struct fs_hosts *hosts);
 
 /*
- * Gives the thread of a child that was forked inside a callback the mask that the library was
- * loaded with.
+ * Sets the mask of the calling thread to the mask that the library was loaded with. A child that
+ * was forked inside a callback would otherwise keep all signals blocked.
  */
 void fs_unblock_in_child(void);
 
-/* The status of a call whose Go part answered `status`: waits for it if that is FS_LATER. */
+/* Returns the final status of a call whose export returned `status`; waits if that is FS_LATER. */
 factstr_status fs_await(struct fs_wait *wait, factstr_status status);
 
 #endif

@@ -36,7 +36,7 @@ var statuses = map[factstr.Code]C.factstr_status{
 	factstr.CodeInternal:                   C.FACTSTR_INTERNAL,
 }
 
-// noticeStatus is the status of what is no error.
+// noticeStatus maps nil and the notices (closing, ended, not yet) to their status.
 func noticeStatus(err error) (status C.factstr_status, notice bool) {
 	switch {
 	case err == nil:

@@ -10,7 +10,7 @@ import (
 
 //export go_factstr_store_close
 func go_factstr_store_close(number C.factstr_store, inside C.int, failure *C.factstr_buffer, wait *C.struct_fs_wait) C.factstr_status {
-	// Not by onStore: a poisoned store can be closed.
+	// Not by onStore, which refuses a poisoned store.
 	store, err := process.Store(uint64(number))
 	if err != nil {
 		return putError(failure, interop.Codec{}, err)

@@ -13,18 +13,18 @@ import (
 	"github.com/factstr/factstr-go/interop"
 )
 
-// streamCallbacks makes the caller's functions callable. The struct is copied; user data travels as
-// a number.
+// streamCallbacks wraps the caller's functions. It copies the struct, which the caller may free
+// after the call.
 func streamCallbacks(store C.factstr_store, given *C.factstr_stream_callbacks, userData C.uintptr_t) objects.Callbacks {
 	if given == nil {
 		return objects.Callbacks{}
 	}
 	functions := new(C.factstr_stream_callbacks)
 	*functions = *given
-	var text []byte // of the batch; callbacks of one stream come one at a time
+	var text []byte // reused from batch to batch: callbacks of one stream come one at a time
 	callbacks := objects.Callbacks{
 		Batch: func(stream *objects.Stream, delivery uint64, records []factstr.EventRecord) objects.Outcome {
-			const kept = 1 << 20 // a larger text is not kept for the next batch
+			const kept = 1 << 20 // larger memory is not kept for the next batch
 			text = append(stream.Store().Codec().AppendBatch(text[:0], records), 0)
 			pointer, length := cText(text)
 			if cap(text) > kept {
@@ -125,14 +125,14 @@ func go_factstr_stream_acknowledge(number C.factstr_stream, delivery C.factstr_d
 //export go_factstr_stream_refuse
 func go_factstr_stream_refuse(number C.factstr_stream, delivery C.factstr_delivery, message *C.char, length C.size_t) C.factstr_status {
 	return onStream(number, nil, func(stream *objects.Stream) error {
-		const most = 64 << 10 // of a text for people
+		const most = 64 << 10 // enough for a message
 		return stream.Refuse(uint64(delivery), strings.ToValidUTF8(string(bytesOf(message, min(length, most))), "\uFFFD"))
 	})
 }
 
 //export go_factstr_stream_unsubscribe
 func go_factstr_stream_unsubscribe(number C.factstr_stream, wait *C.struct_fs_wait) C.factstr_status {
-	// It waits for no handler, but a server may have to be told.
+	// Not on the caller's thread: freeing a durable name may need a round trip to the server.
 	return later(wait, func() C.factstr_status {
 		return onStream(number, nil, func(stream *objects.Stream) error {
 			stream.Unsubscribe()
@@ -144,14 +144,14 @@ func go_factstr_stream_unsubscribe(number C.factstr_stream, wait *C.struct_fs_wa
 //export go_factstr_stream_drain
 func go_factstr_stream_drain(number C.factstr_stream) C.factstr_status {
 	return onStream(number, nil, func(stream *objects.Stream) error {
-		stream.Drain() // which waits for nothing
+		stream.Drain()
 		return nil
 	})
 }
 
 //export go_factstr_stream_close
 func go_factstr_stream_close(number C.factstr_stream, inside C.int, wait *C.struct_fs_wait) C.factstr_status {
-	// Not by onStream: a poisoned stream can be closed.
+	// Not by onStream, which refuses a poisoned stream.
 	stream, err := process.Stream(uint64(number))
 	if err != nil {
 		return statusOf(err)

@@ -9,7 +9,7 @@
 enum { FREE, TAKEN, AWAITED };
 
 struct fs_turn {
-  _Alignas(64) uint64_t store; /* 0: of none */
+  _Alignas(64) uint64_t store; /* 0: free */
   uint32_t state;
 };
 
@@ -40,7 +40,7 @@ struct fs_turn *fs_take_turn(factstr_store store) {
   if (store == 0 || __atomic_load_n(&turn->store, __ATOMIC_RELAXED) != store) {
     return NULL;
   }
-  for (int looks = 0; looks < 200; looks++) { /* less than most appends take */
+  for (int looks = 0; looks < 200; looks++) { /* shorter than most appends */
     uint32_t state = FREE;
     if (__atomic_load_n(&turn->state, __ATOMIC_RELAXED) == FREE &&
         __atomic_compare_exchange_n(&turn->state, &state, TAKEN, 0, __ATOMIC_ACQUIRE,

@@ -12,29 +12,30 @@ import (
 	"github.com/factstr/factstr-go/capi/internal/objects"
 )
 
-// later carries out an export on a goroutine while the caller's thread waits in C: there it takes
-// its signals, and a thread that waits in Go would cost two more switches. Without a wait nobody
-// can wait in C.
+// later runs an export on a goroutine while the caller's thread waits in C (fs_await). There the
+// thread takes its signals, and waiting in Go would cost two more thread switches. wait is NULL for
+// a caller that has its turn at a memory store; then the export runs at once.
 func later(wait *C.struct_fs_wait, do func() C.factstr_status) C.factstr_status {
 	if wait == nil {
 		return do()
 	}
 	go func() { C.fs_finish(wait, do()) }()
 	if alone.Load() {
-		// The caller's thread would leave with the only processor, and the runtime would take some
-		// time to notice.
+		// The caller's thread keeps the only processor when it leaves Go, and the runtime takes
+		// some time to notice. Yielding starts the goroutine first.
 		runtime.Gosched()
 	}
 	return C.FS_LATER
 }
 
-// alone reports whether the runtime has a single processor. To ask it each time would take a lock.
+// alone is whether the runtime has a single processor. Asking the runtime each time takes a lock.
 var alone atomic.Bool
 
 func init() { alone.Store(runtime.GOMAXPROCS(0) == 1) }
 
-// nowOrLater carries out an export that waits for something to come. When it is there, the caller
-// has it without another thread.
+// nowOrLater runs an export that waits for something, such as a batch. It tries without waiting
+// first, so that the caller gets what is already there without a second thread. do sets came to
+// whether it got something.
 func nowOrLater(wait *C.struct_fs_wait, timeout C.int64_t, do func(timeout time.Duration, came *bool) C.factstr_status) C.factstr_status {
 	came := true
 	status := do(0, &came)
@@ -44,7 +45,7 @@ func nowOrLater(wait *C.struct_fs_wait, timeout C.int64_t, do func(timeout time.
 	return later(wait, func() C.factstr_status { return do(duration(timeout), &came) })
 }
 
-// whetherCame notes ErrNotYet.
+// whetherCame sets came to whether err is anything but ErrNotYet, and returns err.
 func whetherCame(came *bool, err error) error {
 	*came = !errors.Is(err, objects.ErrNotYet)
 	return err

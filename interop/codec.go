@@ -9,8 +9,8 @@ import (
 	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
-// Codec spells results. The texts are put together by hand around the bytes of the payloads, which
-// measures faster than any encoder that looks at them again.
+// Codec writes results as JSON. It puts the texts together by hand around the bytes of the
+// payloads: any encoder would walk the payloads again, and measured slower.
 type Codec struct {
 	// NumbersAsStrings spells sequence numbers and counts as JSON strings, for parsers that cannot
 	// hold integers of 64 bits.
@@ -33,7 +33,7 @@ func (c Codec) AppendQueryResult(dst []byte, result *factstr.QueryResult) []byte
 	return append(dst, '}')
 }
 
-// QueryResultSize is at least the length of what AppendQueryResult appends, and little more.
+// QueryResultSize returns at least the length that AppendQueryResult appends, and little more.
 func QueryResultSize(result *factstr.QueryResult) int {
 	return BatchSize(result.EventRecords) + len(`{"event_records":,"last_returned_sequence_number":"18446744073709551615","current_context_version":"18446744073709551615"}`)
 }
@@ -55,7 +55,7 @@ func (c Codec) AppendBatch(dst []byte, records []factstr.EventRecord) []byte {
 	return append(dst, ']')
 }
 
-// BatchSize is at least the length of what AppendBatch appends, and little more.
+// BatchSize returns at least the length that AppendBatch appends, and little more.
 func BatchSize(records []factstr.EventRecord) int {
 	size := len("[]")
 	for i := range records {
@@ -79,7 +79,7 @@ func quotedSize(s string) int {
 	return size
 }
 
-// AppendError appends an InteropError. What is no error of the contract is CodeInternal.
+// AppendError appends an InteropError. Any error but one of core is CodeInternal.
 func (c Codec) AppendError(dst []byte, err error) []byte {
 	known := errorDTO(err)
 	dst = jsonvalue.AppendString(append(dst, `{"code":`...), string(known.Code))
@@ -101,7 +101,8 @@ func (c Codec) AppendError(dst []byte, err error) []byte {
 	return append(dst, '}')
 }
 
-// AppendStatistics appends InteropStatistics. handles are those of streams by their number.
+// AppendStatistics appends the object of factstr_statistics. handles maps the numbers of streams to
+// their handles.
 func (c Codec) AppendStatistics(dst []byte, s factstr.Statistics, handles map[uint64]uint64) []byte {
 	count := func(name string, value uint64) {
 		dst = append(append(append(dst, `,"`...), name...), `":`...)
@@ -163,7 +164,7 @@ func (c Codec) appendFailure(dst []byte, err error) []byte {
 	return c.AppendError(dst, err)
 }
 
-// AppendProgress appends where a stream stands.
+// AppendProgress appends the object of factstr_stream_progress.
 func (c Codec) AppendProgress(dst []byte, progress factstr.StreamProgress) []byte {
 	state := "replaying"
 	switch {
@@ -193,7 +194,7 @@ func (c Codec) appendOptional(dst []byte, n *uint64) []byte {
 	return c.appendNumber(dst, *n)
 }
 
-// knownError finds the error of the contract in err.
+// knownError returns the core error in err, or makes one with CodeInternal.
 func knownError(err error) *factstr.Error {
 	var known *factstr.Error
 	if errors.As(err, &known) {

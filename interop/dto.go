@@ -48,7 +48,7 @@ type InteropAppendResult struct {
 	CommittedCount      uint64 `json:"committed_count"`
 }
 
-// InteropConditionalAppendConflict holds the expected and the found context version; null means
+// InteropConditionalAppendConflict holds the expected and the actual context version; null means
 // that no fact matches.
 type InteropConditionalAppendConflict struct {
 	ExpectedContextVersion *uint64 `json:"expected_context_version"`
@@ -65,7 +65,7 @@ type InteropError struct {
 	Conflict  *InteropConditionalAppendConflict `json:"conflict,omitempty"`
 }
 
-// errorDTO takes an error apart. What is no error of the contract is CodeInternal.
+// errorDTO converts an error. Any error but one of core is CodeInternal.
 func errorDTO(err error) InteropError {
 	known := knownError(err)
 	dto := InteropError{Code: known.Code, Message: known.Message, Reason: known.Reason, Store: known.Store, Operation: known.Operation}

@@ -92,8 +92,8 @@ func (f *filler) newEvents() []factstr.NewEvent {
 	return events
 }
 
-// ownQuery returns the query that was filled in, with copies of its predicates. One whose predicates
-// are too large is refused before anything is copied; the store would refuse it as well.
+// ownQuery returns the query that was filled in, with copies of its predicates. One whose
+// predicates are too large is refused before anything is copied; the store would refuse it as well.
 func (f *filler) ownQuery(name string, limits factstr.Limits) (factstr.EventQuery, error) {
 	if f.predicateBytes > limits.PredicateBytesMax {
 		return factstr.EventQuery{}, factstr.NewError(factstr.CodeInvalidArgument, "%s.filters: payload_predicates of %d bytes exceed the limit of %d bytes a query (predicate_bytes_max); ask in several queries",

@@ -10,8 +10,8 @@ import (
 // request.query.filters[0].payload_predicates[0], without walking into payloads.
 const pathDepth = 6
 
-// pathTo returns the path of the value in which a scan stopped, such as "[3].payload". Up to offset
-// the text is right.
+// pathTo returns the path of the value in which a scan stopped, such as "[3].payload". The text
+// before offset must be valid.
 func pathTo(request []byte, offset int) string {
 	type level struct {
 		object bool

@@ -14,14 +14,14 @@ import (
 type StoreOptions struct {
 	Store factstr.Options
 	Codec Codec
-	// BusyTimeout and MaxPageCount are of the SQLite store. Only tests set MaxPageCount, to fill
-	// the disk.
+	// BusyTimeout and MaxPageCount belong to the SQLite store. Only tests set MaxPageCount, to run
+	// into a full disk.
 	BusyTimeout  time.Duration
 	MaxPageCount int
 	Postgres     PostgresOptions
 }
 
-// ProcessSettings are those of the whole process; 0 leaves one as it is.
+// ProcessSettings hold for the whole process; 0 leaves a setting as it is.
 type ProcessSettings struct {
 	MemoryLimitBytes int64
 	ProcessorsMax    int
@@ -158,7 +158,8 @@ func DecodeSettings(request []byte) (ProcessSettings, error) {
 	return settings, nil
 }
 
-// timeLimit makes a duration of milliseconds: 0 does not wait, negative waits without limit.
+// timeLimit converts milliseconds: 0 does not wait, a negative value waits without limit, and nil
+// is the default.
 func timeLimit(ms *int64) time.Duration {
 	switch {
 	case ms == nil:

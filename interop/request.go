@@ -44,8 +44,8 @@ var (
 	}}
 )
 
-// How deep the text of a request may be nested: the levels around a payload or predicate, and those
-// of the payload itself.
+// How deep the text of a request may be nested: the levels around a payload or predicate, plus
+// those of the payload itself.
 const (
 	eventsDepth       = 2 + factstr.NestingMax
 	queryDepth        = 4 + factstr.NestingMax
@@ -141,8 +141,8 @@ func onlyDurable(field string) error {
 	return factstr.NewError(factstr.CodeInvalidArgument, "registration.%s is for durable streams only; give durable.name or leave it out", field)
 }
 
-// wait makes a duration of milliseconds. Zero stands for the default in the contract's options, so
-// no waiting is the shortest time there is.
+// wait converts milliseconds. In the options of core zero stands for the default, so 0 ms becomes
+// the shortest duration instead.
 func wait(ms *uint64) time.Duration {
 	switch {
 	case ms == nil:
@@ -154,8 +154,8 @@ func wait(ms *uint64) time.Duration {
 	}
 }
 
-// unfilled tells of a text that passed the scan but could not be read: the two disagree, which is
-// our fault.
+// unfilled is the error for a text that passed the scan and that goccy/go-json then refused: a
+// defect of this package.
 func unfilled(name string, err error) error {
 	return factstr.NewError(factstr.CodeInternal, "%s passed the scan but could not be read: %w", name, err)
 }

@@ -10,21 +10,21 @@ import (
 	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
-// requestBytesMax bounds a request's text. It leaves room for white space and escapes around the
-// largest batch; what is in it has its own limits.
+// requestBytesMax limits the text of a request. It leaves room for white space and escapes around
+// the largest batch, whose contents have limits of their own.
 const requestBytesMax = 1 << 30
 
-// shape is what a value of a request must be. Values of shape anything are payloads and predicates,
-// which the scan passes over.
+// shape describes what a value of a request must be. Payloads and predicates have the shape
+// anything, which the scan skips.
 type shape struct {
 	kind    shapeKind
 	fields  []field // of an object
 	element *shape  // of a list
-	max     int     // of a list's elements; 0 is no limit here
+	max     int     // how many elements a list may have; 0 is no limit here
 	choices []string
 
-	// What fills a filler, where the scan has one: begin for an object or a list that is there, take
-	// for any other value.
+	// begin and take fill in the filler of the scan, if it has one: begin is called for an object
+	// or a list, take for any other value.
 	begin func(*filler)
 	take  func(f *filler, value []byte)
 }
@@ -46,7 +46,7 @@ type field struct {
 	required bool // null does not count as absent for these
 }
 
-// problem is what is wrong with a request and where. The path grows from the inside out.
+// problem describes an error in a request and its place. The path grows from the inside out.
 type problem struct {
 	path string
 	text string
@@ -68,8 +68,8 @@ func (p *problem) err() error {
 	return factstr.NewError(factstr.CodeInvalidArgument, "%s %s", p.path, p.text)
 }
 
-// scan checks a whole request before anything is made of it. name is what messages call the
-// request, depth how deep its text may be nested. into may be nil; after an error it is of no use.
+// scan checks a whole request and fills in into, unless that is nil. After an error into must not
+// be used. Messages call the request name; depth is how deep its text may be nested.
 func scan(name string, request []byte, depth int, want *shape, into *filler) error {
 	if len(request) > requestBytesMax {
 		return factstr.NewError(factstr.CodeInvalidArgument, "%s has %d bytes; a request may have %d", name, len(request), requestBytesMax)
@@ -258,7 +258,7 @@ func kindName(kind jsonvalue.KindOf) string {
 	}
 }
 
-// printable keeps a key of somebody else's choosing short and on one line.
+// printable returns a key of the caller for a message, short and on one line.
 func printable(key string) string {
 	const most = 60
 	if isName(key) {

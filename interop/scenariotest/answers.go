@@ -10,7 +10,7 @@ import (
 	"github.com/factstr/factstr-go/interop"
 )
 
-// record is a fact as files spell it: without occurred_at, which nobody can foretell.
+// record is a fact as the files spell it: without occurred_at, which no file can know.
 type record struct {
 	SequenceNumber uint64          `json:"sequence_number"`
 	EventType      string          `json:"event_type"`
@@ -23,14 +23,14 @@ type queryResult struct {
 	CurrentContextVersion      *uint64  `json:"current_context_version"`
 }
 
-// failure is what a file says of an error; fields that it leaves out are not compared.
+// failure is an error that a file expects; fields that it leaves out are not compared.
 type failure struct {
 	Code     string          `json:"code"`
 	Reason   string          `json:"reason"`
 	Conflict json.RawMessage `json:"conflict"`
 }
 
-// normalEnd is the code of a stream's end that is no failure.
+// normalEnd is the code for a stream that ended without an error.
 const normalEnd = "Ok"
 
 func (f *failure) check(err error) error {

@@ -13,8 +13,8 @@ const waitMax = 10 * time.Second
 // deliveriesMax is how many deliveries of a stream may wait for the script to receive them.
 const deliveriesMax = 1000
 
-// Play plays a scenario on a surface that open opens, again on the same log at each reopen. The
-// error tells what did not hold.
+// Play plays a scenario on a surface that open opens, once more on the same log at each reopen. The
+// error describes the first expectation that did not hold.
 func Play(s *Scenario, open func() (Surface, error)) (err error) {
 	p := &player{open: open, streams: map[string]*stream{}}
 	if p.surface, err = open(); err != nil {
@@ -35,7 +35,7 @@ type player struct {
 	streams map[string]*stream
 }
 
-// stream is an opened stream and what came from it.
+// stream is an opened stream with the deliveries that came from it.
 type stream struct {
 	deliveries  chan []byte
 	ended       chan error

@@ -17,13 +17,13 @@ type Scenario struct {
 	Name       string   `json:"name"`
 	About      string   `json:"about"`
 	Guarantees []string `json:"guarantees"`
-	// Stores are the kinds of stores that it is for; nil: all.
+	// Stores are the kinds of stores that the scenario is for; nil is all.
 	Stores []string `json:"stores"`
 	Steps  []Step   `json:"steps"`
 }
 
-// Step is one operation, and what must come of it. Texts of requests go to the surface as they are
-// in the file.
+// Step is one operation and its expected outcome. Request texts go to the surface as they stand in
+// the file.
 type Step struct {
 	Append   json.RawMessage `json:"append"`
 	AppendIf *struct {
@@ -48,7 +48,8 @@ type Step struct {
 	text string
 }
 
-// UnmarshalJSON reads a step strictly: an unknown field would be an expectation that nobody checks.
+// UnmarshalJSON reads a step strictly: an unknown field would be an expectation that is not
+// checked.
 func (step *Step) UnmarshalJSON(text []byte) error {
 	type plain Step
 	if err := decodeStrictly(text, (*plain)(step)); err != nil {
@@ -70,12 +71,12 @@ func (step *Step) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// On reports whether the scenario is for a kind of stores.
+// On reports whether the scenario is for a kind of store.
 func (s *Scenario) On(kind string) bool {
 	return s.Stores == nil || slices.Contains(s.Stores, kind)
 }
 
-// ReadAll reads the files of a folder, in the order of their names.
+// ReadAll reads the files of a folder in the order of their names.
 func ReadAll(folder string) ([]Scenario, error) {
 	paths, err := filepath.Glob(filepath.Join(folder, "*.json"))
 	if err != nil {

@@ -8,19 +8,19 @@ import (
 	"github.com/factstr/factstr-go/interop"
 )
 
-// Surface is what a scenario is played on: requests and answers are JSON texts, as they travel
+// Surface plays the operations of a scenario. Requests and answers are JSON texts, as they travel
 // between languages.
 type Surface interface {
 	Append(events []byte) (result []byte, err error)
 	AppendIf(events, query []byte, expected *uint64) (result []byte, err error)
 	Query(query []byte) (result []byte, err error)
-	// OpenStream returns when a durable stream's replay is done. After an error of it ended is not
-	// called.
+	// OpenStream returns when the replay of a durable stream is done. If it returns an error, ended
+	// is not called.
 	OpenStream(registration []byte, handle func(batch []byte) error, ended func(error)) (unsubscribe func(), err error)
 	Close() error
 }
 
-// OnStore is the Go surface: the codec of interop over a store.
+// OnStore returns the surface of Go: the codec of interop over a store.
 func OnStore(store *factstr.Store) Surface {
 	return onStore{store}
 }
@@ -84,7 +84,7 @@ func (s onStore) OpenStream(registration []byte, handle func([]byte) error, ende
 		factstr.WithRetry(asked.Retry), factstr.WithCursorEvery(asked.Cursor),
 		factstr.WithOnEnd(func(reason error) {
 			go func() {
-				// Not before it is known whether the registration failed.
+				// Wait until it is known whether the registration failed.
 				if <-opened; !failed {
 					ended(reason)
 				}
@@ -118,7 +118,7 @@ func (s onStore) Close() error {
 
 var _ Surface = onStore{}
 
-// orEmpty makes the query of a step that leaves it out.
+// orEmpty returns the query of a step, {} if the step has none.
 func orEmpty(query json.RawMessage) []byte {
 	if query == nil {
 		return []byte("{}")

@@ -1,5 +1,4 @@
-// Package guard keeps panics inside the library: one that left it would end the process of the
-// host.
+// Package guard keeps panics inside the library: a panic that left it would end the host's process.
 package guard
 
 import (
@@ -11,16 +10,16 @@ import (
 
 var observer atomic.Pointer[factstr.Observer]
 
-// Observe lets panics be told.
+// Observe sets the observer that recovered panics are reported to.
 func Observe(o *factstr.Observer) { observer.Store(o) }
 
-// Poison remembers that a call on an object panicked. What the panic left behind is not known, so
-// the object takes no further calls but its close.
+// Poison remembers that a call on an object panicked. The state that the panic left behind is not
+// known, so the object takes no further call but its close.
 type Poison struct {
 	cause atomic.Pointer[factstr.Error]
 }
 
-// Err is the error that a poisoned object answers, nil for a sound one.
+// Err returns the error of a poisoned object, nil for a sound one.
 func (p *Poison) Err() error {
 	if cause := p.cause.Load(); cause != nil {
 		return factstr.NewError(factstr.CodeInternal, "an earlier call on this handle failed inside the library; close it and open it again. The failure: %s", cause.Message)
@@ -28,8 +27,8 @@ func (p *Poison) Err() error {
 	return nil
 }
 
-// Call runs f. A panic becomes CodeInternal and poisons the object, which may be nil for calls
-// without one.
+// Call runs f. A panic becomes CodeInternal and poisons the object; poison is nil for calls without
+// an object.
 func Call(poison *Poison, f func() error) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {

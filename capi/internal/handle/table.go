@@ -1,5 +1,5 @@
-// Package handle gives objects numbers by which a foreign caller names them. A number is never used
-// again, so a stale one is noticed.
+// Package handle gives objects the numbers by which a foreign caller names them. A number is never
+// used again, so a stale handle never names another object.
 package handle
 
 import (
@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 )
 
-// Numbers is the source of the numbers of several tables: a number names one object of one kind in
-// the whole process. The first is 1.
+// Numbers makes the numbers for several tables: a number names one object of one kind in the whole
+// process. The first is 1.
 type Numbers struct {
 	last atomic.Uint64
 }
@@ -43,7 +43,7 @@ func (t *Table[T]) Get(number uint64) (object T, ok bool) {
 	return object, ok
 }
 
-// Remove forgets a number for good, and tells whether it named an object until now.
+// Remove removes a number for good, and reports whether it named an object.
 func (t *Table[T]) Remove(number uint64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -52,7 +52,7 @@ func (t *Table[T]) Remove(number uint64) bool {
 	return ok
 }
 
-// Len is how many objects are open.
+// Len returns how many objects are open.
 func (t *Table[T]) Len() int {
 	t.mu.RLock()
 	defer t.mu.RUnlock()

@@ -1,5 +1,5 @@
-// Package hostlog hands the records of the library's stores to the function that the host has set,
-// else writes warnings and errors to its standard error.
+// Package hostlog passes the log records of the library's stores to the function that the host has
+// set, or writes warnings and errors to standard error.
 package hostlog
 
 import (
@@ -21,9 +21,9 @@ import (
 // Off is above every level.
 const Off = slog.Level(math.MaxInt32)
 
-// Log is the process's. The zero value writes nowhere; see Set.
+// Log is the log of the process. The zero value writes nowhere; see Set.
 type Log struct {
-	// delivering is held while a record is handed over: one at a time, whichever store it is of.
+	// delivering is held during a call of write: one at a time for all stores.
 	delivering sync.Mutex
 	target     atomic.Pointer[target]
 }
@@ -31,12 +31,12 @@ type Log struct {
 type target struct {
 	level slog.Level
 	write func(record []byte)
-	lines bool // of text, not JSON
+	lines bool // write lines of text, not JSON
 }
 
-// Set lets records of that level and above go to write, as a JSON object each or as a line of text.
-// When it has returned, write of the Set before is not being called and never will be again, unless
-// the call comes from inside it.
+// Set passes records of that level and above to write, each as a JSON object or as a line of text.
+// When it has returned, the write of the Set before is not running and is not called again, unless
+// Set is called from inside it.
 func (l *Log) Set(level slog.Level, lines bool, write func(record []byte), inside bool) {
 	if !inside {
 		l.delivering.Lock()
@@ -45,16 +45,16 @@ func (l *Log) Set(level slog.Level, lines bool, write func(record []byte), insid
 	l.target.Store(&target{level, write, lines})
 }
 
-// Store is the handler of one store's records.
+// Store handles the records of one store.
 type Store struct {
 	log    *Log
 	handle atomic.Uint64
 }
 
-// NewStore returns the handler of a store that has no handle yet.
+// NewStore returns the log handler for a store that has no handle yet.
 func (l *Log) NewStore() *Store { return &Store{log: l} }
 
-// Opened tells the store's handle.
+// Opened sets the handle that the store's records name.
 func (s *Store) Opened(handle uint64) {
 	if s != nil {
 		s.handle.Store(handle)
@@ -63,18 +63,17 @@ func (s *Store) Opened(handle uint64) {
 
 var _ slog.Handler = (*Store)(nil)
 
-// Enabled reports whether anybody hears of that level.
+// Enabled reports whether records of that level go anywhere.
 func (s *Store) Enabled(_ context.Context, level slog.Level) bool {
 	target := s.log.target.Load()
 	return target != nil && level >= target.level
 }
 
-// Handle hands a record over. It is called on the goroutine of the store that tells, where nothing
-// waits for it.
+// Handle writes a record. The store calls it on its own logging goroutine, for which nothing waits.
 func (s *Store) Handle(_ context.Context, record slog.Record) error {
 	s.log.delivering.Lock()
 	defer s.log.delivering.Unlock()
-	target := s.log.target.Load() // it may be another one by now
+	target := s.log.target.Load() // Set may have changed it
 	if target == nil || record.Level < target.level {
 		return nil
 	}
@@ -92,7 +91,7 @@ func (s *Store) WithAttrs([]slog.Attr) slog.Handler { return s }
 // WithGroup is not used by the library.
 func (s *Store) WithGroup(string) slog.Handler { return s }
 
-// levelName is the level in records.
+// levelName returns the name of a level in records.
 func levelName(level slog.Level) string {
 	switch {
 	case level >= slog.LevelError:
@@ -156,10 +155,10 @@ func appendValue(dst []byte, value slog.Value) []byte {
 	return appendText(dst, fmt.Sprint(value.Any()))
 }
 
-// appendLine is the record for people: one line, with the stack quoted.
+// appendLine appends the record for people: one line, with the stack quoted.
 func (s *Store) appendLine(dst []byte, record *slog.Record) []byte {
 	dst = append(append(append(dst, "factstr "...), levelName(record.Level)...), ": "...)
-	// A handler's message is anybody's text, and the line may go to a terminal.
+	// A handler's message may hold any text, and the line may go to a terminal.
 	dst = append(dst, strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return ' '
@@ -184,7 +183,7 @@ func (s *Store) appendLine(dst []byte, record *slog.Record) []byte {
 	return append(dst, '\n')
 }
 
-// Process is the observer of what belongs to no store.
+// Process returns the observer for what belongs to no store.
 func (l *Log) Process() *factstr.Observer {
 	return factstr.Options{Logger: slog.New(l.NewStore())}.Observed("").Log()
 }

@@ -5,18 +5,18 @@ import (
 	"github.com/factstr/factstr-go/interop"
 )
 
-// Answer is what a request came to. It is spelled only when somebody takes it.
+// Answer is the outcome of a request. It becomes text only when somebody takes it.
 type Answer struct {
-	Err    error                // nil: one of the others
-	Query  *factstr.QueryResult // of a query
-	Append factstr.AppendResult // of an append
+	Err    error                // if nil, one of the others is set
+	Query  *factstr.QueryResult // the result of a query
+	Append factstr.AppendResult // the result of an append
 	codec  interop.Codec
 }
 
-// errorSize is room for an error without long texts.
+// errorSize is room for an error with a usual message.
 const errorSize = 400
 
-// Size is about the length of the text; room that most answers fit.
+// Size estimates the length of the text; most answers fit.
 func (a *Answer) Size() int {
 	switch {
 	case a.Err != nil:

@@ -11,15 +11,15 @@ type Completion struct {
 	Answer Answer
 }
 
-// completions are the answers of a store that wait to be taken.
+// completions holds the answers of a store that nobody has taken yet.
 type completions struct {
 	mu     sync.Mutex
 	ready  []Completion
 	closed bool
-	wake   chan struct{} // closed when something comes; nil if nobody waits
+	wake   chan struct{} // closed when an answer comes; nil if nobody waits
 }
 
-// push reports whether there is a queue to put it into any more.
+// push adds an answer. It reports false if the queue is closed.
 func (c *completions) push(completion Completion) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -38,7 +38,7 @@ func (c *completions) wakeAll() {
 	}
 }
 
-// close drops what was not taken and wakes who waits.
+// close drops the answers that were not taken and wakes all waiters.
 func (c *completions) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -46,7 +46,7 @@ func (c *completions) close() {
 	c.wakeAll()
 }
 
-// Completions takes up to max answered requests, and waits until there is at least one.
+// Completions takes up to max answered requests. It waits until there is at least one.
 func (s *Store) Completions(max int, timeout time.Duration) ([]Completion, error) {
 	expired, stop := timer(timeout)
 	defer stop()

@@ -7,15 +7,26 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// delivery is a batch on its way to whoever answers it.
+// delivery is a batch that waits for its answer.
+//
+// A batch goes from the stream's goroutine (handleBatch, the handler of the core stream) to the
+// callback, or through offers to a caller of Next. In both cases begin gives it the next number and
+// makes it the open delivery, and Acknowledge or Refuse answer it by that number; a callback
+// answers by its return value as well. The stream's goroutine waits until then, so one delivery of
+// a stream is open at a time, and the cursor moves only behind an answer (G21).
+//
+// mu decides between an answer and the stop of a stream. begin and answer fail after stop, so after
+// Unsubscribe no delivery is taken or answered (G17). An answer that was accepted before is in the
+// channel, where awaitAnswer finds it even if the stream was stopped right afterwards: the caller
+// was told that it counts.
 type delivery struct {
 	number  uint64
 	records []factstr.EventRecord
 	answer  chan error // takes one answer
 }
 
-// handleBatch is the stream's handler. It returns when the delivery is answered, or cannot be any
-// more because the stream was stopped.
+// handleBatch is the stream's handler. It returns when the delivery is answered, or when the stream
+// was stopped, after which it cannot be answered.
 func (st *Stream) handleBatch(ctx context.Context, records []factstr.EventRecord) error {
 	<-st.opened
 	d := &delivery{records: records, answer: make(chan error, 1)}
@@ -67,7 +78,7 @@ func (st *Stream) abandon(d *delivery) {
 	}
 }
 
-// stop ends the time in which deliveries can be taken or answered.
+// stop lets no further delivery be taken or answered.
 func (st *Stream) stop() {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -101,7 +112,7 @@ func (st *Stream) Next(timeout time.Duration) (number uint64, records []factstr.
 	expired, stop := timer(timeout)
 	defer stop()
 	for {
-		// What is there already comes before a time that is over.
+		// A batch that is there is taken even if the time is over.
 		select {
 		case d := <-st.offers:
 			if st.begin(d) {

@@ -2,9 +2,9 @@ package objects
 
 import "sync"
 
-// dispatcher makes the completion callbacks of a store, one at a time, on a goroutine of its own
-// that exists while there are any: the goroutine that committed must not wait for a caller, and a
-// callback may itself wait for a commit.
+// dispatcher runs the completion callbacks of a store, one at a time, on a goroutine of its own
+// that exists while there are any. The goroutine that committed must not run them: it must not wait
+// for a caller, and a callback may itself wait for a commit.
 type dispatcher struct {
 	mu      sync.Mutex
 	calls   []func()
@@ -43,7 +43,7 @@ func (d *dispatcher) run() {
 	}
 }
 
-// close waits until every callback was made.
+// close waits until every callback has returned.
 func (d *dispatcher) close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/factstr/factstr-go/capi/internal/guard"
 )
 
-// Opening is a store that is being opened. It has a handle until its end is reported.
+// Opening is a store that is being opened. It has a handle until its outcome is reported.
 type Opening struct {
 	handle  uint64
 	process *Process
@@ -22,12 +22,12 @@ type Opening struct {
 
 	mu        sync.Mutex
 	cancelled bool
-	decided   bool // how it ends; cancelling has no effect any more
+	decided   bool // the outcome is decided; cancelling has no effect any more
 }
 
-// NewOpening gives an opening its handle. It begins with Start, so that the handle can be handed on
-// before report is called: once, on another goroutine, with a store that is the receiver's or with
-// an error.
+// NewOpening makes an opening with a handle. Start begins it, so that the caller has the handle
+// before report is called: once, on another goroutine, with an error or with a store that now
+// belongs to the receiver.
 func (p *Process) NewOpening(open func(context.Context) (*factstr.Store, error), options interop.StoreOptions, report func(store *Store, err error)) *Opening {
 	o := &Opening{process: p, open: open, options: options, report: report}
 	o.context, o.cancel = context.WithCancel(context.Background())
@@ -36,7 +36,7 @@ func (p *Process) NewOpening(open func(context.Context) (*factstr.Store, error),
 	return o
 }
 
-// Handle is the opening's handle.
+// Handle returns the opening's handle.
 func (o *Opening) Handle() uint64 { return o.handle }
 
 // Start begins to open the store.
@@ -51,7 +51,7 @@ func (o *Opening) run() {
 	})
 	if o.decide() {
 		if err == nil {
-			// It was opened all the same, and nobody knows of it.
+			// The store was opened nevertheless, and nobody else knows it.
 			_ = guard.Call(nil, func() error { return core.Close(context.Background()) })
 		}
 		err = factstr.NewError(factstr.CodeCancelled, "the opening was cancelled; what it had created until then, such as a file or tables, stays")
@@ -67,7 +67,7 @@ func (o *Opening) run() {
 	})
 }
 
-// decide reports whether the opening ends as a cancelled one. From then on it cannot be cancelled.
+// decide reports whether the opening was cancelled. Cancelling has no effect afterwards.
 func (o *Opening) decide() (cancelled bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -75,8 +75,7 @@ func (o *Opening) decide() (cancelled bool) {
 	return o.cancelled
 }
 
-// Cancel ends the opening, which then reports CodeCancelled. It has no effect on one that is about
-// to report how it ended.
+// Cancel ends the opening, which then reports CodeCancelled, unless its outcome is decided already.
 func (o *Opening) Cancel() {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -1,6 +1,18 @@
-// Package objects is what lies between the C functions and the contract: stores with their codec,
-// submitted requests, completions and streams, all named by handles. It knows neither C nor JSON
-// text beyond handing it to interop.
+// Package objects holds the objects behind the handles of the C library: stores with their codec,
+// submitted requests, completions, streams and openings. It knows no C, and passes JSON texts to
+// interop unread.
+//
+// A Process owns the tables of handles. A Store owns its streams and requests: its close removes
+// their handles, whatever their state, while the objects live on until their last callback has
+// returned. Handles and objects end separately on purpose: a caller that closes from inside its own
+// callback cannot wait for that callback, but its handles are gone when the close returns.
+//
+// The order of locks is Store.mu, then submissions.mu or a table's own; no lock is held during a
+// callback, a call of core, or a wait. Store.mu guards closing, so whatever is added under it (a
+// stream, a submission) is either seen by the close or refused.
+//
+// Callbacks of a stream run on the goroutine of its core.EventStream; completion callbacks run one
+// at a time on a goroutine of the store (dispatcher); the callback of an opening runs on its own.
 package objects
 
 import (
@@ -11,14 +23,14 @@ import (
 	"github.com/factstr/factstr-go/capi/internal/handle"
 )
 
-// Notices are no errors: they tell a caller where things stand.
+// Notices are not errors: they are outcomes other than success, and have a status of their own.
 var (
-	// ErrClosing: the close was begun and will be finished when the calling thread's own callback
+	// ErrClosing means that the close has begun and goes on when the calling thread's own callback
 	// has returned.
 	ErrClosing = errors.New("closing")
-	// ErrEnded: the stream has ended without error.
+	// ErrEnded means that the stream has ended without an error.
 	ErrEnded = errors.New("ended")
-	// ErrNotYet: what was waited for did not come in time.
+	// ErrNotYet means that nothing came within the caller's time.
 	ErrNotYet = errors.New("not yet")
 )
 
@@ -30,7 +42,7 @@ type Process struct {
 	openings *handle.Table[*Opening]
 }
 
-// NewProcess makes an empty one. The library has a single one.
+// NewProcess makes an empty Process. The library has one; tests make their own.
 func NewProcess() *Process {
 	numbers := &handle.Numbers{}
 	return &Process{

@@ -8,11 +8,11 @@ import (
 	"github.com/factstr/factstr-go/capi/internal/guard"
 )
 
-// queriesAtOnce is how many submitted queries of one store are read at a time; the others wait in
-// line.
+// queriesAtOnce is how many submitted queries of one store run at a time; the others wait in line.
+// It bounds goroutines: a store may have outstandingMax submitted queries.
 const queriesAtOnce = 16
 
-// queries carries out submitted queries.
+// queries runs submitted queries.
 type queries struct {
 	mu      sync.Mutex
 	line    []*submission
@@ -66,7 +66,7 @@ func (q *queries) next() *submission {
 	return sub
 }
 
-// drop answers a query that nobody has begun to read.
+// drop answers a cancelled query that still waits in line.
 func (q *queries) drop(sub *submission) {
 	q.mu.Lock()
 	waiting := false
@@ -82,7 +82,7 @@ func (q *queries) drop(sub *submission) {
 	}
 }
 
-// close answers what waits, and lets nothing in.
+// close answers the queries in line with CodeStoreClosed, and refuses new ones.
 func (q *queries) close() {
 	q.mu.Lock()
 	q.closed = true

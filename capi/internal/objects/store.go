@@ -12,7 +12,7 @@ import (
 	"github.com/factstr/factstr-go/capi/internal/hostlog"
 )
 
-// Store is an open store with what a foreign caller needs around it.
+// Store is an open store with its handle, codec, streams and submitted requests.
 type Store struct {
 	guard.Poison
 	handle       uint64
@@ -22,8 +22,8 @@ type Store struct {
 	limits       factstr.Limits
 	closeTimeout time.Duration
 
-	// InMemory is set before the handle is handed out: calls on the store wait for nothing but each
-	// other.
+	// InMemory is set before the caller gets the handle. Calls on a memory store wait for nothing
+	// but each other.
 	InMemory bool
 
 	submissions submissions
@@ -33,15 +33,16 @@ type Store struct {
 
 	mu      sync.Mutex
 	closing bool
-	streams map[*Stream]struct{} // that have an open handle
-	// active counts open streams, until their end was reported. Guarded by mu up to closing.
+	streams map[*Stream]struct{} // those with an open handle
+	// active counts streams whose end was not reported yet. It grows under mu, and only before
+	// closing.
 	active   sync.WaitGroup
 	ending   chan struct{} // closed when the close begins
-	closed   chan struct{} // closed when everything is over
+	closed   chan struct{} // closed when core is closed and every callback has returned
 	closeErr error
 }
 
-// Add gives an opened store a handle.
+// Add wraps an opened store and gives it a handle.
 func (p *Process) Add(core *factstr.Store, options interop.StoreOptions) *Store {
 	s := &Store{process: p, core: core, codec: options.Codec, limits: options.Store.Limits, closeTimeout: options.Store.CloseTimeout,
 		streams: map[*Stream]struct{}{}, ending: make(chan struct{}), closed: make(chan struct{})}
@@ -66,10 +67,10 @@ func (p *Process) Add(core *factstr.Store, options interop.StoreOptions) *Store 
 	return s
 }
 
-// Handle is the store's handle.
+// Handle returns the store's handle.
 func (s *Store) Handle() uint64 { return s.handle }
 
-// Codec spells this store's results.
+// Codec returns the codec for this store's results.
 func (s *Store) Codec() interop.Codec { return s.codec }
 
 // Append appends a batch and waits for the answer.
@@ -93,8 +94,8 @@ func (s *Store) AppendIf(events, query []byte, expected *uint64) Answer {
 	return Answer{Append: result, Err: err, codec: s.codec}
 }
 
-// BeginAppend is Append that returns when the batch is queued; done is called once, on a goroutine
-// that it must not block, unless an error is returned.
+// BeginAppend queues a batch and returns. Unless it returns an error, done is called once, on the
+// goroutine that committed, which it must not block.
 func (s *Store) BeginAppend(events []byte, done func(*Answer)) error {
 	batch, err := interop.DecodeEvents(events, s.limits)
 	if err != nil {
@@ -103,7 +104,7 @@ func (s *Store) BeginAppend(events []byte, done func(*Answer)) error {
 	return s.core.AppendAsync(context.Background(), batch, s.answering(done))
 }
 
-// BeginAppendIf is AppendIf in the manner of BeginAppend.
+// BeginAppendIf is BeginAppend for AppendIf.
 func (s *Store) BeginAppendIf(events, query []byte, expected *uint64, done func(*Answer)) error {
 	batch, contextQuery, err := s.decodeAppendIf(events, query)
 	if err != nil {
@@ -142,13 +143,13 @@ func (s *Store) Query(query []byte) Answer {
 	return s.read(context.Background(), decoded)
 }
 
-// QueryAtOnce answers a query that needs no wait; see Query for others. Everything that a store in
-// memory reads is there.
+// QueryAtOnce runs a query that can be answered without waiting, such as any query of a memory
+// store. If answered is false, call Query.
 func (s *Store) QueryAtOnce(query []byte) (answer Answer, answered bool) {
 	if s.InMemory {
 		return s.Query(query), true
 	}
-	const short = 64 << 10 // of text is read before a signal could mind
+	const short = 64 << 10 // bytes of text, which are decoded within a millisecond
 	if len(query) > short {
 		return Answer{}, false
 	}
@@ -175,7 +176,7 @@ func (s *Store) read(ctx context.Context, query factstr.EventQuery) Answer {
 	return Answer{Query: result, codec: s.codec}
 }
 
-// Statistics spells what the store counts.
+// Statistics returns the JSON of factstr_statistics.
 func (s *Store) Statistics() ([]byte, error) {
 	statistics, err := s.core.Statistics(context.Background())
 	if err != nil {
@@ -194,9 +195,9 @@ func (s *Store) Statistics() ([]byte, error) {
 
 func (s *Store) failed(err error) Answer { return Answer{Err: err, codec: s.codec} }
 
-// Close closes the store and releases its handle and those of its streams and requests. On a thread
-// that is inside a callback of the store it does not wait and answers ErrClosing. A second call
-// that comes before the first one returned waits like it.
+// Close closes the store and removes its handle and those of its streams and requests. inside is
+// whether the calling thread is inside a callback of the store: then Close does not wait, and
+// returns ErrClosing. A second call that comes before the first has returned waits as well.
 func (s *Store) Close(inside bool) error {
 	s.beginClose()
 	defer s.release()
@@ -227,11 +228,12 @@ func (s *Store) beginClose() {
 	go s.shutDown()
 }
 
-// shutDown finishes what is under way, however long that takes.
+// shutDown waits for everything under way, however long that takes: core first, then the ends of
+// streams, the answers of requests, and their callbacks.
 func (s *Store) shutDown() {
 	defer close(s.closed)
 	s.closeErr = guard.Call(nil, func() error {
-		_ = s.core.Close(context.Background()) // begins it; its waiting may end too early
+		_ = s.core.Close(context.Background()) // begins the close, and waits for a limited time only
 		<-s.core.Closed()
 		s.active.Wait()
 		s.submissions.wait()
@@ -240,7 +242,7 @@ func (s *Store) shutDown() {
 	})
 }
 
-// release lets go of the handles. Objects behind them live on while they are needed.
+// release removes the handles. The objects live on while they are needed.
 func (s *Store) release() {
 	s.process.stores.Remove(s.handle)
 	s.mu.Lock()

@@ -12,7 +12,7 @@ import (
 	"github.com/factstr/factstr-go/capi/internal/guard"
 )
 
-// Outcome is what a batch callback answers.
+// Outcome is the return value of a batch callback.
 type Outcome int
 
 // The outcomes of a batch callback.
@@ -20,11 +20,11 @@ const (
 	Handled Outcome = iota
 	Failed
 	Pending // answered later by Acknowledge or Refuse
-	Unknown // something else, which is a failure
+	Unknown // any other value, which is a failure
 )
 
-// Callbacks are the functions of a stream. Without Batch the stream is pulled by Next. Ready and
-// End may be nil.
+// Callbacks are the functions of a stream. Without Batch the caller pulls batches by Next. Ready
+// and End may be nil.
 type Callbacks struct {
 	Batch func(stream *Stream, delivery uint64, records []factstr.EventRecord) Outcome
 	Ready func(stream *Stream)
@@ -38,24 +38,24 @@ type Stream struct {
 	store     *Store
 	callbacks Callbacks
 	core      *factstr.EventStream
-	number    atomic.Uint64 // of core, 0 while it is being registered
+	number    atomic.Uint64 // core's number of the stream, 0 while it is being registered
 	durable   bool
 
-	// opened is closed when the caller knows the handle: no callback comes before.
+	// opened is closed when the caller knows the handle. Callbacks wait for it.
 	opened  chan struct{}
 	ended   chan struct{} // closed after the end was reported
-	endErr  error         // valid when over
-	over    atomic.Bool   // the end is being reported, or was
-	leaving atomic.Bool   // it ends since its store closes
+	endErr  error         // valid once over is set
+	over    atomic.Bool   // the end is being reported, or was reported
+	leaving atomic.Bool   // the stream ends because its store closes
 	offers  chan *delivery
 
 	mu        sync.Mutex
-	delivered uint64    // how many deliveries there were
-	open      *delivery // the one that waits for its answer
-	stopped   bool      // no delivery can be answered any more
+	delivered uint64    // the number of the last delivery
+	open      *delivery // the delivery that waits for its answer
+	stopped   bool      // no delivery can be taken or answered any more
 }
 
-// OpenStream registers a stream. The caller calls Opened when it has handed the handle on.
+// OpenStream registers a stream. The caller calls Opened after it has passed the handle on.
 func (s *Store) OpenStream(registration []byte, callbacks Callbacks) (*Stream, error) {
 	decoded, err := interop.DecodeRegistration(registration, s.limits)
 	if err != nil {
@@ -85,7 +85,7 @@ func (s *Store) addStream(stream *Stream) error {
 	return nil
 }
 
-// forget lets go of the handle.
+// forget removes the handle.
 func (st *Stream) forget() {
 	s := st.store
 	s.mu.Lock()
@@ -110,22 +110,22 @@ func (st *Stream) register(registration interop.Registration) (err error) {
 	return err
 }
 
-// Opened lets callbacks through. Until then the handle names nothing.
+// Opened lets callbacks begin, and makes the handle valid.
 func (st *Stream) Opened() {
 	defer close(st.opened)
 	s := st.store
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// The store may have been closed in the meantime, and its handles released.
+	// The store may have been closed meanwhile, and its handles removed.
 	if _, listed := s.streams[st]; listed {
 		s.process.streams.Put(st.handle, st)
 	}
 }
 
-// Handle is the stream's handle.
+// Handle returns the stream's handle.
 func (st *Stream) Handle() uint64 { return st.handle }
 
-// Store is the store that the stream is of.
+// Store returns the stream's store.
 func (st *Stream) Store() *Store { return st.store }
 
 func (st *Stream) onReady() {
@@ -135,8 +135,7 @@ func (st *Stream) onReady() {
 	}
 }
 
-// onEnd is the last call of the core. Whatever the caller's function does, the stream is over after
-// it.
+// onEnd is core's last call. The stream is over after it, even if the caller's function panics.
 func (st *Stream) onEnd(err error) {
 	<-st.opened
 	st.stop()
@@ -152,7 +151,7 @@ func (st *Stream) onEnd(err error) {
 	}
 }
 
-// end is the status of a stream that has ended.
+// end returns the reason of a stream that has ended: an error or ErrEnded.
 func (st *Stream) end() error {
 	if st.endErr != nil {
 		return st.endErr
@@ -160,8 +159,8 @@ func (st *Stream) end() error {
 	return ErrEnded
 }
 
-// WaitReady waits for the end of replay; a live stream has none. Inside a callback of the stream
-// itself it does not wait, since replay goes on after that.
+// WaitReady waits until replay is done; a live stream has none. Inside a callback of the stream
+// itself waiting would never end, since replay goes on only after the callback, so it is refused.
 func (st *Stream) WaitReady(timeout time.Duration, inside bool) error {
 	if !st.durable {
 		return nil
@@ -179,7 +178,7 @@ func (st *Stream) WaitReady(timeout time.Duration, inside bool) error {
 	case <-st.ended:
 	case <-expired:
 	}
-	// What has happened comes before a time that is over.
+	// What has happened counts even if the time is over as well.
 	switch {
 	case closed(st.core.Ready()):
 		return nil
@@ -190,10 +189,10 @@ func (st *Stream) WaitReady(timeout time.Duration, inside bool) error {
 	}
 }
 
-// Progress tells where the stream stands. A live stream has no replay, and one that has ended reads
-// nothing that could fail.
+// Progress returns where the stream stands. A live stream is always ready, and a stream that has
+// ended reads nothing that could fail.
 func (st *Stream) Progress() factstr.StreamProgress {
-	ended := st.over.Load() // before the numbers, which change until then
+	ended := st.over.Load() // first: until the end the numbers change
 	progress := st.core.Progress()
 	progress.Ready = progress.Ready || !st.durable
 	if progress.Ended = ended; ended {
@@ -204,7 +203,7 @@ func (st *Stream) Progress() factstr.StreamProgress {
 
 // Unsubscribe lets no further delivery start. It never waits.
 func (st *Stream) Unsubscribe() {
-	st.core.Unsubscribe() // first, so that a delivery that is refused is known to be refused for that
+	st.core.Unsubscribe() // first: core then knows why a delivery is refused
 	st.stop()
 }
 
@@ -212,8 +211,9 @@ func (st *Stream) Unsubscribe() {
 // waits.
 func (st *Stream) Drain() { st.core.Drain() }
 
-// storeEnds ends when the store begins to close and nobody may be there who answers the stream's
-// deliveries. nil for a durable stream, which ends by itself then.
+// storeEnds returns a channel that is closed when the store begins to close. A live stream that
+// waits for an answer ends then, since the closing thread may be the one that would answer. It is
+// nil for a durable stream, which core ends.
 func (st *Stream) storeEnds() <-chan struct{} {
 	if st.durable {
 		return nil
@@ -221,14 +221,15 @@ func (st *Stream) storeEnds() <-chan struct{} {
 	return st.store.ending
 }
 
-// leave ends the stream at once, since its store closes.
+// leave ends the stream at once because its store closes.
 func (st *Stream) leave() {
 	st.leaving.Store(true)
 	st.Unsubscribe()
 }
 
-// Close unsubscribes, waits for a running callback and the end, and releases the handle. Inside a
-// callback of the stream itself it does not wait.
+// Close unsubscribes, waits for a running callback and the end, and removes the handle. inside is
+// whether the calling thread is inside a callback of this stream: then Close does not wait, and
+// returns ErrClosing.
 func (st *Stream) Close(inside bool) error {
 	st.Unsubscribe()
 	defer st.forget()

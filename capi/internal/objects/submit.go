@@ -14,8 +14,8 @@ import (
 	"github.com/factstr/factstr-go/capi/internal/guard"
 )
 
-// outstandingMax bounds the requests of one store that were submitted and whose answers were not
-// taken yet.
+// outstandingMax limits the submitted requests of one store that are unanswered or whose answers
+// nobody has taken.
 const outstandingMax = 65_536
 
 // Target says where the answer of a submitted request goes: to Callback, to a handle if WantHandle,
@@ -26,7 +26,7 @@ type Target struct {
 	WantHandle bool
 }
 
-// submission is a request that was submitted and is not answered yet.
+// submission is a submitted request that is not answered yet.
 type submission struct {
 	store    *Store
 	target   Target
@@ -34,7 +34,7 @@ type submission struct {
 	context  context.Context
 	cancel   context.CancelFunc
 	answered atomic.Bool
-	query    factstr.EventQuery // of a query
+	query    factstr.EventQuery // if isQuery
 	isQuery  bool
 }
 
@@ -54,7 +54,7 @@ type submissions struct {
 	requests    map[uint64]*Request // with open handles
 	outstanding int
 	unanswered  int
-	quiet       chan struct{} // closed when nothing is unanswered; nil if nobody waits for that
+	quiet       chan struct{} // closed when all are answered; nil if nobody waits for that
 }
 
 func (s *submissions) init() {
@@ -62,8 +62,8 @@ func (s *submissions) init() {
 	s.requests = map[uint64]*Request{}
 }
 
-// SubmitAppend is Append that returns at once, with the handle of the request if the target wants
-// one.
+// SubmitAppend submits an append and returns at once, with the handle of the request if the target
+// wants one.
 func (s *Store) SubmitAppend(events []byte, target Target) (request uint64, err error) {
 	batch, err := interop.DecodeEvents(events, s.limits)
 	if err != nil {
@@ -73,7 +73,7 @@ func (s *Store) SubmitAppend(events []byte, target Target) (request uint64, err 
 	return s.submit(sub, func() error { return s.core.AppendAsync(sub.context, batch, sub.appended) })
 }
 
-// SubmitAppendIf is AppendIf that returns at once.
+// SubmitAppendIf submits an AppendIf.
 func (s *Store) SubmitAppendIf(events, query []byte, expected *uint64, target Target) (request uint64, err error) {
 	batch, contextQuery, err := s.decodeAppendIf(events, query)
 	if err != nil {
@@ -83,7 +83,7 @@ func (s *Store) SubmitAppendIf(events, query []byte, expected *uint64, target Ta
 	return s.submit(sub, func() error { return s.core.AppendIfAsync(sub.context, batch, contextQuery, expected, sub.appended) })
 }
 
-// SubmitQuery is Query that returns at once.
+// SubmitQuery submits a query.
 func (s *Store) SubmitQuery(query []byte, target Target) (request uint64, err error) {
 	decoded, err := s.decodeQuery(query)
 	if err != nil {
@@ -93,8 +93,8 @@ func (s *Store) SubmitQuery(query []byte, target Target) (request uint64, err er
 	return s.submit(sub, func() error { return s.queries.add(sub) })
 }
 
-// submit lists a submission and starts it. It may be cancelled from the moment it is listed, so
-// what it is was set before.
+// submit lists a submission and starts it. It can be cancelled from the moment it is listed, so its
+// other fields are set before.
 func (s *Store) submit(sub *submission, start func() error) (request uint64, err error) {
 	sub.store = s
 	sub.context, sub.cancel = context.WithCancel(context.Background())
@@ -118,8 +118,8 @@ func (s *Store) submit(sub *submission, start func() error) (request uint64, err
 	return 0, nil
 }
 
-// enter lists a submission. Whether the store is closing is asked under the lock that the close
-// takes first, so none slips in after it.
+// enter lists a submission. It checks closing under the lock that the close takes first, so the
+// close sees every submission that was let in.
 func (s *Store) enter(sub *submission) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,7 +143,7 @@ func (s *Store) enter(sub *submission) error {
 	return nil
 }
 
-// leave takes a submission back that could not be started.
+// leave undoes enter for a submission that could not be started.
 func (s *Store) leave(sub *submission) {
 	sub.cancel()
 	all := &s.submissions
@@ -184,7 +184,7 @@ func (s *submissions) answeredOne() {
 	}
 }
 
-// taken notes that somebody took an answer.
+// taken notes that somebody took that many answers.
 func (s *submissions) taken(count int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -215,7 +215,7 @@ func (s *submissions) releaseRequests(process *Process) {
 	}
 }
 
-// appended is called on the goroutine that committed, so it only hands the answer on.
+// appended is called on the goroutine that committed, so it only passes the answer on.
 func (sub *submission) appended(result factstr.AppendResult, err error) {
 	_ = guard.Call(&sub.store.Poison, func() error {
 		sub.finish(Answer{Append: result, Err: err, codec: sub.store.codec})
@@ -223,7 +223,7 @@ func (sub *submission) appended(result factstr.AppendResult, err error) {
 	})
 }
 
-// finish hands the answer on. Only the first call counts.
+// finish passes the answer to the target. Only the first call counts.
 func (sub *submission) finish(answer Answer) {
 	if !sub.answered.CompareAndSwap(false, true) {
 		return
@@ -254,7 +254,7 @@ func (sub *submission) finish(answer Answer) {
 	all.answeredOne()
 }
 
-// Cancel gives up the submitted requests of a tag as far as nothing was done for them yet.
+// Cancel cancels the submitted requests with a tag that nothing was done for yet.
 func (s *Store) Cancel(tag uint64) {
 	s.submissions.mu.Lock()
 	list := slices.Collect(maps.Keys(s.submissions.byTag[tag]))
@@ -267,8 +267,8 @@ func (s *Store) Cancel(tag uint64) {
 	}
 }
 
-// Wait waits for the answer. Whoever gets it releases the request; ErrNotYet means that it is not
-// answered.
+// Wait waits for the answer. The first caller that gets it releases the request. ErrNotYet means
+// that the request is not answered.
 func (r *Request) Wait(timeout time.Duration) (*Answer, error) {
 	if !waitFor(r.done, timeout) {
 		return nil, ErrNotYet
@@ -305,8 +305,8 @@ func closed(channel <-chan struct{}) bool {
 	}
 }
 
-// timer answers a channel that tells when a time is over; nil, which never does, for a negative
-// time.
+// timer returns a channel that receives when the time is over. For a negative time it is nil, which
+// never receives.
 func timer(timeout time.Duration) (expired <-chan time.Time, stop func()) {
 	if timeout < 0 {
 		return nil, func() {}

@@ -92,3 +92,25 @@ func TestAnAppendFunctionServesNoSchemaButItsOwn(t *testing.T) {
 		t.Error("the function of the other schema is used")
 	}
 }
+
+// G9 G11: a condition on all facts is broken by any fact that another store appended meanwhile.
+func TestAConditionOnAllFactsIsBrokenByAnyFactOfOthers(t *testing.T) {
+	t.Parallel()
+	for _, way := range withFunction {
+		t.Run(way.name, func(t *testing.T) {
+			url := pgtest.Database(t)
+			store, b := openBackendStore(t, url, Options{})
+			b.function = way.function
+			other := openStore(t, url)
+			for round := range uint64(3) {
+				head := facttest.Append(t, store, facttest.Batch(1, "a")...).LastSequenceNumber
+				facttest.Append(t, other, facttest.Batch(1, "b")...)
+				_, err := store.AppendIf(t.Context(), facttest.Batch(1, "c"), factstr.AllEvents(), factstr.Version(head))
+				facttest.WantError(t, err, factstr.CodeConditionalAppendConflict)
+				if head != 2*round+1 {
+					t.Errorf("appended at %d", head)
+				}
+			}
+		})
+	}
+}

@@ -34,7 +34,7 @@ const (
 const (
 	foreignFunction = "FS001" // it belongs to another schema
 	swallowedRows   = "FS002" // the tables do not hold what was inserted
-	hiddenRows      = "FS003" // row level security may hide some
+	hiddenRows      = "FS003" // row level security may hide rows
 )
 
 const (

@@ -26,7 +26,7 @@ const (
 	typeTimestamps  = 1185 // an array of them
 	jsonbVersion    = 1    // the first byte of a binary jsonb; text follows
 	binaryFormat    = 1
-	microsOfTheYear = 946_684_800_000_000 // of 2000-01-01, where PostgreSQL begins to count, since 1970
+	microsOfTheYear = 946_684_800_000_000 // from 1970 to 2000-01-01, where PostgreSQL begins to count
 )
 
 // micros is a timestamp with time zone: microseconds since 2000-01-01 UTC.

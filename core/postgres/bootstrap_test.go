@@ -177,7 +177,7 @@ func TestARoleThatMayNotCreateDatabasesIsToldSo(t *testing.T) {
 	if got := raw.One("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = $1", own); got != role {
 		t.Errorf("the owner is %s", got)
 	}
-	raw.Run("DROP DATABASE " + quoted(own) + " WITH (FORCE)") // before its owner
+	raw.Run("DROP DATABASE " + quoted(own) + " WITH (FORCE)") // before its owner is dropped
 }
 
 func TestAServerThatIsNotThereIsToldWithinTheTimeLimit(t *testing.T) {

@@ -95,9 +95,9 @@ func TestAnOpeningIsGivenUpAtOnceWhereverTheServerFallsSilent(t *testing.T) {
 	whole, _, said, _ := falling(t, math.MaxInt64)
 	facttest.Close(t, openStoreWith(t, whole, patient("whole")))
 	const places = 16
-	for place := range int64(places + 1) { // up to the answer to the last question
+	for place := range int64(places + 1) { // up to the answer to the last statement
 		t.Run(fmt.Sprintf("%d of %d", place, places), func(t *testing.T) {
-			url, silent, _, heal := falling(t, (said.Load()-10)*place/places) // some bytes may be fewer
+			url, silent, _, heal := falling(t, (said.Load()-10)*place/places) // the number of bytes varies a little
 			wantGivenUp(t, func() { faulttest.Within(t, "the silence", silent) }, func(ctx context.Context) (*factstr.Store, error) {
 				return Open(ctx, url, patient(fmt.Sprint("place ", place)))
 			})

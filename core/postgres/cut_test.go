@@ -117,7 +117,7 @@ func TestOnlyAServerThatCannotBeReachedLeavesACommitUnknown(t *testing.T) {
 			url := faulttest.ServerOfItsOwn(t)
 			proxy := pgtest.NewProxy(t, faulttest.AddressOf(t, url))
 			store, b := openBackendStore(t, faulttest.Through(proxy, url), impatient())
-			b.notifier.close() // its answers look like that of a commit
+			b.notifier.close() // the answer to a notification looks like that to a commit
 			facttest.Append(t, store, facttest.Batch(1, "first")...)
 			facttest.Append(t, store, facttest.Batch(1, "second")...)
 			direction, contained := pgtest.FromClient, "is not known"

@@ -65,7 +65,7 @@ const (
 	undefinedFunction   = "42883"
 	ambiguousFunction   = "42725"
 	undefinedObject     = "42704"
-	changedResult       = "0A000" // of a statement that was prepared, among other things
+	changedResult       = "0A000" // a prepared statement returns other columns now, among other things
 	undefinedTable      = "42P01"
 	undefinedSchema     = "3F000"
 	lockNotAvailable    = "55P03"

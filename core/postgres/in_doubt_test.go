@@ -16,7 +16,7 @@ import (
 func TestABackendThatIsStillThereIsRecognizedWhateverTheRoleIsSetTo(t *testing.T) {
 	for _, set := range []string{
 		"DateStyle = 'ISO, MDY'", "DateStyle = 'SQL, DMY'", "DateStyle = 'German'", "DateStyle = 'Postgres, DMY'",
-		"role = keeper", // which may not see what its login does
+		"role = keeper", // it may not see what its login does
 	} {
 		t.Run(set, func(t *testing.T) {
 			server := pgtest.New(t, pgtest.Options{})
@@ -35,7 +35,7 @@ func TestABackendThatIsStillThereIsRecognizedWhateverTheRoleIsSetTo(t *testing.T
 			// The commit waits for the lock when it is cut off. It would go on once it gets the
 			// lock.
 			raw.Run("BEGIN")
-			raw.Run("LOCK TABLE events IN SHARE MODE") // it can be read
+			raw.Run("LOCK TABLE events IN SHARE MODE") // reads go on
 			answers := make(chan error, 1)
 			go func() {
 				_, err := store.Append(context.Background(), facttest.Batch(1, "once"))

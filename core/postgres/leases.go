@@ -74,8 +74,8 @@ const (
 type leases struct {
 	backend *backend
 	using   chan struct{} // holds the one token
-	session *session      // of the token's holder; nil before it is opened and after it was lost
-	closed  bool          // of the token's holder
+	session *session      // guarded by the token; nil before it is opened and after it was lost
+	closed  bool          // guarded by the token
 	trouble factstr.Trouble
 
 	mu      sync.Mutex

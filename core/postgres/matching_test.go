@@ -164,7 +164,7 @@ func (a author) list(item func() string) string {
 
 func (a author) text() string {
 	return a.pick(`""`, `"a"`, `"\u0061"`, `"b"`, `"ab"`, `"a\u0062"`, `"é"`, `"\u00e9"`, `"e\u0301"`, `"🚀"`, `"\ud83d\ude80"`, `"\""`, `"\u0022"`, `"\\"`, `"\/"`, `"/"`, `"1"`, `"null"`, `"\u0001"`, `"\ufeff"`, `"\uffff"`,
-		`"`+strings.Repeat("long ", 30)+`"`) // longer than what the index holds of a text
+		`"`+strings.Repeat("long ", 30)+`"`) // longer than the part of a text that the index holds
 }
 
 func (a author) space() string { return a.pick("", "", "", "", " ", "\n\t") }

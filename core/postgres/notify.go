@@ -49,7 +49,7 @@ func (n *notifier) run(ctx context.Context) {
 		select {
 		case <-n.wake:
 		case <-ctx.Done():
-			// A commit right before the store closed is told as well.
+			// Other stores are notified of a commit right before the store closed, too.
 			select {
 			case <-n.wake:
 				n.tell(ctx, channel)

@@ -82,7 +82,7 @@ func TestANotificationThatPanicsIsToldAndSentAgain(t *testing.T) {
 	options, records := telling()
 	store, b := openBackendStore(t, faulttest.ServerOfItsOwn(t), options)
 	var sent atomic.Int64
-	b.notifier.send = func(context.Context, string) error { // read after the first commit
+	b.notifier.send = func(context.Context, string) error { // it is read after the first commit
 		if sent.Add(1) == 1 {
 			panic("on purpose")
 		}

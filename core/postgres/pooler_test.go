@@ -24,7 +24,7 @@ func pooled(p *faulttest.Pooler, server *pgtest.Server, options Options) (string
 // G2 G5 G9 G11 G15 G19
 func TestAStoreWorksThroughAPooler(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
-	faulttest.SetDatabase(t, server.URL(), "default_transaction_isolation", "serializable") // which no setting of a session changes behind a pooler
+	faulttest.SetDatabase(t, server.URL(), "default_transaction_isolation", "serializable") // no setting of a session changes that behind a pooler
 	p := faulttest.StartPooler(t, server)
 	url, options := pooled(p, server, Options{})
 	first, second := openStoreWith(t, url, options), openStoreWith(t, url, options)
@@ -188,7 +188,7 @@ func TestATransactionBehindThePoolerIsOverBeforeItIsTriedAgain(t *testing.T) {
 				before = watcher.Rows(waiting)
 				return len(before) > 0
 			})
-			proxy.Cut() // the pooler closes its own connection then, which a backend that waits does not see
+			proxy.Cut() // the pooler then closes its connection to the server, which a waiting backend does not notice
 			if each.role == "postgres" {
 				faulttest.Eventually(t, "another try", func() bool {
 					now := watcher.Rows(waiting)

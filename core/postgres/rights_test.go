@@ -41,9 +41,9 @@ func TestARoleCanDoWhatItWasGranted(t *testing.T) { // G2 G5 G9 G11 G19
 	t.Parallel()
 	const oursRevoked = "REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA app FROM PUBLIC, {role};"
 	for name, c := range map[string]struct {
-		rights                 string // "" of the owner, who opens the store first
-		append, durable, query string // what it answers; "" is success
-		function               bool   // each append is one call
+		rights                 string // "" for the owner, who opens the store first
+		append, durable, query string // the reason of the failure; "" for success
+		function               bool   // appends call the function
 	}{
 		"an application": {rights: applicationRights, function: true},
 		// Appends take several round trips then.

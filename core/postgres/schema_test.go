@@ -33,7 +33,7 @@ func TestSchemasMayHaveAnyName(t *testing.T) {
 		catalog := raw.Catalog(name)
 		for spelling, url := range map[string]string{"option": url, "search_path": faulttest.InSchema(url, name)} {
 			options := Options{ConnectionsMax: 1}
-			if spelling == "option" || name == "$user" { // in a search_path this is the user's own name
+			if spelling == "option" || name == "$user" { // in a search_path it stands for the user's name
 				options.Schema = name
 			}
 			store := openStoreWith(t, url, options)
@@ -78,7 +78,7 @@ func TestAnySearchPathLeadsToOneStore(t *testing.T) {
 		t.Run(path, func(t *testing.T) {
 			option := c.option
 			if option == "pg_catalog" {
-				option = c.schema // new tables would go to the server's own schema
+				option = c.schema // otherwise new tables would go to the server's own schema
 			}
 			store := openStoreWith(t, faulttest.WithSearchPath(url, path), Options{Schema: option, Options: factstr.Options{TailEvents: -1}})
 			before := raw.One("SELECT coalesce(max(sequence_number), 0) FROM " + quoted(c.schema) + ".events")

@@ -24,8 +24,8 @@ type session struct {
 // another session can find out whether it is gone.
 type server struct {
 	pid        int64
-	startedAt  micros // the backend
-	started    micros // the server itself
+	startedAt  micros // when the backend was started
+	started    micros // when the server was started
 	inRecovery bool
 }
 

@@ -107,7 +107,7 @@ func TestWhatIsNoURLIsRefusedWithoutRepeatingIt(t *testing.T) {
 			url := text
 			if field == "direct_url" {
 				if text == "" {
-					continue // the same as none
+					continue // none is given
 				}
 				url = "postgres://127.0.0.1:1/d"
 			}

@@ -124,7 +124,7 @@ func rustAs(w *rustWriter) appender {
 // logBook notes who appended what.
 type logBook struct {
 	mu      sync.Mutex
-	batches map[uint64]note // by first number
+	batches map[uint64]note // by their first number
 }
 
 type note struct {

@@ -33,7 +33,7 @@ type numbered struct {
 	Batch int    `json:"batch"`
 	Place int    `json:"place"`
 	Of    int    `json:"of"`
-	Third bool   `json:"third"` // of every batch one in three facts
+	Third bool   `json:"third"` // one in three facts of each batch
 }
 
 func numberedBatch(by string, batch, of int, first string) []factstr.NewEvent {
@@ -163,7 +163,7 @@ func (a *caller) append(batch int) {
 	default:
 		a.side.Say("failed %s %d %s", a.by, batch, strings.ReplaceAll(err.Error(), "\n", " "))
 	}
-	<-time.After(10 * time.Millisecond) // a server that is away need not be asked all the time
+	<-time.After(10 * time.Millisecond) // spares a server that is down
 }
 
 func (a *caller) version(query factstr.EventQuery) (*uint64, error) {
@@ -178,9 +178,9 @@ func (a *caller) version(query factstr.EventQuery) (*uint64, error) {
 // accounts are what the appends of all appenders returned.
 type accounts struct {
 	answers map[batchOfOne]answer
-	newest  map[string]int // answered batch of each caller, from 1
-	acked   map[string]int // acknowledged batch of each caller, the newest
-	last    uint64         // acknowledged fact
+	newest  map[string]int // by caller: the newest batch with an account, from 1
+	acked   map[string]int // by caller: the newest acknowledged batch
+	last    uint64         // the newest acknowledged fact
 	counts  map[string]int
 }
 

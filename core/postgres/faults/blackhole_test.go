@@ -71,7 +71,7 @@ func TestASilentServerKeepsNobodyWaiting(t *testing.T) {
 					if took := time.Since(begun); took > most {
 						t.Errorf("%s: the answer %v took %v", what, err, took)
 					}
-					allowed := err == nil // a single backend that stopped may not be the one that is asked
+					allowed := err == nil // the single backend that stopped may not be the one that serves this call
 					for _, code := range codes {
 						allowed = allowed || factstr.CodeOf(err) == code
 					}

@@ -40,7 +40,7 @@ func TestAFailoverToASynchronousStandbyLosesNothing(t *testing.T) {
 	defer stop()
 	l.AwaitSuccesses(30)
 	faulttest.Must(t, primary.Kill())
-	faulttest.SetSystem(t, standby, "synchronous_standby_names", "") // came with the copy of the settings
+	faulttest.SetSystem(t, standby, "synchronous_standby_names", "") // it was copied with the settings
 	faulttest.Must(t, standby.Promote())
 	l.AwaitSuccesses(10)
 	stop()
@@ -98,7 +98,7 @@ func TestAHostThatVanishedDoesNotKeepTheOtherOneFromBeingFound(t *testing.T) {
 	live := faulttest.Follow(t, store)
 	durable, stream := faulttest.FollowDurably(t, store, "vanished", 0)
 	faulttest.WaitForStandby(t, primary, standby)
-	gone.BlackHole() // for those who come
+	gone.BlackHole() // for new connections
 	gone.Cut()
 	faulttest.Must(t, primary.Kill())
 	faulttest.Must(t, standby.Promote())

@@ -104,13 +104,13 @@ type following struct {
 
 // life is what one process has reported.
 type life struct {
-	waiting bool // for the name
+	waiting bool // it waits for the name
 	resumed bool
-	cursor  uint64 // that it resumed behind
+	cursor  uint64 // after which it resumed
 	holding bool   // it waits at its first batch
 	batches [][]uint64
 	ended   string
-	stored  uint64 // when it was told to end
+	stored  uint64 // the cursor when it was told to end
 }
 
 // note reads a line of a follower.
@@ -168,10 +168,10 @@ func (f *following) check(t *testing.T, name string, batches [][]factstr.EventRe
 			wanted = append(wanted, numbers)
 		}
 	}
-	handled := 0 // of wanted, by any life
+	handled := 0 // how many of wanted were handled by any life
 	for i, life := range f.lives {
 		if !life.resumed {
-			continue // killed before it came to that
+			continue // killed before it resumed
 		}
 		next := 0
 		for next < len(wanted) && wanted[next][0] <= life.cursor {

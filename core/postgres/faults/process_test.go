@@ -47,7 +47,7 @@ func TestProcessesThatRaceWithinLargeGroupsHaveOneWinnerEachRound(t *testing.T) 
 	const processes, rounds, crowd = 6, 20, 40
 	url := pgtest.Database(t)
 	sharetest.Race(t, url, processes, rounds, crowd)
-	facts := 1 // of a round: the winner's
+	facts := 1 // of a round, beginning with the winner's
 	for member := range crowd {
 		if member == crowd/2 {
 			facts += processes

@@ -16,7 +16,7 @@ func crash(server *pgtest.Server) <-chan error {
 	done := make(chan error, 1)
 	go func() {
 		err := server.Kill()
-		<-time.After(time.Duration(rand.IntN(300)) * time.Millisecond) // how long it is away
+		<-time.After(time.Duration(rand.IntN(300)) * time.Millisecond) // how long the server is down
 		if err == nil {
 			err = server.StartAgain()
 		}
@@ -58,7 +58,7 @@ func TestAServerThatIsKilledLosesNothingAndRepeatsNothing(t *testing.T) {
 	}
 	mortal(false)
 
-	const betweenKills = 100 // acknowledged batches at least
+	const betweenKills = 100 // at least so many acknowledged batches
 	begun, heard, kill, followerKills := time.Now(), time.Now(), 0, 0
 	acked, dying := 0, false
 	var crashed <-chan error

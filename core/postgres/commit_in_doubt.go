@@ -42,15 +42,15 @@ import (
 // come later, and with another's facts in between both would be written). See also core/DESIGN.md,
 // "a lost commit is settled by the row and its transaction's number" and "slow is not lost".
 
-// resolve finds out what became of a commit in doubt. It returns an error, CommitUnknown, if that
-// could not be found out in time.
+// resolve finds out the outcome of a commit in doubt. It returns an error, CommitUnknown, if it
+// cannot do so in time.
 func (b *backend) resolve(ctx context.Context, a *attempt, cause error) (committed bool, err error) {
 	first := cause
 	b.dropWriter()
 	begun := time.Now()
 	lost := failure("append", cause)
 	b.observer.Tell(factstr.LogCommitInDoubt,
-		fmt.Sprintf("the connection was lost during a commit, and what became of it is being found out: %v", lost),
+		fmt.Sprintf("the connection was lost during a commit, whose outcome is being found out: %v", lost),
 		"error", lost.Error())
 	ctx, cancel := context.WithTimeout(ctx, b.options.ResponseTimeout)
 	defer cancel()
@@ -58,7 +58,7 @@ func (b *backend) resolve(ctx context.Context, a *attempt, cause error) (committ
 		resolved, committed, err := b.look(ctx, a)
 		if resolved {
 			b.observer.Tell(factstr.LogCommitSettled,
-				fmt.Sprintf("what became of a commit was found out: committed = %t", committed),
+				fmt.Sprintf("the outcome of a commit in doubt was found out: committed = %t", committed),
 				"committed", committed, "duration_ms", time.Since(begun).Milliseconds())
 			return committed, nil
 		}
@@ -75,7 +75,7 @@ func (b *backend) resolve(ctx context.Context, a *attempt, cause error) (committ
 			what = first.Error() + " for the commit"
 		}
 		return false, factstr.NewError(factstr.CodeCommitUnknown,
-			"postgres: %s, and what became of it could not be found out: %w", what, failure("append", cause))
+			"postgres: %s, and its outcome could not be found out: %w", what, failure("append", cause))
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// G5: wherever a connection is cut, an append returns what became of it, as long as the server can
+// G5: wherever a connection is cut, an append returns its outcome, as long as the server can
 // be reached.
 func TestACommitThatIsCutAnywhereIsSettled(t *testing.T) {
 	step := 17
@@ -192,7 +192,7 @@ func TestAQueryThatIsCutGoesOnBehindItsLastRow(t *testing.T) {
 }
 
 // G2 G5 G11: backends are killed in the middle of commits while other stores commit. The server
-// lives, so each append returns what became of it.
+// lives, so each append returns its outcome.
 func TestBackendsKilledInTheMiddleOfCommitsLoseAndDoubleNothing(t *testing.T) {
 	rounds := 30
 	if faulttest.Long(t, "30 rounds") {

@@ -111,7 +111,7 @@ func TestAnIndexThatPanicsIsToldAndBuiltAgain(t *testing.T) {
 }
 
 // G21 G24: an outage of the server is logged at its beginning and its end, not at each try, and so
-// is what became of a commit in doubt.
+// is the outcome of a commit in doubt.
 func TestALostServerIsToldOnceAndWhenItIsBack(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	proxy := pgtest.NewProxy(t, server.Address())

@@ -93,7 +93,7 @@ func raceThrough(t testing.TB, round int, stores ...*factstr.Store) (won int) {
 	return won
 }
 
-// G5: wherever the connection to the pooler is cut, the store finds out past the pooler what became
+// G5: wherever the connection to the pooler is cut, the store finds out past the pooler the outcome
 // of the commit.
 func TestACommitThatIsCutBeforeThePoolerIsSettled(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})

@@ -153,7 +153,7 @@ func (b *logBook) check(t *testing.T, raw faulttest.SQL) (batches [][]uint64) {
 	for next := uint64(1); next <= uint64(len(types)); {
 		written, ok := b.batches[next]
 		if !ok {
-			t.Fatalf("nobody was told of %d, which is %s", next, types[next-1])
+			t.Fatalf("no account has %d, which is %s", next, types[next-1])
 		}
 		var batch []uint64
 		for i := range uint64(written.count) {

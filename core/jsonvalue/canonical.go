@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// recursionLimit bounds functions that recurse. What was checked is at most 127 deep.
+// recursionLimit bounds functions that recurse. Checked text is nested at most 127 levels deep.
 const recursionLimit = 200
 
 // AppendCanonical appends the text that serde_json 1.0.154 writes for a checked value: compact,
@@ -24,8 +24,8 @@ func AppendCanonical(dst, text []byte) []byte {
 	return w.out
 }
 
-// canonicalWriter writes members as it meets them and puts an object in order afterwards, which
-// most objects do not need.
+// canonicalWriter writes members as it meets them and sorts an object afterwards, which most
+// objects do not need.
 type canonicalWriter struct {
 	text    []byte
 	out     []byte
@@ -38,7 +38,7 @@ type member struct {
 	start, end int    // of key and value in out
 }
 
-// value writes the value at i and answers where it ends in the text.
+// value writes the value at i and returns the index behind it in the text.
 func (w *canonicalWriter) value(i, depth int) int {
 	switch kindAt(w.text, i) {
 	case KindObject:
@@ -118,8 +118,7 @@ func (w *canonicalWriter) object(i, depth int) int {
 	return min(i+1, len(w.text))
 }
 
-// reorder sorts the members that were written from start on, and drops all but the last of equal
-// keys.
+// reorder sorts the members that were written from start on, and keeps only the last of equal keys.
 func (w *canonicalWriter) reorder(start int, members []member) {
 	slices.SortStableFunc(members, func(a, b member) int { return bytes.Compare(a.key, b.key) })
 	w.scratch = append(w.scratch[:0], w.out[start:]...)
@@ -135,8 +134,8 @@ func (w *canonicalWriter) reorder(start int, members []member) {
 	}
 }
 
-// appendCanonicalString respells the inner text of a string. Lone surrogates stay escapes: nothing
-// else can carry them.
+// appendCanonicalString writes the inner text of a string in its canonical spelling. Lone
+// surrogates stay escapes, since UTF-8 cannot express them.
 func appendCanonicalString(dst, inner []byte) []byte {
 	dst = append(dst, '"')
 	for {
@@ -216,8 +215,7 @@ func appendFloat(dst []byte, value float64) []byte {
 	return dst
 }
 
-// AppendCompact appends the same text without insignificant white space. Text that holds none is
-// copied as it is.
+// AppendCompact appends the text without insignificant white space.
 func AppendCompact(dst, text []byte) []byte {
 	start := 0
 	for i := 0; i < len(text); {

@@ -1,9 +1,9 @@
 // Package jsonvalue reads and writes JSON text without decoding it.
 //
-// Payloads stay bytes from the request to the database and back, so every question about them (is
-// it acceptable, are two of them equal, what is the canonical spelling) is answered on the text
-// itself. Scanning never recurses in the depth of the text: a stack overflow cannot be recovered
-// from in Go, and stored text may be nested arbitrarily deep.
+// Payloads stay bytes from the request to the database and back, so this package works on the text
+// itself: it checks text, compares two texts, and writes the canonical spelling. Scanning never
+// recurses with the depth of the text, since Go cannot recover from a stack overflow and stored
+// text may be nested arbitrarily deep.
 package jsonvalue
 
 import (
@@ -12,9 +12,9 @@ import (
 	"unicode/utf8"
 )
 
-// Error tells why a text was refused and where.
+// Error is why a text was refused, and where.
 type Error struct {
-	// Offset is the index of the byte at which the problem was found; len(text) if the text ended
+	// Offset is the index of the byte at which the problem was found, len(text) if the text ended
 	// too early.
 	Offset int
 	// Problem is a short description without the position, for instance "lone surrogate".
@@ -35,14 +35,15 @@ func Check(text []byte, maxDepth int) error {
 	return nil
 }
 
-// Valid reports whether text, which somebody else stored, is JSON by grammar and valid UTF-8. Any
-// depth and any number is accepted, and so are lone surrogate escapes and \u0000.
+// Valid reports whether stored text is JSON by grammar and valid UTF-8. Unlike Check it accepts any
+// depth and any number, lone surrogate escapes and \u0000, since other programs may have stored the
+// text.
 func Valid(text []byte) bool {
 	_, problem := scan(text, int(^uint(0)>>1), false)
 	return problem == ""
 }
 
-// scan walks one value. It keeps one bit per open container: whether that is an object.
+// scan walks one value. For each open container it keeps one bit: whether it is an object.
 func scan(text []byte, maxDepth int, strict bool) (offset int, problem string) {
 	var shallow [4]uint64
 	stack := shallow[:]
@@ -139,7 +140,7 @@ func scan(text []byte, maxDepth int, strict bool) (offset int, problem string) {
 	}
 }
 
-// scanKey reads a key and its colon, and answers where the value starts.
+// scanKey reads a key and its colon, and returns the index at which the value starts.
 func scanKey(text []byte, i int, strict bool) (int, string) {
 	if i >= len(text) {
 		return i, "unexpected end of text"
@@ -206,7 +207,7 @@ func scanString(text []byte, i int, strict bool) (int, string) {
 	}
 }
 
-// scanEscape returns the length of the escape at i, a surrogate pair taken as one.
+// scanEscape returns the length of the escape at i. A surrogate pair is one escape.
 func scanEscape(text []byte, i int, strict bool) (int, string) {
 	if i+1 >= len(text) {
 		return 0, "unterminated string"
@@ -236,7 +237,7 @@ func scanEscape(text []byte, i int, strict bool) (int, string) {
 	return 0, "lone surrogate"
 }
 
-// scanLiteral answers where true, false or null ends, or -1.
+// scanLiteral returns the index behind true, false or null, or -1.
 func scanLiteral(text []byte, i int) int {
 	rest := text[i:]
 	switch {

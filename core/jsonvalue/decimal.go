@@ -3,7 +3,7 @@ package jsonvalue
 import "hash/maphash"
 
 // smallDecimal is a number that fits in registers: coefficient times ten to the power of exponent.
-// The coefficient is no multiple of ten, and zero has the exponent 0, so equal numbers are equal
+// The coefficient is not a multiple of ten, and zero has the exponent 0, so equal numbers are equal
 // structs.
 type smallDecimal struct {
 	coefficient int64
@@ -13,7 +13,7 @@ type smallDecimal struct {
 var powersOfTen = [...]int64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18}
 
 // splitSmall reads the text of a number that has at most 18 significant digits and an exponent of
-// at most four digits, which is nearly every number that occurs. For others it answers false.
+// at most four digits, which nearly all numbers have. For others it returns false.
 func splitSmall(text []byte) (smallDecimal, bool) {
 	var d smallDecimal
 	// Zeros count only once another digit follows them.
@@ -88,11 +88,11 @@ func splitSmallExponent(text []byte) (int, bool) {
 	return exponent, true
 }
 
-// hashedExponentMax bounds the exponents up to which NumberHash hashes a small decimal. Every
-// spelling of such a number leads to one, others do not always.
+// hashedExponentMax bounds the exponents up to which NumberHash hashes a small decimal. All
+// spellings of such a number split into the same small decimal; beyond it some do not split.
 const hashedExponentMax = 5000
 
-// NumberHash answers a hash that all spellings of a number share.
+// NumberHash returns a hash that all spellings of a number share.
 func NumberHash(seed maphash.Seed, text []byte) uint64 {
 	if d, ok := splitSmall(text); ok && d.isHashed() {
 		return maphash.Comparable(seed, d)

@@ -7,7 +7,7 @@ import (
 
 // Equal reports whether two checked values are equal by the contract (G14): objects as sets of
 // members of which the last of equal keys counts, arrays in order, numbers by exact value, strings
-// by code point. What is nested deeper than 200 levels is compared by its compact text.
+// by code point. Parts nested deeper than 200 levels are compared by their compact text.
 func Equal(a, b []byte) bool { return equalValues(Trim(a), Trim(b), 0) }
 
 func equalValues(a, b []byte, depth int) bool {
@@ -55,7 +55,7 @@ func equalObjects(a, b []byte, depth int) bool {
 	return true
 }
 
-// sortedFields returns the members by key, each key once with its last value.
+// sortedFields returns the members sorted by key, each key once with its last value.
 func sortedFields(object []byte) []field {
 	var fields []field
 	_ = Fields(object, func(key string, value []byte) error {

@@ -7,12 +7,12 @@ import (
 
 const (
 	maxSignificantDigits = 1000
-	// maxExponent keeps spellings such as 0e-20000 out, which are zero but which PostgreSQL's
-	// numeric refuses to read.
+	// maxExponent keeps out spellings such as 0e-20000: they are zero, but PostgreSQL's numeric
+	// refuses to read them.
 	maxExponent = 9999
 )
 
-// scanNumber answers where the number at i ends.
+// scanNumber returns the index behind the number at i.
 func scanNumber(text []byte, i int, strict bool) (int, string) {
 	start := i
 	if text[i] == '-' {
@@ -56,7 +56,7 @@ func scanNumber(text []byte, i int, strict bool) (int, string) {
 	return i, ""
 }
 
-// limitProblem says which limit of Check a number exceeds.
+// limitProblem returns which limit of Check a number exceeds, "" if none.
 func limitProblem(text []byte) string {
 	const outOfRange = "number out of range"
 	m := splitNumber(text)
@@ -206,9 +206,9 @@ func compareDigits(x, y *mantissa) int {
 	return 0
 }
 
-// AppendNumberKey appends a spelling that two number texts share exactly when they are equal: the
-// digits without zeros at either end, and the power of ten of the first one. Zero is "0". It serves
-// as a key of hash tables and indexes.
+// AppendNumberKey appends a spelling that two number texts share if and only if they are equal: the
+// digits without zeros at either end, and the power of ten of the first digit. Zero is "0". It
+// serves as a key of hash tables and indexes.
 func AppendNumberKey(dst, text []byte) []byte {
 	m := splitNumber(Trim(text))
 	if m.first < 0 {

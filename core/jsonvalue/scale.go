@@ -19,7 +19,8 @@ type scale struct {
 }
 
 func (m *mantissa) scale() scale {
-	// How far the first significant digit stands before (or behind, if negative) the one at 10^0.
+	// How many places the first significant digit stands before (or behind, if negative) the digit
+	// at 10^0.
 	shift := int64(len(m.whole) - 1 - m.first)
 	if exponent, ok := m.smallExponent(); ok {
 		sum := exponent + shift
@@ -44,7 +45,7 @@ func (m *mantissa) scale() scale {
 	return scale{short: short}
 }
 
-// addToDecimal adds a small number to a larger decimal one; the result has no leading zeros.
+// addToDecimal adds a small number to a larger decimal number. The result has no leading zeros.
 func addToDecimal(digits []byte, delta int64) []byte {
 	sum := make([]byte, len(digits)+1)
 	sum[0] = '0'
@@ -81,7 +82,7 @@ func compareScales(x, y scale) int {
 	return order * x.sign()
 }
 
-// sign is the sign of a long scale.
+// sign returns the sign of a long scale.
 func (s scale) sign() int {
 	if s.negative {
 		return -1

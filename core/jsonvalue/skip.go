@@ -2,26 +2,25 @@ package jsonvalue
 
 import "math/bits"
 
-// The functions below move over text that was checked before. On other text they answer nonsense,
-// but always an index in [i, len(text)], so a loop over them ends and never leaves the text.
+// The functions below move over checked text. On other text their results mean nothing, but they
+// are always in [i, len(text)], so a loop over them ends and never leaves the text.
 
 const (
 	lowBits  = 0x0101010101010101
 	highBits = 0x8080808080808080
 )
 
-// loadWord reads the eight bytes from i on. Written so, it compiles to one load; encoding/binary
-// would need a slice first, whose making costs more.
+// loadWord reads the eight bytes from i on. Written like this it compiles to one load;
+// encoding/binary would need a slice, and making that costs more.
 func loadWord(text []byte, i int) uint64 {
 	_ = text[i+7]
 	return uint64(text[i]) | uint64(text[i+1])<<8 | uint64(text[i+2])<<16 | uint64(text[i+3])<<24 |
 		uint64(text[i+4])<<32 | uint64(text[i+5])<<40 | uint64(text[i+6])<<48 | uint64(text[i+7])<<56
 }
 
-// stringStops marks, in the high bit of each byte, what ends a run of plain characters: quote,
-// backslash, control character, anything that is not ASCII (whose high bit survives in quote or in
-// backslash). Marks above the lowest one may be wrong, since borrows move upwards, so only the
-// lowest counts.
+// stringStops sets the high bit of each byte that ends a run of plain characters: a quote, a
+// backslash, a control character, or a byte that is not ASCII (whose high bit survives in quote or
+// in backslash). Since borrows move upwards, only the lowest mark is reliable.
 func stringStops(w uint64) uint64 {
 	quote := (w ^ '"'*lowBits) - lowBits
 	backslash := (w ^ '\\'*lowBits) - lowBits
@@ -29,14 +28,14 @@ func stringStops(w uint64) uint64 {
 	return (quote | backslash | control) & highBits
 }
 
-// quoteStops marks quotes and backslashes only; the lowest mark counts.
+// quoteStops marks quotes and backslashes only. Again only the lowest mark is reliable.
 func quoteStops(w uint64) uint64 {
 	quote := (w ^ '"'*lowBits) - lowBits
 	backslash := (w ^ '\\'*lowBits) - lowBits
 	return (quote | backslash) &^ w & highBits
 }
 
-// SkipSpace returns the first index from i on that holds no JSON white space.
+// SkipSpace returns the first index from i on that is not JSON white space.
 func SkipSpace(text []byte, i int) int {
 	for i < len(text) && (text[i] == ' ' || text[i] == '\n' || text[i] == '\r' || text[i] == '\t') {
 		i++
@@ -44,8 +43,8 @@ func SkipSpace(text []byte, i int) int {
 	return i
 }
 
-// SkipString takes the index behind an opening quote and answers the index of the closing one
-// (len(text) if there is none), and whether the text between them holds an escape.
+// SkipString takes the index behind an opening quote. It returns the index of the closing quote, or
+// len(text) without one, and whether the text between them holds an escape.
 func SkipString(text []byte, i int) (end int, escaped bool) {
 	for {
 		for i+8 <= len(text) {
@@ -71,10 +70,10 @@ func SkipString(text []byte, i int) (end int, escaped bool) {
 	}
 }
 
-// structural maps the bytes that matter when a container is passed over.
+// structural marks the bytes that matter for skipping a container.
 var structural = [256]int8{'"': 2, '[': 1, '{': 1, ']': -1, '}': -1}
 
-// SkipValue takes the index at which a value starts and answers the index behind it.
+// SkipValue takes the index at which a value starts and returns the index behind it.
 func SkipValue(text []byte, i int) int {
 	if i >= len(text) {
 		return len(text)
@@ -95,8 +94,8 @@ func SkipValue(text []byte, i int) int {
 		case -1:
 			depth--
 		default:
-			// The loop of SkipString stands here again: most of a text is strings, and a call for
-			// each would cost a third more.
+			// This repeats the loop of SkipString: most of a text is strings, and a call for each
+			// would cost a third more.
 			i++
 			for i+8 <= len(text) {
 				if stops := quoteStops(loadWord(text, i)); stops != 0 {
@@ -116,7 +115,7 @@ func SkipValue(text []byte, i int) int {
 	return min(i, len(text))
 }
 
-// skipScalar moves over a number or literal, at least one byte so that callers always advance.
+// skipScalar moves over a number or literal, and at least one byte, so that callers always advance.
 func skipScalar(text []byte, i int) int {
 	for i++; i < len(text); i++ {
 		switch text[i] {
@@ -127,8 +126,8 @@ func skipScalar(text []byte, i int) int {
 	return i
 }
 
-// FirstItem takes the index of a container's opening bracket and answers where its first member or
-// element starts, or its closing bracket stands.
+// FirstItem takes the index of a container's opening bracket. It returns the index of its first
+// member or element, or of its closing bracket.
 func FirstItem(text []byte, i int) int {
 	if i++; i < len(text) && text[i] <= ' ' {
 		i = SkipSpace(text, i)
@@ -136,8 +135,8 @@ func FirstItem(text []byte, i int) int {
 	return min(i, len(text))
 }
 
-// SkipKey takes the index of a key's opening quote. It answers the key without its quotes, whether
-// that holds an escape, and where the value starts.
+// SkipKey takes the index of a key's opening quote. It returns the key without quotes, whether it
+// holds an escape, and the index at which the value starts.
 func SkipKey(text []byte, i int) (key []byte, escaped bool, value int) {
 	start := min(i+1, len(text))
 	end := start
@@ -161,11 +160,11 @@ func SkipKey(text []byte, i int) (key []byte, escaped bool, value int) {
 	return text[start:end], escaped, min(value, len(text))
 }
 
-// NextItem takes the index at which a member's value or an element starts, and answers where the
-// next member or element starts, or the closing bracket stands.
+// NextItem takes the index at which a member's value or an element starts. It returns the index of
+// the next member or element, or of the closing bracket.
 func NextItem(text []byte, i int) int { return AfterItem(text, SkipValue(text, i)) }
 
-// AfterItem is NextItem for who knows already where the value ends.
+// AfterItem is NextItem for a caller that already knows the index behind the value.
 func AfterItem(text []byte, i int) int {
 	if i < len(text) && text[i] <= ' ' {
 		i = SkipSpace(text, i)

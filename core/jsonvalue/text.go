@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// String unescapes the text of a JSON string that was checked before. The error is an *Error: the
-// text is no string, or it holds a lone surrogate, which no Go string can carry as UTF-8.
+// String unescapes the checked text of a JSON string. It fails with an *Error if the text is not a
+// string, or holds a lone surrogate, which UTF-8 cannot express.
 func String(text []byte) (string, error) {
 	text = Trim(text)
 	if len(text) < 2 || text[0] != '"' {
@@ -37,8 +37,8 @@ func String(text []byte) (string, error) {
 }
 
 // AppendUnescaped appends the characters of a string's inner text (without its quotes). A lone
-// surrogate, which only text that was not checked can hold, becomes the three bytes that its code
-// point would have; so it never equals another string.
+// surrogate, which only unchecked text can hold, becomes the three bytes that its code point would
+// have, so it equals no other string.
 func AppendUnescaped(dst, inner []byte) []byte {
 	for {
 		i := bytes.IndexByte(inner, '\\')
@@ -82,8 +82,9 @@ func unescaped(inner []byte, escaped bool) string {
 	return string(AppendUnescaped(make([]byte, 0, len(inner)), inner))
 }
 
-// AppendString appends s as a JSON string, escaped as serde_json does it: quote, backslash, and
-// what is below U+0020 (the five short forms, else \u00xx in lower case). Nothing else is escaped.
+// AppendString appends s as a JSON string, escaped as serde_json does it: quotes, backslashes, and
+// characters below U+0020 (the five short forms, else \u00xx in lower case). Nothing else is
+// escaped.
 func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := 0
@@ -117,9 +118,9 @@ func appendEscaped(dst []byte, c byte) []byte {
 	return append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 }
 
-// decodeEscape reads the escape at inner[i], a surrogate pair as one. It answers the code point,
-// which is a surrogate if that is alone, and how many bytes were read. A backslash that starts no
-// escape stands for itself.
+// decodeEscape reads the escape at inner[i]; a surrogate pair is one escape. It returns the code
+// point, which is a surrogate if it stands alone, and the number of bytes read. A backslash that
+// starts no escape stands for itself.
 func decodeEscape(inner []byte, i int) (rune, int) {
 	if i+1 >= len(inner) {
 		return '\\', 1

@@ -4,7 +4,7 @@ package jsonvalue
 type KindOf uint8
 
 const (
-	// KindInvalid is the kind of a text that starts no JSON value.
+	// KindInvalid is the kind of a text that does not start with a JSON value.
 	KindInvalid KindOf = iota
 	KindNull
 	KindBool
@@ -32,8 +32,7 @@ func (k KindOf) String() string {
 	return "invalid"
 }
 
-// Kind returns the kind of the value in text, which it tells from the first byte that is not white
-// space.
+// Kind returns the kind of the value in text, judged by the first byte that is not white space.
 func Kind(text []byte) KindOf { return kindAt(text, SkipSpace(text, 0)) }
 
 func kindAt(text []byte, i int) KindOf {
@@ -66,10 +65,10 @@ func Trim(text []byte) []byte {
 	return text[start:end:end]
 }
 
-// Fields calls visit for each member of an object that was checked before, in the order of the
-// text. Keys are unescaped; values alias the input and have no white space around them. A key that
-// occurs twice is visited twice: the caller decides (G14: the last wins). It returns the first
-// error of visit, or an *Error if object is not the text of an object.
+// Fields calls visit for each member of a checked object, in the order of the text. Keys are
+// unescaped; values alias the input and have no white space around them. A key that occurs twice is
+// visited twice: the caller decides (G14: the last wins). It returns the first error of visit, or
+// an *Error if object is not the text of an object.
 func Fields(object []byte, visit func(key string, value []byte) error) error {
 	i := SkipSpace(object, 0)
 	if kindAt(object, i) != KindObject {
@@ -106,7 +105,7 @@ func Fields(object []byte, visit func(key string, value []byte) error) error {
 	}
 }
 
-// Elements calls visit for each element of an array that was checked before. Values alias the input
+// Elements calls visit for each element of a checked array. Values alias the input
 // and have no white space around them. It returns the first error of visit, or an *Error if array
 // is not the text of an array.
 func Elements(array []byte, visit func(index int, value []byte) error) error {

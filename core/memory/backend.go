@@ -7,8 +7,8 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// backend keeps the log in chunks that are only ever appended to, so that growing copies nothing.
-// mu guards all fields; a visit never runs under it.
+// backend keeps the log in chunks that are only appended to, so growing copies nothing. mu guards
+// all fields; visits never run under it.
 type backend struct {
 	mu         sync.RWMutex
 	head       factstr.Head
@@ -18,7 +18,7 @@ type backend struct {
 	cursors    map[string]*cursor
 }
 
-// typeList holds where the facts of one type are.
+// typeList holds the numbers of the facts of one type.
 type typeList struct {
 	name            string
 	sequenceNumbers []uint64
@@ -40,8 +40,8 @@ func (b *backend) Head(context.Context) (factstr.Head, error) {
 	return b.head, nil
 }
 
-// Commit appends what the group decides. Nobody else writes, since core makes one Commit call at a
-// time.
+// Commit appends what the group decides. It needs no lock to keep writers out, since core makes one
+// Commit call at a time.
 func (b *backend) Commit(ctx context.Context, group *factstr.Group) error {
 	head, _ := b.Head(ctx)
 	write, err := group.Decide(ctx, head, b)

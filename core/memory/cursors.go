@@ -6,7 +6,7 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// cursor is the state of a durable name.
+// cursor is the state of a durable name. Its lease is a flag: no other process can see the log.
 type cursor struct {
 	query      factstr.DurableQuery
 	position   uint64

@@ -8,12 +8,12 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// Options of a memory store. The zero value is fine.
+// Options are the options of a memory store. The zero value stands for the defaults.
 type Options struct {
 	factstr.Options
 }
 
-// Open makes an empty store. Its facts and durable cursors live as long as it does.
+// Open makes an empty store. Its facts and durable cursors are gone when it is closed.
 func Open(options Options) (*factstr.Store, error) {
 	options.TailEvents = -1 // the log itself is in memory
 	return factstr.OpenStore(context.Background(), newBackend(), options.Options)

@@ -11,10 +11,11 @@ import (
 )
 
 // mergedTypesMax is the largest number of types whose lists a scan merges. A scan for more types
-// visits the whole range. Each store has its own number, since a sequence costs each something else.
+// visits the whole range. Each store has its own number, since a sequence costs each something
+// else.
 const mergedTypesMax = 16
 
-// ctxEvery is how many visits pass between looks at the context.
+// ctxEvery is the number of visits between two looks at the context.
 const ctxEvery = 1024
 
 func (b *backend) Scan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) error {
@@ -24,7 +25,7 @@ func (b *backend) Scan(ctx context.Context, scan factstr.Scan, visit func(factst
 	return b.scanRange(ctx, scan, visit)
 }
 
-// record returns the fact of a number that is committed.
+// record returns the committed fact with a number.
 func (b *backend) record(sequenceNumber uint64) factstr.EventRecord {
 	index := int(sequenceNumber - 1)
 	b.mu.RLock()
@@ -84,7 +85,7 @@ func (b *backend) scanTypes(ctx context.Context, scan factstr.Scan, types []stri
 	}
 }
 
-// lists returns the parts of the types' lists that are in the range of the scan.
+// lists returns of each type's list the part that is in the range of the scan.
 func (b *backend) lists(types []string, scan factstr.Scan) [][]uint64 {
 	b.mu.RLock()
 	defer b.mu.RUnlock()

@@ -8,15 +8,15 @@ import (
 	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
-// Any matches what at least one of many predicates matches. It is immutable and safe for concurrent
-// use.
+// Any is a compiled list of predicates: a payload matches it if it matches at least one of them. It
+// is immutable and safe for concurrent use.
 type Any struct {
 	one      predicate // if there is only one
-	patterns []pattern // each once
+	patterns []pattern // without duplicates
 	index    *index    // nil if there are fewer than two
 }
 
-// CompileAny prepares predicates from checked JSON texts. An empty list matches nothing.
+// CompileAny compiles predicates from checked JSON texts. An empty list matches nothing.
 func CompileAny(predicates [][]byte) (*Any, error) {
 	a := new(Any)
 	if len(predicates) == 1 {
@@ -28,7 +28,7 @@ func CompileAny(predicates [][]byte) (*Any, error) {
 		return a, nil
 	}
 	a.patterns = make([]pattern, 0, len(predicates))
-	known := make(map[uint64]int, len(predicates)) // a predicate of each hash
+	known := make(map[uint64]int, len(predicates)) // the index of a predicate by its hash
 	for i, text := range predicates {
 		hash := maphash.Bytes(seed, text)
 		if at, found := known[hash]; found && bytes.Equal(predicates[at], text) {

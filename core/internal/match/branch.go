@@ -2,7 +2,7 @@ package match
 
 import "github.com/factstr/factstr-go/core/jsonvalue"
 
-// branch is a path in payloads at which patterns were filed, or which leads to such.
+// branch is a path in payloads under which patterns are filed, or which leads to such a path.
 type branch struct {
 	id       uint32
 	holds    uint8    // the kinds of the leaves that patterns were filed under here, a bit for each
@@ -22,7 +22,7 @@ type step struct {
 	element bool
 }
 
-// grow returns the branch that the steps lead to, which it makes if needed.
+// grow returns the branch that the steps lead to, and makes it if needed.
 func (x *index) grow(steps []step) *branch {
 	b := &x.root
 	for _, s := range steps {
@@ -53,8 +53,8 @@ func (x *index) newBranch() *branch {
 	return &branch{id: x.branches}
 }
 
-// leafHash mixes where a leaf stands, what it is and its value. A collision makes a candidate that
-// does not match, no more.
+// leafHash mixes a leaf's place, kind and value. A collision only makes a candidate that does not
+// match.
 func leafHash(place uint64, kind jsonvalue.KindOf, value uint64) uint64 {
 	const prime = 0x9e3779b97f4a7c15
 	h := (value ^ (place*prime + uint64(kind))) * prime

@@ -6,13 +6,13 @@ import (
 	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
-// index finds which of many patterns a value may match, in about the time that it takes to walk the
-// value once.
+// index finds which of many patterns a value may match, in about the time of one walk through the
+// value.
 //
-// A leaf is a scalar or an empty container; each pattern requires at least one, at some path. It is
-// filed under one of them: a value is walked along the paths that occur, its leaves there are
-// looked up, and only the patterns filed under them are matched in full. So a hundred times
-// {"hash":"..."} cost little more than one.
+// A leaf is a scalar or an empty container. Each pattern requires at least one leaf, at some path,
+// and is filed under one of its leaves. A search walks the value along the paths that occur, looks
+// its leaves up, and matches in full only the patterns that are filed under them. So a hundred
+// patterns like {"hash":"..."} cost little more than one.
 type index struct {
 	root     branch
 	branches uint32
@@ -20,7 +20,7 @@ type index struct {
 	entries  []entry // by pattern
 }
 
-// entry is the leaf that a pattern is filed under. They are small since there may be millions.
+// entry is the leaf under which a pattern is filed. It is small, since there may be millions.
 type entry struct {
 	hash uint32 // of the leaf and its path
 	next int32  // in its bucket, or none
@@ -29,7 +29,7 @@ type entry struct {
 // none ends a bucket.
 const none = -1
 
-// leavesMax is how many leaves of a pattern are considered: one good one is enough.
+// leavesMax is how many leaves of a pattern are considered: one rare leaf is enough.
 const leavesMax = 64
 
 func newIndex(patterns []pattern) *index {
@@ -45,8 +45,8 @@ func newIndex(patterns []pattern) *index {
 	return x
 }
 
-// file puts each pattern under its rarest leaf; among equally rare ones, under that whose path most
-// patterns share, so that few paths must be followed.
+// file puts each pattern under its rarest leaf. Among equally rare leaves it takes the one whose
+// path most patterns share, so that a search follows few paths.
 func (x *index) file(patterns []pattern) {
 	var c census
 	for i := range patterns {
@@ -87,7 +87,8 @@ func (p *pattern) leafValue() uint64 {
 	return 0
 }
 
-// census counts how often leaves and paths occur. Both by hashes: they only choose.
+// census counts how often leaves and paths occur, by their hashes: a collision only makes the
+// choice of a leaf worse.
 type census struct {
 	often map[uint64]int32
 	paths [512]int32
@@ -133,7 +134,7 @@ func (c *census) count(leaves []leafAt) {
 	}
 }
 
-// rarest returns the place of the leaf that occurs least.
+// rarest returns the place of the leaf that occurs least often.
 func (c *census) rarest(leaves []leafAt) (place int) {
 	best, bestPath := c.often[leaves[0].leaf], c.paths[leaves[0].path%uint64(len(c.paths))]
 	for i, l := range leaves[1:] {
@@ -145,8 +146,8 @@ func (c *census) rarest(leaves []leafAt) (place int) {
 	return place
 }
 
-// leafAt returns the leaf of a pattern that stands at the given place in the order of collect, and
-// the steps to it.
+// leafAt returns the leaf of a pattern at the given place in the order of collect, and the steps
+// that lead to it.
 func (p *pattern) leafAt(steps []step, place *int) ([]step, *pattern) {
 	if p.inner == nil {
 		if *place--; *place >= 0 {

@@ -6,30 +6,30 @@ import (
 	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
-// keySet answers which of the wanted keys a payload's key is.
+// keySet finds the index of a payload's key among the wanted keys.
 type keySet struct {
 	keys []string
-	// lengths has a bit for the length, modulo 64, of each key. It tells most other keys apart.
+	// lengths has a bit for the length of each key, modulo 64. It excludes most other keys.
 	lengths uint64
-	// byKey is used once there are many.
+	// byKey is used if there are many keys.
 	byKey map[string]int32
-	// needles find the keys in a stretch of payload; prepared only where that is cheaper than
+	// needles find the keys in a part of a payload. They are prepared only if that is cheaper than
 	// walking it.
 	needles *[searchedKeys]needle
 }
 
 const (
-	// manyKeys is the number of keys from which on a hash table finds one faster than a loop.
+	// manyKeys is the number of keys from which on a hash table is faster than a loop.
 	manyKeys = 8
-	// searchedKeys is the number of keys up to which searching a payload's rest for all of them is
-	// cheaper than walking it.
+	// searchedKeys is the number of keys up to which searching the rest of a payload for all of
+	// them is cheaper than walking it.
 	searchedKeys = 3
 	// searchTries bounds how often one walk searches the rest of the payload: a key may recur a
 	// million times.
 	searchTries = 4
 )
 
-// add puts in a key that is not there yet. Its index is the number of keys before.
+// add adds a key that is not in the set. Its index is the number of keys before it.
 func (k *keySet) add(key string) {
 	k.lengths |= 1 << (len(key) & 63)
 	k.keys = append(k.keys, key)
@@ -81,7 +81,7 @@ func (k *keySet) search(key []byte, escaped bool) int {
 	return -1
 }
 
-// prepareSearch lets absentFrom work, if the keys are few enough for it to pay.
+// prepareSearch makes absentFrom work, if there are few enough keys for it to pay.
 func (k *keySet) prepareSearch() {
 	if len(k.keys) > searchedKeys {
 		return
@@ -92,8 +92,8 @@ func (k *keySet) prepareSearch() {
 	}
 }
 
-// absentFrom reports whether none of the keys occurs in the text, for certain. Without
-// prepareSearch it never does.
+// absentFrom reports whether certainly none of the keys occurs in the text. Without prepareSearch
+// it reports false.
 func (k *keySet) absentFrom(text []byte) bool {
 	if k.needles == nil {
 		return false

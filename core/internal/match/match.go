@@ -15,7 +15,7 @@ func (p *predicate) matchWithin(payload []byte, work *Work) bool {
 	return p.root.matches(payload, jsonvalue.SkipSpace(payload, 0), work)
 }
 
-// matches looks at the value that starts at text[i].
+// matches reports whether the value that starts at text[i] matches the pattern.
 func (p *pattern) matches(text []byte, i int, work *Work) bool {
 	if i >= len(text) {
 		return false
@@ -45,8 +45,8 @@ func (p *pattern) matchesString(text []byte, start int, work *Work) bool {
 	return work.Spend(spelledWork*(end-start)) && jsonvalue.EqualString(text[start:end], p.text)
 }
 
-// spelledWork is what a byte counts for where it must be read as what it spells: an escaped string,
-// or a number that is not written as the predicate's is.
+// spelledWork is what a byte counts for if it must be decoded: in an escaped string, or in a number
+// that is not spelled like the predicate's.
 const spelledWork = 4
 
 func (p *pattern) matchesNumber(text []byte, work *Work) bool {
@@ -59,13 +59,13 @@ func (p *pattern) matchesNumber(text []byte, work *Work) bool {
 	return work.Spend(spelledWork*len(text)) && jsonvalue.EqualNumbers(text, p.bytes())
 }
 
-// matchesObject walks the object before it compares anything, since a later member may replace an
-// earlier one. The walk ends early only where no wanted key occurs again.
+// matchesObject walks the whole object before it compares anything, since a later member may
+// replace an earlier one. The walk ends early only if no wanted key occurs in the rest.
 func (c *container) matchesObject(text []byte, i int, work *Work) bool {
 	var few [manyKeys]int
 	starts := few[:]
 	if len(c.values) > len(few) {
-		// Making room for many keys costs more than a walk through a small object.
+		// Room for many keys costs more than a walk through a small object.
 		if len(c.values) > countedKeys {
 			if end, enough := countMembers(text, i, len(c.values)); !work.Spend(end-i) || !enough {
 				return false
@@ -103,10 +103,11 @@ func (c *container) matchesObject(text []byte, i int, work *Work) bool {
 	return true
 }
 
-// countedKeys is the number of wanted keys above which a payload's members are counted first.
+// countedKeys is the number of wanted keys above which the payload's members are counted first.
 const countedKeys = 128
 
-// countMembers reports whether the object at text[i] has so many members, and where it knew.
+// countMembers reports whether the object at text[i] has at least wanted members, and how far it
+// looked.
 func countMembers(text []byte, i, wanted int) (end int, enough bool) {
 	for i = jsonvalue.FirstItem(text, i); i < len(text) && text[i] == '"' && wanted > 0; wanted-- {
 		_, _, value := jsonvalue.SkipKey(text, i)
@@ -115,8 +116,8 @@ func countMembers(text []byte, i, wanted int) (end int, enough bool) {
 	return i, wanted <= 0
 }
 
-// matchesArray walks the payload's array once, and looks at each element for all of the predicate's
-// that are still missing.
+// matchesArray walks the payload's array once. It compares each element with all elements of the
+// predicate that have not been found yet.
 func (c *container) matchesArray(text []byte, i int, work *Work) bool {
 	if c.index != nil {
 		return c.index.matchesAll(c.values, text, i, work)

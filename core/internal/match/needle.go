@@ -6,22 +6,22 @@ import (
 	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
-// needle is a string or key that a payload without escapes must hold literally, and a quote behind
-// it, to match. Looking for it first settles most payloads that do not match, at a fraction of a
-// walk's cost.
+// needle is a string or key that a payload without escapes must hold literally, followed by a
+// quote, to match. Looking for it first excludes most payloads that do not match, at a fraction of
+// the cost of a walk.
 type needle struct {
 	text   string
 	anchor int // index of the byte that is looked for: the one that payloads hold least
 }
 
 const (
-	// attemptLimit bounds how often an anchor is followed in vain before the walk decides.
+	// attemptLimit bounds how often an anchor is tried in vain before a walk decides.
 	attemptLimit = 8
-	// common are the bytes that JSON holds most, in falling order.
+	// common are the most frequent bytes of JSON, in falling order.
 	common = `":,eatinorsdlcumpghf_01y2bv}{3k56789-4w.Tzx`
 )
 
-// rarity ranks bytes by how seldom JSON holds them.
+// rarity ranks bytes by how rare they are in JSON.
 var rarity = func() (rank [256]uint8) {
 	for i := range rank {
 		rank[i] = uint8(len(common))
@@ -42,7 +42,7 @@ func newNeedle(unescaped string) needle {
 	return n
 }
 
-// absentFrom reports whether text certainly does not hold the needle. It gives up early where the
+// absentFrom reports whether text certainly does not hold the needle. It gives up early if the
 // anchor is frequent.
 func (n *needle) absentFrom(text []byte) bool {
 	if n.text == "" {
@@ -64,8 +64,8 @@ func (n *needle) absentFrom(text []byte) bool {
 	return false
 }
 
-// longestString returns the longest key or string that a payload must hold to match: the most
-// telling one.
+// longestString returns the longest key or string that a payload must hold to match, which excludes
+// most.
 func (p *pattern) longestString() (longest string, found bool) {
 	consider := func(s string) {
 		if !found || len(s) > len(longest) {

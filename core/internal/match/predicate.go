@@ -6,8 +6,9 @@
 // Numbers compare by exact decimal value, strings by code point, and of equal keys the last counts,
 // on both sides. The payload is read as text and never decoded.
 //
-// A compiled predicate takes a small multiple of its text, see pattern, and matching costs about
-// its text and the payload's together, see index; where nothing bounds it, Work does.
+// A compiled predicate takes a small multiple of the memory of its text, see pattern. Matching
+// costs about as much as reading predicate and payload once, see index; where nothing else bounds
+// it, Work does.
 package match
 
 import (
@@ -23,26 +24,26 @@ import (
 // deep.
 const nestingLimit = 200
 
-// manyElements is the number of an array's elements, at most 63, above which an index finds which
-// of them a payload's element may match. Tests change it.
+// manyElements is the number of an array's elements, at most 63, above which an index finds the
+// elements that a payload's element may match. Tests change it.
 var manyElements = 16
 
 // predicate is a compiled predicate. It is immutable and safe for concurrent use.
 type predicate struct {
 	root pattern
-	// needle rules most payloads out; it is empty if the predicate requires no string.
+	// needle excludes most payloads that do not match; it is empty if the predicate requires no
+	// string.
 	needle needle
 }
 
-// pattern is one value of a predicate. There is one for each value of the text, so its size is what
-// predicates cost.
+// pattern is one value of a predicate. There is one for each value of the text, so its size decides
+// how much memory predicates take.
 type pattern struct {
 	kind jsonvalue.KindOf
-	// plain says that text stands in any payload exactly as it is, unless that spells it with
-	// needless escapes.
+	// plain says that a payload holds text literally, unless it spells it with needless escapes.
 	plain bool
-	// text is the unescaped string, or the text of another value, both parts of one copy of the
-	// predicate where that can be.
+	// text is the unescaped string, or the text of another value. Where possible it is a part of
+	// one copy of the predicate.
 	text string
 	// inner is what an object or array holds; nil for an empty one.
 	inner *container
@@ -79,14 +80,14 @@ func (p *predicate) prepareSearch() {
 	}
 }
 
-// compiler reads one predicate. What it needs no unescaping for, it cuts out of source, a copy of
-// the text.
+// compiler reads one predicate. It cuts texts out of source, a copy of the predicate, unless they
+// must be unescaped.
 type compiler struct {
 	text   []byte
 	source string
 }
 
-// value reads the value at text[i] into p, and answers where it ends. Each byte is read once,
+// value reads the value at text[i] into p and returns the index behind it. Each byte is read once,
 // however deep it is nested.
 func (c *compiler) value(p *pattern, i, depth int) (end int, err error) {
 	switch p.kind = jsonvalue.Kind(c.text[i:]); p.kind {
@@ -141,8 +142,8 @@ func (c *compiler) fields(p *pattern, i, depth int) (end int, err error) {
 	return i + 1, nil
 }
 
-// elements keeps equal elements once, since one element of a payload satisfies them all. Scalars
-// are equal by value, others if they are spelled alike.
+// elements keeps one of several equal elements, since one element of a payload satisfies them all.
+// Scalars are compared by value, containers by spelling.
 func (c *compiler) elements(p *pattern, i, depth int) (end int, err error) {
 	i = jsonvalue.FirstItem(c.text, i)
 	if c.text[i] == ']' {
@@ -188,7 +189,7 @@ func (c *compiler) unescaped(start, end int, escaped bool) string {
 	return string(jsonvalue.AppendUnescaped(nil, c.text[start:end]))
 }
 
-// seed is of all hashes: nobody outside can tell which values share one.
+// seed is random, so that nobody outside can choose values that share a hash.
 var seed = maphash.MakeSeed()
 
 func (p *pattern) hash() uint64 {
@@ -206,5 +207,5 @@ func (p *pattern) equal(q *pattern) bool {
 	return p.kind == q.kind && p.text == q.text
 }
 
-// bytes is text for those who read bytes.
+// bytes returns text as bytes, without a copy.
 func (p *pattern) bytes() []byte { return unsafe.Slice(unsafe.StringData(p.text), len(p.text)) }

@@ -7,7 +7,7 @@ import (
 	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
-// search is one payload's way through an index.
+// search is the search of one payload in an index.
 type search struct {
 	index    *index
 	patterns []pattern
@@ -15,11 +15,11 @@ type search struct {
 	start    int // of the value that patterns are matched against
 	work     *Work
 
-	// Looking for one pattern: whether one was found. seen remembers those that were tried: a
-	// payload may hold the same leaf a million times.
+	// Looking for one pattern: whether one was found. seen holds the patterns that were tried,
+	// since a payload may hold the same leaf a million times.
 	matched bool
 	seen    seenSet
-	// Looking for all: how many are missing, and where each was tried.
+	// Looking for all patterns: how many are missing, and at which element each was tried last.
 	all     bool
 	missing int
 	tried   places
@@ -69,8 +69,8 @@ func (s *search) walk(b *branch, i int) (over bool) {
 	return b.holds != 0 && s.lookUp(b, i)
 }
 
-// walkObject follows every member. A member that a later one replaces may lead to a pattern in
-// vain, never past one.
+// walkObject follows every member. A member that a later one replaces may lead to a pattern that
+// does not match, but never hides one that does.
 func (s *search) walkObject(m *members, i int) (over bool) {
 	tries, began := searchTries, i-16
 	i = jsonvalue.FirstItem(s.text, i)
@@ -139,7 +139,7 @@ func (s *search) lookUp(b *branch, i int) (over bool) {
 	return s.try(leafHash(uint64(b.id), kind, value))
 }
 
-// try matches in full the patterns that are filed under a leaf.
+// try matches the patterns that are filed under a leaf in full.
 func (s *search) try(hash uint64) (over bool) {
 	entries := s.index.entries
 	for at := s.index.heads[uint32(hash>>32)&uint32(len(s.index.heads)-1)]; at != none; at = entries[at].next {
@@ -167,7 +167,7 @@ func (s *search) try(hash uint64) (over bool) {
 	return false
 }
 
-// isNew reports whether a pattern is still to be tried, and takes down that it is.
+// isNew reports whether a pattern has not been tried yet, and notes that it is tried now.
 func (s *search) isNew(at int32) bool {
 	if !s.all {
 		return s.seen.add(at, len(s.patterns))
@@ -180,18 +180,18 @@ func (s *search) isNew(at int32) bool {
 	return true
 }
 
-// places has, for each pattern, where the element starts that it was tried at last, counted from 1,
-// or found; 0 if it was not tried. It grows with how many were tried, since there may be many
-// patterns and many short arrays to try them at.
+// places has, for each pattern, the place of the element at which it was tried last, counted from
+// 1, or found; 0 if it was not tried. Its size grows with the number of patterns that were tried,
+// since there may be many patterns and many short arrays.
 type places struct {
 	some map[int32]uint32
 	each []uint32 // instead, once those are many
 }
 
 const (
-	// found is the place of a pattern that needs no more trying.
+	// found is the place of a pattern that was found.
 	found = math.MaxUint32
-	// fewPlaces is the number of patterns up to which room is made for each.
+	// fewPlaces is the number of patterns up to which there is room for each at once.
 	fewPlaces = 256
 )
 
@@ -220,7 +220,7 @@ func (p *places) set(at int32, place uint32, patterns int) {
 	p.some[at] = place
 }
 
-// seenSet is a set of patterns that needs no allocation while it is small.
+// seenSet is a set of patterns that allocates nothing while it is small.
 type seenSet struct {
 	few    [8]int32
 	fewLen int

@@ -1,10 +1,10 @@
-// Package timestamp spells the times of batches.
+// Package timestamp writes the times of batches.
 package timestamp
 
 import "time"
 
-// Format writes YYYY-MM-DDTHH:MM:SS.ffffffZ for a UTC time of the years 0 to 9999. It is a third of
-// an append to memory when the time package interprets a layout for it.
+// Format writes YYYY-MM-DDTHH:MM:SS.ffffffZ for a UTC time of the years 0 to 9999. The time
+// package, which interprets a layout, would take a third of an append to memory.
 func Format(t time.Time) string {
 	year, month, day := t.Date()
 	hour, minute, second := t.Clock()

@@ -82,17 +82,17 @@ func TestAPanicInAnExportIsAnInternalErrorAndPoisonsTheStore(t *testing.T) {
 	backend, store := openPanicking(t)
 	backend.panics.Store(true)
 	if status := query(go_factstr_query, store.Handle()); status != statusInternal {
-		t.Fatalf("a panicking query answers %d", status)
+		t.Fatalf("a panicking query returns %d", status)
 	}
 	backend.panics.Store(false)
 	if status := query(go_factstr_query, store.Handle()); status != statusInternal {
-		t.Errorf("after a panic a query answers %d", status)
+		t.Errorf("after a panic a query returns %d", status)
 	}
 	if status := closeStore(go_factstr_store_close, store.Handle()); status != statusOK {
-		t.Errorf("closing the poisoned store answers %d", status)
+		t.Errorf("closing the poisoned store returns %d", status)
 	}
 	if status := query(go_factstr_query, store.Handle()); status != statusInvalidHandle {
-		t.Errorf("after the close a query answers %d", status)
+		t.Errorf("after the close a query returns %d", status)
 	}
 	if open := process.OpenHandles(); open != 0 {
 		t.Errorf("%d handles are open at the end", open)
@@ -134,7 +134,7 @@ func TestEveryCodeHasAStatusOfItsOwn(t *testing.T) {
 		}
 		seen[int(status)] = code
 		if statusOf(code) != status {
-			t.Errorf("%s answers %d", code, statusOf(code))
+			t.Errorf("%s returns %d", code, statusOf(code))
 		}
 	}
 	if len(seen) != 22 {
@@ -169,7 +169,7 @@ func FuzzEntryPoints(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		status, store := memoryOpen(go_factstr_memory_open, nil)
 		if status != statusOK {
-			t.Fatalf("opening a store answers %d", status)
+			t.Fatalf("opening a store returns %d", status)
 		}
 		number := uint64(store)
 		for name, status := range map[string]int{
@@ -177,15 +177,15 @@ func FuzzEntryPoints(f *testing.F) {
 			"stream_open": streamOpen(go_factstr_stream_open, number, text), "query of all": query(go_factstr_query, number),
 		} {
 			if status == statusInternal {
-				t.Errorf("%s answers Internal for %q", name, text)
+				t.Errorf("%s returns Internal for %q", name, text)
 			}
 		}
 		if status := closeStore(go_factstr_store_close, number); status != statusOK {
-			t.Errorf("closing answers %d", status)
+			t.Errorf("closing returns %d", status)
 		}
 		status, other := memoryOpen(go_factstr_memory_open, text)
 		if status == statusInternal {
-			t.Errorf("memory_open answers Internal for %q", text)
+			t.Errorf("memory_open returns Internal for %q", text)
 		}
 		if status == statusOK {
 			closeStore(go_factstr_store_close, uint64(other))

@@ -144,7 +144,7 @@ func TestWhatTheWireVectorsRefuseIsRefusedAndNamed(t *testing.T) { // G4
 			}
 			after, err := store.Query(t.Context(), factstr.AllEvents())
 			if err != nil || after.CurrentContextVersion != nil {
-				t.Errorf("after the refusal the store answers %v, %v", after, err)
+				t.Errorf("after the refusal the store returns %v, %v", after, err)
 			}
 		})
 	}

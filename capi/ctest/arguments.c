@@ -214,7 +214,7 @@ static void a_caller_need_not_want_the_text(void) {
   CHECK_STATUS(factstr_store_close(store, NULL), FACTSTR_OK);
 }
 
-/* Every function that takes a handle, with one that is none. */
+/* Calls every function that takes a handle, with a number that is no handle. */
 static void expect_unknown(uint64_t handle) {
   factstr_buffer out;
   factstr_completion completion;
@@ -337,11 +337,11 @@ void argument_tests(void) {
   RUN(the_library_names_itself_and_its_statuses, "the library names itself and its statuses");
   RUN(freeing_nothing_is_fine, "freeing nothing is fine");
   RUN(null_arguments_are_refused, "NULL where something must be is refused, and nothing happens");
-  RUN(a_caller_need_not_want_the_text, "a caller need not want the text of answers");
+  RUN(a_caller_need_not_want_the_text, "callers may pass NULL if they do not want the text");
   RUN(unknown_and_closed_handles_are_refused,
       "unknown and closed handles are refused by every function");
   RUN(a_handle_of_another_kind_is_refused,
-      "a handle of another kind is refused, and one that is closed twice");
+      "a handle of another kind is refused, and a handle that was closed");
   RUN(input_is_copied_before_the_call_returns, "input is copied before the call returns");
   RUN(absurd_lengths_are_refused, "absurd lengths are refused");
 }

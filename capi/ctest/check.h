@@ -33,7 +33,7 @@ _Noreturn void fail_test(const char *file, int line, const char *format, ...)
   do {                                                                                             \
     factstr_status got_ = (call);                                                                  \
     if (got_ != (expected)) {                                                                      \
-      FAIL("%s answered %s, not %s", #call, factstr_status_name(got_),                             \
+      FAIL("%s returned %s, not %s", #call, factstr_status_name(got_),                             \
            factstr_status_name(expected));                                                         \
     }                                                                                              \
   } while (0)

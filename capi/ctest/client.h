@@ -1,4 +1,4 @@
-/* Calls of the library as tests make them: C strings in, parsed answers out. */
+/* Calls of the library for tests: C strings in, parsed answers out. */
 #ifndef CLIENT_H
 #define CLIENT_H
 
@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <string.h>
 
-/* What a call answered. */
+/* The outcome of a call. */
 typedef struct answer {
   factstr_status status;
   cJSON *json; /* NULL without text */
@@ -35,15 +35,15 @@ factstr_store open_sqlite(const char *path, const char *options);
  * braces, or NULL.
  */
 factstr_store open_postgres(const char *schema, const char *options);
-/* The same, with what the call answered. */
+/* The same; returns the outcome. */
 answer try_postgres(const char *url, const char *schema, const char *options, factstr_store *store);
 /* DATABASE_URL; fails the test when it is not set. */
 const char *database_url(void);
 /* The database that DATABASE_URL names. */
 void own_database(char *name, size_t size);
 /*
- * A name for a database that is none yet. It begins with that of the tests' own, by which it is
- * known whose it is.
+ * Makes a name for a new database. It begins with the name of the tests' own database, which shows
+ * whose it is.
  */
 void new_database(char *name, size_t size);
 void close_store(factstr_store store);

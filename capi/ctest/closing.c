@@ -1,4 +1,4 @@
-/* Closing stores and streams: who waits for whom, and what a callback may close. */
+/* Closing stores and streams: what waits for what, and what a callback may close. */
 #include "tests.h"
 
 #include <stdlib.h>
@@ -321,13 +321,13 @@ static void two_threads_can_close_one_store(void) {
 
 void closing_tests(void) {
   RUN(a_stream_can_be_closed_inside_its_callback,
-      "a stream closed inside its batch callback answers Closing, and its end follows");
+      "closing a stream inside its batch callback returns Closing, and its end follows");
   RUN(a_stream_can_be_closed_in_its_end, "a stream can be closed in its end");
   RUN(a_callback_can_close_another_stream, "a callback can close another stream");
   RUN(the_store_can_be_closed_inside_a_batch_callback,
-      "the store closed inside a batch callback answers Closing, and the end follows");
+      "closing the store inside a batch callback returns Closing, and the end follows");
   RUN(the_store_can_be_closed_inside_a_completion_callback,
-      "the store closed inside a completion callback answers Closing");
+      "closing the store inside a completion callback returns Closing");
   RUN(unsubscribing_does_not_wait,
       "unsubscribing does not wait for a running callback, and frees the name at once");
   RUN(closing_a_stream_waits_for_its_callback,

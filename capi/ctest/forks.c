@@ -1,4 +1,4 @@
-/* A forked child: every function answers Forked there, and the parent's locks are not held on. */
+/* A forked child: every function returns Forked, and the child does not keep the parent's locks. */
 #define _GNU_SOURCE
 #include "tests.h"
 
@@ -94,7 +94,7 @@ static void child(factstr_store store, factstr_stream stream) {
            strcmp(factstr_status_name(FACTSTR_FORKED), "Forked") == 0);
 }
 
-/* How many descriptors of databases, whose locks a child would keep, the process holds. */
+/* Returns how many descriptors of databases the process holds; a child would keep their locks. */
 static int lock_descriptors(void) {
   DIR *folder = opendir("/proc/self/fd");
   if (folder == NULL) {
@@ -167,8 +167,8 @@ static void a_child_does_not_hold_the_locks(void) { /* G22 */
 }
 
 /*
- * SQLite opens files by itself. A descriptor that nobody has told of yet is not the child's to
- * keep; what the host reads by is.
+ * SQLite opens files by itself, so at a fork the library may not know a descriptor yet. The child
+ * must not keep it. It keeps the descriptor by which the host itself reads the file.
  */
 static void a_child_does_not_hold_what_is_just_being_opened(void) { /* G22 */
   char path[600];
@@ -187,7 +187,7 @@ static void a_child_does_not_hold_what_is_just_being_opened(void) { /* G22 */
   close_store(store);
 }
 
-/* How many sockets the process holds. */
+/* Returns how many sockets the process holds. */
 static int sockets(void) {
   DIR *folder = opendir("/proc/self/fd");
   if (folder == NULL) {
@@ -203,8 +203,7 @@ static int sockets(void) {
 }
 
 /*
- * The server takes a process for alive, and its durable names for held, as long as anybody has its
- * connection.
+ * While any process has the connection, the server considers it alive, and its durable names held.
  */
 static void a_child_does_not_hold_the_connections(void) { /* G22 */
   int before = sockets();
@@ -233,7 +232,7 @@ static void a_program_started_by_exec_works(void) {
 
 void fork_tests(void) {
   RUN(every_function_answers_forked_in_a_child,
-      "every function answers Forked in a forked child, and the parent goes on");
+      "every function returns Forked in a forked child, and the parent goes on");
   RUN(a_child_does_not_hold_the_locks, "a forked child does not hold the parent's locks");
   RUN(a_child_does_not_hold_what_is_just_being_opened,
       "a forked child does not hold a database that is just being opened");

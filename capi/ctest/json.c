@@ -50,7 +50,7 @@ static size_t put_number(char *to, const char *number, size_t len) {
   return (size_t)written;
 }
 
-/* Of members with one name the last counts. */
+/* If members have the same name, the last one counts. */
 static void drop_duplicates(cJSON *value) {
   for (cJSON *child = value->child, *next; child != NULL; child = next) {
     next = child->next;

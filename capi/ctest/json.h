@@ -14,7 +14,7 @@ cJSON *json_parse(const char *text, size_t len);
 /* The text of a parsed value, numbers as numbers again. Freed with free(). */
 char *json_text(const cJSON *value);
 
-/* Whether two parsed values are equal, exactly. A field that is null equals one that is absent. */
+/* Reports whether two parsed values are equal, exactly. A null field equals an absent one. */
 int json_equal(const cJSON *a, const cJSON *b);
 
 /* An integer field; fails the test if it is none. */

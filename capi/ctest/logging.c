@@ -270,12 +270,12 @@ void logging_tests(void) {
       "without a callback a warning is one line on standard error");
   RUN(a_closed_stderr_ends_nothing, "a standard error that nobody reads any more ends nothing");
   RUN(without_a_stderr_nothing_is_written_elsewhere,
-      "without a standard error nothing is written to what has its number");
+      "without a standard error nothing is written to the file that has its number");
   RUN(a_full_stderr_holds_up_nobody_for_ever,
       "a standard error that is full and not read holds up nobody for ever");
-  RUN(a_failing_handler_is_told, "a live stream's failing handler is told with its store");
-  RUN(the_end_of_a_durable_stream_is_told, "the end of a durable stream by failure is told");
-  RUN(levels_choose, "the level chooses what is told, and a wrong one is refused");
+  RUN(a_failing_handler_is_told, "a failing handler of a live stream is logged with its store");
+  RUN(the_end_of_a_durable_stream_is_told, "the end of a durable stream by a failure is logged");
+  RUN(levels_choose, "the level chooses what is logged, and a wrong one is refused");
   RUN(a_slow_function_holds_up_nothing_but_its_removal,
       "a slow function holds up nothing but its removal, which waits for it");
   RUN(the_function_may_call_any_other,

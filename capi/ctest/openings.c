@@ -1,4 +1,4 @@
-/* Stores that are opened without waiting: what the callback is told, and giving up. */
+/* Submitted openings: what the callback gets, and cancelling. */
 #include "tests.h"
 
 #include <arpa/inet.h>
@@ -8,7 +8,7 @@
 
 #define SECRET "hunter2secret"
 
-/* What a callback was told. */
+/* What a callback got. */
 typedef struct outcome {
   counter calls;
   factstr_status status;
@@ -41,7 +41,7 @@ static factstr_store await_store(outcome *told) {
   return told->store;
 }
 
-/* The callback was told that error, of that reason unless it is NULL, and no secret. */
+/* Checks that the callback got that error, with that reason unless it is NULL, and no secret. */
 static void await_failure(outcome *told, factstr_status status, const char *reason) {
   await_counter(&told->calls, 1);
   CHECK_STATUS(told->status, status);
@@ -297,7 +297,7 @@ static void a_server_that_is_gone_is_told_to_the_callback(void) {
   await_failure(&told[1], FACTSTR_BACKEND_FAILURE, "connection");
 }
 
-/* A server that takes connections, and never says a word. Answers its socket. */
+/* Makes a server that accepts connections and never responds. Returns its socket. */
 static int silent_server(char *url, size_t size) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t len = sizeof address;
@@ -338,21 +338,21 @@ static void an_opening_that_hangs_is_given_up(void) {
 void opening_tests(void) {
   RUN(a_file_is_opened_on_another_thread,
       "a submitted opening of a file comes to a store, by a callback on another thread");
-  RUN(who_will_not_cancel_needs_no_handle, "who will not cancel an opening needs no handle for it");
+  RUN(who_will_not_cancel_needs_no_handle, "an opening needs no handle if it is never cancelled");
   RUN(many_are_opened_at_once, "many openings of one file go on at once");
   RUN(what_cannot_be_opened_is_told_to_the_callback,
-      "what cannot be opened is told to the callback");
+      "the callback gets the error of an opening that fails");
   RUN(bad_input_is_refused_at_once,
       "bad input of an opening is refused at once, and no callback follows");
   RUN(the_callback_may_use_and_close_the_store,
       "the callback of an opening may use and close the store");
   RUN(giving_up_races_with_success,
-      "an opening that is given up has one outcome and leaves no store, whoever is first");
+      "a cancelled opening has one outcome and leaves no store, however close the race");
   RUN(a_database_is_opened_on_another_thread, "postgres: a submitted opening comes to a store");
   RUN(a_missing_database_is_created, "postgres: a submitted bootstrap creates a missing database, "
                                      "once when several do it together");
   RUN(a_server_that_is_gone_is_told_to_the_callback,
-      "postgres: a server that is gone is told to the callback, without the password");
+      "postgres: the callback learns that the server is gone, without the password");
   RUN(an_opening_that_hangs_is_given_up,
-      "postgres: an opening of a server that does not answer is given up when it is cancelled");
+      "postgres: cancelling ends an opening that waits for a silent server");
 }

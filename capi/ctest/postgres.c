@@ -9,7 +9,7 @@
 #define SECRET "hunter2secret"
 #define NOBODY_LISTENS "postgres://teller:" SECRET "@127.0.0.1:1/books?sslmode=disable"
 
-/* The refusal has that status, reason and fragment, gave no handle, and tells no secret. */
+/* Checks that opening fails with that status, reason and fragment, no handle, and no secret. */
 static void expect_refusal(answer refused, factstr_store store, factstr_status status,
                            const char *fragment, const char *reason) {
   CHECK(store == 0);
@@ -279,14 +279,14 @@ static void a_direct_url_leads_to_the_new_database(void) {
 }
 
 void postgres_tests(void) {
-  RUN(a_url_that_is_none_is_refused, "postgres: a URL that is none is refused");
-  RUN(a_direct_url_that_is_none_is_refused, "postgres: a direct_url that is none is refused");
+  RUN(a_url_that_is_none_is_refused, "postgres: a malformed URL is refused");
+  RUN(a_direct_url_that_is_none_is_refused, "postgres: a malformed direct_url is refused");
   RUN(a_server_that_cannot_be_reached_is_told,
-      "postgres: a server that cannot be reached is told as such, without the password");
+      "postgres: the error of an unreachable server says so, without the password");
   RUN(a_user_that_may_not_enter_is_told,
-      "postgres: a user that may not enter is told as such, without the password");
+      "postgres: the error of a refused user says so, without the password");
   RUN(a_database_that_is_missing_is_not_created,
-      "postgres: a database that is missing is told and not created");
+      "postgres: a missing database is reported and not created");
   RUN(names_of_databases_are_checked,
       "postgres: names of databases are checked before the server is asked");
   RUN(what_the_log_needs_is_created,

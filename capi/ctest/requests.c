@@ -155,7 +155,7 @@ static void closing_drops_unread_completions_and_requests(void) {
   CHECK_STATUS(factstr_request_wait(request, -1, NULL), FACTSTR_INVALID_HANDLE);
 }
 
-/* A batch that takes a while to commit, so that what is submitted behind it waits. */
+/* A batch that takes a while to commit, so that requests behind it wait. */
 static char *long_batch(void) {
   enum { EVENTS = 10000 };
   const char event[] =
@@ -265,7 +265,8 @@ void request_tests(void) {
   RUN(answers_come_by_handle,
       "answers of submitted requests come by handle, in any order of asking");
   RUN(answers_come_by_queue, "answers of submitted requests come by the store's queue, each once");
-  RUN(closing_wakes_who_waits_for_completions, "closing the store wakes who waits for completions");
+  RUN(closing_wakes_who_waits_for_completions,
+      "closing the store wakes threads that wait for completions");
   RUN(closing_drops_unread_completions_and_requests,
       "closing the store drops unread completions and releases requests");
   RUN(what_was_not_begun_can_be_cancelled,
@@ -274,5 +275,5 @@ void request_tests(void) {
   RUN(waiting_for_a_request_can_time_out,
       "waiting for a request can time out and be taken up again");
   RUN(too_many_unread_answers_are_refused,
-      "submitting without ever taking answers is refused in the end");
+      "submitting is refused once too many answers were not taken");
 }

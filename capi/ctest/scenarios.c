@@ -93,7 +93,7 @@ static void drop_occurred_at(cJSON *records) {
   }
 }
 
-/* The fields that `expected` names must be as it says. */
+/* Compares only the fields that `expected` has. */
 static void compare_failure(factstr_status status, const cJSON *error, const cJSON *expected) {
   const char *code = json_string(expected, "code");
   if (code != NULL && strcmp(code, factstr_status_name(status)) != 0) {

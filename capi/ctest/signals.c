@@ -1,6 +1,6 @@
 /*
- * The signals of the process stay the host's: whatever handlers it installs, wherever its threads
- * are. Each part runs in a process of its own, since one that fails may be ended.
+ * The signals of the process stay the host's, whatever handlers it installs and wherever its
+ * threads are. Each part runs in its own process, since a failure may end that process.
  */
 #define _GNU_SOURCE
 #include "signals.h"
@@ -71,7 +71,7 @@ static void loading(void) {
   snprintf(copy, sizeof copy, "%s", fresh_path("libfactstr-copy.so"));
   copy_file(library_path(), copy);
   run("loading", copy);
-  for (int i = 0; i < 12; i++) { /* of which four failed */
+  for (int i = 0; i < 12; i++) { /* without the fix about every third one failed */
     run("loading-amid", copy);
   }
 }

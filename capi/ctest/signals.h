@@ -1,6 +1,5 @@
 /*
- * The parts of the tests of signals. Each runs in a process of its own, since one that fails may be
- * ended: see signals.c.
+ * The parts of the tests of signals. Each runs in its own process: see signals.c.
  */
 #ifndef SIGNALS_H
 #define SIGNALS_H
@@ -19,7 +18,7 @@
     }                                                                                              \
   } while (0)
 
-/* Whether the host may install a handler for a signal. */
+/* Reports whether the host may install a handler for a signal. */
 int is_hosts(int number);
 void block_all(void);
 /* Makes a thread that takes signals once it is known as this program's own. */

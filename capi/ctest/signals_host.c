@@ -6,8 +6,8 @@
 #include <sys/resource.h>
 
 /*
- * What no handler is installed for: not possible, the C library's own, or raised by what a thread
- * itself does.
+ * No handler is installed for signals that cannot have one, for those of the C library, and for
+ * faults.
  */
 int is_hosts(int number) {
   switch (number) {
@@ -43,14 +43,13 @@ void on_signal(int number) {
 }
 
 /*
- * For every signal. Most programs do not ask for the alternate stack, some do although they have
- * none.
+ * Half of the handlers ask for the alternate stack: some programs do so although they have none.
  */
 void install_handlers(void) {
   struct sigaction action = {.sa_handler = on_signal};
   /*
    * Real-time signals that come faster than they are handled would fill the queue that all
-   * processes of the user share: then setuid() of another one leaves out threads.
+   * processes of the user share, and then setuid() of another process misses threads.
    */
   const struct rlimit queued = {1000, 1000};
   MUST(setrlimit(RLIMIT_SIGPENDING, &queued) == 0);
@@ -108,7 +107,7 @@ static void ignore_answer(void *user_data, uint64_t tag, factstr_status status, 
 }
 
 /*
- * Calls of every kind; a request that is answered by callback is answered before the one behind it.
+ * Makes calls of every kind. A request with a callback is answered before the one behind it.
  */
 void call_all(factstr_store store) {
   factstr_buffer out;

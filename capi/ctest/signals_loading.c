@@ -11,8 +11,8 @@
 static atomic_int threads_over;
 
 /*
- * Handlers that were installed before the library was loaded are as they were, and so is the mask;
- * what Go wants is what Go needs.
+ * Loading the library changes neither the handlers that were installed before nor the mask, except
+ * for the signals of faults.
  */
 void loading_changes_nothing(const char *library) {
   struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, now;
@@ -58,7 +58,7 @@ static pid_t send_urgent(void) {
   _exit(0);
 }
 
-/* Signals that come to other threads meanwhile. */
+/* The same while other threads get signals. */
 void loading_amid_signals_changes_nothing(const char *library) {
   const struct timespec longer_than_the_runtime_waits = {0, 20000000};
   pthread_t threads[4];

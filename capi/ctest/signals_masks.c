@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The signals that a thread of this process blocks; bit n-1 is signal n. */
+/* Returns the signals that a thread of this process blocks; bit n-1 is signal n. */
 static unsigned long long mask_of(const char *task) {
   char path[64], line[200];
   unsigned long long mask = 0;
@@ -23,7 +23,7 @@ static unsigned long long mask_of(const char *task) {
   return mask;
 }
 
-/* Only faults are open, and what the C library needs itself. */
+/* Only faults and the signals of the C library are open. */
 void every_thread_of_the_library_blocks_them(const char *path) {
   factstr_store stores[] = {open_memory(NULL), open_sqlite(path, NULL)};
   factstr_stream_callbacks callbacks = {sizeof callbacks, handle_batch, NULL, NULL};

@@ -11,7 +11,7 @@
 static atomic_int storm_over;
 
 /*
- * The first call of a thread is another one than the second: it makes the thread known to the
+ * The first call of a thread takes another path than later ones: it makes the thread known to the
  * runtime.
  */
 static void *call_once(void *store) {
@@ -44,7 +44,7 @@ static void *direct_signals(void *threads) {
   return NULL;
 }
 
-/* Whether the process has handled what was sent to it as a whole. Who cannot tell says yes. */
+/* Reports whether the process has handled the signals sent to it; true if that is not known. */
 static int has_handled_all(const char *status_path) {
   char line[256];
   FILE *status = fopen(status_path, "r");

@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Something that a program waits for, and what ends that. */
+/* A call that a program waits in. */
 typedef struct waiting {
   factstr_store store;
   factstr_stream stream;
@@ -20,7 +20,7 @@ typedef struct waiting {
 static atomic_int about_to_wait;
 static pid_t waiting_thread;
 
-/* Whether the thread sleeps. */
+/* Reports whether the thread sleeps. */
 static int sleeps(pid_t process, pid_t thread) {
   char path[64], state = 0;
   snprintf(path, sizeof path, "/proc/%d/task/%d/stat", process, thread);
@@ -107,7 +107,7 @@ static void submit_there(waiting *it) {
   MUST(factstr_append_submit(it->store, JSON(ONE_EVENT), 1, NULL, NULL, NULL, NULL) == FACTSTR_OK);
 }
 
-/* A SQLite store whose log another process locks. */
+/* Opens a SQLite store whose log another process locks. */
 static void open_locked(waiting *it) {
   int ready[2], gate[2];
   char byte;
@@ -176,7 +176,7 @@ static void *interrupt(void *data) {
   return NULL;
 }
 
-/* The only other thread that could take it blocks it. */
+/* The only other thread blocks the signal, so the waiting one must take it. */
 void handlers_run_while_a_call_waits(const char *path) {
   install_handlers();
   waiting_thread = getpid();
@@ -191,7 +191,7 @@ void handlers_run_while_a_call_waits(const char *path) {
     about_to_wait = 1;
     waits[i].wait(&it);
     MUST(pthread_join(thread, NULL) == 0);
-    factstr_store_close(it.store, NULL); /* some are */
+    factstr_store_close(it.store, NULL); /* some are closed already */
   }
 }
 

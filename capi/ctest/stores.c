@@ -326,7 +326,7 @@ static void statistics_tell_what_a_store_counts(void) {
 
 void store_tests(void) {
   RUN(statistics_tell_what_a_store_counts,
-      "statistics tell what a store counts, and how far its streams are");
+      "statistics report what a store counts, and how far its streams are");
   RUN(paths_that_name_no_file_are_refused, "paths that name no file are refused");
   RUN(a_file_that_is_no_database_is_refused_and_left_alone,
       "a file that is no database is refused and left alone");
@@ -335,7 +335,7 @@ void store_tests(void) {
   RUN(a_missing_folder_is_made,
       "missing folders are made, and odd characters in a path are its own");
   RUN(a_full_disk_is_told_and_writes_nothing,
-      "a full disk is told, writes nothing and consumes no sequence number");
+      "a full disk is reported, writes nothing and consumes no sequence number");
   RUN(limits_are_options, "limits are options of the store");
   RUN(numbers_can_be_asked_for_as_text, "sequence numbers can be asked for as text");
   RUN(one_file_can_be_open_twice, "one file can be open twice, and both see every commit");
@@ -343,7 +343,7 @@ void store_tests(void) {
       "a database of a newer format is refused and left alone");
   RUN(a_locked_database_is_busy,
       "a database that another program keeps locked is busy, can be read, and goes on later");
-  RUN(a_folder_without_rights_is_told, "a folder without the right to write is told as such");
+  RUN(a_folder_without_rights_is_told, "the error of a folder without the right to write says so");
   RUN(a_second_copy_of_the_library_is_refused,
       "a second copy of the library in one process is refused on the same file, naming both");
 }

@@ -113,5 +113,5 @@ void stream_tests(void) {
       "a failing handler of a live stream affects only its batch");
   RUN(calls_work_inside_a_batch_callback, "calls work inside a batch callback");
   RUN(replay_is_not_awaited_inside_it, "replay cannot be awaited inside the stream's own callback");
-  RUN(progress_tells_where_a_stream_stands, "progress tells where a stream stands");
+  RUN(progress_tells_where_a_stream_stands, "progress reports where a stream stands");
 }

@@ -76,7 +76,7 @@ static void a_stream_with_callbacks_cannot_be_pulled(void) {
   close_store(store);
 }
 
-/* Whatever a program says of its failure. */
+/* A program may give any bytes as its message. */
 static void a_long_message_that_is_no_text_ends_a_stream(void) { /* G21 */
   enum { LENGTH = 1 << 20 };
   char *message = malloc(LENGTH);

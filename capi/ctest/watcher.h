@@ -4,7 +4,7 @@
 
 #include "tests.h"
 
-/* What a stream's callbacks saw, and what they are to answer. */
+/* What the callbacks of a stream saw, and what on_batch returns. */
 typedef struct watcher {
   factstr_store store;
   counter batches, ready, ended;

@@ -11,7 +11,7 @@ import (
 func TestAPanicBecomesAnErrorAndPoisonsTheObject(t *testing.T) {
 	var poison Poison
 	if err := poison.Err(); err != nil {
-		t.Fatalf("a sound object answers %v", err)
+		t.Fatalf("a sound object returns %v", err)
 	}
 	err := Call(&poison, func() error { panic("on purpose") })
 	if !errors.Is(err, factstr.CodeInternal) || !strings.Contains(err.Error(), "on purpose") || !strings.Contains(err.Error(), "guard_test.go") {
@@ -19,7 +19,7 @@ func TestAPanicBecomesAnErrorAndPoisonsTheObject(t *testing.T) {
 	}
 	_ = Call(&poison, func() error { panic("a second time") })
 	if err := poison.Err(); !errors.Is(err, factstr.CodeInternal) || !strings.Contains(err.Error(), "on purpose") || !strings.Contains(err.Error(), "close it") {
-		t.Errorf("the poisoned object answers %v, want the first panic and what to do", err)
+		t.Errorf("the poisoned object returns %v, want the first panic and what to do", err)
 	}
 }
 

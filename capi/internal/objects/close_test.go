@@ -21,7 +21,7 @@ func TestAStoreClosedWhileAStreamOpensLeavesNoHandle(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := store.Close(false); factstr.CodeOf(err) != factstr.CodeTimeout {
-		t.Errorf("the close answers %v, want Timeout: the stream's end waits for its opening", err)
+		t.Errorf("the close returns %v, want Timeout: the stream's end waits for its opening", err)
 	}
 	select {
 	case <-ended:
@@ -32,7 +32,7 @@ func TestAStoreClosedWhileAStreamOpensLeavesNoHandle(t *testing.T) {
 	}
 	stream.Opened()
 	if _, err := process.Stream(stream.Handle()); factstr.CodeOf(err) != factstr.CodeInvalidHandle {
-		t.Errorf("the stream of a closed store answers %v", err)
+		t.Errorf("the stream of a closed store returns %v", err)
 	}
 	receive(t, ended)
 	<-store.closed
@@ -57,7 +57,7 @@ func TestACallbackMayCloseItsStoreAndTheRestFollows(t *testing.T) { // G17
 	})
 	appendOne(t, store)
 	if err := receive(t, closed); !errors.Is(err, ErrClosing) {
-		t.Errorf("the close answers %v", err)
+		t.Errorf("the close returns %v", err)
 	}
 	receive(t, ended)
 	<-store.closed
@@ -76,10 +76,10 @@ func TestAPanickingCallbackPoisonsItsStoreOnly(t *testing.T) {
 	receive(t, called)
 	closeNow(t, store)
 	if err := store.Err(); factstr.CodeOf(err) != factstr.CodeInternal || !strings.Contains(err.Error(), "on purpose") {
-		t.Errorf("the store answers %v", err)
+		t.Errorf("the store returns %v", err)
 	}
 	if err := other.Err(); err != nil {
-		t.Errorf("the other store answers %v", err)
+		t.Errorf("the other store returns %v", err)
 	}
 	closeNow(t, other)
 }

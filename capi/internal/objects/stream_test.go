@@ -114,7 +114,7 @@ func TestNoDeliveryIsTakenOnceTheStreamIsStopped(t *testing.T) { // G17
 	}
 	stream.Unsubscribe()
 	if _, _, err := stream.Next(-1); !errors.Is(err, ErrEnded) {
-		t.Errorf("after the end Next answers %v", err)
+		t.Errorf("after the end Next returns %v", err)
 	}
 	closeNow(t, store)
 }

@@ -190,7 +190,8 @@ func (k *checkpointer) note(state walState) (done bool) {
 			fmt.Sprintf("SQLite's log file holds %d MiB that cannot be copied into the database: a reader or writer of %s has been at it for long", behind*pageBytes>>20, b.path),
 			"log_file_bytes", state.logged*pageBytes)
 	} else if !k.large() {
-		k.starved.Over(b.observer, factstr.LogCheckpointCaughtUp, "SQLite's log file was copied into the database", "log_file_bytes", b.logFileBytes())
+		k.starved.Over(b.observer, factstr.LogCheckpointCaughtUp, "SQLite's log file was copied into the database",
+			"log_file_bytes", b.logFileBytes())
 		k.tries = 0
 		return true
 	}

@@ -10,7 +10,9 @@ import (
 
 // ClaimStream takes the lease, then reads or makes the cursor row. As in the Rust store, a query
 // that does not match is refused before a name that is active.
-func (b *backend) ClaimStream(ctx context.Context, name string, query factstr.DurableQuery) (claim factstr.StreamClaim, err error) {
+func (b *backend) ClaimStream(
+	ctx context.Context, name string, query factstr.DurableQuery,
+) (claim factstr.StreamClaim, err error) {
 	var slot int64
 	var taken *lease
 	err = b.write(ctx, "registering a durable stream", func(c *conn) (bool, error) {

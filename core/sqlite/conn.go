@@ -55,7 +55,12 @@ func openConn(ctx context.Context, path string, busyTimeout time.Duration, pragm
 	noteDescriptors(path) // before the first statement, which may wait long for a lock
 	c := &conn{path: path, context: context.Background(), driver: opened, statements: map[statementKey]*statement{}}
 	err = c.withContext(ctx, func() error {
-		for _, pragma := range append([]string{"busy_timeout = " + milliseconds(busyTimeout), "foreign_keys = ON", "synchronous = FULL", "wal_autocheckpoint = 0", "schema_version"}, pragmas...) {
+		always := []string{
+			"busy_timeout = " + milliseconds(busyTimeout), "foreign_keys = ON", "synchronous = FULL",
+			"wal_autocheckpoint = 0", // see checkpoint.go
+			"schema_version",         // reads the schema, and so opens the file
+		}
+		for _, pragma := range append(always, pragmas...) {
 			if err := c.run("PRAGMA " + pragma); err != nil {
 				return err
 			}

@@ -24,9 +24,10 @@ type storedCursor struct {
 }
 
 func readCursor(c *conn, name string) (stored storedCursor, err error) {
+	const find = `SELECT k.event_query, k.last_processed_sequence_number, d.generation, d.exact_query FROM subscriber_cursors k
+		LEFT JOIN factstr_durable_streams d ON d.name = k.subscriber_id WHERE k.subscriber_id = ?1`
 	sound := true
-	err = c.each(`SELECT k.event_query, k.last_processed_sequence_number, d.generation, d.exact_query
-		FROM subscriber_cursors k LEFT JOIN factstr_durable_streams d ON d.name = k.subscriber_id WHERE k.subscriber_id = ?1`, func(row []driver.Value) bool {
+	err = c.each(find, func(row []driver.Value) bool {
 		stored = storedCursor{found: true, query: textOf(row[0]), exact: textOf(row[3])}
 		stored.position, sound = row[1].(int64)
 		stored.position = max(stored.position, 0)
@@ -57,10 +58,11 @@ func (b *backend) WriteCursors(ctx context.Context, writes []factstr.CursorWrite
 			if err != nil {
 				return false, err
 			}
-			if stored.generation != int64(write.Generation) {
+			ours := stored.generation == int64(write.Generation)
+			if !ours {
 				lost = append(lost, write)
 			}
-			if !stored.found || stored.generation != int64(write.Generation) || stored.position >= int64(write.SequenceNumber) {
+			if !stored.found || !ours || stored.position >= int64(write.SequenceNumber) {
 				continue
 			}
 			if err := c.change("subscriber_cursors", updateCursor, int64(write.SequenceNumber), write.Name); err != nil {

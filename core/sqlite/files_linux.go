@@ -51,7 +51,13 @@ func stateOfDescriptor(descriptor int) (fileState, error) {
 }
 
 func stateFrom(stat *unix.Stat_t) fileState {
-	return fileState{fileID{uint64(stat.Dev), stat.Ino}, stat.Size, unix.TimespecToNsec(stat.Mtim), uint64(stat.Nlink), fileKind(stat.Mode & unix.S_IFMT)}
+	return fileState{
+		fileID:  fileID{uint64(stat.Dev), stat.Ino},
+		size:    stat.Size,
+		changed: unix.TimespecToNsec(stat.Mtim),
+		links:   uint64(stat.Nlink),
+		kind:    fileKind(stat.Mode & unix.S_IFMT),
+	}
 }
 
 // realFolder returns the path of a folder without symbolic links, as the kernel knows it.
@@ -117,8 +123,10 @@ func isLocal(path string) bool {
 	if unix.Statfs(path, &stat) != nil {
 		return false
 	}
+	const zfs = 0x2fc12fc1
 	switch uint32(stat.Type) {
-	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.F2FS_SUPER_MAGIC, unix.TMPFS_MAGIC, unix.OVERLAYFS_SUPER_MAGIC, 0x2fc12fc1: // the last one is ZFS
+	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.F2FS_SUPER_MAGIC, unix.TMPFS_MAGIC,
+		unix.OVERLAYFS_SUPER_MAGIC, zfs:
 		return true
 	}
 	return false

@@ -102,7 +102,8 @@ func isGone(err error) bool {
 // if no frame was copied since the last look and none is being copied: progress is the same before
 // and after the stat, and what was attempted is done. Touching an open database looks the same.
 func (s *sides) checkContent(path string, database fileState, before, after progress) error {
-	if s.changed != 0 && s.timesAreKept && before == s.progress && after == before && before.copied == before.attempted {
+	noCheckpoint := before == s.progress && after == before && before.copied == before.attempted
+	if s.changed != 0 && s.timesAreKept && noCheckpoint {
 		_ = setMarkAt(path+"-wal", logMark, logOfNobody)
 		return factstr.NewError(factstr.CodeLogTruncated, "sqlite: the file %s was written over while it was open, as by a backup that was copied onto it; what is appended now would be lost: close every store on it, then put the backup back and remove %s-wal and %s-shm; if it was only touched, opening it says how to go on", path, path, path)
 	}

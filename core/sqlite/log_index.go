@@ -43,8 +43,12 @@ func readIndex(file *oslock.File) (x logIndex, valid, cut bool) {
 		return x, false, false
 	}
 	native := binary.NativeEndian
-	x = logIndex{frames: native.Uint32(b[16:]), page: uint32(native.Uint16(b[14:])), counter: native.Uint32(b[8:]),
-		progress: progress{salt: native.Uint64(b[32:]), copied: native.Uint32(b[96:]), attempted: native.Uint32(b[128:])}}
+	x = logIndex{
+		frames:   native.Uint32(b[16:]),
+		page:     uint32(native.Uint16(b[14:])),
+		counter:  native.Uint32(b[8:]),
+		progress: progress{native.Uint64(b[32:]), native.Uint32(b[96:]), native.Uint32(b[128:])},
+	}
 	if x.page == 1 {
 		x.page = 65536
 	}

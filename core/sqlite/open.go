@@ -78,6 +78,27 @@ var processSettings = sync.OnceFunc(func() {
 	_, _ = sqlite.Fdatasync(true)
 })
 
+// How a database is opened
+//
+// The order matters: what can refuse the file comes before what changes anything, and each step
+// relies on the ones before.
+//
+//  1. checkLeftLog: no new database beside the log of one that is missing.
+//  2. openGuard: the descriptor that carries the store's locks. It identifies the file (device and
+//     inode); everything later compares with it. A missing file is made here, empty.
+//  3. checkNames, checkHeader: a single name, and nothing but a database.
+//  4. enterInstance: SQLite is in this process once. Stores on one file share an instance.
+//  5. The turnstile: nobody of this library writes, opens or closes from here on. A file that may
+//     only be read is opened without it, since it allows no exclusive lock.
+//  6. takePlace, checkMark, checkSides: no running store uses another log, and no crashed one left
+//     facts in another. All three come before SQLite opens the file, since SQLite would begin to
+//     recover the wrong log.
+//  7. makeReady: the writing connection; the format is checked, then created as far as it is
+//     missing.
+//  8. identify, keepLog, takeSides: the side files that SQLite has open now are remembered, kept
+//     and locked. From here on looks compare with them (intact.go).
+//  9. setMarks: the marks for a crash. They are last, since a refused opening must not change them.
+
 func openBackend(ctx context.Context, path string, options Options) (_ *backend, err error) {
 	b := &backend{path: path, busyTimeout: options.BusyTimeout, pageCount: options.MaxPageCount, observer: options.Log()}
 	defer func() {
@@ -114,8 +135,7 @@ func openBackend(ctx context.Context, path string, options Options) (_ *backend,
 	return b, nil
 }
 
-// prepare opens the database, checks the format and creates what is missing, while the turnstile
-// keeps other processes of this library from writing, opening or closing.
+// prepare does steps 5 to 9.
 func (b *backend) prepare(ctx context.Context) error {
 	if !b.guard.ReadOnly() {
 		waiting, cancel := context.WithTimeout(ctx, b.busyTimeout)

@@ -45,7 +45,9 @@ func (b *backend) HeadAtOnce() (head factstr.Head, ok bool) {
 
 // HeadAndScan reads the head in the transaction of each page, so that head and page are of the same
 // log, also if a backup is restored during the query.
-func (b *backend) HeadAndScan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) (head factstr.Head, err error) {
+func (b *backend) HeadAndScan(
+	ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool,
+) (head factstr.Head, err error) {
 	err = inPages(scan, func(scan factstr.Scan) (last uint64, done bool, err error) {
 		err = b.readers.with(ctx, func(r *reader) error {
 			return r.conn.snapshot(func() error {

@@ -104,7 +104,9 @@ func inPages(scan factstr.Scan, page func(factstr.Scan) (last uint64, done bool,
 
 // page visits candidates until there are no more, or visit returns false: then done is true. If the
 // page's time is over before that, last is the last fact it came to.
-func (r *reader) page(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) (last uint64, done bool, err error) {
+func (r *reader) page(
+	ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool,
+) (last uint64, done bool, err error) {
 	source, err := r.open(scan)
 	if err != nil {
 		return 0, false, err

@@ -20,7 +20,12 @@ type row struct {
 // rowOf accepts text that another program stored as a BLOB.
 func rowOf(values []driver.Value) (r row) {
 	number, _ := values[0].(int64)
-	r.EventRecord = factstr.EventRecord{SequenceNumber: uint64(number), OccurredAt: textOf(values[1]), EventType: textOf(values[2]), Payload: bytesFrom(textOf(values[3]))}
+	r.EventRecord = factstr.EventRecord{
+		SequenceNumber: uint64(number),
+		OccurredAt:     textOf(values[1]),
+		EventType:      textOf(values[2]),
+		Payload:        bytesFrom(textOf(values[3])),
+	}
 	switch {
 	case values[2] == nil:
 		r.typeless, r.problem = true, "event_type is NULL"

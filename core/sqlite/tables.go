@@ -24,8 +24,10 @@ var affinities = map[rustformat.Kind]string{
 // slotsTable holds the lock number of each durable name.
 const slotsTable = "factstr_durable_names"
 
-var tables = append(rustformat.Tables("subscriber_cursors", "subscriber_id"),
-	rustformat.Table{Name: slotsTable, Columns: []rustformat.Column{{Name: "name", Kind: rustformat.Text}, {Name: "slot", Kind: rustformat.Number}}})
+var tables = append(rustformat.Tables("subscriber_cursors", "subscriber_id"), rustformat.Table{
+	Name:    slotsTable,
+	Columns: []rustformat.Column{{Name: "name", Kind: rustformat.Text}, {Name: "slot", Kind: rustformat.Number}},
+})
 
 // checkTables refuses a file in which something else has the name of one of the store's tables, or
 // in which a table would not keep what is written. Columns, indexes and triggers that others added
@@ -119,7 +121,8 @@ func columns(c *conn, table string) (map[string]declared, error) {
 	have := map[string]declared{}
 	err := c.each(`SELECT name, type, "notnull", dflt_value, hidden FROM pragma_table_xinfo(?1)`, func(row []driver.Value) bool {
 		generated := row[4] != int64(0)
-		have[strings.ToLower(textOf(row[0]))] = declared{textOf(row[1]), generated, row[2] != int64(0) && row[3] == nil && !generated}
+		demanded := row[2] != int64(0) && row[3] == nil && !generated
+		have[strings.ToLower(textOf(row[0]))] = declared{textOf(row[1]), generated, demanded}
 		return true
 	}, table)
 	return have, err

@@ -28,7 +28,9 @@ func checkTriggers(c *conn, path string, there map[string]bool) (err error) {
 			return true
 		}
 		triggers++
-		if match := keepsOut.FindStringSubmatch(textOf(row[2])); match != nil && (strings.EqualFold(match[1], "INSERT") || table == "subscriber_cursors" || table == rustformat.Generations) {
+		updated := table == "subscriber_cursors" || table == rustformat.Generations // the others only grow
+		match := keepsOut.FindStringSubmatch(textOf(row[2]))
+		if match != nil && (updated || strings.EqualFold(match[1], "INSERT")) {
 			refusal = refuse(name, "keeps rows out of "+table+" (RAISE(IGNORE))")
 		}
 		return refusal == nil
@@ -45,7 +47,9 @@ func checkTriggers(c *conn, path string, there map[string]bool) (err error) {
 	if !ok {
 		return nil // inserted rows are counted anyway
 	}
-	err = registerer.RegisterAuthorizer(func(action sqlite.AuthorizerActionCode, table, _, _, trigger string) sqlite.AuthorizerReturnCode {
+	err = registerer.RegisterAuthorizer(func(
+		action sqlite.AuthorizerActionCode, table, _, _, trigger string,
+	) sqlite.AuthorizerReturnCode {
 		switch action {
 		case sqlite.AuthInsert, sqlite.AuthUpdate, sqlite.AuthDelete:
 			if table = strings.ToLower(table); trigger != "" && there[table] && refusal == nil {

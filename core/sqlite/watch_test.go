@@ -9,7 +9,7 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// A stream that is told of a change finds out that the log cannot be read, and reads what there is
+// A stream that learns of a change finds out that the log cannot be read, and reads what there is
 // if only watching is impossible.
 func TestWatchingThatIsNotPossibleIsTold(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())

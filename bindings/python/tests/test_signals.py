@@ -17,7 +17,8 @@ import factstr
 from support import opened
 
 FAULTS = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGSYS}
-NUMBERS = sorted(signal.valid_signals() - FAULTS - {signal.SIGKILL, signal.SIGSTOP, 32, 33})
+OTHERS = signal.valid_signals() - FAULTS - {signal.SIGKILL, signal.SIGSTOP, 32, 33}
+NUMBERS = sorted(map(int, OTHERS))  # before Python 3.11 str() spells them by name
 handled = 0
 
 def handle(number, frame):

@@ -39,7 +39,7 @@ func openWith(t testing.TB, log Log, options factstr.Options, wrap func(factstr.
 	return store
 }
 
-// reopen closes a store and opens one on the same log.
+// reopen closes a store and opens another one on the same log.
 func reopen(t testing.TB, log Log, store *factstr.Store) *factstr.Store {
 	t.Helper()
 	if err := store.Close(t.Context()); err != nil {
@@ -79,7 +79,7 @@ func wantHead(t testing.TB, store *factstr.Store, head uint64) {
 	}
 }
 
-// wantStillWorks appends and reads, to prove that what went before left the store working.
+// wantStillWorks appends and reads, to prove that the store works after what a test did to it.
 func wantStillWorks(t testing.TB, store *factstr.Store, head uint64) {
 	t.Helper()
 	wantHead(t, store, head)

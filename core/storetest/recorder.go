@@ -12,7 +12,7 @@ import (
 // deliveriesMax is how many deliveries may wait for the test to look at them.
 const deliveriesMax = 10_000
 
-// recorder is a handler that keeps what it is given for the test to compare.
+// recorder is a handler that keeps its deliveries for the test to compare.
 type recorder struct {
 	deliveries chan []factstr.EventRecord
 	ended      chan error

@@ -1,5 +1,5 @@
-// Package facttest is what the tests of all stores say about facts and streams, and what their
-// processes do to each other.
+// Package facttest holds what the tests of all stores need to make facts, to read and compare them,
+// and to look at streams and logged records.
 package facttest
 
 import (
@@ -19,7 +19,7 @@ import (
 // fails.
 const WaitMax = 30 * time.Second
 
-// Opened is a store that must have been opened. It is closed when the test ends.
+// Opened returns a store that must have been opened, and closes it when the test ends.
 func Opened(t testing.TB, store *factstr.Store, err error) *factstr.Store {
 	t.Helper()
 	if err != nil {
@@ -29,7 +29,7 @@ func Opened(t testing.TB, store *factstr.Store, err error) *factstr.Store {
 	return store
 }
 
-// Refused wants a store not to have been opened, with an error of a code whose message has all the
+// Refused checks that a store was not opened, with an error of the code whose message holds all the
 // words.
 func Refused(t testing.TB, store *factstr.Store, err error, code factstr.Code, words ...string) *factstr.Error {
 	t.Helper()
@@ -39,7 +39,7 @@ func Refused(t testing.TB, store *factstr.Store, err error, code factstr.Code, w
 	return WantError(t, err, code, words...)
 }
 
-// Close closes a store, which must not fail.
+// Close closes a store, which must succeed.
 func Close(t testing.TB, store *factstr.Store) {
 	t.Helper()
 	if err := store.Close(context.Background()); err != nil {
@@ -47,7 +47,7 @@ func Close(t testing.TB, store *factstr.Store) {
 	}
 }
 
-// WantError wants an error of a code whose message has all the words.
+// WantError checks that err is an *Error of the code whose message holds all the words.
 func WantError(t testing.TB, err error, code factstr.Code, words ...string) *factstr.Error {
 	t.Helper()
 	var failure *factstr.Error
@@ -62,7 +62,7 @@ func WantError(t testing.TB, err error, code factstr.Code, words ...string) *fac
 	return failure
 }
 
-// Fact is an event of a type with a payload.
+// Fact makes an event.
 func Fact(eventType, payload string) factstr.NewEvent {
 	return factstr.NewEvent{EventType: eventType, Payload: json.RawMessage(payload)}
 }
@@ -81,7 +81,7 @@ func BatchOf(eventTypes ...string) []factstr.NewEvent {
 	return events
 }
 
-// Append appends to a store that takes it.
+// Append appends a batch, which must succeed.
 func Append(t testing.TB, store *factstr.Store, events ...factstr.NewEvent) factstr.AppendResult {
 	t.Helper()
 	result, err := store.Append(t.Context(), events)
@@ -97,7 +97,7 @@ func All(t testing.TB, store *factstr.Store) []factstr.EventRecord {
 	return Query(t, store, factstr.AllEvents()).EventRecords
 }
 
-// Query asks a store that answers.
+// Query runs a query, which must succeed.
 func Query(t testing.TB, store *factstr.Store, q factstr.EventQuery) *factstr.QueryResult {
 	t.Helper()
 	result, err := store.Query(t.Context(), q)
@@ -107,7 +107,7 @@ func Query(t testing.TB, store *factstr.Store, q factstr.EventQuery) *factstr.Qu
 	return result
 }
 
-// WantGapless wants a log of so many facts that count up from 1.
+// WantGapless checks that the log holds count facts, numbered from 1 without gaps.
 func WantGapless(t *testing.T, store *factstr.Store, count int) {
 	t.Helper()
 	for i, record := range All(t, store) {
@@ -121,7 +121,7 @@ func WantGapless(t *testing.T, store *factstr.Store, count int) {
 	}
 }
 
-// Numbers are the sequence numbers of records.
+// Numbers returns the sequence numbers of records.
 func Numbers(records []factstr.EventRecord) []uint64 {
 	numbers := make([]uint64, len(records))
 	for i := range records {
@@ -130,7 +130,7 @@ func Numbers(records []factstr.EventRecord) []uint64 {
 	return numbers
 }
 
-// Only is the one row that a statement found.
+// Only returns the one row that a statement found.
 func Only(t testing.TB, statement string, rows []string) string {
 	t.Helper()
 	if len(rows) != 1 {
@@ -139,7 +139,7 @@ func Only(t testing.TB, statement string, rows []string) string {
 	return rows[0]
 }
 
-// JSONTexts are values as payload predicates take them.
+// JSONTexts makes payload predicates from texts.
 func JSONTexts(values ...string) []json.RawMessage {
 	list := make([]json.RawMessage, len(values))
 	for i, value := range values {
@@ -148,7 +148,7 @@ func JSONTexts(values ...string) []json.RawMessage {
 	return list
 }
 
-// PayloadQuery asks for facts whose payload holds one of the predicates.
+// PayloadQuery returns a query for facts whose payload matches one of the predicates.
 func PayloadQuery(predicates ...string) factstr.EventQuery {
 	return factstr.EventQuery{Filters: []factstr.EventFilter{{PayloadPredicates: JSONTexts(predicates...)}}}
 }

@@ -11,14 +11,14 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// Records is a logger that keeps what it is told.
+// Records is a slog.Handler that keeps all records.
 type Records struct {
 	mu      sync.Mutex
 	records []Record
 	changed chan struct{}
 }
 
-// Record is one of them, with its attributes.
+// Record is one logged record.
 type Record struct {
 	Level      slog.Level
 	Event      factstr.LogEvent
@@ -26,7 +26,7 @@ type Record struct {
 	Attributes map[string]any
 }
 
-// NewRecords returns an empty one and the logger that fills it.
+// NewRecords returns an empty Records and the logger that fills it.
 func NewRecords() (*Records, *slog.Logger) {
 	r := &Records{changed: make(chan struct{})}
 	return r, slog.New(r)
@@ -54,7 +54,7 @@ func (r *Records) WithAttrs([]slog.Attr) slog.Handler { return r }
 
 func (r *Records) WithGroup(string) slog.Handler { return r }
 
-// Of returns what was told of an event so far.
+// Of returns the records of an event so far.
 func (r *Records) Of(event factstr.LogEvent) []Record {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -65,7 +65,7 @@ func (r *Records) of(event factstr.LogEvent) []Record {
 	return slices.DeleteFunc(slices.Clone(r.records), func(record Record) bool { return record.Event != event })
 }
 
-// Await waits until an event was told n times, and returns those records.
+// Await waits until an event was logged n times, and returns its records.
 func (r *Records) Await(t testing.TB, event factstr.LogEvent, n int) []Record {
 	t.Helper()
 	limit := time.After(WaitMax)

@@ -14,7 +14,7 @@ type Deliveries struct {
 	batches chan []uint64
 }
 
-// NewDeliveries returns a handler that was delivered nothing yet.
+// NewDeliveries returns a handler without deliveries.
 func NewDeliveries(t testing.TB) *Deliveries {
 	return &Deliveries{t, make(chan []uint64, 1<<16)}
 }
@@ -37,7 +37,7 @@ func (d *Deliveries) Next() []uint64 {
 	panic("unreachable")
 }
 
-// SoFar takes what was delivered until now.
+// SoFar returns the batches that were delivered and not taken yet.
 func (d *Deliveries) SoFar() (batches [][]uint64) {
 	for {
 		select {
@@ -49,7 +49,7 @@ func (d *Deliveries) SoFar() (batches [][]uint64) {
 	}
 }
 
-// DurableStream registers a durable stream.
+// DurableStream registers a durable stream, which must succeed.
 func DurableStream(t testing.TB, store *factstr.Store, name string, q factstr.EventQuery, handler factstr.HandleStream, options ...factstr.StreamOption) *factstr.EventStream {
 	t.Helper()
 	stream, err := store.StreamToDurable(t.Context(), factstr.DurableStream{Name: name}, q, handler, options...)
@@ -59,7 +59,7 @@ func DurableStream(t testing.TB, store *factstr.Store, name string, q factstr.Ev
 	return stream
 }
 
-// WaitReady waits until a stream has delivered what was there.
+// WaitReady waits until a stream has replayed.
 func WaitReady(t testing.TB, stream *factstr.EventStream) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), WaitMax)

@@ -2,7 +2,7 @@ package facttest
 
 import "strconv"
 
-// VersionText spells a version, or that there is none.
+// VersionText returns a version as a text, "none" for nil.
 func VersionText(version *uint64) string {
 	if version == nil {
 		return "none"
@@ -10,7 +10,7 @@ func VersionText(version *uint64) string {
 	return strconv.FormatUint(*version, 10)
 }
 
-// VersionOf reads what VersionText spells.
+// VersionOf returns the version of a text of VersionText.
 func VersionOf(text string) *uint64 {
 	number, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
@@ -19,7 +19,7 @@ func VersionOf(text string) *uint64 {
 	return &number
 }
 
-// VersionOrZero is a version as a number.
+// VersionOrZero returns a version as a number, 0 for nil.
 func VersionOrZero(version *uint64) uint64 {
 	if version == nil {
 		return 0

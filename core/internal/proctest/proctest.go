@@ -1,6 +1,6 @@
-// Package proctest is for tests of several processes: they run their test binary again, as a child
-// that plays one role. Roles read lines from standard input and print lines, so that a test and its
-// children wait for each other and for nothing else.
+// Package proctest is for tests of several processes. A test starts its own binary again, as a
+// child that plays one role. Roles read lines from standard input and print lines, so that a test
+// and its children wait for each other and for nothing else.
 package proctest
 
 import (
@@ -17,10 +17,10 @@ import (
 
 const roleVariable = "FACTSTR_TEST_ROLE"
 
-// Roles are what a child can be. arguments are those given to Start.
+// Roles are the roles that a child can play, by name. arguments are those of Start.
 type Roles map[string]func(side *Side, arguments []string) error
 
-// Main is all that TestMain does: it plays the role that this process was started for, or runs the
+// Main is the body of TestMain: it plays the role for which this process was started, or runs the
 // tests, and exits.
 func (r Roles) Main(tests func() int) {
 	name := os.Getenv(roleVariable)
@@ -38,18 +38,18 @@ func (r Roles) Main(tests func() int) {
 	os.Exit(0)
 }
 
-// Side is what a role talks to.
+// Side is the role's end of the conversation with its test.
 type Side struct {
 	input  *bufio.Scanner
 	output io.Writer
 }
 
-// Say prints a line in one write, so that lines of a killed child are whole.
+// Say prints a line in one write, so that a killed child leaves no part of a line.
 func (s *Side) Say(format string, args ...any) {
 	_, _ = s.output.Write(fmt.Appendf(nil, format+"\n", args...))
 }
 
-// Await returns the next line, false when the test is done with the child.
+// Await waits for the next line. ok is false when the test needs the child no more.
 func (s *Side) Await() (line string, ok bool) {
 	ok = s.input.Scan()
 	return s.input.Text(), ok
@@ -60,14 +60,14 @@ type Child struct {
 	t       testing.TB
 	command *exec.Cmd
 	input   io.WriteCloser
-	lines   chan string // closed when it says no more
+	lines   chan string // closed at the end of the child's output
 	waited  bool
 }
 
-// silenceMax is how long a child may say nothing that is waited for.
+// silenceMax is how long a test waits for a child's next line.
 const silenceMax = 2 * time.Minute
 
-// Start starts a child, which is killed at the end of the test if it still runs then.
+// Start starts a child. If it still runs at the end of the test, it is killed.
 func Start(t testing.TB, role string, arguments ...string) *Child {
 	t.Helper()
 	command := exec.Command(os.Args[0], arguments...)
@@ -99,7 +99,7 @@ func Start(t testing.TB, role string, arguments ...string) *Child {
 	return c
 }
 
-// Tell sends a line.
+// Tell sends the child a line.
 func (c *Child) Tell(line string) {
 	c.t.Helper()
 	if _, err := io.WriteString(c.input, line+"\n"); err != nil {
@@ -107,7 +107,7 @@ func (c *Child) Tell(line string) {
 	}
 }
 
-// Hear returns the child's next line, false at its end.
+// Hear waits for the child's next line. ok is false at the end of its output.
 func (c *Child) Hear() (line string, ok bool) {
 	c.t.Helper()
 	silence := time.NewTimer(silenceMax)
@@ -120,10 +120,10 @@ func (c *Child) Hear() (line string, ok bool) {
 	return line, ok
 }
 
-// Lines are those that Hear returns, for whoever waits for several things at once.
+// Lines returns the channel from which Hear takes lines, for a select with other channels.
 func (c *Child) Lines() <-chan string { return c.lines }
 
-// Expect waits for a line.
+// Expect waits for the child's next line and checks it.
 func (c *Child) Expect(want string) {
 	c.t.Helper()
 	if line, _ := c.Hear(); line != want {
@@ -131,7 +131,7 @@ func (c *Child) Expect(want string) {
 	}
 }
 
-// Signal sends a signal.
+// Signal sends the child a signal.
 func (c *Child) Signal(signal os.Signal) {
 	c.t.Helper()
 	if err := c.command.Process.Signal(signal); err != nil {
@@ -139,7 +139,7 @@ func (c *Child) Signal(signal os.Signal) {
 	}
 }
 
-// Finish tells the child that it is not needed any more, and returns what it still says.
+// Finish closes the child's input, waits for its end, and returns the lines that it still printed.
 func (c *Child) Finish() (rest []string) {
 	c.t.Helper()
 	_ = c.input.Close()
@@ -157,7 +157,7 @@ func (c *Child) Finish() (rest []string) {
 	return rest
 }
 
-// Kill sends SIGKILL and returns what the child had said.
+// Kill sends SIGKILL and returns the lines that the child had printed.
 func (c *Child) Kill() (rest []string) {
 	_ = c.command.Process.Kill()
 	for line := range c.lines {

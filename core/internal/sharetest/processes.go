@@ -1,3 +1,5 @@
+// Package sharetest checks stores that share one log, in several processes or in one: races for a
+// context, streams across processes, durable names, and opening at the same time.
 package sharetest
 
 import (
@@ -14,16 +16,16 @@ import (
 	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
-// Opener opens a store in a child, whose first argument is the place of the log.
+// Opener opens a store in a child. Its first argument is the place of the log.
 type Opener func(ctx context.Context, arguments []string) (*factstr.Store, error)
 
-// Roles are what the children of Race, CheckStreams and CheckDurableNames can be.
+// Roles returns the roles of the children of Race, CheckStreams and CheckDurableNames.
 func Roles(open Opener) proctest.Roles {
 	return proctest.Roles{"racer": open.raceForRounds, "writer": open.writeWithoutPause, "holder": open.holdDurableName}
 }
 
-// OpenAtOnce lets processes that play the role opener open one store at the same time, and append
-// one fact each.
+// OpenAtOnce lets processes with the role "opener" open one store at the same time. Each appends
+// one fact.
 func OpenAtOnce(t *testing.T, processes int, arguments ...string) {
 	t.Helper()
 	var openers []*proctest.Child
@@ -41,8 +43,8 @@ func OpenAtOnce(t *testing.T, processes int, arguments ...string) {
 	}
 }
 
-// OpenOnce is a role that opens a store as soon as it is told, which creates what is missing if it
-// is the first, and appends one fact.
+// OpenOnce returns a role that opens a store when it is told to, and appends one fact. The first
+// process creates the store.
 func OpenOnce(open Opener) func(side *proctest.Side, arguments []string) error {
 	return func(side *proctest.Side, arguments []string) error {
 		ctx := context.Background()
@@ -59,8 +61,8 @@ func OpenOnce(open Opener) func(side *proctest.Side, arguments []string) error {
 	}
 }
 
-// CheckDurableNames lets processes that play the role holder take a durable name from each other
-// and from a store.
+// CheckDurableNames checks that processes with the role "holder" and a store take over a durable
+// name from each other only when its holder is gone.
 func CheckDurableNames(t *testing.T, store *factstr.Store, place string) {
 	t.Helper()
 	holder := proctest.Start(t, "holder", place, "projection")
@@ -103,12 +105,12 @@ func (open Opener) holdDurableName(side *proctest.Side, arguments []string) erro
 	return store.Close(ctx)
 }
 
-// Register tries to register a durable stream of all facts.
+// Register registers a durable stream of all facts.
 func Register(store *factstr.Store, name string) (*factstr.EventStream, error) {
 	return store.StreamAllDurable(context.Background(), factstr.DurableStream{Name: name}, factstr.HandleFunc(func(context.Context, []factstr.EventRecord) error { return nil }))
 }
 
-// Written ends a child that plays the role writer, and returns how many batches it appended.
+// Written ends a child with the role "writer" and returns how many batches it appended.
 func Written(t *testing.T, writer *proctest.Child) int {
 	t.Helper()
 	rest := writer.Finish()

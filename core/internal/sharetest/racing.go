@@ -14,8 +14,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
-// Race lets processes that play the role racer race for rounds, and checks that each has one winner
-// of whom all others are told.
+// Race lets processes with the role "racer" append to the same context, in rounds. It checks that
+// each round has one winner, and that the conflicts of all others name the winner's fact.
 func Race(t *testing.T, place string, processes, rounds, crowd int) {
 	t.Helper()
 	racers := make([]*proctest.Child, processes)
@@ -76,8 +76,8 @@ func contextOf(round int) factstr.EventQuery {
 	}
 }
 
-// raceForRounds appends to the context of each round that it is told, and says how it went. A crowd
-// of other batches goes along, so that groups are large.
+// raceForRounds appends to the context of each round that it is told, and says the result. A crowd
+// of other batches is appended at the same time, so that groups are large.
 func (open Opener) raceForRounds(side *proctest.Side, arguments []string) error {
 	ctx := context.Background()
 	store, err := open(ctx, arguments)

@@ -14,8 +14,8 @@ import (
 	"github.com/factstr/factstr-go/core/jsonvalue"
 )
 
-// CheckStreams lets processes that play the role writer append, and checks what streams of a store
-// are delivered. The last batch is appended through another store, which may be the same one.
+// CheckStreams lets processes with the role "writer" append, and checks what a store delivers to
+// its streams. The last batch is appended through another store, which may be the same one.
 func CheckStreams(t *testing.T, store, another *factstr.Store, place string) {
 	t.Helper()
 	const wanted = 300
@@ -61,8 +61,8 @@ func CheckStreams(t *testing.T, store, another *factstr.Store, place string) {
 	}
 }
 
-// wantWhole checks batches of Batch: they are there from the log's beginning, in order, whole, as
-// many as were appended, and as queries of the same store answer them.
+// wantWhole checks the delivered batches, which facttest.Batch made: they begin with the log's
+// first fact, are in order and whole, as many as were appended, and equal to what a query returns.
 func wantWhole(t *testing.T, name string, batches [][]factstr.EventRecord, count int, log []factstr.EventRecord) {
 	t.Helper()
 	if len(batches) != count {
@@ -85,7 +85,7 @@ func wantWhole(t *testing.T, name string, batches [][]factstr.EventRecord, count
 	}
 }
 
-// Arrivals is a handler that keeps what it gets, and when.
+// Arrivals is a handler that keeps its batches and when they came.
 type Arrivals struct {
 	mu      sync.Mutex
 	batches [][]factstr.EventRecord
@@ -93,7 +93,7 @@ type Arrivals struct {
 	grown   chan struct{} // closed at the next batch
 }
 
-// NewArrivals returns a handler that was delivered nothing yet.
+// NewArrivals returns a handler without batches.
 func NewArrivals() *Arrivals { return &Arrivals{grown: make(chan struct{})} }
 
 // HandleStream keeps a batch.
@@ -106,7 +106,7 @@ func (a *Arrivals) HandleStream(_ context.Context, batch []factstr.EventRecord) 
 	return nil
 }
 
-// Await waits until what was delivered is enough.
+// Await waits until enough reports true for the delivered batches.
 func (a *Arrivals) Await(t *testing.T, what string, enough func(batches [][]factstr.EventRecord) bool) {
 	t.Helper()
 	limit := time.After(facttest.WaitMax)
@@ -126,7 +126,7 @@ func (a *Arrivals) Await(t *testing.T, what string, enough func(batches [][]fact
 	}
 }
 
-// Reaches is enough when a fact was delivered.
+// Reaches returns a condition for Await: a fact with this number, or a later one, was delivered.
 func Reaches(number uint64) func([][]factstr.EventRecord) bool {
 	return func(batches [][]factstr.EventRecord) bool {
 		n := len(batches)

@@ -89,7 +89,7 @@ func go_factstr_stream_wait_ready(number C.factstr_stream, timeout C.int64_t, in
 //export go_factstr_stream_progress
 func go_factstr_stream_progress(number C.factstr_stream, out *C.factstr_buffer) C.factstr_status {
 	return onStream(number, out, func(stream *objects.Stream) error {
-		text := stream.Store().Codec().AppendProgress(nil, stream.Progress())
+		text := stream.Store().Codec().AppendStreamProgress(nil, stream.Number(), stream.Progress())
 		if !put(out, len(text), func(dst []byte) []byte { return append(dst, text...) }) {
 			return noMemory()
 		}

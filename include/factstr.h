@@ -576,10 +576,11 @@ FACTSTR_API factstr_status factstr_stream_wait_ready(factstr_stream stream, int6
 
 /*
  * Reports where a stream stands:
- *   {"state": "replaying" | "live" | "ended", "position": n, "replay_target": n, "stored_cursor": n,
- *    "failure": InteropError | null}
- * failure is why the log cannot be read at the moment; the stream tries again until it can. A live
- * stream is never replaying, and a stream that has ended has no failure.
+ *   {"number": n, "state": "replaying" | "live" | "ended", "position": n, "replay_target": n,
+ *    "stored_cursor": n, "failure": InteropError | null}
+ * number is the stream's number in its store, as in the log and in factstr_statistics. failure is
+ * why the log cannot be read at the moment; the stream tries again until it can. A live stream is
+ * never replaying, and a stream that has ended has no failure.
  *
  * Statuses
  *   FACTSTR_OK                out: the object above

@@ -164,7 +164,14 @@ func (c Codec) appendFailure(dst []byte, err error) []byte {
 	return c.AppendError(dst, err)
 }
 
-// AppendProgress appends the object of factstr_stream_progress.
+// AppendStreamProgress appends the object of factstr_stream_progress; number is the stream's in its
+// store.
+func (c Codec) AppendStreamProgress(dst []byte, number uint64, progress factstr.StreamProgress) []byte {
+	dst = strconv.AppendUint(append(dst, `{"number":`...), number, 10)
+	return append(append(dst, ','), c.AppendProgress(nil, progress)[1:]...)
+}
+
+// AppendProgress appends where a stream stands.
 func (c Codec) AppendProgress(dst []byte, progress factstr.StreamProgress) []byte {
 	state := "replaying"
 	switch {

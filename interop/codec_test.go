@@ -65,6 +65,8 @@ func TestNumbersAreStringsWhenThatWasAskedFor(t *testing.T) {
 			`{"code":"ConditionalAppendConflict","message":"","conflict":{"expected_context_version":null,"actual_context_version":"5"}}`},
 		{codec.AppendProgress(nil, factstr.StreamProgress{Ready: true, Position: 4, ReplayTarget: 3, StoredCursor: 2}),
 			`{"state":"live","position":"4","replay_target":"3","stored_cursor":"2","failure":null}`},
+		{codec.AppendStreamProgress(nil, 7, factstr.StreamProgress{Ended: true}),
+			`{"number":7,"state":"ended","position":"0","replay_target":"0","stored_cursor":"0","failure":null}`},
 		{codec.AppendProgress(nil, factstr.StreamProgress{Failure: factstr.BackendFailure(factstr.ReasonConnection, "gone")}),
 			`{"state":"replaying","position":"0","replay_target":"0","stored_cursor":"0","failure":{"code":"BackendFailure","message":"gone","reason":"connection"}}`},
 		{codec.AppendStatistics(nil, factstr.Statistics{Store: "sqlite", Head: factstr.Head{SequenceNumber: 9}, Facts: 9, DatabaseBytes: 8, Commits: 2, IndexWatermark: factstr.Version(7),

@@ -82,7 +82,7 @@ class Stream {
       handler,
       rawPayloads,
     );
-    this.#log = new StreamLog(handle, durableName);
+    this.#log = new StreamLog(handle, durableName, () => this.#number());
     this.#onError = onError;
     this.#retries = !encode.isAbsent(options.retry);
     this.#signal = signalOf(options);
@@ -127,10 +127,18 @@ class Stream {
     return this.#place(text);
   }
 
+  #number() {
+    if (this.#lastProgress === undefined) {
+      this.progress();
+    }
+    return decode.progress(this.#lastProgress).number;
+  }
+
   // For the library the batches that a live stream has taken count as handled, also those that
   // still wait for their handler.
   #place(text) {
     const progress = decode.progress(text);
+    delete progress.number; // of use in the log only
     const isBehind = this.isLive && (this.#deliveries.isBehind || native.hasBatches(this.id));
     return isBehind ? { ...progress, position: this.#handled ?? progress.stored_cursor } : progress;
   }

@@ -12,32 +12,43 @@ function stackAttribute(failure) {
   return typeof failure?.stack === 'string' ? { stack: failure.stack } : {};
 }
 
-/** What one stream logs to the log of its store. `durableName` is undefined for a live stream. */
+/**
+ * What one stream logs to the log of its store. `durableName` is undefined for a live stream,
+ * `numberOf` returns the stream's number in its store.
+ */
 class StreamLog {
   #storeHandle;
+  #numberOf;
   #name;
   #nameAttribute;
   #lastTold = -Infinity; // when a failure was logged
   #untold = 0;
+  #failedFirst; // of the batch that failed last
+  #attempt; // at that batch
 
-  constructor(storeHandle, durableName) {
+  constructor(storeHandle, durableName, numberOf) {
     const isLive = durableName === undefined;
     this.#storeHandle = storeHandle;
+    this.#numberOf = numberOf;
     this.#name = isLive ? 'a live stream' : `the durable stream ${JSON.stringify(durableName)}`;
     this.#nameAttribute = isLive ? {} : { durable_name: durableName };
   }
 
   handlerFailed({ first, last }, failure) {
+    this.#attempt = first === this.#failedFirst ? this.#attempt + 1 : 1;
+    this.#failedFirst = first;
     if (performance.now() - this.#lastTold < PAUSE_MS) {
       this.#untold++;
       return;
     }
     const message = `the handler of ${this.#name} failed on facts ${first} to ${last}: ${describe(failure)}`;
     log(this.#storeHandle, 'warning', 'handler_failed', message, {
+      stream: this.#numberOf(),
       ...this.#nameAttribute,
       error: describe(failure),
       first,
       last,
+      attempt: this.#attempt,
       ...(this.#untold > 0 ? { untold: this.#untold } : {}),
       ...stackAttribute(failure),
     });
@@ -48,6 +59,7 @@ class StreamLog {
   ended(error, { position, stored_cursor }) {
     const message = `${this.#name} has ended: ${error.message}`;
     log(this.#storeHandle, 'error', 'stream_ended', message, {
+      stream: this.#numberOf(),
       ...this.#nameAttribute,
       code: error.code,
       error: error.message,
@@ -59,7 +71,11 @@ class StreamLog {
 
   cut(position, head) {
     const message = `the store was closed before a live stream got the facts after ${position} up to ${head}: its handler took longer than closeTimeoutMs`;
-    log(this.#storeHandle, 'warning', 'deliveries_cut', message, { position, through: head });
+    log(this.#storeHandle, 'warning', 'deliveries_cut', message, {
+      stream: this.#numberOf(),
+      position,
+      through: head,
+    });
   }
 }
 

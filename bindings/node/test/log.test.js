@@ -52,9 +52,11 @@ eachStore('log', (open) => {
     assert.deepEqual(record, {
       level: 'warning',
       event: 'handler_failed',
+      stream: 1,
       error: 'RangeError: boom',
       first: 1n,
       last: 2n,
+      attempt: 1,
       stack: failure.stack,
     });
   });
@@ -66,9 +68,11 @@ eachStore('log', (open) => {
     const subscription = await store.streamAllDurable({ name: 'model' }, async () => {
       throw new Error('boom');
     });
+    const [{ number }] = (await store.statistics()).streams;
     store.append(facts('a'));
-    const { level, event, durable_name, code, position, stored_cursor, stack } =
+    const { level, event, stream, durable_name, code, position, stored_cursor, stack } =
       await records.next();
+    assert.equal(stream, number);
     assert.deepEqual(
       { level, event, durable_name, code, position, stored_cursor },
       {
@@ -139,6 +143,27 @@ eachStore('log', (open) => {
     store.close();
     await assert.rejects(store.statistics(), withCode('StoreClosed'));
   });
+});
+
+test('attempts at one batch are counted', async (t) => {
+  // G21
+  const { onLog, records } = logged('warning');
+  const store = openMemory(t, { onLog });
+  const delay = 1100; // so that each attempt is logged: one failure a second is
+  const retry = { maxAttempts: 5, delayMs: delay, delayMaxMs: delay };
+  const outcomes = [false, false, true, false, true];
+  await store.streamAllDurable({ name: 'model' }, () => outcomes.shift(), { retry });
+  store.append(facts('a'));
+  store.append(facts('b'));
+  const told = [await records.next(), await records.next(), await records.next()];
+  assert.deepEqual(
+    told.map(({ stream, first, attempt }) => [stream, first, attempt]),
+    [
+      [1, 1n, 1],
+      [1, 1n, 2],
+      [1, 2n, 1],
+    ],
+  );
 });
 
 test('a handler that fails again and again is told once a second, with how many were left out', async (t) => {

@@ -201,6 +201,9 @@ func (st *Stream) Progress() factstr.StreamProgress {
 	return progress
 }
 
+// Number returns the number of the stream in its store, 0 while it is being registered.
+func (st *Stream) Number() uint64 { return st.number.Load() }
+
 // Unsubscribe lets no further delivery start. It never waits.
 func (st *Stream) Unsubscribe() {
 	st.core.Unsubscribe() // first: core then knows why a delivery is refused

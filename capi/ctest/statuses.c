@@ -1,4 +1,4 @@
-/* The statuses that the header lists for each function: statuses.py plays them. */
+/* The statuses that the header lists for each function: the program in statuses/ plays them. */
 #include "tests.h"
 
 #include <sys/wait.h>
@@ -7,7 +7,7 @@
 static void listed_statuses_are_those_that_are_returned(void) {
   pid_t process = fork();
   if (process == 0) {
-    execlp("python3", "python3", "capi/ctest/statuses.py", "include/factstr.h", library_path(),
+    execlp("python3", "python3", "capi/ctest/statuses", "include/factstr.h", library_path(),
            (char *)NULL);
     _exit(101);
   }

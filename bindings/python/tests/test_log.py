@@ -207,13 +207,13 @@ with factstr.MemoryStore() as store:
 
     def test_records_of_the_very_end_are_logged(self) -> None:
         self.prints(
-            "told lease_taken",
+            "logged lease_taken",
             self.FAILING
             + """
-class Told(logging.Handler):
+class Logged(logging.Handler):
     def emit(self, record):
-        print("told", record.event)
-logging.getLogger("factstr").addHandler(Told())
+        print("logged", record.event)
+logging.getLogger("factstr").addHandler(Logged())
 logging.getLogger("factstr").setLevel(logging.INFO)
 factstr.MemoryStore().stream_all_durable("model", print)
 """,
@@ -249,7 +249,7 @@ print("end")
         self,
     ) -> None:
         self.prints(
-            "child 0\ntold lease_taken",
+            "child 0\nlogged lease_taken",
             self.FAILING
             + """
 import os, warnings
@@ -259,16 +259,16 @@ child = os.fork()
 if child == 0:
     sys.exit()
 print("child", os.waitpid(child, 0)[1])
-class Told(logging.Handler):
+class Logged(logging.Handler):
     def emit(self, record):
-        print("told", record.event, flush=True)
-        told.set()
+        print("logged", record.event, flush=True)
+        logged.set()
 import threading
-told = threading.Event()
-logging.getLogger("factstr").addHandler(Told())
+logged = threading.Event()
+logging.getLogger("factstr").addHandler(Logged())
 logging.getLogger("factstr").setLevel(logging.INFO)
 store.stream_all_durable("model", print)
-assert told.wait(10)
+assert logged.wait(10)
 """,
         )
 

@@ -23,14 +23,14 @@ class Watcher:
     """An on_progress that keeps what it receives, and lets a handler wait for it."""
 
     def __init__(self, then: Callable[[StreamProgress], object] = lambda progress: None) -> None:
-        self.told: list[StreamProgress] = []
+        self.received: list[StreamProgress] = []
         self.threads: set[int] = set()
         self._then = then
         self._changed = threading.Condition()
 
     def __call__(self, progress: StreamProgress) -> None:
         with self._changed:
-            self.told.append(progress)
+            self.received.append(progress)
             self.threads.add(threading.get_ident())
             self._changed.notify_all()
         self._then(progress)
@@ -38,12 +38,14 @@ class Watcher:
     def await_position(self, position: int) -> None:
         with self._changed:
             assert self._changed.wait_for(
-                lambda: any(each.position == position for each in self.told), WAIT_S
+                lambda: any(each.position == position for each in self.received), WAIT_S
             ), position
 
     def await_calls(self, count: int) -> None:
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self.told) >= count, WAIT_S), len(self.told)
+            assert self._changed.wait_for(lambda: len(self.received) >= count, WAIT_S), len(
+                self.received
+            )
 
 
 class ProgressCase(StoreCase):
@@ -173,14 +175,16 @@ class Progress(ProgressCase):
                 watcher.await_position(len(handled) - 1)
 
         subscription = self.store.stream_all_durable("model", handle, on_progress=watcher)
-        positions = [each.position for each in watcher.told]
+        positions = [each.position for each in watcher.received]
         self.assertEqual(positions, sorted(positions))
         self.assertLessEqual({499, 999, 1499, 1999, 2499, 2999}, set(positions))
         self.assertEqual(
-            {(each.state, each.replay_target, each.failure) for each in watcher.told},
+            {(each.state, each.replay_target, each.failure) for each in watcher.received},
             {("replaying", 3000, None)},
         )
-        self.assertTrue(all(each.stored_cursor <= each.position <= 3000 for each in watcher.told))
+        self.assertTrue(
+            all(each.stored_cursor <= each.position <= 3000 for each in watcher.received)
+        )
         self.assertEqual(watcher.threads, {threading.get_ident()})
         self.assertEqual(subscription.progress(), StreamProgress("live", 3000, 3000, 3000, None))
 
@@ -234,7 +238,7 @@ class Progress(ProgressCase):
 
         with self.assertRaises(factstr.HandlerFailed):
             self.store.stream_all_durable("model", handle, on_progress=watcher)
-        self.assertEqual({each.state for each in watcher.told}, {"replaying"})
+        self.assertEqual({each.state for each in watcher.received}, {"replaying"})
 
     def test_an_on_progress_that_cannot_be_called_is_refused(self) -> None:
         async def asynchronous(progress: StreamProgress) -> None: ...
@@ -266,7 +270,7 @@ class Pace(ProgressCase):
         with mock.patch.object(Stream, "progress", late):
             self.store.stream_all_durable("model", handle, on_progress=watcher)
         self.assertTrue(leave.is_set())
-        self.assertEqual(watcher.told, [])
+        self.assertEqual(watcher.received, [])
 
     def test_on_progress_is_called_again_and_again_while_a_handler_runs(self) -> None:
         self.store.append([fact("a")])
@@ -274,13 +278,13 @@ class Pace(ProgressCase):
         self.store.stream_all_durable(
             "model", lambda batch: watcher.await_calls(2), on_progress=watcher
         )
-        self.assertEqual(watcher.told, [StreamProgress("replaying", 0, 1, 0, None)] * 2)
+        self.assertEqual(watcher.received, [StreamProgress("replaying", 0, 1, 0, None)] * 2)
         self.assertEqual(_registration._PROGRESS_EVERY_S, 1)
 
     def test_on_progress_is_not_called_for_a_replay_that_is_done_at_once(self) -> None:
         watcher = Watcher()
         self.store.stream_all_durable("model", Deliveries(), on_progress=watcher)
-        self.assertEqual(watcher.told, [])
+        self.assertEqual(watcher.received, [])
 
 
 class ServerAway(ProgressCase):
@@ -332,7 +336,7 @@ class ServerAway(ProgressCase):
             got = Deliveries()
 
             def bring_back(progress: StreamProgress) -> None:
-                if progress.failure or len(watcher.told) == 5000:
+                if progress.failure or len(watcher.received) == 5000:
                     relay.up()
 
             def handle(batch: Batch) -> None:
@@ -343,7 +347,7 @@ class ServerAway(ProgressCase):
             watcher = Watcher(bring_back)
             subscription = store.stream_all_durable("model", handle, on_progress=watcher)
             self.assert_is_lost_connection(
-                next(each.failure for each in watcher.told if each.failure)
+                next(each.failure for each in watcher.received if each.failure)
             )
             self.assertEqual((got.numbers(), got.numbers()), ([1], [2]))
             self.until(lambda: subscription.progress().failure is None)

@@ -10,26 +10,32 @@ from support import Deliveries, StoreCase, fact, on_every_store, opened
 @on_every_store
 class Statistics(StoreCase):
     def test_a_store_that_was_just_opened_has_counted_nothing(self) -> None:
-        told = self.store.statistics()
+        result = self.store.statistics()
         self.assertEqual(
-            (told.store_kind, told.head, told.facts, told.appends, told.groups),
+            (result.store_kind, result.head, result.facts, result.appends, result.groups),
             (self.kind, 0, 0, 0, 0),
         )
-        self.assertEqual((told.failure, told.streams), (None, ()))
+        self.assertEqual((result.failure, result.streams), (None, ()))
 
     def test_appends_and_facts_are_counted(self) -> None:
         self.store.append([fact("a"), fact("b")])
         self.store.append([fact("c")])
         with self.assertRaises(factstr.ConditionalAppendConflict):
             self.store.append_if([fact("d")], None, 1)
-        told = self.store.statistics()
+        result = self.store.statistics()
         self.assertEqual(
-            (told.head, told.facts, told.appends, told.groups_retried, told.queue_appends),
+            (
+                result.head,
+                result.facts,
+                result.appends,
+                result.groups_retried,
+                result.queue_appends,
+            ),
             (3, 3, 2, 0, 0),
         )
-        self.assertGreaterEqual(told.groups, 1)
-        self.assertEqual(told.database_bytes is None, self.kind == "memory")
-        self.assertEqual(told.log_file_bytes is None, self.kind != "sqlite")
+        self.assertGreaterEqual(result.groups, 1)
+        self.assertEqual(result.database_bytes is None, self.kind == "memory")
+        self.assertEqual(result.log_file_bytes is None, self.kind != "sqlite")
 
     def test_open_streams_are_listed_and_ended_ones_are_not(self) -> None:
         ended = self.store.stream_all(Deliveries())
@@ -41,20 +47,20 @@ class Statistics(StoreCase):
         ):
             ended.close()
             got.next()
-            told = self.store.statistics().streams
-            self.assertEqual([each.durable_name for each in told], [None, "model"])
-            self.assertLess(told[0].number, told[1].number)
+            result = self.store.statistics().streams
+            self.assertEqual([each.durable_name for each in result], [None, "model"])
+            self.assertLess(result[0].number, result[1].number)
             self.assertEqual(
-                [each.progress.state for each in told],
+                [each.progress.state for each in result],
                 [live.progress().state, durable.progress().state],
             )
-            self.assertEqual((told[1].lag, told[1].progress.position), (0, 1))
+            self.assertEqual((result[1].lag, result[1].progress.position), (0, 1))
         self.assertEqual(self.store.statistics().streams, ())
 
     def test_the_result_is_frozen_and_a_closed_store_has_none(self) -> None:
-        told = self.store.statistics()
+        result = self.store.statistics()
         with self.assertRaises(dataclasses.FrozenInstanceError):
-            told.head = 7  # type: ignore[misc]  # wrong on purpose
+            result.head = 7  # type: ignore[misc]  # wrong on purpose
         self.store.close()
         with self.assertRaises(factstr.StoreClosed):
             self.store.statistics()
@@ -63,8 +69,8 @@ class Statistics(StoreCase):
         if self.kind != "memory":
             with opened(self.kind, self.place) as other:
                 other.append([fact("a")])
-        told = self.store.statistics()
-        self.assertEqual((told.head, told.appends), (0 if self.kind == "memory" else 1, 0))
+        result = self.store.statistics()
+        self.assertEqual((result.head, result.appends), (0 if self.kind == "memory" else 1, 0))
 
 
 if __name__ == "__main__":

@@ -84,16 +84,16 @@ def _check_functions(handler: Handler, on_progress: ProgressHandler | None) -> N
 
 def _wait_ready(stream: Stream, on_progress: ProgressHandler | None) -> None:
     """Waits for the end of the replay. Raises why a stream ended before it."""
-    told = time.monotonic()
+    reported_at = time.monotonic()
     pause = _threads.pauses() if _threads.greenlets() else None
     while (status := stream.wait_ready(0 if pause else WAIT_MS)) == TIMEOUT:
         if pause is not None:
             pause()
-        if on_progress is not None and time.monotonic() - told >= _PROGRESS_EVERY_S:
+        if on_progress is not None and time.monotonic() - reported_at >= _PROGRESS_EVERY_S:
             progress = stream.progress()
             if progress.state == "replaying":
                 on_progress(progress)
-            told = time.monotonic()
+            reported_at = time.monotonic()
     if status == OK:
         return
     # The thread releases the handle at the end, so any other status, an invalid handle too, means

@@ -84,6 +84,8 @@ static void a_long_message_that_is_no_text_ends_a_stream(void) { /* G21 */
   for (size_t i = 0; i < LENGTH; i++) {
     message[i] = (char)i;
   }
+  /* The log would write the message to the terminal. */
+  CHECK_STATUS(factstr_log_set(NULL, NULL, FACTSTR_LOG_OFF), FACTSTR_OK);
   factstr_store store = open_memory(NULL);
   factstr_stream stream = open_stream(store, "{\"durable\":{\"name\":\"d\"}}", NULL, NULL);
   factstr_delivery delivery;
@@ -99,6 +101,7 @@ static void a_long_message_that_is_no_text_ends_a_stream(void) { /* G21 */
   cJSON_Delete(reason);
   factstr_buffer_free(&out);
   close_store(store);
+  CHECK_STATUS(factstr_log_set(NULL, NULL, FACTSTR_LOG_WARNING), FACTSTR_OK);
 }
 
 void pulled_stream_tests(void) {

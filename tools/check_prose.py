@@ -16,13 +16,13 @@ PATTERNS = ("*.go", "*.c", "*.h", "*.js", "*.mjs", "*.ts", "*.mts", "*.py", "*.s
 COMMENT_COLUMNS = 100
 GO_COLUMNS = 120
 TAB = 4
-COMMENT = re.compile(r"\s*(//|#(?!include|define|if|else|endif)|\*[ /]|/\*)")
+COMMENT = re.compile(r"\s*(//|#(?=[ !]|$)|\*[ /]|/\*)")
 MARKS = re.compile(r"^\s*(//+|#+|\*+|/\*+)? ?")
 LONG_TEXT = re.compile(r'"[^"]{60,}|`[^`]{60,}')
 # Where a line cannot be broken: a directive, an address, a row of a table in a comment.
 UNBREAKABLE = re.compile(r"//go:|shellcheck |https?://|\S{60,}|^#!|\S {3,}\S")
 # Code of Go that is wider than it should be: not more of it than there was. Lower it when you can.
-WIDE_GO_MAX = 850
+WIDE_GO_MAX = 740
 
 
 def sources() -> Iterator[tuple[str, str]]:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the C tests against the header and the built library and runs them: run.sh [--asan] [TOPIC].
-# Prints "N passed, N failed" last.
+# Builds the C tests against the header and the built library and runs them: run.sh [--asan]
+# [TOPIC]. Prints "N passed, N failed" last.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 

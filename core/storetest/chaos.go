@@ -132,7 +132,7 @@ func (f *farChaos) HeadAndScan(ctx context.Context, scan factstr.Scan, visit fun
 	})
 }
 
-// toldWatcher is told of changes by the test.
+// toldWatcher learns of changes from the test.
 type toldWatcher chan struct{}
 
 func (w toldWatcher) Watch(ctx context.Context, changed func()) {
@@ -146,7 +146,7 @@ func (w toldWatcher) Watch(ctx context.Context, changed func()) {
 	}
 }
 
-// gate holds up commits: each tells that it arrived, and goes on when the test lets it.
+// gate holds up commits: each reports its arrival, and continues when the test lets it.
 type gate struct {
 	arrived chan struct{}
 	release chan struct{}

@@ -57,7 +57,7 @@ var commitFaultTests = tests{
 			facttest.WantError(t, err, factstr.CodeInvalidState)
 			refused := store.AppendAsync(t.Context(), facttest.BatchOf("a"), func(factstr.AppendResult, error) { t.Error("done was called for what was refused") })
 			facttest.WantError(t, refused, factstr.CodeInvalidState)
-			// What is there can still be read, and it says what became of the batch.
+			// What is there can still be read, and it shows the outcome of the batch.
 			if committed {
 				head += 2
 			}

@@ -58,8 +58,8 @@ const liveOptions = ['signal', 'onError'];
 const durableOptions = [...liveOptions, 'onProgress', 'retry', 'cursorEvery'];
 
 /**
- * Opens a stream on `source`, the { store, handle, rawPayloads, answered } of a store. `durableName` is
- * undefined for a live stream.
+ * Opens a stream on `source`, the { store, handle, rawPayloads, answered } of a store.
+ * `durableName` is undefined for a live stream.
  */
 function open(source, durableName, registration, handler, options) {
   const stream = new Stream(source, durableName, handler, options);

@@ -1,7 +1,7 @@
 /*
  * What the library logs. The library has one log function for the process, which passes the records
- * on to the attachments: those of a store to all of them, since each knows its own stores, and those
- * of no store to the oldest one.
+ * on to the attachments: those of a store to all of them, since each knows its own stores, and
+ * those of no store to the oldest one.
  */
 #define _GNU_SOURCE /* memmem */
 #include <string.h>

@@ -175,8 +175,8 @@ test(
     const unlock = await lockedByAnother(t, file);
     const requests = [store.appendAsync(facts('first'))];
     let cancelled = false;
-    // A request may be taken together with the first one, and then ends as that does. Once that group
-    // waits for the lock, the next cannot be.
+    // A request may be taken together with the first one, and then ends as that does. Once that
+    // group waits for the lock, the next cannot be.
     while (!cancelled) {
       const controller = new AbortController();
       const request = store.appendAsync(facts('next'), { signal: controller.signal });

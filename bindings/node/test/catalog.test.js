@@ -1,6 +1,7 @@
 'use strict';
 
-// The options and codes of this package beside interop/catalog, which every surface is compared with.
+// The options and codes of this package beside interop/catalog, which every surface is compared
+// with.
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');

@@ -33,8 +33,8 @@ eachStore('the event loop', (open) => {
         running--;
       };
       const callers = Promise.all(Array.from({ length: CALLERS }, caller));
-      // How many answers come between two turns: far fewer than wait. Each was a thousand or more, as
-      // many as the store could commit meanwhile.
+      // How many answers come between two turns: far fewer than wait. Each was a thousand or more,
+      // as many as the store could commit meanwhile.
       let most = 0;
       let fired = 0;
       const interval = setInterval(() => fired++, 1);

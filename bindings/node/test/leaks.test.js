@@ -131,8 +131,8 @@ test(
     }
     const grown = (used() - before) / (1 << 20);
     t.diagnostic(`grew by ${grown.toFixed(1)} MiB`);
-    // Each text went through the addon 20,000 times: one copy of 2 kB that is never freed adds up to
-    // 40 MiB.
+    // Each text went through the addon 20,000 times: one copy of 2 kB that is never freed adds up
+    // to 40 MiB.
     assert.ok(grown < 20, `grew by ${grown} MiB`);
   },
 );

@@ -23,7 +23,7 @@ noHandleIsLeftOpen();
 
 const lib = path.join(__dirname, '../lib/index.js');
 
-/** An onLog and what it was told of these levels. */
+/** An onLog and the records of these levels that it got. */
 function logged(...levels) {
   const records = new Deliveries();
   return {
@@ -243,7 +243,7 @@ test('an onLog that throws harms nothing and is a warning of the process', () =>
   assert.match(stderr, /\[log_failed\] FactstrWarning: onLog failed: Error: full/);
 });
 
-test('each thread is told of its own stores', async (t) => {
+test('each thread gets the records of its own stores', async (t) => {
   const body = `
     const { parentPort } = require('node:worker_threads');
     const { FactstrMemoryStore } = require(${JSON.stringify(lib)});

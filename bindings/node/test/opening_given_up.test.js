@@ -179,7 +179,8 @@ test('the event loop goes on while another program has the file locked', soon, a
 
 /**
  * Blocks the thread until a store at the path is open. The last step of that shows nowhere outside
- * the library, and no event reaches a blocked thread, so it waits for a while after the step before.
+ * the library, and no event reaches a blocked thread, so it waits for a while after the step
+ * before.
  */
 const untilOpened = `
   while (!require('node:fs').existsSync(file + '-shm'));

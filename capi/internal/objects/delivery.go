@@ -18,7 +18,7 @@ import (
 // mu decides between an answer and the stop of a stream. begin and answer fail after stop, so after
 // Unsubscribe no delivery is taken or answered (G17). An answer that was accepted before is in the
 // channel, where awaitAnswer finds it even if the stream was stopped right afterwards: the caller
-// was told that it counts.
+// has a success for it.
 type delivery struct {
 	number  uint64
 	records []factstr.EventRecord

@@ -1,5 +1,5 @@
-// Package compattest holds a store against the Rust store 0.5.2: what that one answers for a database
-// it wrote, and a list of where ours must answer something else.
+// Package compattest holds a store against the Rust store 0.5.2: what that one answers for a
+// database it wrote, and a list of where ours must answer something else.
 package compattest
 
 import (

@@ -1,5 +1,5 @@
-// Package merge reads several sequences of numbers as one, in order. Stores use it to read the facts
-// of several event types, each from the index on types, in the order of the log.
+// Package merge reads several sequences of numbers as one, in order. Stores use it to read the
+// facts of several event types, each from the index on types, in the order of the log.
 package merge
 
 import "io"
@@ -27,9 +27,9 @@ const (
 	finished              // the sequence has no more
 )
 
-// New merges the sequences that Add adds, which all ascend, or all descend. next advances one of them
-// and returns its number, or io.EOF after its last one. It is called once a number, and only when
-// that number is needed to find the next one of all.
+// New merges the sequences that Add adds, which all ascend, or all descend. next advances one of
+// them and returns its number, or io.EOF after its last one. It is called once a number, and only
+// when that number is needed to find the next one of all.
 func New(descending bool, next func(sequence int) (number uint64, err error)) *Sequences {
 	return &Sequences{next: next, descending: descending}
 }

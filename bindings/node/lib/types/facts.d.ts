@@ -23,8 +23,8 @@ export interface EventRecord<Payload = unknown> {
   event_type: string;
   /**
    * An integer that a Number cannot hold exactly, such as 9007199254740993n, is a BigInt. Any other
-   * number that a Number cannot hold exactly makes reading fail with `InvalidState`; with the option
-   * `rawPayloads` the payload is its JSON text.
+   * number that a Number cannot hold exactly makes reading fail with `InvalidState`; with the
+   * option `rawPayloads` the payload is its JSON text.
    */
   payload: Payload;
 }

@@ -46,8 +46,8 @@ export interface StoreOptions {
   rawPayloads?: boolean | undefined;
   /**
    * Called with every record that the store logs, of every level. Default: warnings and errors
-   * become `process.emitWarning` of the type `FactstrWarning`, with the event as code. null or false
-   * is silence. It keeps no process alive; an exception of it becomes a warning.
+   * become `process.emitWarning` of the type `FactstrWarning`, with the event as code. null or
+   * false is silence. It keeps no process alive; an exception of it becomes a warning.
    */
   onLog?: ((record: LogRecord) => void) | null | false | undefined;
 }
@@ -81,7 +81,9 @@ export interface PostgresStoreOptions extends StoreOptions {
    * `Timeout`. Default 30,000.
    */
   responseTimeoutMs?: number | undefined;
-  /** How often the log is read while streams are open, should a notification get lost. Default 250. */
+  /**
+   * How often the log is read while streams are open, should a notification get lost. Default 250.
+   */
   pollIntervalMs?: number | undefined;
 }
 

@@ -90,7 +90,8 @@ func TestAHeadThatIsOlderThanAnotherRefreshIsReadAgain(t *testing.T) {
 			}
 			for range 2 {
 				if known, err := l.refresh(t.Context(), r); err != nil || known.head != r.head || known.epoch != epoch {
-					t.Errorf("with a tail of %d: head %v, epoch %d, error %v; the log ends at %v", eventsMax, known.head, known.epoch, err, r.head)
+					t.Errorf("with a tail of %d: head %v, epoch %d, error %v; the log ends at %v", eventsMax,
+						known.head, known.epoch, err, r.head)
 				}
 			}
 		}

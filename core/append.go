@@ -106,7 +106,8 @@ func (s *Store) append(ctx context.Context, request *appendRequest) (AppendResul
 	case commit.Removed:
 		return AppendResult{}, interrupted(ctx, "append")
 	case commit.Abandoned:
-		return AppendResult{}, NewError(CodeCommitUnknown, "the caller stopped waiting while the batch was being committed; query for it before appending it again").because(ctx.Err())
+		return AppendResult{}, NewError(CodeCommitUnknown,
+			"the caller stopped waiting while the batch was being committed; query for it before appending it again").because(ctx.Err())
 	case commit.NoRoom:
 		return AppendResult{}, errQueueFull().because(ctx.Err())
 	default:

@@ -52,5 +52,6 @@ func ErrStreamLost(name string) *Error {
 // ErrQueryMismatch makes the error of Backend.ClaimStream for a name whose cursor belongs to
 // another query.
 func ErrQueryMismatch(name string) *Error {
-	return NewError(CodeDurableStreamQueryMismatch, "durable stream %q was resumed with a different query; use the query it was registered with, or another name", name)
+	return NewError(CodeDurableStreamQueryMismatch,
+		"durable stream %q was resumed with a different query; use the query it was registered with, or another name", name)
 }

@@ -28,7 +28,8 @@ func (s *Store) runRequests(requests []*appendRequest) {
 	}
 	s.counters.groupsRetried.Add(1)
 	if tell, untold := s.retried.pass(); tell {
-		s.tells.Tell(LogGroupRetried, fmt.Sprintf("a group of %d appends failed and is tried again one by one: %v", len(requests), err),
+		s.tells.Tell(LogGroupRetried, fmt.Sprintf("a group of %d appends failed and is tried again one by one: %v",
+			len(requests), err),
 			"appends", len(requests), "code", string(err.Code), "error", err.Error(), "untold", untold)
 	}
 	// The group was rolled back. The cause may be one request, or the group's size: now each
@@ -87,7 +88,8 @@ func (s *Store) commitGroup(requests []*appendRequest) *Error {
 func (s *Store) commitUnknown(group *Group, cause error) {
 	const unknown = "the commit ended in an unknown state (%w); query for the batch before appending it again"
 	if _, goesOn := s.backend.(Recoverer); goesOn {
-		s.tells.Tell(LogCommitInDoubt, fmt.Sprintf("a commit ended in an unknown state: %v", cause), "error", cause.Error(), "unresolved", true)
+		s.tells.Tell(LogCommitInDoubt, fmt.Sprintf("a commit ended in an unknown state: %v", cause),
+			"error", cause.Error(), "unresolved", true)
 		for _, request := range group.requests {
 			if request.accepted {
 				request.result, request.err = AppendResult{}, NewError(CodeCommitUnknown, unknown, cause)

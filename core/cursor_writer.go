@@ -156,7 +156,8 @@ func (c *cursorWriter) write(ctx context.Context, streams []*EventStream) (err e
 		// A position of an earlier epoch says nothing about the log that is there now.
 		if position := positions[i]; position > st.stored.Load() && st.epoch == known.epoch {
 			moved = append(moved, st)
-			writes = append(writes, CursorWrite{Name: st.durable.name, Generation: st.durable.generation, SequenceNumber: position, Head: known.head})
+			writes = append(writes, CursorWrite{Name: st.durable.name, Generation: st.durable.generation,
+				SequenceNumber: position, Head: known.head})
 		}
 	}
 	if len(writes) > 0 {
@@ -165,7 +166,8 @@ func (c *cursorWriter) write(ctx context.Context, streams []*EventStream) (err e
 				// The refresh notices that the log was replaced, and so ends its streams.
 				_, _ = c.store.log.refresh(ctx, c.store.backend)
 			} else if !errors.Is(err, context.Canceled) && CodeOf(err) != CodeCancelled {
-				c.trouble.Shows(c.store.tells, LogCursorNotStored, fmt.Sprintf("cursors cannot be stored: %v; they are tried again, and a crash would repeat deliveries", err),
+				c.trouble.Shows(c.store.tells, LogCursorNotStored,
+					fmt.Sprintf("cursors cannot be stored: %v; they are tried again, and a crash would repeat deliveries", err),
 					"code", string(CodeOf(err)), "error", err.Error())
 			}
 			return err

@@ -123,8 +123,9 @@ func CodeOf(err error) Code {
 
 func conflictError(expected, actual *uint64) *Error {
 	return &Error{
-		Code:     CodeConditionalAppendConflict,
-		Message:  fmt.Sprintf("context version mismatch: expected %s, actual %s", versionText(expected), versionText(actual)),
+		Code: CodeConditionalAppendConflict,
+		Message: fmt.Sprintf("context version mismatch: expected %s, actual %s", versionText(expected),
+			versionText(actual)),
 		Conflict: &ConditionalAppendConflict{ExpectedContextVersion: expected, ActualContextVersion: actual},
 	}
 }

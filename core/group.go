@@ -198,5 +198,6 @@ func (g *Group) accept(request *appendRequest) {
 		g.write.Boundaries = append(g.write.Boundaries, Boundary{First: last + 1, Last: last + count})
 	}
 	request.accepted = true
-	request.result = AppendResult{FirstSequenceNumber: last + 1, LastSequenceNumber: last + count, CommittedCount: count}
+	request.result = AppendResult{FirstSequenceNumber: last + 1, LastSequenceNumber: last + count,
+		CommittedCount: count}
 }

@@ -45,8 +45,9 @@ func (st *EventStream) deliver(batch []EventRecord) error {
 			return nil // a live stream's failure concerns this batch only
 		}
 		if attempt >= st.options.retry.MaxAttempts {
-			return &Error{Code: CodeHandlerFailed, Cause: err, Message: fmt.Sprintf("%v, at the batch of %d to %d; its cursor stays before it", err,
-				batch[0].SequenceNumber, batch[len(batch)-1].SequenceNumber)}
+			return &Error{Code: CodeHandlerFailed, Cause: err,
+				Message: fmt.Sprintf("%v, at the batch of %d to %d; its cursor stays before it", err,
+					batch[0].SequenceNumber, batch[len(batch)-1].SequenceNumber)}
 		}
 		st.tellFailed(err, batch, attempt, "; the batch is delivered again")
 		if !st.sleep(delay) {

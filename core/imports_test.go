@@ -88,7 +88,8 @@ func TestPackagesThatNeedTestingAreNamedForIt(t *testing.T) {
 		for _, pkg := range ours(t, pattern) {
 			needs := false
 			for _, file := range files(t, filepath.Join("..", pkg)) {
-				needs = needs || slices.ContainsFunc(file.Imports, func(i *ast.ImportSpec) bool { return i.Path.Value == `"testing"` })
+				needs = needs || slices.ContainsFunc(file.Imports,
+					func(i *ast.ImportSpec) bool { return i.Path.Value == `"testing"` })
 			}
 			if needs && !ofTests(pkg) {
 				t.Errorf("%s imports testing, but its name does not end in \"test\"", pkg)
@@ -182,7 +183,8 @@ func TestOnlyThePlanCompilerValidationAndTheSpellerReadFilters(t *testing.T) { /
 		}
 	}
 	for _, path := range readers {
-		reads := slices.ContainsFunc(selected(files(t, ".")[path]), func(name [2]string) bool { return name[1] == "EventTypes" })
+		reads := slices.ContainsFunc(selected(files(t, ".")[path]),
+			func(name [2]string) bool { return name[1] == "EventTypes" })
 		if !reads {
 			t.Errorf("%s reads no filter any more; take it off the list", path)
 		}

@@ -16,12 +16,14 @@ func TestARefreshReachesTheRealHead(t *testing.T) {
 		epoch               uint64
 		records             string
 	}{
-		"all of it":                             {100, 1 << 20, Head{8, "t"}, nil, 0, "[9 10]"},
-		"more than the tail holds in bytes":     {100, 1, Head{8, "t"}, nil, 0, "[]"},
-		"more than the tail holds in facts":     {1, 1 << 20, Head{8, "t"}, nil, 0, "[]"},
-		"no tail":                               {-1, 1 << 20, Head{8, "t"}, nil, 0, "[]"},
-		"a damaged row":                         {100, 1 << 20, Head{8, "t"}, NewError(CodeCorrupt, "on purpose"), 0, "[]"},
-		"a damaged row, no tail":                {-1, 1 << 20, Head{8, "t"}, NewError(CodeCorrupt, "on purpose"), 0, "[]"},
+		"all of it":                         {100, 1 << 20, Head{8, "t"}, nil, 0, "[9 10]"},
+		"more than the tail holds in bytes": {100, 1, Head{8, "t"}, nil, 0, "[]"},
+		"more than the tail holds in facts": {1, 1 << 20, Head{8, "t"}, nil, 0, "[]"},
+		"no tail":                           {-1, 1 << 20, Head{8, "t"}, nil, 0, "[]"},
+		"a damaged row": {100, 1 << 20, Head{8, "t"}, NewError(CodeCorrupt, "on purpose"), 0,
+			"[]"},
+		"a damaged row, no tail": {-1, 1 << 20, Head{8, "t"}, NewError(CodeCorrupt, "on purpose"), 0,
+			"[]"},
 		"another log":                           {100, 1 << 20, Head{8, "another"}, nil, 1, "[]"},
 		"another log, no tail":                  {-1, 1 << 20, Head{8, "another"}, nil, 1, "[]"},
 		"another log of the same length":        {100, 1 << 20, Head{10, "another"}, nil, 1, "[]"},
@@ -34,7 +36,8 @@ func TestARefreshReachesTheRealHead(t *testing.T) {
 			l.tail.head = c.known
 			known, err := l.refresh(t.Context(), &replacedReader{head: Head{10, "t"}, failure: c.failure})
 			if err != nil || known.head != (Head{10, "t"}) || known.epoch != c.epoch || numbersOf(known.records) != c.records {
-				t.Errorf("head %v, epoch %d, facts %s, error %v", known.head, known.epoch, numbersOf(known.records), err)
+				t.Errorf("head %v, epoch %d, facts %s, error %v", known.head, known.epoch, numbersOf(known.records),
+					err)
 			}
 		})
 	}

@@ -61,7 +61,8 @@ func (o *Observer) Recovered(task Task, reason any) {
 	if o == nil || !o.fresh(task, fmt.Sprint(reason)) {
 		return
 	}
-	o.tell(LogPanicRecovered, fmt.Sprintf("a panic in %s was recovered: %v; this is a defect of the library", task, reason),
+	o.tell(LogPanicRecovered, fmt.Sprintf("a panic in %s was recovered: %v; this is a defect of the library", task,
+		reason),
 		[]any{"task", string(task), "error", fmt.Sprint(reason), "stack", string(debug.Stack())})
 }
 
@@ -129,7 +130,8 @@ func (o *Observer) drain() {
 		}
 		o.mu.Unlock()
 		if dropped > 0 {
-			record := slog.NewRecord(time.Now(), LogRecordsDropped.Level(), "the logger was too slow: records of the store were dropped", 0)
+			record := slog.NewRecord(time.Now(), LogRecordsDropped.Level(),
+				"the logger was too slow: records of the store were dropped", 0)
 			record.Add("event", string(LogRecordsDropped), "store", o.kind, "dropped", dropped)
 			records = append(records, record)
 		}

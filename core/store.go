@@ -45,7 +45,8 @@ type Store struct {
 // OpenStore makes a store of a backend, which the store owns from then on, also if OpenStore fails.
 // Programs use the Open function of a store package instead.
 func OpenStore(ctx context.Context, backend Backend, options Options) (*Store, error) {
-	s := &Store{backend: backend, options: options.withDefaults(), lastCall: make(chan struct{}), closed: make(chan struct{})}
+	s := &Store{backend: backend, options: options.withDefaults(), lastCall: make(chan struct{}),
+		closed: make(chan struct{})}
 	if s.tells = s.options.Log(); s.tells == nil {
 		s.tells = s.options.Observed(backend.Kind()).Log()
 	}
@@ -197,7 +198,8 @@ func (s *Store) panicked(task Task, reason any) *Error {
 
 // panicError makes the error of a recovered panic, with the stack as its cause.
 func panicError(task Task, reason any) *Error {
-	return &Error{Code: CodeInternal, Message: fmt.Sprintf("panic in %s: %v; this is a defect of the library", task, reason), Cause: errors.New(string(debug.Stack()))}
+	return &Error{Code: CodeInternal, Message: fmt.Sprintf("panic in %s: %v; this is a defect of the library", task,
+		reason), Cause: errors.New(string(debug.Stack()))}
 }
 
 // String names the store in messages.

@@ -27,20 +27,23 @@ func (st *EventStream) tellFailed(err error, batch []EventRecord, attempt int, g
 	if !tell {
 		return
 	}
-	attributes := append(st.attributes(), "error", err.Error(), "first", batch[0].SequenceNumber, "last", batch[len(batch)-1].SequenceNumber, "attempt", attempt+1)
+	attributes := append(st.attributes(), "error", err.Error(), "first", batch[0].SequenceNumber,
+		"last", batch[len(batch)-1].SequenceNumber, "attempt", attempt+1)
 	if stack := stackOf(err); stack != "" {
 		attributes = append(attributes, "stack", stack)
 	}
 	if skipped > 0 {
 		attributes = append(attributes, "untold", skipped)
 	}
-	st.store.tells.Tell(LogHandlerFailed, fmt.Sprintf("%s: %v, at the batch of %d to %d%s", st, err, batch[0].SequenceNumber, batch[len(batch)-1].SequenceNumber, goesOn), attributes...)
+	st.store.tells.Tell(LogHandlerFailed, fmt.Sprintf("%s: %v, at the batch of %d to %d%s", st, err,
+		batch[0].SequenceNumber, batch[len(batch)-1].SequenceNumber, goesOn), attributes...)
 }
 
 // tellRest logs how many failures tellFailed has skipped.
 func (st *EventStream) tellRest(now string) {
 	if untold := st.failed.rest(); untold > 0 {
-		st.store.tells.Tell(LogHandlerFailed, fmt.Sprintf("%s: the handler failed %d more times%s", st, untold, now), append(st.attributes(), "untold", untold)...)
+		st.store.tells.Tell(LogHandlerFailed, fmt.Sprintf("%s: the handler failed %d more times%s", st, untold, now),
+			append(st.attributes(), "untold", untold)...)
 	}
 }
 
@@ -50,7 +53,8 @@ func (st *EventStream) tellEnd(reason error) {
 	if reason == nil || CodeOf(reason) == CodeStoreClosed {
 		return
 	}
-	attributes := append(st.attributes(), "code", string(CodeOf(reason)), "error", reason.Error(), "position", st.position.Load(), "stored_cursor", st.stored.Load())
+	attributes := append(st.attributes(), "code", string(CodeOf(reason)), "error", reason.Error(),
+		"position", st.position.Load(), "stored_cursor", st.stored.Load())
 	if CodeOf(reason) == CodeDurableStreamLost {
 		st.store.tells.Tell(LogLeaseLost, reason.Error(), st.attributes()...)
 	}

@@ -49,7 +49,8 @@ func (s *Store) register(ctx context.Context, durable *DurableStream, query Even
 	bounded, unbind := s.bound(ctx)
 	defer unbind()
 
-	stream := &EventStream{store: s, number: s.streams.numbers.Add(1), plan: plan, handler: handler, ready: make(chan struct{}), done: make(chan struct{}), drainBegun: make(chan struct{})}
+	stream := &EventStream{store: s, number: s.streams.numbers.Add(1), plan: plan, handler: handler,
+		ready: make(chan struct{}), done: make(chan struct{}), drainBegun: make(chan struct{})}
 	stream.failure.outage = &s.streams.unreadable
 	stream.context, stream.stop = context.WithCancel(context.WithValue(context.Background(), handlerKey{}, stream))
 	for _, option := range options {
@@ -87,8 +88,10 @@ func (st *EventStream) open(ctx context.Context, durable *DurableStream, query E
 		if err != nil {
 			return err
 		}
-		s.tells.Tell(LogLeaseTaken, fmt.Sprintf("durable stream %q is active here", durable.Name), "durable_name", durable.Name, "generation", claim.Generation)
-		st.durable = &durableClaim{name: durable.Name, generation: claim.Generation, release: sync.OnceFunc(claim.Release), confirm: claim.Confirm, lost: claim.Lost}
+		s.tells.Tell(LogLeaseTaken, fmt.Sprintf("durable stream %q is active here", durable.Name),
+			"durable_name", durable.Name, "generation", claim.Generation)
+		st.durable = &durableClaim{name: durable.Name, generation: claim.Generation,
+			release: sync.OnceFunc(claim.Release), confirm: claim.Confirm, lost: claim.Lost}
 		cursor, claimed = claim.Cursor, claim.Head
 	}
 	known, err := s.log.refresh(ctx, s.backend)

@@ -52,7 +52,8 @@ func (t *tail) after(sequenceNumber uint64) []EventRecord {
 
 // boundariesAfter returns the kept boundaries of batches that end above a sequence number.
 func (t *tail) boundariesAfter(sequenceNumber uint64) []Boundary {
-	return t.boundaries[sort.Search(len(t.boundaries), func(i int) bool { return t.boundaries[i].Last > sequenceNumber }):]
+	return t.boundaries[sort.Search(len(t.boundaries),
+		func(i int) bool { return t.boundaries[i].Last > sequenceNumber }):]
 }
 
 // latestMatch returns the number of the newest kept fact in (floor, upTo] that matches: 0 if there

@@ -11,7 +11,8 @@ import (
 func tailOf(numbers ...uint64) (t tail) {
 	records := make([]EventRecord, len(numbers))
 	for i, number := range numbers {
-		records[i] = EventRecord{SequenceNumber: number, OccurredAt: "t", EventType: string("ba"[number%2]), Payload: []byte("1")}
+		records[i] = EventRecord{SequenceNumber: number, OccurredAt: "t", EventType: string("ba"[number%2]),
+			Payload: []byte("1")}
 	}
 	t.push(records, nil, 100, 1<<20)
 	return t
@@ -62,7 +63,8 @@ func TestTheLatestMatchOfATailLiesWithinItsBounds(t *testing.T) {
 func TestATailKeepsTheBatchThatReachesIntoIt(t *testing.T) {
 	var known tail
 	for first := uint64(1); first < 20; first += 5 {
-		known.push(tailOf(first, first+1, first+2, first+3, first+4).records, []Boundary{{First: first, Last: first + 4}}, 3, 1<<20)
+		known.push(tailOf(first, first+1, first+2, first+3, first+4).records,
+			[]Boundary{{First: first, Last: first + 4}}, 3, 1<<20)
 	}
 	if got := fmt.Sprintf("%s %v", numbersOf(known.records), known.boundaries); got != "[18 19 20] [{16 20}]" {
 		t.Errorf("kept %s", got)

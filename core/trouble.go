@@ -35,7 +35,8 @@ func (t *Trouble) Over(o *Observer, event LogEvent, message string, attributes .
 	t.attempts = 0
 	t.mu.Unlock()
 	if attempts > 0 {
-		o.tell(event, message, append(attributes, "attempts", attempts, "duration_ms", time.Since(since).Milliseconds()))
+		o.tell(event, message, append(attributes, "attempts", attempts,
+			"duration_ms", time.Since(since).Milliseconds()))
 	}
 	return attempts > 0
 }
@@ -89,7 +90,8 @@ func (o *outage) changed(failing bool, err error) {
 		if !failing {
 			o.waiting++
 		}
-		o.trouble.Shows(o.tells, LogUnreadable, fmt.Sprintf("streams cannot go on: %v; they wait until they can", err), "code", string(CodeOf(err)), "error", err.Error())
+		o.trouble.Shows(o.tells, LogUnreadable, fmt.Sprintf("streams cannot go on: %v; they wait until they can", err),
+			"code", string(CodeOf(err)), "error", err.Error())
 	case failing:
 		if o.waiting--; o.waiting == 0 {
 			o.trouble.Over(o.tells, LogReadable, "streams go on again")

@@ -22,12 +22,14 @@ func validateEvents(events []NewEvent, limits Limits) (size int, err error) {
 			return 0, NewError(CodeInvalidArgument, "events[%d].event_type %s", i, problem)
 		}
 		if len(event.Payload) > limits.PayloadBytesMax {
-			return 0, NewError(CodeInvalidArgument, "events[%d].payload has %d bytes; the limit is %d bytes a payload", i, len(event.Payload), limits.PayloadBytesMax)
+			return 0, NewError(CodeInvalidArgument, "events[%d].payload has %d bytes; the limit is %d bytes a payload",
+				i, len(event.Payload), limits.PayloadBytesMax)
 		}
 		if event.payloadIsProven() {
 			// The caller checked it as a part of a larger text.
 		} else if err := jsonvalue.Check(event.Payload, NestingMax); err != nil {
-			return 0, NewError(CodeInvalidArgument, "events[%d].payload is not a JSON value that can be stored: %w", i, err)
+			return 0, NewError(CodeInvalidArgument, "events[%d].payload is not a JSON value that can be stored: %w", i,
+				err)
 		}
 		size += len(event.EventType) + len(event.Payload)
 	}
@@ -40,7 +42,8 @@ func validateEvents(events []NewEvent, limits Limits) (size int, err error) {
 // validateQuery checks a query against the limits and compiles it.
 func validateQuery(field string, query EventQuery, limits Limits) (*Plan, error) {
 	if len(query.Filters) > FiltersMax {
-		return nil, NewError(CodeInvalidArgument, "%s.filters: %d filters exceed the limit of %d", field, len(query.Filters), FiltersMax)
+		return nil, NewError(CodeInvalidArgument, "%s.filters: %d filters exceed the limit of %d", field,
+			len(query.Filters), FiltersMax)
 	}
 	// Counting comes first, so that refusing a large query costs little.
 	types, predicates, size := 0, 0, 0
@@ -52,10 +55,12 @@ func validateQuery(field string, query EventQuery, limits Limits) (*Plan, error)
 		}
 	}
 	if types > TypesMax {
-		return nil, NewError(CodeInvalidArgument, "%s.filters: %d event_types exceed the limit of %d a query", field, types, TypesMax)
+		return nil, NewError(CodeInvalidArgument, "%s.filters: %d event_types exceed the limit of %d a query", field,
+			types, TypesMax)
 	}
 	if predicates > PredicatesMax {
-		return nil, NewError(CodeInvalidArgument, "%s.filters: %d payload_predicates exceed the limit of %d a query", field, predicates, PredicatesMax)
+		return nil, NewError(CodeInvalidArgument, "%s.filters: %d payload_predicates exceed the limit of %d a query",
+			field, predicates, PredicatesMax)
 	}
 	if size > limits.PredicateBytesMax {
 		return nil, NewError(CodeInvalidArgument, "%s.filters: payload_predicates of %d bytes exceed the limit of %d bytes a query (predicate_bytes_max); ask in several queries",
@@ -69,12 +74,14 @@ func validateQuery(field string, query EventQuery, limits Limits) (*Plan, error)
 		}
 		for j, predicate := range filter.PayloadPredicates {
 			if err := jsonvalue.Check(predicate, NestingMax); err != nil {
-				return nil, NewError(CodeInvalidArgument, "%s.filters[%d].payload_predicates[%d] is not a JSON value: %w", field, i, j, err)
+				return nil, NewError(CodeInvalidArgument,
+					"%s.filters[%d].payload_predicates[%d] is not a JSON value: %w", field, i, j, err)
 			}
 		}
 	}
 	if query.MinSequenceNumber != nil && *query.MinSequenceNumber > SequenceMax {
-		return nil, NewError(CodeInvalidArgument, "%s.min_sequence_number %d exceeds the highest sequence number %d", field, *query.MinSequenceNumber, uint64(SequenceMax))
+		return nil, NewError(CodeInvalidArgument, "%s.min_sequence_number %d exceeds the highest sequence number %d",
+			field, *query.MinSequenceNumber, uint64(SequenceMax))
 	}
 	return compilePlan(query)
 }
@@ -82,7 +89,8 @@ func validateQuery(field string, query EventQuery, limits Limits) (*Plan, error)
 // validateExpected checks an expected context version.
 func validateExpected(expected *uint64) error {
 	if expected != nil && *expected > SequenceMax {
-		return NewError(CodeInvalidArgument, "expected context version %d exceeds the highest sequence number %d", *expected, uint64(SequenceMax))
+		return NewError(CodeInvalidArgument, "expected context version %d exceeds the highest sequence number %d",
+			*expected, uint64(SequenceMax))
 	}
 	return nil
 }

@@ -36,7 +36,8 @@ func (l *sharedLog) Head(context.Context) (Head, error) {
 }
 
 func (l *sharedLog) push(fact NewEvent) {
-	l.records = append(l.records, EventRecord{SequenceNumber: uint64(len(l.records)) + 1, OccurredAt: fmt.Sprint(len(l.records)), EventType: fact.EventType, Payload: fact.Payload})
+	l.records = append(l.records, EventRecord{SequenceNumber: uint64(len(l.records)) + 1,
+		OccurredAt: fmt.Sprint(len(l.records)), EventType: fact.EventType, Payload: fact.Payload})
 }
 
 func (l *sharedLog) Scan(_ context.Context, scan Scan, visit func(EventRecord) bool) error {
@@ -142,7 +143,8 @@ func TestAHeavyConditionIsSetAsideAndTheOthersOfItsGroupCommit(t *testing.T) { /
 	for range 2 * groupWork / conditionWork {
 		group.requests = append(group.requests, heavyOne())
 	}
-	light, err := validateQuery("query", EventQuery{Filters: []EventFilter{{EventTypes: []string{"other"}}, {EventTypes: []string{"another"}}}}, DefaultLimits)
+	light, err := validateQuery("query", EventQuery{Filters: []EventFilter{{EventTypes: []string{"other"}},
+		{EventTypes: []string{"another"}}}}, DefaultLimits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +224,8 @@ func TestOfAppendsWhoseHeavyConditionsRaceExactlyOneWins(t *testing.T) { // G9 G
 			running.Go(func() {
 				query := map[bool]EventQuery{true: query, false: quick}[racer%4 > 0]
 				appendIf := appends[map[bool]string{true: "waiting", false: "submitted"}[racer%2 == 0]]
-				results[racer], failures[racer] = appendIf(store, t.Context(), []NewEvent{{EventType: "won", Payload: won}}, query, version)
+				results[racer], failures[racer] = appendIf(store, t.Context(),
+					[]NewEvent{{EventType: "won", Payload: won}}, query, version)
 			})
 		}
 		running.Wait()
@@ -306,7 +309,8 @@ func TestClosingEndsEveryKindOfHeavyMatching(t *testing.T) { // G17 G18
 		began := make(chan struct{})
 		backend := &sharedLog{began: sync.OnceFunc(func() { close(began) })}
 		store := openShared(t, backend, -1)
-		stream, err := store.StreamTo(t.Context(), query, HandleFunc(func(context.Context, []EventRecord) error { return nil }))
+		stream, err := store.StreamTo(t.Context(), query,
+			HandleFunc(func(context.Context, []EventRecord) error { return nil }))
 		if err != nil {
 			t.Fatal(err)
 		}

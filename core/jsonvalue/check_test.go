@@ -18,8 +18,10 @@ func TestCheckAcceptsEveryKindOfValue(t *testing.T) {
 		`"\"\\\/\b\f\n\r\t\u0001\u00e9"`, `"\ud83d\ude80"`, `"\uD83D\uDE80 \udbff\udfff"`, `"\uffff\ufeff"`,
 		"\"\u007f\u0080\u07ff\u0800\uffff\U00010000\U0010ffff\u2028<>&/\"", `"\u005cu0000"`, `"\\u0000"`, `"\\ud800"`,
 		"1.7976931348623157e308", "17976931348623157e292", "-1.7976931348623158e308", "5e-324", "2.5e-324", "0e9999", "0.0e-9999", "-0.0",
-		"1" + strings.Repeat("0", 308), "0." + strings.Repeat("0", 323) + "5", strings.Repeat("9", 308), "1" + strings.Repeat("0", 400) + "e-400",
-		"1." + strings.Repeat("3", 999), "0." + strings.Repeat("0", 50) + strings.Repeat("3", 1000), "1e000000000000000000000000000001",
+		"1" + strings.Repeat("0", 308), "0." + strings.Repeat("0", 323) + "5", strings.Repeat("9",
+			308), "1" + strings.Repeat("0", 400) + "e-400",
+		"1." + strings.Repeat("3", 999), "0." + strings.Repeat("0", 50) + strings.Repeat("3",
+			1000), "1e000000000000000000000000000001",
 		nested("[", "]", 127), nested(`{"a":`, "}", 126)[:126*5] + "1" + strings.Repeat("}", 126),
 		strings.Repeat(" ", 100) + "1", `"` + strings.Repeat("x", 1000) + `"`, `"` + strings.Repeat("é", 1000) + `"`,
 	} {
@@ -161,7 +163,8 @@ func TestDepthCountsContainersNotScalars(t *testing.T) {
 
 func TestAnyMaximumDepthIsKeptExactly(t *testing.T) {
 	for _, depth := range []int{63, 64, 65, 127, 128, 255, 256, 257, 1000, 100_000} {
-		mixed := strings.Repeat(`[{"a":`, depth/2) + strings.Repeat("[", depth%2) + "1" + strings.Repeat("]", depth%2) + strings.Repeat("}]", depth/2)
+		mixed := strings.Repeat(`[{"a":`, depth/2) + strings.Repeat("[", depth%2) + "1" + strings.Repeat("]",
+			depth%2) + strings.Repeat("}]", depth/2)
 		for _, text := range []string{nested("[", "]", depth), mixed} {
 			if err := Check([]byte(text), depth); err != nil {
 				t.Errorf("%d levels: %v", depth, err)
@@ -180,7 +183,8 @@ func TestAnyMaximumDepthIsKeptExactly(t *testing.T) {
 func TestValidToleratesWhatOthersStored(t *testing.T) {
 	for _, text := range []string{
 		`"\ud800"`, `"\udc00\ud800"`, `{"\u0000":"\u0000"}`, "1e400", "-1e99999999999999999999", "1e-400", "0e-99999999999999999999",
-		"1." + strings.Repeat("3", 5000), strings.Repeat("9", 5000), nested("[", "]", 3_000_000), nested(`{"a":[`, "]}", 1_000_000),
+		"1." + strings.Repeat("3", 5000), strings.Repeat("9", 5000), nested("[", "]", 3_000_000), nested(`{"a":[`, "]}",
+			1_000_000),
 	} {
 		if !Valid([]byte(text)) {
 			t.Errorf("%.60s: not valid", text)

@@ -10,7 +10,8 @@ type smallDecimal struct {
 	exponent    int
 }
 
-var powersOfTen = [...]int64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18}
+var powersOfTen = [...]int64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+	1e17, 1e18}
 
 // splitSmall reads the text of a number that has at most 18 significant digits and an exponent of
 // at most four digits, which nearly all numbers have. For others it returns false.

@@ -7,8 +7,10 @@ import (
 
 func TestStringResolvesEscapes(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{`""`, ""}, {`"abc"`, "abc"}, {` "a" `, "a"}, {`"\"\\\/\b\f\n\r\t"`, "\"\\/\b\f\n\r\t"}, {`"\u00e9\u00E9é"`, "ééé"},
-		{`"\ud83d\ude80"`, "🚀"}, {`"x\uD83D\uDE80y"`, "x🚀y"}, {`"\ufffd"`, "\ufffd"}, {`"\\u0041"`, `\u0041`}, {`"\u005c\u0022"`, `\"`},
+		{`""`, ""}, {`"abc"`, "abc"}, {` "a" `, "a"}, {`"\"\\\/\b\f\n\r\t"`, "\"\\/\b\f\n\r\t"}, {`"\u00e9\u00E9é"`,
+			"ééé"},
+		{`"\ud83d\ude80"`, "🚀"}, {`"x\uD83D\uDE80y"`, "x🚀y"}, {`"\ufffd"`, "\ufffd"}, {`"\\u0041"`,
+			`\u0041`}, {`"\u005c\u0022"`, `\"`},
 		{`"\u0000"`, "\x00"},
 	} {
 		got, err := String([]byte(c.text))
@@ -47,7 +49,8 @@ func TestALoneSurrogateEqualsNothingElse(t *testing.T) { // G14
 
 func TestStringsAreEscapedAsSerdeDoesIt(t *testing.T) {
 	for _, c := range []struct{ s, want string }{
-		{"", `""`}, {"abc", `"abc"`}, {`"\`, `"\"\\"`}, {"\b\f\n\r\t", `"\b\f\n\r\t"`}, {"\x00\x01\x0b\x1f", `"\u0000\u0001\u000b\u001f"`},
+		{"", `""`}, {"abc", `"abc"`}, {`"\`, `"\"\\"`}, {"\b\f\n\r\t", `"\b\f\n\r\t"`}, {"\x00\x01\x0b\x1f",
+			`"\u0000\u0001\u000b\u001f"`},
 		{"/<>&'\u007f\u0080\u2028\u2029\ufeff🚀é", "\"/<>&'\u007f\u0080\u2028\u2029\ufeff🚀é\""}, {"a\"b", `"a\"b"`},
 	} {
 		if got := string(AppendString([]byte("pre"), c.s)); got != "pre"+c.want {

@@ -37,7 +37,8 @@ func fieldsText(object string) (string, error) {
 
 func TestFieldsVisitsEveryMemberInOrder(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{"{}", ""}, {" { } ", ""}, {`{"a":1}`, `"a"=1`}, {` { "a" : [ 1 , {"b":2} ] , "\u0062" : " } " , "" : null } `, `"a"=[ 1 , {"b":2} ] "b"=" } " ""=null`},
+		{"{}", ""}, {" { } ", ""}, {`{"a":1}`, `"a"=1`}, {` { "a" : [ 1 , {"b":2} ] , "\u0062" : " } " , "" : null } `,
+			`"a"=[ 1 , {"b":2} ] "b"=" } " ""=null`},
 		{`{"a":1,"\u0061":2,"a":{}}`, `"a"=1 "a"=2 "a"={}`}, {`{"a":"\"","b":-1.5e3}`, `"a"="\"" "b"=-1.5e3`},
 	} {
 		if got, err := fieldsText(c.text); err != nil || got != c.want {
@@ -48,7 +49,8 @@ func TestFieldsVisitsEveryMemberInOrder(t *testing.T) {
 
 func TestElementsVisitsEveryElementInOrder(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{"[]", ""}, {" [ ] ", ""}, {"[1]", "0=1"}, {` [ 1 , "],[" , [ ] , {"a":[1,2]} , null ] `, `0=1 1="],[" 2=[ ] 3={"a":[1,2]} 4=null`},
+		{"[]", ""}, {" [ ] ", ""}, {"[1]", "0=1"}, {` [ 1 , "],[" , [ ] , {"a":[1,2]} , null ] `,
+			`0=1 1="],[" 2=[ ] 3={"a":[1,2]} 4=null`},
 	} {
 		var seen []string
 		err := Elements([]byte(c.text), func(index int, value []byte) error {

@@ -72,7 +72,8 @@ func TestACursorIsStoredWithinItsTimeAlsoWhenAWriteTakesAWhile(t *testing.T) {
 			for write := range slow.stored {
 				for ; next <= write.number; next++ {
 					if late := write.at.Sub(handled[next]); late > within {
-						t.Errorf("the cursor of batch %d was stored %v after it was handled, later than %v", next, late, within)
+						t.Errorf("the cursor of batch %d was stored %v after it was handled, later than %v", next, late,
+							within)
 					}
 				}
 			}

@@ -30,7 +30,8 @@ func (b *backend) ClaimStream(_ context.Context, name string, query factstr.Dura
 	}
 	state.active = true
 	state.generation++
-	return factstr.StreamClaim{Generation: state.generation, Cursor: state.position, Release: func() { b.release(state) }}, nil
+	return factstr.StreamClaim{Generation: state.generation, Cursor: state.position,
+		Release: func() { b.release(state) }}, nil
 }
 
 func (b *backend) release(state *cursor) {

@@ -59,7 +59,8 @@ func TestACursorIsNeverBeyondTheHeadThatItIsWrittenOn(t *testing.T) {
 	w := &watchedCursors{backend: newBackend()}
 	store, err := factstr.OpenStore(t.Context(), w, factstr.Options{})
 	store = facttest.Opened(t, store, err)
-	stream, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "projection"}, factstr.HandleFunc(func(context.Context, []factstr.EventRecord) error { return nil }),
+	stream, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "projection"},
+		factstr.HandleFunc(func(context.Context, []factstr.EventRecord) error { return nil }),
 		factstr.WithCursorEvery(factstr.CursorEvery{Batches: 1}))
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +84,8 @@ func TestACursorIsNeverBeyondTheHeadThatItIsWrittenOn(t *testing.T) {
 // G24: a cursor that was read from a log which is replaced before the head is read says nothing
 // about the new one.
 func TestARegistrationWhoseLogIsReplacedMeanwhileIsRefused(t *testing.T) {
-	w := &watchedCursors{backend: newBackend(), claimed: factstr.Head{SequenceNumber: 2, OccurredAt: "in the log that is gone"}}
+	w := &watchedCursors{backend: newBackend(), claimed: factstr.Head{SequenceNumber: 2,
+		OccurredAt: "in the log that is gone"}}
 	store, err := factstr.OpenStore(t.Context(), w, factstr.Options{})
 	store = facttest.Opened(t, store, err)
 	facttest.Append(t, store, facttest.Batch(3, "a")...)
@@ -113,7 +115,8 @@ func TestACursorWriteThatFindsAnotherLogEndsTheStream(t *testing.T) {
 	store, err := factstr.OpenStore(t.Context(), w, factstr.Options{Logger: logger})
 	store = facttest.Opened(t, store, err)
 	got := facttest.NewDeliveries(t)
-	stream, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "projection"}, got, factstr.WithCursorEvery(factstr.CursorEvery{Batches: 1}))
+	stream, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "projection"}, got,
+		factstr.WithCursorEvery(factstr.CursorEvery{Batches: 1}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,8 @@ var appendTests = tests{
 		next := uint64(1)
 		for _, size := range []int{1, 3, 1, 100, 2} {
 			result := appendTypes(t, store, slices.Repeat([]string{"a"}, size)...)
-			want := factstr.AppendResult{FirstSequenceNumber: next, LastSequenceNumber: next + uint64(size) - 1, CommittedCount: uint64(size)}
+			want := factstr.AppendResult{FirstSequenceNumber: next, LastSequenceNumber: next + uint64(size) - 1,
+				CommittedCount: uint64(size)}
 			if result != want {
 				t.Fatalf("got %+v, want %+v", result, want)
 			}
@@ -31,7 +32,8 @@ var appendTests = tests{
 		for range 3 {
 			_, err := store.AppendIf(t.Context(), facttest.BatchOf("a", "a", "a"), factstr.AllEvents(), nil)
 			wantConflict(t, err, nil, factstr.Version(2))
-			_, err = store.Append(t.Context(), []factstr.NewEvent{facttest.Fact("a", `{}`), facttest.Fact("a", `{"cut`)})
+			_, err = store.Append(t.Context(), []factstr.NewEvent{facttest.Fact("a", `{}`),
+				facttest.Fact("a", `{"cut`)})
 			facttest.WantError(t, err, factstr.CodeInvalidArgument)
 			_, err = store.Append(t.Context(), nil)
 			facttest.WantError(t, err, factstr.CodeEmptyAppend)
@@ -52,7 +54,8 @@ var appendTests = tests{
 			facttest.WantError(t, err, factstr.CodeEmptyAppend)
 			never := func(factstr.AppendResult, error) { t.Error("done was called for a batch that was refused") }
 			facttest.WantError(t, store.AppendAsync(t.Context(), nil, never), factstr.CodeEmptyAppend)
-			facttest.WantError(t, store.AppendIfAsync(t.Context(), nil, badQuery, tooHigh, never), factstr.CodeEmptyAppend)
+			facttest.WantError(t, store.AppendIfAsync(t.Context(), nil, badQuery, tooHigh, never),
+				factstr.CodeEmptyAppend)
 		}
 		check()
 		wantStillWorks(t, store, 0)
@@ -89,9 +92,12 @@ var appendTests = tests{
 	{"facts come back as they were appended", func(t *testing.T, log Log) { // G1 G14
 		store := open(t, log)
 		events := []factstr.NewEvent{
-			facttest.Fact("", `null`), facttest.Fact("type with spaces, 'quotes' and \"more\"", `true`), facttest.Fact("ünïcödé ☃ 𝄞", `"☃ 𝄞 \u0001 \" \\"`),
-			facttest.Fact(strings.Repeat("t", factstr.NameBytesMax), `[]`), facttest.Fact("numbers", `[1,1.0,1e0,-0,9007199254740993,0.1,1e-300,123456789012345678901234567890]`),
-			facttest.Fact("nested", strings.Repeat("[", factstr.NestingMax)+strings.Repeat("]", factstr.NestingMax)), facttest.Fact("spaces", " {\"a\" :\t1 ,\n\"b\":[ ] } "),
+			facttest.Fact("", `null`), facttest.Fact("type with spaces, 'quotes' and \"more\"",
+				`true`), facttest.Fact("ünïcödé ☃ 𝄞", `"☃ 𝄞 \u0001 \" \\"`),
+			facttest.Fact(strings.Repeat("t", factstr.NameBytesMax),
+				`[]`), facttest.Fact("numbers", `[1,1.0,1e0,-0,9007199254740993,0.1,1e-300,123456789012345678901234567890]`),
+			facttest.Fact("nested", strings.Repeat("[", factstr.NestingMax)+strings.Repeat("]",
+				factstr.NestingMax)), facttest.Fact("spaces", " {\"a\" :\t1 ,\n\"b\":[ ] } "),
 			facttest.Fact("large", `{"text":"`+strings.Repeat("0123456789abcdef", 1<<16)+`"}`),
 		}
 		facttest.Append(t, store, events...)
@@ -102,7 +108,8 @@ var appendTests = tests{
 				t.Fatalf("%d facts, want %d", len(records), len(events))
 			}
 			for i := range events {
-				want := factstr.EventRecord{SequenceNumber: uint64(i + 1), OccurredAt: records[0].OccurredAt, EventType: events[i].EventType, Payload: events[i].Payload}
+				want := factstr.EventRecord{SequenceNumber: uint64(i + 1), OccurredAt: records[0].OccurredAt,
+					EventType: events[i].EventType, Payload: events[i].Payload}
 				if !sameRecord(&records[i], &want) {
 					t.Errorf("fact %d came back as %.200v", i+1, records[i])
 				}
@@ -119,7 +126,8 @@ var appendTests = tests{
 		r := newRecorder()
 		live(t, store, factstr.AllEvents(), r)
 		for i := range 50 {
-			facttest.Append(t, store, facttest.Fact("a", fmt.Sprintf(`{"n":%d}`, i)), facttest.Fact("b", fmt.Sprintf(`{"n":%d}`, i)))
+			facttest.Append(t, store, facttest.Fact("a", fmt.Sprintf(`{"n":%d}`, i)),
+				facttest.Fact("b", fmt.Sprintf(`{"n":%d}`, i)))
 		}
 		var held []factstr.EventRecord
 		for range 50 {
@@ -167,7 +175,8 @@ var appendTests = tests{
 		for i := range 100 {
 			result := appendTypes(t, store, "a", "a")
 			if version := facttest.Query(t, store, factstr.OfTypes("a").AtMost(0)).CurrentContextVersion; version == nil || *version != result.LastSequenceNumber {
-				t.Fatalf("round %d: the version is %s, want %d", i, facttest.VersionText(version), result.LastSequenceNumber)
+				t.Fatalf("round %d: the version is %s, want %d", i, facttest.VersionText(version),
+					result.LastSequenceNumber)
 			}
 		}
 	}},

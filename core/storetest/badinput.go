@@ -26,7 +26,8 @@ var badPayloads = map[string]string{
 	"empty": ``, "blank": ` `, "cut": `{"a":`, "two values": `1 2`, "a comma behind": `[1,]`, "a bare word": `nul`, "single quotes": `{'a':1}`, "a comment": `1/**/`,
 	"invalid UTF-8": "\"\xff\"", "cut UTF-8": "\"\xc3\"", "a surrogate in UTF-8": "\"\xed\xa0\x80\"", "a lone high surrogate": `"\ud800"`, "a lone low surrogate": `"\udc00x"`,
 	"swapped surrogates": `"\udc00\ud800"`, "U+0000": `"\u0000"`, "U+0000 in a key": `{"\u0000":1}`, "a raw control character": "\"\x01\"", "a raw NUL": "\"\x00\"",
-	"nested too deep": strings.Repeat("[", factstr.NestingMax+1) + strings.Repeat("]", factstr.NestingMax+1), "nested far too deep": strings.Repeat("[", 1_000_000),
+	"nested too deep": strings.Repeat("[", factstr.NestingMax+1) + strings.Repeat("]",
+		factstr.NestingMax+1), "nested far too deep": strings.Repeat("[", 1_000_000),
 	"a leading zero": `01`, "a plus sign": `+1`, "no fraction": `1.`, "infinity": `1e999`, "NaN": `NaN`, "too many digits": strings.Repeat("1", 300) + "." + strings.Repeat("1", 701),
 }
 
@@ -43,7 +44,8 @@ var badInputTests = tests{
 					return err
 				},
 				func() error {
-					return store.AppendAsync(t.Context(), events, func(factstr.AppendResult, error) { t.Error("done was called for what was refused") })
+					return store.AppendAsync(t.Context(), events,
+						func(factstr.AppendResult, error) { t.Error("done was called for what was refused") })
 				},
 			} {
 				err := attempt()
@@ -57,10 +59,12 @@ var badInputTests = tests{
 			refuse(what, []factstr.NewEvent{facttest.Fact("a", `{}`), facttest.Fact("a", payload)}, "events[1].payload")
 		}
 		for what, eventType := range map[string]string{"too long": strings.Repeat("t", factstr.NameBytesMax+1), "too long in bytes": strings.Repeat("é", 501), "invalid UTF-8": "a\xff", "U+0000": "a\x00b"} {
-			refuse(what, []factstr.NewEvent{facttest.Fact("a", `{}`), facttest.Fact("a", `{}`), facttest.Fact(eventType, `{}`)}, "events[2].event_type")
+			refuse(what, []factstr.NewEvent{facttest.Fact("a", `{}`), facttest.Fact("a", `{}`),
+				facttest.Fact(eventType, `{}`)}, "events[2].event_type")
 		}
 		refuse("too many events", slices.Repeat(facttest.BatchOf("a"), 10_001), "10000")
-		refuse("a payload too large", []factstr.NewEvent{facttest.Fact("a", `"`+strings.Repeat("x", 16<<20)+`"`)}, "events[0].payload", "16777216")
+		refuse("a payload too large", []factstr.NewEvent{facttest.Fact("a", `"`+strings.Repeat("x", 16<<20)+`"`)},
+			"events[0].payload", "16777216")
 		// Looking through 64 MiB takes a while, so once only.
 		large := facttest.Fact("a", `"`+strings.Repeat("x", 16<<20-2)+`"`)
 		_, err := store.Append(t.Context(), []factstr.NewEvent{large, large, large, large})
@@ -72,13 +76,16 @@ var badInputTests = tests{
 		store := open(t, log)
 		facttest.Append(t, store, slices.Repeat(facttest.BatchOf("a"), 10_000)...)
 		facttest.Append(t, store, facttest.Fact("a", `"`+strings.Repeat("x", 16<<20-2)+`"`))
-		facttest.Append(t, store, facttest.Fact(strings.Repeat("é", 500), strings.Repeat("1", 299)+"."+strings.Repeat("1", 701)))
+		facttest.Append(t, store, facttest.Fact(strings.Repeat("é", 500),
+			strings.Repeat("1", 299)+"."+strings.Repeat("1", 701)))
 		wantStillWorks(t, store, 10_002)
 	}},
 	{"limits are options and their errors name them", func(t *testing.T, log Log) {
-		store := openWith(t, log, factstr.Options{Limits: factstr.Limits{PayloadBytesMax: 10, BatchEventsMax: 2, BatchBytesMax: 15, PredicateBytesMax: 14}}, nil)
+		store := openWith(t, log, factstr.Options{Limits: factstr.Limits{PayloadBytesMax: 10, BatchEventsMax: 2,
+			BatchBytesMax: 15, PredicateBytesMax: 14}}, nil)
 		for want, events := range map[string][]factstr.NewEvent{
-			"limit is 10 bytes": {facttest.Fact("", `"123456789"`)}, "limit of 2 events": facttest.BatchOf("", "", ""), "limit of 15 bytes": {facttest.Fact("", `"12345678"`), facttest.Fact("12", `1234`)},
+			"limit is 10 bytes": {facttest.Fact("", `"123456789"`)}, "limit of 2 events": facttest.BatchOf("", "",
+				""), "limit of 15 bytes": {facttest.Fact("", `"12345678"`), facttest.Fact("12", `1234`)},
 		} {
 			_, err := store.Append(t.Context(), events)
 			facttest.WantError(t, err, factstr.CodeInvalidArgument)
@@ -99,11 +106,16 @@ var badInputTests = tests{
 		refuse := func(what string, query factstr.EventQuery, mentions ...string) {
 			t.Helper()
 			for surface, attempt := range map[string]func() error{
-				"query":     func() error { _, err := store.Query(t.Context(), query); return err },
-				"append_if": func() error { _, err := store.AppendIf(t.Context(), facttest.BatchOf("a"), query, nil); return err },
-				"live":      func() error { _, err := store.StreamTo(t.Context(), query, newRecorder()); return err },
+				"query": func() error { _, err := store.Query(t.Context(), query); return err },
+				"append_if": func() error {
+					_, err := store.AppendIf(t.Context(), facttest.BatchOf("a"), query,
+						nil)
+					return err
+				},
+				"live": func() error { _, err := store.StreamTo(t.Context(), query, newRecorder()); return err },
 				"durable": func() error {
-					_, err := store.StreamToDurable(t.Context(), factstr.DurableStream{Name: "model"}, query, newRecorder())
+					_, err := store.StreamToDurable(t.Context(), factstr.DurableStream{Name: "model"}, query,
+						newRecorder())
 					return err
 				},
 			} {
@@ -120,11 +132,15 @@ var badInputTests = tests{
 		for what, eventType := range map[string]string{"too long": strings.Repeat("t", factstr.NameBytesMax+1), "invalid UTF-8": "\xff", "U+0000": "\x00"} {
 			refuse(what, factstr.OfTypes("a", eventType), "filters[0].event_types[1]")
 		}
-		refuse("too many filters", factstr.EventQuery{Filters: make([]factstr.EventFilter, factstr.FiltersMax+1)}, "filters", "1000")
-		refuse("too many types", factstr.OfTypes(make([]string, factstr.TypesMax)...).Or(factstr.EventFilter{EventTypes: []string{"a"}}), "event_types", "10000")
-		refuse("too many predicates", facttest.PayloadQuery(slices.Repeat([]string{`1`}, factstr.PredicatesMax+1)...), "payload_predicates", "10000")
+		refuse("too many filters", factstr.EventQuery{Filters: make([]factstr.EventFilter, factstr.FiltersMax+1)},
+			"filters", "1000")
+		refuse("too many types", factstr.OfTypes(make([]string,
+			factstr.TypesMax)...).Or(factstr.EventFilter{EventTypes: []string{"a"}}), "event_types", "10000")
+		refuse("too many predicates", facttest.PayloadQuery(slices.Repeat([]string{`1`}, factstr.PredicatesMax+1)...),
+			"payload_predicates", "10000")
 		large := `"` + strings.Repeat("x", 8<<20-2) + `"`
-		refuse("predicates too large", facttest.PayloadQuery(large, large, `1`), "payload_predicates", "16777217", "16777216", "predicate_bytes_max")
+		refuse("predicates too large", facttest.PayloadQuery(large, large, `1`), "payload_predicates", "16777217",
+			"16777216", "predicate_bytes_max")
 		refuse("a cursor too high", factstr.AllEvents().After(1<<63), "min_sequence_number")
 		if cursor := cursorOf(t, store, "model", factstr.AllEvents()); cursor != 0 {
 			t.Fatalf("a refused registration left a cursor at %d", cursor)

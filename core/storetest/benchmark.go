@@ -24,7 +24,8 @@ func Benchmark(b *testing.B, newLog func(t testing.TB) Log) {
 		b.Run(fmt.Sprintf("append of %d", size), func(b *testing.B) { benchmarkAppend(b, newLog(b), size) })
 	}
 	for _, callers := range []int{1, 64} {
-		b.Run(fmt.Sprintf("conditional append of 1 by %d callers", callers), func(b *testing.B) { benchmarkConditional(b, newLog(b), callers) })
+		b.Run(fmt.Sprintf("conditional append of 1 by %d callers", callers),
+			func(b *testing.B) { benchmarkConditional(b, newLog(b), callers) })
 	}
 	b.Run("selective query in 100000 facts", func(b *testing.B) { benchmarkQuery(b, newLog(b), 100_000) })
 	b.Run("replay", func(b *testing.B) { benchmarkReplay(b, newLog(b)) })
@@ -78,7 +79,8 @@ func benchmarkConditional(b *testing.B, log Log, callers int) {
 	b.StopTimer()
 	reportEvents(b, b.N)
 	after := mustMeasure(b, store)
-	b.ReportMetric(float64(after.Appends-before.Appends)/float64(max(1, after.Commits-before.Commits)), "appends/commit")
+	b.ReportMetric(float64(after.Appends-before.Appends)/float64(max(1, after.Commits-before.Commits)),
+		"appends/commit")
 }
 
 // fill appends facts of which every thousandth is of a rare type.
@@ -131,7 +133,8 @@ func benchmarkReplay(b *testing.B, log Log) {
 	for b.Loop() {
 		replays++
 		r := newRecorder()
-		stream, err := store.StreamAllDurable(b.Context(), factstr.DurableStream{Name: fmt.Sprint("replay ", replays)}, r)
+		stream, err := store.StreamAllDurable(b.Context(), factstr.DurableStream{Name: fmt.Sprint("replay ", replays)},
+			r)
 		if err != nil {
 			b.Fatal(err)
 		}

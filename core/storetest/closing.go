@@ -27,7 +27,8 @@ var closingTests = tests{
 		_, err = store.AppendIf(t.Context(), facttest.BatchOf("a"), factstr.OfTypes("a"), factstr.Version(1))
 		facttest.WantError(t, err, factstr.CodeStoreClosed)
 		facttest.WantError(t, store.AppendAsync(t.Context(), facttest.BatchOf("a"), never), factstr.CodeStoreClosed)
-		facttest.WantError(t, store.AppendIfAsync(t.Context(), facttest.BatchOf("a"), factstr.OfTypes("a"), nil, never), factstr.CodeStoreClosed)
+		facttest.WantError(t, store.AppendIfAsync(t.Context(), facttest.BatchOf("a"), factstr.OfTypes("a"), nil, never),
+			factstr.CodeStoreClosed)
 		_, err = store.Query(t.Context(), factstr.AllEvents())
 		facttest.WantError(t, err, factstr.CodeStoreClosed)
 		_, err = store.StreamAll(t.Context(), newRecorder())
@@ -56,7 +57,8 @@ var closingTests = tests{
 			if i%2 == 0 {
 				err = store.AppendAsync(context.Background(), facttest.BatchOf("queued"), done)
 			} else {
-				err = store.AppendIfAsync(context.Background(), facttest.BatchOf("queued"), factstr.AllEvents(), nil, done)
+				err = store.AppendIfAsync(context.Background(), facttest.BatchOf("queued"), factstr.AllEvents(), nil,
+					done)
 			}
 			if err != nil {
 				t.Fatal(err)

@@ -55,7 +55,8 @@ var commitFaultTests = tests{
 			facttest.WantError(t, err, factstr.CodeInvalidState)
 			_, err = store.AppendIf(t.Context(), facttest.BatchOf("a"), factstr.AllEvents(), nil)
 			facttest.WantError(t, err, factstr.CodeInvalidState)
-			refused := store.AppendAsync(t.Context(), facttest.BatchOf("a"), func(factstr.AppendResult, error) { t.Error("done was called for what was refused") })
+			refused := store.AppendAsync(t.Context(), facttest.BatchOf("a"),
+				func(factstr.AppendResult, error) { t.Error("done was called for what was refused") })
 			facttest.WantError(t, refused, factstr.CodeInvalidState)
 			// What is there can still be read, and it shows the outcome of the batch.
 			if committed {
@@ -117,8 +118,9 @@ var commitFaultTests = tests{
 		},
 			conditional{facttest.BatchOf("a", "a"), factstr.OfTypes("a"), nil},
 			conditional{bad, factstr.OfTypes("bad"), nil},
-			conditional{facttest.BatchOf("b"), factstr.OfTypes("bad"), nil}, // a conflict with a fact of the group, which then fails
-			conditional{facttest.BatchOf("a"), factstr.OfTypes("a"), nil},   // a conflict that stays one
+			conditional{facttest.BatchOf("b"), factstr.OfTypes("bad"),
+				nil}, // a conflict with a fact of the group, which then fails
+			conditional{facttest.BatchOf("a"), factstr.OfTypes("a"), nil}, // a conflict that stays one
 			conditional{facttest.BatchOf("a"), factstr.OfTypes("a"), factstr.Version(3)},
 		)
 		if answers[0].err != nil || answers[0].result.FirstSequenceNumber != 2 {
@@ -149,7 +151,8 @@ var commitFaultTests = tests{
 		},
 			conditional{facttest.BatchOf("a"), factstr.OfTypes("a"), nil},
 			conditional{facttest.BatchOf("a"), factstr.OfTypes("first"), nil}, // conflicts with a committed fact
-			conditional{facttest.BatchOf("a"), factstr.OfTypes("a"), nil},     // conflicts with a fact that may not be there
+			conditional{facttest.BatchOf("a"), factstr.OfTypes("a"),
+				nil}, // conflicts with a fact that may not be there
 		)
 		facttest.WantError(t, answers[0].err, factstr.CodeCommitUnknown)
 		wantConflict(t, answers[1].err, nil, factstr.Version(1))
@@ -168,7 +171,8 @@ var commitFaultTests = tests{
 		},
 			conditional{facttest.BatchOf("a"), factstr.OfTypes("a"), nil},
 			conditional{facttest.BatchOf("b"), factstr.OfTypes("b"), nil},
-			conditional{facttest.BatchOf("a"), factstr.OfTypes("a"), nil}, // its conflict with the first one's fact holds no more
+			conditional{facttest.BatchOf("a"), factstr.OfTypes("a"),
+				nil}, // its conflict with the first one's fact holds no more
 		)
 		for _, a := range answers {
 			facttest.WantError(t, a.err, factstr.CodeBusy)

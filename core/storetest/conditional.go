@@ -36,7 +36,8 @@ var conditionalTests = tests{
 				if len(c.query.Filters) == 0 {
 					actual = factstr.Version(head)
 				}
-				result, err := store.AppendIf(t.Context(), []factstr.NewEvent{facttest.Fact("other", `{}`), facttest.Fact("other", `{}`)}, c.query, expected)
+				result, err := store.AppendIf(t.Context(),
+					[]factstr.NewEvent{facttest.Fact("other", `{}`), facttest.Fact("other", `{}`)}, c.query, expected)
 				if !sameVersion(expected, actual) {
 					wantConflict(t, err, expected, actual)
 					continue
@@ -101,7 +102,8 @@ var conditionalTests = tests{
 		for i := range 60 {
 			which := i % 3
 			query := facttest.PayloadQuery(fmt.Sprintf(`{"account":{"id":%d}}`, which))
-			result, err := store.AppendIf(t.Context(), []factstr.NewEvent{facttest.Fact("moved", fmt.Sprintf(`{"account":{"id":%d},"n":%d}`, which, i))}, query, versions[which])
+			result, err := store.AppendIf(t.Context(),
+				[]factstr.NewEvent{facttest.Fact("moved", fmt.Sprintf(`{"account":{"id":%d},"n":%d}`, which, i))}, query, versions[which])
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -96,7 +96,8 @@ var cursorTests = tests{
 	{"cursor_every bounds how many handled batches a cursor lags", func(t *testing.T, log Log) { // G23
 		store, c := openChaos(t, log, factstr.Options{})
 		writes := c.watchCursors()
-		durable(t, store, "model", newRecorder(), factstr.WithCursorEvery(factstr.CursorEvery{Batches: 4, Time: time.Hour}))
+		durable(t, store, "model", newRecorder(), factstr.WithCursorEvery(factstr.CursorEvery{Batches: 4,
+			Time: time.Hour}))
 		for range 4 {
 			appendTypes(t, store, "a")
 		}

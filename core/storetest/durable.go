@@ -151,7 +151,8 @@ var durableTests = tests{
 		type seen struct{ handled int }
 		readied := make(chan seen, 10)
 		never := factstr.CursorEvery{Batches: 1 << 30, Time: 1 << 60}
-		stream := durable(t, store, "model", r, factstr.WithCursorEvery(never), factstr.WithOnReady(func() { readied <- seen{handled} }))
+		stream := durable(t, store, "model", r, factstr.WithCursorEvery(never),
+			factstr.WithOnReady(func() { readied <- seen{handled} }))
 		if p := stream.Progress(); !p.Ready || p.Ended || p.ReplayTarget != 10 || p.Position != 10 || p.StoredCursor != 10 {
 			t.Fatalf("progress %+v", p)
 		}

@@ -122,7 +122,8 @@ var durableFailureTests = tests{
 			}
 			return nil
 		}
-		stream := durable(t, store, "model", r, factstr.WithRetry(factstr.RetryPolicy{MaxAttempts: 3, Delay: 1, DelayMax: 2}))
+		stream := durable(t, store, "model", r, factstr.WithRetry(factstr.RetryPolicy{MaxAttempts: 3, Delay: 1,
+			DelayMax: 2}))
 		appendTypes(t, store, "a")
 		r.want(t, []uint64{1, 2}, []uint64{1, 2}, []uint64{1, 2}, []uint64{1, 2}, []uint64{3})
 		end(t, stream)
@@ -148,7 +149,8 @@ var durableFailureTests = tests{
 		store := open(t, log)
 		r := newRecorder()
 		r.handle = failAt(1)
-		stream := durable(t, store, "model", r, factstr.WithRetry(factstr.RetryPolicy{MaxAttempts: 5, Delay: time.Hour, DelayMax: time.Hour}))
+		stream := durable(t, store, "model", r, factstr.WithRetry(factstr.RetryPolicy{MaxAttempts: 5, Delay: time.Hour,
+			DelayMax: time.Hour}))
 		appendTypes(t, store, "a")
 		r.want(t, []uint64{1})
 		stream.Unsubscribe()

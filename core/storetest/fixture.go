@@ -61,7 +61,8 @@ func wantConflict(t testing.TB, err error, expected, actual *uint64) {
 	var known *factstr.Error
 	errors.As(err, &known)
 	if known.Conflict == nil || !sameVersion(known.Conflict.ExpectedContextVersion, expected) || !sameVersion(known.Conflict.ActualContextVersion, actual) {
-		t.Fatalf("conflict %v, want expected %s, actual %s", err, facttest.VersionText(expected), facttest.VersionText(actual))
+		t.Fatalf("conflict %v, want expected %s, actual %s", err, facttest.VersionText(expected),
+			facttest.VersionText(actual))
 	}
 }
 

@@ -159,7 +159,8 @@ var isolationTests = tests{
 	}},
 	{"a panic in the callbacks of ready and end takes nothing down", func(t *testing.T, log Log) { // G17
 		store := open(t, log)
-		stream, err := store.StreamAll(t.Context(), newRecorder(), factstr.WithOnEnd(func(error) { panic("on purpose") }))
+		stream, err := store.StreamAll(t.Context(), newRecorder(),
+			factstr.WithOnEnd(func(error) { panic("on purpose") }))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -179,7 +180,8 @@ var isolationTests = tests{
 			running.Go(func() {
 				for j := range 25 {
 					r := newRecorder()
-					stream, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: fmt.Sprint(i)}, r, r.onEnd())
+					stream, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: fmt.Sprint(i)}, r,
+						r.onEnd())
 					if err != nil {
 						t.Error(err)
 						return

@@ -218,7 +218,8 @@ var liveTests = tests{
 				if err != nil {
 					return err
 				}
-				_, err = store.AppendIf(ctx, []factstr.NewEvent{facttest.Fact("answer", `{}`)}, factstr.OfTypes("ask"), result.CurrentContextVersion)
+				_, err = store.AppendIf(ctx, []factstr.NewEvent{facttest.Fact("answer", `{}`)}, factstr.OfTypes("ask"),
+					result.CurrentContextVersion)
 				return err
 			}()
 			return nil

@@ -20,7 +20,8 @@ func payloadMatches(t testing.TB, store *factstr.Store, number uint64, predicate
 var matchingTests = tests{
 	{"filters are alternatives, types and predicates are each alternatives and both must hold", func(t *testing.T, log Log) { // G12
 		store := open(t, log)
-		facttest.Append(t, store, facttest.Fact("a", `{"x":1,"y":1}`), facttest.Fact("a", `{"x":2}`), facttest.Fact("b", `{"x":1}`), facttest.Fact("b", `{"x":3}`), facttest.Fact("c", `{"x":2,"z":[1,2]}`))
+		facttest.Append(t, store, facttest.Fact("a", `{"x":1,"y":1}`), facttest.Fact("a", `{"x":2}`),
+			facttest.Fact("b", `{"x":1}`), facttest.Fact("b", `{"x":3}`), facttest.Fact("c", `{"x":2,"z":[1,2]}`))
 		types := func(list ...string) []string { return append([]string{}, list...) }
 		for _, c := range []struct {
 			name    string
@@ -32,19 +33,29 @@ var matchingTests = tests{
 			{"a filter without conditions", []factstr.EventFilter{{}}, []uint64{1, 2, 3, 4, 5}},
 			{"one type", []factstr.EventFilter{{EventTypes: types("a")}}, []uint64{1, 2}},
 			{"two types", []factstr.EventFilter{{EventTypes: types("a", "c")}}, []uint64{1, 2, 5}},
-			{"one predicate", []factstr.EventFilter{{PayloadPredicates: facttest.JSONTexts(`{"x":1}`)}}, []uint64{1, 3}},
-			{"two predicates", []factstr.EventFilter{{PayloadPredicates: facttest.JSONTexts(`{"x":1}`, `{"x":3}`)}}, []uint64{1, 3, 4}},
-			{"type and predicate", []factstr.EventFilter{{EventTypes: types("b", "c"), PayloadPredicates: facttest.JSONTexts(`{"x":1}`, `{"x":2}`)}}, []uint64{3, 5}},
-			{"two filters", []factstr.EventFilter{{EventTypes: types("a"), PayloadPredicates: facttest.JSONTexts(`{"y":1}`)}, {EventTypes: types("c")}}, []uint64{1, 5}},
+			{"one predicate", []factstr.EventFilter{{PayloadPredicates: facttest.JSONTexts(`{"x":1}`)}},
+				[]uint64{1, 3}},
+			{"two predicates", []factstr.EventFilter{{PayloadPredicates: facttest.JSONTexts(`{"x":1}`, `{"x":3}`)}},
+				[]uint64{1, 3, 4}},
+			{"type and predicate", []factstr.EventFilter{{EventTypes: types("b", "c"),
+				PayloadPredicates: facttest.JSONTexts(`{"x":1}`, `{"x":2}`)}}, []uint64{3, 5}},
+			{"two filters", []factstr.EventFilter{{EventTypes: types("a"),
+				PayloadPredicates: facttest.JSONTexts(`{"y":1}`)}, {EventTypes: types("c")}}, []uint64{1, 5}},
 			{"present and empty types", []factstr.EventFilter{{EventTypes: types()}}, nil},
 			{"present and empty predicates", []factstr.EventFilter{{PayloadPredicates: facttest.JSONTexts()}}, nil},
-			{"empty types beside a predicate", []factstr.EventFilter{{EventTypes: types(), PayloadPredicates: facttest.JSONTexts(`{}`)}}, nil},
-			{"empty predicates beside a type", []factstr.EventFilter{{EventTypes: types("a"), PayloadPredicates: facttest.JSONTexts()}}, nil},
-			{"an unsatisfiable filter beside another", []factstr.EventFilter{{EventTypes: types()}, {EventTypes: types("b")}}, []uint64{3, 4}},
-			{"an unsatisfiable filter beside an open one", []factstr.EventFilter{{EventTypes: types()}, {}}, []uint64{1, 2, 3, 4, 5}},
+			{"empty types beside a predicate", []factstr.EventFilter{{EventTypes: types(),
+				PayloadPredicates: facttest.JSONTexts(`{}`)}}, nil},
+			{"empty predicates beside a type", []factstr.EventFilter{{EventTypes: types("a"),
+				PayloadPredicates: facttest.JSONTexts()}}, nil},
+			{"an unsatisfiable filter beside another",
+				[]factstr.EventFilter{{EventTypes: types()}, {EventTypes: types("b")}}, []uint64{3, 4}},
+			{"an unsatisfiable filter beside an open one", []factstr.EventFilter{{EventTypes: types()}, {}},
+				[]uint64{1, 2, 3, 4, 5}},
 			{"types are compared exactly", []factstr.EventFilter{{EventTypes: types("A", "a ", "")}}, nil},
-			{"any type beside the empty one twice", []factstr.EventFilter{{PayloadPredicates: facttest.JSONTexts(`{"x":2}`)}, {EventTypes: types("", ""), PayloadPredicates: facttest.JSONTexts(`{"x":1}`)}}, []uint64{2, 5}},
-			{"the empty type twice beside any", []factstr.EventFilter{{EventTypes: types("", ""), PayloadPredicates: facttest.JSONTexts(`{"x":1}`)}, {PayloadPredicates: facttest.JSONTexts(`{"x":2}`)}}, []uint64{2, 5}},
+			{"any type beside the empty one twice",
+				[]factstr.EventFilter{{PayloadPredicates: facttest.JSONTexts(`{"x":2}`)}, {EventTypes: types("", ""), PayloadPredicates: facttest.JSONTexts(`{"x":1}`)}}, []uint64{2, 5}},
+			{"the empty type twice beside any", []factstr.EventFilter{{EventTypes: types("", ""),
+				PayloadPredicates: facttest.JSONTexts(`{"x":1}`)}, {PayloadPredicates: facttest.JSONTexts(`{"x":2}`)}}, []uint64{2, 5}},
 		} {
 			query := factstr.EventQuery{Filters: c.filters}
 			result := facttest.Query(t, store, query)
@@ -76,11 +87,12 @@ var matchingTests = tests{
 			}
 		}
 		for payload, predicates := range map[string]map[string]bool{
-			`[1,[2,3],{"a":[1,{"b":2}]}]`: {`[]`: true, `[1]`: true, `[[3]]`: true, `[{"a":[{"b":2}]}]`: true, `1`: false, `[2]`: false, `{}`: false},
-			`"text"`:                      {`"text"`: true, `"tex"`: false, `["text"]`: false},
-			`null`:                        {`null`: true, `false`: false, `0`: false, `{}`: false},
-			`{"d":1,"d":2}`:               {`{"d":2}`: true, `{"d":1}`: false, `{"d":1,"d":2}`: true},
-			`{"n":"é"}`:                   {`{"n":"\u00e9"}`: true, `{"n":"e\u0301"}`: false},
+			`[1,[2,3],{"a":[1,{"b":2}]}]`: {`[]`: true, `[1]`: true, `[[3]]`: true, `[{"a":[{"b":2}]}]`: true,
+				`1`: false, `[2]`: false, `{}`: false},
+			`"text"`:        {`"text"`: true, `"tex"`: false, `["text"]`: false},
+			`null`:          {`null`: true, `false`: false, `0`: false, `{}`: false},
+			`{"d":1,"d":2}`: {`{"d":2}`: true, `{"d":1}`: false, `{"d":1,"d":2}`: true},
+			`{"n":"é"}`:     {`{"n":"\u00e9"}`: true, `{"n":"e\u0301"}`: false},
 		} {
 			number := facttest.Append(t, store, facttest.Fact("a", payload)).FirstSequenceNumber
 			for predicate, want := range predicates {
@@ -93,8 +105,10 @@ var matchingTests = tests{
 	{"numbers compare by exact decimal value", func(t *testing.T, log Log) { // G14
 		store := open(t, log)
 		groups := [][]string{
-			{`1`, `1.0`, `1e0`, `10e-1`, `0.1E+1`}, {`0`, `-0`, `0.0`, `-0e10`, `0e-300`}, {`-1`, `-1.000`}, {`9007199254740993`, `9007199254740993.0`}, {`9007199254740992`, `9.007199254740992e15`},
-			{`0.1`, `1e-1`}, {`0.1000000000000000055511151231257827`}, {`123456789012345678901234567890`, `1.2345678901234567890123456789e29`}, {`123456789012345678901234567891`}, {`1e300`, `10e299`}, {`1e-300`},
+			{`1`, `1.0`, `1e0`, `10e-1`, `0.1E+1`}, {`0`, `-0`, `0.0`, `-0e10`, `0e-300`}, {`-1`,
+				`-1.000`}, {`9007199254740993`, `9007199254740993.0`}, {`9007199254740992`, `9.007199254740992e15`},
+			{`0.1`, `1e-1`}, {`0.1000000000000000055511151231257827`}, {`123456789012345678901234567890`,
+				`1.2345678901234567890123456789e29`}, {`123456789012345678901234567891`}, {`1e300`, `10e299`}, {`1e-300`},
 		}
 		for i, group := range groups {
 			number := facttest.Append(t, store, facttest.Fact("number", `{"n":[`+group[0]+`]}`)).FirstSequenceNumber
@@ -119,7 +133,8 @@ var matchingTests = tests{
 			want = append(want, i+1)
 		}
 		wantResult(t, store, facttest.PayloadQuery(predicates...), want, &want[len(want)-1])
-		result := facttest.Query(t, store, facttest.PayloadQuery(`{"files":[{"path":"p3"}]}`, `{"files":[{"path":"p4"},{"path":"q"}]}`, `{"files":[{"path":"p5","mode":1}]}`))
+		result := facttest.Query(t, store, facttest.PayloadQuery(`{"files":[{"path":"p3"}]}`,
+			`{"files":[{"path":"p4"},{"path":"q"}]}`, `{"files":[{"path":"p5","mode":1}]}`))
 		if len(result.EventRecords) != 60 {
 			t.Fatalf("%d rows, want 60", len(result.EventRecords))
 		}
@@ -127,7 +142,8 @@ var matchingTests = tests{
 	{"queries at the limits of the contract are answered", func(t *testing.T, log Log) { // G12
 		store := open(t, log)
 		mixed(t, store)
-		types, predicates := []string{"a"}, []string{strings.Repeat("[", factstr.NestingMax) + strings.Repeat("]", factstr.NestingMax)}
+		types, predicates := []string{"a"}, []string{strings.Repeat("[", factstr.NestingMax) + strings.Repeat("]",
+			factstr.NestingMax)}
 		for i := range factstr.TypesMax - 1 {
 			types = append(types, fmt.Sprint("none ", i))
 		}

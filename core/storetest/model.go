@@ -15,7 +15,8 @@ import (
 
 var modelTests = tests{
 	{"random operations answer as a plain reference model does", func(t *testing.T, log Log) { // G1 to G15, G19 to G23
-		m := &modelRun{t: t, log: log, random: rand.New(rand.NewPCG(1, 1)), reference: reference{cursors: map[string]uint64{}}}
+		m := &modelRun{t: t, log: log, random: rand.New(rand.NewPCG(1, 1)),
+			reference: reference{cursors: map[string]uint64{}}}
 		m.open()
 		steps := 3000
 		if log.Persistent {
@@ -73,7 +74,8 @@ func (m *modelRun) eventType() string { return pick(m, "a", "b", "c", "d") }
 // value makes a small JSON value; numbers come in several spellings.
 func (m *modelRun) value(depth int) string {
 	if depth == 0 || m.random.IntN(3) == 0 {
-		return pick(m, `1`, `1.0`, `10e-1`, `2`, `-0`, `0`, `"x"`, `"y"`, `null`, `true`, `9007199254740993`, `9007199254740992`, `{}`, `[]`)
+		return pick(m, `1`, `1.0`, `10e-1`, `2`, `-0`, `0`, `"x"`, `"y"`, `null`, `true`, `9007199254740993`,
+			`9007199254740992`, `{}`, `[]`)
 	}
 	if m.random.IntN(2) == 0 {
 		return fmt.Sprintf(`[%s,%s]`, m.value(depth-1), m.value(depth-1))
@@ -164,7 +166,8 @@ func (m *modelRun) query() {
 		return record.SequenceNumber == fact.number && record.EventType == fact.event.EventType && jsonvalue.Equal(record.Payload, fact.event.Payload)
 	})
 	if !same || !sameVersion(got.LastReturnedSequenceNumber, last) || !sameVersion(got.CurrentContextVersion, version) {
-		m.t.Fatalf("query %+v gave %v, last %s, version %s; want %d rows, version %s", query, facttest.Numbers(got.EventRecords),
+		m.t.Fatalf("query %+v gave %v, last %s, version %s; want %d rows, version %s", query,
+			facttest.Numbers(got.EventRecords),
 			facttest.VersionText(got.LastReturnedSequenceNumber), facttest.VersionText(got.CurrentContextVersion), len(rows), facttest.VersionText(version))
 	}
 }

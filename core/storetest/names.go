@@ -47,7 +47,8 @@ var nameTests = tests{
 			var running sync.WaitGroup
 			for i := range racers {
 				running.Go(func() {
-					streams[i], failures[i] = store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "model"}, newRecorder())
+					streams[i], failures[i] = store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "model"},
+						newRecorder())
 				})
 			}
 			running.Wait()
@@ -68,11 +69,14 @@ var nameTests = tests{
 	}},
 	{"resuming with another query is refused, whether the name is active or not", func(t *testing.T, log Log) { // G22
 		store := open(t, log)
-		query := factstr.EventQuery{Filters: []factstr.EventFilter{{EventTypes: []string{"a"}, PayloadPredicates: facttest.JSONTexts(`{"n":9007199254740993,"k":[1,{"x":null}]}`)}}}
+		query := factstr.EventQuery{Filters: []factstr.EventFilter{{EventTypes: []string{"a"},
+			PayloadPredicates: facttest.JSONTexts(`{"n":9007199254740993,"k":[1,{"x":null}]}`)}}}
 		others := []factstr.EventQuery{
 			factstr.AllEvents(), factstr.OfTypes("a"), factstr.OfTypes("b"), {Filters: []factstr.EventFilter{query.Filters[0], query.Filters[0]}},
-			{Filters: []factstr.EventFilter{{EventTypes: []string{"a"}, PayloadPredicates: facttest.JSONTexts(`{"n":9007199254740992,"k":[1,{"x":null}]}`)}}},
-			{Filters: []factstr.EventFilter{{EventTypes: []string{"a", "b"}, PayloadPredicates: query.Filters[0].PayloadPredicates}}},
+			{Filters: []factstr.EventFilter{{EventTypes: []string{"a"},
+				PayloadPredicates: facttest.JSONTexts(`{"n":9007199254740992,"k":[1,{"x":null}]}`)}}},
+			{Filters: []factstr.EventFilter{{EventTypes: []string{"a", "b"},
+				PayloadPredicates: query.Filters[0].PayloadPredicates}}},
 		}
 		appendTypes(t, store, "a")
 		check := func() {
@@ -96,7 +100,8 @@ var nameTests = tests{
 	}},
 	{"the same query in another spelling resumes", func(t *testing.T, log Log) { // G14 G22
 		store := open(t, log)
-		spellings := []string{`{"n":1,"k":"é"}`, ` { "k" : "\u00e9", "n" : 1 } `, `{"n":1.0,"k":"é"}`, `{"n":1e0,"k":"é"}`, `{"n":10e-1,"k":"\u00E9"}`}
+		spellings := []string{`{"n":1,"k":"é"}`, ` { "k" : "\u00e9", "n" : 1 } `, `{"n":1.0,"k":"é"}`,
+			`{"n":1e0,"k":"é"}`, `{"n":10e-1,"k":"\u00E9"}`}
 		for i, spelling := range spellings {
 			facttest.Append(t, store, facttest.Fact("a", `{"n":1,"k":"é"}`))
 			r := newRecorder()
@@ -175,7 +180,8 @@ var nameTests = tests{
 	{"a backend's claim raises the generation, and cursor writes compare it and move forward only", func(t *testing.T, log Log) { // G22
 		store, c := openChaos(t, log, factstr.Options{})
 		ctx := t.Context()
-		query := factstr.DurableQuery{Text: `{"filters":null,"min_sequence_number":null}`, Exact: `{"filters":null,"min_sequence_number":null}`}
+		query := factstr.DurableQuery{Text: `{"filters":null,"min_sequence_number":null}`,
+			Exact: `{"filters":null,"min_sequence_number":null}`}
 		claim := func(want uint64) factstr.StreamClaim {
 			t.Helper()
 			claim, err := c.Backend.ClaimStream(ctx, "model", query)

@@ -45,7 +45,8 @@ var queryTests = tests{
 		all := []uint64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
 		wantResult(t, store, factstr.AllEvents(), all, factstr.Version(10))
 		wantResult(t, store, factstr.OfTypes("b", "a"), all, factstr.Version(10))
-		wantResult(t, store, factstr.OfTypes("b").Or(factstr.EventFilter{EventTypes: []string{"a"}}), all, factstr.Version(10))
+		wantResult(t, store, factstr.OfTypes("b").Or(factstr.EventFilter{EventTypes: []string{"a"}}), all,
+			factstr.Version(10))
 		wantResult(t, store, factstr.OfTypes("a", "a", "a"), []uint64{1, 3, 5, 7, 9}, factstr.Version(9))
 		many := []string{"b"}
 		for i := range 100 {
@@ -102,7 +103,8 @@ var queryTests = tests{
 				break
 			}
 			if len(result.EventRecords) > 7 || *result.LastReturnedSequenceNumber <= after {
-				t.Fatalf("%d rows up to %d after %d", len(result.EventRecords), *result.LastReturnedSequenceNumber, after)
+				t.Fatalf("%d rows up to %d after %d", len(result.EventRecords), *result.LastReturnedSequenceNumber,
+					after)
 			}
 			after = *result.LastReturnedSequenceNumber
 		}
@@ -137,7 +139,8 @@ var queryTests = tests{
 			for range 100 {
 				all := facttest.Query(t, store, factstr.OfTypes("a"))
 				if n := len(all.EventRecords); n > 0 && (*all.CurrentContextVersion != *all.LastReturnedSequenceNumber || *all.CurrentContextVersion != uint64(2*n-1)) {
-					t.Fatalf("%d rows, last %d, version %d", n, *all.LastReturnedSequenceNumber, *all.CurrentContextVersion)
+					t.Fatalf("%d rows, last %d, version %d", n, *all.LastReturnedSequenceNumber,
+						*all.CurrentContextVersion)
 				}
 				// A conditional append on the version that was read, by the only appender of its
 				// type, must hold.

@@ -55,7 +55,8 @@ var racingTests = tests{
 		var version *uint64
 		for range rounds {
 			winner := race(t, func(racer int) (factstr.AppendResult, error) {
-				return store.AppendIf(t.Context(), []factstr.NewEvent{facttest.Fact("a", fmt.Sprint(racer))}, factstr.OfTypes("a"), version)
+				return store.AppendIf(t.Context(), []factstr.NewEvent{facttest.Fact("a", fmt.Sprint(racer))},
+					factstr.OfTypes("a"), version)
 			}, version)
 			version = &winner.LastSequenceNumber
 		}
@@ -70,7 +71,8 @@ var racingTests = tests{
 				if racer%2 == 0 {
 					query = facttest.PayloadQuery(`{"shared":true}`).Or(factstr.EventFilter{EventTypes: []string{"shared"}})
 				}
-				return store.AppendIf(t.Context(), []factstr.NewEvent{facttest.Fact("shared", `{"shared":true}`)}, query, &version)
+				return store.AppendIf(t.Context(), []factstr.NewEvent{facttest.Fact("shared", `{"shared":true}`)},
+					query, &version)
 			}, &version)
 			version = winner.LastSequenceNumber
 		}
@@ -87,7 +89,8 @@ var racingTests = tests{
 						t.Error(err)
 						return
 					}
-					next := []factstr.NewEvent{facttest.Fact("counter", fmt.Sprintf(`{"count":%d,"by":%d}`, len(result.EventRecords)+1, racer))}
+					next := []factstr.NewEvent{facttest.Fact("counter", fmt.Sprintf(`{"count":%d,"by":%d}`,
+						len(result.EventRecords)+1, racer))}
 					_, err = store.AppendIf(t.Context(), next, factstr.OfTypes("counter"), result.CurrentContextVersion)
 					switch {
 					case err == nil:
@@ -134,10 +137,13 @@ var racingTests = tests{
 		store, c := openChaos(t, log, factstr.Options{})
 		answers := heldGroup(t, store, c,
 			conditional{facttest.BatchOf("a"), factstr.OfTypes("a"), nil},
-			conditional{facttest.BatchOf("a"), factstr.OfTypes("a"), nil},                // conflicts with the one before
-			conditional{facttest.BatchOf("a"), factstr.OfTypes("a"), factstr.Version(2)}, // expects the first one's fact
+			conditional{facttest.BatchOf("a"), factstr.OfTypes("a"),
+				nil}, // conflicts with the one before
+			conditional{facttest.BatchOf("a"), factstr.OfTypes("a"),
+				factstr.Version(2)}, // expects the first one's fact
 			conditional{facttest.BatchOf("b", "b"), factstr.OfTypes("b"), nil},
-			conditional{facttest.BatchOf("c"), factstr.OfTypes("b"), factstr.Version(4)}, // expects a fact inside the batch
+			conditional{facttest.BatchOf("c"), factstr.OfTypes("b"),
+				factstr.Version(4)}, // expects a fact inside the batch
 			conditional{facttest.BatchOf("c"), factstr.OfTypes("b"), factstr.Version(5)},
 		)
 		for i, want := range []uint64{2, 0, 3, 4, 0, 6} {

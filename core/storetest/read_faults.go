@@ -215,12 +215,14 @@ var readFaultTests = tests{
 		store, c := openChaos(t, log, noTail)
 		appendTypes(t, store, "a", "b")
 		c.failScans(1000, factstr.BackendFailure(factstr.ReasonIO, "on purpose"))
-		_, err := store.AppendIf(t.Context(), facttest.BatchOf("c"), facttest.PayloadQuery(`{"at":0}`), factstr.Version(2))
+		_, err := store.AppendIf(t.Context(), facttest.BatchOf("c"), facttest.PayloadQuery(`{"at":0}`),
+			factstr.Version(2))
 		if code := factstr.CodeOf(err); code != factstr.CodeBackendFailure && code != factstr.CodeConditionalAppendConflict {
 			t.Fatalf("answered %v", err)
 		}
 		c.clear()
-		_, err = store.AppendIf(t.Context(), facttest.BatchOf("c"), facttest.PayloadQuery(`{"at":0}`), factstr.Version(2))
+		_, err = store.AppendIf(t.Context(), facttest.BatchOf("c"), facttest.PayloadQuery(`{"at":0}`),
+			factstr.Version(2))
 		wantConflict(t, err, factstr.Version(2), factstr.Version(1))
 		wantStillWorks(t, store, 2)
 	}},

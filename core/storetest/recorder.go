@@ -104,7 +104,8 @@ func durableTo(t testing.TB, store *factstr.Store, name string, query factstr.Ev
 // register registers a durable stream; an error is that of the registration or of its replay.
 func register(t testing.TB, store *factstr.Store, name string, query factstr.EventQuery, r *recorder, options ...factstr.StreamOption) (*factstr.EventStream, error) {
 	t.Helper()
-	stream, err := store.StreamToDurable(t.Context(), factstr.DurableStream{Name: name}, query, r, append(options, r.onEnd())...)
+	stream, err := store.StreamToDurable(t.Context(), factstr.DurableStream{Name: name}, query, r,
+		append(options, r.onEnd())...)
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,8 @@ func (r *reference) append(events []factstr.NewEvent) factstr.AppendResult {
 	for _, event := range events {
 		r.facts = append(r.facts, referenceFact{uint64(len(r.facts) + 1), first, event, decoded(event.Payload)})
 	}
-	return factstr.AppendResult{FirstSequenceNumber: first, LastSequenceNumber: uint64(len(r.facts)), CommittedCount: uint64(len(events))}
+	return factstr.AppendResult{FirstSequenceNumber: first, LastSequenceNumber: uint64(len(r.facts)),
+		CommittedCount: uint64(len(events))}
 }
 
 func (r *reference) query(query factstr.EventQuery) (rows []referenceFact, version *uint64) {

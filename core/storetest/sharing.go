@@ -49,7 +49,8 @@ var sharingTests = tests{
 		for range rounds / 4 {
 			winner := race(t, func(racer int) (factstr.AppendResult, error) {
 				store := []*factstr.Store{one, other}[racer%2]
-				return store.AppendIf(t.Context(), []factstr.NewEvent{facttest.Fact("a", fmt.Sprint(racer))}, factstr.OfTypes("a"), version)
+				return store.AppendIf(t.Context(), []factstr.NewEvent{facttest.Fact("a", fmt.Sprint(racer))},
+					factstr.OfTypes("a"), version)
 			}, version)
 			version = &winner.LastSequenceNumber
 		}
@@ -129,10 +130,13 @@ var sharingTests = tests{
 		other := open(t, log)
 		answers := outrunGroup(t, one, c, other,
 			conditional{facttest.BatchOf("a"), factstr.OfTypes("a"), nil},
-			conditional{facttest.BatchOf("a"), factstr.OfTypes("a"), nil},                    // the one before has appended it
-			conditional{facttest.BatchOf("f"), factstr.OfTypes("first"), factstr.Version(3)}, // that is another type's fact
+			conditional{facttest.BatchOf("a"), factstr.OfTypes("a"),
+				nil}, // the one before has appended it
+			conditional{facttest.BatchOf("f"), factstr.OfTypes("first"),
+				factstr.Version(3)}, // that is another type's fact
 			conditional{facttest.BatchOf("e", "e", "e"), factstr.OfTypes("e"), nil},
-			conditional{facttest.BatchOf("d", "d"), factstr.OfTypes("y"), factstr.Version(3)}, // this store has not heard of that fact yet
+			conditional{facttest.BatchOf("d", "d"), factstr.OfTypes("y"),
+				factstr.Version(3)}, // this store has not heard of that fact yet
 		)
 		wantNumbers(t, answers, 4, 0, 0, 5, 8)
 		wantConflict(t, answers[1].err, nil, factstr.Version(4))
@@ -172,7 +176,8 @@ var sharingTests = tests{
 		other := open(t, log)
 		answers := outrunGroup(t, one, c, other,
 			conditional{facttest.BatchOf("a"), factstr.OfTypes("a"), nil},
-			conditional{facttest.BatchOf("b"), factstr.OfTypes("a"), factstr.Version(2)}, // the number that it would have had
+			conditional{facttest.BatchOf("b"), factstr.OfTypes("a"),
+				factstr.Version(2)}, // the number that it would have had
 			conditional{facttest.BatchOf("c"), factstr.OfTypes("a"), factstr.Version(4)},
 		)
 		wantNumbers(t, answers, 4, 0, 5)

@@ -14,7 +14,8 @@ import (
 type Log struct {
 	// Open opens a store on the log. wrap, which may be nil, is put around its backend, so that
 	// tests can make it fail.
-	Open func(ctx context.Context, options factstr.Options, wrap func(factstr.Backend) factstr.Backend) (*factstr.Store, error)
+	Open func(ctx context.Context, options factstr.Options, wrap func(factstr.Backend) factstr.Backend) (*factstr.Store,
+		error)
 	// Persistent logs outlive their store: Open can be called again after it was closed, and while
 	// it is open, which stands for another process.
 	Persistent bool

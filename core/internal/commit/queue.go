@@ -76,7 +76,8 @@ type Bounds struct {
 // New makes a queue. run carries a group out and puts the results into the requests. It must not
 // panic.
 func New[T any](bounds Bounds, run func(group []*Ticket[T])) *Queue[T] {
-	return &Queue[T]{run: run, countMax: bounds.CountMax, sizeMax: bounds.SizeMax, groupCountMax: bounds.GroupCountMax, groupSizeMax: bounds.GroupSizeMax}
+	return &Queue[T]{run: run, countMax: bounds.CountMax, sizeMax: bounds.SizeMax, groupCountMax: bounds.GroupCountMax,
+		groupSizeMax: bounds.GroupSizeMax}
 }
 
 // Do queues a request and waits for its result. In a full queue it waits for room, for at most

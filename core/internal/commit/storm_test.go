@@ -54,7 +54,8 @@ func TestEveryRequestOfAStormIsAnsweredOnceAndTruly(t *testing.T) {
 					ctx = context.Background() // who cannot leave leads on its own goroutine
 				}
 				if random.IntN(3) > 0 {
-					_, request.outcome = q.Do(ctx, request, 1+random.IntN(20), time.Duration(random.IntN(5))*time.Millisecond)
+					_, request.outcome = q.Do(ctx, request, 1+random.IntN(20),
+						time.Duration(random.IntN(5))*time.Millisecond)
 					request.answers.Add(1)
 				} else {
 					submitted.Add(1)

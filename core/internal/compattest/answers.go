@@ -79,7 +79,8 @@ func (q *Query) EventQuery(t testing.TB) (query factstr.EventQuery) {
 	if q.Filters != nil {
 		query.Filters = []factstr.EventFilter{}
 		for _, filter := range *q.Filters {
-			query.Filters = append(query.Filters, factstr.EventFilter{EventTypes: filter.Types, PayloadPredicates: filter.Predicates})
+			query.Filters = append(query.Filters, factstr.EventFilter{EventTypes: filter.Types,
+				PayloadPredicates: filter.Predicates})
 		}
 	}
 	if digits := strings.Trim(string(q.MinSequenceNumber), `"`); digits != "" && digits != "null" {
@@ -113,7 +114,8 @@ func Read(t testing.TB, path string, others ...string) (answers Answers) {
 		answers.Events = changed.Events
 	}
 	if len(answers.Queries) != 71 || len(answers.Events) != 205 || len(answers.AllBatches) != 89 || len(answers.Resumes) != 11 || len(answers.Replays) != 65 {
-		t.Fatalf("%d queries, %d events, %d batches, %d resumes, %d replays", len(answers.Queries), len(answers.Events), len(answers.AllBatches), len(answers.Resumes), len(answers.Replays))
+		t.Fatalf("%d queries, %d events, %d batches, %d resumes, %d replays", len(answers.Queries), len(answers.Events),
+			len(answers.AllBatches), len(answers.Resumes), len(answers.Replays))
 	}
 	return answers
 }

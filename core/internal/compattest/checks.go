@@ -21,7 +21,8 @@ func CheckQueries(t *testing.T, store *factstr.Store, expected Answers, list str
 			c.Compare(q.Label, q.Result, factstr.CodeOf(err))
 			continue
 		}
-		c.Compare(q.Label, q.Result, Result{textOf(result.CurrentContextVersion), textOf(result.LastReturnedSequenceNumber), Texts(facttest.Numbers(result.EventRecords))})
+		c.Compare(q.Label, q.Result, Result{textOf(result.CurrentContextVersion),
+			textOf(result.LastReturnedSequenceNumber), Texts(facttest.Numbers(result.EventRecords))})
 	}
 }
 
@@ -48,7 +49,8 @@ func CheckResumes(t *testing.T, store *factstr.Store, expected Answers, list str
 		if durable.Name != resume.Name || expected.Cursors[i].Name != resume.Name {
 			t.Fatalf("%q and %q", durable.Name, resume.Name)
 		}
-		_, err := store.StreamToDurable(t.Context(), factstr.DurableStream{Name: durable.Name}, factstr.OfTypes("another", "query"), &deliveries{})
+		_, err := store.StreamToDurable(t.Context(), factstr.DurableStream{Name: durable.Name},
+			factstr.OfTypes("another", "query"), &deliveries{})
 		if factstr.CodeOf(err) != factstr.CodeDurableStreamQueryMismatch || !strings.Contains(err.Error(), durable.Name[:3]) {
 			t.Errorf("%s with another query: %v", durable.Name, err)
 		}
@@ -88,7 +90,8 @@ func CheckDurableQueries(t *testing.T, store *factstr.Store, path, list string, 
 				t.Fatalf("%s: %v", each.Label, err)
 			}
 		}
-		stream, err := store.StreamToDurable(t.Context(), factstr.DurableStream{Name: each.Label}, query.EventQuery(t), &deliveries{})
+		stream, err := store.StreamToDurable(t.Context(), factstr.DurableStream{Name: each.Label}, query.EventQuery(t),
+			&deliveries{})
 		if err != nil {
 			c.Compare(each.Label, each.Stored, factstr.CodeOf(err))
 			continue

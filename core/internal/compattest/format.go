@@ -40,10 +40,14 @@ type Unreadable = struct{ Change, Word string }
 // UnreadableFormats are those of every kind of database.
 func UnreadableFormats() map[string]Unreadable {
 	return map[string]Unreadable{
-		"version 2":        {"UPDATE store_metadata SET value = '2' WHERE key = 'store_format_version'", "store_format_version 2"},
-		"version 99":       {"UPDATE store_metadata SET value = '99' WHERE key = 'store_format_version'", "store_format_version 99"},
-		"newer batches":    {"UPDATE store_metadata SET value = 'dense_v9' WHERE key = 'append_batch_boundary_format'", "dense_v9"},
-		"foreign metadata": {"DROP TABLE store_metadata; CREATE TABLE store_metadata (k TEXT, v TEXT)", "store_metadata"},
+		"version 2": {"UPDATE store_metadata SET value = '2' WHERE key = 'store_format_version'",
+			"store_format_version 2"},
+		"version 99": {"UPDATE store_metadata SET value = '99' WHERE key = 'store_format_version'",
+			"store_format_version 99"},
+		"newer batches": {"UPDATE store_metadata SET value = 'dense_v9' WHERE key = 'append_batch_boundary_format'",
+			"dense_v9"},
+		"foreign metadata": {"DROP TABLE store_metadata; CREATE TABLE store_metadata (k TEXT, v TEXT)",
+			"store_metadata"},
 	}
 }
 
@@ -70,9 +74,10 @@ func CheckRowsAfterAppending(t testing.TB, expected Answers, rows func(text stri
 		batches = append(batches, batch[0]+"|"+batch[1])
 	}
 	for text, want := range map[string][]string{
-		"SELECT min(sequence_number), max(sequence_number), count(*) FROM events":           {"1|308|308"},
-		"SELECT first_sequence_number, last_sequence_number FROM append_batches ORDER BY 1": append(batches, "207|306", "307|308"),
-		"SELECT key, value FROM store_metadata ORDER BY key":                                Metadata(),
+		"SELECT min(sequence_number), max(sequence_number), count(*) FROM events": {"1|308|308"},
+		"SELECT first_sequence_number, last_sequence_number FROM append_batches ORDER BY 1": append(batches, "207|306",
+			"307|308"),
+		"SELECT key, value FROM store_metadata ORDER BY key": Metadata(),
 	} {
 		if got := rows(text); !slices.Equal(got, want) {
 			t.Errorf("%s: %v, want %v", text, got, want)

@@ -48,7 +48,8 @@ func TestACompiledPredicateTakesASmallMultipleOfItsText(t *testing.T) {
 		"objects with another key": func(n int) string { return array(n/14, format(`{"%07d":1}`)) },
 		"members":                  func(n int) string { return object(n/11, format(`"%06d":1`)) },
 		"a deep array": func(n int) string {
-			return strings.Repeat("[", 100) + array(n/2, func(i int) string { return fmt.Sprint(i % 10) }) + strings.Repeat("]", 100)
+			return strings.Repeat("[", 100) + array(n/2,
+				func(i int) string { return fmt.Sprint(i % 10) }) + strings.Repeat("]", 100)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -102,18 +103,24 @@ func TestMatchingCostsAboutTheSizeOfPredicateAndPayload(t *testing.T) { // G13 G
 		"one key of many": func(n int) (string, string) {
 			return reversed(n, `{"t":1,"u":[],"id":%d}`), array(n, format(`{"id":%d,"t":1,"u":[]}`))
 		},
-		"keys alone": func(n int) (string, string) { return reversed(n, `{"k%d":{}}`), array(n, format(`{"k%d":{"x":1}}`)) },
-		"arrays":     func(n int) (string, string) { return reversed(n, "[%d]"), array(n, format("[0,%d]")) },
+		"keys alone": func(n int) (string, string) {
+			return reversed(n, `{"k%d":{}}`),
+				array(n, format(`{"k%d":{"x":1}}`))
+		},
+		"arrays": func(n int) (string, string) { return reversed(n, "[%d]"), array(n, format("[0,%d]")) },
 		"arrays of arrays": func(n int) (string, string) {
-			return reversed(n/20, "[%[1]d"+strings.Repeat(",1%[1]d", 20)+"]"), array(n/20, format("[%[1]d"+strings.Repeat(",1%[1]d", 20)+"]"))
+			return reversed(n/20, "[%[1]d"+strings.Repeat(",1%[1]d", 20)+"]"), array(n/20,
+				format("[%[1]d"+strings.Repeat(",1%[1]d", 20)+"]"))
 		},
 		"members": func(n int) (string, string) { return object(n, format(`"k%d":1`)), object(n, format(`"k%d":1`)) },
 		"a scalar, often": func(n int) (string, string) {
-			return `[{"t":[1,2]},` + reversed(n, "%d")[1:], array(n, func(i int) string { return `{"t":[2,1],"i":` + fmt.Sprint(i) + "}" })[:1] + `{"t":[2,1]},` + array(n, format("%d"))[1:]
+			return `[{"t":[1,2]},` + reversed(n, "%d")[1:], array(n,
+				func(i int) string { return `{"t":[2,1],"i":` + fmt.Sprint(i) + "}" })[:1] + `{"t":[2,1]},` + array(n, format("%d"))[1:]
 		},
 		"a deep array": func(n int) (string, string) {
 			deep := strings.Repeat("[", 100)
-			return deep + reversed(n, "%d") + strings.Repeat("]", 100), deep + array(n, format("%d")) + strings.Repeat("]", 100)
+			return deep + reversed(n, "%d") + strings.Repeat("]", 100), deep + array(n,
+				format("%d")) + strings.Repeat("]", 100)
 		},
 		"one long number": func(n int) (string, string) {
 			return "1" + strings.Repeat("0", n) + "e-5", "1" + strings.Repeat("0", n) + "0e-6"
@@ -131,7 +138,8 @@ func TestMatchingCostsAboutTheSizeOfPredicateAndPayload(t *testing.T) { // G13 G
 			const n = 4_000
 			cost := func(n int) int {
 				predicate, payload := pair(n)
-				return steps(t, []string{predicate}, payload, true) + steps(t, []string{predicate, `["no such element"]`}, payload, true)
+				return steps(t, []string{predicate}, payload, true) + steps(t,
+					[]string{predicate, `["no such element"]`}, payload, true)
 			}
 			one, four := cost(n), cost(4*n)
 			if four > 6*one {
@@ -141,7 +149,8 @@ func TestMatchingCostsAboutTheSizeOfPredicateAndPayload(t *testing.T) { // G13 G
 	}
 	misses := func(n int) int {
 		payload := array(n, format(`{"a":%d,"b":"x"}`))
-		return steps(t, []string{"[" + reversed(n, `{"a":%d}`)[1:len(reversed(n, `{"a":%d}`))-1] + `,{"a":-1}]`}, payload, false)
+		return steps(t, []string{"[" + reversed(n, `{"a":%d}`)[1:len(reversed(n, `{"a":%d}`))-1] + `,{"a":-1}]`},
+			payload, false)
 	}
 	if one, four := misses(4_000), misses(16_000); four > 6*one {
 		t.Errorf("a miss: %d steps, then %d", one, four)
@@ -246,7 +255,8 @@ func TestEveryReadingOfWhatIsSpelledOutCounts(t *testing.T) { // G18
 	} {
 		payload := array(20, pair[1])
 		if cost := steps(t, []string{array(manyElements, pair[0])}, payload, false); cost < manyElements*len(payload) {
-			t.Errorf("%s: each of %d elements reads %d bytes, which counts as %d steps", name, manyElements, len(payload), cost)
+			t.Errorf("%s: each of %d elements reads %d bytes, which counts as %d steps", name, manyElements,
+				len(payload), cost)
 		}
 		if cost := steps(t, []string{array(3*manyElements, pair[0])}, payload, false); cost < 2*len(payload) {
 			t.Errorf("%s, indexed: %d bytes count as %d steps", name, len(payload), cost)
@@ -255,7 +265,10 @@ func TestEveryReadingOfWhatIsSpelledOutCounts(t *testing.T) { // G18
 }
 
 func TestEqualElementsAndPredicatesAreKeptOnce(t *testing.T) {
-	p := mustCompile(t, array(1_000, func(i int) string { return []string{"1", "1.0", `"1"`, `{"a":1}`, "[]", "10e-1"}[i%6] }))
+	p := mustCompile(t, array(1_000, func(i int) string {
+		return []string{"1", "1.0", `"1"`, `{"a":1}`, "[]",
+			"10e-1"}[i%6]
+	}))
 	if n := len(p.root.inner.values); n > manyElements+4 {
 		t.Errorf("%d elements are kept", n)
 	}
@@ -276,7 +289,8 @@ func TestAPatternWhoseLeafIsRepeatedIsTriedOnce(t *testing.T) { // G13
 	for name, shape := range map[string]func(n int) (predicate, payload string){
 		"alone": func(n int) (string, string) { return `{"a":[{"k":1,"z":2}]}`, `{"a":` + halves(n) + `}` },
 		"beside others": func(n int) (string, string) {
-			return `[{"a":[{"k":1,"z":2}]},` + reversed(20, "%d")[1:], `[{"a":` + halves(n) + `},` + array(20, format("%d"))[1:]
+			return `[{"a":[{"k":1,"z":2}]},` + reversed(20, "%d")[1:], `[{"a":` + halves(n) + `},` + array(20,
+				format("%d"))[1:]
 		},
 		"among the like": func(n int) (string, string) {
 			return array(20, format(`{"a":[{"k":1,"z":2},%d]}`)), `[{"a":` + halves(n) + `}]`

@@ -150,7 +150,8 @@ func TestEachElementOfALongPredicateArrayIsWanted(t *testing.T) { // G13
 
 func TestPredicatesThatShareTheirOnlyScalarAreAllTried(t *testing.T) { // G12 G13
 	for _, scalar := range []string{`"t"`, "7", "null", "true", "false"} {
-		a := mustCompileAny(t, `{"type":`+scalar+`,"a":{}}`, `{"type":`+scalar+`,"b":[]}`, `{"type":`+scalar+`,"c":[{}]}`)
+		a := mustCompileAny(t, `{"type":`+scalar+`,"a":{}}`, `{"type":`+scalar+`,"b":[]}`,
+			`{"type":`+scalar+`,"c":[{}]}`)
 		for payload, want := range map[string]bool{`"a":{}`: true, `"b":[1]`: true, `"c":[{}]`: true, `"c":[1]`: false, `"d":{}`: false} {
 			if got := a.Match([]byte(`{"type":` + scalar + `,` + payload + `}`)); got != want {
 				t.Errorf("%s with type %s: %v", payload, scalar, got)

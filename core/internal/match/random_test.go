@@ -22,7 +22,8 @@ func (a author) value(depth int) string {
 	case 0:
 		return a.pick("null", "true", "false")
 	case 1, 2, 3:
-		return a.pick("0", "-0", "0.0", "1", "1.0", "1e0", "10e-1", "0.1E+1", "-1", "2", "20e-1", "1e2", "100", "1E+2", "9007199254740993",
+		return a.pick("0", "-0", "0.0", "1", "1.0", "1e0", "10e-1", "0.1E+1", "-1", "2", "20e-1", "1e2", "100", "1E+2",
+			"9007199254740993",
 			"9007199254740992", "9007199254740992.0", "18446744073709551616", "18446744073709551616e0", "0.5", "5e-1", "1e300", "1e-300")
 	case 4, 5:
 		return a.text()
@@ -42,7 +43,8 @@ func (a author) value(depth int) string {
 }
 
 func (a author) text() string {
-	return a.pick(`""`, `"a"`, `"\u0061"`, `"b"`, `"\u0062"`, `"ab"`, `"a\u0062"`, `"é"`, `"\u00e9"`, `"e\u0301"`, `"🚀"`, `"\ud83d\ude80"`, `"\""`, `"\u0022"`,
+	return a.pick(`""`, `"a"`, `"\u0061"`, `"b"`, `"\u0062"`, `"ab"`, `"a\u0062"`, `"é"`, `"\u00e9"`, `"e\u0301"`,
+		`"🚀"`, `"\ud83d\ude80"`, `"\""`, `"\u0022"`,
 		`"\\"`, `"/"`, `"\/"`, `"]}"`, `"twelve chars"`)
 }
 
@@ -109,7 +111,8 @@ func TestDamagedPayloadsNeitherPanicNorLoop(t *testing.T) {
 			case 0:
 				payload = payload[:at]
 			case 1:
-				payload = append(payload[:at:at], append([]byte(a.pick(`"`, `\`, "{", "[", "]", "}", ",", ":", "\xff", "\x00", "-", `\u`)), payload[at:]...)...)
+				payload = append(payload[:at:at], append([]byte(a.pick(`"`, `\`, "{", "[", "]", "}", ",", ":", "\xff",
+					"\x00", "-", `\u`)), payload[at:]...)...)
 			default:
 				if at < len(payload) {
 					payload[at] = byte(a.IntN(256))

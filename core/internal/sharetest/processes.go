@@ -107,7 +107,8 @@ func (open Opener) holdDurableName(side *proctest.Side, arguments []string) erro
 
 // Register registers a durable stream of all facts.
 func Register(store *factstr.Store, name string) (*factstr.EventStream, error) {
-	return store.StreamAllDurable(context.Background(), factstr.DurableStream{Name: name}, factstr.HandleFunc(func(context.Context, []factstr.EventRecord) error { return nil }))
+	return store.StreamAllDurable(context.Background(), factstr.DurableStream{Name: name},
+		factstr.HandleFunc(func(context.Context, []factstr.EventRecord) error { return nil }))
 }
 
 // Written ends a child with the role "writer" and returns how many batches it appended.

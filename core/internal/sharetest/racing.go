@@ -108,7 +108,8 @@ func (open Opener) raceForRounds(side *proctest.Side, arguments []string) error 
 				case err == nil:
 					said <- fmt.Sprintf("%swon %d", what, result.LastSequenceNumber)
 				case errors.As(err, &failure) && failure.Code == factstr.CodeConditionalAppendConflict:
-					said <- fmt.Sprintf("%slost %s %s", what, facttest.VersionText(failure.Conflict.ExpectedContextVersion), facttest.VersionText(failure.Conflict.ActualContextVersion))
+					said <- fmt.Sprintf("%slost %s %s", what,
+						facttest.VersionText(failure.Conflict.ExpectedContextVersion), facttest.VersionText(failure.Conflict.ActualContextVersion))
 				default:
 					said <- what + err.Error()
 				}

@@ -28,7 +28,8 @@ func CheckStreams(t *testing.T, store, another *factstr.Store, place string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	writers := []*proctest.Child{proctest.Start(t, "writer", place, "A", "2"), proctest.Start(t, "writer", place, "B", "2")}
+	writers := []*proctest.Child{proctest.Start(t, "writer", place, "A", "2"),
+		proctest.Start(t, "writer", place, "B", "2")}
 	for _, writer := range writers {
 		writer.Expect("ready")
 		writer.Tell("go")
@@ -51,7 +52,8 @@ func CheckStreams(t *testing.T, store, another *factstr.Store, place string) {
 	for name, handler := range handlers {
 		handler.Await(t, name, Reaches(last.LastSequenceNumber))
 		wantWhole(t, name, handler.batches, total+1, facttest.All(t, store))
-		t.Logf("the %s stream got %d batches; the last one %v after its append began", name, len(handler.batches), handler.times[len(handler.times)-1].Sub(appended))
+		t.Logf("the %s stream got %d batches; the last one %v after its append began", name, len(handler.batches),
+			handler.times[len(handler.times)-1].Sub(appended))
 	}
 	if err := stream.Close(ctx); err != nil {
 		t.Fatal(err)

@@ -1,6 +1,6 @@
 /*
- * Opening stores, blocking and submitted. Each function spells out its checks, so that it reads like
- * its description in the header.
+ * Opening stores, blocking and submitted. Each function spells out its checks, so that it reads
+ * like its description in the header.
  */
 #define _DEFAULT_SOURCE /* stack_t in strict C11 */
 #include "public.h"

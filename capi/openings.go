@@ -25,9 +25,10 @@ type prepared struct {
 	inMemory bool
 }
 
-// Opening has one pair of exports for each kind of store: one opens while the caller waits (openNow),
-// its twin submits the opening (openLater). cgo needs every signature spelled out, so the pairs look
-// alike; what they do is in the two functions here and in one prepare function for each kind.
+// Opening has one pair of exports for each kind of store: one opens while the caller waits
+// (openNow), its twin submits the opening (openLater). cgo needs every signature spelled out, so
+// the pairs look alike; what they do is in the two functions here and in one prepare function for
+// each kind.
 
 // openNow opens a store while the caller waits.
 func openNow(into *C.factstr_store, failure *C.factstr_buffer, prepare func() (prepared, error)) C.factstr_status {

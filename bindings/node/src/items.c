@@ -94,8 +94,8 @@ void items_push(attachment *a, item *it) {
 
 static item *take_next(attachment *a, bool prefer_delivery, bool hold_answers) {
   pthread_mutex_lock(&a->lock);
-  bool delivery = hold_answers || a->answers.first == NULL ||
-                  (prefer_delivery && a->deliveries.first != NULL);
+  bool delivery =
+      hold_answers || a->answers.first == NULL || (prefer_delivery && a->deliveries.first != NULL);
   item *it = queue_take(delivery ? &a->deliveries : &a->answers);
   pthread_mutex_unlock(&a->lock);
   return it;

@@ -65,7 +65,7 @@ func followUntilTold(side *proctest.Side, arguments []string) error {
 			}
 			holding = false
 		}
-		time.Sleep(pause) // stands for work that takes a while; no test waits for it or counts on its length
+		time.Sleep(pause) // paces it, so that whoever watches can cut it off between two writes of its cursor
 		numbers := make([]string, len(batch))
 		for i := range batch {
 			numbers[i] = strconv.FormatUint(batch[i].SequenceNumber, 10)

@@ -23,7 +23,7 @@ func fact(eventType, payload string) factstr.NewEvent {
 	return factstr.NewEvent{EventType: eventType, Payload: json.RawMessage(payload)}
 }
 
-// A decision reads its context, and is appended only if the context is still what was read.
+// A command reads its context, decides, and appends only if the context is unchanged.
 func ExampleStore_AppendIf() {
 	ctx, store := context.Background(), open()
 	seat := factstr.EventQuery{Filters: []factstr.EventFilter{{

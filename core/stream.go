@@ -76,12 +76,12 @@ type durableClaim struct {
 	lost       <-chan struct{}
 }
 
-// Number is the stream's in its store, as statistics and what is logged name it.
+// Number returns the stream's number in its store, which statistics and logged records name.
 func (st *EventStream) Number() uint64 { return st.number }
 
 type handlerKey struct{}
 
-// insideHandlerOf reports whether ctx is that of a handler of one of the store's streams.
+// insideHandlerOf reports whether ctx is the context of a handler of one of the store's streams.
 func insideHandlerOf(ctx context.Context, s *Store) bool {
 	stream, ok := ctx.Value(handlerKey{}).(*EventStream)
 	return ok && stream.store == s

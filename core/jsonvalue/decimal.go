@@ -101,7 +101,7 @@ func NumberHash(seed maphash.Seed, text []byte) uint64 {
 	var room [64]byte
 	key := AppendNumberKey(room[:0], text)
 	if d, ok := splitSmall(key); ok {
-		// The exponent of a key is that of its first digit.
+		// The exponent of a key is the exponent of its first digit.
 		for rest := d.coefficient / 10; rest != 0; rest /= 10 {
 			d.exponent--
 		}

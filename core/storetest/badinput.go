@@ -11,7 +11,7 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// wantMentions checks that a message names what is wrong.
+// wantMentions checks that a message names the problem.
 func wantMentions(t testing.TB, err error, words ...string) {
 	t.Helper()
 	for _, word := range words {

@@ -110,8 +110,8 @@ func (c *chaos) decideOnly(ctx context.Context, group *factstr.Group) error {
 	return err
 }
 
-// farChaos is one that answers the head and rows together. All rows that it answers so at first are
-// of another type than they were appended with.
+// farChaos is a chaos that is also a HeadScanner. Its first HeadAndScan changes the types of all
+// rows, as if they were of another log.
 type farChaos struct {
 	*chaos
 	rows int

@@ -12,7 +12,7 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// failScans makes the next scans fail so many times, and tells of each.
+// failScans makes the next scans fail, as many as times says, and sends to failed for each.
 func (c *chaos) failScans(times int64, failure error) (failed chan struct{}) {
 	failed = make(chan struct{}, 1000)
 	var left atomic.Int64

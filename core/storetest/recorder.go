@@ -101,7 +101,7 @@ func durableTo(t testing.TB, store *factstr.Store, name string, query factstr.Ev
 	return stream
 }
 
-// register registers a durable stream; an error is that of the registration or of its replay.
+// register registers a durable stream and waits for its replay. It returns the error of either.
 func register(t testing.TB, store *factstr.Store, name string, query factstr.EventQuery, r *recorder, options ...factstr.StreamOption) (*factstr.EventStream, error) {
 	t.Helper()
 	stream, err := store.StreamToDurable(t.Context(), factstr.DurableStream{Name: name}, query, r,

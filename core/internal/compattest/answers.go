@@ -1,5 +1,5 @@
-// Package compattest holds a store against the Rust store 0.5.2: what that one answers for a
-// database it wrote, and a list of where ours must answer something else.
+// Package compattest compares a store with the Rust store 0.5.2: with the answers of that store for
+// a database that it wrote, and with a list of the places where ours must answer differently.
 package compattest
 
 import (
@@ -13,7 +13,7 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// Answers are those of the Rust store for its database. Sequence numbers are texts.
+// Answers are the answers of the Rust store for its database. Sequence numbers are texts.
 type Answers struct {
 	Durables []struct {
 		Name  string `json:"name"`
@@ -48,7 +48,7 @@ type LabelledQuery struct {
 	Result Result `json:"result"`
 }
 
-// Result is what a query answers.
+// Result is the answer to a query.
 type Result struct {
 	Version *string  `json:"current_context_version"`
 	Last    *string  `json:"last_returned_sequence_number"`
@@ -61,7 +61,7 @@ type Replay struct {
 	Batches [][]string `json:"batches"`
 }
 
-// Query tells null from an empty list, as the contract does.
+// Query distinguishes null from an empty list, as the contract does.
 type Query struct {
 	Filters *[]struct {
 		Types      []string          `json:"event_types"`
@@ -93,8 +93,8 @@ func (q *Query) EventQuery(t testing.TB) (query factstr.EventQuery) {
 	return query
 }
 
-// Read reads answers, and over them, one file after the other, those of a store that answers a few
-// things in another way.
+// Read reads the answers of a file. Each further file replaces the answers that a store gives
+// differently.
 func Read(t testing.TB, path string, others ...string) (answers Answers) {
 	t.Helper()
 	readJSON(t, path, &answers)
@@ -140,7 +140,7 @@ func readJSON(t testing.TB, path string, into any) {
 	}
 }
 
-// Texts spells numbers as the answers do.
+// Texts returns numbers as texts, as the answers hold them.
 func Texts(numbers []uint64) []string {
 	texts := make([]string, len(numbers))
 	for i, number := range numbers {

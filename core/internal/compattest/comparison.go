@@ -15,16 +15,15 @@ type deviation struct {
 	Why       string `json:"why"`
 }
 
-// Comparison holds answers of one kind against each other, and the differences against a list.
-// Where ours must answer something else the list says so and names the guarantee: a difference that
-// is not in it fails the test, and so does one in it that does not occur.
+// Comparison compares answers of one kind, and the differences with a list.
 type Comparison struct {
 	t      *testing.T
 	kind   string
 	listed map[string]deviation
 }
 
-// NewComparison takes the list in a file, and what it says about one kind of answers.
+// NewComparison makes a Comparison of one kind of answers with the list of expected differences in
+// a file.
 func NewComparison(t *testing.T, path, kind string) *Comparison {
 	t.Helper()
 	var list []deviation

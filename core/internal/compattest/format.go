@@ -33,11 +33,10 @@ func GapsAndOverlaps() map[string]string {
 	}
 }
 
-// Unreadable is a change that makes a store one that cannot be read, and the word that the refusal
-// says of it.
+// Unreadable is a change that makes a store unreadable, and a word that its refusal must name.
 type Unreadable = struct{ Change, Word string }
 
-// UnreadableFormats are those of every kind of database.
+// UnreadableFormats are the changes that make any kind of database unreadable.
 func UnreadableFormats() map[string]Unreadable {
 	return map[string]Unreadable{
 		"version 2": {"UPDATE store_metadata SET value = '2' WHERE key = 'store_format_version'",

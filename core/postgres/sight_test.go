@@ -104,3 +104,12 @@ func TestTablesThatCannotKeepALogAreRefused(t *testing.T) { // G2 G5
 		})
 	}
 }
+
+// Losing the table of generations loses no fact and no cursor, so it need not be logged.
+func TestATableOfGenerationsNeedNotBeLogged(t *testing.T) { // G22
+	t.Parallel()
+	url := pgtest.Database(t)
+	facttest.Close(t, openStore(t, url))
+	faulttest.OpenSQL(t, url).Run("ALTER TABLE factstr_durable_streams SET UNLOGGED")
+	facttest.Append(t, openStore(t, url), facttest.Batch(1, "a")...)
+}

@@ -3,7 +3,7 @@
 const encode = require('./encode.js');
 const { FactstrError, invalidArgument } = require('./errors.js');
 
-// One listener a signal, however many calls share it: Node warns of a leak at the eleventh.
+// Each signal has one listener, however many calls share it: Node warns of a leak at the eleventh.
 const callbacks = new WeakMap();
 
 /** The signal among options that were read, or undefined. */
@@ -21,7 +21,7 @@ function signalOf({ signal }) {
   return signal;
 }
 
-/** Calls `callback` when the signal aborts. Answers the function that takes this back. */
+/** Calls `callback` when the signal aborts. Returns the function that undoes this. */
 function onAbort(signal, callback) {
   let waiting = callbacks.get(signal);
   if (waiting === undefined) {
@@ -46,8 +46,8 @@ function onAbort(signal, callback) {
 }
 
 /**
- * Calls `start`, and `callback` when the signal aborts afterwards. Answers the function that takes
- * this back, undefined without a signal. A signal that is not Node's may throw, so it is listened
+ * Calls `start`, and `callback` when the signal aborts afterwards. Returns the function that undoes
+ * the latter, undefined without a signal. A signal that is not Node's may throw, so it is listened
  * to before anything is begun that would have to be undone.
  */
 function begin(start, signal, callback) {

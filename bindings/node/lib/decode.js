@@ -13,8 +13,8 @@ function sequenceNumber(value) {
   return BigInt(value);
 }
 
-// Absent fields stay absent: `'current_context_version' in result` tells as much as comparing with
-// undefined.
+// Absent fields stay absent, so that `'current_context_version' in result` is the same as comparing
+// with undefined.
 function withVersions(target, source, fields) {
   for (const field of fields) {
     if (source[field] !== null && source[field] !== undefined) {
@@ -24,7 +24,7 @@ function withVersions(target, source, fields) {
   return target;
 }
 
-/** Reads each payload on its own, to name the fact whose payload cannot be read. */
+/** Throws an error that names the fact whose payload cannot be read, if there is one. */
 function refuseUnreadable(text, recordsOf) {
   const cut = cutPayloads(text);
   for (const { sequence_number, payload } of recordsOf(JSON.parse(cut.text))) {
@@ -42,8 +42,8 @@ function parseReadable(text, recordsOf) {
 }
 
 /**
- * What `recordsOf` finds in the text, with numbers as numbers.js reads them, or with each payload
- * as its own text.
+ * Parses a text whose records `recordsOf` finds: with numbers as numbers.js reads them, or with
+ * each payload as its own text.
  */
 function parseRecords(text, rawPayloads, recordsOf) {
   const cut = rawPayloads ? cutPayloads(text) : undefined;
@@ -101,12 +101,12 @@ function place(parsed, fields) {
 
 const placeFields = ['position', 'replay_target', 'stored_cursor'];
 
-/** Where a stream stands: StreamProgress. */
+/** A StreamProgress, and the stream's number. */
 function progress(text) {
   return place(JSON.parse(text), placeFields);
 }
 
-/** What a store counts: StoreStatistics. */
+/** A StoreStatistics. */
 function statistics(text) {
   const parsed = place(JSON.parse(text), ['head', 'facts']);
   if (parsed.index_watermark !== null) {
@@ -119,7 +119,7 @@ function statistics(text) {
   return parsed;
 }
 
-/** An InteropError. `text` may be empty; then the code alone speaks. */
+/** A FactstrError of an InteropError. When `text` is empty there is only the code. */
 function error(code, text, cause) {
   return interopError(
     text === '' ? { code, message: `libfactstr answered ${code}` } : JSON.parse(text),

@@ -8,7 +8,7 @@ const { handOver } = require('./native.js');
  * that come while a handler's promise is pending wait here; the addon bounds how many there are
  * (src/streams.c). Those of a durable stream come one by one.
  *
- * `stream` is told how each ends: `handled(batch)`, `failed(batch, failure)`, and
+ * `stream` gets the outcome of each: `handled(batch)`, `failed(batch, failure)`, and
  * `unreadable(error)` for a batch that cannot be given to the handler; `idle()` follows when no
  * handler runs and nothing waits.
  */

@@ -132,7 +132,7 @@ function boolean(value, what) {
 // Every other option of the library is a whole number.
 const textFields = new Set(['application_name', 'direct_url', 'schema']);
 
-// Options that the library does not know: this package acts on them.
+// Options that the library does not know, because this package acts on them.
 const OURS = Symbol('of this package');
 
 function refuseUnknown(value, what, names) {
@@ -149,7 +149,7 @@ function options(value, names) {
   return isAbsent(value) ? {} : refuseUnknown(value, 'options', names);
 }
 
-/** Named options to the library's fields; `known` maps one to the other. */
+/** Maps options by name to the library's fields, as `known` says. */
 function settings(value, what, known) {
   const fields = {};
   for (const [name, setting] of Object.entries(refuseUnknown(value, what, Object.keys(known)))) {
@@ -196,7 +196,7 @@ function storeOptions(value, known) {
   return JSON.stringify({ ...fields, sequence_numbers: 'string' });
 }
 
-/** Of an opening that does not block: there may be a signal among them. */
+/** The same for an opening that does not block, whose options may include a signal. */
 function openOptions(value, known) {
   return storeOptions(value, { ...known, signal: OURS });
 }
@@ -229,7 +229,7 @@ function configuration(value) {
   );
 }
 
-/** What opens a stream. `durable` is undefined for a live one. */
+/** The registration of a stream. `durable` is undefined for a live one. */
 function registration(queryValue, durable, options) {
   const fields = [];
   if (!isAbsent(queryValue)) {

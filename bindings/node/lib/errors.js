@@ -2,7 +2,7 @@
 
 /**
  * Every failure of the package. Act on `code`, a closed set; the message is for people. It begins
- * with the code, as the messages of 0.5.2 did, so that a log line of the message alone tells it.
+ * with the code, as the messages of 0.5.2 did, so that a log line with the message alone has it.
  */
 class FactstrError extends Error {
   constructor(code, message, details = {}) {
@@ -25,7 +25,7 @@ function invalidArgument(message, cause) {
   return new FactstrError('InvalidArgument', message, cause === undefined ? {} : { cause });
 }
 
-/** What was thrown, whatever it is, as text. */
+/** Returns a thrown value, whatever it is, as text. */
 function describe(failure) {
   let text;
   try {

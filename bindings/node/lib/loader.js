@@ -2,7 +2,7 @@
 
 const { version } = require('../package.json');
 
-// One literal require a platform, so that bundlers can follow it.
+// A literal require for each platform, so that bundlers can follow it.
 const platforms = {
   'linux-x64-gnu': {
     fromPackage: () => require('@factstr/factstr-node-linux-x64-gnu/factstr_node.node'),
@@ -13,7 +13,7 @@ const platforms = {
   },
 };
 
-// Node's report tells the libc; it is too slow to be asked before something went wrong.
+// Node's report names the libc. It is slow, so it is only made when loading has failed.
 function usesMusl() {
   const report = process.platform === 'linux' ? process.report?.getReport() : undefined;
   return report !== undefined && report.header.glibcVersionRuntime === undefined;
@@ -28,7 +28,7 @@ function isMissing(error) {
   return error?.code === 'MODULE_NOT_FOUND';
 }
 
-/** The text of the load error: what was tried, what can be the cause, and what to do. */
+/** Returns the text of the load error: what was tried, possible causes, and what to do. */
 function explain(name, musl, failures) {
   const lines = [
     `@factstr/factstr-node ${version} could not load its native library for ${musl ? name.replace('-gnu', '-musl') : name}.`,

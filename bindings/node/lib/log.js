@@ -4,9 +4,9 @@ const { describe } = require('./errors.js');
 const { receivers } = require('./native.js');
 const { parse } = require('./numbers.js');
 
-// Who is told what a store logs, by the store's handle as text. An onLog is the store's to keep: it
-// may lead to the store, as a method of the object that has it does, and must not keep a dropped
-// one from being collected.
+// The listener of each store's records, by the store's handle as text. The store itself keeps its
+// onLog, and only a weak reference stands here: an onLog may refer to the store, and must not keep
+// a dropped store from being collected.
 const logs = new Map();
 
 // Records of a store come a little after the fact, also after it was closed.
@@ -17,18 +17,18 @@ const closed = [];
 const UNCLAIMED_MAX = 100;
 let unclaimed = [];
 
-// Told from here, where the failure itself is known, and at once: the process may end with a
-// stream.
+// These are logged by this package, which has the failure itself, and at once: the process may end
+// with a stream. The library's own records of them are left out.
 const fromStreams = new Set(['handler_failed', 'stream_ended']);
 
-/** What onLog is without being set: warnings and errors become warnings of the process. */
+/** The default of onLog: warnings and errors become warnings of the process. */
 function warn({ level, event, message, stack }) {
   if (level !== 'info') {
     process.emitWarning(message, { type: 'FactstrWarning', code: event, detail: stack });
   }
 }
 
-/** What `tell` throws harms nothing; it is a warning of the process. */
+/** An exception of `tell` becomes a warning of the process. */
 function call(tell, record) {
   try {
     tell(record);
@@ -40,7 +40,7 @@ function call(tell, record) {
   }
 }
 
-/** `onLog` as it is given: absent is the default, null and false are silence. */
+/** `onLog` as the program gave it: absent is the default, null and false are silence. */
 function register(handle, onLog) {
   const key = String(handle);
   logs.set(key, onLog ? new WeakRef(onLog) : onLog === undefined ? warn : undefined);
@@ -50,15 +50,15 @@ function register(handle, onLog) {
 }
 
 /**
- * Who is told, undefined for silence: of a store that was collected, whose onLog is gone, the
- * default.
+ * Returns the listener of a store, undefined for silence. A store that was collected has lost its
+ * onLog and gets the default.
  */
 function listener(key) {
   const tell = logs.get(key);
   return tell instanceof WeakRef ? (tell.deref() ?? warn) : tell;
 }
 
-/** The store was closed. What it logged until then is still told. */
+/** The store was closed. Records of before still reach its listener. */
 function unregister(handle) {
   const key = String(handle);
   logs.set(key, listener(key));

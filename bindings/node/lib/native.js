@@ -49,13 +49,13 @@ function makeError(status, text, cause) {
   return decode.error(native.statusName(status), text, cause);
 }
 
-// The event loop stays alive while somebody waits for something: a request, an opening or an open
-// stream. An open store alone holds nothing.
+// How many requests, openings and streams keep the event loop alive. A store that is merely open
+// does not.
 let waiting = 0;
 
 const native = load().attach(dispatch, () => begin(), makeError);
 
-// Deliveries that waited until their handler was done with the one before. They take turns with
+// Deliveries that waited until their handler was done with the batch before. They alternate with
 // those that come from the library.
 const waitingDeliveries = [];
 let isTheirTurn = false;

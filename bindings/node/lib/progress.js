@@ -5,7 +5,7 @@ const timers = require('node:timers');
 const INTERVAL_MS = 1000;
 
 /**
- * Calls `tell` with the progress of a stream about once a second while it replays. Answers the
+ * Calls `tell` with the progress of a stream about once a second while it replays. Returns the
  * function that ends this.
  */
 function watch(stream, tell) {

@@ -19,11 +19,11 @@ const {
   streamsBehind,
 } = require('./streams.js');
 
-// What a store weighs for the collector, which would not collect small objects soon otherwise: a
-// store that is dropped holds descriptors, and a process has 1,024.
+// The memory that the collector is told a store uses. Without it the collector is in no hurry to
+// collect so small an object, and a dropped store holds descriptors, of which a process has 1,024.
 const WEIGHT_BYTES = 8 << 20;
 
-// How often closing looks whether the live streams are done.
+// The pause between two looks at whether the live streams are done, when a store is closed.
 const DRAIN_PAUSE_MS = 2;
 
 // 0.5.2 had no close(): a store that is dropped without it is closed when it is collected. Open
@@ -32,7 +32,7 @@ const dropped = new FinalizationRegistry((handle) => {
   try {
     native.closeStore(handle);
   } catch {
-    // Nobody is left who could act on it.
+    // No caller is left to act on it.
   }
   released(handle);
 });
@@ -52,8 +52,8 @@ function closeNow(store, handle) {
 }
 
 /**
- * Closes when the live streams have what was committed: they have no cursor, so what they do not
- * get now they never get. // G17
+ * Closes when the live streams have got everything that was committed before: they have no cursor,
+ * so a fact that they do not get now they never get. // G17
  */
 function closeDrained(store, handle, timeoutMs) {
   const deadline = performance.now() + timeoutMs;
@@ -82,7 +82,7 @@ function closeDrained(store, handle, timeoutMs) {
     try {
       close();
     } catch (error) {
-      // close() has returned: nobody is left to tell, and the store is closed all the same.
+      // close() has returned, so no caller gets the error; the store is closed all the same.
       log(handle, 'warning', 'task_failed', `closing a store: ${error.message}`, {
         task: 'closing',
         error: error.message,
@@ -96,7 +96,7 @@ function closeDrained(store, handle, timeoutMs) {
   }
 }
 
-// A log that cannot be read holds nothing up.
+// A log that cannot be read does not hold the closing up.
 function headOf(handle) {
   try {
     return decode.statistics(native.statistics(handle)).head;
@@ -119,7 +119,7 @@ function requestSignal(options) {
   return signalOf(encode.options(options, ['signal']));
 }
 
-/** What every store can do. The stores differ only in how they are opened. */
+/** The methods of every store. The stores differ only in how they are opened. */
 class Store {
   #handle;
   #rawPayloads;
@@ -144,7 +144,7 @@ class Store {
     return this.#handle;
   }
 
-  /** What streams are opened on. */
+  /** The `source` of streams.js. */
   get #source() {
     return {
       store: this,
@@ -195,7 +195,7 @@ class Store {
     );
   }
 
-  // The asynchronous forms are async functions, so that bad input rejects as everything else does.
+  // The asynchronous forms are async functions, so that bad input rejects like everything else.
 
   async appendAsync(events, options) {
     const handle = this.#open;
@@ -282,15 +282,15 @@ if (Symbol.asyncDispose !== undefined) {
   };
 }
 
-// A constructor would open once more: these stores are made of the handle that there is.
+// Wraps an already open handle without running the subclass constructor, which would open a second
+// store.
 function storeOf(kind, options) {
   const own = encode.ownOptions(options);
   return (handle) => Reflect.construct(Store, [handle, own], kind);
 }
 
 /**
- * Opens without blocking. `texts` are what the library opens by: the last one is made of the
- * options.
+ * Opens without blocking. `texts` are the library's arguments; the last one holds the options.
  */
 function openLater(kind, options, submitOpening, texts) {
   const wrap = storeOf(kind, options);

@@ -14,8 +14,8 @@ sys.stdin.readline()
 `;
 
 /**
- * Another process locks the database for writing. Answers, once it is locked, the function that
- * ends the lock.
+ * Lets another process lock the database for writing. Resolves, once it is locked, to the function
+ * that ends the lock.
  */
 async function lockedByAnother(t, file) {
   const process = spawn('python3', ['-c', program, file], { stdio: ['pipe', 'pipe', 'inherit'] });

@@ -8,7 +8,7 @@ const { atEnd } = require('./stores.js');
 
 /**
  * Runs a server of test/servers/ in a thread of its own, since opening a store blocks this one.
- * Answers the port and the thread.
+ * Resolves to the port and the thread.
  */
 async function serve(t, name, workerData) {
   const thread = new Worker(path.join(__dirname, 'servers', name), { workerData });

@@ -93,3 +93,12 @@ func TestAConnectionMakesNoFile(t *testing.T) {
 		t.Error("a file was made")
 	}
 }
+
+// G5: what is acknowledged survives a loss of power.
+func TestEveryConnectionSyncsWhatItCommits(t *testing.T) {
+	b := openTestBackend(t, newPath(t))
+	const full = int64(2)
+	if got, err := b.writer.one("PRAGMA synchronous"); err != nil || got != full {
+		t.Errorf("synchronous is %v, error %v", got, err)
+	}
+}

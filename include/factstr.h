@@ -203,11 +203,11 @@ FACTSTR_API factstr_status factstr_sqlite_open(const char *path, const char *opt
  *   "connections_max": n        how many connections read; default 4. One more appends, and while streams are open one listens and one holds
  *                               durable names
  *   "connect_timeout_ms": n     how long one attempt to connect may take; default 5000
- *   "lock_timeout_ms": n        how long a write waits for other processes before it returns FACTSTR_BUSY; default 5000; 0 does not wait, a negative
- *                               value waits without limit
+ *   "lock_timeout_ms": n        how long a write or the opening waits for other processes before it returns FACTSTR_BUSY; default 5000; 0 does not
+ *                               wait, a negative value waits without limit
  *   "response_timeout_ms": n    how long the server may take to respond before FACTSTR_TIMEOUT; default 30000
  *   "poll_interval_ms": n       how often streams look at the log in case a notification got lost; default 250
- * No message holds a password or a whole URL. Opening waits for as long as others lock the tables.
+ * No message holds a password or a whole URL.
  *
  * A lost server does not end the store. Calls return FACTSTR_BACKEND_FAILURE with reason
  * "connection", or FACTSTR_COMMIT_UNKNOWN when the connection broke during a commit and its outcome
@@ -222,6 +222,7 @@ FACTSTR_API factstr_status factstr_sqlite_open(const char *path, const char *opt
  *                                 user or the password or lacks a right ("permission"), or does not
  *                                 have the database ("missing_path")
  *   FACTSTR_READ_ONLY             the server is a standby or otherwise read-only
+ *   FACTSTR_BUSY                  others held a lock on the tables for `lock_timeout_ms`; try again
  *   FACTSTR_TIMEOUT               the server gave a statement up, as by its statement_timeout
  *   FACTSTR_UNSUPPORTED_FORMAT    the tables are not a store's, or of a newer format
  */

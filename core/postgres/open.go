@@ -20,6 +20,8 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"math"
+	"strconv"
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -102,8 +104,12 @@ func openBackend(ctx context.Context, config, direct *pgxpool.Config, options Op
 		return nil, failure("opening", err)
 	}
 	// The schema is inspected and created on the server itself: that takes a session that keeps its
-	// settings.
-	s, err := connect(ctx, b.toServer(), false)
+	// settings. Like an append it waits a limited time for locks of others. Both the inspection and
+	// the creation can meet them: somebody holds a table, or creates the same schema.
+	opening := copied(b.toServer())
+	wait := max(1, min(options.LockTimeout.Milliseconds(), math.MaxInt32))
+	opening.RuntimeParams["lock_timeout"] = strconv.FormatInt(wait, 10)
+	s, err := connect(ctx, opening, false)
 	if err != nil {
 		return nil, failure("opening", err)
 	}

@@ -25,8 +25,8 @@ type Options struct {
 	ConnectionsMax int
 	// ConnectTimeout limits one attempt to connect to one host; default 5 s.
 	ConnectTimeout time.Duration
-	// LockTimeout is how long a write waits for other writers before it fails with CodeBusy;
-	// default 5 s.
+	// LockTimeout is how long a write or the opening waits for others' locks before it fails with
+	// CodeBusy; default 5 s.
 	LockTimeout time.Duration
 	// ResponseTimeout is how long the server may take to answer a commit, and how long it may be
 	// silent during a read, before the call fails with CodeTimeout; default 30 s.

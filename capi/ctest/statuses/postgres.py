@@ -91,18 +91,19 @@ def servers(lib: Library, folder: Path) -> None:
         times = {"response_timeout_ms": 500, "lock_timeout_ms": 100, "connect_timeout_ms": 500}
         return json.dumps({"schema": schema, "close_timeout_ms": 500} | times | more).encode()
 
-    def opened(status: str, at: str, schema: str) -> int:
+    def opened(status: str, at: str, schema: str, **more: int) -> int:
         database = parts.path[1:].encode()
         handle = lib.expect(
             status,
             "postgres_bootstrap",
             server_url=at.encode(),
             database_name=database,
-            options_json=options(schema),
+            options_json=options(schema, **more),
         )
         if handle:
             lib.expect("OK", "store_close", store=handle)
-        return lib.expect(status, "postgres_open", url=at.encode(), options_json=options(schema))
+        given = options(schema, **more)
+        return lib.expect(status, "postgres_open", url=at.encode(), options_json=given)
 
     store = opened("OK", url, name)
     lib.expect("OK", "append", store=store)
@@ -129,7 +130,8 @@ def servers(lib: Library, folder: Path) -> None:
     server.run(f"BEGIN; LOCK TABLE {name}.events, {name}.durable_stream_cursors")
     lib.answered("TIMEOUT", "query", store=store)
     lib.expect("TIMEOUT", "stream_open", store=store, registration=DURABLE)
-    opened("TIMEOUT", impatient, name)
+    opened("BUSY", url, name)
+    opened("TIMEOUT", impatient, name, lock_timeout_ms=-1)
     server.run("ROLLBACK")
     # A server that may not be written.
     read_only = url + "&options=-c%20default_transaction_read_only%3Don"

@@ -48,7 +48,8 @@ class PostgresOptions(StoreOptions, total=False):
     connections_max      how many connections read, beside one that appends and two that serve
                          streams; 4
     connect_timeout_ms   how long one attempt to connect may take; 5000
-    lock_timeout_ms      how long a write waits for other processes before it raises Busy; 5000
+    lock_timeout_ms      how long a write or the opening waits for other processes before it raises
+                         Busy; 5000
     response_timeout_ms  how long the server may take to answer a commit, or to go on with the
                          answer to a read, before Timeout; 30000
     poll_interval_ms     how often the log is read while streams are open, should a notification

@@ -10,7 +10,7 @@ source tools/toolchain.sh
 usage() {
   cat <<'TEXT'
 At each save:
-  ./build.sh quick                          format, vet and unit tests of Go, the contract on SQLite, some tests of C, Node, Python (25 s)
+  ./build.sh quick                          format, vet and unit tests of Go, the contract on SQLite, some tests of C, Node, Python (15 to 30 s)
 One thing; each builds only what it needs:
   ./build.sh test go [./PACKAGE] [PATTERN]  PATTERN is go test's -run; further options go to go test
   ./build.sh test c [TOPIC]                 the topics stand in capi/ctest/main.c

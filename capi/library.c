@@ -1,20 +1,9 @@
-/* The library as a whole: version, settings, log, and the buffers that it gives to callers. */
+/* The library as a whole: version, settings, log, and what a forked child is told. */
 #define _DEFAULT_SOURCE /* stack_t in strict C11 */
 #include "public.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-char *fs_allocate(size_t len) { return malloc(len + 1); }
-
-void fs_release(char *memory) { free(memory); }
-
-void fs_clear(factstr_buffer *buffer) {
-  if (buffer != NULL) {
-    buffer->data = NULL;
-    buffer->len = 0;
-  }
-}
 
 factstr_status fs_refuse(factstr_status status, const char *error, factstr_buffer *buffer) {
   size_t len = strlen(error);
@@ -32,13 +21,6 @@ factstr_status fs_refuse_child(factstr_buffer *buffer) {
       "process; start the process by exec or spawn, "
       "and open the store there\"}",
       buffer);
-}
-
-void factstr_buffer_free(factstr_buffer *buffer) {
-  if (buffer != NULL) {
-    free(buffer->data);
-    fs_clear(buffer);
-  }
 }
 
 const char *factstr_version(void) { return FACTSTR_VERSION; }

@@ -14,27 +14,32 @@ import (
 // Decide is the plain way: the backend keeps other writers out, finds the head, and Decide
 // evaluates the conditions on exactly that log and numbers the facts behind that head.
 //
-// # Without a lock
+// # Decided ahead
 //
 // A backend whose lock would have to span a round trip to a server calls Propose instead. It
 // decides on the log as this store knows it, which may have grown at the server. The server then
-// compares, in the same step in which it writes. There are three outcomes:
+// compares, in the same step in which it writes. (PostgreSQL also calls Propose under its lock, with
+// refresh, since the proposal carries what it checks if the answer gets lost.) The outcomes are:
 //
 //   - The server's head is the proposal's: the write holds as it is.
 //   - The server's log is longer, but its new facts change no decision: none of them matches one of
 //     the Conditions. If the proposal is Movable, the server writes the group's facts behind the
 //     new ones, and the backend calls Follow with the number of the last of them. The group is
 //     moved.
-//   - A new fact matches a condition, or the proposal is not Movable: nothing was written, and the
-//     backend proposes again, refreshed.
+//   - Otherwise nothing was written, and the backend proposes again, refreshed. A new fact matches
+//     a condition, or may match as far as the server can tell, whose comparison may be wider than
+//     the matcher's but never narrower; the proposal is not Movable; the log is another one; or
+//     there are more new facts or conditions than the server looks at. PostgreSQL proposes at most
+//     proposalsMax times and then takes its lock, so a group is not outrun for ever.
 //
 // A moved group is correct because an accepted append depends on the log in two ways only: its
 // condition, which the server has checked against the new facts, and its numbers, which Follow
 // raises. Three kinds of appends need more. An append that was accepted because of a fact of the
 // same group expects that fact's number (fixed), and an append whose condition is matched by every
-// fact conflicts with any new one: both make the proposal not Movable. An append that was refused,
-// finally, was refused by a log that was too short: another fact may have given its context the
-// expected version. Follow marks it to be decided again, in another group (again).
+// fact conflicts with any new one: both make the proposal not Movable. An append that conflicted,
+// finally, did so on a log that lacked the new facts: one of them may have given its context the
+// version that it expects. Follow marks it to be decided again, in another group (again). Times do
+// not move: they are those of the decision.
 //
 // The conflicts of a proposal with a refreshed log stand when nothing is to be written, since that
 // log was at least as new as the appends.

@@ -20,19 +20,21 @@ import (
 //
 // Both sources may bring the same facts, in either order, because a refresh can read a commit of
 // this store before it is published. publish therefore takes only what is above the known head. If
-// the facts do not connect to the known head, they come after a restart: publish keeps no facts
-// then, and whoever needs those in between reads them from the backend.
+// the facts do not connect to the known head, publish keeps no facts, and whoever needs those in
+// between reads them from the backend. That happens after a restart, and when a commit in doubt
+// turns out to have been written behind facts of others that this store has not read.
 //
 // # The epoch
 //
 // Facts never change, so everything that was read stays true as long as the log only grows. But a
 // log may be replaced under an open store: someone restores a backup, or a server fails over to a
 // standby that lacks the last commits. A head is a number and a time for this reason. A new head
-// continues the known log if it is above the known head, and if the log still holds the known head
-// with the same time, which readSince looks at whenever it reads on. Every other head means that
-// the log went backwards or is another one: restart forgets the tail and raises the epoch. Streams,
-// which remember the epoch in which they started, end with CodeLogTruncated; a condition that was
-// looked at ahead is looked at again; a cursor is not written.
+// continues the known log if it is the known head, or if it is above it and the log still holds the
+// known head with the same time, which readSince looks at whenever it reads on. Every other head,
+// once a second read has confirmed it (reach), means that the log went backwards or is another one:
+// restart forgets the tail and raises the epoch. The epoch is a number in memory; each store has
+// its own. Streams, which remember the epoch in which they started, end with CodeLogTruncated; a
+// condition that was looked at ahead is looked at again; a cursor is not written.
 //
 // A row that is damaged (CodeCorrupt) does not stop a refresh, since it concerns only those who ask
 // for that row: the tail then starts anew at the head.
@@ -81,8 +83,7 @@ func (l *knownLog) publish(after uint64, records []EventRecord, boundaries []Bou
 		return // read in the meantime
 	}
 	if l.tail.head.SequenceNumber < after {
-		// A restart came in between, so there may be a gap. Whoever needs the facts in it reads
-		// them from the backend.
+		// There is a gap; see knownLog.
 		l.tail = tail{head: Head{last.SequenceNumber, last.OccurredAt}, epoch: l.tail.epoch}
 		l.wake()
 		return

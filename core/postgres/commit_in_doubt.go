@@ -12,7 +12,9 @@ import (
 //
 // The commit was sent and its answer did not come: the connection broke, a proxy or pooler gave up,
 // or the server needed longer than the response timeout. The group may be in the log or not, and
-// neither "failed" nor another try would be right without knowing (G5). resolve finds out which.
+// neither "failed" nor another try would be right without knowing (G5: an error other than
+// CommitUnknown means that nothing was written). resolve finds out which. A statement before the
+// commit that was too slow takes the same way, so that its transaction is over for certain.
 //
 //  1. It connects anew, past a pooler, to whatever is the primary now.
 //  2. It makes sure that the transaction is over. The backend that ran it is looked for by process
@@ -25,11 +27,17 @@ import (
 //     become visible at commit, so it is there, with all the others, or none of them is.
 //  4. If it is there, the group was committed. But a commit can be visible before the synchronous
 //     standbys have it, if the wait for them was what was interrupted. A later transaction that
-//     writes waits for the same standbys, so one is committed before the group is acknowledged. If
-//     it is not there, the group was certainly not committed, and is tried again.
+//     writes waits for the same standbys, so if the server has any, one is committed before the
+//     group is acknowledged. If it is not there, the group was certainly not committed. It is then
+//     decided and tried again, at most lostMax times, or fails with Timeout if the server was only
+//     slow and would need as long again (lose in commit.go).
 //
-// Steps that fail are repeated, with pauses, until the response timeout. Then the answer is
-// CommitUnknown, and the caller has to look.
+// "Above the proposal's head" and not "right behind it", since the function may have moved the
+// group behind facts of others. Without the transaction's number, as when the whole call was lost
+// on its way, a fact of somebody else would have to be the same in type, payload and microsecond.
+//
+// Steps that fail are repeated, with pauses, until the response timeout, counted anew from here.
+// Then the answer is CommitUnknown, and the caller has to look.
 //
 // Certain before any of this, and answered without it: a connection that was lost before the commit
 // was sent, and a server that says that it shuts down before the function returned (without a

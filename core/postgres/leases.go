@@ -22,9 +22,11 @@ import (
 // this process for dead, while the process still runs. Four times make up for that:
 //
 //	1 s   the keeper proves the connection alive (SELECT 1)
-//	3 s   a proof lets deliveries start for so long; then they wait (confirm)
+//	3 s   a proof lets deliveries start for so long, counted from when it was sent, by both of the
+//	      system's clocks; then they wait (confirm)
 //	5 s   the server drops a client that does not answer, with its locks (keepalives)
 //	6 s   another store that wants the name may end the connection of a holder that was silent
+//	      (claim.go: pg_stat_activity shows it idle for so long, and the role may act for its role)
 //
 // Deliveries of a holder that was cut off stop at 3 s; nobody else can have its name before 5 s.
 // There is one exception: if the server restarts or somebody ends the connection, the locks are

@@ -7,13 +7,13 @@
 //	schema.go, schema_*.go, append_function.go    the tables: what is there, refused, created
 //	commit*.go, writer.go, advisory_lock.go       appending
 //	read.go, page_query.go                        reading
-//	watch.go, notify.go                           noticing what other stores commit
+//	notify_listen.go, notify_send.go              noticing what other stores commit
 //	claim.go, lease*.go, cursors.go               durable names and their cursors
 //	session.go, execute.go, pool.go, binary.go    connections, statements, values
 //	fork.go, dial_*.go, peek_*.go                 sockets
 //
-// commit.go, commit_in_doubt.go, leases.go, watch.go, read.go and schema.go begin with why they are
-// as they are.
+// commit.go, commit_in_doubt.go, leases.go, notify_listen.go, read.go and schema.go begin with why
+// they are as they are.
 package postgres
 
 import (

@@ -4,7 +4,7 @@
 // second one is refused.
 //
 // The hard parts are told where they are: locks between processes in locks.go, marks that survive a
-// crash in marks.go, looks at the files in intact.go, the commit in writer.go, reading in
+// crash in marks.go, looks at the files in intact.go, the commit in transaction.go, reading in
 // reader.go, leases in leases.go, watching in watch.go, checkpoints in checkpoint.go, connections
 // in connections.go, and forked children in fork.go.
 package sqlite

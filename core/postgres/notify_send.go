@@ -9,7 +9,7 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// notifier tells other stores of commits, on a goroutine of its own (see watch.go).
+// notifier tells other stores of commits, on a goroutine of its own (see notify_listen.go).
 type notifier struct {
 	backend *backend
 	wake    chan struct{}

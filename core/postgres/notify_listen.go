@@ -15,7 +15,7 @@ import (
 // enough:
 //
 //   - Notifications. After each commit a store sends one NOTIFY on a channel of the schema
-//     (notify.go), and every store with open streams listens on a connection of its own. That takes
+//     (notify_send.go), and every store with open streams listens on a connection of its own. That takes
 //     a millisecond.
 //   - Polling, every PollInterval, and every deafPollMax while the listening connection is down.
 //

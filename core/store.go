@@ -155,7 +155,9 @@ const stillRunning = "the store is closed, but a stream's handler or a call is s
 func (s *Store) Closed() <-chan struct{} { return s.closed }
 
 // shutDown closes the store in this order: appends, so that the head stands still; streams, up to
-// that head; then whatever still reads, and the backend after the last call.
+// that head; then whatever still reads, and the backend after the last call. If the running group
+// needs longer than the close timeout, as behind a lock that others hold, the streams do not wait
+// for it.
 func (s *Store) shutDown() {
 	defer close(s.closed)
 	defer func() {
@@ -165,11 +167,17 @@ func (s *Store) shutDown() {
 		s.tells.settle(min(lastRecords, s.options.CloseTimeout/4))
 	}()
 	// Some of the close timeout is left for handlers that return when their context ends.
-	late := time.NewTimer(s.options.CloseTimeout - min(s.options.CloseTimeout/20, 100*time.Millisecond))
-	defer late.Stop()
+	soon, stop := context.WithTimeout(context.Background(),
+		s.options.CloseTimeout-min(s.options.CloseTimeout/20, 100*time.Millisecond))
+	defer stop()
 	s.streams.close(ErrStoreClosed())
-	<-s.queue.Close()
-	s.streams.drain(s.headAtClose(), ErrStoreClosed(), late.C)
+	appended := s.queue.Close()
+	select {
+	case <-appended:
+	case <-soon.Done():
+	}
+	s.streams.drain(s.headAtClose(soon), ErrStoreClosed(), soon.Done())
+	<-appended
 	s.cancel()
 	s.streams.watches.Wait()
 	<-s.lastCall
@@ -178,8 +186,8 @@ func (s *Store) shutDown() {
 
 // headAtClose returns up to where live streams still deliver: the commits of this store and, if the
 // log can be read, those of other processes until now.
-func (s *Store) headAtClose() uint64 {
-	if _, shared := s.backend.(Watcher); shared && len(s.streams.list()) > 0 {
+func (s *Store) headAtClose(ctx context.Context) uint64 {
+	if _, shared := s.backend.(Watcher); shared && len(s.streams.list()) > 0 && ctx.Err() == nil {
 		ctx, cancel := context.WithTimeout(s.context, s.options.CloseTimeout/2)
 		defer cancel()
 		s.tells.Once(TaskClose, func() { _, _ = s.log.refresh(ctx, s.backend) })

@@ -4,7 +4,6 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // streams are the open streams of a store.
@@ -93,9 +92,9 @@ func (r *streams) close(reason error) {
 	}
 }
 
-// drain ends every stream when it has delivered everything up to a number, or when late fires. It
+// drain ends every stream when it has delivered everything up to a number, or when late is closed. It
 // waits until all streams have stored their cursors and freed their names.
-func (r *streams) drain(through uint64, reason error, late <-chan time.Time) {
+func (r *streams) drain(through uint64, reason error, late <-chan struct{}) {
 	for _, stream := range r.list() {
 		stream.drain(draining{through: through, known: true, reason: reason})
 	}

@@ -37,6 +37,28 @@ func TestACommitDuringWhichTheFileIsReplacedIsInDoubt(t *testing.T) {
 	facttest.WantError(t, err, factstr.CodeCommitUnknown, "append", path)
 }
 
+// G24: what a transaction read while another file was put in the database's place, such as a page
+// that looks damaged or a fact that conflicts, says nothing about either.
+func TestATransactionDuringWhichTheFileIsReplacedEndsWithThat(t *testing.T) {
+	for name, ends := range map[string]error{
+		"it fails":        factstr.NewError(factstr.CodeCorrupt, "a page of the other file"),
+		"nothing changes": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			path, backup := newPath(t), newPath(t)
+			filled(t, backup, 1)
+			b := openTestBackend(t, path)
+			err := b.write(t.Context(), "append", func(*conn) (bool, error) {
+				if err := os.Rename(backup, path); err != nil {
+					return false, err
+				}
+				return false, ends
+			})
+			facttest.WantError(t, err, factstr.CodeLogTruncated, path)
+		})
+	}
+}
+
 // G5: a transaction that cannot be rolled back stays open on the connection. The next write would
 // commit it, so there is none.
 func TestAfterARollbackThatFailedNothingIsWritten(t *testing.T) {

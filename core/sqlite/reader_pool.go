@@ -92,10 +92,7 @@ func (p *readerPool) lend(ctx context.Context, read func(*reader) error) error {
 	err = read(&reader{conn: c})
 	whole = true // not after a panic
 	// After the read: what was read while files were exchanged may be of two logs.
-	if replaced := p.backend.intact(); replaced != nil {
-		return replaced
-	}
-	return err
+	return p.backend.unlessReplaced(err)
 }
 
 func (p *readerPool) take(ctx context.Context) (*conn, error) {

@@ -20,8 +20,8 @@ import (
 //	turnstile                        Busy after the timeout: nothing written
 //	BEGIN IMMEDIATE                  Busy if a program without a turnstile holds SQLite's write lock
 //	look at the files and tables     LogTruncated, UnsupportedFormat: nothing written
-//	transaction (Group.Decide,       rolled back: nothing written
-//	  inserts, counted)
+//	transaction (Group.Decide,       rolled back: nothing written; a look at the files first, since
+//	  inserts, counted)              the failure or the conflict may be of exchanged files
 //	COMMIT                           by result code, see commitFailure
 //	look at the files                CommitUnknown: committed into files that were exchanged
 //
@@ -97,10 +97,7 @@ func (b *backend) transact(ctx context.Context, doing string, transaction func(*
 	}
 	c := b.writer
 	if err := c.run("BEGIN IMMEDIATE"); err != nil {
-		if replaced := b.intact(); replaced != nil {
-			return replaced
-		}
-		return failure(doing, err)
+		return b.unlessReplaced(failure(doing, err))
 	}
 	committed := false
 	defer func() {
@@ -115,11 +112,11 @@ func (b *backend) transact(ctx context.Context, doing string, transaction func(*
 		return err
 	}
 	if err := b.sameSchema(c); err != nil {
-		return err
+		return b.unlessReplaced(err)
 	}
 	changed, err := transaction(c)
 	if err != nil || !changed {
-		return failure(doing, err)
+		return b.unlessReplaced(failure(doing, err))
 	}
 	if err := c.run("COMMIT"); err != nil {
 		return commitFailure(doing, err)
@@ -131,6 +128,15 @@ func (b *backend) transact(ctx context.Context, doing string, transaction func(*
 	}
 	b.checkpointer.committed()
 	return nil
+}
+
+// unlessReplaced returns what a look at the files finds, else err. Whatever was read while the files
+// were exchanged, be it a damaged page or a conflict, says nothing about either log.
+func (b *backend) unlessReplaced(err error) error {
+	if replaced := b.intact(); replaced != nil {
+		return replaced
+	}
+	return err
 }
 
 // enter takes the turnstile; waiting is ctx with the time limit.

@@ -18,8 +18,9 @@ import (
 //
 // A backend whose lock would have to span a round trip to a server calls Propose instead. It
 // decides on the log as this store knows it, which may have grown at the server. The server then
-// compares, in the same step in which it writes. (PostgreSQL also calls Propose under its lock, with
-// refresh, since the proposal carries what it checks if the answer gets lost.) The outcomes are:
+// compares, in the same step in which it writes. (PostgreSQL also calls Propose under its lock,
+// with refresh, since the proposal carries what it checks if the answer gets lost.) The outcomes
+// are:
 //
 //   - The server's head is the proposal's: the write holds as it is.
 //   - The server's log is longer, but its new facts change no decision: none of them matches one of

@@ -92,8 +92,8 @@ func (r *streams) close(reason error) {
 	}
 }
 
-// drain ends every stream when it has delivered everything up to a number, or when late is closed. It
-// waits until all streams have stored their cursors and freed their names.
+// drain ends every stream when it has delivered everything up to a number, or when late is closed.
+// It waits until all streams have stored their cursors and freed their names.
 func (r *streams) drain(through uint64, reason error, late <-chan struct{}) {
 	for _, stream := range r.list() {
 		stream.drain(draining{through: through, known: true, reason: reason})

@@ -9,8 +9,8 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 )
 
-// Commit runs a group in one transaction; see transaction.go. The group is decided inside it, against
-// the head and the facts that nobody can change before it ends.
+// Commit runs a group in one transaction; see transaction.go. The group is decided inside it,
+// against the head and the facts that nobody can change before it ends.
 func (b *backend) Commit(ctx context.Context, group *factstr.Group) error {
 	return b.write(ctx, "append", func(c *conn) (changed bool, err error) {
 		head, err := readHead(c)

@@ -130,8 +130,8 @@ func (b *backend) transact(ctx context.Context, doing string, transaction func(*
 	return nil
 }
 
-// unlessReplaced returns what a look at the files finds, else err. Whatever was read while the files
-// were exchanged, be it a damaged page or a conflict, says nothing about either log.
+// unlessReplaced returns what a look at the files finds, else err. Whatever was read while the
+// files were exchanged, be it a damaged page or a conflict, says nothing about either log.
 func (b *backend) unlessReplaced(err error) error {
 	if replaced := b.intact(); replaced != nil {
 		return replaced

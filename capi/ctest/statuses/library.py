@@ -170,6 +170,11 @@ class Library:
         return self.expect("OK", "sqlite_open", path=bytes(path), options_json=options)
 
 
+def all_taken(lib: Library, store: int) -> None:
+    """Waits until the running group has taken every append: the next one waits behind it."""
+    eventually(lambda: json.loads(lib.call("statistics", store=store)[2])["queue_appends"] == 0)
+
+
 def eventually(what: Callable[[], bool]) -> None:
     end = time.monotonic() + 20
     while not what():

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
-from library import DURABLE, Callbacks, Library, OnBatch, eventually
+from library import DURABLE, Callbacks, Library, OnBatch, all_taken, eventually
 from processes import other_process
 
 
@@ -126,7 +125,7 @@ def a_request_in_the_queue_of_a_closing_store(lib: Library, folder: Path) -> Non
     lib.expect("OK", "append", store=store)
     with other_process(path, "BEGIN IMMEDIATE"):
         first = lib.submit("append", store=store)
-        time.sleep(0.1)  # time for the group to take it; the next one waits behind it
+        all_taken(lib, store)
         queued = lib.submit("append", store=store)
         lib.expect("TIMEOUT", "request_wait", request=first)
         closing = threading.Thread(target=lambda: lib.expect("TIMEOUT", "store_close", store=store))

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
-from library import DURABLE, NONE, Library, OnOpen
+from library import DURABLE, NONE, Library, OnOpen, all_taken
 from processes import other_process, sql
 
 
@@ -76,7 +75,7 @@ def a_locked_log(lib: Library, folder: Path) -> None:
     store = lib.sqlite(path, b'{"busy_timeout_ms":60000}')
     with other_process(path, "BEGIN IMMEDIATE"):
         first = lib.submit("append", store=store, tag=1)
-        time.sleep(0.1)  # time for the group to take it
+        all_taken(lib, store)
         queued = lib.submit("append", store=store, tag=2)
         lib.expect("OK", "cancel", store=store, tag=2)
         lib.expect("CANCELLED", "request_wait", request=queued, timeout_ms=-1)

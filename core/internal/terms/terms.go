@@ -1,0 +1,31 @@
+// Package terms turns facts and filters into terms: hashes of an event type, and of a scalar with
+// its path in the payload. A fact that matches a filter has the filter's terms, so an index from
+// terms to facts proposes candidates. It may propose too much, and the matcher decides.
+package terms
+
+// Seed keys the hashes, so that nobody outside can choose terms that collide. An index on disk
+// stores its seed, one in memory takes a random one.
+type Seed uint64
+
+// Term is the hash of an event type, or of a path and the scalar that it leads to.
+type Term uint64
+
+// Filter is what the plan compiler knows of one filter; nil leaves a side unconstrained.
+type Filter struct {
+	Types      []string
+	Predicates [][]byte
+}
+
+// Part is one way for a fact to match: it has at least one of Types, unless that is nil, and all of
+// Terms, which may be empty.
+type Part struct {
+	Types []Term
+	Terms []Term
+}
+
+// Query proposes facts. A fact may match if Everything is set, which says that terms can narrow
+// nothing, or if one of Any says so. Without either, nothing matches.
+type Query struct {
+	Everything bool
+	Any        []Part
+}

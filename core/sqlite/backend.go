@@ -25,7 +25,7 @@ type backend struct {
 	writing    sync.Mutex
 	writer     *conn // nil if it must be opened again
 	turnstile  *oslock.Turnstile
-	insertArgs []driver.NamedValue
+	insertArgs [4]driver.NamedValue
 	broken     error
 
 	connections  connections

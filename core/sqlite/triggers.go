@@ -62,7 +62,7 @@ func checkTriggers(c *conn, path string, there map[string]bool) (err error) {
 		return err
 	}
 	defer func() { _ = registerer.RegisterAuthorizer(nil) }()
-	for _, text := range []string{insertTexts[1], insertBoundary, insertCursor, updateCursor, raiseGeneration} {
+	for _, text := range []string{insertRecord, insertBoundary, insertCursor, updateCursor, raiseGeneration} {
 		// A statement that cannot be compiled, since a table or another program's function is
 		// missing, cannot be run either.
 		if statement, err := c.parse(text); err == nil {

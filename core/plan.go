@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/factstr/factstr-go/core/internal/match"
+	"github.com/factstr/factstr-go/core/internal/terms"
 )
 
 // Plan is a compiled context: which candidates a backend must visit, and the matcher that decides.
@@ -189,6 +190,19 @@ func (p *Plan) Types() (types []string, constrained bool) {
 // Candidates returns the alternatives of a plan that admits neither everything nor nothing. They
 // must not be changed.
 func (p *Plan) Candidates() []Candidate { return p.candidates }
+
+// TermQuery returns what an index of terms with this seed looks for. The index may propose facts
+// that do not match, and proposes all that do.
+func (p *Plan) TermQuery(seed terms.Seed) terms.Query {
+	if p.everything {
+		return terms.Query{Everything: true}
+	}
+	filters := make([]terms.Filter, len(p.candidates))
+	for i, candidate := range p.candidates {
+		filters[i] = terms.Filter(candidate)
+	}
+	return seed.Query(filters)
+}
 
 // matches decides whether a fact matches the query: every store and every surface asks it. If it
 // returns false and the work has ended, that means nothing.

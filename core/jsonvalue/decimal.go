@@ -1,6 +1,9 @@
 package jsonvalue
 
-import "hash/maphash"
+import (
+	"encoding/binary"
+	"hash/maphash"
+)
 
 // smallDecimal is a number that fits in registers: coefficient times ten to the power of exponent.
 // The coefficient is not a multiple of ten, and zero has the exponent 0, so equal numbers are equal
@@ -89,29 +92,44 @@ func splitSmallExponent(text []byte) (int, bool) {
 	return exponent, true
 }
 
-// hashedExponentMax bounds the exponents up to which NumberHash hashes a small decimal. All
+// formExponentMax bounds the exponents up to which AppendNumberForm writes a small decimal. All
 // spellings of such a number split into the same small decimal; beyond it some do not split.
-const hashedExponentMax = 5000
+const formExponentMax = 5000
 
-// NumberHash returns a hash that all spellings of a number share.
-func NumberHash(seed maphash.Seed, text []byte) uint64 {
-	if d, ok := splitSmall(text); ok && d.isHashed() {
-		return maphash.Comparable(seed, d)
+// AppendNumberForm appends bytes that two number texts share if and only if they are equal, like
+// AppendNumberKey, but shorter and several times faster: eleven bytes for nearly all numbers. They
+// are for hashing, and may be stored: the form of a number never changes.
+func AppendNumberForm(dst, text []byte) []byte {
+	if d, ok := splitSmall(text); ok && d.hasForm() {
+		return d.appendForm(dst)
 	}
-	var room [64]byte
-	key := AppendNumberKey(room[:0], text)
-	if d, ok := splitSmall(key); ok {
+	start := len(dst)
+	dst = AppendNumberKey(dst, text)
+	if d, ok := splitSmall(dst[start:]); ok {
 		// The exponent of a key is the exponent of its first digit.
 		for rest := d.coefficient / 10; rest != 0; rest /= 10 {
 			d.exponent--
 		}
-		if d.isHashed() {
-			return maphash.Comparable(seed, d)
+		if d.hasForm() {
+			return d.appendForm(dst[:start])
 		}
 	}
-	return maphash.Bytes(seed, key)
+	return dst
 }
 
-func (d smallDecimal) isHashed() bool {
-	return d.exponent <= hashedExponentMax && d.exponent >= -hashedExponentMax
+func (d smallDecimal) hasForm() bool {
+	return d.exponent <= formExponentMax && d.exponent >= -formExponentMax
+}
+
+// appendForm starts with a byte that no key starts with.
+func (d smallDecimal) appendForm(dst []byte) []byte {
+	dst = append(dst, 0)
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(d.coefficient))
+	return binary.LittleEndian.AppendUint16(dst, uint16(d.exponent))
+}
+
+// NumberHash returns a hash that all spellings of a number share.
+func NumberHash(seed maphash.Seed, text []byte) uint64 {
+	var room [64]byte
+	return maphash.Bytes(seed, AppendNumberForm(room[:0], text))
 }

@@ -33,8 +33,8 @@ import (
 //	each      uvarint doc>>16, less the one before; uvarint count; uvarint length unless a bitmap
 //
 // A container of fewer than bitmapFrom docs has their low 16 bits as ascending deltas; a fuller one
-// is a bitmap of 8 KB. So both are read at once and intersect fast, and a query that stops early has
-// read one container a term.
+// is a bitmap of 8 KB. So both are read at once and intersect fast, and a query that stops early
+// has read one container a term.
 //
 // Block and container end in a checksum that covers their bytes and place and a number that each
 // segment draws anew, so that a block of another file, of an older one, or of another place is

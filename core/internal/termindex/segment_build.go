@@ -8,6 +8,8 @@ import (
 	"github.com/factstr/factstr-go/core/internal/terms"
 )
 
+const writeBuffer = 256 << 10
+
 // Builder collects terms of facts and writes them as a segment. Its memory is 16 bytes a term, so
 // the caller writes a segment when Terms is large enough, and merges make large ones. A Builder is
 // reused after Reset and belongs to one goroutine.
@@ -42,10 +44,11 @@ func (b *Builder) Add(sequence uint64, facts ...terms.Term) (ok bool) {
 	return true
 }
 
-// Write writes the segment. info.First must be the fact that Reset got; info.Bytes is not used. It writes in pieces of at most 64 KB, does not sync, and leaves the Builder to be Reset.
+// Write writes the segment. info.First must be the fact that Reset got; info.Bytes is not used. It
+// writes through a buffer, does not sync, and leaves the Builder to be Reset.
 func (b *Builder) Write(out io.Writer, info Info) error {
 	b.sort()
-	buffered := bufio.NewWriterSize(out, 64<<10)
+	buffered := bufio.NewWriterSize(out, writeBuffer)
 	w := newSegmentWriter(buffered)
 	for i := 0; i < len(b.pairs); {
 		key, before := b.pairs[i]>>docBits, b.pairs[i]

@@ -9,8 +9,8 @@
  * - A thread of the host blocks them before it enters Go and restores its mask afterwards: fs_enter
  *   and fs_leave, which FROM_GO of public.h calls. A test finds any other way into Go.
  * - A call that has to wait does so in C, with the mask that the host gave the thread: its export
- *   returns FS_LATER and goes on on a goroutine (waiting.go), and the thread waits in fs_await. So
- *   handlers run, and Ctrl-C works, while a call waits.
+ *   returns FS_LATER and goes on on a goroutine (waiting_in_c.go), and the thread waits in
+ *   fs_await. So handlers run, and Ctrl-C works, while a call waits.
  *
  * Only faults stay open, which the processor raises for what the thread itself does. Go turns its
  * own faults into panics and passes the others on.

@@ -144,7 +144,7 @@ func (g *Group) Follow(last uint64) {
 
 // decide numbers the appends that it accepts, on a log that ends at the head of known. Each
 // condition may cost conditionWork and all together groupWork, since nobody can append meanwhile,
-// see work.go.
+// see matching_budget.go.
 func (g *Group) decide(ctx context.Context, known *tail, reader Reader) error {
 	g.head, g.fixed, g.committing = known.head, false, false
 	g.write = Write{Records: make([]EventRecord, 0, g.eventCount())}

@@ -168,7 +168,7 @@ func selected(file *ast.File) (names [][2]string) {
 // plan compiler makes the candidates and the matcher of it, validation checks its limits, durable
 // streams spell it for their cursors, and Or copies it.
 func TestOnlyThePlanCompilerValidationAndTheSpellerReadFilters(t *testing.T) { // G12
-	readers := []string{"plan.go", "validate.go", "durable_query.go", "event_query.go"}
+	readers := []string{"query_plan.go", "validate.go", "durable_query.go", "event_query.go"}
 	for _, pkg := range ours(t, "core/...") {
 		if ofTests(pkg) {
 			continue // the suite's reference model is a matcher of its own, on purpose
@@ -241,7 +241,7 @@ func TestTasksAreNamedOnceAndDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	tasks := 0
-	ast.Inspect(files(t, ".")["tasks.go"], func(node ast.Node) bool {
+	ast.Inspect(files(t, ".")["log_tasks.go"], func(node ast.Node) bool {
 		if name, ok := node.(*ast.BasicLit); ok {
 			tasks++
 			if !strings.Contains(string(operating), "| `"+strings.Trim(name.Value, `"`)+"` |") {
@@ -266,7 +266,7 @@ func TestTasksAreNamedOnceAndDocumented(t *testing.T) {
 				}
 				for _, argument := range call.Args {
 					if name, ok := argument.(*ast.BasicLit); ok {
-						t.Errorf("%s names the task %s, which is none of tasks.go", path, name.Value)
+						t.Errorf("%s names the task %s, which is none of log_tasks.go", path, name.Value)
 					}
 				}
 				return true

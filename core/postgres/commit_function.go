@@ -8,11 +8,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// readCommitted sets the isolation for one transaction, behind a pooler that keeps no settings.
-const readCommitted = "SET transaction_isolation = 'read committed'"
-
-const whoAmI = "SELECT pg_catalog.pg_current_xact_id()::pg_catalog.text::BIGINT, pg_catalog.pg_backend_pid()::BIGINT, pg_catalog.pg_postmaster_start_time()"
-
 // propose commits the proposal by the append function. The identity of the transaction comes ahead
 // of the call in the same round trip.
 func (b *backend) propose(

@@ -3,14 +3,10 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
 )
-
-var localCommit = spelled("SELECT pg_catalog.set_config('synchronous_commit', 'local', true) WHERE pg_catalog.current_setting('synchronous_commit') {=} 'off'")
 
 // commitUnderLock decides and writes the group in one transaction that holds the lock over several
 // round trips: for a role that may not call the function, and for a group that others outran again
@@ -26,22 +22,12 @@ func (b *backend) commitUnderLock(
 	ctx, cancel := context.WithTimeout(ctx, b.options.LockTimeout+b.options.ResponseTimeout)
 	defer cancel()
 	defer func() { err = late(ctx, err, b.options.ResponseTimeout) }()
-	schema := b.statements.schema
-	err = s.script(ctx, strings.Join([]string{
-		"BEGIN ISOLATION LEVEL READ COMMITTED",
-		"SET LOCAL idle_in_transaction_session_timeout = " + strconv.Itoa(idleTransactionMS),
-		"SET LOCAL enable_seqscan = off",
-		"SET LOCAL plan_cache_mode = force_custom_plan",
-		"SET LOCAL lock_timeout = '" + lockTimeout(deadline) + "'",
-		localCommit,
-		takeLock(lockKey("append", b.schema, "")),
-		"LOCK TABLE " + schema + ".events, " + schema + ".append_batches IN ROW EXCLUSIVE MODE",
-	}, "; "))
+	err = s.script(ctx, b.beginLocked(deadline))
 	if err == nil {
 		o, err = b.decideUnderLock(ctx, s, group, a)
 	}
 	if o != outcomeCommitted && s.alive() {
-		if undo := s.script(context.WithoutCancel(ctx), "ROLLBACK"); undo != nil {
+		if undo := s.script(context.WithoutCancel(ctx), rollbackTransaction); undo != nil {
 			b.dropWriter()
 		}
 	}
@@ -90,7 +76,7 @@ func (b *backend) decideUnderLock(
 	}
 	group.EnterCommit()
 	a.sent = true
-	if err := s.script(ctx, "COMMIT"); err != nil {
+	if err := s.script(ctx, commitTransaction); err != nil {
 		return 0, err
 	}
 	a.after = uint64(after)

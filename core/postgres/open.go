@@ -5,7 +5,8 @@
 //
 //	open.go, bootstrap.go, options.go, url.go     from a URL to a store
 //	schema.go, schema_*.go, append_function.go    the tables: what is there, refused, created
-//	commit*.go, writer.go, advisory_lock.go       appending
+//	commit*.go, transaction.go, writer.go,        appending
+//	advisory_lock.go
 //	read.go, page_query.go                        reading
 //	notify_listen.go, notify_send.go              noticing what other stores commit
 //	claim.go, lease*.go, cursors.go               durable names and their cursors

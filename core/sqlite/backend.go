@@ -42,7 +42,7 @@ var (
 )
 
 // intact returns an error if the files at the path are not the ones that are open, or the database
-// was written over; see intact.go.
+// was written over; see replaced_files.go.
 func (b *backend) intact() error { return b.instance.sides.intact(b.path, b.guard) }
 
 func (b *backend) Kind() string { return "sqlite" }

@@ -4,9 +4,9 @@
 // second one is refused.
 //
 // The hard parts are told where they are: locks between processes in locks.go, marks that survive a
-// crash in marks.go, looks at the files in intact.go, the commit in transaction.go, reading in
-// reader.go, leases in leases.go, watching in watch.go, checkpoints in checkpoint.go, connections
-// in connections.go, and forked children in fork.go.
+// crash in xattr_marks.go, looks at the files in replaced_files.go, the commit in transaction.go,
+// reading in reader.go, leases in leases.go, watching in watch.go, checkpoints in checkpoint.go,
+// connections in connections.go, and forked children in fork.go.
 package sqlite
 
 import (
@@ -96,7 +96,7 @@ var processSettings = sync.OnceFunc(func() {
 //  7. makeReady: the writing connection; the format is checked, then created as far as it is
 //     missing.
 //  8. identify, keepLog, takeSides: the side files that SQLite has open now are remembered, kept
-//     and locked. From here on looks compare with them (intact.go).
+//     and locked. From here on looks compare with them (replaced_files.go).
 //  9. setMarks: the marks for a crash. They are last, since a refused opening must not change them.
 
 func openBackend(ctx context.Context, path string, options Options) (_ *backend, err error) {

@@ -28,9 +28,9 @@ import (
 //   - Before each head the tables are checked if the schema has changed (sameSchema).
 //
 // A scan for at most mergeMax event types reads the index on types, one statement a type, merged by
-// number (source.go). For more types, or none, it reads the whole range. Rows are checked when they
-// are read, not when the store opens (rows.go): a row that cannot be returned concerns only those
-// who read it.
+// number (merged_rows.go). For more types, or none, it reads the whole range. Rows are checked when
+// they are read, not when the store opens (rows.go): a row that cannot be returned concerns only
+// those who read it.
 //
 // A read is Busy only because of a program that locks the database exclusively, of an opener that
 // recovers the log after a crash, or of a lock that SQLite forgot to free. The connection waits for

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
-	lib "modernc.org/sqlite/lib"
 )
 
 // How a transaction is written
@@ -22,7 +21,7 @@ import (
 //	look at the files and tables     LogTruncated, UnsupportedFormat: nothing written
 //	transaction (Group.Decide,       rolled back: nothing written; a look at the files first, since
 //	  inserts, counted)              the failure or the conflict may be of exchanged files
-//	COMMIT                           by result code, see commitFailure
+//	COMMIT                           by result code, see commit_outcome.go
 //	look at the files                CommitUnknown: committed into files that were exchanged
 //
 // The turnstile stands before SQLite's lock because SQLite has no queue: whoever polls its lock at
@@ -33,13 +32,7 @@ import (
 // A caller's context may end the wait for the turnstile (that of a registration does). It never
 // ends a statement: a transaction of appends carries the batches of many callers.
 //
-// A COMMIT has three ends. It succeeded: the log was synced (synchronous = FULL), and the facts
-// survive a loss of power. It failed before the frame that commits was written: the batch is not in
-// the log, and the error says why. Anything else, such as an I/O error of the sync: the batch may
-// be there after the next open. Then core refuses all further appends of this store, since SQLite,
-// after a sync that failed, does not know either what is in the file; only opening it again shows.
-// After a rollback that fails the connection may still be in the transaction, and the store refuses
-// writes itself (broken).
+// What a failed COMMIT means, by result code, stands in commit_outcome.go.
 //
 // Nobody who commits also checkpoints: copying pages takes longer than the commit
 // (checkpoint.go).
@@ -167,16 +160,4 @@ func rollback(c *conn) error {
 		return nil // SQLite has rolled back by itself
 	}
 	return err
-}
-
-// commitFailure classifies a failed COMMIT. SQLite reports a full disk (FULL) and a missing lock
-// (BUSY) before it writes the frame that commits, and a violated deferred constraint (CONSTRAINT)
-// before it writes anything, so nothing was committed. After any other error the batch may be there
-// when the file is opened again.
-func commitFailure(doing string, err error) error {
-	switch resultCode(err) {
-	case lib.SQLITE_FULL, lib.SQLITE_BUSY, lib.SQLITE_CONSTRAINT:
-		return failure(doing, err)
-	}
-	return factstr.NewError(factstr.CodeCommitUnknown, "sqlite: %s: %w", doing, err)
 }

@@ -2,7 +2,7 @@
 
 const decode = require('./decode.js');
 const { load } = require('./loader.js');
-const { turns } = require('./turns.js');
+const { turns } = require('./event_loop_turns.js');
 
 const OK = 0;
 
@@ -15,8 +15,8 @@ const OPENED = 4;
 const PROGRESS = 5;
 const LOG = 6;
 
-// Who gets the items, and who knows whether a stream is late: set by requests.js, streams.js and
-// log.js.
+// Who gets the items, and who knows whether a stream is late: set by requests.js, open_streams.js
+// and log.js.
 const receivers = {
   isLate: () => false,
   answer: undefined,

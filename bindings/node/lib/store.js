@@ -17,7 +17,7 @@ const {
   openDurable,
   openLive,
   streamsBehind,
-} = require('./streams.js');
+} = require('./open_streams.js');
 
 // The memory that the collector is told a store uses. Without it the collector is in no hurry to
 // collect so small an object, and a dropped store holds descriptors, of which a process has 1,024.
@@ -144,7 +144,7 @@ class Store {
     return this.#handle;
   }
 
-  /** The `source` of streams.js. */
+  /** The `source` of open_streams.js. */
   get #source() {
     return {
       store: this,

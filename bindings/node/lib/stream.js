@@ -2,7 +2,7 @@
 
 const { begin, cancelled, signalOf } = require('./abort.js');
 const decode = require('./decode.js');
-const { Deliveries } = require('./deliveries.js');
+const { HandlerRunner } = require('./handler.js');
 const encode = require('./encode.js');
 const { describe, invalidArgument } = require('./errors.js');
 const { OK, holdLoop, makeError, native, releaseLoop } = require('./native.js');
@@ -39,7 +39,7 @@ class Stream {
   #storeHandle;
   #handle; // undefined before the library opened it and after the end
   #isLive;
-  #deliveries;
+  #handlerRunner;
   #log;
   #onError;
   #retries; // a failed batch is delivered again
@@ -72,7 +72,7 @@ class Stream {
     this.#storeHandle = handle;
     this.#answered = answered;
     this.#isLive = durableName === undefined;
-    this.#deliveries = new Deliveries(
+    this.#handlerRunner = new HandlerRunner(
       {
         handled: (batch) => this.#acknowledge(batch),
         failed: (batch, failure) => this.#onFailure(batch, failure),
@@ -139,7 +139,7 @@ class Stream {
   #place(text) {
     const progress = decode.progress(text);
     delete progress.number; // of use in the log only
-    const isBehind = this.isLive && (this.#deliveries.isBehind || native.hasBatches(this.id));
+    const isBehind = this.isLive && (this.#handlerRunner.isBehind || native.hasBatches(this.id));
     return isBehind ? { ...progress, position: this.#handled ?? progress.stored_cursor } : progress;
   }
 
@@ -161,7 +161,7 @@ class Stream {
    * appends. One whose handler's promise is pending is not: answers must not wait for that. // G18
    */
   isLate(now) {
-    if (!this.isLive || this.#deliveries.isHandling) {
+    if (!this.isLive || this.#handlerRunner.isHandling) {
       return false;
     }
     const { number, time } = this.#milestone;
@@ -183,7 +183,7 @@ class Stream {
     if (!this.#unsubscribed) {
       this.#unsubscribed = true;
       this.#stopWatching?.();
-      this.#deliveries.stop();
+      this.#handlerRunner.stop();
       if (this.#handle !== undefined) {
         native.unsubscribe(this.#handle);
       }
@@ -206,7 +206,7 @@ class Stream {
   }
 
   onBatch(delivery, text) {
-    this.#deliveries.add(delivery, text);
+    this.#handlerRunner.add(delivery, text);
   }
 
   onReady() {
@@ -262,18 +262,18 @@ class Stream {
   }
 
   #finishIfOver() {
-    if (this.#end === undefined || this.#deliveries.hasWaiting) {
+    if (this.#end === undefined || this.#handlerRunner.hasWaiting) {
       return;
     }
     this.unref(); // from here on only a handler can still be running
-    if (!this.#deliveries.isHandling && !this.#isOver) {
+    if (!this.#handlerRunner.isHandling && !this.#isOver) {
       this.#isOver = true;
       this.#finish();
     }
   }
 
   #finish() {
-    this.#deliveries.release();
+    this.#handlerRunner.release();
     const error = this.#endError();
     // A registration that fails rejects its promise, so it is not logged.
     if (error !== undefined && error.code !== 'StoreClosed' && (this.isLive || this.#isReady)) {

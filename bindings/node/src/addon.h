@@ -10,7 +10,7 @@
  * Threads. The library calls back on its own threads. Such a call copies what it was given into an
  * item, appends the item to a queue of the attachment and wakes the event loop; it never waits for
  * JavaScript. The JavaScript thread takes the items one by one and calls `dispatch` for each, for
- * as long as lib/turns.js lets it before timers and I/O get their turn.
+ * as long as lib/event_loop_turns.js lets it before timers and I/O get their turn.
  *
  * Locks. `attachment.lock` guards the queues and is the innermost lock: under it only
  * napi_call_threadsafe_function is called. The lock of log.c is taken before it.

@@ -3,9 +3,9 @@
  * emptied by `next`.
  *
  * Waking. `awake` says that JavaScript will look at the queues without being woken. The first item
- * pushed while it is false sets it and calls the thread-safe function once; lib/turns.js then takes
- * items until `rest` finds both queues empty, which clears it under the same lock. So an item is
- * never left lying, and thousands of them cost one wake-up.
+ * pushed while it is false sets it and calls the thread-safe function once; lib/event_loop_turns.js
+ * then takes items until `rest` finds both queues empty, which clears it under the same lock. So an
+ * item is never left lying, and thousands of them cost one wake-up.
  */
 #include <stdlib.h>
 #include <string.h>

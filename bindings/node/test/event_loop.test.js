@@ -7,7 +7,7 @@ const { setImmediate: turn, setTimeout: sleep } = require('node:timers/promises'
 const { MessageChannel } = require('node:worker_threads');
 
 const { receivers } = require('../lib/native.js');
-const { turns } = require('../lib/turns.js');
+const { turns } = require('../lib/event_loop_turns.js');
 const { Deliveries, signal } = require('./deliveries.js');
 const { eachStore, facts, noHandleIsLeftOpen } = require('./stores.js');
 

@@ -7,7 +7,7 @@ const net = require('node:net');
 const path = require('node:path');
 const { test } = require('node:test');
 
-const { openPlace } = require('./place.js');
+const { openPlace } = require('./open_place.js');
 const { atEnd, eachSharedPlace, noHandleIsLeftOpen, openAt, places } = require('./stores.js');
 
 noHandleIsLeftOpen();

@@ -8,7 +8,7 @@ const { Deliveries } = require('./deliveries.js');
 const { FactstrMemoryStore } = require('../lib/index.js');
 const { native } = require('../lib/native.js');
 const { collectGarbage, collectUntil } = require('./garbage.js');
-const { openPlace } = require('./place.js');
+const { openPlace } = require('./open_place.js');
 const { eachStore, facts, noHandleIsLeftOpen, places } = require('./stores.js');
 
 noHandleIsLeftOpen();

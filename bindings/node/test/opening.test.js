@@ -12,7 +12,7 @@ const factstr = require('../lib/index.js');
 const { native } = require('../lib/native.js');
 const { collectUntil } = require('./garbage.js');
 const { SECRET, quiet, ways } = require('./openings.js');
-const { openPlaceAsync } = require('./place.js');
+const { openPlaceAsync } = require('./open_place.js');
 const {
   closedAfter,
   databaseUrl,

@@ -15,7 +15,7 @@ const { native } = require('../lib/native.js');
 const { collectUntil } = require('./garbage.js');
 const { lockedByAnother } = require('./locked.js');
 const { patient, quiet, silentServer, ways } = require('./openings.js');
-const { openPlaceAsync } = require('./place.js');
+const { openPlaceAsync } = require('./open_place.js');
 const {
   atEnd,
   closedAfter,

@@ -10,8 +10,8 @@ const { after, describe } = require('node:test');
 
 const { FactstrError } = require('../lib/index.js');
 const { native } = require('../lib/native.js');
-const { allClosed } = require('../lib/streams.js');
-const { openPlace } = require('./place.js');
+const { allClosed } = require('../lib/open_streams.js');
+const { openPlace } = require('./open_place.js');
 
 const endings = new WeakMap();
 

@@ -216,7 +216,7 @@ eachSharedPlace('onProgress in workers', (newPlace) => {
     async (t) => {
       const code = `
       const { parentPort, workerData } = require('node:worker_threads');
-      const store = require(${JSON.stringify(require.resolve('./place.js'))}).openPlace(workerData);
+      const store = require(${JSON.stringify(require.resolve('./open_place.js'))}).openPlace(workerData);
       store.append([{ event_type: 'a', payload: 1 }]);
       store.streamAllDurable({ name: 'model' }, () => new Promise(() => {}), { onProgress: () => parentPort.postMessage('watching') });`;
       const running = new Worker(code, { eval: true, workerData: newPlace(t) });

@@ -19,7 +19,7 @@ const {
 noHandleIsLeftOpen();
 
 const lib = JSON.stringify(require.resolve('../lib/index.js'));
-const placeModule = JSON.stringify(require.resolve('./place.js'));
+const placeModule = JSON.stringify(require.resolve('./open_place.js'));
 const limit = { timeout: 60_000 };
 
 /** A worker that runs `body` with the package and a store at the place at hand. */

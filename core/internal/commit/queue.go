@@ -3,8 +3,8 @@
 //
 // A request that finds the queue idle is carried out at once. Requests that come while a group runs
 // wait in line and form the next group, so groups grow with the load. One of the waiting goroutines
-// leads each group; lead.go tells how leadership passes on, and why there is neither a timer nor a
-// goroutine of the queue's own.
+// leads each group; leadership.go tells how leadership passes on, and why there is neither a timer
+// nor a goroutine of the queue's own.
 package commit
 
 import (

@@ -1,5 +1,5 @@
 // process.exit() inside a handler, with streams, requests and another delivery under way.
-const { openPlace } = require('../place.js');
+const { openPlace } = require('../open_place.js');
 
 const store = openPlace(JSON.parse(process.argv[2]));
 store.streamAll(() => {

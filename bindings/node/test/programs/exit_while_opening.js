@@ -1,5 +1,5 @@
 // process.exit() while stores are being opened, at once and later.
-const { openPlaceAsync } = require('../place.js');
+const { openPlaceAsync } = require('../open_place.js');
 
 const place = JSON.parse(process.argv[2]);
 for (let i = 0; i < 5; i++) {

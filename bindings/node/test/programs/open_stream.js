@@ -1,6 +1,6 @@
 // An open stream keeps the process running until it is unsubscribed. It waits for a line so that
 // nothing but the stream decides.
-const { openPlace } = require('../place.js');
+const { openPlace } = require('../open_place.js');
 
 const store = openPlace(JSON.parse(process.argv[2]));
 const subscription = store.streamAll((events) => {

@@ -1,5 +1,5 @@
 // An uncaught exception ends the process with code 1, whatever is open.
-const { openPlace } = require('../place.js');
+const { openPlace } = require('../open_place.js');
 
 const store = openPlace(JSON.parse(process.argv[2]));
 store.streamAll(() => {});

@@ -2,7 +2,7 @@
 // after the import, as every ES module does.
 const os = require('node:os');
 const { Worker, isMainThread, workerData } = require('node:worker_threads');
-const { openPlace } = require('../place.js');
+const { openPlace } = require('../open_place.js');
 
 let over = false;
 

@@ -26,7 +26,7 @@ import (
 //   - a database whose mark says that its log was left at another place: facts may be in that log.
 //   - a log whose mark names another database, such as one that a backup has replaced: SQLite would
 //     copy the former database's pages over the backup.
-//   - a log that was marked as nobody's (checkContent in intact.go).
+//   - a log that was marked as nobody's (checkContent in replaced_files.go).
 //
 // and allows what is harmless: a copy of the database alone (its origin differs from its mark), a
 // copy together with its log (both marks copied, but the log has another inode), a move together

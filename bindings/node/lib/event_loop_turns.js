@@ -10,12 +10,12 @@ const { setImmediate, setTimeout } = require('node:timers');
 // Who gets the time of a turn. As long as there are both, answers and deliveries get half of it
 // each, whatever one of them takes. That is not enough for a stream when a thousand callers append
 // in a loop: each answer makes the next append, and each append a delivery to every stream, so the
-// streams fall ever further behind. While one of them is late (streams.js finds out which), answers
-// get ANSWERS_SHARE of the time and no more, also when there is nothing to deliver at the moment
-// because the library itself has not come so far. The appends that wait for their answers are the
-// back-pressure: a program has only so many in flight. Answers never get nothing, so a stream that
-// cannot catch up, for example because other processes append too much for it, slows the program
-// down and does not stop it. // G18
+// streams fall ever further behind. While one of them is late (open_streams.js finds out which),
+// answers get ANSWERS_SHARE of the time and no more, also when there is nothing to deliver at the
+// moment because the library itself has not come so far. The appends that wait for their answers
+// are the back-pressure: a program has only so many in flight. Answers never get nothing, so a
+// stream that cannot catch up, for example because other processes append too much for it, slows
+// the program down and does not stop it. // G18
 //
 // Rejected: giving deliveries the precedence always. It starves the answers as soon as handlers
 // need all of the time, and it does nothing for a stream that waits for the library.

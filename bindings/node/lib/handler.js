@@ -12,7 +12,7 @@ const { handOver } = require('./native.js');
  * `unreadable(error)` for a batch that cannot be given to the handler; `idle()` follows when no
  * handler runs and nothing waits.
  */
-class Deliveries {
+class HandlerRunner {
   #stream;
   #handler;
   #rawPayloads;
@@ -141,4 +141,4 @@ class Deliveries {
   }
 }
 
-module.exports = { Deliveries };
+module.exports = { HandlerRunner };

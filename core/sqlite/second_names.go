@@ -12,7 +12,7 @@ import (
 // log. Facts acknowledged in one log would be unknown to users of the other, and overwritten by
 // them. So a database is used at one place at a time: a folder, by device and inode, and a name in
 // it. Running processes see each other's place by a lock (takePlace); the place of a process that
-// crashed is in a mark (marks.go).
+// crashed is in a mark (xattr_marks.go).
 
 // checkNames refuses a file that has, or may have, a second name.
 func checkNames(path string, state fileState) error {

@@ -7,44 +7,75 @@ import (
 	"sync/atomic"
 )
 
-// knownLog is what a store knows of its log: a head up to which everything is committed and
-// readable, the newest facts below it (tail), and the epoch.
+// knownLog is what a store knows of its log: the tail (the newest facts, in memory, up to a head),
+// and the epoch. Everything up to the head is committed and readable.
 //
 // # How it learns
 //
-// There are two sources. This store's own commits come by publish, after the backend's Commit has
-// returned, so they are readable. Other processes' commits come by refresh: it asks the backend for
-// its head and, if that is not the known one, reads what is between the two. Group.Decide does the
-// same with the head that the backend found under its lock (refreshTo), and Group.Learn publishes
-// facts that a backend happened to read.
+// This store's own commits come by publish, after the backend's Commit has returned. Commits of
+// other processes come by refresh, which asks the backend for its head and reads what is between
+// the known head and that one. Group.Decide does the same with the head that the backend found
+// under its lock (refreshTo). Group.Learn publishes facts that a backend has read on its way.
 //
-// Both sources may bring the same facts, in either order, because a refresh can read a commit of
-// this store before it is published. publish therefore takes only what is above the known head. If
-// the facts do not connect to the known head, publish keeps no facts, and whoever needs those in
-// between reads them from the backend. That happens after a restart, and when a commit in doubt
-// turns out to have been written behind facts of others that this store has not read.
+// The same facts may come twice, in either order, since a refresh can read a commit of this store
+// before it is published. So publish takes only what is above the known head. If there is a gap
+// between the known head and the first new fact, publish moves the head to the last new fact and
+// empties the tail: whoever needs facts below reads them from the backend. A gap arises when a
+// commit in doubt turns out to stand behind unread facts of others, when a group was moved behind
+// more of them than the server returned, or when restart (below) took the known head back.
 //
 // # The epoch
 //
-// Facts never change, so everything that was read stays true as long as the log only grows. But a
-// log may be replaced under an open store: someone restores a backup, or a server fails over to a
-// standby that lacks the last commits. A head is a number and a time for this reason. A new head
-// continues the known log if it is the known head, or if it is above it and the log still holds the
-// known head with the same time, which readSince looks at whenever it reads on. Every other head,
-// once a second read has confirmed it (reach), means that the log went backwards or is another one:
-// restart forgets the tail and raises the epoch. The epoch is a number in memory; each store has
-// its own. Streams, which remember the epoch in which they started, end with CodeLogTruncated; a
-// condition that was looked at ahead is looked at again; a cursor is not written.
+// Facts never change and numbers have no gaps (G1 G2), so what was read stays true while the log
+// only grows. But a log may be replaced under an open store: somebody restores a backup, or a
+// standby that lacks the last commits is promoted. Numbers alone do not show that, since the new
+// log uses them again. So a head is a number and the time of that fact. A head that was just read
+// belongs to the known log in two cases:
 //
-// A row that is damaged (CodeCorrupt) does not stop a refresh, since it concerns only those who ask
-// for that row: the tail then starts anew at the head.
+//   - It is the known head: same number, same time.
+//   - Its number is higher, and the log still holds the known head with its time. readSince checks
+//     that: its scan begins at the known head. The empty log is the beginning of every log.
+//
+// Any other head may be an old one: another goroutine moved the known head while this one waited
+// for its answer. So reach reads the head a second time, now under catchUp. If it still does not
+// fit, the log went backwards or is another one. Then restart empties the tail, takes the new head,
+// and raises the epoch, a counter in this store's memory. It follows that:
+//
+//   - A stream that was opened in an earlier epoch ends with CodeLogTruncated (delivery.go).
+//   - A conditional append whose context was read before it queued (condition.go) reads it again.
+//   - The cursor of a durable stream is not written, and a registration whose cursor is above the
+//     head is refused with CodeLogTruncated. A new stream simply starts in the new epoch.
+//
+// All stores use this. In PostgreSQL it is the only sign; SQLite finds exchanged files first
+// (replaced_files.go); a log in memory is never replaced.
+//
+// # What the epoch does not show
+//
+//   - It is noticed at the next look at the head: that of the next query or append, or of the
+//     watcher while a stream is open. Until then streams may get facts of the former log.
+//   - Another log that holds the known number with the same microsecond passes for the known one.
+//   - Head and scan are two statements, and PostgreSQL scans in pages. A log that is replaced and
+//     has grown beyond the former head between two pages of one refresh is not noticed: the tail
+//     then has facts of both. (A query's own scan asks for the head with every page: oneLog.)
+//   - publish does not look at the epoch. A commit to the former log that returns after restart
+//     moves the head to a fact that the new log does not hold; the next look restarts again.
+//
+// A damaged row (CodeCorrupt) concerns only those who ask for it. A refresh that meets one in the
+// range moves the head all the same, and starts with an empty tail there.
 //
 // # Locks
 //
-// catchUp, then mu. catchUp lets one refresh at a time read from the backend, so that many callers
-// that wait for the same facts read them once. mu guards tail and changed, for moments only.
-// refreshTo takes no catchUp: its caller keeps other writers out, and must not wait for a refresh
-// that may be waiting for a connection.
+// catchUp, then mu. catchUp lets one refresh at a time read, so that many callers that wait for the
+// same facts read them once. mu guards tail and changed, for moments only. refreshTo does not take
+// catchUp: its caller keeps all writers out of the log, and a refresh that holds catchUp may be
+// waiting for a free connection. Both may read at once: publish takes each fact once, and skipTo
+// never moves the head back.
+//
+// Rejected: dropping the tail at each reconnect (a server that only restarted has the same log, and
+// the row of the known head proves it); a snapshot over head and scan (a long transaction holds
+// back vacuum and SQLite's log, and a log that only grows needs none); an id of the log in the
+// database (a restored backup brings it along, and the Rust store's format has no place for it).
+// See also core/DESIGN.md, "the log only grows" and "the tail survives a lost connection".
 type knownLog struct {
 	eventsMax, bytesMax int
 	tells               *Observer

@@ -10,45 +10,74 @@ import (
 
 // A commit in doubt
 //
-// The commit was sent and its answer did not come: the connection broke, a proxy or pooler gave up,
-// or the server needed longer than the response timeout. The group may be in the log or not, and
-// neither "failed" nor another try would be right without knowing (G5: an error other than
-// CommitUnknown means that nothing was written). resolve finds out which. A statement before the
-// commit that was too slow takes the same way, so that its transaction is over for certain.
+// Read commit.go and the comment on factstr.Group first: they explain the function, the proposal,
+// and how a group is moved behind facts of others.
 //
-//  1. It connects anew, past a pooler, to whatever is the primary now.
-//  2. It makes sure that the transaction is over. The backend that ran it is looked for by process
-//     number and start time and ended. If the server was restarted, or another one was promoted, no
-//     backend of that time can commit to this log. Without this step the row could appear after we
-//     had looked. Behind a pooler the backend may serve somebody else by now, so the transaction's
-//     number is looked for, which is why it is fetched before the commit is sent.
-//  3. It looks for the first fact of the group: a number above the proposal's head, with the same
-//     time, type and payload, written by the transaction (xmin, if its number is known). Rows
-//     become visible at commit, so it is there, with all the others, or none of them is.
-//  4. If it is there, the group was committed. But a commit can be visible before the synchronous
-//     standbys have it, if the wait for them was what was interrupted. A later transaction that
-//     writes waits for the same standbys, so if the server has any, one is committed before the
-//     group is acknowledged. If it is not there, the group was certainly not committed. It is then
-//     decided and tried again, at most lostMax times, or fails with Timeout if the server was only
-//     slow and would need as long again (lose in commit.go).
+// A commit is in doubt when it was sent and its answer did not come: the connection broke, a proxy
+// or pooler gave up, or the server took longer than the response timeout. The group may be in the
+// log. To return an error would be a lie if it is there, since every error but CommitUnknown
+// promises that nothing was written (G5). To try again could write it twice. So resolve finds out.
+// It also handles a try whose statement before the commit passed the response timeout, such as one
+// that waits for a lock: the server still works on it, and its transaction has to be ended.
 //
-// "Above the proposal's head" and not "right behind it", since the function may have moved the
-// group behind facts of others. Without the transaction's number, as when the whole call was lost
-// on its way, a fact of somebody else would have to be the same in type, payload and microsecond.
+//  1. Connect anew, past a pooler, to whatever is the primary now. A standby does not count.
+//  2. Make sure that the transaction is over; otherwise its facts could appear after step 3. The
+//     start time of the server is compared with that of the server that ran the transaction. If it
+//     differs, the server was restarted or another one was promoted, and nothing that ran before
+//     can commit to this log. If it is the same, the server process that ran the transaction is
+//     looked up by process id and start time, and ended (pg_terminate_backend waits for up to 2 s);
+//     then a second look must not find it.
+//  3. Look for the group's first fact in the table: a row above the proposal's head, with the
+//     fact's time, type and payload, and with the transaction's id in xmin if the id is known. A
+//     transaction becomes visible as a whole, so either all facts of the group are there or none.
+//  4. If the fact is there, the group was committed, but perhaps it did not reach the synchronous
+//     standbys yet: a broken wait for them leaves the commit visible. So if the server has such
+//     standbys, an empty message is written to its write-ahead log (waitForStandbys). Its commit
+//     waits for them, and they receive in order, so the group is there when it returns.
 //
-// Steps that fail are repeated, with pauses, until the response timeout, counted anew from here.
-// Then the answer is CommitUnknown, and the caller has to look.
+// After that the group is as good as acknowledged: attempt.after is the number before the fact that
+// was found, and Group.Follow raises the numbers that the callers get. A group that was not found
+// was certainly not committed. It is tried again, at most lostMax times. If the server was not lost
+// but slow, it would need as long again, so the append fails with Timeout instead (commit.lose).
 //
-// Certain before any of this, and answered without it: a connection that was lost before the commit
-// was sent, and a server that says that it shuts down before the function returned (without a
-// pooler, which may say so of itself).
+// A step that fails is repeated from step 1, with growing pauses, for one more response timeout;
+// this includes a lost answer in step 4. Then the callers get CommitUnknown. A caller should query
+// for something that only this batch holds, such as an id in a payload, before it appends again.
+// The store itself goes on (Recoverer): the next group is checked against the real log anyway.
 //
-// Rejected: pg_xact_status (after a crash the server may give the number to another transaction,
-// and a promoted standby may never have seen it); txid snapshots (the same); a table of request
-// numbers (a row more for each group, to be cleaned up, and the Rust store's log would have a table
-// more that matters); trying again blindly with the primary key as the fence (the first try may
-// come later, and with another's facts in between both would be written). See also core/DESIGN.md,
-// "a lost commit is settled by the row and its transaction's number" and "slow is not lost".
+// Meanwhile backend.writing is held, so further appends of this store queue; its reads and streams
+// go on. Other stores append, too, but wait for the advisory lock until step 2 if the transaction
+// still holds it. A caller that gives up gets CommitUnknown. Close waits until resolve has ended.
+//
+// # What identifies the transaction
+//
+// Its id (xid) and its server process come from whoAmI. Without a pooler, whoAmI is sent ahead of
+// the function in the same round trip and flushed before the function runs. It can get lost with
+// the answer; then the id is unknown, and the process is known from the connecting. Behind a
+// pooler, a process serves many clients, so whoAmI is awaited before the commit is sent, and step 2
+// looks for a process that runs exactly this id. Should the id be missing all the same, the answer
+// is CommitUnknown. The search is "above the head" and not "right behind it", since the function
+// may have moved the group.
+//
+// # What is not covered
+//
+//   - Without the id, a fact of another store with the same type, payload and microsecond is taken
+//     for the group's first. With it, xmin would have to be equal in its 32 bits as well.
+//   - Ending a process needs its role or pg_signal_backend. A session of ours has the role of the
+//     login that ran the transaction. A pooler may log in with another one: CommitUnknown then.
+//   - An old primary that was cut off may still commit to its own log. That log is abandoned; but
+//     if clients are led back to it, there are two logs, and only the epoch (known_log.go) shows.
+//
+// A connection that was lost before the commit was sent is never in doubt. Neither is a server that
+// reports its shutdown before the function returned, unless a pooler may have made that report.
+//
+// Rejected: pg_xact_status (after a crash the server may give the id to another transaction, and a
+// promoted standby may never have seen it); snapshots of ids (the same); a table of request ids (a
+// row more for each group, and one more table of the Rust store's log that matters); trying again
+// with the primary key as the fence (the first try may still be running: the second is written at
+// number 8, somebody's fact gets 9, and the first, which may move, is then written at 10). See also
+// core/DESIGN.md, "a lost commit is settled by the row and its transaction's number" and "slow is
+// not lost".
 
 // resolve finds out the outcome of a commit in doubt. It returns an error, CommitUnknown, if it
 // cannot do so in time.

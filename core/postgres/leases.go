@@ -11,55 +11,90 @@ import (
 
 // Leases on durable names
 //
-// A durable name is active once at a time among all stores of a log (G22). This store's hold on one
-// is a lease: a session-level advisory lock whose key is a hash of schema and name. All leases of a
-// store live on one connection, which also writes the cursors, so a store that was cut off from its
-// locks can write no cursor either. The connection leads to the server itself (direct_url where a
-// pooler is in between): a pooler in transaction mode gives each transaction to another backend,
-// and a session's locks would be anybody's.
+// The name of a durable stream is active in at most one store of a log at a time (G22). A store's
+// hold on a name is a lease: a session-level advisory lock of the server, whose key is a 64-bit
+// hash of schema and name. (Of two names with one hash, only one can be active.) One connection
+// holds all leases of a store and also writes its cursors, so a store without its locks can write no
+// cursor either. It leads to the server itself (direct_url), not to a pooler: a pooler hands one
+// server session to many clients, and the lock belongs to the session.
 //
-// The lock alone does not make a delivery safe. The server may have dropped it, because it took
-// this process for dead, while the process still runs. Four times make up for that:
+// # Registration
 //
-//	1 s   the keeper proves the connection alive (SELECT 1)
-//	3 s   a proof lets deliveries start for so long, counted from when it was sent, by both of the
-//	      system's clocks; then they wait (confirm)
-//	5 s   the server drops a client that does not answer, with its locks (keepalives)
-//	6 s   another store that wants the name may end the connection of a holder that was silent
-//	      (claim.go: pg_stat_activity shows it idle for so long, and the role may act for its role)
+// ClaimStream first refuses a name that has another query. It then takes the lock. Under it, in one
+// transaction, it raises the name's generation, a number in a table of this library, and reads the
+// cursor from the Rust store's table. If the lock is taken, it looks again every 10 ms for half a
+// second, since the holder may be releasing the name. Then it ends a holder that was silent for 6 s
+// and goes on, or fails with DurableStreamActive.
 //
-// Deliveries of a holder that was cut off stop at 3 s; nobody else can have its name before 5 s.
-// There is one exception: if the server restarts or somebody ends the connection, the locks are
-// free at once, and the former holder may start deliveries for up to 3 s. These, and a delivery
-// that began before, may run beside those of the next holder: delivery is at least once, and a
-// cursor write is fenced by the generation.
+// # Proofs
 //
-// Generations decide who was last. Each registration raises the name's generation, and a cursor
-// write is a compare-and-set on (name, generation). A holder whose connection broke takes its locks
-// again on a new one, all at once (reclaim), after ending its former backend, which may still hold
-// them. For each name it compares generations:
+// A lock alone does not make a delivery safe: the server may have dropped it, because it took this
+// process for dead. So a goroutine (keep) sends SELECT 1 over the connection each second. An answer
+// proves that the session, and thus its locks, existed after the moment of sending. Before each
+// delivery the stream calls confirm, which waits until that moment is less than 3 s ago, by the
+// monotonic clock and by the wall clock: one stands still in a suspended machine, and the other can
+// be set.
 //
-//   - unchanged: nobody registered the name in between. The lease goes on, proven anew.
-//   - raised: somebody else had it, or has it. The lease is lost: its lost channel is closed and
-//     the stream ends with DurableStreamLost, whether or not the lock is free by now.
-//   - unchanged, but the lock is taken: somebody may be registering it. Tried again at the next
-//     proof.
+//	1 s   a proof is sent
+//	3 s   without a proof no delivery starts
+//	5 s   the server drops a client whose host does not answer (TCP keepalives), with its locks
+//	6 s   another store that wants the name may end the connection, if the server shows it idle for
+//	      that long
 //
-// A cursor write that finds another generation loses the lease too (loseStale): somebody registered
-// the name who could not see the lock, or the row was removed.
+// So a cut-off holder has stopped starting deliveries before anybody else gets its name. Two cases
+// remain in which deliveries of two holders overlap: a handler that was called before and still
+// runs; and a server that restarts, or a session that somebody ends, which frees the locks at once,
+// while the last proof is good for up to 3 s. This is within the contract: delivery is at least
+// once, and the former holder cannot write the cursor.
 //
-// Who owns what, and the lock order: the session is used by whoever has the token in using; mu
-// guards the map and the leases' fields, for moments only. Token before mu, never the other way
-// round. Work with the session runs to its end on a goroutine of its own even if its caller gave
-// up: abandoning a statement closes the connection, and that would cost every other lease.
+// # After a lost connection
+//
+// On a new connection reclaim ends the former session, which may still hold the locks (same login,
+// so it may). It takes the locks of all leases in one statement, and then reads the generations:
+//
+//	generation   lock    what happens
+//	raised       either  another store registered the name: the lock, if taken, is given back, and
+//	                     the stream ends with DurableStreamLost
+//	unchanged    taken   the lease goes on, proven by this
+//	             by us
+//	unchanged    of      somebody is between lock and generation, or the former session is not gone:
+//	             others  tried again at the next proof; deliveries stop when the 3 s are over
+//
+// Should ending the former session fail, the new connection is dropped and the whole repeated;
+// streams wait until then.
+//
+// # The fence
+//
+// A cursor write first reads the generations of its names FOR SHARE and moves only the cursors whose
+// generation is still that of the lease, in one transaction. A registration waits for such a write,
+// or the write sees the new generation and has no effect. Then the lease is lost too (loseStale).
+//
+// # What is not covered
+//
+//   - A proof does not ask whether the server is still the primary. Across a failover, a holder
+//     that reaches only the isolated old primary goes on there, beside a new holder. Its cursors go
+//     to the abandoned log.
+//   - A proxy answers keepalives itself, and a Unix socket has none. There a hung holder keeps its
+//     name until somebody wants it (6 s).
+//   - Only an idle session is ended. One that is stuck in a statement, or whose role ours may not
+//     act for, keeps the name until its server session ends.
+//
+// # Who owns what
+//
+// The session is used by whoever has the token in using; mu guards the map and the leases' fields.
+// Token before mu. A slow cursor write holds the token and delays proofs, so deliveries pause. What
+// uses the session runs to its end on a goroutine of its own even if its caller gave up: abandoning
+// a statement closes the connection, and with it every other lease. Close ends the keeper, then the
+// session, and the server frees the locks.
 //
 // Rejected: rows with an expiry date (clocks of hosts and server differ, and each heartbeat is a
-// write); transaction-level locks (the transaction would stay open and hold back vacuum); a
-// connection per name (a hundred streams would be a hundred connections); writing cursors over the
-// pool (a holder that was cut off from its locks could still write).
+// write); transaction-level locks (the open transaction holds back vacuum); a connection for each
+// name; writing cursors over the pool (a store that has lost its locks could still write); the
+// generation in the Rust store's cursor table (its format is fixed).
 //
-// See also core/DESIGN.md: "who holds a durable name proves it each second", "durable
-// generations live in a side table".
+// SQLite needs no proofs: its lease is a kernel lock, which ends with the process
+// (core/sqlite/leases.go). See also core/DESIGN.md: "who holds a durable name proves it each
+// second", "durable generations live in a side table".
 
 const (
 	provenEvery    = time.Second

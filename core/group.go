@@ -63,11 +63,11 @@ import (
 // so anyway between processes; numbers are the order. The facts in between reach this store by
 // Learn, if the server returned them, or by the next refresh.
 //
-// Rejected: holding the lock over round trips for every group (measured: a quarter slower, with four
-// processes half as fast); a transaction object that core drives (one shape for all backends); conditions in SQL
-// alone (a second matcher, which would disagree with the first one); moving conflicts as they are
-// (a conflict must hold on a log that is at least as new as the call). See core/DESIGN.md, "the
-// backend calls the group" and "PostgreSQL decides ahead".
+// Rejected: holding the lock over round trips for every group (measured: a quarter slower, with
+// four processes half as fast); a transaction object that core drives (one shape for all backends);
+// conditions in SQL alone (a second matcher, which would disagree with the first one); moving
+// conflicts as they are (a conflict must hold on a log that is at least as new as the call). See
+// core/DESIGN.md, "the backend calls the group" and "PostgreSQL decides ahead".
 type Group struct {
 	store      *Store
 	requests   []*appendRequest

@@ -74,10 +74,9 @@ import (
 // Rejected: pg_xact_status (after a crash the server may give the id to another transaction, and a
 // promoted standby may never have seen it); snapshots of ids (the same); a table of request ids (a
 // row more for each group, and one more table of the Rust store's log that matters); trying again
-// with the primary key as the fence (the first try may still be running: the second is written at
-// number 8, somebody's fact gets 9, and the first, which may move, is then written at 10). See also
-// core/DESIGN.md, "a lost commit is settled by the row and its transaction's number" and "slow is
-// not lost".
+// with the primary key as the fence (the first try may still be running: the second is written as
+// fact 8, and the first, which may move, then follows it as fact 9). See also core/DESIGN.md, "a
+// lost commit is settled by the row and its transaction's number" and "slow is not lost".
 
 // resolve finds out the outcome of a commit in doubt. It returns an error, CommitUnknown, if it
 // cannot do so in time.

@@ -14,8 +14,8 @@ import (
 // The name of a durable stream is active in at most one store of a log at a time (G22). A store's
 // hold on a name is a lease: a session-level advisory lock of the server, whose key is a 64-bit
 // hash of schema and name. (Of two names with one hash, only one can be active.) One connection
-// holds all leases of a store and also writes its cursors, so a store without its locks can write no
-// cursor either. It leads to the server itself (direct_url), not to a pooler: a pooler hands one
+// holds all leases of a store and also writes its cursors, so a store without its locks can write
+// no cursor either. It leads to the server itself (direct_url), not to a pooler: a pooler hands one
 // server session to many clients, and the lock belongs to the session.
 //
 // # Registration
@@ -65,9 +65,10 @@ import (
 //
 // # The fence
 //
-// A cursor write first reads the generations of its names FOR SHARE and moves only the cursors whose
-// generation is still that of the lease, in one transaction. A registration waits for such a write,
-// or the write sees the new generation and has no effect. Then the lease is lost too (loseStale).
+// A cursor write first reads the generations of its names FOR SHARE and moves only the cursors
+// whose generation is still that of the lease, in one transaction. A registration waits for such a
+// write, or the write sees the new generation and has no effect. Then the lease is lost too
+// (loseStale).
 //
 // # What is not covered
 //

@@ -49,6 +49,8 @@ type Segment struct {
 	body   int64       // length of containers and directory
 	salt   uint32
 	blocks []directoryBlock
+
+	footerSum uint32 // tells segments of the same facts apart
 }
 
 // directoryBlock is where a directory block lies, with the key of its first entry.

@@ -88,7 +88,7 @@ func (s *Segment) readFooter(size int64) error {
 		s.info = Info{}
 		return s.damage("content of the footer", nil)
 	}
-	s.info.Bytes = size
+	s.info.Bytes, s.footerSum = size, sum
 	return nil
 }
 

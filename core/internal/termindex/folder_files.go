@@ -1,0 +1,97 @@
+package termindex
+
+import (
+	"io"
+	"io/fs"
+	"os"
+)
+
+// Files are the operations of a folder on its files. A test replaces them, to fail at each.
+type Files interface {
+	// MakeFolder makes the folder unless it exists; its parent must exist.
+	MakeFolder(path string, mode fs.FileMode) error
+	// Create creates a file to write, or empties it.
+	Create(path string, mode fs.FileMode) (WritableFile, error)
+	// Open opens a file to read, and returns its size.
+	Open(path string) (ReadableFile, int64, error)
+	Rename(from, to string) error
+	Remove(path string) error
+	// List returns the names of the files in a folder.
+	List(folder string) ([]string, error)
+	SyncFolder(path string) error
+}
+
+// WritableFile is a new file.
+type WritableFile interface {
+	io.Writer
+	io.Closer
+	Sync() error
+}
+
+// ReadableFile is a file that is read at any place by any number of goroutines.
+type ReadableFile interface {
+	io.ReaderAt
+	io.Closer
+}
+
+// systemFiles are the files of the operating system.
+type systemFiles struct{}
+
+func (systemFiles) MakeFolder(path string, mode fs.FileMode) error {
+	if mode&0o400 != 0 {
+		mode |= 0o100
+	}
+	if mode&0o040 != 0 {
+		mode |= 0o010
+	}
+	if mode&0o004 != 0 {
+		mode |= 0o001
+	}
+	if err := os.Mkdir(path, mode); err != nil && !os.IsExist(err) {
+		return err
+	}
+	return nil
+}
+
+func (systemFiles) Create(path string, mode fs.FileMode) (WritableFile, error) {
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
+}
+
+func (systemFiles) Open(path string) (ReadableFile, int64, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: path, Err: fs.ErrInvalid}
+	}
+	if err != nil {
+		_ = file.Close()
+		return nil, 0, err
+	}
+	return file, info.Size(), nil
+}
+
+func (systemFiles) Rename(from, to string) error { return os.Rename(from, to) }
+func (systemFiles) Remove(path string) error     { return os.Remove(path) }
+
+func (systemFiles) List(folder string) (names []string, err error) {
+	entries, err := os.ReadDir(folder)
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names, err
+}
+
+func (systemFiles) SyncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	err = folder.Sync()
+	if closed := folder.Close(); err == nil {
+		err = closed
+	}
+	return err
+}

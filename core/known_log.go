@@ -49,14 +49,18 @@ import (
 // All stores use this. In PostgreSQL it is the only sign; SQLite finds exchanged files first
 // (replaced_files.go); a log in memory is never replaced.
 //
+// A refresh is not one snapshot: head and scan are two statements, and PostgreSQL scans in pages,
+// perhaps of two servers. So what was read is kept only if its last fact is the head, by number and
+// time (advance): a log that holds this head holds all that is below it. The scan of a query is
+// checked in the same way (oneLog).
+//
 // # What the epoch does not show
 //
 //   - It is noticed at the next look at the head: that of the next query or append, or of the
 //     watcher while a stream is open. Until then streams may get facts of the former log.
 //   - Another log that holds the known number with the same microsecond passes for the known one.
-//   - Head and scan are two statements, and PostgreSQL scans in pages. A log that is replaced and
-//     has grown beyond the former head between two pages of one refresh is not noticed: the tail
-//     then has facts of both. (A query's own scan asks for the head with every page: oneLog.)
+//   - The ranges of batches are read after the facts. If the log is replaced in between, facts of the
+//     former log may be delivered in ranges of the new one until the next look.
 //   - publish does not look at the epoch. A commit to the former log that returns after restart
 //     moves the head to a fact that the new log does not hold; the next look restarts again.
 //
@@ -192,7 +196,9 @@ func (l *knownLog) advance(ctx context.Context, known tail, head Head, reader Re
 	since := known.head.SequenceNumber
 	if head.SequenceNumber-since <= uint64(max(l.eventsMax, 0)) {
 		records, same, err := readSince(ctx, reader, known.head, head.SequenceNumber, l.bytesMax)
-		if err == nil && same && len(records) > 0 && records[len(records)-1].SequenceNumber == head.SequenceNumber {
+		// The last fact is the head by its time, too: a scan in pages may have begun in another log
+		// than it ended in. A log that holds this head holds everything below it.
+		if err == nil && same && len(records) > 0 && records[len(records)-1].isAt(head) {
 			var boundaries []Boundary
 			if err = reader.Boundaries(ctx, since, head.SequenceNumber, func(b Boundary) { boundaries = append(boundaries, b) }); err == nil {
 				l.publish(since, records, boundaries)
@@ -224,6 +230,11 @@ func (l *knownLog) skipTo(ctx context.Context, known tail, head Head, reader Rea
 		l.wake()
 	}
 	return l.tail, nil
+}
+
+// isAt reports whether the record is the head.
+func (r *EventRecord) isAt(head Head) bool {
+	return r.SequenceNumber == head.SequenceNumber && r.OccurredAt == head.OccurredAt
 }
 
 // readSince reads the facts above a head, up to the number upTo and at most bytesMax bytes of them.

@@ -2,11 +2,89 @@
 #define _DEFAULT_SOURCE /* stack_t in strict C11 */
 #include "public.h"
 
+/*
+ * How appends of many threads reach Go together
+ *
+ * A thread that enters Go needs one of its processors, and while all are in use it sleeps inside
+ * the runtime, to be woken by a goroutine that needs a processor itself. Sixty-four threads that do
+ * so for each append get half of what the store can give. So threads do not enter Go one by one.
+ * Each puts its append, which lies on its stack, into a list (joined). Only the thread that found
+ * the list empty enters Go, and takes the whole list there (fs_take_joined). All threads, also
+ * that one, then wait in C, each at a word of its own, until the group of their append was
+ * committed; its answers are written one after the other, and the threads are woken by one call
+ * (fs_finish_all). The next group starts after that, and so holds what these threads append next.
+ *
+ * Invariants:
+ *
+ * - A list that is not empty has one thread on its way to take it. So nothing may stop that thread
+ *   between its entry in the list and Go: it blocks its signals before, or a handler that appends
+ *   would wait for the thread that it interrupted. The other threads leave their signals open.
+ * - Whoever takes the list finishes each append in it exactly once, and touches none afterwards,
+ *   since its stack frame may be gone. Each list is taken by an exchange, so two threads that take
+ *   at the same time hold different appends; the stores of one list may differ.
+ * - A long text does not join, since decoding it would keep the others waiting, and neither does an
+ *   append that has its turn at a memory store (memory_turns.c).
+ *
+ * Rejected: leading the group on the thread of the append that finds the queue idle. It saves a
+ * lone caller a thread switch, but its signals would have to be blocked for as long as the commit
+ * takes, which waits for other processes for up to busy_timeout_ms. One word for a whole group, woken by
+ * one system call, would also wake those that wait for the next group.
+ */
+static struct fs_append *joined; /* the newest first */
+
+struct fs_append *fs_take_joined(void) {
+  struct fs_append *newest = __atomic_exchange_n(&joined, NULL, __ATOMIC_ACQUIRE), *oldest = NULL;
+  while (newest != NULL) {
+    struct fs_append *next = newest->next;
+    newest->next = oldest;
+    oldest = newest;
+    newest = next;
+  }
+  return oldest;
+}
+
+/* Returns FS_LATER. */
+static factstr_status join(struct fs_append *append) {
+  struct fs_hosts hosts;
+  int inside = 0;
+  struct fs_append *newest = __atomic_load_n(&joined, __ATOMIC_RELAXED);
+  do {
+    if (newest == NULL && !inside) {
+      fs_enter(&hosts);
+      inside = 1;
+    }
+    append->next = newest;
+  } while (!__atomic_compare_exchange_n(&joined, &newest, append, 0, __ATOMIC_RELEASE,
+                                        __ATOMIC_RELAXED));
+  factstr_status status = FS_LATER;
+  if (newest == NULL) {
+    ENTERED(status, appends());
+  }
+  if (inside) {
+    fs_leave(&hosts);
+  }
+  return status;
+}
+
+static factstr_status run(struct fs_append *append) {
+  enum { SHORT = 64 << 10 }; /* bytes of text, which are decoded within a millisecond */
+  struct fs_turn *turn = fs_take_turn(append->store);
+  factstr_status status;
+  if (turn != NULL || append->events_len > SHORT || append->query_len > SHORT) {
+    FROM_GO(status, append(append, turn != NULL));
+    fs_end_turn(turn);
+  } else {
+    status = join(append);
+  }
+  return fs_await(&append->wait, status);
+}
+
 factstr_status factstr_append(factstr_store store, const char *events, size_t events_len,
                               factstr_buffer *out) {
   REFUSE_CHILD(out);
   REQUIRE_TEXT(events, out);
-  IN_GO_IN_TURN(fs_take_turn(store), append(store, MUTABLE(events), events_len, out, wait));
+  return run(
+      &(struct fs_append){.store = store, .events = events, .events_len = events_len, .out = out});
 }
 
 factstr_status factstr_append_if(factstr_store store, const char *events, size_t events_len,
@@ -14,8 +92,14 @@ factstr_status factstr_append_if(factstr_store store, const char *events, size_t
                                  factstr_buffer *out) {
   REFUSE_CHILD(out);
   REQUIRE_TEXT(events, out);
-  IN_GO_IN_TURN(fs_take_turn(store), append_if(store, MUTABLE(events), events_len, MUTABLE(query),
-                                               query_len, (uint64_t *)expected, out, wait));
+  return run(&(struct fs_append){.store = store,
+                                 .events = events,
+                                 .events_len = events_len,
+                                 .conditional = 1,
+                                 .query = query,
+                                 .query_len = query_len,
+                                 .expected = expected,
+                                 .out = out});
 }
 
 factstr_status factstr_query(factstr_store store, const char *query, size_t query_len,

@@ -5,56 +5,124 @@ import "C"
 
 import (
 	"errors"
+	"runtime"
 
+	"github.com/factstr/factstr-go/capi/internal/guard"
 	"github.com/factstr/factstr-go/capi/internal/objects"
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/interop"
 )
 
+// go_factstr_append runs an append that does not join others: on the caller's thread if it has its
+// turn at a memory store, else on a goroutine.
+//
 //export go_factstr_append
-func go_factstr_append(number C.factstr_store, events *C.char, length C.size_t, out *C.factstr_buffer, wait *C.struct_fs_wait) C.factstr_status {
-	batch := func() []byte { return bytesOf(events, length) }
-	return appendOn(number, out, wait, length, func(store *objects.Store) objects.Answer {
-		return store.Append(batch())
-	}, func(store *objects.Store, done func(*objects.Answer)) error {
-		return store.BeginAppend(batch(), done)
-	})
-}
-
-//export go_factstr_append_if
-func go_factstr_append_if(number C.factstr_store, events *C.char, eventsLength C.size_t, query *C.char, queryLength C.size_t, expected *C.uint64_t, out *C.factstr_buffer, wait *C.struct_fs_wait) C.factstr_status {
-	return appendOn(number, out, wait, max(eventsLength, queryLength), func(store *objects.Store) objects.Answer {
-		return store.AppendIf(bytesOf(events, eventsLength), bytesOf(query, queryLength), version(expected))
-	}, func(store *objects.Store, done func(*objects.Answer)) error {
-		return store.BeginAppendIf(bytesOf(events, eventsLength), bytesOf(query, queryLength), version(expected), done)
-	})
-}
-
-// appendOn queues an append on the caller's thread, which then waits in C for the group's answer.
-// Decoding a long text would keep signals from the thread, and a full queue would make it wait in
-// Go: then do runs on a goroutine instead.
-func appendOn(number C.factstr_store, out *C.factstr_buffer, wait *C.struct_fs_wait, length C.size_t, do func(*objects.Store) objects.Answer, begin func(*objects.Store, func(*objects.Answer)) error) C.factstr_status {
-	const short = 64 << 10 // bytes of text, which are decoded within a millisecond
-	if wait == nil || length > short {
-		return later(wait, func() C.factstr_status { return answerOf(number, out, do) })
+func go_factstr_append(one *C.struct_fs_append, inTurn C.int) C.factstr_status {
+	wait := &one.wait
+	if inTurn != 0 {
+		wait = nil
 	}
-	full := false
-	status := onStore(number, out, func(store *objects.Store) error {
-		err := begin(store, func(answer *objects.Answer) {
-			status := C.factstr_status(C.FACTSTR_INTERNAL)
-			defer func() { C.fs_finish(wait, status) }()
-			status = putAnswer(out, answer)
-		})
-		if full = errors.Is(err, factstr.CodeBusy); full {
-			return nil
+	return later(wait, func() C.factstr_status { return appendNow(one) })
+}
+
+// appendNow appends on this goroutine, and waits for room in a full queue.
+func appendNow(one *C.struct_fs_append) C.factstr_status {
+	return answerOf(one.store, one.out, func(store *objects.Store) objects.Answer {
+		if one.conditional != 0 {
+			return store.AppendIf(eventsOf(one), queryOf(one), version(one.expected))
 		}
-		return err
+		return store.Append(eventsOf(one))
 	})
-	switch {
-	case full:
-		return later(wait, func() C.factstr_status { return answerOf(number, out, do) })
-	case status == C.FACTSTR_OK:
-		return C.FS_LATER
+}
+
+func eventsOf(one *C.struct_fs_append) []byte { return bytesOf(one.events, one.events_len) }
+func queryOf(one *C.struct_fs_append) []byte  { return bytesOf(one.query, one.query_len) }
+
+// go_factstr_appends queues the appends that threads have joined in C: see blocking_calls.c.
+//
+//export go_factstr_appends
+func go_factstr_appends() C.factstr_status {
+	for all := C.fs_take_joined(); all != nil; {
+		all = startTogether(all)
 	}
+	if alone.Load() {
+		runtime.Gosched() // as in later
+	}
+	return C.FS_LATER
+}
+
+// startTogether queues the appends of one store, up to so many, and returns the others.
+func startTogether(all *C.struct_fs_append) (others *C.struct_fs_append) {
+	const most = 64
+	number := all.store
+	started := make([]*C.struct_fs_append, 0, most)
+	end := &others
+	for all != nil {
+		next := all.next
+		if all.store == number && len(started) < most {
+			started = append(started, all)
+		} else {
+			*end, end = all, &all.next
+		}
+		all = next
+	}
+	*end = nil
+	store, err := process.Store(uint64(number))
+	if err != nil {
+		for _, one := range started {
+			C.fs_finish(&one.wait, putError(one.out, interop.Codec{}, err))
+		}
+		return others
+	}
+	appendTogether(store, started)
+	return others
+}
+
+func appendTogether(store *objects.Store, all []*C.struct_fs_append) {
+	taker := appendTaker{store}
+	batches, queued := make([]*factstr.PreparedAppend, 0, len(all)), all[:0]
+	for _, one := range all {
+		batch, err := store.PrepareAppend(eventsOf(one), queryOf(one), one.conditional != 0, version(one.expected), one, taker)
+		if err != nil {
+			C.fs_finish(&one.wait, putError(one.out, store.Codec(), err))
+			continue
+		}
+		batches, queued = append(batches, batch), append(queued, one)
+	}
+	store.AppendTogether(batches)
+	for i, batch := range batches {
+		one := queued[i]
+		switch {
+		case batch.Err == nil:
+		case errors.Is(batch.Err, factstr.CodeBusy):
+			later(&one.wait, func() C.factstr_status { return appendNow(one) })
+		default:
+			C.fs_finish(&one.wait, putError(one.out, store.Codec(), batch.Err))
+		}
+	}
+}
+
+// appendTaker gives the answers of a group to the threads that wait for them in C.
+type appendTaker struct{ store *objects.Store }
+
+func (t appendTaker) TakeAnswers(answers []factstr.AppendAnswer) {
+	var done *C.struct_fs_append
+	for i := len(answers) - 1; i >= 0; i-- { // the first one is woken first
+		one := answers[i].Tag.(*C.struct_fs_append)
+		one.wait.status = t.put(one, &answers[i])
+		one.next, done = done, one
+	}
+	C.fs_finish_all(done)
+}
+
+// put writes an answer. A panic is one of the store.
+func (t appendTaker) put(one *C.struct_fs_append, answer *factstr.AppendAnswer) (status C.factstr_status) {
+	status = C.FACTSTR_INTERNAL
+	_ = guard.Call(&t.store.Poison, func() error {
+		answer := t.store.Answered(answer)
+		status = putAnswer(one.out, &answer)
+		return nil
+	})
 	return status
 }
 

@@ -19,6 +19,25 @@ void fs_finish(struct fs_wait *wait, factstr_status status);
 enum { FS_LATER = -1 }; /* instead of a status: fs_finish delivers it */
 
 /*
+ * A blocking append. It lies on the stack of its caller, who waits until it is finished, so nothing
+ * may look at it after that.
+ */
+struct fs_append {
+  struct fs_wait wait;
+  factstr_store store;
+  const char *events, *query;
+  size_t events_len, query_len;
+  const uint64_t *expected;
+  int conditional;
+  factstr_buffer *out;
+  struct fs_append *next;
+};
+/* Takes the appends that joined since the last time, oldest first: blocking_calls.c. */
+struct fs_append *fs_take_joined(void);
+/* Ends appends with the statuses in them, and wakes their callers. */
+void fs_finish_all(struct fs_append *appends);
+
+/*
  * Turns at a memory store. An append there waits for nothing but another append, and a goroutine
  * would cost many times the append itself. So threads take turns here, in C, and each runs its own
  * append. fs_take_turn returns NULL if the store has no turns (it is no memory store, or another

@@ -50,34 +50,31 @@ factstr_status fs_refuse_child(factstr_buffer *buffer);
 #define REQUIRE_TEXT(text, buffer) REQUIRE((text) != NULL, #text " is NULL; pass JSON text", buffer)
 
 /*
- * The only way into Go; it blocks the host's signals. A test checks that no other code in C names
- * an export.
+ * The only way into Go, with the host's signals blocked by fs_enter. Tests check that no other code
+ * in C names an export, and who uses ENTERED.
  */
+#define ENTERED(result, export) (result) = go_factstr_##export
+
 #define FROM_GO(result, export)                                                                    \
   do {                                                                                             \
     struct fs_hosts hosts;                                                                         \
     fs_enter(&hosts);                                                                              \
-    (result) = go_factstr_##export;                                                                \
+    ENTERED(result, export);                                                                       \
     fs_leave(&hosts);                                                                              \
   } while (0)
 
 /*
  * Returns the status of a Go export. An export that may have to wait takes `wait`, returns FS_LATER
- * and goes on on a goroutine, so that the host's thread waits in C with its own mask. A thread that
- * has its turn at a memory store passes NULL, and the export runs on the thread itself.
+ * and goes on on a goroutine, so that the host's thread waits in C with its own mask.
  */
-#define IN_GO_IN_TURN(own_turn, export)                                                            \
+#define IN_GO(export)                                                                              \
   do {                                                                                             \
-    struct fs_turn *turn = (own_turn);                                                             \
-    struct fs_wait until = {0, 0}, *wait = turn != NULL ? NULL : &until;                           \
+    struct fs_wait until = {0, 0}, *wait = &until;                                                 \
     factstr_status status;                                                                         \
     (void)wait;                                                                                    \
     FROM_GO(status, export);                                                                       \
-    fs_end_turn(turn);                                                                             \
     return fs_await(&until, status);                                                               \
   } while (0)
-
-#define IN_GO(export) IN_GO_IN_TURN(NULL, export)
 
 /* cgo's prototypes have no const. Go writes nothing through these pointers. */
 #define MUTABLE(pointer) ((char *)(pointer))

@@ -71,15 +71,26 @@ factstr_status fs_await(struct fs_wait *wait, factstr_status status) {
   return wait->status;
 }
 
-void fs_finish(struct fs_wait *wait, factstr_status status) {
+static void finish(struct fs_wait *wait) {
   uint32_t *done = &wait->done;
-  wait->status = status;
   __atomic_store_n(done, 1, __ATOMIC_RELEASE);
   /*
    * The caller may have returned by now, and its stack frame may be gone. The wake uses only the
    * address, and a needless wake is harmless.
    */
   syscall(SYS_futex, done, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+void fs_finish(struct fs_wait *wait, factstr_status status) {
+  wait->status = status;
+  finish(wait);
+}
+
+void fs_finish_all(struct fs_append *appends) {
+  for (struct fs_append *next; appends != NULL; appends = next) {
+    next = appends->next;
+    finish(&appends->wait);
+  }
 }
 
 /* ---- Around the start of the Go runtime ---- */

@@ -51,11 +51,7 @@ func (s *Store) AppendIfAsync(ctx context.Context, events []NewEvent, query Even
 	if err != nil {
 		return err
 	}
-	// A condition that takes long is looked at on a goroutine of its own, since the submitting
-	// goroutine must not wait. A log that is in memory itself (no tail) is read quickly enough in
-	// the group.
-	work := match.WorkUntil(nil, aheadWork)
-	if s.lookAheadInTail(request.condition, &work) || s.options.TailEvents < 0 {
+	if !s.looksAheadApart(request.condition) {
 		return s.submit(ctx, request, done)
 	}
 	leave, err := s.enterAppend()
@@ -64,6 +60,14 @@ func (s *Store) AppendIfAsync(ctx context.Context, events []NewEvent, query Even
 	}
 	go s.submitAhead(ctx, request, done, leave)
 	return nil
+}
+
+// looksAheadApart looks ahead in the tail, and reports whether that was not enough. A condition
+// that takes long is looked at on a goroutine of its own, since a submitting goroutine must not
+// wait. A log that is in memory itself (no tail) is read quickly enough in the group.
+func (s *Store) looksAheadApart(c *condition) bool {
+	work := match.WorkUntil(nil, aheadWork)
+	return !s.lookAheadInTail(c, &work) && s.options.TailEvents >= 0
 }
 
 // submitAhead looks ahead and submits. leave ends the call that it belongs to.
@@ -163,9 +167,9 @@ func errQueueFull() *Error {
 
 // newQueue makes the queue of appends, with bounds of what may wait and of what one transaction
 // holds.
-func newQueue(run func([]*commit.Ticket[*appendRequest])) *commit.Queue[*appendRequest] {
+func newQueue(run func([]*commit.Ticket[*appendRequest]), answer func([]*commit.Ticket[*appendRequest], commit.Outcome)) *commit.Queue[*appendRequest] {
 	return commit.New(commit.Bounds{
 		CountMax: requestsPending, SizeMax: bytesPending,
 		GroupCountMax: 2048, GroupSizeMax: 8 << 20,
-	}, run)
+	}, run, answer)
 }

@@ -14,6 +14,10 @@ type appendRequest struct {
 	again    bool // to be decided again in another group: its conflict does not stand, or the group had no time left
 	aside    bool // set aside: its condition costs too much under the lock, so its caller looks ahead once more
 	asides   int  // how often it was set aside
+
+	// of a request of AppendTogether
+	tag   any
+	taker AnswerTaker
 }
 
 // appendRequest validates a batch.

@@ -54,7 +54,7 @@ func OpenStore(ctx context.Context, backend Backend, options Options) (*Store, e
 	s.context, s.cancel = context.WithCancel(context.Background())
 	s.clock.read = time.Now
 	s.log.eventsMax, s.log.bytesMax = s.options.TailEvents, s.options.TailBytes
-	s.queue = newQueue(s.runGroup)
+	s.queue = newQueue(s.runGroup, s.answerTogether)
 	s.streams.init(s)
 	s.cursors.init(s)
 	if _, err := s.log.refresh(ctx, backend); err != nil {

@@ -128,8 +128,80 @@ static void *until_closed(void *data) {
 static void a_store_can_be_closed_under_running_calls(void) {
   for (int round = 0; round < 10; round++) {
     worker workers[THREADS];
-    run_threads(until_closed, open_memory(NULL), workers);
+    factstr_store store =
+        round % 2 == 0 ? open_memory(NULL) : open_sqlite(fresh_path("closed.db"), NULL);
+    run_threads(until_closed, store, workers);
     CHECK(factstr_open_handles() == 0);
+  }
+}
+
+enum { MIXED = 48 };
+
+typedef struct mixed {
+  factstr_store store; /* one of two, or none */
+  int number;
+  uint64_t *last; /* of each store, counted by its threads */
+} mixed;
+
+/* Appends, now and then with something that fails, and looks whether each answer is its own. */
+static void *append_mixed(void *data) { /* G2 G5 G10 */
+  mixed *mine = data;
+  for (int round = 0; round < ROUNDS / 2; round++) {
+    char events[120];
+    factstr_buffer out;
+    const int count = 1 + (mine->number + round) % 3;
+    char *at = events;
+    for (int i = 0; i < count; i++) {
+      at += sprintf(at, "%c{\"event_type\":\"t%d\",\"payload\":%d}", i == 0 ? '[' : ',',
+                    mine->number, round);
+    }
+    sprintf(at, "]");
+    if (mine->store == 0) {
+      CHECK_STATUS(factstr_append(77, JSON(events), &out), FACTSTR_INVALID_HANDLE);
+      factstr_buffer_free(&out);
+      continue;
+    }
+    CHECK_STATUS(factstr_append(mine->store, JSON("[{\"event_type\":1}]"), NULL),
+                 FACTSTR_INVALID_ARGUMENT);
+    CHECK_STATUS(factstr_append(mine->store, JSON("[]"), NULL), FACTSTR_EMPTY_APPEND);
+    CHECK_STATUS(factstr_append(mine->store, JSON(events), &out), FACTSTR_OK);
+    char expected[60];
+    snprintf(expected, sizeof expected, "\"committed_count\":%d}", count);
+    CHECK(strstr(out.data, expected) != NULL);
+    char *first = strstr(out.data, "\"first_sequence_number\":");
+    CHECK(first != NULL);
+    const uint64_t number = strtoull(first + strlen("\"first_sequence_number\":"), NULL, 10);
+    factstr_buffer_free(&out);
+    char query[160];
+    snprintf(query, sizeof query,
+             "{\"filters\":[{\"event_types\":[\"t%d\"],\"payload_predicates\":[%d]}]}",
+             mine->number, round);
+    CHECK_STATUS(factstr_append_if(mine->store, JSON(events), JSON(query), NULL, NULL),
+                 FACTSTR_CONDITIONAL_APPEND_CONFLICT);
+    const uint64_t last = number + (uint64_t)count - 1;
+    CHECK_STATUS(factstr_append_if(mine->store, JSON(events), JSON(query), &last, NULL),
+                 FACTSTR_OK);
+    __atomic_add_fetch(mine->last, 2 * (uint64_t)count, __ATOMIC_RELAXED);
+  }
+  return NULL;
+}
+
+static void answers_reach_the_thread_that_asked(void) {
+  factstr_store stores[] = {open_sqlite(fresh_path("mixed-1.db"), NULL),
+                            open_sqlite(fresh_path("mixed-2.db"), NULL), 0};
+  uint64_t last[3] = {0, 0, 0};
+  pthread_t threads[MIXED];
+  mixed callers[MIXED];
+  for (int i = 0; i < MIXED; i++) {
+    callers[i] = (mixed){.store = stores[i % 3], .number = i, .last = &last[i % 3]};
+    CHECK(pthread_create(&threads[i], NULL, append_mixed, &callers[i]) == 0);
+  }
+  for (int i = 0; i < MIXED; i++) {
+    CHECK(pthread_join(threads[i], NULL) == 0);
+  }
+  for (int i = 0; i < 2; i++) {
+    CHECK(head(stores[i]) == last[i]);
+    close_store(stores[i]);
   }
 }
 
@@ -138,6 +210,8 @@ void thread_tests(void) {
       "of racing conditional appends exactly one wins each round, in memory");
   RUN(one_of_racing_threads_wins_in_sqlite,
       "of racing conditional appends exactly one wins each round, in SQLite");
+  RUN(answers_reach_the_thread_that_asked,
+      "of appends that many threads make at once, each gets its own answer");
   RUN(threads_can_do_everything_at_once, "threads can append, query, submit and stream at once");
   RUN(a_store_can_be_closed_under_running_calls, "a store can be closed under running calls");
 }

@@ -94,32 +94,36 @@ func (s *Store) AppendIf(events, query []byte, expected *uint64) Answer {
 	return Answer{Append: result, Err: err, codec: s.codec}
 }
 
-// BeginAppend queues a batch and returns. Unless it returns an error, done is called once, on the
-// goroutine that committed, which it must not block.
-func (s *Store) BeginAppend(events []byte, done func(*Answer)) error {
-	batch, err := interop.DecodeEvents(events, s.limits)
-	if err != nil {
+// PrepareAppend decodes and validates a batch for AppendTogether; conditional is whether it is an
+// AppendIf.
+func (s *Store) PrepareAppend(events, query []byte, conditional bool, expected *uint64, tag any, taker factstr.AnswerTaker) (prepared *factstr.PreparedAppend, err error) {
+	err = guard.Call(&s.Poison, func() error {
+		if err := s.Err(); err != nil {
+			return err
+		}
+		if conditional {
+			batch, contextQuery, err := s.decodeAppendIf(events, query)
+			if err == nil {
+				prepared, err = s.core.PrepareAppendIf(batch, contextQuery, expected, tag, taker)
+			}
+			return err
+		}
+		batch, err := interop.DecodeEvents(events, s.limits)
+		if err == nil {
+			prepared, err = s.core.PrepareAppend(batch, tag, taker)
+		}
 		return err
-	}
-	return s.core.AppendAsync(context.Background(), batch, s.answering(done))
+	})
+	return prepared, err
 }
 
-// BeginAppendIf is BeginAppend for AppendIf.
-func (s *Store) BeginAppendIf(events, query []byte, expected *uint64, done func(*Answer)) error {
-	batch, contextQuery, err := s.decodeAppendIf(events, query)
-	if err != nil {
-		return err
-	}
-	return s.core.AppendIfAsync(context.Background(), batch, contextQuery, expected, s.answering(done))
-}
+// AppendTogether queues batches and returns. Their taker gets the answers, except where Err of a
+// batch is set.
+func (s *Store) AppendTogether(batches []*factstr.PreparedAppend) { s.core.AppendTogether(batches) }
 
-func (s *Store) answering(done func(*Answer)) func(factstr.AppendResult, error) {
-	return func(result factstr.AppendResult, err error) {
-		_ = guard.Call(&s.Poison, func() error {
-			done(&Answer{Append: result, Err: err, codec: s.codec})
-			return nil
-		})
-	}
+// Answered makes the Answer of an append.
+func (s *Store) Answered(answer *factstr.AppendAnswer) Answer {
+	return Answer{Append: answer.Result, Err: answer.Err, codec: s.codec}
 }
 
 func (s *Store) decodeAppendIf(events, query []byte) ([]factstr.NewEvent, factstr.EventQuery, error) {

@@ -31,6 +31,10 @@ import (
 // between (gather), so that callers that were just woken can queue their next request. It waits for
 // nobody: a group is never delayed by more than some microseconds.
 //
+// Tickets of SubmitTogether are answered at the place where callers are woken, by one call of a
+// function that the owner of the queue trusts to be quick: the threads that it wakes are callers as
+// well, which come back with their next request.
+//
 // The done functions of submitted tickets come last, after the next leader was named. They are code
 // of the application, and may queue again, close the store, or end their goroutine.
 //
@@ -61,14 +65,21 @@ func (q *Queue[T]) carryOut() (group []*Ticket[T]) {
 		q.run(group)
 	}
 	waiting := 0
+	var together []*Ticket[T]
 	for _, ticket := range group {
-		if ticket.done == nil && ticket.turn != nil {
+		if ticket.together {
+			together = append(together, ticket)
+		} else if ticket.done == nil && ticket.turn != nil {
 			waiting++
 			select {
 			case ticket.turn <- false:
 			default: // turn is empty here; but a leader must never wait
 			}
 		}
+	}
+	if len(together) > 0 {
+		q.answer(together, Answered)
+		waiting += len(together)
 	}
 	if waiting > 1 {
 		q.gather(waiting)
@@ -128,7 +139,7 @@ func (q *Queue[T]) handOn() {
 		if ticket.state != waiting {
 			continue
 		}
-		if ticket.done != nil {
+		if ticket.submitted() {
 			go q.lead()
 			return
 		}

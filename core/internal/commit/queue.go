@@ -38,7 +38,12 @@ type Ticket[T any] struct {
 	// done is set for submitted tickets, for which no caller waits. It is called once, after
 	// leadership was handed on.
 	done func(Outcome)
+	// together is set for tickets of SubmitTogether, which Queue.answer answers.
+	together bool
 }
+
+// submitted reports whether no goroutine waits for the ticket that could lead.
+func (t *Ticket[T]) submitted() bool { return t.done != nil || t.together }
 
 type state int
 
@@ -52,7 +57,8 @@ const (
 // Queue hands groups of tickets to run, one group at a time, in the order in which the tickets
 // came.
 type Queue[T any] struct {
-	run func(group []*Ticket[T])
+	run    func(group []*Ticket[T])
+	answer func(together []*Ticket[T], outcome Outcome)
 
 	countMax, sizeMax           int // of the queue
 	groupCountMax, groupSizeMax int // of one group; a single ticket may exceed the size
@@ -73,10 +79,11 @@ type Bounds struct {
 	GroupCountMax, GroupSizeMax int
 }
 
-// New makes a queue. run carries a group out and puts the results into the requests. It must not
-// panic.
-func New[T any](bounds Bounds, run func(group []*Ticket[T])) *Queue[T] {
-	return &Queue[T]{run: run, countMax: bounds.CountMax, sizeMax: bounds.SizeMax, groupCountMax: bounds.GroupCountMax,
+// New makes a queue. run carries a group out and puts the results into the requests. answer takes
+// the tickets of a group that SubmitTogether queued, before the next group starts, so it must be
+// quick and must not use the queue. Neither may panic. answer may be nil without such tickets.
+func New[T any](bounds Bounds, run func(group []*Ticket[T]), answer func(together []*Ticket[T], outcome Outcome)) *Queue[T] {
+	return &Queue[T]{run: run, answer: answer, countMax: bounds.CountMax, sizeMax: bounds.SizeMax, groupCountMax: bounds.GroupCountMax,
 		groupSizeMax: bounds.GroupSizeMax}
 }
 
@@ -193,18 +200,50 @@ func (q *Queue[T]) Submit(request T, size int, done func(*Ticket[T], Outcome)) (
 	}, Answered
 }
 
+// SubmitTogether queues requests, as far as there is room for all before them, and returns at once.
+// It returns how many are in line, and why the others are not. Queue.answer will be called once for
+// each in line, with all of a group together.
+func (q *Queue[T]) SubmitTogether(requests []T, size func(T) int) (queued int, outcome Outcome) {
+	tickets := make([]Ticket[T], len(requests))
+	q.mu.Lock()
+	outcome = Answered
+	for queued < len(requests) && outcome == Answered {
+		ticket := &tickets[queued]
+		*ticket = Ticket[T]{Request: requests[queued], size: size(requests[queued]), together: true}
+		switch {
+		case q.closed:
+			outcome = QueueClosed
+		case q.full(ticket.size):
+			outcome = NoRoom
+		default:
+			q.push(ticket)
+			queued++
+		}
+	}
+	lead := queued > 0 && !q.running
+	q.running = q.running || lead
+	q.mu.Unlock()
+	if lead {
+		go q.lead()
+	}
+	return queued, outcome
+}
+
 // Close lets nothing in any more and ends all waiting tickets with QueueClosed. idle is closed when
 // the running group is done. A ticket that was told to lead still leads its group.
 func (q *Queue[T]) Close() (idle <-chan struct{}) {
 	q.mu.Lock()
 	q.closed = true
-	var dropped, awaited []*Ticket[T]
+	var dropped, awaited, together []*Ticket[T]
 	for _, ticket := range slices.Clone(q.line) { // removing shortens the line
 		if ticket.state == waiting {
 			q.remove(ticket)
-			if ticket.done != nil {
+			switch {
+			case ticket.together:
+				together = append(together, ticket)
+			case ticket.done != nil:
 				dropped = append(dropped, ticket)
-			} else {
+			default:
 				awaited = append(awaited, ticket)
 			}
 		}
@@ -219,6 +258,9 @@ func (q *Queue[T]) Close() (idle <-chan struct{}) {
 	q.mu.Unlock()
 	for _, ticket := range awaited {
 		ticket.turn <- false
+	}
+	if len(together) > 0 {
+		q.answer(together, QueueClosed)
 	}
 	if len(dropped) > 0 {
 		told := make(chan struct{})

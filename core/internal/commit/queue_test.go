@@ -89,7 +89,7 @@ func expectOutcome(t *testing.T, outcomes <-chan Outcome, want Outcome) {
 
 func TestWhoFindsTheQueueIdleRunsItsGroupOnItsOwnGoroutine(t *testing.T) { // G18
 	ran := 0
-	q := New(roomy, func([]*Ticket[int]) { ran++ }) // no lock: a race if it were another goroutine
+	q := New(roomy, func([]*Ticket[int]) { ran++ }, nil) // no lock: a race if it were another goroutine
 	for range 3 {
 		if _, outcome := q.Do(context.Background(), 1, 1, 0); outcome != Answered {
 			t.Fatal(outcome)
@@ -102,7 +102,7 @@ func TestWhoFindsTheQueueIdleRunsItsGroupOnItsOwnGoroutine(t *testing.T) { // G1
 
 func TestWhatQueuesWhileAGroupRunsIsTheNextGroupInTheOrderItCame(t *testing.T) { // G2
 	g := newGate(t)
-	q := New(roomy, g.run)
+	q := New(roomy, g.run, nil)
 	ctx := context.Background()
 	outcomes := []<-chan Outcome{goDo(q, ctx, 0, 1)}
 	g.expect(0)
@@ -119,7 +119,7 @@ func TestWhatQueuesWhileAGroupRunsIsTheNextGroupInTheOrderItCame(t *testing.T) {
 
 func TestAGroupEndsAtItsCapsAndALargeRequestRunsAlone(t *testing.T) {
 	g := newGate(t)
-	q := New(Bounds{CountMax: 100, SizeMax: 1000, GroupCountMax: 3, GroupSizeMax: 10}, g.run)
+	q := New(Bounds{CountMax: 100, SizeMax: 1000, GroupCountMax: 3, GroupSizeMax: 10}, g.run, nil)
 	ctx := context.Background()
 	outcomes := []<-chan Outcome{goDo(q, ctx, 0, 1)}
 	g.expect(0)
@@ -138,7 +138,7 @@ func TestAGroupEndsAtItsCapsAndALargeRequestRunsAlone(t *testing.T) {
 
 func TestARequestThatIsCancelledBeforeAGroupTakesItIsNeverRun(t *testing.T) { // G5
 	g := newGate(t)
-	q := New(roomy, g.run)
+	q := New(roomy, g.run, nil)
 	cancelled, cancel := context.WithCancel(context.Background())
 	first := goDo(q, context.Background(), 0, 1)
 	g.expect(0)
@@ -158,7 +158,7 @@ func TestARequestThatIsCancelledBeforeAGroupTakesItIsNeverRun(t *testing.T) { //
 
 func TestACallerThatStopsWaitingAfterAGroupTookItsRequestLearnsThatItMayBeRun(t *testing.T) { // G5
 	g := newGate(t)
-	q := New(roomy, g.run)
+	q := New(roomy, g.run, nil)
 	cancelled, cancel := context.WithCancel(context.Background())
 	first := goDo(q, context.Background(), 0, 1)
 	g.expect(0)
@@ -178,7 +178,7 @@ func TestALeaderThatIsCancelledBeforeItStartsHandsTheLeadOn(t *testing.T) {
 	// rounds meet both.
 	for range 300 {
 		g := newGate(t)
-		q := New(roomy, g.run)
+		q := New(roomy, g.run, nil)
 		cancelled, cancel := context.WithCancel(context.Background())
 		first := goDo(q, context.Background(), 0, 1)
 		g.expect(0)
@@ -207,7 +207,7 @@ func TestALeaderThatIsCancelledBeforeItStartsHandsTheLeadOn(t *testing.T) {
 
 func TestACallerThatLeadsMayStopWaitingToo(t *testing.T) { // G5
 	g := newGate(t)
-	q := New(roomy, g.run)
+	q := New(roomy, g.run, nil)
 	cancelled, cancel := context.WithCancel(context.Background())
 	leader := goDo(q, cancelled, 0, 1)
 	g.expect(0)
@@ -222,7 +222,7 @@ func TestACallerThatLeadsMayStopWaitingToo(t *testing.T) { // G5
 
 func TestAFullQueueMakesCallersWaitForRoomUntilTheirTimeLimit(t *testing.T) {
 	g := newGate(t)
-	q := New(Bounds{CountMax: 1, SizeMax: 10, GroupCountMax: 10, GroupSizeMax: 10}, g.run)
+	q := New(Bounds{CountMax: 1, SizeMax: 10, GroupCountMax: 10, GroupSizeMax: 10}, g.run, nil)
 	ctx := context.Background()
 	first := goDo(q, ctx, 0, 1)
 	g.expect(0)
@@ -251,7 +251,7 @@ func TestAFullQueueMakesCallersWaitForRoomUntilTheirTimeLimit(t *testing.T) {
 }
 
 func TestARequestLargerThanTheWholeQueueIsTakenWhenNothingElseWaits(t *testing.T) {
-	q := New(Bounds{CountMax: 10, SizeMax: 10, GroupCountMax: 10, GroupSizeMax: 10}, func([]*Ticket[int]) {})
+	q := New(Bounds{CountMax: 10, SizeMax: 10, GroupCountMax: 10, GroupSizeMax: 10}, func([]*Ticket[int]) {}, nil)
 	if _, outcome := q.Do(context.Background(), 0, 11, 0); outcome != Answered {
 		t.Fatal(outcome)
 	}
@@ -259,7 +259,7 @@ func TestARequestLargerThanTheWholeQueueIsTakenWhenNothingElseWaits(t *testing.T
 
 func TestCloseRefusesWhatWaitsAndLetsTheRunningGroupFinish(t *testing.T) {
 	g := newGate(t)
-	q := New(Bounds{CountMax: 2, SizeMax: 100, GroupCountMax: 10, GroupSizeMax: 100}, g.run)
+	q := New(Bounds{CountMax: 2, SizeMax: 100, GroupCountMax: 10, GroupSizeMax: 100}, g.run, nil)
 	ctx := context.Background()
 	first := goDo(q, ctx, 0, 1)
 	g.expect(0)
@@ -292,7 +292,7 @@ func TestCloseRefusesWhatWaitsAndLetsTheRunningGroupFinish(t *testing.T) {
 
 func TestSubmittedRequestsAreAnsweredOnceAlsoWhenTheyAreCancelled(t *testing.T) {
 	g := newGate(t)
-	q := New(Bounds{CountMax: 2, SizeMax: 100, GroupCountMax: 10, GroupSizeMax: 100}, g.run)
+	q := New(Bounds{CountMax: 2, SizeMax: 100, GroupCountMax: 10, GroupSizeMax: 100}, g.run, nil)
 	answers := make(chan string, 10)
 	submit := func(request int) (cancel func(), outcome Outcome) {
 		return q.Submit(request, 1, func(ticket *Ticket[int], outcome Outcome) {
@@ -330,7 +330,7 @@ func TestSubmittedRequestsAreAnsweredOnceAlsoWhenTheyAreCancelled(t *testing.T) 
 
 func TestADoneFunctionNeverRunsOnTheGoroutineOfAnotherCaller(t *testing.T) {
 	g := newGate(t)
-	q := New(roomy, g.run)
+	q := New(roomy, g.run, nil)
 	ctx := context.Background()
 	first := goDo(q, ctx, 0, 1)
 	g.expect(0)
@@ -355,4 +355,68 @@ func TestADoneFunctionNeverRunsOnTheGoroutineOfAnotherCaller(t *testing.T) {
 			t.Errorf("%d was answered, want %d", got, request)
 		}
 	}
+}
+
+// together is an answer function that a test waits on.
+type together chan []int
+
+func (c together) answer(tickets []*Ticket[int], outcome Outcome) {
+	requests := []int{int(outcome)}
+	for _, ticket := range tickets {
+		requests = append(requests, ticket.Request)
+	}
+	c <- requests
+}
+
+func (c together) expect(t *testing.T, outcome Outcome, requests ...int) {
+	t.Helper()
+	if got := receive(t, c); !slices.Equal(got, append([]int{int(outcome)}, requests...)) {
+		t.Fatalf("answered %v, want outcome %d of %v", got, outcome, requests)
+	}
+}
+
+func one(int) int { return 1 }
+
+func TestRequestsSubmittedTogetherAreAnsweredTogetherBeforeTheNextGroup(t *testing.T) {
+	g, answers := newGate(t), make(together)
+	q := New(roomy, g.run, answers.answer)
+	if queued, outcome := q.SubmitTogether([]int{1, 2, 3}, one); queued != 3 || outcome != Answered {
+		t.Fatal(queued, outcome)
+	}
+	g.expect(1, 2, 3)
+	fourth := goDo(q, t.Context(), 4, 1)
+	g.end()
+	select {
+	case group := <-g.started:
+		t.Fatalf("group %v starts before the one before it is answered", group)
+	case <-time.After(20 * time.Millisecond): // too short to fail wrongly, and long enough to see it
+	}
+	answers.expect(t, Answered, 1, 2, 3)
+	g.expect(4)
+	q.SubmitTogether([]int{5, 6}, one)
+	g.end()
+	if outcome := receive(t, fourth); outcome != Answered {
+		t.Error(outcome)
+	}
+	g.expect(5, 6)
+	g.end()
+	answers.expect(t, Answered, 5, 6)
+}
+
+func TestOfRequestsSubmittedTogetherThoseWithRoomAreQueued(t *testing.T) {
+	g, answers := newGate(t), make(together, 2)
+	q := New(Bounds{CountMax: 2, SizeMax: 100, GroupCountMax: 10, GroupSizeMax: 100}, g.run, answers.answer)
+	q.SubmitTogether([]int{1}, one)
+	g.expect(1)
+	if queued, outcome := q.SubmitTogether([]int{2, 3, 4, 5}, one); queued != 2 || outcome != NoRoom {
+		t.Errorf("%d are queued, then %v", queued, outcome)
+	}
+	idle := q.Close()
+	answers.expect(t, QueueClosed, 2, 3)
+	if queued, outcome := q.SubmitTogether([]int{6}, one); queued != 0 || outcome != QueueClosed {
+		t.Errorf("%d are queued, then %v", queued, outcome)
+	}
+	g.end()
+	answers.expect(t, Answered, 1)
+	receive(t, idle)
 }

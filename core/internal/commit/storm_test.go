@@ -32,7 +32,7 @@ func TestEveryRequestOfAStormIsAnsweredOnceAndTruly(t *testing.T) {
 			ticket.Request.runs.Add(1)
 		}
 		running.Add(-1)
-	})
+	}, nil)
 	requests := make([]asked, callers*each)
 	var callersDone sync.WaitGroup
 	var submitted sync.WaitGroup

@@ -1,0 +1,146 @@
+package factstr
+
+import (
+	"context"
+	"slices"
+
+	"github.com/factstr/factstr-go/core/internal/commit"
+)
+
+// PreparedAppend is a batch for [Store.AppendTogether].
+type PreparedAppend struct {
+	// Err is set by AppendTogether if the batch was not queued. No answer follows then.
+	Err error
+
+	request *appendRequest
+	ahead   bool // facts that are not in memory must be read before it is queued
+}
+
+// AppendAnswer is the result of one batch of [Store.AppendTogether].
+type AppendAnswer struct {
+	Tag    any
+	Result AppendResult
+	Err    error
+}
+
+// AnswerTaker takes the answers of [Store.AppendTogether].
+type AnswerTaker interface {
+	// TakeAnswers takes answers, usually all of a group at once. It is called on the goroutine that
+	// commits, and the next group waits for it: it must be quick, and must not call the store. Its
+	// callers wait for their answers elsewhere, and those that it wakes may be in the next group.
+	TakeAnswers(answers []AppendAnswer)
+}
+
+// PrepareAppend validates a batch for [Store.AppendTogether]. The answer goes to taker, with the
+// tag. Takers are compared, and so must be comparable.
+func (s *Store) PrepareAppend(events []NewEvent, tag any, taker AnswerTaker) (*PreparedAppend, error) {
+	request, err := s.appendRequest(events, nil)
+	if err != nil {
+		return nil, err
+	}
+	request.tag, request.taker = tag, taker
+	return &PreparedAppend{request: request}, nil
+}
+
+// PrepareAppendIf validates a conditional batch, see [Store.AppendIf] and [Store.PrepareAppend].
+func (s *Store) PrepareAppendIf(events []NewEvent, query EventQuery, expected *uint64, tag any, taker AnswerTaker) (*PreparedAppend, error) {
+	request, err := s.appendIfRequest(events, query, expected)
+	if err != nil {
+		return nil, err
+	}
+	request.tag, request.taker = tag, taker
+	ahead := s.looksAheadApart(request.condition)
+	return &PreparedAppend{request: request, ahead: ahead}, nil
+}
+
+// AppendTogether queues batches, each of which is appended or fails by itself, and returns at once.
+// It is for a program whose callers wait outside of Go and are woken in bulk, as those of a C
+// library.
+func (s *Store) AppendTogether(batches []*PreparedAppend) {
+	requests := make([]*appendRequest, 0, len(batches))
+	for _, batch := range batches {
+		if _, batch.Err = s.enterAppend(); batch.Err != nil {
+			continue
+		}
+		if batch.ahead {
+			go s.aheadTogether(batch.request)
+		} else {
+			requests = append(requests, batch.request)
+		}
+	}
+	queued, outcome := s.queueTogether(requests)
+	for _, batch := range batches {
+		if slices.Contains(requests[queued:], batch.request) {
+			s.leave()
+			batch.Err = notQueued(outcome)
+		}
+	}
+}
+
+func (s *Store) queueTogether(requests []*appendRequest) (queued int, outcome commit.Outcome) {
+	if len(requests) == 0 {
+		return 0, commit.Answered
+	}
+	return s.queue.SubmitTogether(requests, func(request *appendRequest) int { return request.size })
+}
+
+func notQueued(outcome commit.Outcome) error {
+	if outcome == commit.NoRoom {
+		return errQueueFull()
+	}
+	return ErrStoreClosed()
+}
+
+// aheadTogether looks ahead for a request, queues it, and answers it if that fails.
+func (s *Store) aheadTogether(request *appendRequest) {
+	err := s.lookAheadGuarded(context.Background(), request.condition)
+	if err == nil {
+		queued, outcome := s.queueTogether([]*appendRequest{request})
+		if queued == 1 {
+			return
+		}
+		err = notQueued(outcome)
+	}
+	s.tell([]AppendAnswer{{Tag: request.tag, Err: err}}, request.taker)
+}
+
+// answerTogether answers the requests of AppendTogether in a group. Those that were set aside are
+// looked at once more.
+func (s *Store) answerTogether(tickets []*commit.Ticket[*appendRequest], outcome commit.Outcome) {
+	answers := make([]AppendAnswer, 0, len(tickets))
+	var taker AnswerTaker
+	for _, ticket := range tickets {
+		request := ticket.Request
+		answer := AppendAnswer{Tag: request.tag, Result: request.result, Err: request.err}
+		if outcome != commit.Answered {
+			answer = AppendAnswer{Tag: request.tag, Err: ErrStoreClosed()}
+		} else if request.aside {
+			err := request.setAside()
+			if err == nil {
+				go s.aheadTogether(request)
+				continue
+			}
+			answer = AppendAnswer{Tag: request.tag, Err: err}
+		}
+		if taker != request.taker {
+			s.tell(answers, taker)
+			answers, taker = nil, request.taker
+		}
+		answers = append(answers, answer)
+	}
+	s.tell(answers, taker)
+}
+
+// tell hands answers over and ends their calls. A panic in the taker is logged.
+func (s *Store) tell(answers []AppendAnswer, taker AnswerTaker) {
+	if len(answers) == 0 {
+		return
+	}
+	s.tells.Once(TaskCallback, func() { taker.TakeAnswers(answers) })
+	s.life.Lock()
+	defer s.life.Unlock()
+	s.calls -= len(answers)
+	if s.closing && s.calls == 0 {
+		close(s.lastCall)
+	}
+}

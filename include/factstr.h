@@ -25,22 +25,28 @@
  *
  * Statuses
  *   Under "Statuses", each function lists every status that it can return, and what each means
- *   there. FACTSTR_OK names what the buffer holds. Every error leaves an InteropError in the buffer,
- *   unless "(empty)" stands behind it; a notice leaves the buffer empty. Two statuses can come from
- *   every function and are not repeated: FACTSTR_FORKED, and FACTSTR_INTERNAL for a defect of the
- *   library. After FACTSTR_INTERNAL the handle takes no further call but its close.
+ *   there. FACTSTR_OK names what the buffer holds. Every error leaves an InteropError in the
+ *   buffer, unless "(empty)" stands behind it; a notice leaves the buffer empty. Two statuses can
+ *   come from every function and are not repeated: FACTSTR_FORKED, and FACTSTR_INTERNAL for a
+ *   defect of the library. After FACTSTR_INTERNAL the handle takes no further call but its close.
  *
  * JSON shapes (field names are exact and unknown fields are refused; null in an optional field
  * means absent; sequence numbers are integers of up to 63 bits)
  *   InteropNewEvent                    {"event_type": string, "payload": any JSON value}
- *   InteropEventRecord                 {"sequence_number": n, "occurred_at": string, "event_type": string, "payload": any}
+ *   InteropEventRecord                 {"sequence_number": n, "occurred_at": string,
+ *                                       "event_type": string, "payload": any}
  *   InteropEventFilter                 {"event_types"?: [string], "payload_predicates"?: [any]}
- *   InteropEventQuery                  {"filters"?: [InteropEventFilter], "min_sequence_number"?: n, "limit"?: n}
- *   InteropQueryResult                 {"event_records": [InteropEventRecord], "last_returned_sequence_number": n|null,
+ *   InteropEventQuery                  {"filters"?: [InteropEventFilter],
+ *                                       "min_sequence_number"?: n, "limit"?: n}
+ *   InteropQueryResult                 {"event_records": [InteropEventRecord],
+ *                                       "last_returned_sequence_number": n|null,
  *                                       "current_context_version": n|null}
- *   InteropAppendResult                {"first_sequence_number": n, "last_sequence_number": n, "committed_count": n}
- *   InteropConditionalAppendConflict   {"expected_context_version": n|null, "actual_context_version": n|null}
- *   InteropError                       {"code": string, "message": string, "reason"?: string, "store"?: string, "operation"?: string,
+ *   InteropAppendResult                {"first_sequence_number": n, "last_sequence_number": n,
+ *                                       "committed_count": n}
+ *   InteropConditionalAppendConflict   {"expected_context_version": n|null,
+ *                                       "actual_context_version": n|null}
+ *   InteropError                       {"code": string, "message": string, "reason"?: string,
+ *                                       "store"?: string, "operation"?: string,
  *                                       "conflict"?: InteropConditionalAppendConflict}
  * `code` is the text of factstr_status_name. Act on the status or the code, never on the message.
  */
@@ -153,11 +159,15 @@ FACTSTR_API factstr_status factstr_configure(const char *options_json, size_t op
  * Opens a store in memory. `options_json` may be NULL (with length 0) for the defaults. Every store
  * takes these options:
  *   "close_timeout_ms": n       the longest that factstr_store_close waits; default 5000
- *   "queue_timeout_ms": n       how long a blocking append waits for room in a full queue before it returns FACTSTR_BUSY;
- *                               default 5000. A submitted one does not wait for room
- *   "sequence_numbers": "number" | "string"   how results and deliveries spell sequence numbers and counts; "string" is for
- *                               JSON parsers that cannot hold 64-bit integers; default "number"
- *   "payload_bytes_max", "batch_events_max", "batch_bytes_max", "result_bytes_max": n   limits; defaults 16 MiB, 10000, 64 MiB, 256 MiB
+ *   "queue_timeout_ms": n       how long a blocking append waits for room in a full queue before it
+ *                               returns FACTSTR_BUSY; default 5000. A submitted one does not wait
+ *                               for room
+ *   "sequence_numbers": "number" | "string"
+ *                               how results and deliveries spell sequence numbers and counts;
+ *                               "string" is for JSON parsers that cannot hold 64-bit integers;
+ *                               default "number"
+ *   "payload_bytes_max", "batch_events_max", "batch_bytes_max", "result_bytes_max": n
+ *                               limits; defaults 16 MiB, 10000, 64 MiB, 256 MiB
  *   "predicate_bytes_max": n    limit of all payload predicates of a query together; default 16 MiB
  * With FACTSTR_OK *store is the handle, else 0. This holds for every function that opens a store.
  *
@@ -172,13 +182,14 @@ FACTSTR_API factstr_status factstr_memory_open(const char *options_json, size_t 
  * Opens the SQLite database at `path`, a NUL-terminated file system path in UTF-8, and creates it
  * (and missing parent directories) when it does not exist. "" and ":memory:" are refused. Further
  * options:
- *   "busy_timeout_ms": n        how long a write waits for other processes before it returns FACTSTR_BUSY; default 5000
+ *   "busy_timeout_ms": n        how long a write waits for other processes before it returns
+ *                               FACTSTR_BUSY; default 5000
  *
  * Statuses
  *   FACTSTR_OK                    (empty)
  *   FACTSTR_INVALID_ARGUMENT      an argument is NULL, or path or options_json cannot be used
- *   FACTSTR_INVALID_STATE         the file has several names, lies beside the log of another file, or
- *                                 is open by another copy of the library in this process
+ *   FACTSTR_INVALID_STATE         the file has several names, lies beside the log of another file,
+ *                                 or is open by another copy of the library in this process
  *   FACTSTR_BACKEND_FAILURE       the file or a folder cannot be opened or created
  *   FACTSTR_READ_ONLY             the file or its folder cannot be written
  *   FACTSTR_BUSY                  another process held the lock for busy_timeout_ms
@@ -196,17 +207,23 @@ FACTSTR_API factstr_status factstr_sqlite_open(const char *path, const char *opt
  * takes them. Creates the schema, tables, indexes and functions of the store when they are missing,
  * but never the database. Any number of processes on any number of hosts may have it open. Further
  * options; text must not be empty, and numbers are at least 1 unless stated otherwise:
- *   "schema": s                 the schema that holds the tables, created when it does not exist; default: the connection's current schema
- *   "application_name": s       how the server lists the connections; default what the URL says, else "factstr"
- *   "direct_url": s             leads past a connection pooler in transaction mode to the same database on the server itself, for the connections that hold durable names
- *                               and listen; default: `url`
- *   "connections_max": n        how many connections read; default 4. One more appends, and while streams are open one listens and one holds
- *                               durable names
+ *   "schema": s                 the schema that holds the tables, created when it does not exist;
+ *                               default: the connection's current schema
+ *   "application_name": s       how the server lists the connections; default what the URL says,
+ *                               else "factstr"
+ *   "direct_url": s             leads past a connection pooler in transaction mode to the same
+ *                               database on the server itself, for the connections that hold
+ *                               durable names and listen; default: `url`
+ *   "connections_max": n        how many connections read; default 4. One more appends, and while
+ *                               streams are open one listens and one holds durable names
  *   "connect_timeout_ms": n     how long one attempt to connect may take; default 5000
- *   "lock_timeout_ms": n        how long a write or the opening waits for other processes before it returns FACTSTR_BUSY; default 5000; 0 does not
- *                               wait, a negative value waits without limit
- *   "response_timeout_ms": n    how long the server may take to respond before FACTSTR_TIMEOUT; default 30000
- *   "poll_interval_ms": n       how often streams look at the log in case a notification got lost; default 250
+ *   "lock_timeout_ms": n        how long a write or the opening waits for other processes before it
+ *                               returns FACTSTR_BUSY; default 5000; 0 does not wait, a negative
+ *                               value waits without limit
+ *   "response_timeout_ms": n    how long the server may take to respond before FACTSTR_TIMEOUT;
+ *                               default 30000
+ *   "poll_interval_ms": n       how often streams look at the log in case a notification got lost;
+ *                               default 250
  * No message holds a password or a whole URL.
  *
  * A lost server does not end the store. Calls return FACTSTR_BACKEND_FAILURE with reason
@@ -394,7 +411,8 @@ typedef void (*factstr_completion_callback)(void *user_data, uint64_t tag, facts
  * completion follows. The answer goes to one of three places:
  *   callback != NULL                     to the callback
  *   callback == NULL, request != NULL    *request is a handle for factstr_request_wait
- *   both NULL                            into the store's completion queue, for factstr_completions_next
+ *   both NULL                            into the store's completion queue, for
+ *                                        factstr_completions_next
  * `tag` is the caller's: it comes back with the answer, and names the request for factstr_cancel.
  *
  * Statuses
@@ -529,10 +547,16 @@ typedef struct factstr_stream_callbacks {
  * Registers a stream. Replay of a durable stream starts by itself; this call does not wait for it.
  * With callbacks == NULL batches are taken by factstr_stream_next. Unless the status is FACTSTR_OK,
  * no stream exists, no callback is made and *stream is 0. registration is JSON:
- *   {"query"?: InteropEventQuery,      absent: all events; min_sequence_number and limit are ignored
- *    "durable"?: {"name": string},     absent: a live stream, which sees what is committed from now on
- *    "retry"?: {"max_attempts": n, "delay_ms": n, "delay_max_ms": n},   redelivery of a failed batch of a durable stream; default none
- *    "cursor_every"?: {"batches": n, "ms": n}}                          how often the cursor of a durable stream is stored at least; 1000 and 100
+ *   {"query"?: InteropEventQuery,      absent: all events; min_sequence_number and limit are
+ *                                      ignored
+ *    "durable"?: {"name": string},     absent: a live stream, which sees what is committed from now
+ *                                      on
+ *    "retry"?: {"max_attempts": n, "delay_ms": n, "delay_max_ms": n},
+ *                                      redelivery of a failed batch of a durable stream; default
+ *                                      none
+ *    "cursor_every"?: {"batches": n, "ms": n}}
+ *                                      how often the cursor of a durable stream is stored at least;
+ *                                      1000 and 100
  *
  * Statuses
  *   FACTSTR_OK                     (empty)
@@ -667,11 +691,14 @@ FACTSTR_API factstr_status factstr_stream_close(factstr_stream stream);
  * Reports what the store counted since it was opened, for this process alone. It reads the head of
  * the log; if that fails, the result has "failure", and head and facts are as last known.
  *   {"store_kind": "memory" | "sqlite" | "postgres",
- *    "head": n, "facts": n,              the newest sequence number, and how many facts there are, by the numbers, which have no gaps
+ *    "head": n, "facts": n,              the newest sequence number, and how many facts there are,
+ *                                        by the numbers, which have no gaps
  *    "failure": InteropError | null,
- *    "database_bytes": n | null,         SQLite's database file, or PostgreSQL's table of facts with its indexes
+ *    "database_bytes": n | null,         SQLite's database file, or PostgreSQL's table of facts
+ *                                        with its indexes
  *    "log_file_bytes": n | null,         SQLite's write-ahead log file
- *    "appends": n, "groups": n,          batches committed, and the transactions that committed them: their ratio is the size of a group
+ *    "appends": n, "groups": n,          batches committed, and the transactions that committed
+ *                                        them: their ratio is the size of a group
  *    "group_appends_max": n,             batches in the largest group
  *    "groups_retried": n,                groups that failed and were tried again one by one
  *    "queue_appends": n, "queue_bytes": n,   appends that wait for the group before them
@@ -679,12 +706,14 @@ FACTSTR_API factstr_status factstr_stream_close(factstr_stream stream);
  *    "redeliveries": n,                  deliveries that were repeated after a failure
  *    "reconnects": n,                    connections to a server that took the place of lost ones
  *    "tail_events": n, "tail_bytes": n,  the newest facts that are kept in memory
- *    "index_watermark": n | null,        up to where the payload index holds the log; null without an index
+ *    "index_watermark": n | null,        up to where the payload index holds the log; null without
+ *                                        an index
  *    "streams": [                        those that are open, in the order of their registration
  *      {"number": n,                     the stream's in its store, as "stream" in what is logged
  *       "handle": n | null, "durable_name": string | null,
  *       "lag": n,                        facts between its position and the head, matching or not
- *       "state": ..., "position": n, "replay_target": n, "stored_cursor": n, "failure": ...   as in factstr_stream_progress
+ *       "state": ..., "position": n, "replay_target": n, "stored_cursor": n, "failure": ...
+ *                                        as in factstr_stream_progress
  *      }]}
  * More fields may be added. head, facts, index_watermark and the numbers of streams' places (lag,
  * position, replay_target, stored_cursor) are spelled as "sequence_numbers" says; all others are
@@ -706,12 +735,16 @@ enum { FACTSTR_LOG_INFO = 1, FACTSTR_LOG_WARNING = 2, FACTSTR_LOG_ERROR = 3, FAC
  * during the call only:
  *   {"time": "YYYY-MM-DDTHH:MM:SS.ffffffZ",
  *    "level": "info" | "warning" | "error",
- *    "event": s,                   what happened, from the closed set in docs/operating.md: act on this, never on the message
+ *    "event": s,                   what happened, from the closed set in docs/operating.md: act on
+ *                                  this, never on the message
  *    "message": s,
- *    "store": n | null,            the handle of the store; null if none is concerned, and while a store is being opened
+ *    "store": n | null,            the handle of the store; null if none is concerned, and while a
+ *                                  store is being opened
  *    "store_kind"?: "memory" | "sqlite" | "postgres",
- *    ...}                          attributes of the event: "durable_name", "stream" (its number in the store, no handle), "code", "error", "stack", ... Times are
- *                                  milliseconds, numbers integers of up to 63 bits, however "sequence_numbers" is set. More may be added
+ *    ...}                          attributes of the event: "durable_name", "stream" (its number in
+ *                                  the store, no handle), "code", "error", "stack", ... Times are
+ *                                  milliseconds, numbers integers of up to 63 bits, however
+ *                                  "sequence_numbers" is set. More may be added
  * Called from a thread of the library, one call at a time for the whole process, shortly after the
  * event. It may take its time and call any function: nothing in the library waits for it, except
  * that factstr_store_close waits up to a second until the records of its store are handed over.

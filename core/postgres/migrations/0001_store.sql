@@ -19,6 +19,7 @@ CREATE TABLE IF NOT EXISTS {schema}.durable_stream_cursors (
 );
 CREATE INDEX IF NOT EXISTS idx_events_type ON {schema}.events (event_type);
 CREATE INDEX IF NOT EXISTS idx_events_occurred_at ON {schema}.events (occurred_at);
-CREATE INDEX IF NOT EXISTS idx_events_payload_gin ON {schema}.events USING gin (payload);
+-- The name is the Rust store's, which asks for the name alone, and for nothing but @> of the index.
+CREATE INDEX IF NOT EXISTS idx_events_payload_gin ON {schema}.events USING gin (payload pg_catalog.jsonb_path_ops);
 INSERT INTO {schema}.store_metadata (key, value) VALUES ('store_format_version', '1') ON CONFLICT DO NOTHING;
 INSERT INTO {schema}.store_metadata (key, value) VALUES ('append_batch_boundary_format', 'sparse_v1') ON CONFLICT DO NOTHING;

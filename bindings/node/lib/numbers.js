@@ -5,30 +5,30 @@ const { randomUUID } = require('node:crypto');
 const { FactstrError } = require('./errors.js');
 const { endOfString } = require('./scan.js');
 
-// JSON numbers are decimals of any length, a JavaScript number is a double. JSON.parse gives the
-// nearest double without a word, and a fact would be read as another one than was stored (G14).
-// Here a number is read as
-// - a Number when the Number is written with the same value: everything that a JavaScript program
-//   ever appended as one;
-// - a BigInt when it is another integer, such as 9007199254740993;
-// - else not at all: reading fails, and the store's option rawPayloads gives the text.
+// A JSON number is a decimal of any length; a JavaScript Number is a double. JSON.parse silently
+// rounds to the nearest double, so a fact could be read with another value than it has (G14). Here
+// a JSON number becomes
+// - a Number if JavaScript writes that Number with the same decimal value, as it does for every
+//   Number that was appended;
+// - otherwise a BigInt if it is an integer, such as 9007199254740993;
+// - otherwise an error. The store's option rawPayloads returns such payloads as text.
 
-// A number that a double does not hold has 16 digits or more, or an exponent of three digits; all
-// other texts go the quick way.
+// A number that a double cannot hold has at least 16 digits or an exponent of at least three.
+// Texts without such a number go straight to JSON.parse.
 const suspicious = /\d{16}|[\d.]{17}|\d[eE][+-]?\d{3}/;
 
-// The tokens that matter: where a string begins, which is passed over, and numbers.
+// Numbers, and the beginnings of strings, whose content is skipped.
 const tokens = /"|-?\d[\d.eE+-]*/g;
 
 const numberParts = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
 
-// Far above what is taken when it is appended: a short text with a large exponent must not become a
-// number that fills the memory.
+// Far above the digits that an append accepts. It keeps a short text with a large exponent from
+// becoming a BigInt that fills the memory.
 const BIGINT_DIGITS_MAX = 1000;
 
 /**
- * A number as sign, digits without zeros at the ends, and the power of ten of its last digit. Zero
- * has no digits.
+ * Returns the number as its sign, its digits without leading and trailing zeros, and the power of
+ * ten of the last digit. Zero has no digits.
  */
 function decimal(text) {
   const [, sign, whole, fraction = '', exponent = '0'] = numberParts.exec(text);
@@ -46,8 +46,8 @@ function isSame(a, b) {
 }
 
 /**
- * The value of a number's text that a double cannot hold; undefined when it can. `what` holds the
- * number.
+ * Returns the BigInt of a number's text, or undefined if a double holds its value exactly. Throws
+ * if neither type can hold it. `what` names the payload in the error.
  */
 function exact(text, what) {
   const stored = decimal(text);
@@ -67,8 +67,8 @@ function exact(text, what) {
 }
 
 /**
- * The text with every number that a double cannot hold replaced by what `replace` makes of its
- * value. What stands in strings is no number.
+ * Returns the text in which `replace(value)` stands for every number that a double cannot hold.
+ * Digits inside strings stay as they are.
  */
 function withoutInexact(text, what, replace) {
   const parts = [];
@@ -90,7 +90,7 @@ function withoutInexact(text, what, replace) {
 }
 
 /**
- * Puts the values where their marks are. Without recursion: what is stored may be nested deeply.
+ * Replaces each mark by its value. It does not recurse, since stored payloads may be nested deeply.
  */
 function replaceMarks(root, mark, values) {
   const holders = [root];
@@ -108,8 +108,8 @@ function replaceMarks(root, mark, values) {
 }
 
 /**
- * JSON.parse, but a number is never read as another one. For texts whose root is an object or an
- * array; errors say that `what` holds the number.
+ * Like JSON.parse, but never changes the value of a number. The root of the text must be an object
+ * or an array. `what` names the payload in errors.
  */
 function parse(text, what = 'a payload') {
   if (!suspicious.test(text)) {

@@ -4,20 +4,20 @@ const { types } = require('node:util');
 
 const { invalidArgument } = require('./errors.js');
 
-// Payloads and predicates are written by hand and not by JSON.stringify, which turns what JSON
-// cannot hold into something else without a word: NaN into null, a Map into {}, an ArrayBuffer into
-// {}, a function into nothing. Facts are kept for ever, so such a value is refused, and the error
-// names its place. What is looked at is what is written: a getter is read once.
+// Writes payloads and predicates as JSON text. JSON.stringify silently changes values that JSON
+// cannot hold: NaN to null, a Map or an ArrayBuffer to {}, and it drops a function. Facts are kept
+// for ever, so this module refuses such a value, and the error names its path. Each property is
+// read once, so the value that was checked is the value that is written, even if a getter makes it.
 
-// The library takes 127 levels and names the limit. Here the depth only has to end before the stack
-// does.
+// The library allows 127 levels and its error names that limit. This limit only keeps the recursion
+// from exhausting the stack.
 const DEPTH_MAX = 1000;
 
 const isRawJson = JSON.isRawJSON ?? (() => false);
 
 /**
- * JSON text that stands for itself where a payload or predicate is expected: for tests of what no
- * JavaScript value can say.
+ * JSON text that is taken as it is where a payload or predicate is expected. For tests with JSON
+ * that no JavaScript value has.
  */
 class RawJson {
   constructor(text) {
@@ -25,7 +25,7 @@ class RawJson {
   }
 }
 
-// Objects whose content is not in their properties, though they may have some.
+// Objects that keep their content in internal slots, although they may also have properties.
 const hidden = [
   types.isMap,
   types.isSet,
@@ -53,8 +53,8 @@ function isHidden(value) {
 }
 
 /**
- * Reports whether it is an object as literals make them, also one of another context (node:vm, test
- * runners).
+ * Reports whether this is the prototype of a plain object, as a literal makes one, also in another
+ * context (node:vm, test runners).
  */
 function isPlain(prototype) {
   return (
@@ -66,17 +66,17 @@ function isPlain(prototype) {
 
 class Writer {
   #what;
-  #path = []; // of keys, down to what is being written; when something throws it stays where that was
-  #open = []; // the objects around it
-  #refusal;
+  #path = []; // the keys that lead to the current value; after an error, to the value that failed
+  #open = []; // the objects that contain the current value
+  #refusal; // the error that this writer threw itself
 
   constructor(what) {
     this.#what = what;
   }
 
   /**
-   * What foreign code throws (a getter, toJSON, a trap of a Proxy) is told with its place, as the
-   * cause.
+   * Returns the JSON text. An error of the application's code (a getter, toJSON, a Proxy trap)
+   * becomes the cause of an error that names the path.
    */
   text(value) {
     try {
@@ -126,7 +126,7 @@ class Writer {
   }
 
   #object(given) {
-    const value = typeof given.toJSON === 'function' ? this.#answerOf(given) : given;
+    const value = typeof given.toJSON === 'function' ? this.#toJSON(given) : given;
     if (typeof value !== 'object' || value === null) {
       return this.#value(value);
     }
@@ -142,7 +142,7 @@ class Writer {
     return text;
   }
 
-  #answerOf(value) {
+  #toJSON(value) {
     if (types.isDate(value) && Number.isNaN(Date.prototype.getTime.call(value))) {
       this.#refuse('is an invalid Date, which JSON cannot say; use null or a string');
     }
@@ -168,7 +168,7 @@ class Writer {
       );
     }
     if (text === '{}' && !plain) {
-      // Private fields, accessors, or content that the engine keeps: nothing of it would be stored.
+      // It has private fields, accessors or internal slots: none of its content would be stored.
       this.#refuse(
         `is ${article(nameOf(value))} without properties of its own, stored as {}; give a plain object, or the class a toJSON`,
       );
@@ -180,13 +180,13 @@ class Writer {
     const parts = [];
     for (let i = 0; i < value.length; i++) {
       this.#path.push(i);
-      parts.push(this.#value(value[i])); // a hole reads as undefined and is refused like it
+      parts.push(this.#value(value[i])); // a hole reads as undefined, which is refused
       this.#path.pop();
     }
     return `[${parts.join(',')}]`;
   }
 
-  // A property that is undefined is absent, as everywhere in this package.
+  // Leaves out properties that are undefined: throughout this package undefined means absent.
   #properties(value) {
     let text = '';
     for (const key of Object.keys(value)) {
@@ -213,7 +213,7 @@ function describe(cause) {
   }
 }
 
-/** The JSON text of a payload or predicate. `what` names it in errors. */
+/** Returns the JSON text of a payload or predicate. `what` names it in errors. */
 function write(value, what) {
   if (value === undefined) {
     throw invalidArgument(

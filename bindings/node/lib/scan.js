@@ -1,10 +1,10 @@
 'use strict';
 
-// Finding the ends of values in JSON text that the library wrote, so it is known to be right. Loops
-// and no recursion, and no regular expression over a whole string: payloads may be long and nested
-// deeply.
+// Finds the ends of values in JSON text. The library wrote the text, so it is valid. Payloads may
+// be long and nested deeply, so nothing here recurses or matches a whole string with a regular
+// expression.
 
-/** Where the string that begins at `start` ends: behind its closing quote. */
+/** Returns the index behind the closing quote of the string that begins at `start`. */
 function endOfString(text, start) {
   for (let quote = text.indexOf('"', start + 1); ; quote = text.indexOf('"', quote + 1)) {
     let backslashes = 0;
@@ -19,7 +19,7 @@ function endOfString(text, start) {
 
 const structure = /["{}[\]]/g;
 
-/** Where the value that begins at `start` ends, when it is the last one of an object. */
+/** Returns the end of the value that begins at `start` and is the last one of its object. */
 function endOfLastValue(text, start) {
   let depth = 0;
   structure.lastIndex = start;
@@ -38,9 +38,10 @@ function endOfLastValue(text, start) {
 const key = ',"payload":';
 
 /**
- * The text of records with each payload replaced by its place in `payloads`, where its own text
- * stands. The library writes the payload as the last field of a record; inside a string the key
- * would have its quotes escaped.
+ * Cuts the payloads out of the text of records. Returns the text in which the index into `payloads`
+ * stands for each of them, and their texts as `payloads`. The key is unambiguous: the library
+ * writes the payload as the last field of a record, and inside a string the quotes would be
+ * escaped.
  */
 function cutPayloads(text) {
   const parts = [];

@@ -142,7 +142,7 @@ var cancellingTests = tests{
 		c.clear()
 		wantStillWorks(t, store, 10)
 	}},
-	{"a full queue answers Busy after the queue's time limit, and cancelling ends the wait", func(t *testing.T, log Log) { // G5
+	{"a full queue is Busy after the queue's time limit, and cancelling ends the wait", func(t *testing.T, log Log) { // G5
 		store, c := openChaos(t, log, factstr.Options{QueueTimeout: time.Millisecond})
 		held := c.holdCommits()
 		const boundMax = 100_000

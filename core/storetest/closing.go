@@ -11,7 +11,7 @@ import (
 )
 
 var closingTests = tests{
-	{"every call after close answers StoreClosed", func(t *testing.T, log Log) {
+	{"every call after close returns StoreClosed", func(t *testing.T, log Log) {
 		store := open(t, log)
 		stream := durable(t, store, "model", newRecorder())
 		appendTypes(t, store, "a")

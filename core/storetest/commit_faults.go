@@ -36,7 +36,7 @@ var commitFaultTests = tests{
 		wantStillWorks(t, store, 1)
 		r.want(t, []uint64{1}, []uint64{2})
 	}},
-	{"an error of COMMIT answers CommitUnknown, publishes nothing, and refuses appends from then on", func(t *testing.T, log Log) { // G5
+	{"an error of COMMIT is CommitUnknown, publishes nothing, and refuses appends from then on", func(t *testing.T, log Log) { // G5
 		for _, committed := range []bool{false, true} {
 			store, c := openChaos(t, log, factstr.Options{})
 			head := uint64(len(facttest.Query(t, store, factstr.AllEvents()).EventRecords))
@@ -69,7 +69,7 @@ var commitFaultTests = tests{
 			wantStillWorks(t, reopen(t, log, store), head)
 		}
 	}},
-	{"a panic before COMMIT answers Internal and one after it CommitUnknown", func(t *testing.T, log Log) { // G5
+	{"a panic before COMMIT is Internal and one after it CommitUnknown", func(t *testing.T, log Log) { // G5
 		store, c := openChaos(t, log, factstr.Options{})
 		c.set(hooks{commit: func(context.Context, *factstr.Group, func() error) error { panic("on purpose") }})
 		_, err := store.Append(t.Context(), facttest.BatchOf("a"))

@@ -113,7 +113,7 @@ var conditionalTests = tests{
 		}
 		wantHead(t, store, 60)
 	}},
-	{"the asynchronous form answers the same conflicts", func(t *testing.T, log Log) { // G10
+	{"the asynchronous form returns the same conflicts", func(t *testing.T, log Log) { // G10
 		store := open(t, log)
 		mixed(t, store)
 		answers := make(chan error, 1)

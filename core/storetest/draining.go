@@ -134,7 +134,7 @@ var drainingTests = tests{
 		r.want(t, []uint64{1}, []uint64{2}, []uint64{3}, []uint64{4}, []uint64{5})
 		r.wantEnd(t, factstr.CodeStoreClosed)
 	}},
-	{"what cannot be delivered within the close timeout is told", func(t *testing.T, log Log) { // G17 G24
+	{"facts that cannot be delivered within the close timeout are logged", func(t *testing.T, log Log) { // G17 G24
 		records, logger := facttest.NewRecords()
 		store := openWith(t, log, factstr.Options{CloseTimeout: 20 * time.Millisecond, Logger: logger}, nil)
 		r, begun, release := blockedRecorder()

@@ -28,7 +28,7 @@ func told(t testing.TB, record facttest.Record, level slog.Level, attributes ...
 }
 
 var observerTests = tests{
-	{"a live handler's failure is told, a panic with its stack, and many failures are told few times", func(t *testing.T, log Log) { // G16 G24
+	{"a live handler's failure is logged, a panic with its stack, and many failures in few records", func(t *testing.T, log Log) { // G16 G24
 		records, logger := facttest.NewRecords()
 		store := openWith(t, log, factstr.Options{Logger: logger}, nil)
 		r := newRecorder()
@@ -72,7 +72,7 @@ var observerTests = tests{
 			t.Errorf("a stream whose store was closed was told as %+v", ended)
 		}
 	}},
-	{"the end of a durable stream by failure is told, and each delivery that is tried again", func(t *testing.T, log Log) { // G21 G24
+	{"the end of a durable stream by a failure is logged, and so is each redelivery", func(t *testing.T, log Log) { // G21 G24
 		records, logger := facttest.NewRecords()
 		store := openWith(t, log, factstr.Options{Logger: logger}, nil)
 		appendTypes(t, store, "a")
@@ -128,7 +128,7 @@ var observerTests = tests{
 		}
 		told(t, unreadable[0], slog.LevelWarn, "code", "error")
 	}},
-	{"a watch that panics is told and starts again: streams go on", func(t *testing.T, log Log) { // G19 G24
+	{"a watch that panics is logged and starts again: streams continue", func(t *testing.T, log Log) { // G19 G24
 		records, logger := facttest.NewRecords()
 		w := &panickingWatcher{told: make(toldWatcher)}
 		c := &chaos{}
@@ -162,7 +162,7 @@ var observerTests = tests{
 		}
 		end(t, stream)
 	}},
-	{"a panic while cursors are written is told, and they are written again", func(t *testing.T, log Log) { // G23 G24
+	{"a panic while cursors are written is logged, and they are written again", func(t *testing.T, log Log) { // G23 G24
 		records, logger := facttest.NewRecords()
 		store, c := openChaos(t, log, factstr.Options{Logger: logger})
 		var tries atomic.Int64

@@ -81,7 +81,7 @@ var readFaultTests = tests{
 			r.want(t, []uint64{3, 4}, []uint64{5})
 		}
 	}},
-	{"progress says why a stream cannot read, and for how long", func(t *testing.T, log Log) { // G20 G21
+	{"progress reports why a stream cannot read, and for how long", func(t *testing.T, log Log) { // G20 G21
 		store, c := openChaos(t, log, noTail)
 		r := newRecorder()
 		stream := durable(t, store, "model", r)
@@ -103,7 +103,7 @@ var readFaultTests = tests{
 			}
 		}
 	}},
-	{"progress says nothing of a failed read as soon as a later one did not fail", func(t *testing.T, log Log) { // G20 G21
+	{"progress reports no failed read once a later one succeeded", func(t *testing.T, log Log) { // G20 G21
 		store, c := openChaos(t, log, noTail)
 		for range 2 {
 			appendTypes(t, store, "a")
@@ -128,7 +128,7 @@ var readFaultTests = tests{
 		r.want(t, []uint64{2})
 		end(t, stream)
 	}},
-	{"progress says nothing of what failed for streams that are gone", func(t *testing.T, log Log) { // G20
+	{"progress reports no failure of streams that have ended", func(t *testing.T, log Log) { // G20
 		c, told := &chaos{}, make(toldWatcher)
 		c.set(hooks{})
 		store := openWith(t, log, noTail, func(inner factstr.Backend) factstr.Backend {
@@ -153,7 +153,7 @@ var readFaultTests = tests{
 		}
 		end(t, again)
 	}},
-	{"a replay goes on after reads failed for a while", func(t *testing.T, log Log) { // G20 G21
+	{"a replay continues after reads failed for a while", func(t *testing.T, log Log) { // G20 G21
 		store, c := openChaos(t, log, noTail)
 		for range 5 {
 			appendTypes(t, store, "a")

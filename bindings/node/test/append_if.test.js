@@ -18,7 +18,7 @@ eachStore('append_if', (open) => {
     assert.ok(store.appendIf(facts('a'), ofType('a'), 1n).append_result);
   });
 
-  test('a conflict is answered with both versions, and nothing else happened', (t) => {
+  test('a conflict has both versions and writes nothing', (t) => {
     // G2 G10
     const store = open(t);
     store.append(facts('a', 'a'));
@@ -44,7 +44,7 @@ eachStore('append_if', (open) => {
     });
   });
 
-  test('nothing given is EmptyAppend before the context is looked at', async (t) => {
+  test('an append without events is EmptyAppend before its context is checked', async (t) => {
     // G4
     const store = open(t);
     store.append(facts('a'));

@@ -91,7 +91,7 @@ test('a full disk is a BackendFailure that wrote nothing, and smaller batches st
   assert.equal(JSON.parse(native.append(handle, batch(1))).first_sequence_number, '1');
 });
 
-test('a database that another program keeps locked answers Busy, and works when it is free', async (t) => {
+test('a database that another program has locked is Busy, and works once it is free', async (t) => {
   // G5
   const file = path.join(folder(t), 'facts.sqlite');
   const store = openSqlite(t, { busyTimeoutMs: 50 }, file);

@@ -91,7 +91,7 @@ for (const [what, url] of [
   });
 }
 
-test('a direct URL that is none is InvalidArgument too', () => {
+test('an invalid direct URL is InvalidArgument too', () => {
   const options = { directUrl: `mysql://clerk:${SECRET}@127.0.0.1:1/facts` };
   assert.throws(
     () => new FactstrPostgresStore(databaseUrl(), options),

@@ -101,7 +101,7 @@ function busy(ms, kind) {
   return kind;
 }
 
-test('handing over goes on in later turns, until there is nothing to do', async () => {
+test('handing over continues in later turns until nothing is left', async () => {
   let left = 20;
   let rested = 0;
   const order = [];
@@ -121,7 +121,7 @@ test('handing over goes on in later turns, until there is nothing to do', async 
   assert.equal(left, 0, 'the next thing is handed over at once');
 });
 
-test('what is committed by those who are answered counts too', async () => {
+test('what a program does after an answer counts as time of answers', async () => {
   let left = 100;
   let turnsTaken = 0;
   const { begin } = turns({
@@ -204,7 +204,7 @@ test('while a stream is late and nothing is ready, answers wait, and still come'
   assert.equal(answer, 7);
 });
 
-test('a failure of what is handed over does not stop the rest', async (t) => {
+test('an error while one item is handed over does not stop the others', async (t) => {
   const failures = [];
   const caught = (error) => failures.push(error.message);
   const others = process.listeners('uncaughtException');

@@ -39,7 +39,7 @@ function failing(failure) {
 }
 
 eachStore('log', (open) => {
-  test('a handler of a live stream that fails is told, with its facts and its stack', async (t) => {
+  test('a failed handler of a live stream is logged with its facts and its stack', async (t) => {
     // G16 G24
     const { onLog, records } = logged('warning', 'error');
     const store = open(t, { onLog });
@@ -61,7 +61,7 @@ eachStore('log', (open) => {
     });
   });
 
-  test('a durable stream that ends by a failure is told once, also if its closed promise is watched', async (t) => {
+  test('a durable stream that a failure ends is logged once, even if its closed promise is handled', async (t) => {
     // G21 G24
     const { onLog, records } = logged('warning', 'error');
     const store = open(t, { onLog });
@@ -91,7 +91,7 @@ eachStore('log', (open) => {
     assert.match((await records.next()).message, /marker/); // nothing else came in between
   });
 
-  test('what the library logs comes to the store that it is of', async (t) => {
+  test('records of the library reach the store that they belong to', async (t) => {
     const { onLog, records } = logged('info');
     const store = open(t, { onLog });
     await open(t).streamAllDurable({ name: 'of another store' }, () => {});
@@ -104,7 +104,7 @@ eachStore('log', (open) => {
     assert.ok(['memory', 'sqlite', 'postgres'].includes(store_kind));
   });
 
-  test('who has onError is told there, and a failed registration by its promise', async (t) => {
+  test('onError gets the failures of its stream, and the promise those of a registration', async (t) => {
     const { onLog, records } = logged('warning', 'error');
     const store = open(t, { onLog });
     store.append(facts('a'));
@@ -124,7 +124,7 @@ eachStore('log', (open) => {
     assert.match((await records.next()).message, /marker/);
   });
 
-  test('statistics tell head, facts, appends and where each stream stands', async (t) => {
+  test('statistics have the head, facts, appends and the position of each stream', async (t) => {
     const store = open(t);
     store.append(facts('a', 'b'));
     const durable = await store.streamAllDurable({ name: 'model' }, () => {});
@@ -166,7 +166,7 @@ test('attempts at one batch are counted', async (t) => {
   );
 });
 
-test('a handler that fails again and again is told once a second, with how many were left out', async (t) => {
+test('a handler that keeps failing is logged once a second, with the number of records left out', async (t) => {
   const { onLog, records } = logged('warning', 'error');
   const store = openMemory(t, { onLog });
   let calls = 0;
@@ -191,7 +191,7 @@ test('a handler that fails again and again is told once a second, with how many 
   assert.equal(untold, 49);
 });
 
-test('records of the library go to the store they are of, those of no store to a warning of the process', async (t) => {
+test('records of the library go to their store, and those without a store become warnings of the process', async (t) => {
   const mine = logged('warning', 'error');
   const others = logged('warning', 'error');
   openMemory(t, { onLog: others.onLog });

@@ -14,7 +14,7 @@ noHandleIsLeftOpen();
 
 // The texts go in as they are: they hold duplicate keys and numbers that no JavaScript value can
 // express.
-test('the vectors of the matcher are answered through Node as they say', (t) => {
+test('every vector of the matcher has its result through Node', (t) => {
   // G12 G13 G14
   const vectors = JSON.parse(fs.readFileSync(file, 'utf8'));
   assert.ok(vectors.length > 0);

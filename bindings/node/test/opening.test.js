@@ -33,7 +33,7 @@ const limit = { timeout: 60_000 };
 const lib = JSON.stringify(require.resolve('../lib/index.js'));
 
 eachSharedPlace('opening', (newPlace) => {
-  test('a promised store is one like any other', async (t) => {
+  test('a store from a promise behaves like any other', async (t) => {
     const place = newPlace(t, { batchEventsMax: 2 });
     const promise = openPlaceAsync(place);
     assert.ok(promise instanceof Promise);
@@ -99,7 +99,7 @@ eachSharedPlace('opening', (newPlace) => {
   });
 });
 
-test('a path that is none rejects, and what cannot be opened tells why', async (t) => {
+test('an invalid path rejects, and a failed opening gives the reason', async (t) => {
   for (const bad of [
     undefined,
     null,
@@ -123,7 +123,7 @@ test('a path that is none rejects, and what cannot be opened tells why', async (
   );
 });
 
-test('a URL or a name that is none rejects, and what cannot be opened tells why, without the password', async () => {
+test('an invalid URL or name rejects, and a failed opening gives the reason without the password', async () => {
   for (const url of [
     undefined,
     null,

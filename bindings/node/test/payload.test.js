@@ -115,7 +115,7 @@ eachStore('what JSON cannot hold', (open) => {
   });
 });
 
-test('what JSON holds is written as JSON.stringify writes it', () => {
+test('values that JSON holds are written as JSON.stringify writes them', () => {
   for (const value of [
     {
       a: [1, 'x', null, true, -0, 1e21, 1e-7],
@@ -142,7 +142,7 @@ test('what JSON holds is written as JSON.stringify writes it', () => {
   }
 });
 
-test('one object in several places is no circle', () => {
+test('an object that occurs several times is not circular', () => {
   const seat = { row: 1 };
   assert.equal(
     write([seat, seat, { seat }], 'payload'),
@@ -150,7 +150,7 @@ test('one object in several places is no circle', () => {
   );
 });
 
-test('a getter is read once: what was looked at is what is written', () => {
+test('a getter is read once: the checked value is the written value', () => {
   let reads = 0;
   const payload = {
     get total() {
@@ -160,14 +160,14 @@ test('a getter is read once: what was looked at is what is written', () => {
   assert.equal(write(payload, 'payload'), '{"total":5}');
 });
 
-test('what a getter threw is the cause', () => {
+test('the error of a getter is the cause', () => {
   assert.throws(
     () => write(throwing, 'payload'),
     withCode('InvalidArgument', ({ cause }) => cause instanceof RangeError),
   );
 });
 
-test('depth ends before the stack does', () => {
+test('the depth limit comes before the stack is exhausted', () => {
   const nested = () => ({ toJSON: () => ({ inner: nested() }) });
   assert.throws(() => write(nested(), 'payload'), withCode('InvalidArgument', ({ message }) => /127 levels/.test(message))); // prettier-ignore
 });

@@ -190,7 +190,7 @@ test('the case of a name counts', (t) => {
   assert.deepEqual(stores.map(count), [1, 0]);
 });
 
-test('a name of a database that is none is InvalidArgument', () => {
+test('an invalid database name is InvalidArgument', () => {
   for (const databaseName of [
     undefined,
     null,
@@ -217,7 +217,7 @@ test('a name of a database that is none is InvalidArgument', () => {
   }
 });
 
-test('what bootstrap is given first must be an object with both names', () => {
+test('the first argument of bootstrap must be an object with both names', () => {
   for (const [target, word] of [
     [undefined, 'target'],
     [null, 'target'],

@@ -12,7 +12,7 @@ function types(result) {
 }
 
 eachStore('query', (open) => {
-  test('an empty store answers no records and no versions', (t) => {
+  test('a query of an empty store returns no records and no versions', (t) => {
     // G8
     const result = open(t).query();
     assert.deepEqual(result, { event_records: [] });
@@ -97,7 +97,7 @@ eachStore('query', (open) => {
     );
   });
 
-  test('the promise form gives the same answer', async (t) => {
+  test('the promise resolves with the same result', async (t) => {
     const store = open(t);
     store.append(facts('a', 'b', 'a'));
     for (const query of [undefined, ofType('a'), { limit: 1 }]) {

@@ -19,7 +19,7 @@ function openCopy(t) {
   return openSqlite(t, undefined, file);
 }
 
-test('the database of 0.5.2 opens in place, answers its records, and takes more', (t) => {
+test('a database of 0.5.2 opens in place, returns its records, and accepts more', (t) => {
   const store = openCopy(t);
   const expected = JSON.parse(fs.readFileSync(path.join(testdata, 'expected.json'), 'utf8'));
   const { result } = expected.queries.find((query) => query.label === 'all');
@@ -32,7 +32,7 @@ test('the database of 0.5.2 opens in place, answers its records, and takes more'
   assert.equal(store.append(facts('a')).first_sequence_number, current_context_version + 1n);
 });
 
-test('durable streams of 0.5.2 go on where they stopped', async (t) => {
+test('durable streams of 0.5.2 resume at their cursors', async (t) => {
   // G19 G23
   const store = openCopy(t);
   const caughtUp = new Deliveries();

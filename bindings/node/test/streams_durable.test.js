@@ -33,7 +33,7 @@ eachStore('durable streams', (open) => {
     assert.deepEqual(await seen.types(3), ['a b', 'c', 'd']);
   });
 
-  test('a name goes on after its cursor', async (t) => {
+  test('a durable name resumes after its cursor', async (t) => {
     // G19 G21 G22
     const store = open(t);
     store.append(facts('a'));

@@ -24,7 +24,7 @@ const limit = { timeout: 60_000 };
 const seldom = { batches: 1_000_000, ms: 3_600_000 };
 
 eachStore('progress of streams', (open) => {
-  test('a durable stream tells where it stands while it is live and after it was unsubscribed', async (t) => {
+  test('progress of a durable stream is known while it is live and after unsubscribe()', async (t) => {
     // G20 G23
     const store = open(t);
     store.append(facts('a', 'a'));
@@ -68,7 +68,7 @@ eachStore('progress of streams', (open) => {
     assert.deepEqual(subscription.progress(), { ...begun, state: 'ended' });
   });
 
-  test('streams of a store that was closed tell where they stood, and what was stored by that', async (t) => {
+  test('streams of a closed store report their last position and stored cursor', async (t) => {
     // G23
     const store = open(t);
     const seen = new Deliveries();
@@ -95,7 +95,7 @@ eachStore('progress of streams', (open) => {
     });
   });
 
-  test('a stream that was never asked tells at once after its store was closed where it stood', async (t) => {
+  test('a stream that was never asked for progress reports its position right after its store was closed', async (t) => {
     const store = open(t);
     const seen = new Deliveries();
     const subscription = await store.streamAllDurable({ name: 'model' }, seen.handler);
@@ -145,7 +145,7 @@ function isLostConnection(failure) {
   );
 }
 
-test('progress says while a server is away that the log cannot be read', limit, async (t) => {
+test('progress reports a failure while the server is away', limit, async (t) => {
   // G20 G21
   const between = await relay(t, databaseUrl());
   const store = closedAfter(

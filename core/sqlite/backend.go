@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"database/sql/driver"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,11 +21,10 @@ type backend struct {
 	opened      bool // completely, so that the side files are known
 
 	// writing guards the fields up to broken, and the turnstile's state.
-	writing    sync.Mutex
-	writer     *conn // nil if it must be opened again
-	turnstile  *oslock.Turnstile
-	insertArgs [4]driver.NamedValue
-	broken     error
+	writing   sync.Mutex
+	writer    *conn // nil if it must be opened again
+	turnstile *oslock.Turnstile
+	broken    error
 
 	connections  connections
 	readers      readerPool

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql/driver"
 	"fmt"
 	"sync"
 	"time"
@@ -208,7 +207,7 @@ func (k *checkpointer) note(state walState) (done bool) {
 type walState struct{ logged, copied int64 }
 
 func checkpoint(c *conn, mode string) (state walState, err error) {
-	err = c.each("PRAGMA wal_checkpoint("+mode+")", func(row []driver.Value) bool {
+	err = c.each("PRAGMA wal_checkpoint("+mode+")", func(row []any) bool {
 		state.logged, _ = row[1].(int64)
 		state.copied, _ = row[2].(int64)
 		return false

@@ -71,13 +71,13 @@ func TestAfterARollbackThatFailedNothingIsWritten(t *testing.T) {
 		if err := c.run("INSERT INTO store_metadata VALUES ('color', 'blue')"); err != nil {
 			return false, err
 		}
-		c.context = ended // ROLLBACK does not run any more
+		c.engine.context = ended // ROLLBACK does not run any more
 		return false, onPurpose
 	})
 	if !errors.Is(err, onPurpose) {
 		t.Errorf("%v", err)
 	}
-	b.writer.context = context.Background()
+	b.writer.engine.context = context.Background()
 	err = b.write(t.Context(), "append", func(*conn) (bool, error) { return true, nil })
 	facttest.WantError(t, err, factstr.CodeInvalidState, "rolled back", "open it again")
 	if got := openRaw(t, path).one("SELECT count(*) FROM store_metadata WHERE key = 'color'"); got != "0" {

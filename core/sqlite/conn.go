@@ -2,29 +2,24 @@ package sqlite
 
 import (
 	"context"
-	"database/sql/driver"
-	"errors"
 	"io"
-	"math"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 	"unsafe"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"modernc.org/sqlite"
 )
 
-// conn is one connection with its prepared statements. One goroutine at a time uses it. It uses the
-// driver without database/sql, which would tie a group's transaction to one caller's context, and
-// costs more than the statements themselves.
+// conn is one connection with its prepared statements. One goroutine at a time uses it. Nothing of
+// database/sql is in it, which would tie a group's transaction to one caller's context.
 type conn struct {
-	path       string
-	context    context.Context // its end ends statements, also while they wait for a lock; see withContext
-	driver     driver.Conn
-	statements map[statementKey]*statement
-	utf16      bool // the database stores text in UTF-16
+	path        string
+	engine      *engine
+	statements  map[statementKey]*statement
+	utf16       bool // the database stores text in UTF-16
+	names       texts
+	beforeParse func(text string) // nil but in tests
 }
 
 // statementKey identifies a statement. slot allows the same text to be read several times at once.
@@ -33,30 +28,21 @@ type statementKey struct {
 	slot int
 }
 
-type statement struct {
-	driver.Stmt
-	query driver.StmtQueryContext
-	exec  driver.StmtExecContext
-}
-
 // openConn opens the file at an absolute path, which must exist: if it was moved away, SQLite must
 // not make an empty one in its place (mode=rw). The path is percent-encoded into a file: URI, since
 // in a plain path a '?' would start options.
 func openConn(ctx context.Context, path string, busyTimeout time.Duration, pragmas ...string) (*conn, error) {
 	uri := "file:" + (&url.URL{Path: path}).EscapedPath()
-	connector, err := sqlite.NewConnector(strings.ReplaceAll(uri, "?", "%3F") + "?mode=rw")
-	if err != nil {
-		return nil, err
-	}
-	opened, err := connector.Connect(ctx)
+	opened, err := openEngine(strings.ReplaceAll(uri, "?", "%3F") + "?mode=rw")
 	if err != nil {
 		return nil, err
 	}
 	noteDescriptors(path) // before the first statement, which may wait long for a lock
-	c := &conn{path: path, context: context.Background(), driver: opened, statements: map[statementKey]*statement{}}
+	opened.busyTimeout = busyTimeout
+	c := &conn{path: path, engine: opened, statements: map[statementKey]*statement{}}
 	err = c.withContext(ctx, func() error {
 		always := []string{
-			"busy_timeout = " + milliseconds(busyTimeout), "foreign_keys = ON", "synchronous = FULL",
+			"foreign_keys = ON", "synchronous = FULL",
 			"wal_autocheckpoint = 0", // see checkpoint.go
 			"schema_version",         // reads the schema, and so opens the file
 		}
@@ -80,16 +66,14 @@ func openConn(ctx context.Context, path string, busyTimeout time.Duration, pragm
 // withContext runs do with ctx as the context of its statements. All other statements ignore the
 // contexts of callers, because a transaction never belongs to one caller.
 func (c *conn) withContext(ctx context.Context, do func() error) error {
-	c.context = ctx
-	defer func() { c.context = context.Background() }()
-	return do()
+	return c.engine.withContext(ctx, do)
 }
 
 func (c *conn) close() {
 	for _, s := range c.statements {
-		_ = s.Close()
+		s.close()
 	}
-	_ = c.driver.Close()
+	c.engine.close()
 	noteDescriptors(c.path)
 }
 
@@ -98,86 +82,78 @@ func (c *conn) prepare(text string, slot int) (*statement, error) {
 	if s := c.statements[key]; s != nil {
 		return s, nil
 	}
-	prepared, err := c.parse(text)
+	s, err := c.parse(text)
 	if err != nil {
 		return nil, err
-	}
-	s := &statement{Stmt: prepared}
-	s.query, _ = prepared.(driver.StmtQueryContext)
-	s.exec, _ = prepared.(driver.StmtExecContext)
-	if s.query == nil || s.exec == nil {
-		return nil, errors.New("the SQLite driver lacks the statement interfaces")
 	}
 	c.statements[key] = s
 	return s, nil
 }
 
-// parse prepares a statement. It reads the schema, so it may wait for a lock.
-func (c *conn) parse(text string) (driver.Stmt, error) {
-	if parser, ok := c.driver.(driver.ConnPrepareContext); ok {
-		return parser.PrepareContext(c.context, text)
+func (c *conn) parse(text string) (*statement, error) {
+	if c.beforeParse != nil {
+		c.beforeParse(text)
 	}
-	return c.driver.Prepare(text)
+	return c.engine.prepare(text)
 }
 
 // run executes a prepared statement.
 func (c *conn) run(text string, args ...any) error {
+	_, err := c.ran(text, args)
+	return err
+}
+
+func (c *conn) ran(text string, args []any) (*statement, error) {
 	s, err := c.prepare(text, 0)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = s.exec.ExecContext(c.context, named(args))
-	return err
+	if err := s.bind(args); err != nil {
+		return nil, err
+	}
+	return s, s.run()
 }
 
 // change executes a prepared statement that must insert or update exactly one row of a table.
 func (c *conn) change(table, text string, args ...any) error {
-	s, err := c.prepare(text, 0)
+	s, err := c.ran(text, args)
 	if err != nil {
 		return err
 	}
-	result, err := s.exec.ExecContext(c.context, named(args))
-	return changed(table, 1, result, err)
+	return s.changedOne(table)
 }
 
-// changed returns an error unless the intended number of rows was changed: a trigger or a
-// constraint of another program may leave rows out without an error.
-func changed(table string, rows int, result driver.Result, err error) error {
-	if err != nil {
-		return err
+// changedOne returns an error unless one row was changed: a trigger or a constraint of another
+// program may leave rows out without an error.
+func (s *statement) changedOne(table string) error {
+	if s.changed() == 1 {
+		return nil
 	}
-	done, err := result.RowsAffected()
-	if err == nil && done != int64(rows) {
-		err = factstr.BackendFailure(factstr.ReasonOther, "sqlite: of %d rows for table %s %d were written; a trigger or a constraint of the table left rows out; nothing was written; remove it", rows, table, done)
-	}
-	return err
+	return factstr.BackendFailure(factstr.ReasonOther, "sqlite: a row for table %s was left out by a trigger or a constraint of the table; nothing was written; remove it", table)
 }
 
 // script executes statements without keeping them.
-func (c *conn) script(text string) error {
-	prepared, err := c.parse(text)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = prepared.Close() }()
-	_, err = prepared.(driver.StmtExecContext).ExecContext(c.context, nil)
-	return err
-}
+func (c *conn) script(text string) error { return c.engine.script(text) }
 
 // each visits the rows of a prepared statement until visit returns false.
-func (c *conn) each(text string, visit func(row []driver.Value) (more bool), args ...any) error {
+func (c *conn) each(text string, visit func(row []any) (more bool), args ...any) error {
 	rows, err := c.rows(text, 0, args...)
 	if err != nil {
 		return err
 	}
 	defer rows.close()
+	row := make([]any, rows.columns)
 	for {
 		switch err := rows.next(); {
 		case err == io.EOF:
 			return nil
 		case err != nil:
 			return err
-		case !visit(rows.row):
+		}
+		for i := range row {
+			row[i] = rows.value(i)
+		}
+		if !visit(row) {
 			return nil
 		}
 	}
@@ -196,8 +172,8 @@ func (c *conn) snapshot(read func() error) error {
 }
 
 // one returns the first column of the first row, nil if there is no row.
-func (c *conn) one(text string, args ...any) (value driver.Value, err error) {
-	err = c.each(text, func(row []driver.Value) bool {
+func (c *conn) one(text string, args ...any) (value any, err error) {
+	err = c.each(text, func(row []any) bool {
 		value = row[0]
 		return false
 	}, args...)
@@ -206,8 +182,8 @@ func (c *conn) one(text string, args ...any) (value driver.Value, err error) {
 
 // resultSet is a statement that is being read.
 type resultSet struct {
-	rows driver.Rows
-	row  []driver.Value
+	*statement
+	done bool
 }
 
 func (c *conn) rows(text string, slot int, args ...any) (*resultSet, error) {
@@ -215,34 +191,25 @@ func (c *conn) rows(text string, slot int, args ...any) (*resultSet, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.query.QueryContext(c.context, named(args))
-	if err != nil {
+	if err := s.bind(args); err != nil {
 		return nil, err
 	}
-	return &resultSet{rows: rows, row: make([]driver.Value, len(rows.Columns()))}, nil
+	return &resultSet{statement: s}, s.engine.context.Err()
 }
 
-func (s *resultSet) next() error { return s.rows.Next(s.row) }
-
-func (s *resultSet) close() { _ = s.rows.Close() }
-
-func named(args []any) []driver.NamedValue {
-	values := make([]driver.NamedValue, len(args))
-	for i, arg := range args {
-		values[i] = driver.NamedValue{Ordinal: i + 1, Value: arg}
+// next goes to the next row, or returns io.EOF.
+func (r *resultSet) next() (err error) {
+	if r.done {
+		return io.EOF
 	}
-	return values
+	err = r.step()
+	r.done = err != nil
+	return err
 }
+
+func (r *resultSet) close() { r.reset() }
 
 // textFrom returns the bytes as a string without copying. They must not change while the string is
 // used. Text is bound as a string, since SQLite would store bytes as a BLOB, which the Rust store
 // cannot read.
 func textFrom(bytes []byte) string { return unsafe.String(unsafe.SliceData(bytes), len(bytes)) }
-
-// bytesFrom returns the string as bytes without copying. They must not be changed.
-func bytesFrom(text string) []byte { return unsafe.Slice(unsafe.StringData(text), len(text)) }
-
-// milliseconds spells a time for busy_timeout, which takes a larger number than 31 bits for 0.
-func milliseconds(d time.Duration) string {
-	return strconv.FormatInt(min(d.Milliseconds(), math.MaxInt32), 10)
-}

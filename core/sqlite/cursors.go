@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql/driver"
 
 	factstr "github.com/factstr/factstr-go/core"
 )
@@ -27,7 +26,7 @@ func readCursor(c *conn, name string) (stored storedCursor, err error) {
 	const find = `SELECT k.event_query, k.last_processed_sequence_number, d.generation, d.exact_query FROM subscriber_cursors k
 		LEFT JOIN factstr_durable_streams d ON d.name = k.subscriber_id WHERE k.subscriber_id = ?1`
 	sound := true
-	err = c.each(find, func(row []driver.Value) bool {
+	err = c.each(find, func(row []any) bool {
 		stored = storedCursor{found: true, query: textOf(row[0]), exact: textOf(row[3])}
 		stored.position, sound = row[1].(int64)
 		stored.position = max(stored.position, 0)
@@ -86,7 +85,7 @@ func holds(c *conn, head factstr.Head) (there bool, err error) {
 	if head == (factstr.Head{}) {
 		return true, nil
 	}
-	err = c.each("SELECT occurred_at FROM events WHERE sequence_number = ?1", func(row []driver.Value) bool {
+	err = c.each("SELECT occurred_at FROM events WHERE sequence_number = ?1", func(row []any) bool {
 		there = textOf(row[0]) == head.OccurredAt
 		return false
 	}, int64(head.SequenceNumber))

@@ -1,8 +1,13 @@
 package sqlite
 
 import (
+	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 func TestTheEngineHasTheFixOfTheLogFileReset(t *testing.T) { // G5
@@ -13,5 +18,30 @@ func TestTheEngineHasTheFixOfTheLogFileReset(t *testing.T) { // G5
 	}
 	if number := major*1_000_000 + minor*1000 + patch; number < 3_051_003 {
 		t.Fatalf("SQLite %s is older than 3.51.3", version)
+	}
+}
+
+// G1: facts are handed to SQLite in memory that is used again, grows, and is given back when it
+// became large.
+func TestFactsOfAllSizesComeBackAsTheyWereAppended(t *testing.T) {
+	store := openStore(t, newPath(t))
+	var want []factstr.NewEvent
+	for _, size := range []int{0, 1, 5000, 3, 2 << 20, 0, 70_000, 2} {
+		text := strings.Repeat(string(rune('a'+len(want))), size)
+		want = append(want, factstr.NewEvent{EventType: text[:min(size, 900)], Payload: json.RawMessage(`"` + text + `"`)})
+	}
+	if _, err := store.Append(t.Context(), want); err != nil {
+		t.Fatal(err)
+	}
+	for _, event := range want {
+		if _, err := store.Append(t.Context(), []factstr.NewEvent{event}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, got := range facttest.All(t, store) {
+		event := want[i%len(want)]
+		if got.EventType != event.EventType || string(got.Payload) != string(event.Payload) {
+			t.Errorf("fact %d: type of %d bytes, payload of %d, appended were %d and %d, or other text", i+1, len(got.EventType), len(got.Payload), len(event.EventType), len(event.Payload))
+		}
 	}
 }

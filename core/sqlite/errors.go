@@ -5,15 +5,14 @@ import (
 	"errors"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
 )
 
 // resultCode returns SQLite's primary result code, 0 if the error is not SQLite's.
 func resultCode(err error) int {
-	var failure *sqlite.Error
+	var failure *engineError
 	if errors.As(err, &failure) {
-		return failure.Code() & 0xff
+		return failure.code & 0xff
 	}
 	return 0
 }

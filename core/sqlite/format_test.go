@@ -1,8 +1,6 @@
 package sqlite
 
 import (
-	"context"
-	"database/sql/driver"
 	"fmt"
 	"maps"
 	"os"
@@ -201,19 +199,6 @@ func TestWhatIsNoDatabaseIsRefusedAndLeftAsItIs(t *testing.T) {
 	}
 }
 
-// hookedDriver calls a function before a statement is prepared for the first time.
-type hookedDriver struct {
-	driver.Conn
-	before map[string]func()
-}
-
-func (h hookedDriver) PrepareContext(ctx context.Context, text string) (driver.Stmt, error) {
-	if hook := h.before[text]; hook != nil {
-		hook()
-	}
-	return h.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, text)
-}
-
 // G2: a table that somebody made between the look at an empty file and the lock is not taken for a
 // store.
 func TestTablesThatComeBeforeTheLockAreRefused(t *testing.T) {
@@ -225,7 +210,11 @@ func TestTablesThatComeBeforeTheLockAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.close()
-	c.driver = hookedDriver{c.driver, map[string]func(){"BEGIN IMMEDIATE": func() { raw.exec("CREATE TABLE events (id INTEGER PRIMARY KEY)") }}}
+	c.beforeParse = func(text string) {
+		if text == "BEGIN IMMEDIATE" {
+			raw.exec("CREATE TABLE events (id INTEGER PRIMARY KEY)")
+		}
+	}
 	facttest.WantError(t, prepareSchema(c, path), factstr.CodeUnsupportedFormat, "events")
 	if got := raw.rows("SELECT name FROM sqlite_master"); !slices.Equal(got, []string{"events"}) {
 		t.Errorf("tables %v", got)

@@ -13,6 +13,7 @@ type source struct {
 	results []*resultSet
 	merged  *merge.Sequences
 	types   map[string]struct{} // nil: any that is proposed
+	known   *texts
 }
 
 func (r *reader) open(scan factstr.Scan) (*source, error) {
@@ -21,7 +22,7 @@ func (r *reader) open(scan factstr.Scan) (*source, error) {
 		statements = &scanUTF16
 	}
 	types, constrained := scan.Plan.Types()
-	s := new(source)
+	s := &source{known: &r.conn.names}
 	s.merged = merge.New(scan.Descending, s.advance)
 	if !constrained || len(types) > mergeMax {
 		if constrained {
@@ -70,8 +71,7 @@ func (s *source) advance(i int) (number uint64, err error) {
 	if err := s.results[i].next(); err != nil {
 		return 0, err
 	}
-	stored, _ := s.results[i].row[0].(int64)
-	return uint64(stored), nil
+	return uint64(s.results[i].number(0)), nil
 }
 
 // next returns the next record in order.
@@ -80,7 +80,7 @@ func (s *source) next() (row, error) {
 	if err != nil {
 		return row{}, err
 	}
-	return rowOf(s.results[i].row), nil
+	return s.results[i].fact(s.known), nil
 }
 
 func (s *source) admits(r *row) bool {

@@ -76,6 +76,10 @@ func Prepare(path string, options Options) (open func(context.Context) (*factstr
 var processSettings = sync.OnceFunc(func() {
 	_, _ = sqlite.OFDLocking(true)
 	_, _ = sqlite.Fdatasync(true)
+	// From its first connection on the driver lets nobody exchange SQLite's page cache.
+	if first, err := new(sqlite.Driver).Open(":memory:"); err == nil {
+		_ = first.Close()
+	}
 })
 
 // How a database is opened
@@ -206,7 +210,8 @@ func (b *backend) makeReady(ctx context.Context, wait time.Duration) (err error)
 		if err := prepareSchema(b.writer, b.path); err != nil {
 			return err
 		}
-		return failure("opening "+b.path, b.writer.run("PRAGMA busy_timeout = "+milliseconds(b.busyTimeout)))
+		b.writer.engine.busyTimeout = b.busyTimeout
+		return nil
 	})
 	return b.explained(err)
 }

@@ -9,18 +9,17 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/oslock"
-	"modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
 )
 
 // explained finds the cause of a failed opening where SQLite only reports that it failed.
 func (b *backend) explained(err error) error {
-	var answer *sqlite.Error
+	var answer *engineError
 	if !errors.As(err, &answer) {
 		return err
 	}
 	folder := filepath.Dir(b.path)
-	switch answer.Code() {
+	switch answer.code {
 	case lib.SQLITE_NOMEM, lib.SQLITE_IOERR_NOMEM, lib.SQLITE_IOERR_SHMMAP:
 		return factstr.BackendFailure(factstr.ReasonOther, "sqlite: opening %s: the process gets no more memory or address space (ulimit -v, the limit of its container): %w", b.path, err)
 	case lib.SQLITE_IOERR_SHMSIZE, lib.SQLITE_IOERR_WRITE, lib.SQLITE_IOERR_FSYNC, lib.SQLITE_IOERR_TRUNCATE:
@@ -29,9 +28,9 @@ func (b *backend) explained(err error) error {
 		}
 	}
 	switch {
-	case answer.Code()&0xff == lib.SQLITE_READONLY && !b.guard.ReadOnly() && !isReadOnly(folder):
+	case answer.code&0xff == lib.SQLITE_READONLY && !b.guard.ReadOnly() && !isReadOnly(folder):
 		return pathFailure(b.path, fs.ErrPermission) // the database can be written, but no log be made beside it
-	case answer.Code()&0xff != lib.SQLITE_CANTOPEN:
+	case answer.code&0xff != lib.SQLITE_CANTOPEN:
 		return err
 	}
 	if refused := tryToOpen(folder); refused != nil {

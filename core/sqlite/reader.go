@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql/driver"
 	"io"
 	"time"
 
@@ -50,7 +49,7 @@ type reader struct {
 func (r *reader) Head(context.Context) (factstr.Head, error) { return readHead(r.conn) }
 
 func readHead(c *conn) (head factstr.Head, err error) {
-	err = c.each("SELECT sequence_number, occurred_at FROM events WHERE sequence_number > 0 ORDER BY sequence_number DESC LIMIT 1", func(row []driver.Value) bool {
+	err = c.each("SELECT sequence_number, occurred_at FROM events WHERE sequence_number > 0 ORDER BY sequence_number DESC LIMIT 1", func(row []any) bool {
 		number, _ := row[0].(int64)
 		head = factstr.Head{SequenceNumber: uint64(number), OccurredAt: textOf(row[1])}
 		return false
@@ -151,7 +150,7 @@ const scanBoundaries = `SELECT first_sequence_number, last_sequence_number FROM 
 	AND first_sequence_number <= ?2 ORDER BY first_sequence_number`
 
 func (r *reader) Boundaries(_ context.Context, after, upTo uint64, visit func(factstr.Boundary)) error {
-	err := r.conn.each(scanBoundaries, func(row []driver.Value) bool {
+	err := r.conn.each(scanBoundaries, func(row []any) bool {
 		first, _ := row[0].(int64)
 		last, _ := row[1].(int64)
 		if first > 0 && last >= first && uint64(last) > after {

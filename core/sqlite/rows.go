@@ -1,13 +1,14 @@
 package sqlite
 
 import (
-	"database/sql/driver"
 	"encoding/binary"
+	"encoding/json"
 	"unicode/utf16"
 	"unicode/utf8"
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/jsonvalue"
+	lib "modernc.org/sqlite/lib"
 )
 
 // row is a fact as it is stored.
@@ -17,39 +18,63 @@ type row struct {
 	problem  string // why the row is not a fact, if that does not show in the record
 }
 
-// rowOf accepts text that another program stored as a BLOB.
-func rowOf(values []driver.Value) (r row) {
-	number, _ := values[0].(int64)
-	r.EventRecord = factstr.EventRecord{
-		SequenceNumber: uint64(number),
-		OccurredAt:     textOf(values[1]),
-		EventType:      textOf(values[2]),
-		Payload:        bytesFrom(textOf(values[3])),
-	}
+// fact returns the row at which a statement for recordColumns stands. It accepts text that another
+// program stored as a BLOB.
+func (s *statement) fact(known *texts) (r row) {
+	const number, occurredAt, eventType, payload, stored = 0, 1, 2, 3, 4
+	r.SequenceNumber = uint64(s.number(number))
+	at, kind, content := s.kind(occurredAt), s.kind(eventType), s.kind(payload)
+	r.OccurredAt = known.time(s.bytes(occurredAt, at))
+	r.EventType = known.eventType(s.bytes(eventType, kind))
+	// The only copy: what SQLite shows is its own memory.
+	r.Payload = append(json.RawMessage{}, s.bytes(payload, content)...)
 	switch {
-	case values[2] == nil:
+	case kind == lib.SQLITE_NULL:
 		r.typeless, r.problem = true, "event_type is NULL"
-	case len(values) > 4 && !storedAsUTF16(r.EventType, values[2], values[4]):
+	case s.columns > stored && kind == lib.SQLITE_TEXT && !isUTF16(r.EventType, s.bytes(stored, lib.SQLITE_BLOB)):
 		r.typeless, r.problem = true, "event_type is not valid UTF-16"
-	case values[1] == nil:
+	case at == lib.SQLITE_NULL:
 		r.problem = "occurred_at is NULL"
-	case values[3] == nil:
+	case content == lib.SQLITE_NULL:
 		r.problem = "payload is NULL"
 	}
 	return r
 }
 
-// storedAsUTF16 reports whether the stored bytes are the text that was read, in either byte order.
-func storedAsUTF16(text string, value, stored driver.Value) bool {
-	bytes, _ := stored.([]byte)
-	if _, isText := value.(string); !isText {
-		return true
-	}
-	little, big := make([]byte, 0, len(bytes)), make([]byte, 0, len(bytes))
+// isUTF16 reports whether the stored bytes are the text that was read, in either byte order.
+func isUTF16(text string, stored []byte) bool {
+	little, big := make([]byte, 0, len(stored)), make([]byte, 0, len(stored))
 	for _, unit := range utf16.Encode([]rune(text)) {
 		little, big = binary.LittleEndian.AppendUint16(little, unit), binary.BigEndian.AppendUint16(big, unit)
 	}
-	return string(little) == string(bytes) || string(big) == string(bytes)
+	return string(little) == string(stored) || string(big) == string(stored)
+}
+
+// texts keeps what many facts share, so that it is not allocated for each: a batch has one time,
+// a log few types.
+type texts struct {
+	last  string
+	types map[string]string
+}
+
+func (t *texts) time(stored []byte) string {
+	if string(stored) != t.last {
+		t.last = string(stored)
+	}
+	return t.last
+}
+
+func (t *texts) eventType(stored []byte) string {
+	const typesMax = 256
+	if known, ok := t.types[string(stored)]; ok {
+		return known
+	}
+	if t.types == nil || len(t.types) == typesMax {
+		t.types = map[string]string{}
+	}
+	text := string(stored)
+	t.types[text] = text
+	return text
 }
 
 // damage returns why a row cannot be returned, or "". Only other programs store such rows.
@@ -68,7 +93,7 @@ func damage(r *row) string {
 }
 
 // textOf returns text, also if another program stored it as a BLOB.
-func textOf(value driver.Value) string {
+func textOf(value any) string {
 	switch value := value.(type) {
 	case string:
 		return value

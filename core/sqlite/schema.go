@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"database/sql/driver"
 	_ "embed"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -81,7 +80,7 @@ func markers(c *conn) (marked rustformat.Markers, err error) {
 	if err != nil || there == nil {
 		return marked, err
 	}
-	err = c.each("SELECT key, value FROM store_metadata", func(row []driver.Value) bool {
+	err = c.each("SELECT key, value FROM store_metadata", func(row []any) bool {
 		if key, isText := row[0].(string); isText {
 			marked.Read(key, textOf(row[1]))
 		}

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"database/sql/driver"
 	"fmt"
 	"maps"
 	"regexp"
@@ -100,7 +99,7 @@ func checkTables(c *conn, path string) error {
 
 // kindOf returns what has a name: a table, view, index or virtual table, or "" if nothing has it.
 func kindOf(c *conn, name string) (kind, text string, err error) {
-	err = c.each("SELECT type, rootpage, sql FROM sqlite_master WHERE type <> 'trigger' AND lower(name) = ?1", func(row []driver.Value) bool {
+	err = c.each("SELECT type, rootpage, sql FROM sqlite_master WHERE type <> 'trigger' AND lower(name) = ?1", func(row []any) bool {
 		kind, text = textOf(row[0]), textOf(row[2])
 		if kind == "table" && row[1] == int64(0) {
 			kind = "virtual table"
@@ -119,7 +118,7 @@ type declared struct {
 
 func columns(c *conn, table string) (map[string]declared, error) {
 	have := map[string]declared{}
-	err := c.each(`SELECT name, type, "notnull", dflt_value, hidden FROM pragma_table_xinfo(?1)`, func(row []driver.Value) bool {
+	err := c.each(`SELECT name, type, "notnull", dflt_value, hidden FROM pragma_table_xinfo(?1)`, func(row []any) bool {
 		generated := row[4] != int64(0)
 		demanded := row[2] != int64(0) && row[3] == nil && !generated
 		have[strings.ToLower(textOf(row[0]))] = declared{textOf(row[1]), generated, demanded}

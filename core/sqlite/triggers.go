@@ -1,13 +1,12 @@
 package sqlite
 
 import (
-	"database/sql/driver"
 	"regexp"
 	"strings"
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/rustformat"
-	"modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
 )
 
 // keepsOut matches a trigger that can leave out a row, which only one that runs before the row is
@@ -22,7 +21,7 @@ func checkTriggers(c *conn, path string, there map[string]bool) (err error) {
 	}
 	triggers := 0
 	var refusal error
-	err = c.each("SELECT name, lower(tbl_name), sql FROM sqlite_master WHERE type = 'trigger'", func(row []driver.Value) bool {
+	err = c.each("SELECT name, lower(tbl_name), sql FROM sqlite_master WHERE type = 'trigger'", func(row []any) bool {
 		name, table := textOf(row[0]), textOf(row[1])
 		if !there[table] {
 			return true
@@ -43,30 +42,20 @@ func checkTriggers(c *conn, path string, there map[string]bool) (err error) {
 	}
 	// SQLite's authorizer reports which tables a statement writes through triggers, also through
 	// triggers of those tables.
-	registerer, ok := c.driver.(sqlite.AuthorizerRegisterer)
-	if !ok {
-		return nil // inserted rows are counted anyway
-	}
-	err = registerer.RegisterAuthorizer(func(
-		action sqlite.AuthorizerActionCode, table, _, _, trigger string,
-	) sqlite.AuthorizerReturnCode {
+	c.engine.watchCompiling(func(action int32, table, trigger string) {
 		switch action {
-		case sqlite.AuthInsert, sqlite.AuthUpdate, sqlite.AuthDelete:
+		case lib.SQLITE_INSERT, lib.SQLITE_UPDATE, lib.SQLITE_DELETE:
 			if table = strings.ToLower(table); trigger != "" && there[table] && refusal == nil {
 				refusal = refuse(trigger, "changes "+table)
 			}
 		}
-		return sqlite.AuthorizerOK
 	})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = registerer.RegisterAuthorizer(nil) }()
+	defer c.engine.watchCompiling(nil)
 	for _, text := range []string{insertRecord, insertBoundary, insertCursor, updateCursor, raiseGeneration} {
 		// A statement that cannot be compiled, since a table or another program's function is
 		// missing, cannot be run either.
 		if statement, err := c.parse(text); err == nil {
-			_ = statement.Close()
+			statement.close()
 		}
 	}
 	return refusal

@@ -1,5 +1,5 @@
-// Reads a repository through git and yields facts. The output of git is a stream of bytes and is
-// read as one: whatever the length of the history, only the commit that is being read is in memory.
+// Reads a repository through git and yields facts. It reads git's output as a stream, so only one
+// commit at a time is in memory, however long the history is.
 import { spawn } from 'node:child_process';
 import { pipeline } from 'node:stream/promises';
 
@@ -8,7 +8,7 @@ import { pipeline } from 'node:stream/promises';
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
 const LOG = ['log', '-z', '--numstat', '--no-renames', '--reverse', '--topo-order'];
-// A user's settings must not put text of their own between the commits.
+// Overrides settings of the user that would put other text between the commits.
 const PLAIN = ['--encoding=UTF-8', '--no-show-signature', '--no-ext-diff', '--no-color'];
 const FIELDS = ['%H', '%P', '%an', '%ae', '%cI', '%s'];
 
@@ -28,9 +28,8 @@ export async function* commitFacts(repository, revision) {
     revision,
     '--',
   ]);
-  // A commit is its six fields, whatever they hold, then its files, each
-  // "ADDED<tab>DELETED<tab>PATH". What follows is the hash of the next commit; it has no tab, so
-  // the two cannot be confused.
+  // A commit has six fields and then its files, each "ADDED<tab>DELETED<tab>PATH". The hash of the
+  // next commit follows. A hash has no tab, so it cannot be taken for a file.
   let fields = [];
   let files = [];
   for await (const token of tokens(output, '\0')) {
@@ -97,8 +96,8 @@ function lineCount(text) {
 }
 
 /**
- * Yields what git prints, in chunks of bytes, and fails when git does. `input` is given to it to
- * read.
+ * Yields the output of git in chunks of bytes, and throws if git fails. Git reads `input` from its
+ * standard input.
  */
 async function* git(repository, words, input) {
   const child = spawn('git', ['-C', repository, ...words], {
@@ -116,8 +115,8 @@ async function* git(repository, words, input) {
 }
 
 /**
- * Splits a stream of bytes at a separator and decodes the pieces. What follows the last separator
- * is a piece if it is not empty.
+ * Splits a stream of bytes at a separator and decodes the pieces. The rest behind the last
+ * separator is a piece too, unless it is empty.
  */
 export async function* tokens(chunks, separator) {
   const mark = separator.charCodeAt(0);

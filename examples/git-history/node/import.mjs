@@ -3,10 +3,10 @@
 //
 //   node import.mjs STORE REPOSITORY [REVISION [SHARE/SHARES]]
 //
-// Importing again adds only what is new. An import that was killed goes on where it stopped, and
-// two at the same time do not record a commit twice: each batch is appended on the condition that
-// none of its commits is recorded. Several at once are best dealt a share each, as 1/3, 2/3 and
-// 3/3, so that they need not find out who was first.
+// A second import adds only what is new, also after one that was killed. Two imports at the same
+// time do not record a commit twice: each batch is appended on the condition that none of its
+// commits is recorded. Give each of several importers a share, such as 1/3, 2/3 and 3/3, so that
+// they do not conflict.
 import { commitFacts, countCommits, tagFacts } from './git.mjs';
 import { Progress } from './progress.mjs';
 import { openStore } from './stores.mjs';
@@ -18,22 +18,21 @@ if (repository === undefined || !(share >= 1 && share <= shares)) {
   process.exit(2);
 }
 
-// The identity of a fact is the part of its payload by which it is known: no two facts of a type
-// are recorded with the same one.
+// The identity of a fact is a part of its payload. No two facts of a type have the same identity.
 const COMMIT = { type: 'CommitRecorded', identity: ({ hash }) => ({ hash }) };
 const TAG = { type: 'TagCreated', identity: ({ name, commit }) => ({ name, commit }) };
 
-// So much is read ahead of the appends at most: facts, and characters of them.
+// How far reading may be ahead of the appends, in facts and in characters.
 const WINDOW_FACTS = 1_000;
 const WINDOW_CHARACTERS = 16 << 20;
 
-// For tests: the process ends as if the power had gone, right after it appended so many batches.
+// For tests: the process ends as in a power failure after it has appended this many batches.
 const killAfterBatches = Number(process.env.IMPORT_KILL_AFTER_BATCHES ?? Infinity);
 let batchesAppended = 0;
 
 /**
- * Appends, in batches, those facts that are not recorded yet. Returns how many they were; reports
- * how many are done.
+ * Appends, in batches, the facts that are not recorded yet, and returns their number. Reports how
+ * many are done.
  */
 function appendMissing(store, facts, batchSize, kind, report = () => {}) {
   let missing = facts;
@@ -48,8 +47,8 @@ function appendMissing(store, facts, batchSize, kind, report = () => {}) {
       batchesAppended += 1;
       if (batchesAppended === killAfterBatches) process.kill(process.pid, 'SIGKILL');
     } else {
-      // Somebody recorded a part of the batch. Ask which ones, for all that was read ahead, and go
-      // on with the others.
+      // Another importer recorded a part of the batch. Find out which of the facts read ahead are
+      // recorded, and continue with the others.
       const records = store.query(recordedAs(missing, kind)).event_records;
       const recorded = new Set(records.map((record) => key(record, kind)));
       missing = missing.filter((fact) => !recorded.has(key(fact, kind)));

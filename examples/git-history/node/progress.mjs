@@ -1,6 +1,6 @@
-// A progress bar on standard error: drawn over itself on a terminal, a line for every tenth
-// elsewhere, so that logs stay short. `sharers` is how many programs write such lines at once;
-// together they write as many as one.
+// A progress bar on standard error. A terminal shows one line, which is drawn again and again;
+// elsewhere each tenth of the way is a line, so that logs stay short. `sharers` is the number of
+// programs that write such lines at once; together they write as many lines as one program.
 export class Progress {
   #total;
   #what;

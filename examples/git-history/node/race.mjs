@@ -1,10 +1,9 @@
-// One of two programs that want the same thing: to take the review of a commit, which only one may
-// have.
+// One of two programs that each try to take the review of a commit. Only one of them can.
 //
 //   node race.mjs STORE COMMIT
 //
-// It looks at the context, says "ready", waits for a line on standard input, and then decides on
-// what it saw. The Python program beside it does the same at the same time.
+// It reads the context, prints "ready", waits for a line on standard input, and then decides by
+// what it has read. The Python program beside it does the same at the same time.
 import { once } from 'node:events';
 import { openStore } from './stores.mjs';
 

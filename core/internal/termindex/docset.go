@@ -41,16 +41,17 @@ func (d *docSet) setContainer(data []byte, count int) bool {
 		}
 		return sum == count
 	}
-	d.lows = d.lows[:0]
-	in, low := bounded{rest: data}, uint64(0)
+	if d.lows = d.lows[:0]; len(data) != count*2 {
+		return false
+	}
 	for i := range count {
-		step := in.uvarint()
-		if low += step; step == 0 && i > 0 || low >= containerDocs || step >= containerDocs {
+		low := littleUint16(data[i*2:])
+		if i > 0 && low <= d.lows[i-1] {
 			return false
 		}
-		d.lows = append(d.lows, uint16(low))
+		d.lows = append(d.lows, low)
 	}
-	return !in.bad && len(in.rest) == 0
+	return true
 }
 
 // intersect keeps what other has, too. It may change other.

@@ -103,7 +103,7 @@ func TestAFileMayBeLostCutDamagedOrSwapped(t *testing.T) { // G12
 	}
 	for what, damage := range damages {
 		for _, name := range names {
-			for range 3 {
+			for range 2 {
 				restore(t, path, files)
 				if data := damage(name, append([]byte(nil), files[name]...)); data == nil {
 					_ = os.Remove(filepath.Join(path, name))

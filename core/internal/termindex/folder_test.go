@@ -154,7 +154,7 @@ func (r *reference) infos(f *Folder) []Info {
 // The process dies at a step, or the machine, which then forgets what was not synced.
 func TestAfterAnyStepTheProcessOrTheMachineMayDie(t *testing.T) { // G12
 	r := folderLog()
-	for seed := range uint64(20) {
+	for seed := range uint64(8) {
 		for at := 1; ; at++ {
 			d := filledButOne(t, r, seed*1000+uint64(at))
 			f := openOn(t, d, true)

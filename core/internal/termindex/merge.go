@@ -89,7 +89,7 @@ type entriesOf struct {
 	buffer     [blockMax]byte
 	docs       []uint32
 	containers []container
-	raw        [max(containerMax, bitmapWords*8+checksumLen)]byte
+	raw        [containerMax]byte
 	set        docSet
 }
 
@@ -108,7 +108,7 @@ func (e *entriesOf) next() error {
 		if e.block > 0 && block.key <= e.entry.key {
 			return e.segment.damage("order of the directory", nil)
 		}
-		e.rest, e.entry.key = bounded{rest: data}, block.key
+		e.rest, e.entry, _ = entriesFrom(data, block.key, 0)
 		e.block++
 		if !e.entry.next(&e.rest) || e.entry.key != block.key {
 			return e.segment.damage("an entry of the directory", nil)

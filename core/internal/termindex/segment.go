@@ -30,11 +30,17 @@ import (
 //
 //	uvarint   number of containers
 //	uvarint   offset of the first one; the others follow it
-//	each      uvarint doc>>16, less the one before; uvarint count; uvarint length unless a bitmap
+//	each      uvarint doc>>16, less the one before; uvarint count
 //
-// A container of fewer than bitmapFrom docs has their low 16 bits as ascending deltas; a fuller one
-// is a bitmap of 8 KB. So both are read at once and intersect fast, and a query that stops early
-// has read one container a term.
+// A container of fewer than bitmapFrom docs has their low 16 bits in ascending order, two bytes
+// each; a fuller one is a bitmap of 8 KB. Both are probed as they lie, without decoding them, and a
+// query that stops early has read one container a term.
+//
+// A directory block ends in marks, so that a lookup decodes few of its entries: for every 32nd
+// entry but the first its place and the key of the entry before, at last the number of marks.
+//
+//	each      uint16 offset in the block, 5 bytes of key
+//	byte      number of marks
 //
 // Block and container end in a checksum that covers their bytes and place and a number that each
 // segment draws anew, so that a block of another file, of an older one, or of another place is
@@ -69,11 +75,13 @@ const (
 	docBits       = 24
 	blockMax      = 3900
 	inlineMax     = 2048
-	containerMax  = (bitmapFrom-1)*3 + checksumLen
+	containerMax  = bitmapWords*8 + checksumLen
 	containerDocs = 1 << 16
 	bitmapFrom    = 4096
 	bitmapWords   = containerDocs / 64
 	checksumLen   = 4
+	marked        = 32
+	markLen       = 7
 )
 
 func keyOf(term terms.Term) uint64 { return uint64(term) >> docBits }

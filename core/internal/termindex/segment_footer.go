@@ -23,6 +23,7 @@ func blockSum(salt uint32, offset int64, data []byte) uint32 {
 	return crc32.Update(salt^uint32(offset)^uint32(offset>>32), castagnoli, data)
 }
 
+func littleUint16(data []byte) uint16 { return binary.LittleEndian.Uint16(data) }
 func littleUint32(data []byte) uint32 { return binary.LittleEndian.Uint32(data) }
 
 // appendFooter appends footer and trailer.

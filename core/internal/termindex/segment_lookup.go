@@ -67,7 +67,10 @@ func (d *directory) find(key uint64) (found entry, ok bool, err error) {
 		}
 		d.at = at
 	}
-	in, e := bounded{rest: d.block}, entry{key: blocks[at].key}
+	in, e, ok := entriesFrom(d.block, blocks[at].key, key)
+	if !ok {
+		return entry{}, false, d.segment.damage("marks of the directory", nil)
+	}
 	for len(in.rest) > 0 {
 		if !e.next(&in) {
 			return entry{}, false, d.segment.damage("an entry of the directory", nil)
@@ -77,6 +80,30 @@ func (d *directory) find(key uint64) (found entry, ok bool, err error) {
 		}
 	}
 	return entry{}, false, nil
+}
+
+// entriesFrom returns a reader of a block's entries, with the entry before the first one it reads:
+// the last mark whose entry is not behind the key. It reports whether the marks make sense.
+func entriesFrom(block []byte, blockKey, key uint64) (in bounded, before entry, ok bool) {
+	count := int(block[len(block)-1])
+	end := len(block) - 1 - count*markLen
+	if end < 0 {
+		return in, before, false
+	}
+	marks := block[end : len(block)-1]
+	mark := func(i int) (offset int, before uint64) {
+		m := marks[i*markLen:]
+		return int(m[0]) | int(m[1])<<8, uint64(littleUint32(m[2:])) | uint64(m[6])<<32
+	}
+	at := sort.Search(count, func(i int) bool { _, before := mark(i); return before >= key })
+	if at == 0 {
+		return bounded{rest: block[:end]}, entry{key: blockKey}, true
+	}
+	offset, last := mark(at - 1)
+	if offset > end || last < blockKey {
+		return in, before, false
+	}
+	return bounded{rest: block[offset:end]}, entry{key: last}, true
 }
 
 // docs appends the docs of an inline list and reports whether it makes sense.
@@ -103,11 +130,8 @@ func (e *entry) containers(dst []container, segment *Segment) (containers []cont
 	for i := range wanted {
 		step := in.atMost(255)
 		high += step
-		count, length := int(in.atMost(containerDocs)), bitmapWords*8
-		if count < bitmapFrom {
-			length = int(in.atMost(containerMax))
-		}
-		length += checksumLen
+		count := int(in.atMost(containerDocs))
+		length := min(count*2, bitmapWords*8) + checksumLen
 		if in.bad || step == 0 && i > 0 || high > highMax || count == 0 || offset > segment.body-int64(length) {
 			return dst, false
 		}

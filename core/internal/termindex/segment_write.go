@@ -21,6 +21,8 @@ type segmentWriter struct {
 	block    []byte // the directory block that grows
 	blockKey uint64 // its first key
 	lastKey  uint64 // its last one
+	entries  int    // in it
+	marks    []byte
 
 	key      uint64
 	docs     []uint32 // of the key, while they may fit into the directory
@@ -77,12 +79,9 @@ func (w *segmentWriter) endContainer() {
 			data[low/8] |= 1 << (low % 8)
 		}
 	} else {
-		before := uint16(0)
 		for _, low := range w.lows {
-			data = binary.AppendUvarint(data, uint64(low-before))
-			before = low
+			data = binary.LittleEndian.AppendUint16(data, low)
 		}
-		w.table = binary.AppendUvarint(w.table, uint64(len(data)))
 	}
 	w.scratch = w.write(data)
 	w.written++
@@ -117,13 +116,17 @@ func (w *segmentWriter) finish() {
 	default:
 		head = uint64(len(list)) * 4
 	}
-	const headMax = 2 * binary.MaxVarintLen64
-	if len(w.block) > 0 && len(w.block)+headMax+len(list)+checksumLen > blockMax {
+	const headMax = 2*binary.MaxVarintLen64 + markLen + 1 + checksumLen
+	if w.entries > 0 && len(w.block)+len(w.marks)+len(list)+headMax > blockMax {
 		w.endBlock()
 	}
-	if len(w.block) == 0 {
+	if w.entries == 0 {
 		w.blockKey, w.lastKey = w.key, w.key
+	} else if w.entries%marked == 0 {
+		w.marks = binary.LittleEndian.AppendUint64(w.marks, uint64(len(w.block))|w.lastKey<<16)
+		w.marks = w.marks[:len(w.marks)-1]
 	}
+	w.entries++
 	w.block = binary.AppendUvarint(w.block, w.key-w.lastKey)
 	w.block = binary.AppendUvarint(w.block, head)
 	w.block = append(w.block, list...)
@@ -131,8 +134,9 @@ func (w *segmentWriter) finish() {
 }
 
 func (w *segmentWriter) endBlock() {
+	w.block = append(append(w.block, w.marks...), byte(len(w.marks)/markLen))
 	w.blocks = append(w.blocks, directoryBlock{key: w.blockKey, offset: w.offset, length: int32(len(w.block) + checksumLen)})
-	w.block = w.write(w.block)[:0]
+	w.block, w.marks, w.entries = w.write(w.block)[:0], w.marks[:0], 0
 }
 
 // write writes data and its checksum, and returns data with the checksum.
@@ -150,7 +154,7 @@ func (w *segmentWriter) close(info Info) error {
 	if err := info.check(); err != nil {
 		return err
 	}
-	if len(w.block) > 0 {
+	if w.entries > 0 {
 		w.endBlock()
 	}
 	footer := appendFooter(nil, info, w.salt, w.blocks)

@@ -14,22 +14,20 @@ type backend struct {
 	head       factstr.Head
 	chunks     [][]factstr.EventRecord
 	boundaries []factstr.Boundary
-	byType     map[string]*typeList
+	types      map[string]string // one string for all facts of a type
 	cursors    map[string]*cursor
-}
 
-// typeList holds the numbers of the facts of one type.
-type typeList struct {
-	name            string
-	sequenceNumbers []uint64
+	index *index // has its own synchronization
 }
 
 const chunkSize = 1024
 
 var _ factstr.Backend = (*backend)(nil)
 
-func newBackend() *backend {
-	return &backend{byType: map[string]*typeList{}, cursors: map[string]*cursor{}}
+func newBackend(log *factstr.Observer) *backend {
+	b := &backend{types: map[string]string{}, cursors: map[string]*cursor{}}
+	b.index = newIndex(log, b.factsAfter)
+	return b
 }
 
 func (b *backend) Kind() string { return "memory" }
@@ -49,23 +47,27 @@ func (b *backend) Commit(ctx context.Context, group *factstr.Group) error {
 		return err
 	}
 	group.EnterCommit()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for i := range write.Records {
-		b.push(write.Records[i])
-	}
-	b.boundaries = append(b.boundaries, write.Boundaries...)
+	b.write(write.Records, write.Boundaries)
+	b.index.grown(write.Records[len(write.Records)-1].SequenceNumber)
 	return nil
 }
 
-func (b *backend) push(record factstr.EventRecord) {
-	list := b.byType[record.EventType]
-	if list == nil {
-		list = &typeList{name: record.EventType}
-		b.byType[list.name] = list
+func (b *backend) write(records []factstr.EventRecord, boundaries []factstr.Boundary) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range records {
+		b.push(records[i])
 	}
-	record.EventType = list.name // one string for all facts of a type
-	list.sequenceNumbers = append(list.sequenceNumbers, record.SequenceNumber)
+	b.boundaries = append(b.boundaries, boundaries...)
+}
+
+func (b *backend) push(record factstr.EventRecord) {
+	eventType, known := b.types[record.EventType]
+	if !known {
+		eventType = record.EventType
+		b.types[eventType] = eventType
+	}
+	record.EventType = eventType
 
 	last := len(b.chunks) - 1
 	if last < 0 || len(b.chunks[last]) == chunkSize {
@@ -76,4 +78,33 @@ func (b *backend) push(record factstr.EventRecord) {
 	b.head = factstr.Head{SequenceNumber: record.SequenceNumber, OccurredAt: record.OccurredAt}
 }
 
-func (b *backend) Close() error { return nil }
+// record returns the committed fact with a number.
+func (b *backend) record(sequenceNumber uint64) factstr.EventRecord {
+	index := int(sequenceNumber - 1)
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.chunks[index/chunkSize][index%chunkSize]
+}
+
+// factsAfter returns the facts above a number that lie in one chunk. They never change.
+func (b *backend) factsAfter(sequenceNumber uint64) []factstr.EventRecord {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	index := int(sequenceNumber)
+	if index/chunkSize >= len(b.chunks) {
+		return nil
+	}
+	return b.chunks[index/chunkSize][index%chunkSize:]
+}
+
+func (b *backend) lastNumber() uint64 {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.head.SequenceNumber
+}
+
+// Close ends the goroutines of the index.
+func (b *backend) Close() error {
+	b.index.close()
+	return nil
+}

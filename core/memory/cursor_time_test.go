@@ -40,7 +40,7 @@ func TestACursorIsStoredWithinItsTimeAlsoWhenAWriteTakesAWhile(t *testing.T) {
 		}
 		synctest.Test(t, func(t *testing.T) {
 			ctx := t.Context()
-			slow := slowCursors{newBackend(), within / 5, make(chan storedCursor, 1000)}
+			slow := slowCursors{newBackend(nil), within / 5, make(chan storedCursor, 1000)}
 			store, err := factstr.OpenStore(ctx, slow, factstr.Options{})
 			if err != nil {
 				t.Fatal(err)

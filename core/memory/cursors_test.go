@@ -56,7 +56,7 @@ func (w *watchedCursors) ClaimStream(ctx context.Context, name string, query fac
 // G24: the head that a cursor write is made on vouches for all that was handled, so it is never
 // below the cursor.
 func TestACursorIsNeverBeyondTheHeadThatItIsWrittenOn(t *testing.T) {
-	w := &watchedCursors{backend: newBackend()}
+	w := &watchedCursors{backend: newBackend(nil)}
 	store, err := factstr.OpenStore(t.Context(), w, factstr.Options{})
 	store = facttest.Opened(t, store, err)
 	stream, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "projection"},
@@ -84,7 +84,7 @@ func TestACursorIsNeverBeyondTheHeadThatItIsWrittenOn(t *testing.T) {
 // G24: a cursor that was read from a log which is replaced before the head is read says nothing
 // about the new one.
 func TestARegistrationWhoseLogIsReplacedMeanwhileIsRefused(t *testing.T) {
-	w := &watchedCursors{backend: newBackend(), claimed: factstr.Head{SequenceNumber: 2,
+	w := &watchedCursors{backend: newBackend(nil), claimed: factstr.Head{SequenceNumber: 2,
 		OccurredAt: "in the log that is gone"}}
 	store, err := factstr.OpenStore(t.Context(), w, factstr.Options{})
 	store = facttest.Opened(t, store, err)
@@ -110,7 +110,7 @@ func TestARegistrationWhoseLogIsReplacedMeanwhileIsRefused(t *testing.T) {
 // G24: a cursor write that finds another log ends the stream, and nothing says that it would be
 // tried again.
 func TestACursorWriteThatFindsAnotherLogEndsTheStream(t *testing.T) {
-	w := &watchedCursors{backend: newBackend()}
+	w := &watchedCursors{backend: newBackend(nil)}
 	records, logger := facttest.NewRecords()
 	store, err := factstr.OpenStore(t.Context(), w, factstr.Options{Logger: logger})
 	store = facttest.Opened(t, store, err)

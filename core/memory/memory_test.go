@@ -14,7 +14,7 @@ func newLog(testing.TB) storetest.Log {
 			return Open(Options{Options: options})
 		}
 		options.TailEvents = -1
-		return factstr.OpenStore(ctx, wrap(newBackend()), options)
+		return factstr.OpenStore(ctx, wrap(newBackend(nil)), options)
 	}}
 }
 

@@ -16,5 +16,6 @@ type Options struct {
 // Open makes an empty store. Its facts and durable cursors are gone when it is closed.
 func Open(options Options) (*factstr.Store, error) {
 	options.TailEvents = -1 // the log itself is in memory
-	return factstr.OpenStore(context.Background(), newBackend(), options.Options)
+	observed := options.Observed("memory")
+	return factstr.OpenStore(context.Background(), newBackend(observed.Log()), observed)
 }

@@ -20,7 +20,7 @@ func (p panicking) ClaimStream(context.Context, string, factstr.DurableQuery) (f
 // away.
 func TestAPanicAtTheEndOfAStreamStillEndsIt(t *testing.T) {
 	ctx := t.Context()
-	store, err := factstr.OpenStore(ctx, panicking{newBackend()}, factstr.Options{TailEvents: -1})
+	store, err := factstr.OpenStore(ctx, panicking{newBackend(nil)}, factstr.Options{TailEvents: -1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-// Package merge reads several sequences of numbers as one, in order. Stores use it to read the
+// Package merge reads several sequences of numbers as one, in order. A store uses it to read the
 // facts of several event types, each from the index on types, in the order of the log.
 package merge
 

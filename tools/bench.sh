@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
 # How fast things are: bench.sh [NAME [OPTION...]]. NAME is
-#   embedded   the memory and SQLite stores through Go and C, beside a loop of write and fdatasync
+#   a workload, or how some begin: one table of the stores through Go and C, beside a loop of write
+#              and fdatasync in the same run; -help lists workloads and options
+#   compare A B  two files that -json FILE wrote
+#   plot FILE FOLDER  draws such a file as SVG
+#   embedded   appends to the memory and SQLite stores beside as many bytes written and synced
 #   postgres   PostgreSQL beside pgbench on a throw-away server
 #   node       Node's event loop beside many appends; options: memory, sqlite, postgres
 #   else       a pattern of Go benchmarks, as for go test -bench
-# Without NAME the first two run. SQLite's databases lie in build/, on the disk of the checkout, and
+# Without NAME all workloads run. SQLite's databases lie in build/, on the disk of the checkout, and
 # not in a memory file system.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -13,11 +17,35 @@ source tools/toolchain.sh
 work=build/bench
 mkdir -p "$work"
 
-embedded() {
+build_calls() {
   tools/build-lib.sh
   rm -rf "$work/data"
   mkdir -p "$work/data"
   gcc -std=c11 -O2 -Wall -Wextra -Werror -pthread -Iinclude -o "$work/calls" tools/bench/c/calls.c -Lbuild/lib -lfactstr -Wl,-rpath,"$PWD/build/lib"
+}
+
+build_table() { go build -o "$work/table" ./tools/bench/table; }
+
+is_workload() { # is_workload NAME: whether the name of one begins so
+  build_table
+  "$work/table" -names | cut -d ' ' -f 1 | grep -q "^$1"
+}
+
+# Names of workloads stand before or after the options.
+table() {
+  local names=()
+  while [ $# -gt 0 ] && [[ $1 != -* ]]; do
+    names+=("$1")
+    shift
+  done
+  build_table
+  build_calls
+  "$work/table" -c "$work/calls" -folder "$work/data" "$@" "${names[@]}"
+  rm -rf "$work/data"
+}
+
+embedded() {
+  build_calls
   go run ./tools/bench -c "$work/calls" -folder "$work/data" "$@"
   rm -rf "$work/data"
 }
@@ -50,9 +78,15 @@ case ${1:-} in
   embedded) embedded "${@:2}" ;;
   postgres) postgres "${@:2}" ;;
   node) event_loop "${@:2}" ;;
-  '' | -*)
-    embedded "$@"
-    postgres
+  compare)
+    build_table
+    "$work/table" -compare "${@:2}"
     ;;
-  *) go_benchmark "$@" ;;
+  plot) python3 tools/bench/plot.py "${@:2}" ;;
+  -h | -help | --help)
+    build_table
+    "$work/table" -help
+    ;;
+  '' | -*) table "$@" ;;
+  *) if is_workload "$1"; then table "$@"; else go_benchmark "$@"; fi ;;
 esac

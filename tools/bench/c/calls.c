@@ -1,8 +1,9 @@
 /*
  * The C half of the bench: calls PATH CALL EVENTS CALLERS PAYLOAD_BYTES SECONDS
  *
- * PATH is a database, or empty for the memory store; CALL is append or append_if. Prints how many
- * calls were answered and in how many seconds.
+ * PATH is a database, or empty for the memory store; CALL is append, append_if, whose context are
+ * the facts of the caller's own type, or append_if_account, whose context are those that name the
+ * caller in the payload. Prints how many calls were answered and in how many seconds.
  */
 #include <factstr.h>
 #include <pthread.h>
@@ -14,7 +15,7 @@
 typedef struct caller {
   pthread_t thread;
   factstr_store store;
-  int number, events, conditional;
+  int number, events, conditional, by_account;
   size_t payload_bytes;
   double end;
   uint64_t calls;
@@ -36,15 +37,18 @@ static void check(factstr_status status, const factstr_buffer *text) {
 
 /* A JSON array of events whose payloads have the wanted size. */
 static char *batch(const caller *self, size_t *len) {
-  static const char payload[] = "{\"filler\":\"\"}";
-  const size_t filler = self->payload_bytes - (sizeof payload - 1);
-  const size_t room = (size_t)self->events * (self->payload_bytes + 80) + 3;
+  char account[64] = "";
+  if (self->by_account)
+    snprintf(account, sizeof account, "\"accountId\":\"account-%08d\",", self->number);
+  const size_t around = strlen("{\"filler\":\"\"}") + strlen(account);
+  const size_t filler = self->payload_bytes - around;
+  const size_t room = (size_t)self->events * (self->payload_bytes + 160) + 3;
   char *text = malloc(room), *at = text;
   if (text == NULL)
     abort();
   for (int i = 0; i < self->events; i++) {
-    at += snprintf(at, 80, "%c{\"event_type\":\"of-caller-%d\",\"payload\":{\"filler\":\"",
-                   i == 0 ? '[' : ',', self->number);
+    at += snprintf(at, 160, "%c{\"event_type\":\"of-caller-%d\",\"payload\":{%s\"filler\":\"",
+                   i == 0 ? '[' : ',', self->number, account);
     memset(at, 'x', filler);
     at += filler;
     at += snprintf(at, 8, "\"}}");
@@ -61,7 +65,11 @@ static void *call(void *user_data) {
   size_t len;
   char *events = batch(self, &len);
   const size_t query_len = (size_t)snprintf(
-      query, sizeof query, "{\"filters\":[{\"event_types\":[\"of-caller-%d\"]}]}", self->number);
+      query, sizeof query,
+      self->by_account
+          ? "{\"filters\":[{\"payload_predicates\":[{\"accountId\":\"account-%08d\"}]}]}"
+          : "{\"filters\":[{\"event_types\":[\"of-caller-%d\"]}]}",
+      self->number);
   uint64_t version = 0;
   while (now() < self->end) {
     factstr_buffer out;
@@ -104,7 +112,8 @@ int main(int argc, char **argv) {
     *self = (caller){.store = store,
                      .number = i,
                      .events = atoi(argv[3]),
-                     .conditional = strcmp(argv[2], "append_if") == 0,
+                     .conditional = strncmp(argv[2], "append_if", strlen("append_if")) == 0,
+                     .by_account = strcmp(argv[2], "append_if_account") == 0,
                      .payload_bytes = (size_t)atol(argv[5]),
                      .end = start + atof(argv[6])};
     if (pthread_create(&self->thread, NULL, call, self) != 0)

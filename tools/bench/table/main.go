@@ -1,0 +1,164 @@
+//go:build unix
+
+// Command table measures the stores under many workloads and prints one table. Beside each figure
+// stands how it compares with the floor of the same run: a loop that writes 4 KiB and syncs. With
+// -json the figures of all rounds go to a file, and -compare shows two such files side by side.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// settings are what a run was asked for.
+type settings struct {
+	names   []string // of workloads, or how they begin
+	stores  []string
+	through []string
+	rounds  int
+	length  time.Duration
+	events  int // in the longest log
+	folder  string
+	program string // of C
+}
+
+const usage = `bench table [OPTION...] [WORKLOAD...]: WORKLOAD is a name, or how names begin; without one all run.
+bench compare A B: two files that -json wrote.
+
+`
+
+func main() {
+	var s settings
+	var seconds float64
+	flag.Func("stores", "of memory, sqlite, postgres (with DATABASE_URL), by commas (default memory,sqlite)", listInto(&s.stores))
+	flag.Func("through", "of go, c, by commas (default both)", listInto(&s.through))
+	flag.IntVar(&s.rounds, "rounds", 3, "how often all is measured, in turns")
+	flag.Float64Var(&seconds, "seconds", 1, "how long each figure of a round is measured")
+	flag.IntVar(&s.events, "events", 100_000, "facts in the longest log; workloads with longer ones are left out")
+	flag.StringVar(&s.folder, "folder", "", "where the databases are made")
+	flag.StringVar(&s.program, "c", "", "the C program of the bench; without it nothing is measured through C")
+	file := flag.String("json", "", "a file for the figures of all rounds")
+	comparing := flag.Bool("compare", false, "compare two files instead")
+	names := flag.Bool("names", false, "print the workloads instead")
+	flag.Usage = func() {
+		fmt.Fprint(flag.CommandLine.Output(), usage)
+		flag.PrintDefaults()
+		fmt.Fprintln(flag.CommandLine.Output())
+		printWorkloads(flag.CommandLine.Output())
+	}
+	flag.Parse()
+	s.names, s.length = flag.Args(), time.Duration(seconds*float64(time.Second))
+	var err error
+	switch {
+	case *names:
+		printWorkloads(os.Stdout)
+	case *comparing:
+		err = compareFiles(os.Stdout, s.names)
+	default:
+		err = measure(context.Background(), s.withDefaults(), *file)
+	}
+	if err != nil {
+		log.Fatal("bench: ", err)
+	}
+}
+
+func listInto(list *[]string) func(string) error {
+	return func(text string) error {
+		*list = strings.Split(text, ",")
+		return nil
+	}
+}
+
+func (s settings) withDefaults() settings {
+	if s.stores == nil {
+		s.stores = []string{"memory", "sqlite"}
+	}
+	if s.through == nil {
+		s.through = []string{"go", "c"}
+	}
+	return s
+}
+
+func printWorkloads(to io.Writer) {
+	for _, w := range workloads {
+		fmt.Fprintf(to, "%-16s %s\n", w.name, w.what)
+	}
+}
+
+func measure(ctx context.Context, s settings, file string) error {
+	chosen, err := choose(workloads, s)
+	if err != nil {
+		return err
+	}
+	logs := &logs{folder: s.folder}
+	defer logs.remove()
+	record := newRecord()
+	for round := range s.rounds {
+		if err := record.measureFloor(s.folder); err != nil {
+			return err
+		}
+		for _, w := range chosen {
+			for _, store := range s.stores {
+				fmt.Fprintf(os.Stderr, "round %d of %d: %s, %s\n", round+1, s.rounds, w.name, store)
+				if err := measureOnce(ctx, s, logs, record, w, store); err != nil {
+					return fmt.Errorf("%s, %s: %w", w.name, store, err)
+				}
+			}
+		}
+	}
+	if file != "" {
+		if err := record.write(file); err != nil {
+			return err
+		}
+	}
+	record.print(os.Stdout)
+	return nil
+}
+
+func measureOnce(ctx context.Context, s settings, logs *logs, record *record, w workload, store string) error {
+	if slices.Contains(s.through, "go") {
+		value, err := measureGo(ctx, logs, w, store, s.length)
+		if err != nil {
+			return err
+		}
+		record.add(w, store, "go", value)
+	}
+	if s.program == "" || w.call == "" || store == "postgres" || !slices.Contains(s.through, "c") {
+		return nil
+	}
+	value, err := measureC(ctx, s, w, store)
+	if err == nil {
+		record.add(w, store, "c", value)
+	}
+	return err
+}
+
+// choose returns the workloads that were asked for and whose logs are not too long.
+func choose(all []workload, s settings) (chosen []workload, err error) {
+	for _, w := range all {
+		wanted := len(s.names) == 0 || slices.ContainsFunc(s.names, func(name string) bool { return means(all, name, w.name) })
+		if wanted && w.events <= s.events {
+			chosen = append(chosen, w)
+		}
+	}
+	if len(chosen) == 0 {
+		err = fmt.Errorf("no workload of at most %d facts begins with %s", s.events, strings.Join(s.names, " or "))
+	}
+	return chosen, err
+}
+
+// means reports whether a name that was asked for means that workload: its name, or if no workload
+// has the name, how its name begins.
+func means(all []workload, asked, name string) bool {
+	if slices.ContainsFunc(all, func(w workload) bool { return w.name == asked }) {
+		return name == asked
+	}
+	return strings.HasPrefix(name, asked)
+}

@@ -72,7 +72,7 @@ var cancellingTests = tests{
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		waiting := tellingContext{ctx, make(chan struct{}, 100)}
+		waiting := observedContext{ctx, make(chan struct{}, 100)}
 		abandoned := make(chan error, 1)
 		go func() {
 			_, err := store.Append(waiting, facttest.BatchOf("abandoned"))
@@ -183,14 +183,14 @@ var cancellingTests = tests{
 	}},
 }
 
-// tellingContext tells when somebody begins to wait for its end, which is after the append was
+// observedContext reports when a caller begins to wait for its end, which is after the append was
 // queued.
-type tellingContext struct {
+type observedContext struct {
 	context.Context
 	asked chan struct{}
 }
 
-func (c tellingContext) Done() <-chan struct{} {
+func (c observedContext) Done() <-chan struct{} {
 	c.asked <- struct{}{}
 	return c.Context.Done()
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// told checks a record's level, and that the attributes that say where it comes from are there.
+// told checks the level of a record, and that it has the attributes of its origin.
 func told(t testing.TB, record facttest.Record, level slog.Level, attributes ...string) {
 	t.Helper()
 	if record.Level != level || record.Message == "" {
@@ -222,7 +222,7 @@ var observerTests = tests{
 		for range streams {
 			live(t, store, factstr.OfTypes("a"), r)
 		}
-		// Who is given the second fact has told of the first.
+		// The record of the first fact comes before the second fact is delivered.
 		appendTypes(t, store, "a")
 		appendTypes(t, store, "a")
 		if err := within(t, "the logger's append", uses); err != nil {

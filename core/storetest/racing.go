@@ -178,8 +178,8 @@ func heldGroup(t *testing.T, store *factstr.Store, c *chaos, appends ...conditio
 	return heldGroupThen(t, store, c, func() { c.clear() }, appends...)
 }
 
-// heldGroupThen is heldGroup; afterwards runs before the held commit goes on, to put other hooks in
-// place for the group.
+// heldGroupThen is heldGroup; afterwards runs before the held commit continues, to put other hooks
+// in place for the group.
 func heldGroupThen(t *testing.T, store *factstr.Store, c *chaos, afterwards func(), appends ...conditional) []answer {
 	t.Helper()
 	held := c.holdCommits()

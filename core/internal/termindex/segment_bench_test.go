@@ -11,8 +11,7 @@ import (
 	"github.com/factstr/factstr-go/core/internal/terms"
 )
 
-// benchLog has seven terms a fact, half of them near-unique. All facts but of one kind: a term of
-// one in ten is kindTenth, one that few share kindID.
+// benchTerms appends seven terms of a fact, half of them near-unique.
 func benchTerms(dst []terms.Term, sequence uint64, facts int, rng *rand.Rand) []terms.Term {
 	return append(dst, hashed(kindType, rng.Uint64N(10)), hashed(kindTenth, rng.Uint64N(10)), hashed(kindThird, rng.Uint64N(10)),
 		hashed(kindHalf, rng.Uint64N(2)), hashed(kindUnique, sequence), hashed(kindID, rng.Uint64N(uint64(facts)/10)), hashed(kindRun, sequence/3))
@@ -102,6 +101,20 @@ func BenchmarkSegmentMerge(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(out.Len())/mergeAt/facts, "B/fact")
+}
+
+// Opening reads footers alone.
+func BenchmarkSegmentsOpen(b *testing.B) {
+	for _, facts := range []int{100_000, 1_000_000} {
+		all := benchSegments(b, facts)
+		b.Run(fmt.Sprint(facts), func(b *testing.B) {
+			for range b.N {
+				for _, data := range all {
+					opened(b, data)
+				}
+			}
+		})
+	}
 }
 
 // Bytes in memory against files, and against a log of a tenth of the size.

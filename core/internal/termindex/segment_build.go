@@ -44,6 +44,14 @@ func (b *Builder) Add(sequence uint64, facts ...terms.Term) (ok bool) {
 	return true
 }
 
+// AddChunk adds the terms of a chunk, to which nobody adds any more. It reports whether all its
+// facts are in range.
+func (b *Builder) AddChunk(chunk *Chunk) (ok bool) {
+	ok = true
+	chunk.Terms(func(term terms.Term, sequence uint64) { ok = b.Add(sequence, term) && ok })
+	return ok
+}
+
 // Write writes the segment. info.First must be the fact that Reset got; info.Bytes is not used. It
 // writes through a buffer, does not sync, and leaves the Builder to be Reset.
 func (b *Builder) Write(out io.Writer, info Info) error {
@@ -80,6 +88,9 @@ func (b *Builder) sort() {
 		var starts [256]int
 		for _, pair := range b.pairs {
 			starts[pair>>shift&255]++
+		}
+		if len(b.pairs) > 0 && starts[b.pairs[0]>>shift&255] == len(b.pairs) {
+			continue // all have the same digit
 		}
 		at := 0
 		for digit, count := range starts {

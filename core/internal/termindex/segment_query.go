@@ -27,7 +27,7 @@ func (s *Segment) Candidates(q terms.Query, after, upTo uint64, descending bool,
 	}
 	from, to := uint32(max(after+1, first)-first), uint32(min(upTo, last)-first)
 	if q.Everything {
-		everything(first+uint64(from), first+uint64(to), descending, visit)
+		everyNumber(first+uint64(from)-1, first+uint64(to), descending, visit)
 		return nil
 	}
 	e := evaluations.Get().(*evaluation)
@@ -36,7 +36,7 @@ func (s *Segment) Candidates(q terms.Query, after, upTo uint64, descending bool,
 	highs := highSet{}
 	for _, part := range q.Any {
 		if part.Types == nil && len(part.Terms) == 0 {
-			everything(first+uint64(from), first+uint64(to), descending, visit)
+			everyNumber(first+uint64(from)-1, first+uint64(to), descending, visit)
 			return nil
 		}
 		looked, err := e.look(part)
@@ -70,18 +70,6 @@ func (s *Segment) Candidates(q terms.Query, after, upTo uint64, descending bool,
 		}
 	}
 	return nil
-}
-
-func everything(first, last uint64, descending bool, visit func(sequence uint64) (more bool)) {
-	for n := range last - first + 1 {
-		sequence := first + n
-		if descending {
-			sequence = last - n
-		}
-		if !visit(sequence) {
-			return
-		}
-	}
 }
 
 // evaluation is the state of one query in one segment. What it holds belongs to it, so queries run

@@ -1,8 +1,10 @@
 package termindex
 
 import (
+	"bytes"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/factstr/factstr-go/core/internal/terms"
@@ -51,6 +53,45 @@ func TestASetAsksItsPartsAsOne(t *testing.T) { // G6 G12
 				}
 			}
 		}
+	}
+}
+
+// Facts that move from chunks to a segment are found as before, and a set of both kinds of parts
+// answers as one.
+func TestChunksBecomeASegment(t *testing.T) { // G12
+	rng := rand.New(rand.NewPCG(16, 16))
+	r := randomLog(rng, 9, 6_000, 2)
+	var chunks []*Chunk
+	for i, sequence := range r.sequences {
+		if i%1_000 == 0 {
+			chunks = append(chunks, NewChunk(sequence, 7_000))
+		}
+		if !chunks[len(chunks)-1].Add(sequence, r.terms[i]) {
+			t.Fatalf("fact %d does not fit", sequence)
+		}
+	}
+	b, out := Builder{}, bytes.Buffer{}
+	b.Reset(9)
+	for _, chunk := range chunks[:4] {
+		if !b.AddChunk(chunk) {
+			t.Fatal("a chunk is out of range")
+		}
+	}
+	if err := b.Write(&out, r.info(0, 4_000, 0)); err != nil {
+		t.Fatal(err)
+	}
+	segment, built := opened(t, out.Bytes()), r.segment(t, 0, 4_000)
+	if segment.body != built.body || !slices.Equal(segment.blocks, built.blocks) {
+		t.Fatal("another segment than that of the facts")
+	}
+	set := Set{segment, chunks[4], chunks[5]}
+	for range 300 {
+		after, upTo := r.randomRange(rng)
+		r.checkLoosely(t, set, r.randomQuery(rng), after, upTo, 2_000) // chunks do not look at all terms
+	}
+	b.Reset(10)
+	if b.AddChunk(chunks[0]) {
+		t.Error("a fact below the segment was taken")
 	}
 }
 

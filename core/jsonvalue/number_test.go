@@ -139,6 +139,10 @@ func TestNumbersHashAlikeExactlyWhenTheyAreEqual(t *testing.T) { // G14
 			if equal, alike := EqualNumbers([]byte(a), []byte(b)), NumberHash(seed, []byte(a)) == NumberHash(seed, []byte(b)); equal != alike {
 				t.Errorf("%.30s and %.30s: equal %v, hashed alike %v", a, b, equal, alike)
 			}
+			x, y := AppendNumberForm(nil, []byte(a)), AppendNumberForm([]byte("pre"), []byte(b))[3:]
+			if equal, alike := EqualNumbers([]byte(a), []byte(b)), string(x) == string(y); equal != alike {
+				t.Errorf("%.30s and %.30s: equal %v, forms alike %v", a, b, equal, alike)
+			}
 		}
 	}
 }

@@ -95,7 +95,7 @@ type entriesOf struct {
 
 // next moves to the next entry.
 func (e *entriesOf) next() error {
-	for len(e.rest.rest) == 0 {
+	if len(e.rest.rest) == 0 {
 		if e.block == len(e.segment.blocks) {
 			e.ended = true
 			return nil

@@ -6,7 +6,7 @@ import (
 	"github.com/factstr/factstr-go/core/internal/terms"
 )
 
-// A segment maps the terms of a range of facts to their sequence numbers. It is written once, front
+// Segment maps the terms of a range of facts to their sequence numbers. It is written once, front
 // to back, by a builder or by a merge, and never changed. The same bytes are a file of the SQLite
 // store, or lie in the memory of the memory store.
 //

@@ -55,14 +55,13 @@ func benchSegments(b *testing.B, facts int) (all [][]byte) {
 func BenchmarkSegmentBuild(b *testing.B) {
 	const facts = 1 << 16
 	rng := rand.New(rand.NewPCG(21, 21))
-	builder, buffer, out := Builder{}, []terms.Term{}, bytes.Buffer{}
+	builder, out := Builder{}, bytes.Buffer{}
 	for done := 0; done < b.N; done += facts {
 		b.StopTimer()
 		builder.Reset(1)
 		all := [][]terms.Term{}
 		for i := range facts {
-			buffer = benchTerms(nil, uint64(i), facts, rng)
-			all = append(all, buffer)
+			all = append(all, benchTerms(nil, uint64(i), facts, rng))
 		}
 		out.Reset()
 		b.StartTimer()

@@ -15,7 +15,7 @@ type racingReader struct {
 func (r *racingReader) Head(context.Context) (Head, error) {
 	head := r.head
 	r.head = Head{head.SequenceNumber + 1, "t"}
-	r.log.publish(head.SequenceNumber, []EventRecord{{SequenceNumber: r.head.SequenceNumber, OccurredAt: "t"}}, nil)
+	r.log.publish(head.SequenceNumber, []EventRecord{{SequenceNumber: r.head.SequenceNumber, OccurredAt: "t"}}, nil, nil)
 	return head, nil
 }
 

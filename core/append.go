@@ -9,7 +9,7 @@ import (
 
 // Append appends a batch and returns when it is as durable as the store kind promises.
 func (s *Store) Append(ctx context.Context, events []NewEvent) (AppendResult, error) {
-	request, err := s.appendRequest(events, nil)
+	request, err := s.appendRequest(events)
 	if err != nil {
 		return AppendResult{}, err
 	}
@@ -37,7 +37,7 @@ func (s *Store) AppendIf(ctx context.Context, events []NewEvent, query EventQuer
 // queued and done is not called. If ctx ends before a group has taken the batch, nothing is
 // appended.
 func (s *Store) AppendAsync(ctx context.Context, events []NewEvent, done func(AppendResult, error)) error {
-	request, err := s.appendRequest(events, nil)
+	request, err := s.appendRequest(events)
 	if err != nil {
 		return err
 	}

@@ -1,9 +1,12 @@
 package factstr
 
+import "github.com/factstr/factstr-go/core/internal/terms"
+
 // appendRequest is one batch on its way through the queue. The group that takes it owns it until it
 // is answered.
 type appendRequest struct {
 	events    []NewEvent
+	facts     [][]terms.Term // the terms of each event; nil if nobody is likely to ask for them
 	size      int
 	condition *condition
 
@@ -20,18 +23,23 @@ type appendRequest struct {
 	taker AnswerTaker
 }
 
-// appendRequest validates a batch.
-func (s *Store) appendRequest(events []NewEvent, condition *condition) (*appendRequest, error) {
+// appendRequest validates a batch. It also reads the terms of its events if the tail will index
+// them: here, since the leader of a group would do it for all of its callers.
+func (s *Store) appendRequest(events []NewEvent) (*appendRequest, error) {
 	size, err := validateEvents(events, s.options.Limits)
 	if err != nil {
 		return nil, err
 	}
-	return &appendRequest{events: events, size: size, condition: condition}, nil
+	request := &appendRequest{events: events, size: size}
+	if s.options.TailEvents >= 0 {
+		request.facts = termsOf(events)
+	}
+	return request, nil
 }
 
 // appendIfRequest validates a conditional batch and compiles its condition.
 func (s *Store) appendIfRequest(events []NewEvent, query EventQuery, expected *uint64) (*appendRequest, error) {
-	request, err := s.appendRequest(events, nil)
+	request, err := s.appendRequest(events)
 	if err != nil {
 		return nil, err
 	}
@@ -43,6 +51,9 @@ func (s *Store) appendIfRequest(events []NewEvent, query EventQuery, expected *u
 		return nil, err
 	}
 	request.condition = &condition{plan: plan, expected: expected}
+	if request.facts == nil {
+		request.facts = termsOf(events) // the conditions of others in the group will ask for them
+	}
 	return request, nil
 }
 

@@ -34,7 +34,7 @@ type AnswerTaker interface {
 // PrepareAppend validates a batch for [Store.AppendTogether]. The answer goes to taker, with the
 // tag. Takers are compared, and so must be comparable.
 func (s *Store) PrepareAppend(events []NewEvent, tag any, taker AnswerTaker) (*PreparedAppend, error) {
-	request, err := s.appendRequest(events, nil)
+	request, err := s.appendRequest(events)
 	if err != nil {
 		return nil, err
 	}

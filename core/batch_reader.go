@@ -42,18 +42,16 @@ func (s *Store) batchesAfter(ctx context.Context, known *tail, plan *Plan, after
 // tailBatches reads the next batches from the tail.
 func tailBatches(known *tail, plan *Plan, after uint64, work *match.Work) (batches []deliverable, through uint64) {
 	walk := batchWalk{boundaries: known.boundariesAfter(after), head: known.head.SequenceNumber}
-	records := known.after(after)
-	for i := range records {
-		if work.Ended() {
-			break
-		}
-		record := &records[i]
+	through = known.head.SequenceNumber
+	known.matching(plan, after, through, false, work, func(record *EventRecord) (more bool) {
 		if !walk.inBatch(record.SequenceNumber) && walk.full() {
-			return walk.batches, walk.last
+			through = walk.last
+			return false
 		}
-		walk.visit(record, plan.matches(record, work))
-	}
-	return walk.batches, known.head.SequenceNumber
+		walk.visit(record)
+		return true
+	})
+	return walk.batches, through
 }
 
 // storedBatches reads the next batches from the backend, in three short reads, so that no read
@@ -96,14 +94,14 @@ func (s *Store) storedBatches(ctx context.Context, known *tail, plan *Plan, afte
 		return nil, 0, err
 	}
 	for i := range matching {
-		walk.visit(&matching[i], true)
+		walk.visit(&matching[i])
 	}
 	if walk.last > through {
 		rest := Scan{Plan: plan, After: through, UpTo: walk.last}
 		through = walk.last
 		err = s.backend.Scan(ctx, rest, func(record EventRecord) bool {
 			if plan.matches(&record, work) {
-				walk.visit(&record, true)
+				walk.visit(&record)
 			}
 			return !work.Ended()
 		})
@@ -150,8 +148,8 @@ func (w *batchWalk) inBatch(sequenceNumber uint64) bool { return sequenceNumber 
 // full reports whether enough was read; the batch that was begun is still completed.
 func (w *batchWalk) full() bool { return w.records >= chunkRecords || w.bytes >= chunkBytes }
 
-// visit adds a fact if it matches, and finds out in any case which batch it is of.
-func (w *batchWalk) visit(record *EventRecord, matches bool) {
+// visit adds a fact that matches.
+func (w *batchWalk) visit(record *EventRecord) {
 	number := record.SequenceNumber
 	if fresh := !w.inBatch(number); fresh {
 		for len(w.boundaries) > 0 && w.boundaries[0].Last < number {
@@ -161,9 +159,6 @@ func (w *batchWalk) visit(record *EventRecord, matches bool) {
 		if len(w.boundaries) > 0 && w.boundaries[0].First <= number {
 			w.last = min(w.boundaries[0].Last, w.head)
 		}
-	}
-	if !matches {
-		return
 	}
 	if n := len(w.batches); n == 0 || w.batches[n-1].last != w.last {
 		w.batches = append(w.batches, deliverable{last: w.last})

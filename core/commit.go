@@ -60,7 +60,7 @@ func (s *Store) commitGroup(requests []*appendRequest) *Error {
 	err := s.commitGuarded(group)
 	if err == nil {
 		if len(group.write.Records) > 0 {
-			s.log.publish(group.write.Records[0].SequenceNumber-1, group.write.Records, group.write.Boundaries)
+			s.log.publish(group.write.Records[0].SequenceNumber-1, group.write.Records, group.write.Boundaries, group.facts)
 			s.counters.committed(requests)
 		}
 		return nil

@@ -85,15 +85,13 @@ func (s *Store) lookAheadGuarded(ctx context.Context, c *condition) (err error) 
 // ahead. It returns an error if that takes more than the work may cost.
 func (g *Group) check(ctx context.Context, known *tail, reader Reader, request *appendRequest, work *match.Work) error {
 	c := request.condition
-	for i := len(g.write.Records) - 1; i >= 0 && !work.Ended(); i-- {
-		if record := &g.write.Records[i]; c.plan.matches(record, work) {
-			if c.expected == nil || *c.expected != record.SequenceNumber {
-				request.err, request.onGroup = conflictError(c.expected, Version(record.SequenceNumber)), true
-			} else {
-				g.fixed = true
-			}
-			return nil
+	if version := g.newest(c.plan, work); version > 0 {
+		if c.expected == nil || *c.expected != version {
+			request.err, request.onGroup = conflictError(c.expected, Version(version)), true
+		} else {
+			g.fixed = true
 		}
+		return nil
 	}
 	if err := givenUp(ctx, work); err != nil {
 		return err

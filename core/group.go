@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/factstr/factstr-go/core/internal/match"
+	"github.com/factstr/factstr-go/core/internal/terms"
 )
 
 // Group is a set of appends that a backend commits in one transaction. The backend calls the group,
@@ -73,9 +74,12 @@ type Group struct {
 	requests   []*appendRequest
 	head       Head // the head that write follows
 	write      Write
-	fixed      bool // an append was accepted because of a fact of the same group
-	proposed   bool // decided on the known head, without asking the backend
-	committing bool // EnterCommit was called: from here on the outcome may be unknown
+	facts      [][]terms.Term // of write.Records
+	accepted   indexedFacts   // write.Records; those that a condition was checked against are indexed
+	indexed    int            // how many of them are
+	fixed      bool           // an append was accepted because of a fact of the same group
+	proposed   bool           // decided on the known head, without asking the backend
+	committing bool           // EnterCommit was called: from here on the outcome may be unknown
 }
 
 // Write is what a backend writes for a group: consecutive facts right behind the head that Decide
@@ -138,7 +142,7 @@ func (g *Group) Propose(ctx context.Context, reader Reader, refresh bool) (p Pro
 // with the number after.
 func (g *Group) Learn(after uint64, records []EventRecord, boundaries []Boundary) {
 	if len(records) > 0 {
-		g.store.log.publish(after, records, boundaries)
+		g.store.log.publish(after, records, boundaries, nil)
 	}
 }
 
@@ -172,6 +176,7 @@ func (g *Group) Follow(last uint64) {
 func (g *Group) decide(ctx context.Context, known *tail, reader Reader) error {
 	g.head, g.fixed, g.committing = known.head, false, false
 	g.write = Write{Records: make([]EventRecord, 0, g.eventCount())}
+	g.facts, g.accepted, g.indexed = make([][]terms.Term, 0, cap(g.write.Records)), indexedFacts{}, 0
 	left := groupWork
 	for _, request := range g.requests {
 		request.result, request.err, request.accepted, request.onGroup, request.again, request.aside = AppendResult{}, nil, false, false, false, false
@@ -195,6 +200,24 @@ func (g *Group) decide(ctx context.Context, known *tail, reader Reader) error {
 	}
 	return nil
 }
+
+// newest returns the number of the newest accepted fact that matches, 0 if there is none. Facts are
+// indexed only when there are enough of them for a condition to gain by it.
+func (g *Group) newest(plan *Plan, work *match.Work) uint64 {
+	records := g.write.Records
+	if g.accepted.records = records; len(records) == 0 {
+		return 0
+	}
+	if len(records) > groupWalkMax {
+		for ; g.indexed < len(records); g.indexed++ {
+			g.accepted.index(&records[g.indexed], g.facts[g.indexed])
+		}
+	}
+	return g.accepted.latestMatch(plan, g.head.SequenceNumber, records[len(records)-1].SequenceNumber, work)
+}
+
+// groupWalkMax is how many facts of a group are walked over rather than indexed.
+const groupWalkMax = 4
 
 // EnterCommit must be called right before the transaction commits: from here on the outcome may be
 // unknown.
@@ -224,6 +247,10 @@ func (g *Group) accept(request *appendRequest) {
 			SequenceNumber: last + uint64(i) + 1, OccurredAt: occurredAt, EventType: event.EventType, Payload: event.Payload,
 		})
 	}
+	if request.facts == nil {
+		request.facts = make([][]terms.Term, count) // read when somebody asks for them
+	}
+	g.facts = append(g.facts, request.facts...)
 	if count > 1 {
 		g.write.Boundaries = append(g.write.Boundaries, Boundary{First: last + 1, Last: last + count})
 	}

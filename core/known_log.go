@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+
+	"github.com/factstr/factstr-go/core/internal/terms"
 )
 
 // knownLog is what a store knows of its log: the tail (the newest facts, in memory, up to a head),
@@ -69,11 +71,12 @@ import (
 //
 // # Locks
 //
-// catchUp, then mu. catchUp lets one refresh at a time read, so that many callers that wait for the
-// same facts read them once. mu guards tail and changed, for moments only. refreshTo does not take
-// catchUp: its caller keeps all writers out of the log, and a refresh that holds catchUp may be
-// waiting for a free connection. Both may read at once: publish takes each fact once, and skipTo
-// never moves the head back.
+// catchUp, then writing, then mu. catchUp lets one refresh at a time read, so that many callers
+// that wait for the same facts read them once. writing is held while facts are indexed and a new
+// tail is made, which readers do not wait for. mu guards tail and changed, for moments only; who
+// writes tail holds writing as well. refreshTo does not take catchUp: its caller keeps all writers
+// out of the log, and a refresh that holds catchUp may be waiting for a free connection. Both may
+// read at once: publish takes each fact once, and skipTo never moves the head back.
 //
 // Rejected: dropping the tail at each reconnect (a server that only restarted has the same log, and
 // the row of the known head proves it); a snapshot over head and scan (a long transaction holds
@@ -87,6 +90,7 @@ type knownLog struct {
 	catchUp  sync.Mutex
 	advances atomic.Uint64 // how often advance brought the log up to a head, or failed to
 
+	writing sync.Mutex
 	mu      sync.Mutex
 	tail    tail
 	changed chan struct{} // closed at the next change; nil if nobody waits
@@ -109,28 +113,39 @@ func (l *knownLog) currentAndChange() (tail, <-chan struct{}) {
 	return l.tail, l.changed
 }
 
-// publish makes facts known that directly follow the fact number after.
-func (l *knownLog) publish(after uint64, records []EventRecord, boundaries []Boundary) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// publish makes facts known that directly follow the fact number after. facts are their terms, nil
+// if nobody has them.
+func (l *knownLog) publish(after uint64, records []EventRecord, boundaries []Boundary, facts [][]terms.Term) {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	next := l.tail
 	last := &records[len(records)-1]
-	if last.SequenceNumber <= l.tail.head.SequenceNumber {
+	if last.SequenceNumber <= next.head.SequenceNumber {
 		return // read in the meantime
 	}
-	if l.tail.head.SequenceNumber < after {
+	if next.head.SequenceNumber < after {
 		// There is a gap; see knownLog.
-		l.tail = tail{head: Head{last.SequenceNumber, last.OccurredAt}, epoch: l.tail.epoch}
-		l.wake()
+		l.set(tail{head: Head{last.SequenceNumber, last.OccurredAt}, epoch: next.epoch})
 		return
 	}
 	// A refresh may have read some of the facts already, between the commit and this call.
-	for records[0].SequenceNumber <= l.tail.head.SequenceNumber {
-		records = records[1:]
+	for records[0].SequenceNumber <= next.head.SequenceNumber {
+		if records = records[1:]; facts != nil {
+			facts = facts[1:]
+		}
 	}
-	for len(boundaries) > 0 && boundaries[0].Last <= l.tail.head.SequenceNumber {
+	for len(boundaries) > 0 && boundaries[0].Last <= next.head.SequenceNumber {
 		boundaries = boundaries[1:]
 	}
-	l.tail.push(records, boundaries, l.eventsMax, l.bytesMax)
+	next.push(records, boundaries, facts, l.eventsMax, l.bytesMax)
+	l.set(next)
+}
+
+// set makes a tail the known one and wakes who waits. The caller holds writing.
+func (l *knownLog) set(next tail) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tail = next
 	l.wake()
 }
 
@@ -201,7 +216,7 @@ func (l *knownLog) advance(ctx context.Context, known tail, head Head, reader Re
 		if err == nil && same && len(records) > 0 && records[len(records)-1].isAt(head) {
 			var boundaries []Boundary
 			if err = reader.Boundaries(ctx, since, head.SequenceNumber, func(b Boundary) { boundaries = append(boundaries, b) }); err == nil {
-				l.publish(since, records, boundaries)
+				l.publish(since, records, boundaries, nil)
 				return l.current(), nil
 			}
 		}
@@ -223,11 +238,10 @@ func (l *knownLog) skipTo(ctx context.Context, known tail, head Head, reader Rea
 	if err == nil && !same {
 		return l.restart(head), nil
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	if l.tail.head.SequenceNumber < head.SequenceNumber {
-		l.tail = tail{head: head, epoch: l.tail.epoch}
-		l.wake()
+		l.set(tail{head: head, epoch: l.tail.epoch})
 	}
 	return l.tail, nil
 }
@@ -265,11 +279,10 @@ func readSince(ctx context.Context, reader Reader, since Head, upTo uint64, byte
 // restart forgets what was known, since the log went backwards or is another one now, and begins a
 // new epoch.
 func (l *knownLog) restart(head Head) tail {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	l.tells.Tell(LogWentBackwards, fmt.Sprintf("the log went backwards or was replaced: it ended at %s, now at %s; streams end with LogTruncated", l.tail.head, head),
 		"head_before", l.tail.head.SequenceNumber, "head", head.SequenceNumber)
-	l.tail = tail{head: head, epoch: l.tail.epoch + 1}
-	l.wake()
+	l.set(tail{head: head, epoch: l.tail.epoch + 1})
 	return l.tail
 }

@@ -29,11 +29,8 @@ func scanFrom(ctx context.Context, known *tail, reader scanner, scan Scan, work 
 			return err
 		}
 	}
-	for _, record := range known.after(scan.After) {
-		if !more || record.SequenceNumber > scan.UpTo || work.Ended() {
-			break
-		}
-		take(record)
+	if more {
+		known.matching(scan.Plan, scan.After, scan.UpTo, false, work, func(record *EventRecord) bool { return visit(*record) })
 	}
 	return givenUp(ctx, work)
 }

@@ -14,8 +14,8 @@ type Options struct {
 	// the default is 5 s.
 	QueueTimeout time.Duration
 	// TailEvents and TailBytes bound the newest facts that are kept in memory; the defaults are
-	// 65,536 and 64 MiB. A negative TailEvents keeps none, which suits a backend that is in memory
-	// itself.
+	// 65,536 and 64 MiB. Their index is bounded by TailBytes, too, and takes less. A negative
+	// TailEvents keeps none, which suits a backend that is in memory itself.
 	TailEvents int
 	TailBytes  int
 	// Logger gets a record of what no caller is told: a recovered panic, a handler's failure, a

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/factstr/factstr-go/core/internal/match"
 	"github.com/factstr/factstr-go/core/internal/terms"
@@ -21,6 +22,11 @@ type Plan struct {
 	// only if there are many alternatives.
 	byType map[string][]*alternative
 	open   []*alternative
+
+	// The plan's terms, made when they are first wanted, see inMemory.
+	memoryOnce  sync.Once
+	memoryQuery terms.Query
+	memoryLooks int
 }
 
 // alternative is what all filters with the same list of types ask for together.
@@ -202,6 +208,17 @@ func (p *Plan) TermQuery(seed terms.Seed) terms.Query {
 		filters[i] = terms.Filter(candidate)
 	}
 	return seed.Query(filters)
+}
+
+// inMemory returns what the indexes of facts in memory are asked for, and how many terms that are.
+func (p *Plan) inMemory() (sought terms.Query, looks int) {
+	p.memoryOnce.Do(func() {
+		p.memoryQuery = p.TermQuery(memorySeed)
+		for _, part := range p.memoryQuery.Any {
+			p.memoryLooks += len(part.Types) + len(part.Terms)
+		}
+	})
+	return p.memoryQuery, p.memoryLooks
 }
 
 // matches decides whether a fact matches the query: every store and every surface asks it. If it

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"sort"
 
-	"github.com/factstr/factstr-go/core/internal/match"
+	"github.com/factstr/factstr-go/core/internal/terms"
 )
 
 // tail holds the newest facts of the log in memory, up to its head.
@@ -19,11 +19,11 @@ import (
 // tail may end before the real head; only a refresh makes it current. Two tails with different
 // epochs are of different logs, and their numbers must not be compared.
 type tail struct {
-	head       Head
-	records    []EventRecord // ascending, the last one is head's; empty if nothing is kept
-	boundaries []Boundary    // of batches of two or more facts that overlap records
-	bytes      int
-	epoch      uint64 // rises when the log turns out not to continue the known one
+	head         Head
+	indexedFacts            // the last record is head's; no records if nothing is kept
+	boundaries   []Boundary // of batches of two or more facts that overlap records
+	bytes        int
+	epoch        uint64 // rises when the log turns out not to continue the known one
 }
 
 // floor returns the sequence number above which the tail holds every fact.
@@ -34,42 +34,16 @@ func (t *tail) floor() uint64 {
 	return t.records[0].SequenceNumber - 1
 }
 
-// after returns the kept facts above a sequence number.
-func (t *tail) after(sequenceNumber uint64) []EventRecord {
-	n := len(t.records)
-	if n == 0 || t.records[n-1].SequenceNumber <= sequenceNumber {
-		return nil
-	}
-	if t.records[0].SequenceNumber > sequenceNumber {
-		return t.records
-	}
-	// Numbers usually have no holes: then the fact's index follows from its number.
-	if guess := int(sequenceNumber - t.records[0].SequenceNumber); guess < n && t.records[guess].SequenceNumber == sequenceNumber {
-		return t.records[guess+1:]
-	}
-	return t.records[sort.Search(n, func(i int) bool { return t.records[i].SequenceNumber > sequenceNumber }):]
-}
-
 // boundariesAfter returns the kept boundaries of batches that end above a sequence number.
 func (t *tail) boundariesAfter(sequenceNumber uint64) []Boundary {
 	return t.boundaries[sort.Search(len(t.boundaries),
 		func(i int) bool { return t.boundaries[i].Last > sequenceNumber }):]
 }
 
-// latestMatch returns the number of the newest kept fact in (floor, upTo] that matches: 0 if there
-// is none, or if the work ended before it was found.
-func (t *tail) latestMatch(plan *Plan, floor, upTo uint64, work *match.Work) uint64 {
-	for i := len(t.records) - 1; i >= 0 && t.records[i].SequenceNumber > floor && !work.Ended(); i-- {
-		if t.records[i].SequenceNumber <= upTo && plan.matches(&t.records[i], work) {
-			return t.records[i].SequenceNumber
-		}
-	}
-	return 0
-}
-
-// push appends committed facts behind the head. It drops the oldest facts when there are twice as
-// many as the bounds allow, so that dropping, which copies, is rare.
-func (t *tail) push(records []EventRecord, boundaries []Boundary, eventsMax, bytesMax int) {
+// push appends committed facts behind the head; facts are their terms, nil if nobody has them. It
+// drops the oldest facts when there are twice as many as the bounds allow, so that dropping, which
+// copies, is rare. The index has the same bound of bytes for itself.
+func (t *tail) push(records []EventRecord, boundaries []Boundary, facts [][]terms.Term, eventsMax, bytesMax int) {
 	last := &records[len(records)-1]
 	t.head = Head{last.SequenceNumber, last.OccurredAt}
 	if eventsMax < 0 {
@@ -79,11 +53,26 @@ func (t *tail) push(records []EventRecord, boundaries []Boundary, eventsMax, byt
 	t.boundaries = append(t.boundaries, boundaries...)
 	for i := range records {
 		t.bytes += recordBytes(&records[i])
+		var fact []terms.Term
+		if facts != nil {
+			fact = facts[i]
+		}
+		t.index(&records[i], fact)
 	}
-	if len(t.records) <= 2*eventsMax && t.bytes <= 2*bytesMax {
+	indexBytes := t.indexBytes() - indexBytesFree
+	if len(t.records) <= 2*eventsMax && t.bytes <= 2*bytesMax && indexBytes <= 2*bytesMax {
 		return
 	}
 	drop := max(0, len(t.records)-eventsMax)
+	if indexBytes > 2*bytesMax {
+		var last uint64
+		for _, chunk := range t.chunks {
+			if indexBytes > bytesMax {
+				indexBytes, last = indexBytes-chunk.Bytes(), chunk.Last()
+			}
+		}
+		drop = max(drop, t.position(last))
+	}
 	for i := range drop {
 		t.bytes -= recordBytes(&t.records[i])
 	}
@@ -94,7 +83,15 @@ func (t *tail) push(records []EventRecord, boundaries []Boundary, eventsMax, byt
 	// New arrays, so that older snapshots keep theirs and the dropped facts can be freed.
 	t.records = slices.Clone(t.records[drop:])
 	t.boundaries = slices.Clone(t.boundariesAfter(t.floor()))
+	kept := 0
+	for kept < len(t.chunks) && t.chunks[kept].Last() <= t.floor() {
+		kept++
+	}
+	t.chunks = slices.Clone(t.chunks[kept:])
 }
+
+// indexBytesFree is what the index takes without being counted: the chunk that a few facts need.
+const indexBytesFree = 64 << 10
 
 // recordBytes is the size that bounds of bytes count for a record.
 func recordBytes(record *EventRecord) int {

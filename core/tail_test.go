@@ -14,7 +14,7 @@ func tailOf(numbers ...uint64) (t tail) {
 		records[i] = EventRecord{SequenceNumber: number, OccurredAt: "t", EventType: string("ba"[number%2]),
 			Payload: []byte("1")}
 	}
-	t.push(records, nil, 100, 1<<20)
+	t.push(records, nil, nil, 100, 1<<20)
 	return t
 }
 
@@ -64,7 +64,7 @@ func TestATailKeepsTheBatchThatReachesIntoIt(t *testing.T) {
 	var known tail
 	for first := uint64(1); first < 20; first += 5 {
 		known.push(tailOf(first, first+1, first+2, first+3, first+4).records,
-			[]Boundary{{First: first, Last: first + 4}}, 3, 1<<20)
+			[]Boundary{{First: first, Last: first + 4}}, nil, 3, 1<<20)
 	}
 	if got := fmt.Sprintf("%s %v", numbersOf(known.records), known.boundaries); got != "[18 19 20] [{16 20}]" {
 		t.Errorf("kept %s", got)
@@ -82,7 +82,7 @@ func TestASnapshotOfATailDoesNotChange(t *testing.T) {
 	copies := map[string]tail{}
 	for number := uint64(4); number < 100; number++ {
 		copies[numbersOf(known.records)] = known
-		known.push(tailOf(number).records, nil, 5, 1<<20)
+		known.push(tailOf(number).records, nil, nil, 5, 1<<20)
 	}
 	for was, is := range copies {
 		if got := numbersOf(is.records); got != was {
@@ -110,7 +110,7 @@ func TestFactsArePublishedOnceAndWithoutAGap(t *testing.T) {
 		l := &knownLog{eventsMax: 100, bytesMax: 1 << 20}
 		l.tail = tailOf(c.known...)
 		l.tail.epoch = 7
-		l.publish(10, four, boundaries)
+		l.publish(10, four, boundaries, nil)
 		known := l.current()
 		if got := fmt.Sprintf("%s %v %d", numbersOf(known.records), known.boundaries, known.head.SequenceNumber); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)

@@ -59,8 +59,8 @@ const (
 	ChunkEntriesMax = chunkEntryMask
 )
 
-// NewChunk makes a chunk for facts from first on, which is at least 1, with room for a number of facts' terms, at most
-// ChunkEntriesMax. It takes 14 to 20 bytes for each of them, at once.
+// NewChunk makes a chunk for facts from first on, which is at least 1. It has room for entriesMax
+// terms of facts, at most ChunkEntriesMax, and takes 14 to 20 bytes for each of them, at once.
 func NewChunk(first uint64, entriesMax int) *Chunk {
 	entriesMax = max(8, min(entriesMax, ChunkEntriesMax))
 	// In usual data about half of the terms of a fact are its own. Where there are more, the table
@@ -74,6 +74,9 @@ func (c *Chunk) First() uint64 { return c.first }
 
 // Last is the number of the newest fact.
 func (c *Chunk) Last() uint64 { return c.last.Load() }
+
+// Room is the number of entries that the chunk was made for.
+func (c *Chunk) Room() int { return len(c.entries) - 1 }
 
 // Bytes is the chunk's size in memory.
 func (c *Chunk) Bytes() int { return 8 * (len(c.table) + len(c.entries)) }

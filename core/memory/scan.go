@@ -21,18 +21,19 @@ type visitor = func(factstr.EventRecord) (more bool)
 func (b *backend) Scan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) error {
 	scan.UpTo = min(scan.UpTo, b.lastNumber())
 	indexed := min(b.index.known.Load(), scan.UpTo)
-	if !scan.Plan.Everything() && scan.UpTo >= max(indexed, scan.After)+askFrom {
-		b.index.ask()
-	}
-	if scan.Plan.Everything() || indexed < scan.After+askedFrom {
+	if scan.Plan.Everything() {
 		_, err := b.scanRange(ctx, scan, visit)
+		return err
+	}
+	if indexed < scan.After+askedFrom {
+		_, err := b.scanNewer(ctx, scan, visit)
 		return err
 	}
 	newer, older := scan, scan
 	newer.After, older.UpTo = indexed, indexed
-	first, second, parts := b.scanIndexed, b.scanRange, [2]factstr.Scan{older, newer}
+	first, second, parts := b.scanIndexed, b.scanNewer, [2]factstr.Scan{older, newer}
 	if scan.Descending {
-		first, second, parts = b.scanRange, b.scanIndexed, [2]factstr.Scan{newer, older}
+		first, second, parts = b.scanNewer, b.scanIndexed, [2]factstr.Scan{newer, older}
 	}
 	more, err := first(ctx, parts[0], visit)
 	if more && err == nil {
@@ -68,6 +69,17 @@ func (b *backend) scanIndexed(ctx context.Context, scan factstr.Scan, visit visi
 		return b.scanRange(ctx, rest, visit)
 	}
 	return true, nil
+}
+
+// scanNewer visits facts that the index does not know, and asks it to catch up if they are many.
+func (b *backend) scanNewer(ctx context.Context, scan factstr.Scan, visit visitor) (more bool, err error) {
+	visits := 0
+	return b.scanRange(ctx, scan, func(record factstr.EventRecord) bool {
+		if visits++; visits == askFrom {
+			b.index.ask()
+		}
+		return visit(record)
+	})
 }
 
 // scanRange visits every fact of the range.

@@ -106,6 +106,9 @@ func measure(ctx context.Context, s settings, file string) error {
 		}
 		for _, w := range chosen {
 			for _, store := range s.stores {
+				if w.onDisk && store == "memory" {
+					continue
+				}
 				fmt.Fprintf(os.Stderr, "round %d of %d: %s, %s\n", round+1, s.rounds, w.name, store)
 				if err := measureOnce(ctx, s, logs, record, w, store); err != nil {
 					return fmt.Errorf("%s, %s: %w", w.name, store, err)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"io"
 	"math/rand/v2"
 	"testing"
 )
@@ -15,6 +16,7 @@ func FuzzSegmentsSurviveBytesWhoseChecksumsHold(f *testing.F) {
 	rng := rand.New(rand.NewPCG(6, 6))
 	r := randomLog(rng, 1, 3_000, 0)
 	good := r.bytes(f, 0, 3_000)
+	later := randomLog(rng, RangeMax/2, 100, 0).segment(f, 0, 100) // to be merged with it
 	f.Add(uint32(100), []byte{0xff, 0xff}, uint64(1))
 	f.Add(uint32(len(good)-60), []byte{0x80, 0x80, 0x80}, uint64(2))
 	f.Fuzz(func(t *testing.T, at uint32, change []byte, seed uint64) {
@@ -37,6 +39,12 @@ func FuzzSegmentsSurviveBytesWhoseChecksumsHold(f *testing.F) {
 				if visits > RangeMax {
 					t.Fatal("more visits than facts")
 				}
+			}
+		}
+		if err == nil {
+			parts := []*Segment{segment, later}
+			if _, impossible := mergedInfo(parts); impossible == nil {
+				err = Merge(t.Context(), io.Discard, parts)
 			}
 		}
 		var damage *Damage

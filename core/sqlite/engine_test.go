@@ -1,10 +1,13 @@
 package sqlite
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/facttest"
@@ -43,5 +46,20 @@ func TestFactsOfAllSizesComeBackAsTheyWereAppended(t *testing.T) {
 		if got.EventType != event.EventType || string(got.Payload) != string(event.Payload) {
 			t.Errorf("fact %d: type of %d bytes, payload of %d, appended were %d and %d, or other text", i+1, len(got.EventType), len(got.Payload), len(event.EventType), len(event.Payload))
 		}
+	}
+}
+
+// G5: a caller who gives an opening up does not wait for a statement that takes long.
+func TestTheEndOfAContextEndsAStatement(t *testing.T) {
+	b := openTestBackend(t, newPath(t))
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	const long = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 5000000) SELECT count(*) FROM n"
+	err := b.writer.withContext(ctx, func() error { return b.writer.run(long) })
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v", err)
+	}
+	if err := b.writer.run("PRAGMA schema_version"); err != nil {
+		t.Errorf("the next statement, without the context: %v", err)
 	}
 }

@@ -6,7 +6,8 @@ import "time"
 //
 // A stream is a cursor over the log and nothing else: there is no list of subscribers that commits
 // are pushed to, and no buffer that could overflow. Each stream has one goroutine. It reads the
-// batches above its position, delivers them, and waits for the log to change (knownLog.changed)
+// batches above its position, delivers them, and waits for the log to change (knownLog.changed; a live
+// stream only for facts that it may match, see streamWaker)
 // when it has reached the known head. Replay, catching up after an outage and live delivery are the
 // same loop; a stream that is live just finds its next batches in the tail.
 //
@@ -101,16 +102,30 @@ func (st *EventStream) follow() (err error) {
 		begun := st.drainBegun
 		if closed(begun) {
 			begun = nil // seen already: wait for the rest of the log
+		} else if st.durable == nil {
+			if !st.store.log.park(st) {
+				continue // the log has grown
+			}
+			changed = st.wake
 		}
-		select {
-		case <-changed:
-		case <-begun:
-		case <-st.lost():
-			return ErrStreamLost(st.durable.name)
-		case <-st.context.Done():
-			return nil
+		err = st.wait(changed, begun)
+		st.store.log.unpark(st)
+		if err != nil || st.context.Err() != nil {
+			return err
 		}
 	}
+}
+
+// wait waits for a change of the log, for the begin of draining, or for the end of the stream.
+func (st *EventStream) wait(changed, begun <-chan struct{}) error {
+	select {
+	case <-changed:
+	case <-begun:
+	case <-st.lost():
+		return ErrStreamLost(st.durable.name)
+	case <-st.context.Done():
+	}
+	return nil
 }
 
 // closed reports whether a channel is closed.

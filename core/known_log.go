@@ -94,6 +94,7 @@ type knownLog struct {
 	mu      sync.Mutex
 	tail    tail
 	changed chan struct{} // closed at the next change; nil if nobody waits
+	waker   streamWaker   // of live streams that wait
 }
 
 // current returns a snapshot of the log as far as it is known, without asking the backend.
@@ -125,7 +126,7 @@ func (l *knownLog) publish(after uint64, records []EventRecord, boundaries []Bou
 	}
 	if next.head.SequenceNumber < after {
 		// There is a gap; see knownLog.
-		l.set(tail{head: Head{last.SequenceNumber, last.OccurredAt}, epoch: next.epoch})
+		l.set(tail{head: Head{last.SequenceNumber, last.OccurredAt}, epoch: next.epoch}, nil, nil)
 		return
 	}
 	// A refresh may have read some of the facts already, between the commit and this call.
@@ -137,16 +138,35 @@ func (l *knownLog) publish(after uint64, records []EventRecord, boundaries []Bou
 	for len(boundaries) > 0 && boundaries[0].Last <= next.head.SequenceNumber {
 		boundaries = boundaries[1:]
 	}
+	if facts == nil {
+		facts = make([][]terms.Term, len(records))
+	}
+	for i := range records {
+		if facts[i] == nil && (l.eventsMax >= 0 || l.waker.parked.Load() > 0) {
+			facts[i] = memorySeed.Append(nil, records[i].EventType, records[i].Payload)
+		}
+	}
 	next.push(records, boundaries, facts, l.eventsMax, l.bytesMax)
-	l.set(next)
+	l.set(next, records, facts)
 }
 
-// set makes a tail the known one and wakes who waits. The caller holds writing.
-func (l *knownLog) set(next tail) {
+// set makes a tail the known one and wakes who waits. records are all facts behind the former head,
+// with their terms, or nil if those are not known. The caller holds writing.
+func (l *knownLog) set(next tail, records []EventRecord, facts [][]terms.Term) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	before := l.tail.head.SequenceNumber
 	l.tail = next
 	l.wake()
+	if records == nil {
+		l.waker.wakeAll(before)
+	}
+	for i := 0; i < len(records) && l.waker.parked.Load() > 0; i++ {
+		if facts[i] == nil {
+			facts[i] = memorySeed.Append(nil, records[i].EventType, records[i].Payload)
+		}
+		l.waker.wakeFor(facts[i], before)
+	}
 }
 
 func (l *knownLog) wake() {
@@ -241,7 +261,7 @@ func (l *knownLog) skipTo(ctx context.Context, known tail, head Head, reader Rea
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	if l.tail.head.SequenceNumber < head.SequenceNumber {
-		l.set(tail{head: head, epoch: l.tail.epoch})
+		l.set(tail{head: head, epoch: l.tail.epoch}, nil, nil)
 	}
 	return l.tail, nil
 }
@@ -283,6 +303,6 @@ func (l *knownLog) restart(head Head) tail {
 	defer l.writing.Unlock()
 	l.tells.Tell(LogWentBackwards, fmt.Sprintf("the log went backwards or was replaced: it ended at %s, now at %s; streams end with LogTruncated", l.tail.head, head),
 		"head_before", l.tail.head.SequenceNumber, "head", head.SequenceNumber)
-	l.set(tail{head: head, epoch: l.tail.epoch + 1})
+	l.set(tail{head: head, epoch: l.tail.epoch + 1}, nil, nil)
 	return l.tail
 }

@@ -53,7 +53,9 @@ type EventStream struct {
 
 	failed   repeats       // the handler's failures that were logged
 	failure  failure       // why the log cannot be read at the moment
-	position atomic.Uint64 // everything up to here was delivered or does not match
+	position atomic.Uint64 // everything up to here was delivered or does not match; see also parked
+	parked   bool          // it waits at the known head; guarded by knownLog.mu
+	wake     chan struct{} // ends the wait; has room for one value
 	stored   atomic.Uint64 // the durable cursor as last written
 
 	ready chan struct{} // closed when replay is done

@@ -119,8 +119,9 @@ func (st *EventStream) halt(reason error) {
 
 // cutShort stops a stream that drains, and logs which facts it has not delivered.
 func (st *EventStream) cutShort(reason error) {
+	position := st.store.log.at(st)
 	st.mu.Lock()
-	d, stopped, position := st.draining, st.stopped, st.position.Load()
+	d, stopped := st.draining, st.stopped
 	st.mu.Unlock()
 	st.halt(reason)
 	if !stopped && d != nil && d.known && position < d.through {
@@ -133,6 +134,7 @@ func (st *EventStream) cutShort(reason error) {
 // these steps is logged, and the next one is done.
 func (st *EventStream) finish() {
 	defer close(st.done)
+	st.store.log.unfile(st)
 	tells := st.store.tells
 	if st.durable != nil {
 		tells.Once(TaskCursors, func() { st.store.cursors.flushLast(st) })

@@ -64,7 +64,7 @@ func (st *EventStream) Progress() StreamProgress {
 		}
 	}
 	// The positions are read after the state, so they are never older than it.
-	progress.Position, progress.StoredCursor = st.position.Load(), st.stored.Load()
+	progress.Position, progress.StoredCursor = st.store.log.at(st), st.stored.Load()
 	return progress
 }
 

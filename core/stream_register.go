@@ -50,7 +50,7 @@ func (s *Store) register(ctx context.Context, durable *DurableStream, query Even
 	defer unbind()
 
 	stream := &EventStream{store: s, number: s.streams.numbers.Add(1), plan: plan, handler: handler,
-		ready: make(chan struct{}), done: make(chan struct{}), drainBegun: make(chan struct{})}
+		ready: make(chan struct{}), done: make(chan struct{}), drainBegun: make(chan struct{}), wake: make(chan struct{}, 1)}
 	stream.failure.outage = &s.streams.unreadable
 	stream.context, stream.stop = context.WithCancel(context.WithValue(context.Background(), handlerKey{}, stream))
 	for _, option := range options {
@@ -118,7 +118,12 @@ func (st *EventStream) open(ctx context.Context, durable *DurableStream, query E
 		}
 		st.position.Store(cursor)
 		st.stored.Store(cursor)
-		err = s.streams.add(s, st)
+		if durable == nil {
+			s.log.file(st)
+		}
+		if err = s.streams.add(s, st); err != nil {
+			s.log.unfile(st)
+		}
 	}
 	opened = err == nil
 	return err

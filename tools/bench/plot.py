@@ -12,16 +12,18 @@ import re
 import statistics
 import sys
 from pathlib import Path
+from typing import Any
 
 WIDTH, HEIGHT = 720, 420
 LEFT, RIGHT, TOP, BOTTOM = 80, 210, 40, 60
 COLORS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf", "#8c564b", "#7f7f7f")
 SIZES = {"1k": 1_000, "100k": 100_000, "1m": 1_000_000}
 
+Result = dict[str, Any]
 Series = dict[str, list[tuple[float, float]]]
 
 
-def by_size(results: list[dict]) -> Series:
+def by_size(results: list[Result]) -> Series:
     series: Series = {}
     for result in results:
         found = re.fullmatch(r"(select|append-if|open)-(1k|100k|1m)", result["workload"])
@@ -32,7 +34,7 @@ def by_size(results: list[dict]) -> Series:
     return series
 
 
-def by_callers(results: list[dict]) -> Series:
+def by_callers(results: list[Result]) -> Series:
     series: Series = {}
     for result in results:
         found = re.fullmatch(r"callers-(\d+)", result["workload"])
@@ -43,7 +45,7 @@ def by_callers(results: list[dict]) -> Series:
     return series
 
 
-def axis(values: list[float]) -> tuple[float, float]:
+def axis(values: list[float]) -> tuple[int, int]:
     """The powers of ten around the values, as logarithms."""
     low = math.floor(math.log10(min(values)))
     return low, max(low + 1, math.ceil(math.log10(max(values))))

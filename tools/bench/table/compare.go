@@ -6,10 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"slices"
+	"strings"
 )
 
 // median of figures; NaN of none.
@@ -54,7 +54,7 @@ func compare(unit string, first, second []float64) comparison {
 	return c
 }
 
-func compareFiles(to io.Writer, names []string) error {
+func compareFiles(to *strings.Builder, names []string) error {
 	if len(names) != 2 {
 		return errors.New("compare needs two files that -json wrote")
 	}
@@ -75,7 +75,7 @@ func compareFiles(to io.Writer, names []string) error {
 
 // printComparison shows what both records have. The ratio of the floors says how much of the others
 // is due to the machine.
-func printComparison(to io.Writer, a, b *record) {
+func printComparison(to *strings.Builder, a, b *record) {
 	fmt.Fprintf(to, "\n%-16s %-9s %-7s %-9s %12s %6s %12s %6s %8s\n",
 		"workload", "store", "through", "unit", "A", "", "B", "", "B to A")
 	logarithms, count := 0.0, 0

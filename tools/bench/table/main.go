@@ -9,7 +9,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"io"
 	"log"
 	"os"
 	"slices"
@@ -48,19 +47,20 @@ func main() {
 	comparing := flag.Bool("compare", false, "compare two files instead")
 	names := flag.Bool("names", false, "print the workloads instead")
 	flag.Usage = func() {
-		fmt.Fprint(flag.CommandLine.Output(), usage)
+		fmt.Fprint(os.Stderr, usage)
 		flag.PrintDefaults()
-		fmt.Fprintln(flag.CommandLine.Output())
-		printWorkloads(flag.CommandLine.Output())
+		fmt.Fprint(os.Stderr, "\n", workloadList())
 	}
 	flag.Parse()
 	s.names, s.length = flag.Args(), time.Duration(seconds*float64(time.Second))
 	var err error
 	switch {
 	case *names:
-		printWorkloads(os.Stdout)
+		fmt.Print(workloadList())
 	case *comparing:
-		err = compareFiles(os.Stdout, s.names)
+		var text strings.Builder
+		err = compareFiles(&text, s.names)
+		fmt.Print(text.String())
 	default:
 		err = measure(context.Background(), s.withDefaults(), *file)
 	}
@@ -86,10 +86,12 @@ func (s settings) withDefaults() settings {
 	return s
 }
 
-func printWorkloads(to io.Writer) {
+func workloadList() string {
+	var text strings.Builder
 	for _, w := range workloads {
-		fmt.Fprintf(to, "%-16s %s\n", w.name, w.what)
+		fmt.Fprintf(&text, "%-16s %s\n", w.name, w.what)
 	}
+	return text.String()
 }
 
 func measure(ctx context.Context, s settings, file string) error {
@@ -121,7 +123,9 @@ func measure(ctx context.Context, s settings, file string) error {
 			return err
 		}
 	}
-	record.print(os.Stdout)
+	var text strings.Builder
+	record.print(&text)
+	fmt.Print(text.String())
 	return nil
 }
 

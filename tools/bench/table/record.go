@@ -5,7 +5,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"runtime"
 	"strings"
@@ -109,7 +108,7 @@ func toFloor(unit string, value, syncs float64) float64 {
 	return value / syncs
 }
 
-func (r *record) print(to io.Writer) {
+func (r *record) print(to *strings.Builder) {
 	fmt.Fprintf(to, "%s; %s\n%s\n\n", r.Date, r.Machine, r.Command)
 	fmt.Fprintf(to, "%-16s %-9s %-7s %12s %-9s %7s %9s\n",
 		"workload", "store", "through", "median", "unit", "spread", "to floor")

@@ -6,10 +6,10 @@ import "time"
 //
 // A stream is a cursor over the log and nothing else: there is no list of subscribers that commits
 // are pushed to, and no buffer that could overflow. Each stream has one goroutine. It reads the
-// batches above its position, delivers them, and waits for the log to change (knownLog.changed; a live
-// stream only for facts that it may match, see streamWaker)
-// when it has reached the known head. Replay, catching up after an outage and live delivery are the
-// same loop; a stream that is live just finds its next batches in the tail.
+// batches above its position, delivers them, and waits when it has reached the known head: for any
+// change of the log (knownLog.changed) or, if it is live, for facts that it may match
+// (streamWaker). Replay, catching up after an outage and live delivery are the same loop; a stream
+// that is live just finds its next batches in the tail.
 //
 // The position is a watermark: everything up to it was delivered and handled, or does not match. It
 // moves behind a batch only after the handler has returned, and behind a range without matches at

@@ -45,6 +45,11 @@ const (
 	// LogCheckpointCaughtUp (info): it was copied back. "log_file_bytes", "attempts",
 	// "duration_ms".
 	LogCheckpointCaughtUp LogEvent = "checkpoint_caught_up"
+	// LogIndexUnusable (warning): the index of SQLite cannot be used, and queries read the log.
+	// "error".
+	LogIndexUnusable LogEvent = "index_unusable"
+	// LogIndexUsable (info): it can be used again. "attempts", "duration_ms".
+	LogIndexUsable LogEvent = "index_usable"
 	// LogCursorNotStored (warning): a crash now would repeat deliveries. "code", "error".
 	LogCursorNotStored LogEvent = "cursor_not_stored"
 	// LogCursorStored (info): cursors are stored again. "attempts", "duration_ms".
@@ -66,7 +71,7 @@ func (e LogEvent) Level() slog.Level {
 	switch e {
 	case LogPanicRecovered, LogStreamEnded, LogStorePoisoned:
 		return slog.LevelError
-	case LogReconnected, LogReadable, LogLeaseTaken, LogCommitSettled, LogGroupRetried, LogCheckpointCaughtUp, LogCursorStored:
+	case LogReconnected, LogReadable, LogLeaseTaken, LogCommitSettled, LogGroupRetried, LogCheckpointCaughtUp, LogIndexUsable, LogCursorStored:
 		return slog.LevelInfo
 	}
 	return slog.LevelWarn

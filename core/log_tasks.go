@@ -14,7 +14,7 @@ const (
 	TaskWatch      Task = "watch"      // looking for commits of other processes
 	TaskListen     Task = "listen"     // PostgreSQL: hearing of commits of other stores
 	TaskNotify     Task = "notify"     // PostgreSQL: telling other stores of commits
-	TaskIndex      Task = "index"      // PostgreSQL: building the index on types; memory: following the log
+	TaskIndex      Task = "index"      // building an index: of terms, or in PostgreSQL on types
 	TaskCheckpoint Task = "checkpoint" // SQLite: copying its log file back into the database
 	TaskClose      Task = "close"      // closing the store
 	TaskCall       Task = "call"       // a call of the C library

@@ -2,20 +2,13 @@ package memory
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/storetest"
 )
-
-// transfer is a fact of 256 bytes with seven terms, of which three are near-unique.
-func transfer(n int) factstr.NewEvent {
-	text := fmt.Sprintf(`{"account":"a-%07d","reference":"RF-%09d","hash":"%016x","currency":"%s","kind":%d,"tags":["%s"],"note":"`,
-		n/10, n, uint64(n)*0x9e3779b97f4a7c15, []string{"EUR", "USD", "CHF"}[n%3], n%10, []string{"vip", "eu"}[n%2])
-	return facttest.Fact(fmt.Sprint("type", n%10), text+strings.Repeat("x", 256-len(text)-2)+`"}`)
-}
 
 // openBackend opens a store over a backend whose index the test may have changed.
 func openBackend(t testing.TB, b *backend) *factstr.Store {
@@ -29,13 +22,7 @@ func filled(t testing.TB, facts int) (*factstr.Store, *backend) {
 	t.Helper()
 	b := newBackend(nil)
 	store := openBackend(t, b)
-	batch := make([]factstr.NewEvent, 1000)
-	for at := 0; at < facts; at += len(batch) {
-		for i := range batch {
-			batch[i] = transfer(at + i)
-		}
-		facttest.Append(t, store, batch...)
-	}
+	storetest.Fill(t, store, facts)
 	return store, b
 }
 
@@ -48,40 +35,12 @@ func (b *backend) settled() {
 	}
 }
 
-func selective(account int) factstr.EventQuery {
-	return factstr.EventQuery{Filters: []factstr.EventFilter{{PayloadPredicates: facttest.JSONTexts(fmt.Sprintf(`{"account":"a-%07d"}`, account))}}}
-}
-
-// BenchmarkSize measures what should not depend on the size of the log, and a query that does.
 func BenchmarkSize(b *testing.B) {
-	for _, facts := range []int{1_000, 100_000, 1_000_000} {
+	storetest.BenchmarkSize(b, func(facts int) *factstr.Store {
 		store, log := filled(b, facts)
 		log.settled()
-		n := 0
-		next := func() int { n++; return n * 7919 % (facts / 10) }
-		b.Run(fmt.Sprintf("selective query/%d", facts), func(b *testing.B) {
-			for b.Loop() {
-				if result := facttest.Query(b, store, selective(next())); len(result.EventRecords) != 10 {
-					b.Fatal(len(result.EventRecords))
-				}
-			}
-		})
-		b.Run(fmt.Sprintf("query of a tenth/%d", facts), func(b *testing.B) {
-			for b.Loop() {
-				facttest.Query(b, store, factstr.OfTypes("type3"))
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(facts/10), "ns/row")
-		})
-		b.Run(fmt.Sprintf("conditional append/%d", facts), func(b *testing.B) {
-			for b.Loop() {
-				account := next()
-				expected := facttest.Query(b, store, selective(account)).CurrentContextVersion
-				if _, err := store.AppendIf(b.Context(), []factstr.NewEvent{facttest.Fact("other", `{}`)}, selective(account), expected); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
+		return store
+	})
 }
 
 // BenchmarkAppend measures what the index costs an append.
@@ -91,7 +50,7 @@ func BenchmarkAppend(b *testing.B) {
 			store, _ := filled(b, 1000)
 			batch := make([]factstr.NewEvent, size)
 			for i := range batch {
-				batch[i] = transfer(i)
+				batch[i] = storetest.Transfer(i)
 			}
 			for b.Loop() {
 				if _, err := store.Append(b.Context(), batch); err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 	"github.com/factstr/factstr-go/core/internal/termindex"
 	"github.com/factstr/factstr-go/core/internal/terms"
+	"github.com/factstr/factstr-go/core/storetest"
 )
 
 // small returns a backend whose index has small chunks, so that it soon has many parts.
@@ -93,7 +94,7 @@ func TestQueriesThroughTheIndexFindWhatAWalkThroughTheLogFinds(t *testing.T) { /
 	for at := 0; at < facts; {
 		var batch []factstr.NewEvent
 		for range 1 + r.IntN(500) {
-			batch = append(batch, transfer(at))
+			batch = append(batch, storetest.Transfer(at))
 			at++
 		}
 		for _, store := range stores {
@@ -178,10 +179,10 @@ func TestAChunkThatCannotBeFrozenStaysAndThePanicIsTold(t *testing.T) {
 	b.index.full <- new(termindex.Chunk)
 	store := openBackend(t, b)
 	for n := range 3000 {
-		facttest.Append(t, store, transfer(n))
+		facttest.Append(t, store, storetest.Transfer(n))
 	}
 	b.settled()
-	if n := len(facttest.Query(t, store, selective(7)).EventRecords); n != 10 {
+	if n := len(facttest.Query(t, store, storetest.OfAccount(7)).EventRecords); n != 10 {
 		t.Errorf("%d facts", n)
 	}
 	records.Await(t, factstr.LogPanicRecovered, 1)
@@ -203,10 +204,10 @@ func TestAPartThatCannotBeAskedIsWalked(t *testing.T) { // G6 G8
 	b.settled()
 	parts := termindex.Set{failing{*b.index.parts.Load()}}
 	b.index.parts.Store(&parts)
-	if got := facttest.Query(t, store, selective(7)); len(got.EventRecords) != 10 || *got.CurrentContextVersion != 80 {
+	if got := facttest.Query(t, store, storetest.OfAccount(7)); len(got.EventRecords) != 10 || *got.CurrentContextVersion != 80 {
 		t.Errorf("%d facts", len(got.EventRecords))
 	}
-	last := facttest.Query(t, store, selective(7).AtMost(3))
+	last := facttest.Query(t, store, storetest.OfAccount(7).AtMost(3))
 	if len(last.EventRecords) != 3 || *last.CurrentContextVersion != 80 {
 		t.Errorf("%d facts, version %d", len(last.EventRecords), *last.CurrentContextVersion)
 	}
@@ -233,7 +234,7 @@ func TestQueriesAndConditionsVisitWhatMatches(t *testing.T) { // G8 G9
 	for at := 0; at < 50_000; at += 1000 {
 		var batch []factstr.NewEvent
 		for i := range 1000 {
-			batch = append(batch, transfer(at+i))
+			batch = append(batch, storetest.Transfer(at+i))
 		}
 		facttest.Append(t, store, batch...)
 	}
@@ -306,7 +307,7 @@ func TestAFactTakesAtMost200BytesBeyondItsPayload(t *testing.T) {
 		}
 	}
 	t.Logf("%.1f of them in segments", float64(segments)/facts)
-	if n := len(facttest.Query(t, store, selective(7)).EventRecords); n != 10 {
+	if n := len(facttest.Query(t, store, storetest.OfAccount(7)).EventRecords); n != 10 {
 		t.Errorf("%d facts", n)
 	}
 }

@@ -30,6 +30,8 @@ type backend struct {
 	readers      readerPool
 	checkpointer checkpointer
 	leases       leases
+	index        termIndex
+	builder      indexBuilder
 }
 
 var (

@@ -7,6 +7,7 @@ import (
 
 func (b *backend) Close() error {
 	b.checkpointer.close()
+	b.builder.close()
 	b.writing.Lock()
 	defer b.writing.Unlock()
 	defer noteDescriptors(b.path)

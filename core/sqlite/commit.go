@@ -10,12 +10,13 @@ import (
 // Commit runs a group in one transaction; see transaction.go. The group is decided inside it,
 // against the head and the facts that nobody can change before it ends.
 func (b *backend) Commit(ctx context.Context, group *factstr.Group) error {
-	return b.write(ctx, "append", func(c *conn) (changed bool, err error) {
+	var last uint64
+	err := b.write(ctx, "append", func(c *conn) (changed bool, err error) {
 		head, err := readHead(c)
 		if err != nil {
 			return false, err
 		}
-		write, err := group.Decide(ctx, head, &reader{conn: c, inWrite: true})
+		write, err := group.Decide(ctx, head, &reader{conn: c, index: &b.index, inTransaction: true, inWrite: true})
 		if err != nil || len(write.Records) == 0 {
 			return false, err
 		}
@@ -27,9 +28,14 @@ func (b *backend) Commit(ctx context.Context, group *factstr.Group) error {
 				return false, err
 			}
 		}
+		last = write.Records[len(write.Records)-1].SequenceNumber
 		group.EnterCommit()
 		return true, nil
 	})
+	if err == nil {
+		b.index.reached(last)
+	}
+	return err
 }
 
 // insertBoundary replaces a row that is there already. Its facts are gone, since this batch got the

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -76,6 +77,32 @@ func realFolder(path string) (string, error) {
 		return filepath.EvalSymlinks(path) // no /proc, or a folder outside this root
 	}
 	return real, nil
+}
+
+// checkOwned returns an error if there is something at a path that is not a folder, or a folder
+// into which others can write who cannot write the database: they could make files there that are
+// read as facts of this log, or links to files of this user.
+func checkOwned(folder, database string) error {
+	var of, db unix.Stat_t
+	if err := unix.Lstat(folder, &of); err != nil {
+		if isGone(err) {
+			return nil
+		}
+		return &os.PathError{Op: "lstat", Path: folder, Err: err}
+	}
+	if err := unix.Stat(database, &db); err != nil {
+		return &os.PathError{Op: "stat", Path: database, Err: err}
+	}
+	const writable = 0o022
+	switch {
+	case of.Mode&unix.S_IFMT != unix.S_IFDIR:
+		return fmt.Errorf("%s is not a folder; remove it", folder)
+	case of.Uid != db.Uid && of.Uid != 0 && int(of.Uid) != os.Geteuid():
+		return fmt.Errorf("%s belongs to another user than the database; remove it", folder)
+	case of.Mode&writable&^db.Mode != 0:
+		return fmt.Errorf("%s can be written by others than the database; remove it, or take their rights away", folder)
+	}
+	return nil
 }
 
 // bornAt returns when a file was made, in nanoseconds, or 0 if the file system does not say.

@@ -46,3 +46,5 @@ func isLocal(string) bool { return false }
 func isLayered(string) bool { return false }
 
 func startTimers() error { return nil }
+
+func checkOwned(string, string) error { return errors.ErrUnsupported }

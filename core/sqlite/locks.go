@@ -16,6 +16,7 @@ import (
 //
 //	bytes of the database           locked      by and for
 //	2^60 and 2^60 + 1               exclusive   the store that writes, opens or closes: turnstile
+//	2^60 + 2                        exclusive   the store that writes the index of terms: builder
 //	2^61 + slot                     exclusive   the store that has the durable name: lease
 //	2^62 + hash of the process      exclusive   the copy of this library in a process: instance
 //	2^62 + 2^60 + hash of a place   shared      each store: the folder and name that it uses
@@ -63,6 +64,7 @@ import (
 // core/DESIGN.md has the table for the whole library, and the dates of the decisions.
 const (
 	turnstileOffset = int64(1) << 60
+	builderOffset   = turnstileOffset + 2
 	leasesOffset    = int64(1) << 61 // and the slot of a durable name
 	instancesOffset = int64(1) << 62 // and a hash of the process
 	placesOffset    = instancesOffset + int64(1)<<60

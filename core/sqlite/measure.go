@@ -11,6 +11,7 @@ func (b *backend) Measure(_ context.Context, statistics *factstr.Statistics) err
 	database, _ := stateOf(b.path)
 	statistics.DatabaseBytes = database.size
 	statistics.LogFileBytes = b.logFileBytes()
+	statistics.IndexWatermark = b.index.watermark()
 	return nil
 }
 

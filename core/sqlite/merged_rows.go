@@ -8,28 +8,48 @@ import (
 // mergeMax is how many types are read through the index; see reader.go.
 const mergeMax = 8
 
-// source reads one statement for each type, merged, or one statement for all.
-type source struct {
+// source yields the rows of a scan's range that a page looks at.
+type source interface {
+	next() (row, error) // io.EOF at the end
+	admits(*row) bool   // whether the scan asks for facts of the row's type
+	close()
+}
+
+// rangeSource reads one statement for each type, merged, or one statement for all.
+type rangeSource struct {
 	results []*resultSet
 	merged  *merge.Sequences
-	types   map[string]struct{} // nil: any that is proposed
+	types   admittedTypes
 	known   *texts
 }
 
-func (r *reader) open(scan factstr.Scan) (*source, error) {
-	statements := &scanUTF8
-	if r.conn.utf16 {
-		statements = &scanUTF16
+// admittedTypes are the types that a scan asks for; nil admits every row.
+type admittedTypes map[string]struct{}
+
+func admittedTypesOf(types []string) admittedTypes {
+	admitted := make(admittedTypes, len(types))
+	for _, eventType := range types {
+		admitted[eventType] = struct{}{}
 	}
+	return admitted
+}
+
+func (t admittedTypes) admit(r *row) bool {
+	if t == nil {
+		return true
+	}
+	_, ok := t[r.EventType]
+	return ok && !r.typeless
+}
+
+func (r *reader) openRange(scan factstr.Scan) (*rangeSource, error) {
+	statements := r.statements()
 	types, constrained := scan.Plan.Types()
-	s := &source{known: &r.conn.names}
+	s := &rangeSource{known: &r.conn.names}
 	s.merged = merge.New(scan.Descending, s.advance)
 	if !constrained || len(types) > mergeMax {
 		if constrained {
-			s.types = make(map[string]struct{}, len(types))
-			for _, eventType := range types {
-				s.types[eventType] = struct{}{}
-			}
+			s.types = admittedTypesOf(types)
 		}
 		text := statements.all
 		if scan.Descending {
@@ -56,7 +76,7 @@ func (r *reader) open(scan factstr.Scan) (*source, error) {
 	return s, err
 }
 
-func (s *source) add(c *conn, text string, slot int, args ...any) error {
+func (s *rangeSource) add(c *conn, text string, slot int, args ...any) error {
 	opened, err := c.rows(text, slot, args...)
 	if err != nil {
 		return err
@@ -67,7 +87,7 @@ func (s *source) add(c *conn, text string, slot int, args ...any) error {
 }
 
 // advance steps one statement to its next row.
-func (s *source) advance(i int) (number uint64, err error) {
+func (s *rangeSource) advance(i int) (number uint64, err error) {
 	if err := s.results[i].next(); err != nil {
 		return 0, err
 	}
@@ -75,7 +95,7 @@ func (s *source) advance(i int) (number uint64, err error) {
 }
 
 // next returns the next record in order.
-func (s *source) next() (row, error) {
+func (s *rangeSource) next() (row, error) {
 	i, _, err := s.merged.Next()
 	if err != nil {
 		return row{}, err
@@ -83,15 +103,9 @@ func (s *source) next() (row, error) {
 	return s.results[i].fact(s.known), nil
 }
 
-func (s *source) admits(r *row) bool {
-	if s.types == nil {
-		return true
-	}
-	_, ok := s.types[r.EventType]
-	return ok && !r.typeless
-}
+func (s *rangeSource) admits(r *row) bool { return s.types.admit(r) }
 
-func (s *source) close() {
+func (s *rangeSource) close() {
 	for _, opened := range s.results {
 		opened.close()
 	}

@@ -136,6 +136,7 @@ func openBackend(ctx context.Context, path string, options Options) (_ *backend,
 	}
 	noteDescriptors(path) // the side files exist since prepare
 	b.checkpointer.init(b)
+	b.builder.init(b)
 	return b, nil
 }
 

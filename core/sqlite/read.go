@@ -50,6 +50,7 @@ func (b *backend) HeadAndScan(
 ) (head factstr.Head, err error) {
 	err = inPages(scan, func(scan factstr.Scan) (last uint64, done bool, err error) {
 		err = b.readers.with(ctx, func(r *reader) error {
+			r.inTransaction = true
 			return r.conn.snapshot(func() error {
 				if err := b.sameSchema(r.conn); err != nil {
 					return err

@@ -42,8 +42,10 @@ const (
 
 // reader reads on one connection.
 type reader struct {
-	conn    *conn
-	inWrite bool // inside a write transaction, which ends no page early
+	conn          *conn
+	index         *termIndex
+	inTransaction bool // statements see one state without a transaction of their own
+	inWrite       bool // inside a write transaction, which ends no page early
 }
 
 func (r *reader) Head(context.Context) (factstr.Head, error) { return readHead(r.conn) }
@@ -58,7 +60,10 @@ func readHead(c *conn) (head factstr.Head, err error) {
 }
 
 // scanStatements are the statements that read facts.
-type scanStatements struct{ all, allDown, ofType, ofTypeDown string }
+type scanStatements struct {
+	all, allDown, ofType, ofTypeDown string
+	lookUp, lookUpDown               map[int]string // by the number of rows
+}
 
 const recordColumns = "sequence_number, occurred_at, event_type, payload"
 
@@ -73,7 +78,19 @@ func scanStatementsOf(columns string) scanStatements {
 	const inRange = "sequence_number > ?1 AND sequence_number <= ?2 ORDER BY sequence_number"
 	all := "SELECT " + columns + " FROM events WHERE " + inRange
 	ofType := "SELECT " + columns + " FROM events INDEXED BY idx_events_type WHERE event_type = ?3 AND " + inRange
-	return scanStatements{all, all + " DESC", ofType, ofType + " DESC"}
+	lookUp := lookUpStatements(columns)
+	lookUpDown := map[int]string{}
+	for size, text := range lookUp {
+		lookUpDown[size] = text + " DESC"
+	}
+	return scanStatements{all, all + " DESC", ofType, ofType + " DESC", lookUp, lookUpDown}
+}
+
+func (r *reader) statements() *scanStatements {
+	if r.conn.utf16 {
+		return &scanUTF16
+	}
+	return &scanUTF8
 }
 
 // typesAsBytes finds types that other programs stored as bytes. The index has them behind all text.
@@ -101,12 +118,12 @@ func inPages(scan factstr.Scan, page func(factstr.Scan) (last uint64, done bool,
 	return nil
 }
 
-// page visits candidates until there are no more, or visit returns false: then done is true. If the
-// page's time is over before that, last is the last fact it came to.
-func (r *reader) page(
-	ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool,
+// pageOf visits candidates until there are no more, or visit returns false: then done is true. If
+// the page's time is over before that, last is the last fact it came to.
+func (r *reader) pageOf(
+	ctx context.Context, visit func(factstr.EventRecord) bool, open func() (source, error),
 ) (last uint64, done bool, err error) {
-	source, err := r.open(scan)
+	source, err := open()
 	if err != nil {
 		return 0, false, err
 	}

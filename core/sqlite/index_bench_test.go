@@ -1,0 +1,50 @@
+package sqlite
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/storetest"
+)
+
+func BenchmarkSize(b *testing.B) {
+	storetest.BenchmarkSize(b, func(facts int) *factstr.Store {
+		path := newPath(b)
+		store := openStore(b, path)
+		storetest.Fill(b, store, facts)
+		facttest.Close(b, store)
+		store = openWithoutTail(b, path)
+		if facts > int(sizesOfIndex.lag) {
+			awaitIndex(b, store)
+		}
+		return store
+	})
+}
+
+// BenchmarkAppendBesideTheIndex measures what building the index costs appends.
+func BenchmarkAppendBesideTheIndex(b *testing.B) {
+	usual := sizesOfIndex
+	defer func() { sizesOfIndex = usual }()
+	for _, size := range []int{1, 100, 1000} {
+		for _, indexed := range []bool{true, false} {
+			b.Run(fmt.Sprintf("%d/indexed=%t", size, indexed), func(b *testing.B) {
+				sizesOfIndex = usual
+				if !indexed {
+					sizesOfIndex.lag = math.MaxInt64
+				}
+				store := openStore(b, newPath(b))
+				batch := make([]factstr.NewEvent, size)
+				for i := range batch {
+					batch[i] = storetest.Transfer(i)
+				}
+				for b.Loop() {
+					facttest.Append(b, store, batch...)
+				}
+				b.ReportMetric(float64(b.N*size)/b.Elapsed().Seconds(), "events/s")
+			})
+		}
+	}
+}

@@ -1,0 +1,186 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/factstr/factstr-go/core/internal/oslock"
+	"github.com/factstr/factstr-go/core/internal/termindex"
+	"github.com/factstr/factstr-go/core/internal/terms"
+)
+
+// indexSuffix and the path of the database make the path of the index's folder.
+const indexSuffix = "-index"
+
+// indexFolder is the part of the index that is on disk, as one store uses it: to read, and from the
+// first full chunk on to write, if no other process does. The builder's goroutine uses it.
+type indexFolder struct {
+	backend *backend
+	folder  *termindex.Folder // nil until look
+	writes  bool              // this store holds builderOffset, and folder is open to write
+	failed  time.Time         // when writing failed last
+}
+
+// look opens the folder, or reads what another process has written since.
+func (f *indexFolder) look() (err error) {
+	if err := checkOwned(f.path(), f.backend.path); err != nil {
+		f.close()
+		return err
+	}
+	switch {
+	case f.folder == nil:
+		f.folder, err = termindex.OpenFolder(f.path(), termindex.FolderOptions{})
+	case !f.writes:
+		if _, err = f.folder.Reload(); isGone(err) {
+			f.close()
+			return f.look()
+		}
+	}
+	return err
+}
+
+func (f *indexFolder) path() string { return f.backend.path + indexSuffix }
+
+func (f *indexFolder) close() {
+	if f.folder != nil {
+		f.folder.Close()
+		f.folder = nil
+	}
+	if f.writes {
+		_ = f.backend.guard.Free(builderOffset)
+		f.writes = false
+	}
+}
+
+// seed is the seed of every term in the index.
+func (f *indexFolder) seed() terms.Seed {
+	snapshot := f.folder.Acquire()
+	defer snapshot.Release()
+	return snapshot.Seed()
+}
+
+// through returns the last fact that is on disk.
+func (f *indexFolder) through() (last termindex.Fact) {
+	if f.folder == nil {
+		return last
+	}
+	snapshot := f.folder.Acquire()
+	defer snapshot.Release()
+	if infos := snapshot.Infos(); len(infos) > 0 {
+		last = infos[len(infos)-1].Last
+	}
+	return last
+}
+
+// keepHeld drops the newest segments whose last fact the log does not hold.
+func (f *indexFolder) keepHeld(holds func(termindex.Fact) (bool, error)) error {
+	for last := f.through(); last.Sequence > 0; last = f.through() {
+		if held, err := holds(last); held || err != nil {
+			return err
+		}
+		if err := f.folder.Drop(last.Sequence); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// errNotWriting is returned by write if another process writes the index.
+var errNotWriting = errors.New("another process writes the index")
+
+// write makes a segment of chunks that directly follow the fact number after, up to which the
+// folder must have the facts. If it has not, the error is termindex.ErrGap.
+func (f *indexFolder) write(chunks []*termindex.Chunk, after uint64, info termindex.Info) error {
+	if time.Since(f.failed) < indexAgain {
+		return errNotWriting
+	}
+	if err := f.become(); err != nil {
+		return err
+	}
+	var b termindex.Builder
+	b.Reset(info.First.Sequence)
+	fits := true
+	for _, chunk := range chunks {
+		fits = b.AddChunk(chunk) && fits
+	}
+	if !fits {
+		return errors.New("facts lie outside of the segment")
+	}
+	err := f.backend.intact()
+	if err == nil {
+		err = f.folder.Flush(&b, after, info)
+	}
+	switch {
+	case err == nil || errors.Is(err, termindex.ErrGap):
+	case isGone(err): // somebody removed the folder: begin anew
+		f.close()
+		return termindex.ErrGap
+	default:
+		f.failed = time.Now()
+	}
+	return err
+}
+
+// become makes this store the one that writes, if no other is.
+func (f *indexFolder) become() error {
+	if f.writes {
+		return nil
+	}
+	if f.backend.guard.ReadOnly() {
+		return errNotWriting
+	}
+	if err := f.backend.guard.Try(builderOffset); err != nil {
+		if errors.Is(err, oslock.ErrHeld) {
+			err = errNotWriting
+		}
+		return err
+	}
+	folder, err := f.openToWrite()
+	if err != nil {
+		_ = f.backend.guard.Free(builderOffset)
+		if !isGone(err) { // else somebody removed the folder just now
+			f.failed = time.Now()
+		}
+		return err
+	}
+	f.folder.Close() // files stay open for views that have them
+	f.folder, f.writes = folder, true
+	return nil
+}
+
+// leaveToOthers frees the lock of the one that writes. look opens the folder again to read.
+func (f *indexFolder) leaveToOthers() {
+	if f.writes {
+		f.close()
+	}
+}
+
+// openToWrite opens the folder with the rights of the database: whoever may read one may read the
+// other.
+func (f *indexFolder) openToWrite() (*termindex.Folder, error) {
+	database, err := os.Stat(f.backend.path)
+	if err != nil {
+		return nil, err
+	}
+	return termindex.OpenFolder(f.path(), termindex.FolderOptions{
+		Builder: true, Seed: f.seed(), Mode: database.Mode() & (fs.ModePerm &^ 0o111),
+	})
+}
+
+// mergeSegments merges segments until none are due. It may run beside write.
+func mergeSegments(ctx context.Context, folder *termindex.Folder, merged func()) error {
+	for {
+		did, err := folder.Merge(ctx)
+		var damage *termindex.Damage
+		if errors.As(err, &damage) {
+			err = folder.Drop(damage.First)
+		}
+		if !did || err != nil {
+			return err
+		}
+		merged()
+	}
+}

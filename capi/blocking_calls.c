@@ -27,8 +27,8 @@
  *
  * Rejected: leading the group on the thread of the append that finds the queue idle. It saves a
  * lone caller a thread switch, but its signals would have to be blocked for as long as the commit
- * takes, which waits for other processes for up to busy_timeout_ms. One word for a whole group, woken by
- * one system call, would also wake those that wait for the next group.
+ * takes, which waits for other processes for up to busy_timeout_ms. One word for a whole group,
+ * woken by one system call, would also wake those that wait for the next group.
  */
 static struct fs_append *joined; /* the newest first */
 

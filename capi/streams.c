@@ -43,6 +43,18 @@ factstr_status factstr_stream_next(factstr_stream stream, int64_t timeout_ms,
   IN_GO(stream_next(stream, timeout_ms, delivery, batch, wait));
 }
 
+factstr_status factstr_stream_next_many(factstr_stream stream, size_t batches_max,
+                                        int64_t timeout_ms, factstr_delivery *first, size_t *count,
+                                        factstr_buffer *batches) {
+  CLEAR(first);
+  CLEAR(count);
+  REFUSE_CHILD(batches);
+  REQUIRE(first != NULL, "first is NULL; pass where the number of the first batch goes", batches);
+  REQUIRE(count != NULL, "count is NULL; pass where the number of batches goes", batches);
+  REQUIRE(batches_max > 0, "batches_max is 0; pass how many batches may come at once", batches);
+  IN_GO(stream_next_many(stream, batches_max, timeout_ms, first, count, batches, wait));
+}
+
 factstr_status factstr_stream_acknowledge(factstr_stream stream, factstr_delivery delivery) {
   REFUSE_CHILD(NULL);
   IN_GO(stream_acknowledge(stream, delivery));

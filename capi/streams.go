@@ -115,6 +115,25 @@ func go_factstr_stream_next(number C.factstr_stream, timeout C.int64_t, delivery
 	})
 }
 
+//export go_factstr_stream_next_many
+func go_factstr_stream_next_many(number C.factstr_stream, batchesMax C.size_t, timeout C.int64_t, first *C.factstr_delivery, count *C.size_t, out *C.factstr_buffer, wait *C.struct_fs_wait) C.factstr_status {
+	return nowOrLater(wait, timeout, func(timeout time.Duration, came *bool) C.factstr_status {
+		return onStream(number, out, func(stream *objects.Stream) error {
+			const most = 4096
+			taken, batches, err := stream.NextMany(int(min(uint64(batchesMax), most)), timeout)
+			if err != nil {
+				return whetherCame(came, err)
+			}
+			if !put(out, interop.BatchesSize(batches), func(dst []byte) []byte { return stream.Store().Codec().AppendBatches(dst, batches) }) {
+				_ = stream.Refuse(taken, "there is no memory for the batches")
+				return noMemory()
+			}
+			*first, *count = C.factstr_delivery(taken), C.size_t(len(batches))
+			return nil
+		})
+	})
+}
+
 //export go_factstr_stream_acknowledge
 func go_factstr_stream_acknowledge(number C.factstr_stream, delivery C.factstr_delivery) C.factstr_status {
 	return onStream(number, nil, func(stream *objects.Stream) error {

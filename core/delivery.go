@@ -168,14 +168,18 @@ func (st *EventStream) catchUp() (changed <-chan struct{}, err error) {
 			return changed, st.reportReady()
 		}
 		st.failure.set(nil) // now, since a handler may take long
-		for _, batch := range batches {
+		for len(batches) > 0 {
 			if err := st.truncated(st.store.log.current()); err != nil {
 				return nil, err
 			}
-			if err := st.deliver(batch.records); err != nil {
+			count, err := st.deliver(batches)
+			if count > 0 {
+				st.handled(batches[count-1].last)
+			}
+			if err != nil {
 				return nil, err
 			}
-			st.handled(batch.last)
+			batches = batches[count:]
 			if closed(st.drainBegun) {
 				if over, err := st.drained(); over || err != nil {
 					return nil, err

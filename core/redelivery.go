@@ -7,51 +7,61 @@ import (
 	"runtime/debug"
 )
 
-// deliver hands one batch to the handler, again if it fails and the stream's retries allow it. If
-// it returns an error, the batch does not count as handled and the stream ends.
-func (st *EventStream) deliver(batch []EventRecord) error {
+// deliver hands the first batch to the handler, or as many as it takes at once, and returns how
+// many are done. A batch that fails is handed over again if the stream's retries allow it. If
+// deliver returns an error, the batch behind those that are done does not count as handled, and the
+// stream ends.
+func (st *EventStream) deliver(batches []deliverable) (done int, err error) {
 	delay := st.options.retry.Delay
 	for attempt := 0; ; attempt++ {
 		if st.context.Err() != nil {
-			return st.context.Err()
+			return 0, st.context.Err()
 		}
 		if st.durable != nil && st.durable.confirm != nil {
 			if err := st.durable.confirm(st.context); err != nil {
-				return err
+				return 0, err
 			}
 		}
-		err := st.handle(batch)
-		if err == nil {
-			if st.failed.due() {
+		handled, err := st.handle(batches)
+		if handled > 0 {
+			// A batch behind them that failed counts its attempts from one, once they are behind.
+			if err != nil {
+				st.handled(batches[handled-1].last)
+				done, batches = done+handled, batches[handled:]
+				attempt, delay = 0, st.options.retry.Delay
+			} else if st.failed.due() {
 				st.tellRest("; it does no more")
 			}
-			return nil
 		}
+		if err == nil {
+			return done + handled, nil
+		}
+		batch := batches[0].records
 		if errors.Is(err, errNobodyTakes) {
 			st.mu.Lock()
 			reason := st.draining.reason
 			st.mu.Unlock()
 			st.cutShort(reason)
-			return err
+			return done, err
 		}
 		if st.context.Err() != nil {
 			if !errors.Is(err, context.Canceled) {
 				st.tellFailed(err, batch, attempt, "; the stream was stopped meanwhile")
 			}
-			return err // the batch does not count as handled
+			return done, err // the batch does not count as handled
 		}
 		if st.durable == nil {
 			st.tellFailed(err, batch, attempt, "; the stream goes on with the next batch")
-			return nil // a live stream's failure concerns this batch only
+			return done + 1, nil // a live stream's failure concerns this batch only
 		}
 		if attempt >= st.options.retry.MaxAttempts {
-			return &Error{Code: CodeHandlerFailed, Cause: err,
+			return done, &Error{Code: CodeHandlerFailed, Cause: err,
 				Message: fmt.Sprintf("%v, at the batch of %d to %d; its cursor stays before it", err,
 					batch[0].SequenceNumber, batch[len(batch)-1].SequenceNumber)}
 		}
 		st.tellFailed(err, batch, attempt, "; the batch is delivered again")
 		if !st.sleep(delay) {
-			return st.context.Err()
+			return done, st.context.Err()
 		}
 		delay = min(2*delay, st.options.retry.DelayMax)
 		st.store.counters.redeliveries.Add(1)
@@ -60,7 +70,7 @@ func (st *EventStream) deliver(batch []EventRecord) error {
 
 // handle calls the handler unless the stream is stopped. Unsubscribe stops it under mu, so a
 // delivery either started before Unsubscribe returned, or does not start at all.
-func (st *EventStream) handle(batch []EventRecord) (err error) {
+func (st *EventStream) handle(batches []deliverable) (handled int, err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			err = &StreamHandlerError{Message: fmt.Sprintf("panic: %v", reason), stack: string(debug.Stack())}
@@ -70,16 +80,26 @@ func (st *EventStream) handle(batch []EventRecord) (err error) {
 	stopped := st.stopped
 	st.mu.Unlock()
 	if stopped {
-		return context.Canceled
+		return 0, context.Canceled
 	}
-	if err := st.handler.HandleStream(st.context, batch); err != nil {
-		var known *StreamHandlerError
-		if errors.As(err, &known) {
-			return known
+	if several, ok := st.handler.(HandleBatches); ok {
+		records := make([][]EventRecord, len(batches))
+		for i := range batches {
+			records[i] = batches[i].records
 		}
-		return &StreamHandlerError{Message: err.Error(), Cause: err}
+		handled, err = several.HandleBatches(st.context, records)
+	} else if err = st.handler.HandleStream(st.context, batches[0].records); err == nil {
+		handled = 1
 	}
-	return nil
+	var known *StreamHandlerError
+	switch {
+	case err == nil:
+		return handled, nil
+	case errors.As(err, &known):
+		return handled, known
+	default:
+		return handled, &StreamHandlerError{Message: err.Error(), Cause: err}
+	}
 }
 
 // handled moves the position and lets the stored cursor follow it.

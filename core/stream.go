@@ -15,6 +15,15 @@ type HandleStream interface {
 	HandleStream(ctx context.Context, batch []EventRecord) error
 }
 
+// HandleBatches is what a handler may implement besides HandleStream, to take several batches at
+// once, such as one that hands them to another thread or language. It gets the next batches in
+// commit order, at least one, and returns how many of them it handled, from the first one on. With
+// an error the batch behind those has failed. Those that were neither handled nor failed come
+// again, at once. It must not keep batches for long before it returns: the cursor moves then.
+type HandleBatches interface {
+	HandleBatches(ctx context.Context, batches [][]EventRecord) (handled int, err error)
+}
+
 // HandleFunc is a function as a HandleStream.
 type HandleFunc func(ctx context.Context, batch []EventRecord) error
 

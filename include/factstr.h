@@ -633,7 +633,33 @@ FACTSTR_API factstr_status factstr_stream_next(factstr_stream stream, int64_t ti
                                                factstr_delivery *delivery, factstr_buffer *batch);
 
 /*
- * Answers a pulled or pending delivery as handled.
+ * Takes the next batches of a stream that was opened without callbacks: at least one, at most
+ * batches_max, as many as are at hand and together have about a mebibyte of text. They have the
+ * numbers *first to *first + *count - 1. Handle them in their order, and answer once for all:
+ * factstr_stream_acknowledge with the last one that was handled, or factstr_stream_refuse with the
+ * one that failed. What comes before that one counts as handled; those behind it are given back and
+ * come again. The cursor moves with the answer, so take no more than are handled in a moment, and
+ * look between two of them whether the stream was unsubscribed.
+ *
+ * Statuses
+ *   FACTSTR_OK                     batches: a JSON array of batches, each an array of
+ *                                  InteropEventRecord
+ *   FACTSTR_ENDED                  the stream has ended without an error
+ *   FACTSTR_TIMEOUT (empty)        no batch came within timeout_ms
+ *   FACTSTR_INVALID_ARGUMENT       first or count is NULL, or batches_max is 0
+ *   FACTSTR_INVALID_HANDLE
+ *   FACTSTR_INVALID_STATE          a delivery is open, or the stream delivers to callbacks
+ *   FACTSTR_STORE_CLOSED, FACTSTR_HANDLER_FAILED, FACTSTR_DURABLE_STREAM_LOST,
+ *   FACTSTR_LOG_TRUNCATED, FACTSTR_CORRUPT, FACTSTR_UNSUPPORTED_FORMAT
+ *                                  the stream has ended, as on_end says
+ */
+FACTSTR_API factstr_status factstr_stream_next_many(factstr_stream stream, size_t batches_max,
+                                                    int64_t timeout_ms, factstr_delivery *first,
+                                                    size_t *count, factstr_buffer *batches);
+
+/*
+ * Answers a pulled or pending delivery as handled, with those before it that
+ * factstr_stream_next_many took along. Those behind it are given back.
  *
  * Statuses
  *   FACTSTR_OK                the answer counts, however soon the stream ends
@@ -642,8 +668,9 @@ FACTSTR_API factstr_status factstr_stream_next(factstr_stream stream, int64_t ti
 FACTSTR_API factstr_status factstr_stream_acknowledge(factstr_stream stream,
                                                       factstr_delivery delivery);
 /*
- * Answers a pulled or pending delivery as failed. `message` (may be NULL), or the first 64 KiB of
- * it, becomes part of the end's reason.
+ * Answers a pulled or pending delivery as failed, and those before it that
+ * factstr_stream_next_many took along as handled. Those behind it are given back. `message` (may be
+ * NULL), or the first 64 KiB of it, becomes part of the end's reason.
  *
  * Statuses: those of factstr_stream_acknowledge, and
  *   FACTSTR_INVALID_ARGUMENT    message is NULL with a length, or message_len is above 1 GiB

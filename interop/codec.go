@@ -38,6 +38,18 @@ func QueryResultSize(result *factstr.QueryResult) int {
 	return BatchSize(result.EventRecords) + len(`{"event_records":,"last_returned_sequence_number":"18446744073709551615","current_context_version":"18446744073709551615"}`)
 }
 
+// AppendBatches appends an array of batches, each as AppendBatch.
+func (c Codec) AppendBatches(dst []byte, batches [][]factstr.EventRecord) []byte {
+	dst = append(dst, '[')
+	for i, records := range batches {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = c.AppendBatch(dst, records)
+	}
+	return append(dst, ']')
+}
+
 // AppendBatch appends an array of InteropEventRecord.
 func (c Codec) AppendBatch(dst []byte, records []factstr.EventRecord) []byte {
 	dst = append(dst, '[')
@@ -53,6 +65,15 @@ func (c Codec) AppendBatch(dst []byte, records []factstr.EventRecord) []byte {
 		dst = append(dst, '}')
 	}
 	return append(dst, ']')
+}
+
+// BatchesSize is BatchSize for AppendBatches.
+func BatchesSize(batches [][]factstr.EventRecord) int {
+	size := len("[]")
+	for _, records := range batches {
+		size += BatchSize(records) + len(",")
+	}
+	return size
 }
 
 // BatchSize returns at least the length that AppendBatch appends, and little more.

@@ -39,6 +39,59 @@ static void batches_can_be_pulled(void) { /* G15 G19 */
   close_store(store);
 }
 
+/* Takes up to so many batches, and checks what comes. */
+static void take_many(factstr_stream stream, size_t most, uint64_t first, size_t count,
+                      uint64_t number) {
+  factstr_delivery delivery;
+  size_t taken;
+  factstr_buffer text;
+  answer batches =
+      take(factstr_stream_next_many(stream, most, -1, &delivery, &taken, &text), &text);
+  CHECK_STATUS(batches.status, FACTSTR_OK);
+  CHECK(delivery == first && taken == count);
+  cJSON *batch;
+  cJSON_ArrayForEach(batch, batches.json) {
+    CHECK(json_integer(batch->child, "sequence_number") == number++);
+    count--;
+  }
+  CHECK(count == 0);
+  drop(batches);
+}
+
+static void several_batches_are_answered_once(void) { /* G19 G21 */
+  factstr_store store = open_memory(NULL);
+  for (int i = 1; i <= 10; i++) {
+    append_one(store, "a", i);
+  }
+  factstr_stream stream = open_stream(
+      store, "{\"durable\":{\"name\":\"d\"},\"retry\":{\"max_attempts\":1,\"delay_ms\":1}}", NULL,
+      NULL);
+  factstr_delivery delivery;
+  size_t count;
+  take_many(stream, 3, 1, 3, 1);
+  CHECK_STATUS(factstr_stream_next_many(stream, 3, 0, &delivery, &count, NULL),
+               FACTSTR_INVALID_STATE);
+  CHECK(delivery == 0 && count == 0);
+  CHECK_STATUS(factstr_stream_acknowledge(stream, 4), FACTSTR_INVALID_HANDLE);
+  CHECK_STATUS(factstr_stream_acknowledge(stream, 2), FACTSTR_OK);
+  CHECK_STATUS(factstr_stream_acknowledge(stream, 3), FACTSTR_INVALID_HANDLE);
+  take_many(stream, 4, 4, 4, 3); /* the third was given back */
+  CHECK_STATUS(factstr_stream_refuse(stream, 6, JSON("once")), FACTSTR_OK);
+  take_many(stream, 100, 8, 6, 5); /* those before the failed one are handled */
+  CHECK_STATUS(factstr_stream_refuse(stream, 10, JSON("another")), FACTSTR_OK);
+  take_many(stream, 1, 14, 1, 7); /* another batch fails for the first time */
+  CHECK_STATUS(factstr_stream_refuse(stream, 14, JSON("for good")), FACTSTR_OK);
+  factstr_buffer error;
+  expect_error(take(factstr_stream_next_many(stream, 1, -1, &delivery, &count, &error), &error),
+               FACTSTR_HANDLER_FAILED, "for good");
+  CHECK_STATUS(factstr_stream_close(stream), FACTSTR_OK);
+  stream = open_stream(store, "{\"durable\":{\"name\":\"d\"}}", NULL, NULL);
+  take_many(stream, 100, 1, 4, 7);
+  CHECK_STATUS(factstr_stream_acknowledge(stream, 4), FACTSTR_OK);
+  CHECK_STATUS(factstr_stream_wait_ready(stream, -1, NULL), FACTSTR_OK);
+  close_store(store);
+}
+
 static void a_refused_batch_ends_a_durable_pull_stream(void) { /* G21 */
   factstr_store store = open_memory(NULL);
   append_one(store, "a", 1);
@@ -106,6 +159,8 @@ static void a_long_message_that_is_no_text_ends_a_stream(void) { /* G21 */
 
 void pulled_stream_tests(void) {
   RUN(batches_can_be_pulled, "batches can be pulled and acknowledged one at a time");
+  RUN(several_batches_are_answered_once,
+      "several batches are taken at once and answered by one call");
   RUN(a_refused_batch_ends_a_durable_pull_stream,
       "a refused batch ends a durable stream that is pulled");
   RUN(unsubscribing_before_ready_is_an_end_without_error,

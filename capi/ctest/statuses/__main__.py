@@ -34,6 +34,7 @@ ELSEWHERE = {
     ("append_if_submit", "INVALID_STATE"): UNKNOWN,
     ("request_wait", "INVALID_STATE"): UNKNOWN,
     ("stream_next", "DURABLE_STREAM_LOST"): "TestADurableStreamThatWasTakenOverEnds",
+    ("stream_next_many", "DURABLE_STREAM_LOST"): "TestADurableStreamThatWasTakenOverEnds",
     ("stream_wait_ready", "DURABLE_STREAM_LOST"): "TestADurableStreamThatWasTakenOverEnds",
 }
 

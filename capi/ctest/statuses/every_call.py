@@ -70,6 +70,7 @@ def bad_arguments_are_refused(lib: Library, folder: Path) -> None:
         ("completions_next", {"store": store, "out_max": 0}),
         ("stream_open", {"store": store, "registration": b'{"retry":{"max_attempts":1}}'}),
         ("stream_next", {"stream": stream, "delivery": None}),
+        ("stream_next_many", {"stream": stream, "batches_max": 0}),
         ("stream_refuse", {"stream": stream, "message_len": 3}),
     ]
     for name, given in bad:

@@ -63,6 +63,7 @@ USUAL: dict[str, Any] = {
     "timeout_ms": 0,
     "delivery": 1,
     "out_max": 1,
+    "batches_max": 4,
     "min_level": 4,
     "path": b"/dev/null/none",
     "url": b"postgres://127.0.0.1:1/none",
@@ -108,7 +109,7 @@ class Library:
                 arguments.append(ctypes.byref(buffer))
             elif type_ == "factstr_completion *":
                 arguments.append(completions)
-            elif own == "out_len":
+            elif own in ("out_len", "count"):
                 arguments.append(ctypes.byref(count))
             elif type_ == "factstr_request *":
                 arguments.append(None)

@@ -37,14 +37,17 @@ def streams_that_are_pulled(lib: Library, folder: Path) -> None:
     next_one = {"stream": stream, "timeout_ms": -1}
     lib.expect("OK", "stream_next", **next_one)
     lib.expect("INVALID_STATE", "stream_next", **next_one)
+    lib.expect("INVALID_STATE", "stream_next_many", **next_one)
     lib.expect("OK", "stream_acknowledge", stream=stream, delivery=1)
     lib.expect("INVALID_HANDLE", "stream_acknowledge", stream=stream, delivery=1)
     lib.expect("OK", "stream_wait_ready", stream=stream, timeout_ms=-1)
     lib.expect("TIMEOUT", "stream_next", stream=stream)
+    lib.expect("TIMEOUT", "stream_next_many", stream=stream)
     lib.expect("OK", "append", store=store)
-    lib.expect("OK", "stream_next", **next_one)
+    lib.expect("OK", "stream_next_many", **next_one)
     lib.expect("OK", "stream_refuse", stream=stream, delivery=2, message=b"no", message_len=2)
     lib.expect("HANDLER_FAILED", "stream_next", **next_one)
+    lib.expect("HANDLER_FAILED", "stream_next_many", **next_one)
     other = b'{"durable":{"name":"d"},"query":{"filters":[{"event_types":["b"]}]}}'
     lib.expect("DURABLE_STREAM_QUERY_MISMATCH", "stream_open", store=store, registration=other)
     lib.expect("OK", "stream_close", stream=stream)
@@ -58,6 +61,7 @@ def streams_that_are_pulled(lib: Library, folder: Path) -> None:
     lib.expect("OK", "stream_unsubscribe", stream=stream)
     lib.expect("OK", "stream_drain", stream=stream)
     lib.expect("ENDED", "stream_next", stream=stream, timeout_ms=-1)
+    lib.expect("ENDED", "stream_next_many", stream=stream, timeout_ms=-1)
     lib.expect("ENDED", "stream_wait_ready", stream=stream, timeout_ms=-1)
     lib.expect("OK", "store_close", store=store)
 
@@ -114,6 +118,7 @@ def a_closing_store(lib: Library, folder: Path) -> None:
     for name in ("completions_next", "stream_open", "statistics"):
         lib.expect("STORE_CLOSED", name, store=store)
     lib.expect("STORE_CLOSED", "stream_next", stream=stream, timeout_ms=-1)
+    lib.expect("STORE_CLOSED", "stream_next_many", stream=stream, timeout_ms=-1)
     lib.expect("STORE_CLOSED", "stream_wait_ready", stream=stream, timeout_ms=-1)
     closing.join()
     go_on.set()

@@ -104,6 +104,7 @@ def damaged_facts(lib: Library, folder: Path) -> None:
     lib.answered("CORRUPT", "append_if", store=store, query=picky)
     stream = lib.expect("OK", "stream_open", store=store, registration=DURABLE)
     lib.expect("CORRUPT", "stream_next", stream=stream, timeout_ms=-1)
+    lib.expect("CORRUPT", "stream_next_many", stream=stream, timeout_ms=-1)
     lib.expect("CORRUPT", "stream_wait_ready", stream=stream, timeout_ms=-1)
     lib.expect("OK", "store_close", store=store)
     sql(path, "UPDATE subscriber_cursors SET last_processed_sequence_number = 'x'")
@@ -131,6 +132,7 @@ def dropped_tables(lib: Library, folder: Path) -> None:
     other = b'{"durable":{"name":"e"}}'
     lib.expect("UNSUPPORTED_FORMAT", "stream_open", store=store, registration=other)
     lib.expect("UNSUPPORTED_FORMAT", "stream_next", stream=stream, timeout_ms=-1)
+    lib.expect("UNSUPPORTED_FORMAT", "stream_next_many", stream=stream, timeout_ms=-1)
     lib.expect("UNSUPPORTED_FORMAT", "stream_wait_ready", stream=stream, timeout_ms=-1)
     lib.expect("OK", "store_close", store=store)
 
@@ -148,5 +150,6 @@ def a_file_that_was_replaced(lib: Library, folder: Path) -> None:
     if lib.call("stream_next", stream=stream, timeout_ms=-1)[0] == "OK":  # it was read before
         lib.expect("OK", "stream_acknowledge", stream=stream, delivery=1)
     lib.expect("LOG_TRUNCATED", "stream_next", stream=stream, timeout_ms=-1)
+    lib.expect("LOG_TRUNCATED", "stream_next_many", stream=stream, timeout_ms=-1)
     lib.expect("LOG_TRUNCATED", "stream_wait_ready", stream=stream, timeout_ms=-1)
     lib.expect("OK", "store_close", store=store)

@@ -95,7 +95,10 @@ func (st *Stream) forget() {
 }
 
 func (st *Stream) register(registration interop.Registration) (err error) {
-	core, handler := st.store.core, factstr.HandleFunc(st.handleBatch)
+	core, handler := st.store.core, factstr.HandleStream(pulled{st})
+	if st.callbacks.Batch != nil {
+		handler = factstr.HandleFunc(st.handleBatch)
+	}
 	options := []factstr.StreamOption{
 		factstr.WithRetry(registration.Retry), factstr.WithCursorEvery(registration.Cursor), factstr.WithOnReady(st.onReady), factstr.WithOnEnd(st.onEnd),
 	}

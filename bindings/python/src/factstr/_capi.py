@@ -107,6 +107,10 @@ PROTOTYPES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "factstr_stream_wait_ready": (_status, (_handle, c_int64, _buffer)),
     "factstr_stream_progress": (_status, (_handle, _buffer)),
     "factstr_stream_next": (_status, (_handle, c_int64, POINTER(c_uint64), _buffer)),
+    "factstr_stream_next_many": (
+        _status,
+        (_handle, c_size_t, c_int64, POINTER(c_uint64), POINTER(c_size_t), _buffer),
+    ),
     "factstr_stream_acknowledge": (_status, (_handle, c_uint64)),
     "factstr_stream_refuse": (_status, (_handle, c_uint64, *_text)),
     "factstr_stream_unsubscribe": (_status, (_handle,)),

@@ -27,7 +27,7 @@ import (
 // one merges for long or the folder cannot be written, keeps at most 8 times as many facts; what is
 // above is read without the index. If a process dies, the kernel frees its lock.
 //
-// The goroutine starts to work when a query finds that the log reaches a thousand facts beyond the
+// The goroutine starts to work when a query finds that the log reaches 250 facts beyond the
 // view, or when this store has committed that much. In the second case it pauses between pages,
 // until a query asks for more: a load of many facts keeps most of the processor. A small log is
 // never indexed, since reading it is as cheap.
@@ -51,7 +51,7 @@ type indexSizes struct {
 	segmentFacts int
 }
 
-var sizesOfIndex = indexSizes{lag: 1000, rangeMin: 256, segmentFacts: 32_768}
+var sizesOfIndex = indexSizes{lag: 250, rangeMin: 64, segmentFacts: 32_768}
 
 const (
 	// pauseOfPage is how many times as long as a page the builder pauses while facts come in and no

@@ -34,7 +34,9 @@ import (
 //
 // The anchor is looked up in the transaction of each page, before anything is read above it. If it
 // is not there, the log is another one: the newest segments whose last fact the log lacks are
-// dropped, and the goroutine goes on from there, or from the beginning.
+// dropped, and the goroutine goes on from there, or from the beginning. What is in memory belongs to
+// the folder's last fact, not only to its number: a copy of the database may have an index with the
+// same seed and as many facts. A segment that a query finds damaged is dropped, too.
 //
 // A failure, be it of the folder (no rights, a full disk, a link in its place) or of a segment,
 // shows in the store's log (index_unusable) and in the statistics, and is tried again after
@@ -76,7 +78,7 @@ type indexBuilder struct {
 	merging atomic.Bool
 
 	seed terms.Seed
-	base uint64         // up to here the folder has the facts; chunks have those above
+	base termindex.Fact // up to here the folder has the facts; chunks have those above
 	last termindex.Fact // the newest fact that is indexed
 	newest
 
@@ -152,6 +154,13 @@ func (x *indexBuilder) follow() error {
 	if err := x.folder.look(); err != nil {
 		return err
 	}
+	if damaged := x.index.damaged.Swap(0); damaged > 0 {
+		err := x.folder.drop(damaged)
+		x.forget()
+		if err != nil {
+			return err
+		}
+	}
 	if x.last.Sequence == 0 {
 		x.forget()
 	}
@@ -191,9 +200,6 @@ func (x *indexBuilder) pause(d time.Duration) {
 
 // page indexes the next facts, in one read transaction. more reports whether there may be others.
 func (x *indexBuilder) page() (more bool, err error) {
-	if x.wide || x.atLeast(8*x.index.sizes.segmentFacts) {
-		return false, nil // another process writes and is behind, or nobody can write
-	}
 	if err := x.backend.intact(); err != nil {
 		return false, err // the folder at the path may be another database's now
 	}
@@ -211,6 +217,9 @@ func (x *indexBuilder) page() (more bool, err error) {
 				more = true
 				return x.retreat(r)
 			}
+			if x.wide || x.atLeast(8*x.index.sizes.segmentFacts) {
+				return nil // another process writes and is behind, or nobody can write
+			}
 			more, err = x.read(r)
 			return err
 		})
@@ -227,6 +236,10 @@ func (x *indexBuilder) read(r *reader) (more bool, err error) {
 	defer rows.close()
 	started := time.Now()
 	var last row
+	full := x.index.sizes.segmentFacts // a page ends there, as chunks become a segment then
+	if x.atLeast(full) {
+		full *= 8
+	}
 	for n := 1; x.ctx.Err() == nil; n++ {
 		err := rows.next()
 		if err == io.EOF {
@@ -241,7 +254,7 @@ func (x *indexBuilder) read(r *reader) (more bool, err error) {
 			break
 		}
 		last = fact
-		if n%pageCheck == 0 && time.Since(started) > pageTime || x.atLeast(x.index.sizes.segmentFacts) {
+		if n%pageCheck == 0 && time.Since(started) > pageTime || x.atLeast(full) {
 			more = true
 			break
 		}
@@ -264,7 +277,7 @@ func (x *indexBuilder) retreat(r *reader) error {
 // was dropped. Then indexing begins again above the folder.
 func (x *indexBuilder) publish() bool {
 	snapshot := x.folder.folder.Acquire()
-	if snapshot.Seed() != x.seed || snapshot.Covered() != x.base {
+	if snapshot.Seed() != x.seed || snapshot.Last() != x.base {
 		snapshot.Release()
 		x.forget()
 		return false
@@ -298,7 +311,7 @@ func (x *indexBuilder) flush() error {
 	case err != nil:
 		return err
 	}
-	x.newest, x.base = newest{}, x.last.Sequence
+	x.newest, x.base = newest{}, x.last
 	x.publish()
 	x.merge()
 	return nil
@@ -328,5 +341,5 @@ func (x *indexBuilder) merge() {
 func (x *indexBuilder) forget() {
 	x.index.publish(nil)
 	x.newest, x.seed, x.last = newest{}, x.folder.seed(), x.folder.through()
-	x.base = x.last.Sequence
+	x.base = x.last
 }

@@ -69,10 +69,14 @@ func (f *indexFolder) through() (last termindex.Fact) {
 	}
 	snapshot := f.folder.Acquire()
 	defer snapshot.Release()
-	if infos := snapshot.Infos(); len(infos) > 0 {
-		last = infos[len(infos)-1].Last
-	}
-	return last
+	return snapshot.Last()
+}
+
+// drop drops a damaged segment and all later ones: on disk if this store can write there, else for
+// itself.
+func (f *indexFolder) drop(sequence uint64) error {
+	_ = f.become()
+	return f.folder.Drop(sequence)
 }
 
 // keepHeld drops the newest segments whose last fact the log does not hold.
@@ -91,14 +95,17 @@ func (f *indexFolder) keepHeld(holds func(termindex.Fact) (bool, error)) error {
 // errNotWriting is returned by write if another process writes the index.
 var errNotWriting = errors.New("another process writes the index")
 
-// write makes a segment of chunks that directly follow the fact number after, up to which the
-// folder must have the facts. If it has not, the error is termindex.ErrGap.
-func (f *indexFolder) write(chunks []*termindex.Chunk, after uint64, info termindex.Info) error {
+// write makes a segment of chunks that directly follow the fact after, which must be the last one
+// that the folder has. If it is not, the error is termindex.ErrGap.
+func (f *indexFolder) write(chunks []*termindex.Chunk, after termindex.Fact, info termindex.Info) error {
 	if time.Since(f.failed) < indexAgain {
 		return errNotWriting
 	}
 	if err := f.become(); err != nil {
 		return err
+	}
+	if f.through() != after { // opened just now, it may be another log's
+		return termindex.ErrGap
 	}
 	var b termindex.Builder
 	b.Reset(info.First.Sequence)
@@ -111,7 +118,7 @@ func (f *indexFolder) write(chunks []*termindex.Chunk, after uint64, info termin
 	}
 	err := f.backend.intact()
 	if err == nil {
-		err = f.folder.Flush(&b, after, info)
+		err = f.folder.Flush(&b, after.Sequence, info)
 	}
 	switch {
 	case err == nil || errors.Is(err, termindex.ErrGap):

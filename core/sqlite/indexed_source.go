@@ -34,7 +34,7 @@ type indexedSource struct {
 	types      admittedTypes
 	// unread opens what is left of the range without the index. It is called if the index turns out
 	// to be damaged; then rest reads on.
-	unread func(after, upTo uint64) (source, error)
+	unread func(why error, after, upTo uint64) (source, error)
 	rest   source
 }
 
@@ -83,7 +83,7 @@ func (s *indexedSource) propose() error {
 	})
 	if err != nil {
 		s.proposed = s.proposed[:0]
-		s.rest, err = s.unread(s.after, s.upTo)
+		s.rest, err = s.unread(err, s.after, s.upTo)
 		return err
 	}
 	switch n := len(s.proposed); {

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -53,6 +54,8 @@ type termIndex struct {
 	view *indexView // nil while there is nothing to ask
 
 	covered atomic.Uint64 // up to where the newest view reaches
+
+	damaged atomic.Uint64 // the first number of a segment that turned out to be damaged, or 0
 
 	wake  chan struct{} // there may be facts to index
 	asked atomic.Bool   // a query would have used more of the index than there is
@@ -224,7 +227,10 @@ func (r *reader) openIndexed(scan factstr.Scan, view *indexView, query terms.Que
 	indexed := &indexedSource{
 		conn: r.conn, statements: r.statements(), index: view.source, query: query, after: scan.After, upTo: through,
 		descending: scan.Descending, wanted: proposedMin,
-		unread: func(after, upTo uint64) (source, error) {
+		unread: func(why error, after, upTo uint64) (source, error) {
+			if damage := (*termindex.Damage)(nil); errors.As(why, &damage) {
+				r.index.damaged.Store(damage.First)
+			}
 			r.index.refuse(view)
 			rest := scan
 			rest.After, rest.UpTo = after, upTo

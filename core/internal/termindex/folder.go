@@ -166,12 +166,15 @@ func (s *Snapshot) Release() {
 // Seed is the seed of all segments' terms.
 func (s *Snapshot) Seed() terms.Seed { return s.seed }
 
-// Covered is the last fact that the segments cover, zero if there are none.
-func (s *Snapshot) Covered() uint64 {
-	if len(s.segments) == 0 {
-		return 0
+// Covered is the number of the last fact that the segments cover, zero if there are none.
+func (s *Snapshot) Covered() uint64 { return s.Last().Sequence }
+
+// Last is the last fact that the segments cover, the zero value if there are none.
+func (s *Snapshot) Last() (last Fact) {
+	if n := len(s.segments); n > 0 {
+		last = s.segments[n-1].segment.info.Last
 	}
-	return s.segments[len(s.segments)-1].segment.info.Last.Sequence
+	return last
 }
 
 // Append appends the segments to a set, oldest first.

@@ -111,7 +111,8 @@ func (x *indexBuilder) run() {
 	defer func() {
 		x.conn.rest()
 		if !ended { // a panic: begin anew
-			x.forget()
+			x.index.publish(nil)
+			x.newest, x.last = newest{}, termindex.Fact{}
 			x.index.ask()
 		}
 	}()

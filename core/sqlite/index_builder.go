@@ -34,9 +34,9 @@ import (
 //
 // The anchor is looked up in the transaction of each page, before anything is read above it. If it
 // is not there, the log is another one: the newest segments whose last fact the log lacks are
-// dropped, and the goroutine goes on from there, or from the beginning. What is in memory belongs to
-// the folder's last fact, not only to its number: a copy of the database may have an index with the
-// same seed and as many facts. A segment that a query finds damaged is dropped, too.
+// dropped, and the goroutine goes on from there, or from the beginning. What is in memory belongs
+// to the folder's last fact, not only to its number: a copy of the database may have an index with
+// the same seed and as many facts. A segment that a query finds damaged is dropped, too.
 //
 // A failure, be it of the folder (no rights, a full disk, a link in its place) or of a segment,
 // shows in the store's log (index_unusable) and in the statistics, and is tried again after

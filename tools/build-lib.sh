@@ -9,12 +9,9 @@ mkdir -p build/lib
 new=$(mktemp -d build/lib/new.XXXXXX)
 trap 'rm -rf "$new"' EXIT
 
-# The library is built with the garbage collector of Go 1.25: with the new one of 1.26 C tests died
-# twice in some two hundred runs, see core/DESIGN.md, "the library keeps the former collector".
-#
 # Two libraries in one process must not share symbols, and Go cannot be unloaded: hence the version
 # script and nodelete.
-GOTOOLCHAIN=local GOEXPERIMENT=nogreenteagc CGO_ENABLED=1 go build -buildmode=c-shared -trimpath -buildvcs=false \
+GOTOOLCHAIN=local CGO_ENABLED=1 go build -buildmode=c-shared -trimpath -buildvcs=false \
   -ldflags "-s -w -buildid= -X=runtime.godebugDefault=asyncpreemptoff=1 -extldflags '-Wl,-soname,libfactstr.so.0 -Wl,-z,nodelete -Wl,--version-script=$PWD/capi/symbols.map'" \
   -o "$new/libfactstr.so.0" ./capi
 

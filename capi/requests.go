@@ -88,7 +88,8 @@ func go_factstr_completions_next(number C.factstr_store, out *C.factstr_completi
 			}
 			answers := unsafe.Slice(out, len(taken))
 			for i := range taken {
-				answers[i] = C.factstr_completion{tag: C.uint64_t(taken[i].Tag)}
+				fill(&answers[i].result, nil, 0) // C need not have written to it
+				answers[i].tag = C.uint64_t(taken[i].Tag)
 				answers[i].status = putAnswer(&answers[i].result, &taken[i].Answer)
 			}
 			*outLength = C.size_t(len(taken))

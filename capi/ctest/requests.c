@@ -258,6 +258,58 @@ static void too_many_unread_answers_are_refused(void) {
   close_store(store);
 }
 
+/* Finds the heap of the library's runtime: a mapping without a file, in units of 4 MiB. */
+static void find_go_heap(uintptr_t *begin, uintptr_t *end) {
+  FILE *maps = fopen("/proc/self/maps", "r");
+  CHECK(maps != NULL);
+  const uintptr_t unit = (uintptr_t)4 << 20, most = (uintptr_t)1 << 30;
+  char line[512], *rest;
+  *begin = *end = 0;
+  while (*begin == 0 && fgets(line, sizeof line, maps) != NULL) {
+    uintptr_t from = strtoull(line, &rest, 16), to = strtoull(rest + 1, &rest, 16);
+    if (strncmp(rest, " rw-p 00000000 00:00 0", 22) == 0 && strchr(rest, '[') == NULL &&
+        from % unit == 0 && to % unit == 0 && to - from <= most) {
+      *begin = from;
+      *end = to;
+    }
+  }
+  CHECK(fclose(maps) == 0);
+  CHECK(*begin != 0);
+}
+
+/*
+ * Memory that a caller has not written may hold addresses of the library's own heap, left on the
+ * stack by earlier calls. The garbage collector ends the process when it follows one to memory that
+ * is not in use, so the library must not look at what an answer overwrites.
+ */
+static void answers_overwrite_anything(void) {
+  factstr_store store = open_memory(NULL);
+  enum { WAITING = 60000, ROUNDS = 2000, AT_ONCE = 64 };
+  for (long i = 0; i < WAITING; i++) { /* a large heap, which takes long to mark */
+    CHECK_STATUS(factstr_query_submit(store, JSON("{\"limit\":0}"), 1, NULL, NULL, NULL, NULL),
+                 FACTSTR_OK);
+  }
+  const uintptr_t page = 8192;
+  uintptr_t heap, end;
+  find_go_heap(&heap, &end);
+  for (uintptr_t round = 0, address = 0; round < ROUNDS; round++) {
+    factstr_completion taken[AT_ONCE];
+    for (size_t i = 0; i < AT_ONCE; i++) {
+      address = (address + page) % (end - heap);
+      taken[i].result.data = (char *)(heap + address + page - 1); /* NOLINT */
+    }
+    size_t count;
+    CHECK_STATUS(factstr_completions_next(store, taken, AT_ONCE, &count, -1), FACTSTR_OK);
+    for (size_t i = 0; i < count; i++) {
+      CHECK_STATUS(taken[i].status, FACTSTR_OK);
+      factstr_buffer_free(&taken[i].result);
+      CHECK_STATUS(factstr_query_submit(store, JSON("{\"limit\":0}"), 1, NULL, NULL, NULL, NULL),
+                   FACTSTR_OK);
+    }
+  }
+  close_store(store);
+}
+
 void request_tests(void) {
   RUN(answers_come_by_callback,
       "answers of submitted requests come by callback, on another thread");
@@ -274,6 +326,8 @@ void request_tests(void) {
   RUN(queries_can_be_cancelled, "submitted queries can be cancelled");
   RUN(waiting_for_a_request_can_time_out,
       "waiting for a request can time out and be taken up again");
+  RUN(answers_overwrite_anything,
+      "answers are put into memory that holds addresses of the library's heap");
   RUN(too_many_unread_answers_are_refused,
       "submitting is refused once too many answers were not taken");
 }

@@ -27,12 +27,13 @@ const (
 	bytesPending    = 256 << 20
 )
 
-// DefaultLimits are the limits that the zero fields of Options.Limits stand for. They must not be
-// changed.
-var DefaultLimits = Limits{
-	PayloadBytesMax:   16 << 20,
-	BatchEventsMax:    10_000,
-	BatchBytesMax:     64 << 20,
-	PredicateBytesMax: 16 << 20,
-	ResultBytesMax:    256 << 20,
+// DefaultLimits returns the limits that the zero fields of Options.Limits stand for.
+func DefaultLimits() Limits {
+	return Limits{
+		PayloadBytesMax:   16 << 20,
+		BatchEventsMax:    10_000,
+		BatchBytesMax:     64 << 20,
+		PredicateBytesMax: 16 << 20,
+		ResultBytesMax:    256 << 20,
+	}
 }

@@ -121,7 +121,7 @@ func TestAHeavyConditionIsSetAsideAndTheOthersOfItsGroupCommit(t *testing.T) { /
 	query, fact := heavy(300)
 	backend := &sharedLog{}
 	store := openShared(t, backend, 0)
-	plan, err := validateQuery("query", query, DefaultLimits)
+	plan, err := validateQuery("query", query, DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestAHeavyConditionIsSetAsideAndTheOthersOfItsGroupCommit(t *testing.T) { /
 		group.requests = append(group.requests, heavyOne())
 	}
 	light, err := validateQuery("query", EventQuery{Filters: []EventFilter{{EventTypes: []string{"other"}},
-		{EventTypes: []string{"another"}}}}, DefaultLimits)
+		{EventTypes: []string{"another"}}}}, DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}

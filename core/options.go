@@ -30,11 +30,12 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	setDefault(&o.Limits.PayloadBytesMax, DefaultLimits.PayloadBytesMax)
-	setDefault(&o.Limits.BatchEventsMax, DefaultLimits.BatchEventsMax)
-	setDefault(&o.Limits.BatchBytesMax, DefaultLimits.BatchBytesMax)
-	setDefault(&o.Limits.PredicateBytesMax, DefaultLimits.PredicateBytesMax)
-	setDefault(&o.Limits.ResultBytesMax, DefaultLimits.ResultBytesMax)
+	limits := DefaultLimits()
+	setDefault(&o.Limits.PayloadBytesMax, limits.PayloadBytesMax)
+	setDefault(&o.Limits.BatchEventsMax, limits.BatchEventsMax)
+	setDefault(&o.Limits.BatchBytesMax, limits.BatchBytesMax)
+	setDefault(&o.Limits.PredicateBytesMax, limits.PredicateBytesMax)
+	setDefault(&o.Limits.ResultBytesMax, limits.ResultBytesMax)
 	setDefault(&o.CloseTimeout, 5*time.Second)
 	setDefault(&o.QueueTimeout, 5*time.Second)
 	setDefault(&o.TailEvents, 65_536)

@@ -15,12 +15,12 @@ import (
 
 func TestNothingDecodedPointsIntoTheRequest(t *testing.T) {
 	request := []byte(`[{"event_type":"opened","payload":{"a":"b"}},{"event_type":"opened","payload":1}]`)
-	events, err := DecodeEvents(request, factstr.DefaultLimits)
+	events, err := DecodeEvents(request, factstr.DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
 	filters := []byte(`{"filters":[{"event_types":["opened"],"payload_predicates":[{"a":"b"}]}],"limit":3}`)
-	query, err := DecodeQuery(filters, factstr.DefaultLimits)
+	query, err := DecodeQuery(filters, factstr.DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func TestNothingDecodedPointsIntoTheRequest(t *testing.T) {
 }
 
 func TestAbsentNullAndEmptyListsAreToldApart(t *testing.T) { // G12
-	query, err := DecodeQuery([]byte(`{"filters":[{},{"event_types":null,"payload_predicates":null},{"event_types":[],"payload_predicates":[]}]}`), factstr.DefaultLimits)
+	query, err := DecodeQuery([]byte(`{"filters":[{},{"event_types":null,"payload_predicates":null},{"event_types":[],"payload_predicates":[]}]}`), factstr.DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestAbsentNullAndEmptyListsAreToldApart(t *testing.T) { // G12
 
 func TestARegistrationIsReadWhole(t *testing.T) {
 	got, err := DecodeRegistration([]byte(`{"query":{"filters":[{"event_types":["a"]}]},"durable":{"name":"n"},
-		"retry":{"max_attempts":3,"delay_ms":0,"delay_max_ms":50},"cursor_every":{"batches":10,"ms":20}}`), factstr.DefaultLimits)
+		"retry":{"max_attempts":3,"delay_ms":0,"delay_max_ms":50},"cursor_every":{"batches":10,"ms":20}}`), factstr.DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestARegistrationIsReadWhole(t *testing.T) {
 	if want := (factstr.CursorEvery{Batches: 10, Time: 20 * time.Millisecond}); got.Cursor != want {
 		t.Errorf("cursor_every is %+v, want %+v", got.Cursor, want)
 	}
-	if live, err := DecodeRegistration([]byte(`{"query":null,"durable":null}`), factstr.DefaultLimits); err != nil || live.Durable != nil || live.Query.Filters != nil {
+	if live, err := DecodeRegistration([]byte(`{"query":null,"durable":null}`), factstr.DefaultLimits()); err != nil || live.Durable != nil || live.Query.Filters != nil {
 		t.Errorf("got %+v, %v", live, err)
 	}
 }
@@ -161,7 +161,7 @@ func FuzzDecoders(f *testing.F) {
 				t.Fatalf("%q: the error is no JSON: %q", request, err)
 			}
 		}
-		events, err := DecodeEvents(request, factstr.DefaultLimits)
+		events, err := DecodeEvents(request, factstr.DefaultLimits())
 		fields(err)
 		if err == nil {
 			var want []InteropNewEvent
@@ -174,7 +174,7 @@ func FuzzDecoders(f *testing.F) {
 				}
 			}
 		}
-		query, err := DecodeQuery(request, factstr.DefaultLimits)
+		query, err := DecodeQuery(request, factstr.DefaultLimits())
 		fields(err)
 		if err == nil {
 			var want InteropEventQuery
@@ -187,7 +187,7 @@ func FuzzDecoders(f *testing.F) {
 				t.Fatalf("%q: the query is %s, want %s", request, got, expected)
 			}
 		}
-		_, err = DecodeRegistration(request, factstr.DefaultLimits)
+		_, err = DecodeRegistration(request, factstr.DefaultLimits())
 		fields(err)
 		_, err = DecodeSQLiteOptions(request)
 		fields(err)
@@ -205,7 +205,7 @@ func BenchmarkDecodeOneEvent(b *testing.B) {
 	request := []byte(`[{"event_type":"account-opened","payload":{"text":"` + string(bytes.Repeat([]byte("x"), 240)) + `"}}]`)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := DecodeEvents(request, factstr.DefaultLimits); err != nil {
+		if _, err := DecodeEvents(request, factstr.DefaultLimits()); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -240,7 +240,7 @@ func BenchmarkDecodeBatch(b *testing.B) {
 	b.ReportAllocs()
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
-		if _, err := DecodeEvents(text, factstr.DefaultLimits); err != nil {
+		if _, err := DecodeEvents(text, factstr.DefaultLimits()); err != nil {
 			b.Fatal(err)
 		}
 	}

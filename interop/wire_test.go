@@ -92,7 +92,7 @@ func openMemory(t testing.TB) *factstr.Store {
 func (c *wireCase) make(t testing.TB, store *factstr.Store) error {
 	switch c.Call {
 	case "append", "append_if":
-		events, err := DecodeEvents(c.Events, factstr.DefaultLimits)
+		events, err := DecodeEvents(c.Events, factstr.DefaultLimits())
 		if err != nil {
 			return err
 		}
@@ -100,20 +100,20 @@ func (c *wireCase) make(t testing.TB, store *factstr.Store) error {
 			_, err = store.Append(t.Context(), events)
 			return err
 		}
-		query, err := DecodeQuery(c.Query, factstr.DefaultLimits)
+		query, err := DecodeQuery(c.Query, factstr.DefaultLimits())
 		if err != nil {
 			return err
 		}
 		_, err = store.AppendIf(t.Context(), events, query, c.Expected)
 		return err
 	case "query":
-		query, err := DecodeQuery(c.Query, factstr.DefaultLimits)
+		query, err := DecodeQuery(c.Query, factstr.DefaultLimits())
 		if err == nil {
 			_, err = store.Query(t.Context(), query)
 		}
 		return err
 	case "stream_open":
-		r, err := DecodeRegistration(c.Registration, factstr.DefaultLimits)
+		r, err := DecodeRegistration(c.Registration, factstr.DefaultLimits())
 		if err == nil && r.Durable != nil {
 			_, err = store.StreamToDurable(t.Context(), *r.Durable, r.Query, nil)
 		}
@@ -158,7 +158,7 @@ func TestWhatTheWireVectorsTakeComesBackEqual(t *testing.T) { // G14
 			if err := c.make(t, store); err != nil {
 				t.Fatal(err)
 			}
-			query, err := DecodeQuery(c.Query, factstr.DefaultLimits)
+			query, err := DecodeQuery(c.Query, factstr.DefaultLimits())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -30,7 +30,7 @@ type onStore struct {
 }
 
 func (s onStore) Append(events []byte) ([]byte, error) {
-	batch, err := interop.DecodeEvents(events, factstr.DefaultLimits)
+	batch, err := interop.DecodeEvents(events, factstr.DefaultLimits())
 	if err != nil {
 		return nil, err
 	}
@@ -42,11 +42,11 @@ func (s onStore) Append(events []byte) ([]byte, error) {
 }
 
 func (s onStore) AppendIf(events, query []byte, expected *uint64) ([]byte, error) {
-	batch, err := interop.DecodeEvents(events, factstr.DefaultLimits)
+	batch, err := interop.DecodeEvents(events, factstr.DefaultLimits())
 	if err != nil {
 		return nil, err
 	}
-	contextQuery, err := interop.DecodeQuery(query, factstr.DefaultLimits)
+	contextQuery, err := interop.DecodeQuery(query, factstr.DefaultLimits())
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func (s onStore) AppendIf(events, query []byte, expected *uint64) ([]byte, error
 }
 
 func (s onStore) Query(query []byte) ([]byte, error) {
-	decoded, err := interop.DecodeQuery(query, factstr.DefaultLimits)
+	decoded, err := interop.DecodeQuery(query, factstr.DefaultLimits())
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func (s onStore) Query(query []byte) ([]byte, error) {
 }
 
 func (s onStore) OpenStream(registration []byte, handle func([]byte) error, ended func(error)) (unsubscribe func(), err error) {
-	asked, err := interop.DecodeRegistration(registration, factstr.DefaultLimits)
+	asked, err := interop.DecodeRegistration(registration, factstr.DefaultLimits())
 	if err != nil {
 		return nil, err
 	}

@@ -47,10 +47,10 @@ func (p *Process) Add(core *factstr.Store, options interop.StoreOptions) *Store 
 	s := &Store{process: p, core: core, codec: options.Codec, limits: options.Store.Limits, closeTimeout: options.Store.CloseTimeout,
 		streams: map[*Stream]struct{}{}, ending: make(chan struct{}), closed: make(chan struct{})}
 	if s.limits.BatchEventsMax == 0 {
-		s.limits.BatchEventsMax = factstr.DefaultLimits.BatchEventsMax
+		s.limits.BatchEventsMax = factstr.DefaultLimits().BatchEventsMax
 	}
 	if s.limits.PredicateBytesMax == 0 {
-		s.limits.PredicateBytesMax = factstr.DefaultLimits.PredicateBytesMax
+		s.limits.PredicateBytesMax = factstr.DefaultLimits().PredicateBytesMax
 	}
 	if s.closeTimeout == 0 {
 		s.closeTimeout = 5 * time.Second

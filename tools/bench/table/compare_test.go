@@ -124,7 +124,7 @@ func TestNamesOfWorkloadsDifferAndAreChosenByHowTheyBegin(t *testing.T) {
 		seen[w.name] = true
 	}
 	chosen, err := choose(workloads, settings{names: []string{"select"}, events: 100_000})
-	if err != nil || len(chosen) != 2 {
+	if err != nil || len(chosen) != 3 {
 		t.Errorf("%d workloads, %v", len(chosen), err)
 	}
 	if chosen, err := choose(workloads, settings{names: []string{"append"}}); err != nil || len(chosen) != 1 {

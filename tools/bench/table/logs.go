@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/memory"
@@ -19,12 +20,17 @@ import (
 )
 
 // logs are the filled logs of a run. Long ones take minutes to fill, so they are kept until its end
-// and the few facts that measuring appends do not matter; short ones are filled anew.
+// and the few facts that measuring appends do not matter; short ones are filled anew, and so are
+// those to which a workload appends much.
 type logs struct {
 	folder string
 	filled map[string]string         // the database by store and number of facts
 	open   map[string]*factstr.Store // of memory, which has nothing else to keep it
 	made   int
+}
+
+func newLogs(folder string) *logs {
+	return &logs{folder: folder, filled: map[string]string{}, open: map[string]*factstr.Store{}}
 }
 
 const keptFrom = 10_000
@@ -36,70 +42,95 @@ type opened struct {
 	done  func()
 }
 
-// lend returns an empty store, or one with so many facts.
-func (l *logs) lend(ctx context.Context, kind string, events int) (opened, error) {
+// lend returns an empty store, or one with so many facts. One that is owned is not used again.
+func (l *logs) lend(ctx context.Context, kind string, events int, owned bool) (opened, error) {
 	key := fmt.Sprint(kind, events)
-	if store := l.open[key]; store != nil {
+	keep := events >= keptFrom && !owned
+	if store := l.open[key]; keep && store != nil {
 		return opened{store, "", func() {}}, nil
 	}
-	where, kept := l.filled[key]
-	if !kept {
-		l.made++
-		where = fmt.Sprintf("log%d", l.made)
-		if kind == "sqlite" {
-			folder, err := os.MkdirTemp(l.folder, where+"-")
-			if err != nil {
-				return opened{}, err
-			}
-			where = filepath.Join(folder, "facts.db")
-		}
+	if where, found := l.filled[key]; keep && found {
+		store, err := openStore(ctx, kind, where)
+		return opened{store, where, func() { _ = store.Close(ctx) }}, err
 	}
-	store, err := openStore(ctx, kind, where)
+	where, err := l.place(kind)
 	if err != nil {
 		return opened{}, err
 	}
-	if !kept {
-		if err := fill(ctx, store, events); err != nil {
-			return opened{}, errors.Join(err, store.Close(ctx))
-		}
+	store, err := openFilled(ctx, kind, where, events)
+	if err != nil {
+		return opened{}, err
 	}
-	keep := events >= keptFrom
+	done := func() { _ = store.Close(ctx) }
 	switch {
 	case keep && kind == "memory":
-		l.open = with(l.open, key, store)
-		return opened{store, "", func() {}}, nil
+		l.open[key], done = store, func() {}
 	case keep:
-		l.filled = with(l.filled, key, where)
-	}
-	if keep && !kept {
-		if kind == "postgres" {
-			// As autovacuum leaves it, which comes within a minute.
-			if err := pgtest.Exec(ctx, os.Getenv("DATABASE_URL"), "VACUUM ANALYZE "+where+".events"); err != nil {
-				return opened{}, errors.Join(err, store.Close(ctx))
-			}
-		}
-		// Measured is a store that has just opened the log, as in later rounds.
-		if err := store.Close(ctx); err != nil {
-			return opened{}, err
-		}
-		if store, err = openStore(ctx, kind, where); err != nil {
-			return opened{}, err
-		}
-	}
-	return opened{store, where, func() {
-		_ = store.Close(ctx)
-		if !keep && kind == "sqlite" {
+		l.filled[key] = where
+	case kind == "sqlite":
+		done = func() {
+			_ = store.Close(ctx)
 			_ = os.RemoveAll(filepath.Dir(where))
 		}
-	}}, nil
+	}
+	return opened{store, where, done}, nil
 }
 
-func with[V any](m map[string]V, key string, value V) map[string]V {
-	if m == nil {
-		m = map[string]V{}
+// place returns where a new log can lie.
+func (l *logs) place(kind string) (string, error) {
+	l.made++
+	where := fmt.Sprintf("log%d", l.made)
+	if kind == "memory" || kind == "postgres" {
+		return where, nil
 	}
-	m[key] = value
-	return m
+	folder, err := os.MkdirTemp(l.folder, where+"-")
+	return filepath.Join(folder, "facts.db"), err
+}
+
+// openFilled fills a log. A long one is closed then and opened again, since measured is a store that
+// has just opened its log, as in later rounds, and for which all is as it is a while after.
+func openFilled(ctx context.Context, kind, where string, events int) (*factstr.Store, error) {
+	store, err := openStore(ctx, kind, where)
+	if err != nil {
+		return nil, err
+	}
+	err = fill(ctx, store, events)
+	if err == nil && (events < keptFrom || kind == "memory") {
+		return store, nil
+	}
+	if err == nil && kind == "sqlite" {
+		err = awaitIndex(ctx, store)
+	}
+	if err = errors.Join(err, store.Close(ctx)); err != nil {
+		return nil, err
+	}
+	if kind == "postgres" {
+		// As autovacuum leaves it, which comes within a minute.
+		if err := pgtest.Exec(ctx, os.Getenv("DATABASE_URL"), "VACUUM ANALYZE "+where+".events"); err != nil {
+			return nil, err
+		}
+	}
+	return openStore(ctx, kind, where)
+}
+
+// awaitIndex waits until the index covers all facts but the newest, which are in memory.
+func awaitIndex(ctx context.Context, store *factstr.Store) error {
+	const newest = 65_536
+	for {
+		s, err := store.Statistics(ctx)
+		if err != nil {
+			return err
+		}
+		head := s.Head.SequenceNumber
+		if head <= newest || s.IndexWatermark != nil && *s.IndexWatermark+newest >= head {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 func (l *logs) remove() {

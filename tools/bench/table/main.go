@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -52,6 +53,7 @@ func main() {
 		fmt.Fprint(os.Stderr, "\n", workloadList())
 	}
 	flag.Parse()
+	slog.SetLogLoggerLevel(slog.LevelWarn) // no line for each durable stream
 	s.names, s.length = flag.Args(), time.Duration(seconds*float64(time.Second))
 	var err error
 	switch {
@@ -99,7 +101,7 @@ func measure(ctx context.Context, s settings, file string) error {
 	if err != nil {
 		return err
 	}
-	logs := &logs{folder: s.folder}
+	logs := newLogs(s.folder)
 	defer logs.remove()
 	record := newRecord()
 	for round := range s.rounds {
@@ -108,7 +110,7 @@ func measure(ctx context.Context, s settings, file string) error {
 		}
 		for _, w := range chosen {
 			for _, store := range s.stores {
-				if w.onDisk && store == "memory" {
+				if w.stores != nil && !slices.Contains(w.stores, store) {
 					continue
 				}
 				fmt.Fprintf(os.Stderr, "round %d of %d: %s, %s\n", round+1, s.rounds, w.name, store)

@@ -16,10 +16,10 @@ type level struct {
 // equal keys all give terms, though only the last matches. A term may occur more than once, but
 // equal neighbours in an array are one.
 //
-// A payload has at most one term for each two of its bytes. Append takes time in proportion to the
-// text, does not recurse, and allocates nothing for itself unless a payload is nested deeper than
-// 16 levels or escapes something in a string of more than 256 bytes. The terms of a text that is
-// not JSON mean nothing.
+// A payload that is JSON has at most one term for each two of its bytes. Append takes time in
+// proportion to the text, does not recurse, and allocates nothing for itself unless a payload is
+// nested deeper than 16 levels or escapes something in a string of more than 256 bytes. The terms
+// of a text that is not JSON mean nothing.
 func (s Seed) Append(dst []Term, eventType string, payload []byte) []Term {
 	dst = append(dst, s.ofType(eventType))
 	var room [16]level

@@ -120,9 +120,14 @@ func FuzzTermsNeverMissAMatch(f *testing.F) {
 		f.Add([]byte(a.value(3)), []byte(a.value(2)))
 	}
 	f.Add([]byte(`{"a":"\u`), []byte(`{"":[{}]}`))
+	f.Add([]byte(`[0""0""0"`), []byte("0")) // nonsense has no commas between its scalars
 	f.Fuzz(func(t *testing.T, payload, predicate []byte) {
 		facts, wanted := testSeed.Append(nil, "a", payload), testSeed.ofPredicate(predicate)
-		if len(facts) > len(payload)/2+2 || len(wanted) > partTermsMax {
+		most := len(payload) + 1
+		if jsonvalue.Valid(payload) {
+			most = len(payload)/2 + 2
+		}
+		if len(facts) > most || len(wanted) > partTermsMax {
 			t.Fatalf("%d terms of %d bytes, %d of the predicate", len(facts), len(payload), len(wanted))
 		}
 		if jsonvalue.Valid(payload) && jsonvalue.Check(predicate, nestingMax) == nil {
@@ -196,8 +201,12 @@ func TestTermsCostNoMoreThanTheTextIsLong(t *testing.T) {
 			}
 			return best
 		}
-		one, eight := took([]byte(text(1))), took([]byte(text(8)))
-		if eight > 40*one+10*time.Millisecond {
+		small, large := []byte(text(1)), []byte(text(8))
+		one, eight, most := took(small), took(large), func(one time.Duration) time.Duration { return 40*one + 10*time.Millisecond }
+		for try := 0; eight > most(one) && try < 20; try++ { // others may use the processor just then
+			one, eight = min(one, took(small)), min(eight, took(large))
+		}
+		if eight > most(one) {
 			t.Errorf("%s: %v, and %v for a text eight times as long", name, one, eight)
 		}
 	}

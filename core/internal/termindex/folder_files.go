@@ -4,15 +4,16 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 )
 
 // Files are the operations of a folder on its files. A test replaces them, to fail at each.
 type Files interface {
 	// MakeFolder makes the folder unless it exists; its parent must exist.
 	MakeFolder(path string, mode fs.FileMode) error
-	// Create creates a file to write, or empties it.
+	// Create creates a file to write, in the place of one that is there. It follows no link.
 	Create(path string, mode fs.FileMode) (WritableFile, error)
-	// Open opens a file to read, and returns its size.
+	// Open opens a regular file to read, and returns its size. It waits for nobody.
 	Open(path string) (ReadableFile, int64, error)
 	Rename(from, to string) error
 	Remove(path string) error
@@ -35,6 +36,9 @@ type ReadableFile interface {
 }
 
 // systemFiles are the files of the operating system.
+//
+// Whoever may write the database may write the folder, so its files may be anybody's: a link to a
+// file that this process may write and they may not, or a pipe that nobody writes. Neither harms.
 type systemFiles struct{}
 
 func (systemFiles) MakeFolder(path string, mode fs.FileMode) error {
@@ -54,11 +58,14 @@ func (systemFiles) MakeFolder(path string, mode fs.FileMode) error {
 }
 
 func (systemFiles) Create(path string, mode fs.FileMode) (WritableFile, error) {
-	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
+	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+		return nil, err
+	}
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 }
 
 func (systemFiles) Open(path string) (ReadableFile, int64, error) {
-	file, err := os.Open(path)
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, 0, err
 	}

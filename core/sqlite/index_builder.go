@@ -39,8 +39,8 @@ import (
 // the same seed and as many facts. A segment that a query finds damaged is dropped, too.
 //
 // A failure, be it of the folder (no rights, a full disk, a link in its place) or of a segment,
-// shows in the store's log (index_unusable) and in the statistics, and is tried again after
-// indexAgain. Meanwhile queries read the log. Nothing else depends on it.
+// shows in the store's log (index_unusable) and in the statistics, and is tried again after a while
+// (indexSizes.again). Meanwhile queries read the log. Nothing else depends on it.
 //
 // Rejected: building inside the commit (it would cost every append), an index inside the database
 // (tables that the Rust store does not know, and its rows would take the write lock for 270 to 670
@@ -51,15 +51,15 @@ type indexSizes struct {
 	lag          uint64 // facts above the view that are read without asking for more
 	rangeMin     uint64 // a shorter range is read without the index
 	segmentFacts int
+	again        time.Duration // between tries after a failure
 }
 
-var sizesOfIndex = indexSizes{lag: 250, rangeMin: 64, segmentFacts: 32_768}
+var sizesOfIndex = indexSizes{lag: 250, rangeMin: 64, segmentFacts: 32_768, again: 10 * time.Second}
 
 const (
 	// pauseOfPage is how many times as long as a page the builder pauses while facts come in and no
 	// query has asked for more.
 	pauseOfPage = 3
-	indexAgain  = 10 * time.Second // between tries after a failure
 	indexPause  = 20 * time.Millisecond
 )
 
@@ -131,10 +131,14 @@ func (x *indexBuilder) run() {
 		}
 		idle.Reset(idleMax)
 		again = nil
-		if err := x.follow(); err != nil && x.ctx.Err() == nil {
+		err := x.follow()
+		if err == nil {
+			err = x.folder.failure // it is read, but was not tried again
+		}
+		if err != nil && x.ctx.Err() == nil {
 			x.trouble.Shows(x.backend.observer, factstr.LogIndexUnusable,
 				fmt.Sprintf("the index of %s cannot be used, and queries read the log: %v", x.backend.path, err), "error", err.Error())
-			again = time.After(indexAgain)
+			again = time.After(x.index.sizes.again)
 		} else if err == nil {
 			x.trouble.Over(x.backend.observer, factstr.LogIndexUsable, "the index can be used again")
 		}
@@ -237,6 +241,11 @@ func (x *indexBuilder) read(r *reader) (more bool, err error) {
 	defer rows.close()
 	started := time.Now()
 	var last row
+	defer func() { // also after a failure: what was added must not be added again
+		if last.SequenceNumber > 0 {
+			x.last = factOf(&last)
+		}
+	}()
 	full := x.index.sizes.segmentFacts // a page ends there, as chunks become a segment then
 	if x.atLeast(full) {
 		full *= 8
@@ -260,9 +269,6 @@ func (x *indexBuilder) read(r *reader) (more bool, err error) {
 			break
 		}
 	}
-	if last.SequenceNumber > 0 {
-		x.last = factOf(&last)
-	}
 	return more, nil
 }
 
@@ -280,6 +286,7 @@ func (x *indexBuilder) publish() bool {
 	snapshot := x.folder.folder.Acquire()
 	if snapshot.Seed() != x.seed || snapshot.Last() != x.base {
 		snapshot.Release()
+		x.folder.failure = nil // nothing is left to write for now
 		x.forget()
 		return false
 	}

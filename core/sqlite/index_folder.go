@@ -22,6 +22,7 @@ type indexFolder struct {
 	folder  *termindex.Folder // nil until look
 	writes  bool              // this store holds builderOffset, and folder is open to write
 	failed  time.Time         // when writing failed last
+	failure error             // of writing, until this store or another one writes again
 }
 
 // look opens the folder, or reads what another process has written since.
@@ -98,13 +99,13 @@ var errNotWriting = errors.New("another process writes the index")
 // write makes a segment of chunks that directly follow the fact after, which must be the last one
 // that the folder has. If it is not, the error is termindex.ErrGap.
 func (f *indexFolder) write(chunks []*termindex.Chunk, after termindex.Fact, info termindex.Info) error {
-	if time.Since(f.failed) < indexAgain {
+	if time.Since(f.failed) < f.backend.index.sizes.again {
 		return errNotWriting
 	}
 	if err := f.become(); err != nil {
 		return err
 	}
-	if f.through() != after { // opened just now, it may be another log's
+	if f.through() != after || f.seed() != info.Seed { // opened just now, it may be another log's
 		return termindex.ErrGap
 	}
 	var b termindex.Builder
@@ -121,12 +122,14 @@ func (f *indexFolder) write(chunks []*termindex.Chunk, after termindex.Fact, inf
 		err = f.folder.Flush(&b, after.Sequence, info)
 	}
 	switch {
-	case err == nil || errors.Is(err, termindex.ErrGap):
+	case err == nil:
+		f.failure = nil
+	case errors.Is(err, termindex.ErrGap):
 	case isGone(err): // somebody removed the folder: begin anew
 		f.close()
 		return termindex.ErrGap
 	default:
-		f.failed = time.Now()
+		f.failed, f.failure = time.Now(), err
 	}
 	return err
 }
@@ -141,7 +144,7 @@ func (f *indexFolder) become() error {
 	}
 	if err := f.backend.guard.Try(builderOffset); err != nil {
 		if errors.Is(err, oslock.ErrHeld) {
-			err = errNotWriting
+			err, f.failure = errNotWriting, nil
 		}
 		return err
 	}
@@ -149,7 +152,7 @@ func (f *indexFolder) become() error {
 	if err != nil {
 		_ = f.backend.guard.Free(builderOffset)
 		if !isGone(err) { // else somebody removed the folder just now
-			f.failed = time.Now()
+			f.failed, f.failure = time.Now(), err
 		}
 		return err
 	}

@@ -102,9 +102,11 @@ func (x *termIndex) publish(v *indexView) {
 		former.releaseIfUnused()
 	}
 	x.view = v
+	covered := uint64(0)
 	if v != nil {
-		x.covered.Store(v.anchor.Sequence)
+		covered = v.anchor.Sequence
 	}
+	x.covered.Store(covered)
 }
 
 func (v *indexView) releaseIfUnused() {

@@ -140,3 +140,25 @@ func TestAnIndexThatIsFullAndCannotBeWrittenFollowsALogThatWentBackwards(t *test
 	awaitIndex(t, store)
 	indexer.Finish()
 }
+
+func TestALogThatWasEmptiedIsIndexedAgainAsItGrows(t *testing.T) { // G8
+	indexAlways(t, 1000)
+	path := newPath(t)
+	b := must(openBackend(t.Context(), path, Options{BusyTimeout: time.Second}))(t)
+	store, err := factstr.OpenStore(t.Context(), b, factstr.Options{TailEvents: -1})
+	Opened(t, store, err)
+	appendCourses(t, store, 0, 100)
+	awaitIndex(t, store)
+	raw := openRaw(t, path)
+	raw.exec("DELETE FROM append_batches")
+	raw.exec("DELETE FROM events")
+	raw.close()
+	for deadline := time.Now().Add(WaitMax); b.index.watermark() != nil; time.Sleep(time.Millisecond) {
+		b.index.ask()
+		if time.Now().After(deadline) {
+			t.Fatal("the index of the former log is kept")
+		}
+	}
+	appendCourses(t, store, 0, 50)
+	awaitIndex(t, store)
+}

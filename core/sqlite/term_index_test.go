@@ -21,7 +21,7 @@ import (
 // that calls it.
 func indexAlways(t testing.TB, segmentFacts int) {
 	usual := sizesOfIndex
-	sizesOfIndex = indexSizes{segmentFacts: segmentFacts}
+	sizesOfIndex = indexSizes{segmentFacts: segmentFacts, again: 20 * time.Millisecond}
 	t.Cleanup(func() { sizesOfIndex = usual })
 }
 

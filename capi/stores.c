@@ -1,4 +1,4 @@
-/* An open store: its close and its statistics. */
+/* An open store: its close, its statistics, and how it answers queries. */
 #define _DEFAULT_SOURCE /* stack_t in strict C11 */
 #include "public.h"
 
@@ -10,4 +10,11 @@ factstr_status factstr_store_close(factstr_store store, factstr_buffer *error) {
 factstr_status factstr_statistics(factstr_store store, factstr_buffer *out) {
   REFUSE_CHILD(out);
   IN_GO(statistics(store, out, wait));
+}
+
+factstr_status factstr_explain(factstr_store store, const char *query, size_t query_len,
+                               factstr_buffer *out) {
+  REFUSE_CHILD(out);
+  REQUIRE_OPTIONAL(query, query_len, out);
+  IN_GO(explain(store, MUTABLE(query), query_len, out, wait));
 }

@@ -12,7 +12,9 @@ type Reader interface {
 	// (descending if scan.Descending), until visit returns false. It may visit facts that do not
 	// match, but must visit each fact of the range that scan.Plan admits. A stored payload that is
 	// not JSON is CodeCorrupt. No read transaction may outlive the call: since the log only grows,
-	// all scans up to the same head read the same snapshot anyway.
+	// all scans up to the same head read the same snapshot anyway. If scan.Plan has a Trace, Scan
+	// tells it how the facts of each range are found, before it visits the first, and how many rows
+	// it fetched.
 	Scan(ctx context.Context, scan Scan, visit func(EventRecord) (more bool)) error
 
 	// Boundaries visits the ranges of committed batches of two or more facts that overlap

@@ -1,6 +1,10 @@
 package factstr
 
-import "context"
+import (
+	"context"
+
+	"github.com/factstr/factstr-go/core/internal/terms"
+)
 
 // What a backend may implement besides Backend. Core looks for each by a type assertion and does
 // without it where it is missing.
@@ -39,6 +43,14 @@ type Pacer interface {
 // watches only while a stream is open. Without a Watcher only this store's commits wake streams.
 type Watcher interface {
 	Watch(ctx context.Context, changed func())
+}
+
+// TermCounter is implemented by a backend with an index of terms.
+type TermCounter interface {
+	// CountTerms returns in how many facts up to the number through the index has each of the terms
+	// that of makes with the index's seed. It may count too many. facts is nil if there is no index
+	// at the moment.
+	CountTerms(of func(terms.Seed) []terms.Term) (facts []uint64, through uint64, err error)
 }
 
 // Measurer is implemented by a backend that fills in statistics of its own.

@@ -101,16 +101,24 @@ func (f *indexedFacts) matching(plan *Plan, after, upTo uint64, descending bool,
 		return
 	}
 	low, high := f.position(after), f.position(upTo)
+	if low == high {
+		return
+	}
+	after = max(after, f.records[low].SequenceNumber-1)
 	sought, looks := plan.inMemory()
 	if looks *= f.chunksWithin(after, upTo); sought.Everything || len(f.chunks) == 0 || high-low <= looks {
 		f.walk(plan, low, high, descending, work, visit)
 		return
 	}
 	work.Spend(lookWork * looks)
+	plan.trace.From(AccessTerms, after, upTo)
 	more := true
 	take := func(number uint64) bool {
-		if at := f.position(number - 1); at < high && f.records[at].SequenceNumber == number && plan.matches(&f.records[at], work) {
-			more = visit(&f.records[at])
+		if at := f.position(number - 1); at < high && f.records[at].SequenceNumber == number {
+			plan.trace.Read(1)
+			if plan.matches(&f.records[at], work) {
+				more = visit(&f.records[at])
+			}
 		}
 		more = more && !work.Ended()
 		return more
@@ -139,7 +147,9 @@ func (f *indexedFacts) chunksWithin(after, upTo uint64) (count int) {
 
 // walk is matching for the records [low, high), without the index.
 func (f *indexedFacts) walk(plan *Plan, low, high int, descending bool, work *match.Work, visit func(*EventRecord) (more bool)) {
+	plan.trace.From(AccessWalk, f.records[low].SequenceNumber-1, f.records[high-1].SequenceNumber)
 	for i := low; i < high && !work.Ended(); i++ {
+		plan.trace.Read(1)
 		at := i
 		if descending {
 			at = high - 1 - (i - low)
@@ -158,4 +168,18 @@ func (f *indexedFacts) latestMatch(plan *Plan, floor, upTo uint64, work *match.W
 		return false
 	})
 	return version
+}
+
+// count returns how many facts above a number have each of the terms, or a few more.
+func (f *indexedFacts) count(of []terms.Term, after uint64) []uint64 {
+	facts := make([]uint64, len(of))
+	last := f.records[len(f.records)-1].SequenceNumber
+	for _, chunk := range f.chunks {
+		upTo, _ := termindex.Count(chunk, of, last) // a chunk has no errors
+		below, _ := termindex.Count(chunk, of, after)
+		for i := range facts {
+			facts[i] += upTo[i] - min(below[i], upTo[i])
+		}
+	}
+	return facts
 }

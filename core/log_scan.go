@@ -25,11 +25,13 @@ func scanFrom(ctx context.Context, known *tail, reader scanner, scan Scan, work 
 	if floor := known.floor(); scan.After < floor {
 		below := scan
 		below.UpTo = min(scan.UpTo, floor)
+		scan.Plan.trace.on(SourceLog, PurposeRows)
 		if err := reader.Scan(ctx, below, take); err != nil {
 			return err
 		}
 	}
 	if more {
+		scan.Plan.trace.on(SourceTail, PurposeRows)
 		known.matching(scan.Plan, scan.After, scan.UpTo, false, work, func(record *EventRecord) bool { return visit(*record) })
 	}
 	return givenUp(ctx, work)
@@ -44,10 +46,12 @@ func latestMatch(ctx context.Context, known *tail, reader scanner, plan *Plan, f
 	if plan.Everything() && upTo == known.head.SequenceNumber {
 		return upTo, nil
 	}
+	plan.trace.on(SourceTail, PurposeVersion)
 	if version = known.latestMatch(plan, floor, upTo, work); version > 0 {
 		return version, nil
 	}
 	if below := min(known.floor(), upTo); below > floor && !work.Ended() {
+		plan.trace.on(SourceLog, PurposeVersion)
 		err = reader.Scan(ctx, Scan{Plan: plan, After: floor, UpTo: below, Descending: true, Wanted: 1}, func(record EventRecord) bool {
 			work.Spend(rowWork + len(record.Payload))
 			if plan.matches(&record, work) {

@@ -42,6 +42,11 @@ func (s *Store) Query(ctx context.Context, query EventQuery) (*QueryResult, erro
 	if err != nil {
 		return nil, err
 	}
+	return s.runQuery(ctx, plan, query)
+}
+
+// runQuery runs a query until it has read one log.
+func (s *Store) runQuery(ctx context.Context, plan *Plan, query EventQuery) (*QueryResult, error) {
 	done, err := s.enter()
 	if err != nil {
 		return nil, err
@@ -53,6 +58,7 @@ func (s *Store) Query(ctx context.Context, query EventQuery) (*QueryResult, erro
 	ctx, stop := s.bound(ctx)
 	defer stop()
 	for range replacedMax {
+		plan.trace.begin()
 		result, same, err := s.read(ctx, plan, query)
 		if err != nil {
 			if ctx.Err() != nil {
@@ -210,6 +216,7 @@ func (s *Store) refreshAndScan(ctx context.Context, scan *Scan, rows *rows) (tai
 	none, below := *rows, *scan
 	below.UpTo = known.floor()
 	since := s.log.advances.Load()
+	scan.Plan.trace.on(SourceLog, PurposeRows)
 	head, err := backend.HeadAndScan(ctx, below, matching(scan.Plan, &rows.work, rows.take))
 	if err == nil {
 		err = givenUp(ctx, &rows.work)

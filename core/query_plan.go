@@ -23,6 +23,8 @@ type Plan struct {
 	byType map[string][]*alternative
 	open   []*alternative
 
+	trace *Trace // nil unless the query is explained
+
 	// The plan's terms, made when they are first wanted, see inMemory.
 	memoryOnce  sync.Once
 	memoryQuery terms.Query
@@ -224,6 +226,9 @@ func (p *Plan) inMemory() (sought terms.Query, looks int) {
 // matches decides whether a fact matches the query: every store and every surface asks it. If it
 // returns false and the work has ended, that means nothing.
 func (p *Plan) matches(record *EventRecord, work *match.Work) bool {
+	if p.trace != nil {
+		p.trace.candidate()
+	}
 	switch {
 	case p.everything:
 		return true

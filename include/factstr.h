@@ -753,6 +753,46 @@ FACTSTR_API factstr_status factstr_stream_close(factstr_stream stream);
  */
 FACTSTR_API factstr_status factstr_statistics(factstr_store store, factstr_buffer *out);
 
+/*
+ * Runs a query, and reports how it was answered instead of its events. `query` is as for
+ * factstr_query.
+ *   {"plan": "nothing"                   no event can match
+ *          | "everything"                every event matches
+ *          | "types"                     event types alone narrow the events
+ *          | "terms"                     scalars of predicates do, with types or without
+ *          | "walk",                     nothing does: every event is looked at
+ *    "alternatives": [                   the ways to match, one for each predicate of a filter; at
+ *                                        most 32, and "alternatives_more" is how many more
+ *      {"terms": [                       types, of which one, and scalars, all of which an event has
+ *         {"term": s,                    such as 'event_type = "a"' or 'payload.tags[] = "x"'
+ *          "facts": n | null,            in how many events the indexes have it; null without one
+ *          "drives": bool}],             whether the events that have it are looked through
+ *       "terms_more": n}],               terms that are not listed
+ *    "alternatives_more": n,
+ *    "steps": [                          what was read, in order
+ *      {"purpose": "rows" | "version",   for the events, or for the context's version alone
+ *       "source": "tail" | "log",        the newest events, which are in memory, or the database
+ *       "access": "terms"                an index of terms proposed events
+ *               | "types"                an index on types has them in order
+ *               | "walk"                 each event of the range was looked at
+ *               | "server",              the server found them as its planner chose
+ *       "after": n, "up_to": n,          the range that was asked for
+ *       "rows_read": n, "candidates": n,
+ *       "server_plan": [s] | null}],     what the server's EXPLAIN ANALYZE says, line by line
+ *    "rows_read": n,                     events that were fetched from where they are kept
+ *    "candidates": n,                    those of them that were matched: at least "matches"
+ *    "matches": n,                       events that the query returns
+ *    "current_context_version": n | null,
+ *    "microseconds": n}                  that the query took
+ * More fields may be added. after, up_to and current_context_version are spelled as
+ * "sequence_numbers" says; all others are JSON numbers.
+ *
+ * Statuses: those of factstr_query, and
+ *   FACTSTR_OK    out: the object above
+ */
+FACTSTR_API factstr_status factstr_explain(factstr_store store, const char *query, size_t query_len,
+                                           factstr_buffer *out);
+
 /* Levels of records. FACTSTR_LOG_OFF is above all of them. */
 enum { FACTSTR_LOG_INFO = 1, FACTSTR_LOG_WARNING = 2, FACTSTR_LOG_ERROR = 3, FACTSTR_LOG_OFF = 4 };
 

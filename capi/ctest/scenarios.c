@@ -146,6 +146,30 @@ static void play_query(player *player, const cJSON *step) {
   free(query);
 }
 
+/* Of `gives` the fields that it names: the others depend on the store. */
+static void play_explain(player *player, const cJSON *step) {
+  char *query = json_text(item(step, "explain"));
+  factstr_buffer out;
+  answer got = take(factstr_explain(player->store, JSON(query), &out), &out);
+  free(query);
+  const cJSON *gives = item(step, "gives"), *field;
+  if (gives == NULL) {
+    compare(got, step);
+    return;
+  }
+  if (got.status != FACTSTR_OK) {
+    FAIL("%s: %s", factstr_status_name(got.status), json_string(got.json, "message"));
+  }
+  cJSON_ArrayForEach(field, gives) {
+    if (!json_equal(item(got.json, field->string), field)) {
+      FAIL("got %s", json_text(got.json));
+    }
+  }
+  CHECK(json_integer(got.json, "rows_read") >= json_integer(got.json, "candidates"));
+  CHECK(json_integer(got.json, "candidates") >= json_integer(got.json, "matches"));
+  drop(got);
+}
+
 static void play_open(player *player, const cJSON *step) {
   CHECK(player->stream_count < STREAMS_MAX);
   player_stream *stream = calloc(1, sizeof *stream);
@@ -211,6 +235,8 @@ static void play_step(player *player, const cJSON *step) {
     play_append_if(player, step);
   } else if (item(step, "query") != NULL) {
     play_query(player, step);
+  } else if (item(step, "explain") != NULL) {
+    play_explain(player, step);
   } else if (item(step, "open") != NULL) {
     play_open(player, step);
   } else if (item(step, "receives") != NULL) {

@@ -149,6 +149,16 @@ func (x *index) replace(old []termindex.Source, by ...termindex.Source) {
 	x.parts.Store(&next)
 }
 
+// CountTerms implements factstr.TermCounter.
+func (b *backend) CountTerms(of func(terms.Seed) []terms.Term) (facts []uint64, through uint64, err error) {
+	through = b.index.known.Load()
+	if through == 0 {
+		return nil, 0, nil
+	}
+	facts, err = termindex.Count(*b.index.parts.Load(), of(b.index.seed), through)
+	return facts, through, err
+}
+
 // whole is a part that proposes one fact to every query.
 type whole struct{ number uint64 }
 

@@ -46,7 +46,10 @@ func (b *backend) Scan(ctx context.Context, scan factstr.Scan, visit func(factst
 func (b *backend) scanIndexed(ctx context.Context, scan factstr.Scan, visit visitor) (more bool, err error) {
 	more = true
 	rest, visits := scan, 0
+	trace := scan.Plan.Trace()
+	trace.From(factstr.AccessTerms, scan.After, scan.UpTo)
 	take := func(number uint64) bool {
+		trace.Read(1)
 		if visits++; visits%ctxEvery == 0 && ctx.Err() != nil {
 			more = false
 			return false
@@ -86,6 +89,8 @@ func (b *backend) scanNewer(ctx context.Context, scan factstr.Scan, visit visito
 func (b *backend) scanRange(ctx context.Context, scan factstr.Scan, visit visitor) (more bool, err error) {
 	first, last := scan.After+1, scan.UpTo
 	step := func(n uint64) uint64 { return first + n }
+	trace := scan.Plan.Trace()
+	trace.From(factstr.AccessWalk, scan.After, scan.UpTo)
 	if scan.Descending {
 		step = func(n uint64) uint64 { return last - n }
 	}
@@ -93,6 +98,7 @@ func (b *backend) scanRange(ctx context.Context, scan factstr.Scan, visit visito
 		if n%ctxEvery == ctxEvery-1 && ctx.Err() != nil {
 			return false, ctx.Err()
 		}
+		trace.Read(1)
 		if !visit(b.record(step(n))) {
 			return false, nil
 		}

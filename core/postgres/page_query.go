@@ -14,6 +14,7 @@ type pageQuery struct {
 	text    string
 	values  []any
 	rowsMax int
+	access  factstr.Access
 }
 
 const (
@@ -47,17 +48,17 @@ func (t *statements) page(scan factstr.Scan) pageQuery {
 	}
 	switch {
 	case selective:
-		return pageQuery{rowsMax: selectedRowsMax, values: values, text: fmt.Sprintf(
+		return pageQuery{rowsMax: selectedRowsMax, access: factstr.AccessServer, values: values, text: fmt.Sprintf(
 			"SELECT * FROM (%s%s WHERE %s AND (%s) OFFSET 0) c %s LIMIT $3", columns, from, inRange, condition, order)}
 	case constrained && len(types) <= mergeMax:
-		return pageQuery{rowsMax: pageRowsMax, values: []any{types}, text: fmt.Sprintf(
+		return pageQuery{rowsMax: pageRowsMax, access: factstr.AccessTypes, values: []any{types}, text: fmt.Sprintf(
 			"SELECT e.sequence_number, e.occurred_at, e.event_type, e.payload FROM pg_catalog.unnest($4::pg_catalog.text[]) t (type) CROSS JOIN LATERAL (%s%s WHERE e.event_type OPERATOR(pg_catalog.=) t.type AND %s %s LIMIT $3) e %s LIMIT $3",
 			columns, from, inRange, order, order)}
 	case constrained:
-		return pageQuery{rowsMax: pageRowsMax, values: []any{types}, text: columns + from + " WHERE " + inRange +
+		return pageQuery{rowsMax: pageRowsMax, access: factstr.AccessServer, values: []any{types}, text: columns + from + " WHERE " + inRange +
 			" AND event_type OPERATOR(pg_catalog.=) ANY ($4::pg_catalog.text[]) " + order + " LIMIT $3"}
 	}
-	return pageQuery{rowsMax: pageRowsMax, text: columns + from + " WHERE " + inRange + " " + order + " LIMIT $3"}
+	return pageQuery{rowsMax: pageRowsMax, access: factstr.AccessWalk, text: columns + from + " WHERE " + inRange + " " + order + " LIMIT $3"}
 }
 
 // conditionOf returns a plan's candidates as a condition, with parameters from $4 on. selective is

@@ -117,8 +117,17 @@ func (r reader) scan(
 	if scan.Wanted > 0 {
 		rows = min(max(scan.Wanted, pageRowsMin), pageRowsMax)
 	}
+	trace := scan.Plan.Trace()
+	if trace != nil {
+		trace.From(query.access, scan.After, scan.UpTo)
+		chosen, err := r.serverPlan(ctx, query, scan, rows)
+		if err != nil {
+			return failure("asking for the server's plan", err)
+		}
+		trace.Server(chosen)
+	}
 	for cuts := 0; scan.After < scan.UpTo; {
-		page := page{rows: rows, head: head, visit: visit}
+		page := page{rows: rows, head: head, visit: visit, trace: trace}
 		err := r.read(ctx, query, scan, &page)
 		cut := lost(err) && ctx.Err() == nil && !isOverdue(err) && cuts < 2
 		if cut {
@@ -147,6 +156,7 @@ type page struct {
 	rows   int
 	head   *factstr.Head // is read as well, unless nil
 	visit  func(factstr.EventRecord) bool
+	trace  *factstr.Trace
 	count  int
 	bytes  int
 	last   uint64
@@ -182,6 +192,7 @@ func (r reader) fill(ctx context.Context, s *session, page *page, q pageQuery, s
 // take hands a row to the consumer. It closes the connection if much is left that nobody wants.
 func (page *page) take(s *session, record factstr.EventRecord, heard func()) (more bool) {
 	page.count++
+	page.trace.Read(1)
 	page.bytes += len(record.Payload) + len(record.EventType) + 64
 	page.last = record.SequenceNumber
 	if page.count%heardEvery == 0 {

@@ -4,6 +4,7 @@ import (
 	"io"
 	"strings"
 
+	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/termindex"
 	"github.com/factstr/factstr-go/core/internal/terms"
 )
@@ -32,6 +33,7 @@ type indexedSource struct {
 	proposed   []uint64 // and not read yet
 	rows       *resultSet
 	types      admittedTypes
+	trace      *factstr.Trace
 	// unread opens what is left of the range without the index. It is called if the index turns out
 	// to be damaged; then rest reads on.
 	unread func(why error, after, upTo uint64) (source, error)
@@ -76,6 +78,7 @@ func (s *indexedSource) propose() error {
 	if s.after >= s.upTo {
 		return nil
 	}
+	s.trace.From(factstr.AccessTerms, s.after, s.upTo)
 	s.proposed = s.proposed[:0]
 	err := s.index.Candidates(s.query, s.after, s.upTo, s.descending, func(sequence uint64) bool {
 		s.proposed = append(s.proposed, sequence)

@@ -46,6 +46,11 @@ func (r *reader) openRange(scan factstr.Scan) (*rangeSource, error) {
 	statements := r.statements()
 	types, constrained := scan.Plan.Types()
 	s := &rangeSource{known: &r.conn.names}
+	access := factstr.AccessTypes
+	if !constrained || len(types) > mergeMax {
+		access = factstr.AccessWalk
+	}
+	scan.Plan.Trace().From(access, scan.After, scan.UpTo)
 	s.merged = merge.New(scan.Descending, s.advance)
 	if !constrained || len(types) > mergeMax {
 		if constrained {

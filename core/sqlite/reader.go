@@ -121,14 +121,14 @@ func inPages(scan factstr.Scan, page func(factstr.Scan) (last uint64, done bool,
 // pageOf visits candidates until there are no more, or visit returns false: then done is true. If
 // the page's time is over before that, last is the last fact it came to.
 func (r *reader) pageOf(
-	ctx context.Context, visit func(factstr.EventRecord) bool, open func() (source, error),
+	ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool, open func() (source, error),
 ) (last uint64, done bool, err error) {
 	source, err := open()
 	if err != nil {
 		return 0, false, err
 	}
 	defer source.close()
-	started := time.Now()
+	trace, started := scan.Plan.Trace(), time.Now()
 	for n := 1; ; n++ {
 		record, err := source.next()
 		if err == io.EOF {
@@ -137,6 +137,7 @@ func (r *reader) pageOf(
 		if err != nil {
 			return 0, false, err
 		}
+		trace.Read(1)
 		admitted := source.admits(&record)
 		if admitted {
 			if problem := damage(&record); problem != "" {

@@ -155,6 +155,17 @@ func (x *termIndex) ask() {
 	}
 }
 
+// CountTerms implements factstr.TermCounter.
+func (b *backend) CountTerms(of func(terms.Seed) []terms.Term) (facts []uint64, through uint64, err error) {
+	view := b.index.acquire()
+	if view == nil {
+		return nil, 0, nil
+	}
+	defer b.index.giveBack(view)
+	facts, err = termindex.Count(view.source, of(view.seed), view.anchor.Sequence)
+	return facts, view.anchor.Sequence, err
+}
+
 // query returns what to ask the view for a plan; ok is false if reading the log is better.
 func (v *indexView) query(plan *factstr.Plan) (query terms.Query, ok bool) {
 	if plan.Everything() {
@@ -182,15 +193,15 @@ func (v *indexView) query(plan *factstr.Plan) (query terms.Query, ok bool) {
 func (r *reader) page(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) (last uint64, done bool, err error) {
 	view := r.viewFor(scan)
 	if view == nil {
-		return r.pageOf(ctx, visit, func() (source, error) { return r.openRange(scan) })
+		return r.pageOf(ctx, scan, visit, func() (source, error) { return r.openRange(scan) })
 	}
 	defer r.index.giveBack(view)
 	query, ok := view.query(scan.Plan)
 	if !ok {
-		return r.pageOf(ctx, visit, func() (source, error) { return r.openRange(scan) })
+		return r.pageOf(ctx, scan, visit, func() (source, error) { return r.openRange(scan) })
 	}
 	read := func() error {
-		last, done, err = r.pageOf(ctx, visit, func() (source, error) { return r.openIndexed(scan, view, query) })
+		last, done, err = r.pageOf(ctx, scan, visit, func() (source, error) { return r.openIndexed(scan, view, query) })
 		return err
 	}
 	if r.inTransaction {
@@ -228,7 +239,7 @@ func (r *reader) openIndexed(scan factstr.Scan, view *indexView, query terms.Que
 	through := min(scan.UpTo, view.anchor.Sequence)
 	indexed := &indexedSource{
 		conn: r.conn, statements: r.statements(), index: view.source, query: query, after: scan.After, upTo: through,
-		descending: scan.Descending, wanted: proposedMin,
+		descending: scan.Descending, wanted: proposedMin, trace: scan.Plan.Trace(),
 		unread: func(why error, after, upTo uint64) (source, error) {
 			if damage := (*termindex.Damage)(nil); errors.As(why, &damage) {
 				r.index.damaged.Store(damage.First)

@@ -47,6 +47,7 @@ func Run(t *testing.T, newLog func(t testing.TB) Log) {
 		{"failing reads", readFaultTests},
 		{"observer", observerTests},
 		{"statistics", statisticsTests},
+		{"explain", explainTests},
 		{"errors and queries of Go", goErrorTests},
 		{"sharing", sharingTests},
 		{"model", modelTests},

@@ -90,6 +90,28 @@ func checkQueryResult(answer, gives []byte) error {
 	return checkRecords(got.EventRecords, want.EventRecords)
 }
 
+// explanation is what every store says alike of a query.
+type explanation struct {
+	Plan                  factstr.QueryPlan `json:"plan"`
+	Matches               uint64            `json:"matches"`
+	CurrentContextVersion *uint64           `json:"current_context_version"`
+}
+
+func checkExplanation(answer, gives []byte) error {
+	var got interop.InteropExplanation
+	var want explanation
+	if err := decodeBoth(answer, &got, gives, &want); err != nil {
+		return err
+	}
+	if got.Plan != want.Plan || got.Matches != want.Matches || !same(got.CurrentContextVersion, want.CurrentContextVersion) {
+		return fmt.Errorf("answered %s, want %s", answer, gives)
+	}
+	if got.Candidates < got.Matches || got.RowsRead < got.Candidates {
+		return fmt.Errorf("more matches than candidates, or than rows: %s", answer)
+	}
+	return nil
+}
+
 func checkBatch(batch []byte, want []record) error {
 	var got []interop.InteropEventRecord
 	if err := decodeStrictly(batch, &got); err != nil {

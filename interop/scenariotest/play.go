@@ -53,6 +53,9 @@ func (p *player) play(step *Step) error {
 	case step.Query != nil:
 		answer, err := p.surface.Query(step.Query)
 		return step.check(answer, err, checkQueryResult)
+	case step.Explain != nil:
+		answer, err := p.surface.Explain(step.Explain)
+		return step.check(answer, err, checkExplanation)
 	case step.Reopen:
 		return p.reopen()
 	case step.Open != nil:

@@ -31,7 +31,8 @@ type Step struct {
 		Query    json.RawMessage `json:"query"`
 		Expected *uint64         `json:"expected"`
 	} `json:"append_if"`
-	Query json.RawMessage `json:"query"`
+	Query   json.RawMessage `json:"query"`
+	Explain json.RawMessage `json:"explain"`
 
 	Stream         string          `json:"stream"`
 	Open           json.RawMessage `json:"open"`
@@ -57,7 +58,7 @@ func (step *Step) UnmarshalJSON(text []byte) error {
 	}
 	step.text = string(text)
 	kinds := 0
-	for _, is := range []bool{step.Append != nil, step.AppendIf != nil, step.Query != nil, step.Open != nil, step.Receives != nil, step.Unsubscribe, step.Ends != nil, step.Reopen} {
+	for _, is := range []bool{step.Append != nil, step.AppendIf != nil, step.Query != nil, step.Explain != nil, step.Open != nil, step.Receives != nil, step.Unsubscribe, step.Ends != nil, step.Reopen} {
 		if is {
 			kinds++
 		}
@@ -65,7 +66,7 @@ func (step *Step) UnmarshalJSON(text []byte) error {
 	if kinds != 1 {
 		return fmt.Errorf("a step must be exactly one operation: %s", text)
 	}
-	if asks := step.Append != nil || step.AppendIf != nil || step.Query != nil; asks && (step.Gives == nil) == (step.Fails == nil) {
+	if asks := step.Append != nil || step.AppendIf != nil || step.Query != nil || step.Explain != nil; asks && (step.Gives == nil) == (step.Fails == nil) {
 		return fmt.Errorf("a step must say what it gives or how it fails: %s", text)
 	}
 	return nil

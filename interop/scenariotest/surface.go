@@ -14,6 +14,7 @@ type Surface interface {
 	Append(events []byte) (result []byte, err error)
 	AppendIf(events, query []byte, expected *uint64) (result []byte, err error)
 	Query(query []byte) (result []byte, err error)
+	Explain(query []byte) (explanation []byte, err error)
 	// OpenStream returns when the replay of a durable stream is done. If it returns an error, ended
 	// is not called.
 	OpenStream(registration []byte, handle func(batch []byte) error, ended func(error)) (unsubscribe func(), err error)
@@ -55,6 +56,18 @@ func (s onStore) AppendIf(events, query []byte, expected *uint64) ([]byte, error
 		return nil, err
 	}
 	return interop.Codec{}.AppendAppendResult(nil, result), nil
+}
+
+func (s onStore) Explain(query []byte) ([]byte, error) {
+	decoded, err := interop.DecodeQuery(query, factstr.DefaultLimits())
+	if err != nil {
+		return nil, err
+	}
+	explanation, err := s.store.Explain(context.Background(), decoded)
+	if err != nil {
+		return nil, err
+	}
+	return interop.Codec{}.AppendExplanation(nil, explanation), nil
 }
 
 func (s onStore) Query(query []byte) ([]byte, error) {

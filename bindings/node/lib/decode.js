@@ -119,6 +119,19 @@ function statistics(text) {
   return parsed;
 }
 
+/** A QueryExplanation. */
+function explanation(text) {
+  const parsed = JSON.parse(text);
+  if (parsed.current_context_version !== null) {
+    parsed.current_context_version = sequenceNumber(parsed.current_context_version);
+  }
+  for (const step of parsed.steps) {
+    step.after = sequenceNumber(step.after);
+    step.up_to = sequenceNumber(step.up_to);
+  }
+  return parsed;
+}
+
 /** A FactstrError of an InteropError. When `text` is empty there is only the code. */
 function error(code, text, cause) {
   return interopError(
@@ -140,4 +153,13 @@ function interopError(parsed, cause) {
   return new FactstrError(parsed.code, parsed.message, details);
 }
 
-module.exports = { batch, queryResult, appendResult, appendIfResult, progress, statistics, error };
+module.exports = {
+  batch,
+  queryResult,
+  appendResult,
+  appendIfResult,
+  progress,
+  statistics,
+  explanation,
+  error,
+};

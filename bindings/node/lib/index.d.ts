@@ -8,7 +8,7 @@ import type {
   NewEvent,
   QueryResult,
 } from './types/facts.js';
-import type { StoreStatistics } from './types/operating.js';
+import type { QueryExplanation, StoreStatistics } from './types/operating.js';
 import type {
   FactstrPostgresBootstrapOptions,
   OpenOptions,
@@ -90,6 +90,9 @@ interface Store<Payload> {
     handle: EventStreamHandle<Payload>,
     options?: DurableStreamOptions | null,
   ): Promise<EventStreamSubscription>;
+
+  /** Runs a query, and tells how it was answered instead of what it found. */
+  explain(query?: EventQuery | null): Promise<QueryExplanation>;
 
   /** Counts and sizes of the store. A log that cannot be read is not an error here. */
   statistics(): Promise<StoreStatistics>;

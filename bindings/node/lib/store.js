@@ -251,6 +251,18 @@ class Store {
     return openDurable(this.#source, durableStream, query, handle, options);
   }
 
+  async explain(query) {
+    const handle = this.#open;
+    const text = encode.query(query);
+    return request(
+      this,
+      handle,
+      undefined,
+      (tag) => native.explainSubmit(handle, text, tag),
+      decode.explanation,
+    );
+  }
+
   async statistics() {
     return askStatistics(this, this.#open);
   }

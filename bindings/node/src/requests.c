@@ -4,6 +4,7 @@
  */
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "addon.h"
 
@@ -117,24 +118,30 @@ static napi_value append_if_submit(napi_env env, napi_callback_info info) {
 }
 
 /*
- * The library has no asynchronous statistics, and counting may ask a server. So a thread is started
- * for it, which blocks all signals as the library's threads do.
+ * The library has no asynchronous statistics or explanations, and they may ask a server. So a
+ * thread is started for each, which blocks all signals as the library's threads do.
  */
-typedef struct count_request {
+typedef struct threaded_request {
   factstr_store store;
   item *it;
-} count_request;
+  bool explains;
+  size_t query_len;
+  char query[]; /* only of a request that explains one */
+} threaded_request;
 
-static void *count_statistics(void *data) {
-  count_request request = *(count_request *)data;
-  free(data);
+static void *answer_on_thread(void *data) {
+  threaded_request *request = data;
+  item *it = request->it;
   factstr_buffer out = {NULL, 0};
-  request.it->status = factstr_statistics(request.store, &out);
-  if (!item_set_text(request.it, out.data, out.len) && request.it->status == FACTSTR_OK) {
-    request.it->status = FACTSTR_INTERNAL;
+  it->status = request->explains
+                   ? factstr_explain(request->store, request->query, request->query_len, &out)
+                   : factstr_statistics(request->store, &out);
+  free(request);
+  if (!item_set_text(it, out.data, out.len) && it->status == FACTSTR_OK) {
+    it->status = FACTSTR_INTERNAL;
   }
   factstr_buffer_free(&out);
-  answer_push(request.it);
+  answer_push(it);
   return NULL;
 }
 
@@ -152,6 +159,34 @@ static bool start_detached(void *(*run)(void *), void *data) {
   return started;
 }
 
+/* `query` is NULL for statistics. */
+static napi_value submit_to_thread(attachment *a, napi_env env, factstr_store store,
+                                   const text *query, double tag) {
+  size_t len = query == NULL ? 0 : query->len;
+  threaded_request *request = malloc(sizeof *request + len);
+  if (request == NULL) {
+    return throw_no_memory(env);
+  }
+  request->store = store;
+  request->explains = query != NULL;
+  request->query_len = len;
+  if (query != NULL) {
+    memcpy(request->query, query->data, len);
+  }
+  request->it = answer_create(a, env, ITEM_COMPLETION, tag);
+  if (request->it == NULL) {
+    free(request);
+    return NULL;
+  }
+  if (!start_detached(answer_on_thread, request)) {
+    answer_abandon(request->it);
+    free(request);
+    napi_throw_error(env, "Internal", "factstr: the system starts no further thread");
+    return NULL;
+  }
+  return undefined(env);
+}
+
 /* statisticsSubmit(store, tag) */
 static napi_value statistics_submit(napi_env env, napi_callback_info info) {
   attachment *a;
@@ -161,23 +196,22 @@ static napi_value statistics_submit(napi_env env, napi_callback_info info) {
                  {PARAMETER_NUMBER, "tag", &tag})) {
     return NULL;
   }
-  count_request *request = malloc(sizeof *request);
-  if (request == NULL) {
-    return throw_no_memory(env);
-  }
-  request->store = store;
-  request->it = answer_create(a, env, ITEM_COMPLETION, tag);
-  if (request->it == NULL) {
-    free(request);
+  return submit_to_thread(a, env, store, NULL, tag);
+}
+
+/* explainSubmit(store, query, tag) */
+static napi_value explain_submit(napi_env env, napi_callback_info info) {
+  attachment *a;
+  factstr_store store;
+  text query;
+  double tag;
+  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "store", &store},
+                 {PARAMETER_TEXT, "query", &query}, {PARAMETER_NUMBER, "tag", &tag})) {
     return NULL;
   }
-  if (!start_detached(count_statistics, request)) {
-    answer_abandon(request->it);
-    free(request);
-    napi_throw_error(env, "Internal", "factstr: the system starts no further thread");
-    return NULL;
-  }
-  return undefined(env);
+  napi_value result = submit_to_thread(a, env, store, &query, tag);
+  text_free(&query);
+  return result;
 }
 
 /* cancel(store, tag) */
@@ -199,6 +233,7 @@ const function_entry request_functions[] = {
     {"appendIfSubmit", append_if_submit},
     {"querySubmit", query_submit},
     {"statisticsSubmit", statistics_submit},
+    {"explainSubmit", explain_submit},
     {"cancel", cancel},
     {NULL, NULL},
 };

@@ -115,6 +115,7 @@ class ScenarioPlayer {
       append: (step) => this.#append(step),
       append_if: (step) => this.#appendIf(step),
       query: (step) => this.#query(step),
+      explain: (step) => this.#explain(step),
       open: (step) => this.#openStream(step),
       receives: (step) => this.#receives(step),
       unsubscribe: (step) => this.#streams.get(step.stream).subscription.unsubscribe(),
@@ -149,6 +150,16 @@ class ScenarioPlayer {
 
   async #query({ query, gives, fails }) {
     this.#compare(await outcome(() => this.#calls.query(this.#store, asked(query))), gives, fails);
+  }
+
+  /** Of `gives` the fields that it names: the others depend on the store. */
+  async #explain({ explain, gives, fails }) {
+    const actual = await outcome(() => this.#store.explain(asked(explain)));
+    this.#compare(actual, undefined, fails ?? { current_context_version: null, ...gives });
+    if (gives !== undefined) {
+      const { rows_read, candidates, matches } = actual;
+      assert.ok(rows_read >= candidates && candidates >= matches, JSON.stringify(actual));
+    }
   }
 
   async #openStream({ stream, open: { query, durable, retry }, fail_deliveries = [], fails }) {

@@ -28,6 +28,8 @@ ELSEWHERE = {
     ("sqlite_open", "READ_ONLY"): "TestAReadOnlyFileSystemIsNamed",
     ("query", "READ_ONLY"): "TestAStandbyIsReadUntilItIsPromoted",
     ("query", "BUSY"): "",  # another process recovers SQLite's log after a crash
+    ("explain", "READ_ONLY"): "TestAStandbyIsReadUntilItIsPromoted",
+    ("explain", "BUSY"): "",  # as for query
     ("append", "INVALID_STATE"): UNKNOWN,
     ("append_if", "INVALID_STATE"): UNKNOWN,
     ("append_submit", "INVALID_STATE"): UNKNOWN,

@@ -64,6 +64,7 @@ def bad_arguments_are_refused(lib: Library, folder: Path) -> None:
         ("append", {"store": store, "events": b"{"}),
         ("append_if", {"store": store, "query": None}),
         ("query", {"store": store, "query": b'{"limit":-1}'}),
+        ("explain", {"store": store, "query": b'{"limit":-1}'}),
         ("append_submit", {"store": store, "events": None}),
         ("append_if_submit", {"store": store, "query": b"["}),
         ("query_submit", {"store": store, "query": b"["}),

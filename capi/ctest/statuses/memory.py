@@ -16,6 +16,7 @@ def calls_of_a_store(lib: Library, folder: Path) -> None:
     lib.expect("TIMEOUT", "completions_next", store=store)
     lib.answered("OK", "append", store=store)
     lib.answered("OK", "query", store=store)
+    lib.expect("OK", "explain", store=store)
     lib.answered("CONDITIONAL_APPEND_CONFLICT", "append_if", store=store)
     version = ctypes.c_uint64(2)
     lib.expect("OK", "append_if", store=store, expected=ctypes.byref(version))
@@ -115,7 +116,7 @@ def a_closing_store(lib: Library, folder: Path) -> None:
     eventually(lambda: lib.call("append", store=store)[0] == "STORE_CLOSED")
     for name in ("append_if", "query", "append_submit", "append_if_submit", "query_submit"):
         lib.expect("STORE_CLOSED", name, store=store)
-    for name in ("completions_next", "stream_open", "statistics"):
+    for name in ("completions_next", "stream_open", "statistics", "explain"):
         lib.expect("STORE_CLOSED", name, store=store)
     lib.expect("STORE_CLOSED", "stream_next", stream=stream, timeout_ms=-1)
     lib.expect("STORE_CLOSED", "stream_next_many", stream=stream, timeout_ms=-1)

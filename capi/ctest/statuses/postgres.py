@@ -129,6 +129,7 @@ def servers(lib: Library, folder: Path) -> None:
     server.run("ROLLBACK")
     server.run(f"BEGIN; LOCK TABLE {name}.events, {name}.durable_stream_cursors")
     lib.answered("TIMEOUT", "query", store=store)
+    lib.expect("TIMEOUT", "explain", store=store)
     lib.expect("TIMEOUT", "stream_open", store=store, registration=DURABLE)
     opened("BUSY", url, name)
     opened("TIMEOUT", impatient, name, lock_timeout_ms=-1)
@@ -156,4 +157,5 @@ def servers(lib: Library, folder: Path) -> None:
     cut.end()
     opened("BACKEND_FAILURE", through, name)
     lib.answered("BACKEND_FAILURE", "query", store=store)
+    lib.expect("BACKEND_FAILURE", "explain", store=store)
     lib.expect("BACKEND_FAILURE", "stream_open", store=store, registration=DURABLE)

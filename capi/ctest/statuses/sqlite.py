@@ -100,6 +100,7 @@ def damaged_facts(lib: Library, folder: Path) -> None:
     sql(path, "UPDATE events SET payload = '{' WHERE sequence_number = 1")
     store = lib.sqlite(path)
     lib.answered("CORRUPT", "query", store=store)
+    lib.expect("CORRUPT", "explain", store=store)
     picky = b'{"filters":[{"payload_predicates":[7]}]}'
     lib.answered("CORRUPT", "append_if", store=store, query=picky)
     stream = lib.expect("OK", "stream_open", store=store, registration=DURABLE)
@@ -129,6 +130,7 @@ def dropped_tables(lib: Library, folder: Path) -> None:
     lib.answered("UNSUPPORTED_FORMAT", "append", store=store)
     lib.answered("UNSUPPORTED_FORMAT", "append_if", store=store)
     lib.answered("UNSUPPORTED_FORMAT", "query", store=store)
+    lib.expect("UNSUPPORTED_FORMAT", "explain", store=store)
     other = b'{"durable":{"name":"e"}}'
     lib.expect("UNSUPPORTED_FORMAT", "stream_open", store=store, registration=other)
     lib.expect("UNSUPPORTED_FORMAT", "stream_next", stream=stream, timeout_ms=-1)
@@ -147,6 +149,7 @@ def a_file_that_was_replaced(lib: Library, folder: Path) -> None:
     lib.answered("LOG_TRUNCATED", "append", store=store)
     lib.answered("LOG_TRUNCATED", "append_if", store=store)
     lib.answered("LOG_TRUNCATED", "query", store=store)
+    lib.expect("LOG_TRUNCATED", "explain", store=store)
     if lib.call("stream_next", stream=stream, timeout_ms=-1)[0] == "OK":  # it was read before
         lib.expect("OK", "stream_acknowledge", stream=stream, delivery=1)
     lib.expect("LOG_TRUNCATED", "stream_next", stream=stream, timeout_ms=-1)

@@ -180,6 +180,19 @@ func (s *Store) read(ctx context.Context, query factstr.EventQuery) Answer {
 	return Answer{Query: result, codec: s.codec}
 }
 
+// Explain returns the InteropExplanation of a query.
+func (s *Store) Explain(query []byte) ([]byte, error) {
+	decoded, err := s.decodeQuery(query)
+	if err != nil {
+		return nil, err
+	}
+	explanation, err := s.core.Explain(context.Background(), decoded)
+	if err != nil {
+		return nil, err
+	}
+	return s.codec.AppendExplanation(nil, explanation), nil
+}
+
 // Statistics returns the JSON of factstr_statistics.
 func (s *Store) Statistics() ([]byte, error) {
 	statistics, err := s.core.Statistics(context.Background())

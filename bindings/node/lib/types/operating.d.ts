@@ -19,6 +19,60 @@ export interface LogRecord {
   [attribute: string]: unknown;
 }
 
+/** How a query was answered: what it looked for, where it looked, and what it read. */
+export interface QueryExplanation {
+  /**
+   * - `nothing`: no fact can match
+   * - `everything`: every fact matches
+   * - `types`: event types alone narrow the facts
+   * - `terms`: scalars of predicates do, with types or without
+   * - `walk`: nothing does, so every fact is looked at
+   */
+  plan: 'nothing' | 'everything' | 'types' | 'terms' | 'walk';
+  /** The ways for a fact to match, one for each predicate of a filter; at most 32 are listed. */
+  alternatives: {
+    /** Types, of which a fact has one, and scalars, all of which it has. */
+    terms: {
+      /** Such as `event_type = "a"` or `payload.tags[] = "x"`. */
+      term: string;
+      /** In how many facts the indexes have it; null without an index. */
+      facts: number | null;
+      /** Whether the facts that have it are looked through. */
+      drives: boolean;
+    }[];
+    /** Terms that are not listed. */
+    terms_more: number;
+  }[];
+  alternatives_more: number;
+  /** What was read, in order. */
+  steps: {
+    /** For the records that the query returns, or for the context's version alone. */
+    purpose: 'rows' | 'version';
+    /** The newest facts, which are in memory, or where the store keeps all. */
+    source: 'tail' | 'log';
+    /**
+     * An index of terms proposed facts, an index on types has them in order, each fact of the range
+     * was looked at, or the server found them as its planner chose.
+     */
+    access: 'terms' | 'types' | 'walk' | 'server';
+    /** The range that was asked for. */
+    after: bigint;
+    up_to: bigint;
+    rows_read: number;
+    candidates: number;
+    /** What the server's EXPLAIN ANALYZE says, line by line. */
+    server_plan: string[] | null;
+  }[];
+  /** Facts that were fetched from where they are kept. */
+  rows_read: number;
+  /** Those of them that were matched. */
+  candidates: number;
+  /** Records that the query returns. */
+  matches: number;
+  current_context_version: bigint | null;
+  microseconds: number;
+}
+
 /** What a store has counted since it was opened, in this process alone. */
 export interface StoreStatistics {
   store_kind: 'memory' | 'sqlite' | 'postgres';

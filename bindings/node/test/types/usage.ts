@@ -114,6 +114,7 @@ const told = new FactstrMemoryStore({
   onLog: ({ level, event, message, durable_name }) =>
     void [level === 'error', event, message, durable_name],
 });
+void told.explain({ limit: 1n }).then(({ plan, steps }) => [plan === 'terms', steps[0]?.up_to]);
 void told.statistics().then(({ head, streams }) => [head + (streams[0]?.lag ?? 0n), quiet]);
 
 // Who knows what is in the payloads says so once.

@@ -12,6 +12,7 @@ from ._sqlite import SqliteStore
 from ._store import Store
 from ._subscription import Subscription
 from ._types import (
+    Alternative,
     AppendResult,
     CursorEvery,
     CursorEveryDict,
@@ -21,6 +22,7 @@ from ._types import (
     EventQuery,
     EventQueryDict,
     EventRecord,
+    Explanation,
     Handler,
     NewEvent,
     NewEventDict,
@@ -30,8 +32,10 @@ from ._types import (
     Retry,
     RetryDict,
     Statistics,
+    Step,
     StreamProgress,
     StreamStatistics,
+    Term,
 )
 from ._version import __version__
 from .errors import (
@@ -61,6 +65,7 @@ from .errors import (
 )
 
 __all__ = [
+    "Alternative",
     "AppendResult",
     "BackendFailure",
     "Busy",
@@ -80,6 +85,7 @@ __all__ = [
     "EventQuery",
     "EventQueryDict",
     "EventRecord",
+    "Explanation",
     "FactstrError",
     "ForkError",
     "Handler",
@@ -104,12 +110,14 @@ __all__ = [
     "SqliteOptions",
     "SqliteStore",
     "Statistics",
+    "Step",
     "Store",
     "StoreClosed",
     "StoreOptions",
     "StreamProgress",
     "StreamStatistics",
     "Subscription",
+    "Term",
     "Timeout",
     "UnsupportedFormat",
     "__version__",

@@ -14,12 +14,16 @@ from typing import Any
 
 from ._deep_json import decode_deep
 from ._types import (
+    Alternative,
     AppendResult,
     EventRecord,
+    Explanation,
     QueryResult,
     Statistics,
+    Step,
     StreamProgress,
     StreamStatistics,
+    Term,
 )
 from .errors import FactstrError, InvalidState, error_of
 
@@ -99,10 +103,28 @@ class Decoder:
         )
         return Statistics(**{name: fields[name] for name in Statistics.__slots__})
 
+    def explanation(self, text: bytes) -> Explanation:
+        fields = self._decode(text)
+        fields["alternatives"] = tuple(
+            Alternative(
+                tuple(Term(term["term"], term["facts"], term["drives"]) for term in each["terms"]),
+                each["terms_more"],
+            )
+            for each in fields["alternatives"]
+        )
+        fields["steps"] = tuple(_step(each) for each in fields["steps"])
+        return Explanation(**{name: fields[name] for name in Explanation.__slots__})
+
     def stream_number(self, text: bytes, handle: int) -> int | None:
         """Returns the number of a stream in its store, from the store's statistics."""
         streams = self._decode(text)["streams"]
         return next((each["number"] for each in streams if each["handle"] == handle), None)
+
+
+def _step(fields: dict[str, Any]) -> Step:
+    if fields["server_plan"] is not None:
+        fields["server_plan"] = tuple(fields["server_plan"])
+    return Step(**{name: fields[name] for name in Step.__slots__})
 
 
 def _progress(fields: dict[str, Any]) -> StreamProgress:

@@ -83,6 +83,12 @@ class Owner:
         status = self.library.factstr_statistics(handle, byref(buffer))
         return status, take(self.library, buffer)
 
+    def explain(self, handle: int, query: bytes | None) -> tuple[int, bytes]:
+        """Returns the status and the text of the explanation of a query, which runs meanwhile."""
+        buffer = Buffer()
+        status = self.library.factstr_explain(handle, query, len(query or b""), byref(buffer))
+        return status, take(self.library, buffer)
+
 
 def _store_closed() -> FactstrError:
     return StoreClosed("this store is closed; open it again")

@@ -22,6 +22,7 @@ from ._types import (
     AppendResult,
     CursorEveryInput,
     EventInput,
+    Explanation,
     Handler,
     ProgressHandler,
     QueryInput,
@@ -151,6 +152,14 @@ class Store(Closeable):
                 self._owner, query, handle, durable_name(name), retry, cursor_every, on_progress
             )
         )
+
+    def explain(self, query: QueryInput | None = None) -> Explanation:
+        """Runs a query, and returns how it was answered instead of what it found."""
+        owner, text = self._owner, encode_query(query)
+        handle = owner.handle.use()
+        status, answer = interruptible(lambda: owner.explain(handle, text), lambda _: None)
+        owner.handle.check(status, answer)
+        return self._decoder.explanation(answer)
 
     def statistics(self) -> Statistics:
         """Returns what the store counts since it was opened. A log that cannot be read at the

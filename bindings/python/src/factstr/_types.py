@@ -179,6 +179,83 @@ class Statistics:
     streams: tuple[StreamStatistics, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Something that an index can look up.
+
+    term    such as `event_type = "a"` or `payload.tags[] = "x"`
+    facts   in how many facts the indexes have it; None without an index
+    drives  whether the facts that have it are looked through
+    """
+
+    term: str
+    facts: int | None
+    drives: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A way for a fact to match: types, of which it has one, and scalars, all of which it has.
+    `terms_more` is how many are not listed.
+    """
+
+    terms: tuple[Term, ...]
+    terms_more: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A way in which facts were read.
+
+    purpose      for the records that the query returns, or for the context's version alone
+    source       the newest facts, which are in memory, or where the store keeps all
+    access       an index of terms proposed facts, an index on types has them in order, each fact of
+                 the range was looked at, or the server found them as its planner chose
+    after        the range that was asked for begins behind this number
+    up_to        and ends with this one
+    rows_read    facts that were fetched
+    candidates   those of them that were matched
+    server_plan  what the server's EXPLAIN ANALYZE says, line by line
+    """
+
+    purpose: Literal["rows", "version"]
+    source: Literal["tail", "log"]
+    access: Literal["terms", "types", "walk", "server"]
+    after: int
+    up_to: int
+    rows_read: int
+    candidates: int
+    server_plan: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How a query was answered.
+
+    plan                     nothing: no fact can match; everything: every fact matches; types: event
+                             types alone narrow the facts; terms: scalars of predicates do, with
+                             types or without; walk: nothing does, so every fact is looked at
+    alternatives             the ways to match, one for each predicate of a filter; at most 32
+    alternatives_more        how many are not listed
+    steps                    what was read, in order
+    rows_read                facts that were fetched from where they are kept
+    candidates               those of them that were matched
+    matches                  records that the query returns
+    current_context_version  that it returns with them
+    microseconds             that the query took
+    """
+
+    plan: Literal["nothing", "everything", "types", "terms", "walk"]
+    alternatives: tuple[Alternative, ...]
+    alternatives_more: int
+    steps: tuple[Step, ...]
+    rows_read: int
+    candidates: int
+    matches: int
+    current_context_version: int | None
+    microseconds: int
+
+
 class NewEventDict(TypedDict):
     event_type: str
     payload: Any

@@ -31,6 +31,9 @@ type Scan struct {
 	// Wanted is how many matching facts are taken at most, 0 if that is not known: a hint for how
 	// many to read at once.
 	Wanted int
+	// Borrow allows payloads in memory that the backend uses again when visit has returned. Without
+	// it a payload stays as it is.
+	Borrow bool
 }
 
 // Boundary is the range of sequence numbers of one committed batch.

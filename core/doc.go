@@ -28,6 +28,7 @@
 // make queries; [EventQuery.Or], [EventQuery.After] and [EventQuery.AtMost] refine them. An
 // [EventFilter] selects by event type, by payload, or by both: a payload matches a predicate that
 // is a recursive subset of it. [Store.QueryAtOnce] is for callers that must not wait.
+// [Store.QueryInto] gives the rows to a [RowTaker] while they are read.
 //
 // # Streams
 //

@@ -34,13 +34,14 @@ func (s *Store) Explain(ctx context.Context, query EventQuery) (*Explanation, er
 	}
 	plan.trace = &Trace{}
 	begun := time.Now()
-	result, err := s.runQuery(ctx, plan, query)
+	var matches rowCount
+	result, err := s.runQuery(ctx, plan, query, &matches)
 	if err != nil {
 		return nil, err
 	}
 	e := &Explanation{
 		Plan: plan.named(), Steps: plan.trace.steps, Microseconds: uint64(time.Since(begun).Microseconds()),
-		Matches: uint64(len(result.EventRecords)), CurrentContextVersion: result.CurrentContextVersion,
+		Matches: uint64(matches), CurrentContextVersion: result.CurrentContextVersion,
 	}
 	for _, step := range e.Steps {
 		e.RowsRead += step.RowsRead

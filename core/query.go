@@ -3,7 +3,6 @@ package factstr
 import (
 	"context"
 	"errors"
-	"math"
 
 	"github.com/factstr/factstr-go/core/internal/match"
 )
@@ -38,15 +37,26 @@ import (
 // Query returns the facts that match, and the version of the whole context, both from one snapshot
 // of the log.
 func (s *Store) Query(ctx context.Context, query EventQuery) (*QueryResult, error) {
+	list := &recordList{}
+	result, err := s.QueryInto(ctx, query, list)
+	if err == nil {
+		result.EventRecords = list.records
+	}
+	return result, err
+}
+
+// QueryInto is Query with the rows given to taker: the result has none. After an error, what was
+// taken is no result.
+func (s *Store) QueryInto(ctx context.Context, query EventQuery, taker RowTaker) (*QueryResult, error) {
 	plan, err := validateQuery("query", query, s.options.Limits)
 	if err != nil {
 		return nil, err
 	}
-	return s.runQuery(ctx, plan, query)
+	return s.runQuery(ctx, plan, query, taker)
 }
 
 // runQuery runs a query until it has read one log.
-func (s *Store) runQuery(ctx context.Context, plan *Plan, query EventQuery) (*QueryResult, error) {
+func (s *Store) runQuery(ctx context.Context, plan *Plan, query EventQuery, taker RowTaker) (*QueryResult, error) {
 	done, err := s.enter()
 	if err != nil {
 		return nil, err
@@ -59,7 +69,7 @@ func (s *Store) runQuery(ctx context.Context, plan *Plan, query EventQuery) (*Qu
 	defer stop()
 	for range replacedMax {
 		plan.trace.begin()
-		result, same, err := s.read(ctx, plan, query)
+		result, same, err := s.read(ctx, plan, query, taker)
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil, s.interruptedRead(ctx)
@@ -81,6 +91,17 @@ const replacedMax = 3
 // are in memory and the head can be read without waiting, and also if the query is refused with an
 // error.
 func (s *Store) QueryAtOnce(query EventQuery) (result *QueryResult, ok bool, err error) {
+	list := &recordList{}
+	result, ok, err = s.QueryIntoAtOnce(query, list)
+	if result != nil {
+		result.EventRecords = list.records
+	}
+	return result, ok, err
+}
+
+// QueryIntoAtOnce is QueryAtOnce with the rows given to taker. If ok is false, what was taken is no
+// result.
+func (s *Store) QueryIntoAtOnce(query EventQuery, taker RowTaker) (result *QueryResult, ok bool, err error) {
 	backend, can := s.backend.(NearHead)
 	if !can {
 		return nil, false, nil
@@ -94,7 +115,7 @@ func (s *Store) QueryAtOnce(query EventQuery) (result *QueryResult, ok bool, err
 		return nil, true, err
 	}
 	defer done()
-	scan, rows := s.rowsOf(plan, query, match.WorkUntil(nil, aheadWork))
+	scan, rows := s.rowsOf(plan, query, taker, match.WorkUntil(nil, aheadWork))
 	if known := s.log.current(); scan.After < known.floor() && rows.more() && !plan.Nothing() {
 		return nil, false, nil
 	}
@@ -120,8 +141,8 @@ var errBelowTail = errors.New("the facts are not in memory")
 
 // read runs the query once. If same is false, the log was replaced meanwhile, and the query must be
 // run again.
-func (s *Store) read(ctx context.Context, plan *Plan, query EventQuery) (_ *QueryResult, same bool, err error) {
-	scan, rows := s.rowsOf(plan, query, workUntil(ctx))
+func (s *Store) read(ctx context.Context, plan *Plan, query EventQuery, taker RowTaker) (_ *QueryResult, same bool, err error) {
+	scan, rows := s.rowsOf(plan, query, taker, workUntil(ctx))
 	after := scan.After
 	known, err := s.refreshAndScan(ctx, &scan, rows)
 	if err != nil {
@@ -130,21 +151,6 @@ func (s *Store) read(ctx context.Context, plan *Plan, query EventQuery) (_ *Quer
 	log := oneLog{store: s, known: &known, same: true}
 	result, err := s.collect(ctx, &known, &log, scan, after, rows)
 	return result, log.same, err
-}
-
-// rowsOf returns the scan that a query asks for and the empty rows to collect it in.
-func (s *Store) rowsOf(plan *Plan, query EventQuery, work match.Work) (Scan, *rows) {
-	rows := &rows{bytesMax: s.options.Limits.ResultBytesMax, limit: math.MaxUint64, work: work}
-	scan := Scan{Plan: plan}
-	if query.MinSequenceNumber != nil {
-		scan.After = *query.MinSequenceNumber
-	}
-	if query.Limit != nil {
-		rows.limit = *query.Limit
-		scan.Wanted = int(min(rows.limit, math.MaxInt32))
-	}
-	rows.complete = rows.limit > 0
-	return scan, rows
 }
 
 // collect reads the rest of a query whose read cursor is after, up to the known head, and makes its
@@ -159,11 +165,12 @@ func (s *Store) collect(ctx context.Context, known *tail, log scanner, scan Scan
 	if rows.tooLarge {
 		return nil, NewError(CodeInvalidArgument, "the query's result exceeds %d bytes; read it in parts with limit and min_sequence_number", rows.bytesMax)
 	}
-	result := &QueryResult{EventRecords: rows.records}
-	var last uint64
-	if n := len(result.EventRecords); n > 0 {
-		last = result.EventRecords[n-1].SequenceNumber
-		result.LastReturnedSequenceNumber = &last
+	if rows.err != nil {
+		return nil, rows.err
+	}
+	result, last := &QueryResult{}, rows.row.SequenceNumber
+	if rows.count > 0 {
+		result.LastReturnedSequenceNumber = Version(last)
 	}
 	// The newest match is the last row, unless the limit cut rows off (then it is above), or no row
 	// was found above the read cursor (then it is below).
@@ -182,27 +189,6 @@ func (s *Store) collect(ctx context.Context, known *tail, log scanner, scan Scan
 		result.CurrentContextVersion = &version
 	}
 	return result, nil
-}
-
-// rows collects the facts that a query returns.
-type rows struct {
-	records  []EventRecord
-	bytes    int
-	bytesMax int
-	tooLarge bool
-	limit    uint64
-	complete bool // the limit has cut off no row so far
-	work     match.Work
-}
-
-func (r *rows) more() bool { return r.complete && !r.tooLarge }
-
-func (r *rows) take(record EventRecord) (more bool) {
-	r.records = append(r.records, record)
-	r.bytes += recordBytes(&record)
-	r.tooLarge = r.bytes > r.bytesMax
-	r.complete = uint64(len(r.records)) < r.limit
-	return r.more()
 }
 
 // refreshAndScan refreshes the log and, if the backend can do so in the same step, takes the rows
@@ -227,7 +213,7 @@ func (s *Store) refreshAndScan(ctx context.Context, scan *Scan, rows *rows) (tai
 	}
 	now, err := s.log.reach(ctx, since, head, s.backend)
 	if now.epoch != known.epoch {
-		*rows = none // they may be of the log that was there before
+		rows.dropBack(none) // they may be of the log that was there before
 	} else {
 		scan.After = below.UpTo
 	}

@@ -240,7 +240,7 @@ func (x *indexBuilder) read(r *reader) (more bool, err error) {
 	}
 	defer rows.close()
 	started := time.Now()
-	var last row
+	var fact, last row
 	defer func() { // also after a failure: what was added must not be added again
 		if last.SequenceNumber > 0 {
 			x.last = factOf(&last)
@@ -258,7 +258,7 @@ func (x *indexBuilder) read(r *reader) (more bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		fact := rows.fact(&r.conn.names)
+		rows.fact(&r.conn.names, &fact)
 		if !x.add(&fact) {
 			more = true
 			break

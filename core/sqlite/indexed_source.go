@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"io"
 	"strings"
 
@@ -41,34 +42,35 @@ type indexedSource struct {
 }
 
 // next returns the next proposed record that is there: a log may have lost a row.
-func (s *indexedSource) next() (row, error) {
+func (s *indexedSource) next(into *row) error {
 	for {
 		if s.rest != nil {
-			return s.rest.next()
+			return s.rest.next(into)
 		}
 		if s.rows != nil {
 			err := s.rows.next()
 			if err == nil {
-				return s.rows.fact(&s.conn.names), nil
+				s.rows.fact(&s.conn.names, into)
+				return nil
 			}
 			s.closeRows()
 			if err != io.EOF {
-				return row{}, err
+				return err
 			}
 		}
 		if len(s.proposed) == 0 {
 			if err := s.propose(); err != nil {
-				return row{}, err
+				return err
 			}
 			if s.rest != nil {
 				continue
 			}
 			if len(s.proposed) == 0 {
-				return row{}, io.EOF
+				return io.EOF
 			}
 		}
 		if err := s.fetch(); err != nil {
-			return row{}, err
+			return err
 		}
 	}
 }
@@ -178,7 +180,9 @@ func (r *reader) factAt(sequence uint64) (fact row, found bool, err error) {
 	if err == nil {
 		defer rows.close()
 		if err = rows.next(); err == nil {
-			return rows.fact(&r.conn.names), true, nil
+			rows.fact(&r.conn.names, &fact)
+			fact.Payload = bytes.Clone(fact.Payload) // also in the middle of a scan that borrows
+			return fact, true, nil
 		}
 	}
 	if err == io.EOF {
@@ -193,18 +197,18 @@ type joinedSource struct {
 	open   []func() (source, error)
 }
 
-func (s *joinedSource) next() (r row, err error) {
+func (s *joinedSource) next(into *row) (err error) {
 	for {
 		if s.source != nil {
-			if r, err = s.source.next(); err != io.EOF || len(s.open) == 0 {
-				return r, err
+			if err = s.source.next(into); err != io.EOF || len(s.open) == 0 {
+				return err
 			}
 			s.source.close()
 			s.source = nil
 		}
 		if s.source, err = s.open[0](); err != nil {
 			s.source = nil
-			return row{}, err
+			return err
 		}
 		s.open = s.open[1:]
 	}

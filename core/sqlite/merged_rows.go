@@ -10,8 +10,8 @@ const mergeMax = 8
 
 // source yields the rows of a scan's range that a page looks at.
 type source interface {
-	next() (row, error) // io.EOF at the end
-	admits(*row) bool   // whether the scan asks for facts of the row's type
+	next(into *row) error // io.EOF at the end
+	admits(*row) bool     // whether the scan asks for facts of the row's type
 	close()
 }
 
@@ -100,12 +100,12 @@ func (s *rangeSource) advance(i int) (number uint64, err error) {
 }
 
 // next returns the next record in order.
-func (s *rangeSource) next() (row, error) {
+func (s *rangeSource) next(into *row) error {
 	i, _, err := s.merged.Next()
-	if err != nil {
-		return row{}, err
+	if err == nil {
+		s.results[i].fact(s.known, into)
 	}
-	return s.results[i].fact(s.known), nil
+	return err
 }
 
 func (s *rangeSource) admits(r *row) bool { return s.types.admit(r) }

@@ -129,8 +129,9 @@ func (r *reader) pageOf(
 	}
 	defer source.close()
 	trace, started := scan.Plan.Trace(), time.Now()
+	var record row
 	for n := 1; ; n++ {
-		record, err := source.next()
+		err := source.next(&record)
 		if err == io.EOF {
 			return 0, true, nil
 		}

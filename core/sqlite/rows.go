@@ -18,16 +18,17 @@ type row struct {
 	problem  string // why the row is not a fact, if that does not show in the record
 }
 
-// fact returns the row at which a statement for recordColumns stands. It accepts text that another
-// program stored as a BLOB.
-func (s *statement) fact(known *texts) (r row) {
+// fact reads the row at which a statement for recordColumns stands. It accepts text that another
+// program stored as a BLOB. If known borrows, the payload is SQLite's own memory: good until
+// the statement is stepped or reset.
+func (s *statement) fact(known *texts, r *row) {
 	const number, occurredAt, eventType, payload, stored = 0, 1, 2, 3, 4
+	r.typeless, r.problem = false, ""
 	r.SequenceNumber = uint64(s.number(number))
 	at, kind, content := s.kind(occurredAt), s.kind(eventType), s.kind(payload)
 	r.OccurredAt = known.time(s.bytes(occurredAt, at))
 	r.EventType = known.eventType(s.bytes(eventType, kind))
-	// The only copy: what SQLite shows is its own memory.
-	r.Payload = append(json.RawMessage{}, s.bytes(payload, content)...)
+	r.Payload = known.payload(s.bytes(payload, content))
 	switch {
 	case kind == lib.SQLITE_NULL:
 		r.typeless, r.problem = true, "event_type is NULL"
@@ -38,7 +39,6 @@ func (s *statement) fact(known *texts) (r row) {
 	case content == lib.SQLITE_NULL:
 		r.problem = "payload is NULL"
 	}
-	return r
 }
 
 // isUTF16 reports whether the stored bytes are the text that was read, in either byte order.
@@ -51,10 +51,38 @@ func isUTF16(text string, stored []byte) bool {
 }
 
 // texts keeps what many facts share, so that it is not allocated for each: a batch has one time,
-// a log few types.
+// a log few types, and payloads lie one behind the other in blocks.
 type texts struct {
 	last  string
 	types map[string]string
+
+	borrows bool   // payloads are not copied
+	block   []byte // whose capacity the next payloads are copied into
+	next    int    // the size of the next block
+}
+
+// blockMin and blockMax bound the blocks of payloads. A scan begins with a small one, since whoever
+// keeps one fact of a block keeps all of it.
+const blockMin, blockMax = 512, 32 << 10
+
+// begin says whether the rows that are read next borrow their payloads.
+func (t *texts) begin(borrows bool) { t.borrows, t.block, t.next = borrows, nil, blockMin }
+
+// payload returns a payload as the scan wants it.
+func (t *texts) payload(stored []byte) json.RawMessage {
+	n := len(stored)
+	switch {
+	case t.borrows:
+		return stored
+	case n > blockMax/8:
+		return append(json.RawMessage{}, stored...)
+	case n > cap(t.block)-len(t.block):
+		t.next = min(max(2*t.next, 2*n), blockMax)
+		t.block = make([]byte, 0, t.next)
+	}
+	from := len(t.block)
+	t.block = append(t.block, stored...)
+	return t.block[from:len(t.block):len(t.block)]
 }
 
 func (t *texts) time(stored []byte) string {

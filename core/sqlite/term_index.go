@@ -191,6 +191,8 @@ func (v *indexView) query(plan *factstr.Plan) (query terms.Query, ok bool) {
 
 // page visits candidates as pageOf does, from the index where it can be asked.
 func (r *reader) page(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) (last uint64, done bool, err error) {
+	r.conn.names.begin(scan.Borrow)
+	defer r.conn.names.begin(false)
 	view := r.viewFor(scan)
 	if view == nil {
 		return r.pageOf(ctx, scan, visit, func() (source, error) { return r.openRange(scan) })

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"context"
 	"sync/atomic"
 	"testing"
@@ -129,6 +130,23 @@ func (f *farChaos) HeadAndScan(ctx context.Context, scan factstr.Scan, visit fun
 			record.EventType = "replaced"
 		}
 		return visit(record)
+	})
+}
+
+// lender lends the payloads of a scan that borrows, and overwrites them afterwards.
+type lender struct{ factstr.Backend }
+
+func (l *lender) Scan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) error {
+	return l.Backend.Scan(ctx, scan, func(record factstr.EventRecord) bool {
+		if !scan.Borrow {
+			return visit(record)
+		}
+		record.Payload = bytes.Clone(record.Payload)
+		more := visit(record)
+		for i := range record.Payload {
+			record.Payload[i] = '!'
+		}
+		return more
 	})
 }
 

@@ -2,7 +2,10 @@ package storetest
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -10,8 +13,16 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// wantResult checks the returned rows and both versions.
+// wantResult checks the rows and both versions, returned and taken.
 func wantResult(t testing.TB, store *factstr.Store, query factstr.EventQuery, rows []uint64, version *uint64) {
+	t.Helper()
+	result := wantReturned(t, store, query, rows, version)
+	if taken := facttest.QueryInto(t, store, query); !reflect.DeepEqual(taken, result) {
+		t.Fatalf("query %+v: the rows that were taken differ from the result:\n%v\n%v", query, taken, result)
+	}
+}
+
+func wantReturned(t testing.TB, store *factstr.Store, query factstr.EventQuery, rows []uint64, version *uint64) *factstr.QueryResult {
 	t.Helper()
 	result := facttest.Query(t, store, query)
 	var last *uint64
@@ -22,6 +33,7 @@ func wantResult(t testing.TB, store *factstr.Store, query factstr.EventQuery, ro
 		t.Fatalf("query %+v: rows %v, last returned %s, version %s; want rows %v, version %s", query, got,
 			facttest.VersionText(result.LastReturnedSequenceNumber), facttest.VersionText(result.CurrentContextVersion), rows, facttest.VersionText(version))
 	}
+	return result
 }
 
 // mixed appends ten facts: 1 a, 2 b, 3 a, ... in batches of different sizes.
@@ -31,6 +43,21 @@ func mixed(t testing.TB, store *factstr.Store) {
 	appendTypes(t, store, "b", "a", "b")
 	appendTypes(t, store, "a", "b", "a", "b", "a")
 	appendTypes(t, store, "b")
+}
+
+// taking takes rows until it has no more room.
+type taking struct {
+	room, taken int
+	err         error
+}
+
+func (t *taking) Begin() {}
+
+func (t *taking) Take(*factstr.EventRecord) error {
+	if t.taken++; t.taken > t.room {
+		return t.err
+	}
+	return nil
 }
 
 var queryTests = tests{
@@ -112,6 +139,30 @@ var queryTests = tests{
 			t.Fatalf("%d rows, want 80", rows)
 		}
 	}},
+	{"payloads that a backend lends are not kept", func(t *testing.T, log Log) { // G1
+		store := openWith(t, log, noTail, func(inner factstr.Backend) factstr.Backend { return &lender{Backend: inner} })
+		mixed(t, store)
+		all := facttest.Query(t, store, factstr.AllEvents())
+		if taken := facttest.QueryInto(t, store, factstr.AllEvents()); !reflect.DeepEqual(taken, all) {
+			t.Errorf("rows that were taken:\n%v\nwant\n%v", taken, all)
+		}
+		for _, record := range all.EventRecords {
+			if !json.Valid(record.Payload) {
+				t.Errorf("fact %d has the payload %q", record.SequenceNumber, record.Payload)
+			}
+		}
+	}},
+	{"a row that cannot be taken ends the query", func(t *testing.T, log Log) {
+		full := errors.New("full")
+		for _, options := range []factstr.Options{{}, noTail} {
+			store := openWith(t, log, options, nil)
+			mixed(t, store)
+			rows := taking{room: 3, err: full}
+			if result, err := store.QueryInto(t.Context(), factstr.AllEvents(), &rows); result != nil || err != full || rows.taken != 4 {
+				t.Errorf("%d rows, then %v, %v; want %v at the fourth", rows.taken, result, err, full)
+			}
+		}
+	}},
 	{"rows and version come from one snapshot while others append", func(t *testing.T, log Log) { // G8
 		head := uint64(0)
 		for at, options := range []factstr.Options{{}, {TailEvents: 5}, noTail} {
@@ -169,13 +220,13 @@ var queryTests = tests{
 			appendTypes(t, store, "a", "b", "a")
 			return next()
 		}})
-		wantResult(t, store, factstr.AllEvents(), []uint64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, factstr.Version(10))
+		wantReturned(t, store, factstr.AllEvents(), []uint64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, factstr.Version(10))
 		c.set(hooks{scan: func(_ context.Context, next func() error) error {
 			c.clear()
 			appendTypes(t, store, "a", "b", "a")
 			return next()
 		}})
-		wantResult(t, store, factstr.OfTypes("a").AtMost(1), []uint64{1}, factstr.Version(13))
+		wantReturned(t, store, factstr.OfTypes("a").AtMost(1), []uint64{1}, factstr.Version(13))
 	}},
 	{"a result over its size limit is an error, never cut", func(t *testing.T, log Log) { // G7
 		store := openWith(t, log, factstr.Options{Limits: factstr.Limits{ResultBytesMax: 2000}}, nil)

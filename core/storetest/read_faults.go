@@ -41,15 +41,19 @@ var readFaultTests = tests{
 		})
 		appendTypes(t, store, "a")
 		appendTypes(t, store, "b")
-		for _, moved := range []uint64{0, 1} {
+		for at, moved := range []uint64{0, 1, 0, 1} {
+			query := facttest.Query
+			if at >= 2 {
+				query = facttest.QueryInto
+			}
 			far.rows = 0
 			c.set(hooks{head: func(next func() (factstr.Head, error)) (factstr.Head, error) {
 				head, err := next()
-				head.OccurredAt = fmt.Sprintf("2020-01-0%dT00:00:00.000000Z", moved+1)
+				head.OccurredAt = fmt.Sprintf("2020-01-0%dT00:00:00.000000Z", at+1)
 				head.SequenceNumber -= moved
 				return head, err
 			}})
-			result := facttest.Query(t, store, factstr.AllEvents())
+			result := query(t, store, factstr.AllEvents())
 			if far.rows == 0 {
 				t.Fatal("nothing was read of the log before it was replaced")
 			}

@@ -3,6 +3,7 @@
 package facttest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -105,6 +106,30 @@ func Query(t testing.TB, store *factstr.Store, q factstr.EventQuery) *factstr.Qu
 		t.Fatalf("query: %v", err)
 	}
 	return result
+}
+
+// QueryInto is Query with rows that are taken one after the other.
+func QueryInto(t testing.TB, store *factstr.Store, q factstr.EventQuery) *factstr.QueryResult {
+	t.Helper()
+	var rows copies
+	result, err := store.QueryInto(t.Context(), q, &rows)
+	if err != nil {
+		t.Fatalf("query: %v", err)
+	}
+	result.EventRecords = rows
+	return result
+}
+
+// copies takes rows.
+type copies []factstr.EventRecord
+
+func (c *copies) Begin() { *c = nil }
+
+func (c *copies) Take(record *factstr.EventRecord) error {
+	row := *record
+	row.Payload = bytes.Clone(record.Payload)
+	*c = append(*c, row)
+	return nil
 }
 
 // WantGapless checks that the log holds count facts, numbered from 1 without gaps.

@@ -1,0 +1,91 @@
+package factstr
+
+import (
+	"math"
+
+	"github.com/factstr/factstr-go/core/internal/match"
+)
+
+// RowTaker takes the facts of a query one after the other, instead of a result that holds them all:
+// see Store.QueryInto.
+type RowTaker interface {
+	// Begin comes before the first row, and again if the rows taken so far do not count, because
+	// the log was replaced meanwhile.
+	Begin()
+	// Take takes the next row, in ascending order. The bytes of its payload may change when Take
+	// has returned. An error ends the query with it.
+	Take(record *EventRecord) error
+}
+
+// recordList takes the rows of Query.
+type recordList struct{ records []EventRecord }
+
+func (l *recordList) Begin() { l.records = nil }
+
+func (l *recordList) Take(record *EventRecord) error {
+	l.records = append(l.records, *record)
+	return nil
+}
+
+// rowCount counts rows.
+type rowCount uint64
+
+func (c *rowCount) Begin() { *c = 0 }
+
+func (c *rowCount) Take(*EventRecord) error {
+	*c++
+	return nil
+}
+
+// rows counts the facts that a query returns, and passes them on.
+type rows struct {
+	taker    RowTaker
+	err      error       // the taker's
+	row      EventRecord // the last one, here so that it needs no allocation for each
+	count    uint64
+	bytes    int
+	bytesMax int
+	tooLarge bool
+	limit    uint64
+	complete bool // the limit has cut off no row so far
+	work     match.Work
+}
+
+// rowsOf returns the scan that a query asks for and the empty rows to collect it in.
+func (s *Store) rowsOf(plan *Plan, query EventQuery, taker RowTaker, work match.Work) (Scan, *rows) {
+	rows := &rows{taker: taker, bytesMax: s.options.Limits.ResultBytesMax, limit: math.MaxUint64, work: work}
+	scan := Scan{Plan: plan}
+	if _, keeps := taker.(*recordList); !keeps {
+		scan.Borrow = true
+	}
+	if query.MinSequenceNumber != nil {
+		scan.After = *query.MinSequenceNumber
+	}
+	if query.Limit != nil {
+		rows.limit = *query.Limit
+		scan.Wanted = int(min(rows.limit, math.MaxInt32))
+	}
+	rows.complete = rows.limit > 0
+	taker.Begin()
+	return scan, rows
+}
+
+func (r *rows) more() bool { return r.complete && !r.tooLarge && r.err == nil }
+
+func (r *rows) take(record EventRecord) (more bool) {
+	r.bytes += recordBytes(&record)
+	if r.tooLarge = r.bytes > r.bytesMax; r.tooLarge {
+		return false
+	}
+	r.count++
+	r.row = record
+	r.err = r.taker.Take(&r.row)
+	r.complete = r.count < r.limit
+	return r.more()
+}
+
+// dropBack forgets the rows since earlier, which is a copy from before the first one.
+func (r *rows) dropBack(earlier rows) {
+	*r = earlier
+	r.taker.Begin()
+}

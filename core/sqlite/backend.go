@@ -16,6 +16,7 @@ type backend struct {
 	pageCount   int
 	observer    *factstr.Observer
 	schema      atomic.Int64 // SQLite's schema_version at which the tables were last found right
+	typeIndex   atomic.Bool  // whether SQLite has an index on types then
 	guard       *oslock.File
 	instance    *instance
 	opened      bool // completely, so that the side files are known

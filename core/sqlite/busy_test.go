@@ -43,7 +43,7 @@ func TestADatabaseLockedByAnotherProgramIsBusyAfterTheTimeout(t *testing.T) {
 	// The refused registrations did not keep the name.
 	facttest.DurableStream(t, store, "projection", factstr.AllEvents(), facttest.NewDeliveries(t))
 
-	raw.exec("DROP INDEX idx_events_type")
+	raw.exec("DROP TABLE append_batches")
 	raw.exec("BEGIN IMMEDIATE")
 	refusedOpen(t, path, factstr.CodeBusy)
 	raw.exec("ROLLBACK")

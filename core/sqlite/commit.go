@@ -16,7 +16,8 @@ func (b *backend) Commit(ctx context.Context, group *factstr.Group) error {
 		if err != nil {
 			return false, err
 		}
-		write, err := group.Decide(ctx, head, &reader{conn: c, index: &b.index, inTransaction: true, inWrite: true})
+		r := &reader{conn: c, index: &b.index, typeIndex: &b.typeIndex, inTransaction: true, inWrite: true}
+		write, err := group.Decide(ctx, head, r)
 		if err != nil || len(write.Records) == 0 {
 			return false, err
 		}

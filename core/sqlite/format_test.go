@@ -19,6 +19,14 @@ import (
 
 const schemaText = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_autoindex%' ORDER BY name"
 
+// rustIndexes are statements that the Rust store runs whenever it opens a database.
+var rustIndexes = []string{
+	"CREATE INDEX IF NOT EXISTS idx_events_type ON events(event_type)",
+	"CREATE INDEX IF NOT EXISTS idx_events_occurred_at ON events(occurred_at)",
+}
+
+// G2 G3: a new database is what the Rust store makes, but for two indexes, which that store makes
+// when it opens the database.
 func TestANewDatabaseIsWhatTheRustStoreMakes(t *testing.T) {
 	path := newPath(t)
 	store := openStore(t, path)
@@ -26,6 +34,12 @@ func TestANewDatabaseIsWhatTheRustStoreMakes(t *testing.T) {
 	facttest.Append(t, store, facttest.Batch(2, "b")...)
 	facttest.Close(t, store)
 	ours, rust := openRaw(t, path), openRaw(t, copyFixture(t))
+	if got := ours.rows("SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"); len(got) > 0 {
+		t.Errorf("indexes %q, which each append pays for", got)
+	}
+	for _, statement := range rustIndexes {
+		ours.exec(statement)
+	}
 	for _, text := range []string{schemaText, "SELECT key, value, typeof(value) FROM store_metadata ORDER BY key", "PRAGMA user_version", "PRAGMA application_id", "PRAGMA page_size", "PRAGMA journal_mode", "PRAGMA encoding", "PRAGMA auto_vacuum"} {
 		if got, want := ours.rows(text), rust.rows(text); !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", text, got, want)

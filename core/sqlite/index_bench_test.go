@@ -48,3 +48,21 @@ func BenchmarkAppendBesideTheIndex(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkTypesWithoutAnIndex measures a query for a type of few facts while the index does not
+// reach: the log is read.
+func BenchmarkTypesWithoutAnIndex(b *testing.B) {
+	const facts = 200_000
+	path := newPath(b)
+	store := openStore(b, path)
+	storetest.Fill(b, store, facts)
+	facttest.Close(b, store)
+	usual := sizesOfIndex
+	sizesOfIndex.rangeMin, sizesOfIndex.lag = 1<<62, 1<<62
+	defer func() { sizesOfIndex = usual }()
+	store = openWithoutTail(b, path)
+	for b.Loop() {
+		facttest.Query(b, store, factstr.OfTypes("no fact has this"))
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/facts, "ns/fact")
+}

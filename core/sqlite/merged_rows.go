@@ -5,7 +5,7 @@ import (
 	"github.com/factstr/factstr-go/core/internal/merge"
 )
 
-// mergeMax is how many types are read through the index; see reader.go.
+// mergeMax is how many types are read through SQLite's index on them; see reader.go.
 const mergeMax = 8
 
 // source yields the rows of a scan's range that a page looks at.
@@ -43,28 +43,35 @@ func (t admittedTypes) admit(r *row) bool {
 }
 
 func (r *reader) openRange(scan factstr.Scan) (*rangeSource, error) {
-	statements := r.statements()
 	types, constrained := scan.Plan.Types()
-	s := &rangeSource{known: &r.conn.names}
-	access := factstr.AccessTypes
-	if !constrained || len(types) > mergeMax {
-		access = factstr.AccessWalk
-	}
-	scan.Plan.Trace().From(access, scan.After, scan.UpTo)
-	s.merged = merge.New(scan.Descending, s.advance)
-	if !constrained || len(types) > mergeMax {
-		if constrained {
-			s.types = admittedTypesOf(types)
+	if constrained && r.merges(len(types)) {
+		s, err := r.openTypes(scan, types)
+		if err == nil {
+			scan.Plan.Trace().From(factstr.AccessTypes, scan.After, scan.UpTo)
 		}
-		text := statements.all
-		if scan.Descending {
-			text = statements.allDown
+		if !noTypeIndex(err) {
+			return s, err
 		}
-		return s, s.add(r.conn, text, 0, int64(scan.After), int64(scan.UpTo))
+		r.typeIndex.Store(false) // it was dropped since the last look at the schema
 	}
-	text := statements.ofType
+	scan.Plan.Trace().From(factstr.AccessWalk, scan.After, scan.UpTo)
+	s := r.newRange(scan)
+	if constrained {
+		s.types = admittedTypesOf(types)
+	}
+	text := r.statements().all
 	if scan.Descending {
-		text = statements.ofTypeDown
+		text = r.statements().allDown
+	}
+	return s, s.add(r.conn, text, 0, int64(scan.After), int64(scan.UpTo))
+}
+
+// openTypes opens a statement for each type.
+func (r *reader) openTypes(scan factstr.Scan, types []string) (*rangeSource, error) {
+	s := r.newRange(scan)
+	text := r.statements().ofType
+	if scan.Descending {
+		text = r.statements().ofTypeDown
 	}
 	asBytes, err := r.conn.one(typesAsBytes)
 	for slot, eventType := range types {
@@ -79,6 +86,12 @@ func (r *reader) openRange(scan factstr.Scan) (*rangeSource, error) {
 		s.close()
 	}
 	return s, err
+}
+
+func (r *reader) newRange(scan factstr.Scan) *rangeSource {
+	s := &rangeSource{known: &r.conn.names}
+	s.merged = merge.New(scan.Descending, s.advance)
+	return s
 }
 
 func (s *rangeSource) add(c *conn, text string, slot int, args ...any) error {
@@ -103,7 +116,7 @@ func (s *rangeSource) advance(i int) (number uint64, err error) {
 func (s *rangeSource) next(into *row) error {
 	i, _, err := s.merged.Next()
 	if err == nil {
-		s.results[i].fact(s.known, into)
+		s.results[i].factOf(s.types, s.known, into)
 	}
 	return err
 }

@@ -3,6 +3,8 @@ package sqlite
 import (
 	"context"
 	"io"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -26,10 +28,11 @@ import (
 //     exchanged is not returned.
 //   - Before each head the tables are checked if the schema has changed (sameSchema).
 //
-// A scan for at most mergeMax event types reads the index on types, one statement a type, merged by
-// number (merged_rows.go). For more types, or none, it reads the whole range. Rows are checked when
-// they are read, not when the store opens (rows.go): a row that cannot be returned concerns only
-// those who read it.
+// A scan for at most mergeMax event types reads SQLite's index on types, where a Rust store has
+// made one: a statement a type, merged by number (merged_rows.go). Every other scan reads what the
+// term index proposes (term_index.go), and the whole range where that does not reach. Rows are
+// checked when they are read, not when the store opens (rows.go): a row that cannot be returned
+// concerns only those who read it.
 //
 // A read is Busy only because of a program that locks the database exclusively, of an opener that
 // recovers the log after a crash, or of a lock that SQLite forgot to free. The connection waits for
@@ -44,9 +47,13 @@ const (
 type reader struct {
 	conn          *conn
 	index         *termIndex
-	inTransaction bool // statements see one state without a transaction of their own
-	inWrite       bool // inside a write transaction, which ends no page early
+	typeIndex     *atomic.Bool // of the backend
+	inTransaction bool         // statements see one state without a transaction of their own
+	inWrite       bool         // inside a write transaction, which ends no page early
 }
+
+// merges reports whether a scan for this many types reads SQLite's index on them.
+func (r *reader) merges(types int) bool { return types <= mergeMax && r.typeIndex.Load() }
 
 func (r *reader) Head(context.Context) (factstr.Head, error) { return readHead(r.conn) }
 
@@ -95,6 +102,11 @@ func (r *reader) statements() *scanStatements {
 
 // typesAsBytes finds types that other programs stored as bytes. The index has them behind all text.
 const typesAsBytes = "SELECT 1 FROM events INDEXED BY idx_events_type WHERE event_type >= x'' LIMIT 1"
+
+// noTypeIndex reports whether a statement failed because SQLite has no index on types.
+func noTypeIndex(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "no such index")
+}
 
 // Scan reads the range in pages, each a short read transaction.
 func (r *reader) Scan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) error {

@@ -41,6 +41,23 @@ func (s *statement) fact(known *texts, r *row) {
 	}
 }
 
+// factOf is fact for a scan that asks for types: of facts of other types it reads number and type
+// only, since such a scan passes over most rows.
+func (s *statement) factOf(types admittedTypes, known *texts, r *row) {
+	const number, eventType = 0, 2
+	if types != nil {
+		if kind := s.kind(eventType); kind == lib.SQLITE_TEXT {
+			name := known.eventType(s.bytes(eventType, kind))
+			if _, ok := types[name]; !ok {
+				*r = row{}
+				r.SequenceNumber, r.EventType = uint64(s.number(number)), name
+				return
+			}
+		}
+	}
+	s.fact(known, r)
+}
+
 // isUTF16 reports whether the stored bytes are the text that was read, in either byte order.
 func isUTF16(text string, stored []byte) bool {
 	little, big := make([]byte, 0, len(stored)), make([]byte, 0, len(stored))

@@ -39,10 +39,10 @@ import (
 //
 // # Which scans use it
 //
-// Those with a payload predicate, and those for more types than are read one by one. A scan for a
-// few types and any payload reads SQLite's own index on types, which has the rows in order. A
-// predicate without a scalar, such as {} or {"tags":[]}, gives no terms, and is read like that,
-// too.
+// Those for types, for payloads, or for both. Only a scan for a few types and any payload reads
+// SQLite's own index on types, which has the rows in order, if there is one: the Rust store makes
+// it (schema.go). A predicate without a scalar, such as {} or {"tags":[]}, gives no terms, and is
+// read by its types, or else from the log.
 //
 // # Who owns what
 //
@@ -166,8 +166,9 @@ func (b *backend) CountTerms(of func(terms.Seed) []terms.Term) (facts []uint64, 
 	return facts, view.anchor.Sequence, err
 }
 
-// query returns what to ask the view for a plan; ok is false if reading the log is better.
-func (v *indexView) query(plan *factstr.Plan) (query terms.Query, ok bool) {
+// query returns what to ask the view for a plan; ok is false if reading the log is better. merges
+// reports whether that many types are read through SQLite's index.
+func (v *indexView) query(plan *factstr.Plan, merges func(types int) bool) (query terms.Query, ok bool) {
 	if plan.Everything() {
 		return query, false
 	}
@@ -176,7 +177,7 @@ func (v *indexView) query(plan *factstr.Plan) (query terms.Query, ok bool) {
 		return query, false
 	}
 	types, constrained := plan.Types()
-	if constrained && len(types) <= mergeMax {
+	if constrained && merges(len(types)) {
 		byPayload := false
 		for _, part := range query.Any {
 			byPayload = byPayload || len(part.Terms) > 0
@@ -198,7 +199,7 @@ func (r *reader) page(ctx context.Context, scan factstr.Scan, visit func(factstr
 		return r.pageOf(ctx, scan, visit, func() (source, error) { return r.openRange(scan) })
 	}
 	defer r.index.giveBack(view)
-	query, ok := view.query(scan.Plan)
+	query, ok := view.query(scan.Plan, r.merges)
 	if !ok {
 		return r.pageOf(ctx, scan, visit, func() (source, error) { return r.openRange(scan) })
 	}

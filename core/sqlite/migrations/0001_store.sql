@@ -17,7 +17,5 @@ CREATE TABLE IF NOT EXISTS subscriber_cursors (
             event_query TEXT NOT NULL,
             last_processed_sequence_number INTEGER NOT NULL
         );
-CREATE INDEX IF NOT EXISTS idx_events_type ON events(event_type);
-CREATE INDEX IF NOT EXISTS idx_events_occurred_at ON events(occurred_at);
 INSERT INTO store_metadata (key, value) VALUES ('store_format_version', '1') ON CONFLICT DO NOTHING;
 INSERT INTO store_metadata (key, value) VALUES ('append_batch_boundary_format', 'sparse_v1') ON CONFLICT DO NOTHING;

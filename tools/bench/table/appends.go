@@ -56,7 +56,7 @@ func appends(name, what string, batch, callers, payloadBytes int) workload {
 // conditionals have a context for each caller, so they never conflict.
 func conditionals(name string, callers int) workload {
 	return workload{name: name, what: fmt.Sprintf("append_if by so many callers at once, each with its own context: %d", callers), unit: "events/s",
-		call: "append_if_account", batch: 1, callers: callers, payloadBytes: smallPayload,
+		call: "conditional", batch: 1, callers: callers, payloadBytes: smallPayload,
 		measure: func(ctx context.Context, r run) (float64, error) {
 			versions := make([]*uint64, callers)
 			return rate(ctx, r, callers, 1, func(caller, n int) error {

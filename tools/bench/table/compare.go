@@ -76,7 +76,7 @@ func compareFiles(to *strings.Builder, names []string) error {
 // printComparison shows what both records have. The ratio of the floors says how much of the others
 // is due to the machine.
 func printComparison(to *strings.Builder, a, b *record) {
-	fmt.Fprintf(to, "\n%-16s %-9s %-7s %-9s %12s %6s %12s %6s %8s\n",
+	fmt.Fprintf(to, "\n%-16s %-14s %-7s %-9s %12s %6s %12s %6s %8s\n",
 		"workload", "store", "through", "unit", "A", "", "B", "", "B to A")
 	logarithms, count := 0.0, 0
 	for _, first := range a.Results {
@@ -90,7 +90,7 @@ func printComparison(to *strings.Builder, a, b *record) {
 		if !c.apart {
 			mark = " ~"
 		}
-		fmt.Fprintf(to, "%-16s %-9s %-7s %-9s %12s %5.0f%% %12s %5.0f%% %8.2f%s\n", first.Workload, first.Store, first.Through, first.Unit,
+		fmt.Fprintf(to, "%-16s %-14s %-7s %-9s %12s %5.0f%% %12s %5.0f%% %8.2f%s\n", first.Workload, first.Store, first.Through, first.Unit,
 			figure(c.first), 100*spread(first.Values), figure(c.second), 100*spread(second.Values), c.better, mark)
 		if first.Store != "file" {
 			logarithms += math.Log(c.better)
@@ -98,7 +98,7 @@ func printComparison(to *strings.Builder, a, b *record) {
 		}
 	}
 	if count > 0 {
-		fmt.Fprintf(to, "%-16s %69s %8.2f\n", "geometric mean", "", math.Exp(logarithms/float64(count)))
+		fmt.Fprintf(to, "%-16s %74s %8.2f\n", "geometric mean", "", math.Exp(logarithms/float64(count)))
 	}
 	fmt.Fprintf(to, "\nB to A: above 1, B is better. ~: figures of one lie among those of the other.\n")
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,7 +51,7 @@ func (l *logs) lend(ctx context.Context, kind string, events int, owned bool) (o
 		return opened{store, "", func() {}}, nil
 	}
 	if where, found := l.filled[key]; keep && found {
-		store, err := openStore(ctx, kind, where)
+		store, err := openWarm(ctx, kind, where, events)
 		return opened{store, where, func() { _ = store.Close(ctx) }}, err
 	}
 	where, err := l.place(kind)
@@ -80,15 +81,52 @@ func (l *logs) lend(ctx context.Context, kind string, events int, owned bool) (o
 func (l *logs) place(kind string) (string, error) {
 	l.made++
 	where := fmt.Sprintf("log%d", l.made)
-	if kind == "memory" || kind == "postgres" {
+	if slices.Contains([]string{"memory", "postgres", "psycopg"}, kind) {
 		return where, nil
 	}
 	folder, err := os.MkdirTemp(l.folder, where+"-")
 	return filepath.Join(folder, "facts.db"), err
 }
 
-// openFilled fills a log. A long one is closed then and opened again, since measured is a store that
-// has just opened its log, as in later rounds, and for which all is as it is a while after.
+// lendPath returns the place of an empty log, or of one with so many facts, that no store has
+// open. fillForeign fills the log of a store that this program does not know.
+func (l *logs) lendPath(ctx context.Context, kind string, events int, fillForeign func(path string) error) (string, func(), error) {
+	if _, foreign := beside[kind]; !foreign && events > 0 {
+		lent, err := l.lend(ctx, kind, events, false)
+		if err != nil {
+			return "", nil, err
+		}
+		if events >= keptFrom {
+			lent.done()
+			return lent.where, func() {}, nil
+		}
+		_ = lent.Close(ctx)
+		return lent.where, lent.done, nil
+	}
+	key := fmt.Sprint(kind, events)
+	if where, found := l.filled[key]; found {
+		return where, func() {}, nil
+	}
+	where, err := l.place(kind)
+	if err == nil && events > 0 {
+		err = fillForeign(where)
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	if events >= keptFrom {
+		l.filled[key] = where
+		return where, func() {}, nil
+	}
+	return where, func() {
+		if filepath.Base(where) != where { // not the name of a schema
+			_ = os.RemoveAll(filepath.Dir(where))
+		}
+	}, nil
+}
+
+// openFilled fills a log. A long one is closed then and opened again, since measured is a store
+// that has opened its log, as in later rounds.
 func openFilled(ctx context.Context, kind, where string, events int) (*factstr.Store, error) {
 	store, err := openStore(ctx, kind, where)
 	if err != nil {
@@ -97,9 +135,6 @@ func openFilled(ctx context.Context, kind, where string, events int) (*factstr.S
 	err = fill(ctx, store, events)
 	if err == nil && (events < keptFrom || kind == "memory") {
 		return store, nil
-	}
-	if err == nil && kind == "sqlite" {
-		err = awaitIndex(ctx, store)
 	}
 	if err = errors.Join(err, store.Close(ctx)); err != nil {
 		return nil, err
@@ -110,19 +145,21 @@ func openFilled(ctx context.Context, kind, where string, events int) (*factstr.S
 			return nil, err
 		}
 	}
-	return openStore(ctx, kind, where)
+	return openWarm(ctx, kind, where, events)
 }
 
-// awaitIndex waits until the index covers all facts but the newest, which are in memory.
+// awaitIndex waits until the index covers the log. A query that the index could answer makes a
+// store that has just been opened read what it does not cover yet.
 func awaitIndex(ctx context.Context, store *factstr.Store) error {
-	const newest = 65_536
+	if _, err := store.Query(ctx, contextOf(0, 0)); err != nil {
+		return err
+	}
 	for {
 		s, err := store.Statistics(ctx)
 		if err != nil {
 			return err
 		}
-		head := s.Head.SequenceNumber
-		if head <= newest || s.IndexWatermark != nil && *s.IndexWatermark+newest >= head {
+		if s.IndexWatermark != nil && *s.IndexWatermark >= s.Head.SequenceNumber {
 			return nil
 		}
 		select {
@@ -133,12 +170,23 @@ func awaitIndex(ctx context.Context, store *factstr.Store) error {
 	}
 }
 
+// openWarm opens a log as it is a while after: SQLite's index covers it.
+func openWarm(ctx context.Context, kind, where string, events int) (*factstr.Store, error) {
+	store, err := openStore(ctx, kind, where)
+	if err == nil && kind == "sqlite" && events >= keptFrom {
+		if err = awaitIndex(ctx, store); err != nil {
+			err = errors.Join(err, store.Close(ctx))
+		}
+	}
+	return store, err
+}
+
 func (l *logs) remove() {
 	for _, store := range l.open {
 		_ = store.Close(context.Background())
 	}
-	for key, where := range l.filled {
-		if strings.HasPrefix(key, "sqlite") {
+	for _, where := range l.filled {
+		if filepath.Base(where) != where {
 			_ = os.RemoveAll(filepath.Dir(where))
 		}
 	}

@@ -26,7 +26,8 @@ type settings struct {
 	length  time.Duration
 	events  int // in the longest log
 	folder  string
-	program string // of C
+	// programs is the folder of the programs of the other languages, by its name.
+	programs string
 }
 
 const usage = `bench table [OPTION...] [WORKLOAD...]: WORKLOAD is a name, or how names begin; without one all run.
@@ -37,13 +38,14 @@ bench compare A B: two files that -json wrote.
 func main() {
 	var s settings
 	var seconds float64
-	flag.Func("stores", "of memory, sqlite, postgres (with DATABASE_URL), by commas (default memory,sqlite)", listInto(&s.stores))
-	flag.Func("through", "of go, c, by commas (default both)", listInto(&s.through))
+	flag.Func("stores", "of memory, sqlite, postgres and psycopg (with DATABASE_URL), "+
+		"better-sqlite3, node:sqlite, sqlite3, eventsourcing, by commas (default memory,sqlite)", listInto(&s.stores))
+	flag.Func("through", "of go, c, node, python, by commas (default go,c)", listInto(&s.through))
 	flag.IntVar(&s.rounds, "rounds", 3, "how often all is measured, in turns")
 	flag.Float64Var(&seconds, "seconds", 1, "how long each figure of a round is measured")
 	flag.IntVar(&s.events, "events", 100_000, "facts in the longest log; workloads with longer ones are left out")
 	flag.StringVar(&s.folder, "folder", "", "where the databases are made")
-	flag.StringVar(&s.program, "c", "", "the C program of the bench; without it nothing is measured through C")
+	flag.StringVar(&s.programs, "programs", "", "the folder of the programs of the other languages")
 	file := flag.String("json", "", "a file for the figures of all rounds")
 	comparing := flag.Bool("compare", false, "compare two files instead")
 	names := flag.Bool("names", false, "print the workloads instead")
@@ -110,9 +112,6 @@ func measure(ctx context.Context, s settings, file string) error {
 		}
 		for _, w := range chosen {
 			for _, store := range s.stores {
-				if w.stores != nil && !slices.Contains(w.stores, store) {
-					continue
-				}
 				fmt.Fprintf(os.Stderr, "round %d of %d: %s, %s\n", round+1, s.rounds, w.name, store)
 				if err := measureOnce(ctx, s, logs, record, w, store); err != nil {
 					return fmt.Errorf("%s, %s: %w", w.name, store, err)
@@ -132,21 +131,23 @@ func measure(ctx context.Context, s settings, file string) error {
 }
 
 func measureOnce(ctx context.Context, s settings, logs *logs, record *record, w workload, store string) error {
-	if slices.Contains(s.through, "go") {
-		value, err := measureGo(ctx, logs, w, store, s.length)
-		if err != nil {
-			return err
+	for _, language := range s.through {
+		if !goesThrough(w, store, language) {
+			continue
 		}
-		record.add(w, store, "go", value)
+		var value float64
+		var err error
+		if language == "go" {
+			value, err = measureGo(ctx, logs, w, store, s.length)
+		} else {
+			value, err = measureProgram(ctx, s, logs, w, store, language)
+		}
+		if err != nil {
+			return fmt.Errorf("through %s: %w", language, err)
+		}
+		record.add(w, store, language, value)
 	}
-	if s.program == "" || w.call == "" || store == "postgres" || !slices.Contains(s.through, "c") {
-		return nil
-	}
-	value, err := measureC(ctx, s, w, store)
-	if err == nil {
-		record.add(w, store, "c", value)
-	}
-	return err
+	return nil
 }
 
 // choose returns the workloads that were asked for and whose logs are not too long.

@@ -47,7 +47,7 @@ func newRecord() *record {
 // withoutPaths leaves out what tools/bench.sh adds.
 func withoutPaths(arguments []string) (kept []string) {
 	for i := 0; i < len(arguments); i++ {
-		if arguments[i] == "-folder" || arguments[i] == "-c" {
+		if arguments[i] == "-folder" || arguments[i] == "-programs" {
 			i++
 			continue
 		}
@@ -109,12 +109,12 @@ func toFloor(unit string, value, syncs float64) float64 {
 
 func (r *record) print(to *strings.Builder) {
 	fmt.Fprintf(to, "%s; %s\n%s\n\n", r.Date, r.Machine, r.Command)
-	fmt.Fprintf(to, "%-16s %-9s %-7s %12s %-9s %7s %9s\n",
+	fmt.Fprintf(to, "%-16s %-14s %-7s %12s %-9s %7s %9s\n",
 		"workload", "store", "through", "median", "unit", "spread", "to floor")
 	syncs := r.floor()
 	for _, one := range r.Results {
 		m := median(one.Values)
-		fmt.Fprintf(to, "%-16s %-9s %-7s %12s %-9s %6.0f%% %9.2f\n", one.Workload, one.Store, one.Through,
+		fmt.Fprintf(to, "%-16s %-14s %-7s %12s %-9s %6.0f%% %9.2f\n", one.Workload, one.Store, one.Through,
 			figure(m), one.Unit, 100*spread(one.Values), toFloor(one.Unit, m, syncs))
 	}
 	fmt.Fprintf(to, "\nfloor: a write of 4 KiB and fdatasync, in place %s/s. To floor: of a rate, how many a sync; of a time, how many syncs long.\n", figure(syncs))

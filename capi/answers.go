@@ -73,8 +73,15 @@ func fill(buffer *C.factstr_buffer, memory *C.char, length int) {
 // collector need not know C's memory.
 func setPointer(at, value unsafe.Pointer) { *(*uintptr)(at) = uintptr(value) }
 
-// putAnswer writes an answer and returns its status.
+// putAnswer writes an answer and returns its status. The text of a query's result becomes the
+// caller's as it is.
 func putAnswer(buffer *C.factstr_buffer, answer *objects.Answer) C.factstr_status {
+	defer answer.Drop()
+	if answer.Err == nil && answer.Text != nil && buffer != nil {
+		block, length := answer.Text.Memory()
+		fill(buffer, block.(*cMemory).take(), length)
+		return C.FACTSTR_OK
+	}
 	if !put(buffer, answer.Size(), answer.AppendText) && answer.Err == nil {
 		return putError(buffer, interop.Codec{}, noMemory())
 	}

@@ -54,6 +54,8 @@ void fs_end_turn(struct fs_turn *turn); /* NULL is fine */
  * Allocates memory for the caller's buffer, with room for a NUL behind `len`; NULL without memory.
  */
 char *fs_allocate(size_t len);
+/* Makes such memory `len` bytes long, which is not 0, or allocates it; NULL leaves it as it is. */
+char *fs_resize(char *memory, size_t len);
 void fs_release(char *memory);
 
 /*

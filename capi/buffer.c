@@ -6,6 +6,8 @@
 
 char *fs_allocate(size_t len) { return malloc(len + 1); }
 
+char *fs_resize(char *memory, size_t len) { return realloc(memory, len); }
+
 void fs_release(char *memory) { free(memory); }
 
 void fs_clear(factstr_buffer *buffer) {

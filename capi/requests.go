@@ -16,6 +16,11 @@ func target(store C.factstr_store, tag C.uint64_t, callback C.factstr_completion
 	wanted := objects.Target{Tag: uint64(tag), WantHandle: callback == nil && request != nil}
 	if callback != nil {
 		wanted.Callback = func(tag uint64, answer *objects.Answer) {
+			if answer.Err == nil && answer.Text != nil {
+				written := answer.Text.Bytes() // a NUL follows
+				C.fs_call_completion(callback, userData, store, C.uint64_t(tag), C.FACTSTR_OK, (*C.char)(unsafe.Pointer(unsafe.SliceData(written))), C.size_t(len(written)))
+				return
+			}
 			text, length := cText(append(answer.AppendText(make([]byte, 0, answer.Size()+1)), 0))
 			C.fs_call_completion(callback, userData, store, C.uint64_t(tag), statusOf(answer.Err), text, length)
 		}

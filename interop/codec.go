@@ -27,15 +27,14 @@ func (c Codec) AppendAppendResult(dst []byte, result factstr.AppendResult) []byt
 
 // AppendQueryResult appends an InteropQueryResult.
 func (c Codec) AppendQueryResult(dst []byte, result *factstr.QueryResult) []byte {
-	dst = c.AppendBatch(append(dst, `{"event_records":`...), result.EventRecords)
+	return c.appendEnd(c.AppendBatch(append(dst, `{"event_records":`...), result.EventRecords), result)
+}
+
+// appendEnd appends what comes behind the records.
+func (c Codec) appendEnd(dst []byte, result *factstr.QueryResult) []byte {
 	dst = c.appendOptional(append(dst, `,"last_returned_sequence_number":`...), result.LastReturnedSequenceNumber)
 	dst = c.appendOptional(append(dst, `,"current_context_version":`...), result.CurrentContextVersion)
 	return append(dst, '}')
-}
-
-// QueryResultSize returns at least the length that AppendQueryResult appends, and little more.
-func QueryResultSize(result *factstr.QueryResult) int {
-	return BatchSize(result.EventRecords) + len(`{"event_records":,"last_returned_sequence_number":"18446744073709551615","current_context_version":"18446744073709551615"}`)
 }
 
 // AppendBatches appends an array of batches, each as AppendBatch.
@@ -54,17 +53,21 @@ func (c Codec) AppendBatches(dst []byte, batches [][]factstr.EventRecord) []byte
 func (c Codec) AppendBatch(dst []byte, records []factstr.EventRecord) []byte {
 	dst = append(dst, '[')
 	for i := range records {
-		record := &records[i]
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = c.appendNumber(append(dst, `{"sequence_number":`...), record.SequenceNumber)
-		dst = jsonvalue.AppendString(append(dst, `,"occurred_at":`...), record.OccurredAt)
-		dst = jsonvalue.AppendString(append(dst, `,"event_type":`...), record.EventType)
-		dst = append(append(dst, `,"payload":`...), record.Payload...)
-		dst = append(dst, '}')
+		dst = c.appendRecord(dst, &records[i])
 	}
 	return append(dst, ']')
+}
+
+// appendRecord appends an InteropEventRecord.
+func (c Codec) appendRecord(dst []byte, record *factstr.EventRecord) []byte {
+	dst = c.appendNumber(append(dst, `{"sequence_number":`...), record.SequenceNumber)
+	dst = jsonvalue.AppendString(append(dst, `,"occurred_at":`...), record.OccurredAt)
+	dst = jsonvalue.AppendString(append(dst, `,"event_type":`...), record.EventType)
+	dst = append(append(dst, `,"payload":`...), record.Payload...)
+	return append(dst, '}')
 }
 
 // BatchesSize is BatchSize for AppendBatches.

@@ -88,9 +88,6 @@ func TestSizesAreNeverTooSmall(t *testing.T) {
 		result.EventRecords = append(result.EventRecords, factstr.EventRecord{SequenceNumber: math.MaxUint64, EventType: string(rune(i)), Payload: json.RawMessage("1")})
 	}
 	codec := Codec{NumbersAsStrings: true}
-	if size, text := QueryResultSize(result), codec.AppendQueryResult(nil, result); len(text) > size {
-		t.Errorf("%d bytes do not fit the size %d", len(text), size)
-	}
 	if size, text := BatchSize(result.EventRecords), codec.AppendBatch(nil, result.EventRecords); len(text) > size {
 		t.Errorf("%d bytes do not fit the size %d", len(text), size)
 	}

@@ -14,7 +14,7 @@ func BenchmarkAppendOfOne(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	store := NewProcess().Add(core, interop.StoreOptions{})
+	store := NewProcess(newHeapMemory).Add(core, interop.StoreOptions{})
 	defer func() { _ = store.Close(false) }()
 	events := []byte(`[{"event_type":"account-opened","payload":{"text":"` + string(bytes.Repeat([]byte("x"), 240)) + `"}}]`)
 	b.Run("text", func(b *testing.B) {

@@ -42,6 +42,9 @@ func (c *completions) wakeAll() {
 func (c *completions) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	for i := range c.ready {
+		c.ready[i].Answer.Drop()
+	}
 	c.closed, c.ready = true, nil
 	c.wakeAll()
 }

@@ -21,7 +21,7 @@ func open(t *testing.T, options string) (*Process, *Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	process := NewProcess()
+	process := NewProcess(newHeapMemory)
 	t.Cleanup(func() {
 		if open := process.OpenHandles(); open != 0 {
 			t.Errorf("%d handles are open at the end", open)

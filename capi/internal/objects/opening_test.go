@@ -18,7 +18,7 @@ type reported struct {
 // begin starts an opening in a process of its own, whose tables must be empty at the end.
 func begin(t *testing.T, open func(context.Context) (*factstr.Store, error)) (*Process, *Opening, <-chan reported) {
 	t.Helper()
-	process, reports := NewProcess(), make(chan reported, 2)
+	process, reports := NewProcess(newHeapMemory), make(chan reported, 2)
 	opening := process.NewOpening(open, interop.StoreOptions{}, func(store *Store, err error) { reports <- reported{store, err} })
 	if found, err := process.Opening(opening.Handle()); err != nil || found != opening || process.OpenHandles() != 1 {
 		t.Errorf("before it starts: %v, %v, %d handles", found, err, process.OpenHandles())
@@ -119,7 +119,7 @@ func TestCancellingAtAnyMomentHasOneOutcome(t *testing.T) {
 }
 
 func TestAPanicOfAReportStaysInside(t *testing.T) {
-	process, ended := NewProcess(), make(chan struct{})
+	process, ended := NewProcess(newHeapMemory), make(chan struct{})
 	opening := process.NewOpening(func(context.Context) (*factstr.Store, error) { return nil, factstr.CodeBusy }, interop.StoreOptions{}, func(*Store, error) {
 		defer close(ended)
 		panic("on purpose")

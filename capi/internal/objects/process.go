@@ -21,6 +21,7 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 
 	"github.com/factstr/factstr-go/capi/internal/handle"
+	"github.com/factstr/factstr-go/interop"
 )
 
 // Notices are not errors: they are outcomes other than success, and have a status of their own.
@@ -36,16 +37,21 @@ var (
 
 // Process holds everything that has a handle.
 type Process struct {
+	newMemory func() interop.Memory
+
 	stores   *handle.Table[*Store]
 	streams  *handle.Table[*Stream]
 	requests *handle.Table[*Request]
 	openings *handle.Table[*Opening]
 }
 
-// NewProcess makes an empty Process. The library has one; tests make their own.
-func NewProcess() *Process {
+// NewProcess makes an empty Process. The library has one; tests make their own. newMemory makes the
+// memory of a query's result, see interop.QueryText.
+func NewProcess(newMemory func() interop.Memory) *Process {
 	numbers := &handle.Numbers{}
 	return &Process{
+		newMemory: newMemory,
+
 		stores:   handle.NewTable[*Store](numbers),
 		streams:  handle.NewTable[*Stream](numbers),
 		requests: handle.NewTable[*Request](numbers),

@@ -46,6 +46,7 @@ func (q *queries) read() {
 				return cancelled()
 			}
 			answer = sub.store.read(sub.context, sub.query)
+			answer.dropWhenLost()
 			return answer.Err
 		})
 		sub.finish(answer)

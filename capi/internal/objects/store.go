@@ -161,8 +161,9 @@ func (s *Store) QueryAtOnce(query []byte) (answer Answer, answered bool) {
 	if err != nil {
 		return s.failed(err), true
 	}
-	result, answered, err := s.core.QueryAtOnce(decoded)
-	return Answer{Query: result, Err: err, codec: s.codec}, answered
+	return s.written(func(text *interop.QueryText) (*factstr.QueryResult, bool, error) {
+		return s.core.QueryIntoAtOnce(decoded, text)
+	})
 }
 
 func (s *Store) decodeQuery(query []byte) (factstr.EventQuery, error) {
@@ -173,11 +174,32 @@ func (s *Store) decodeQuery(query []byte) (factstr.EventQuery, error) {
 }
 
 func (s *Store) read(ctx context.Context, query factstr.EventQuery) Answer {
-	result, err := s.core.Query(ctx, query)
-	if err != nil {
-		return s.failed(err)
+	answer, _ := s.written(func(text *interop.QueryText) (*factstr.QueryResult, bool, error) {
+		result, err := s.core.QueryInto(ctx, query, text)
+		return result, true, err
+	})
+	return answer
+}
+
+// written makes the answer of a query that is written while it is read. The text is freed if the
+// query fails, is not answered or panics.
+func (s *Store) written(read func(*interop.QueryText) (*factstr.QueryResult, bool, error)) (answer Answer, answered bool) {
+	text := s.codec.NewQueryText(s.process.newMemory())
+	whole := false
+	defer func() {
+		if !whole {
+			text.Free()
+		}
+	}()
+	result, answered, err := read(text)
+	if answered && err == nil {
+		err = text.Finish(result)
 	}
-	return Answer{Query: result, codec: s.codec}
+	if !answered || err != nil {
+		return s.failed(err), answered
+	}
+	whole = true
+	return Answer{Text: text, codec: s.codec}, true
 }
 
 // Explain returns the InteropExplanation of a query.

@@ -237,6 +237,7 @@ func (sub *submission) finish(answer Answer) {
 	case sub.target.Callback != nil:
 		s.dispatcher.push(func() {
 			defer s.submissions.taken(1)
+			defer answer.Drop()
 			_ = guard.Call(&s.Poison, func() error {
 				sub.target.Callback(sub.target.Tag, &answer)
 				return nil
@@ -244,6 +245,7 @@ func (sub *submission) finish(answer Answer) {
 		})
 	default:
 		if !s.completions.push(Completion{Tag: sub.target.Tag, Answer: answer}) {
+			answer.Drop()
 			s.submissions.taken(1)
 		}
 	}

@@ -70,7 +70,7 @@ static factstr_status run(struct fs_append *append) {
   enum { SHORT = 64 << 10 }; /* bytes of text, which are decoded within a millisecond */
   struct fs_turn *turn = fs_take_turn(append->store);
   factstr_status status;
-  if (turn != NULL || append->events_len > SHORT || append->query_len > SHORT) {
+  if (turn != NULL || append->events_len > SHORT || append->context_len > SHORT) {
     FROM_GO(status, append(append, turn != NULL));
     fs_end_turn(turn);
   } else {
@@ -95,10 +95,24 @@ factstr_status factstr_append_if(factstr_store store, const char *events, size_t
   return run(&(struct fs_append){.store = store,
                                  .events = events,
                                  .events_len = events_len,
-                                 .conditional = 1,
-                                 .query = query,
-                                 .query_len = query_len,
+                                 .kind = FS_APPEND_IF,
+                                 .context = query,
+                                 .context_len = query_len,
                                  .expected = expected,
+                                 .out = out});
+}
+
+factstr_status factstr_append_when(factstr_store store, const char *events, size_t events_len,
+                                   const char *conditions, size_t conditions_len,
+                                   factstr_buffer *out) {
+  REFUSE_CHILD(out);
+  REQUIRE_TEXT(events, out);
+  return run(&(struct fs_append){.store = store,
+                                 .events = events,
+                                 .events_len = events_len,
+                                 .kind = FS_APPEND_WHEN,
+                                 .context = conditions,
+                                 .context_len = conditions_len,
                                  .out = out});
 }
 

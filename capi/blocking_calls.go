@@ -28,15 +28,22 @@ func go_factstr_append(one *C.struct_fs_append, inTurn C.int) C.factstr_status {
 // appendNow appends on this goroutine, and waits for room in a full queue.
 func appendNow(one *C.struct_fs_append) C.factstr_status {
 	return answerOf(one.store, one.out, func(store *objects.Store) objects.Answer {
-		if one.conditional != 0 {
-			return store.AppendIf(eventsOf(one), queryOf(one), version(one.expected))
-		}
-		return store.Append(eventsOf(one))
+		return store.Append(appendOf(one))
 	})
 }
 
-func eventsOf(one *C.struct_fs_append) []byte { return bytesOf(one.events, one.events_len) }
-func queryOf(one *C.struct_fs_append) []byte  { return bytesOf(one.query, one.query_len) }
+// appendOf returns the texts of an append, which stay the caller's.
+func appendOf(one *C.struct_fs_append) objects.Append {
+	events, about := bytesOf(one.events, one.events_len), bytesOf(one.context, one.context_len)
+	switch one.kind {
+	case C.FS_APPEND_IF:
+		return objects.AppendIf(events, about, version(one.expected))
+	case C.FS_APPEND_WHEN:
+		return objects.AppendWhen(events, about)
+	default:
+		return objects.PlainAppend(events)
+	}
+}
 
 // go_factstr_appends queues the appends that threads have joined in C: see blocking_calls.c.
 //
@@ -82,7 +89,7 @@ func appendTogether(store *objects.Store, all []*C.struct_fs_append) {
 	taker := appendTaker{store}
 	batches, queued := make([]*factstr.PreparedAppend, 0, len(all)), all[:0]
 	for _, one := range all {
-		batch, err := store.PrepareAppend(eventsOf(one), queryOf(one), one.conditional != 0, version(one.expected), one, taker)
+		batch, err := store.PrepareAppend(appendOf(one), one, taker)
 		if err != nil {
 			C.fs_finish(&one.wait, putError(one.out, store.Codec(), err))
 			continue

@@ -25,10 +25,11 @@ enum { FS_LATER = -1 }; /* instead of a status: fs_finish delivers it */
 struct fs_append {
   struct fs_wait wait;
   factstr_store store;
-  const char *events, *query;
-  size_t events_len, query_len;
-  const uint64_t *expected;
-  int conditional;
+  enum { FS_APPEND, FS_APPEND_IF, FS_APPEND_WHEN } kind;
+  const char *events;
+  const char *context; /* the query of an append_if, the conditions of an append_when */
+  size_t events_len, context_len;
+  const uint64_t *expected; /* of an append_if */
   factstr_buffer *out;
   struct fs_append *next;
 };

@@ -119,7 +119,7 @@ func TestAPanicOfASubmittedQueryIsItsAnswer(t *testing.T) {
 
 func TestAPanicOfACommitIsItsAnswer(t *testing.T) { // G5
 	_, store := openPanicking(t)
-	answer := store.Append([]byte(`[{"event_type":"a","payload":1}]`))
+	answer := store.Append(objects.PlainAppend([]byte(`[{"event_type":"a","payload":1}]`)))
 	if factstr.CodeOf(answer.Err) != factstr.CodeInternal {
 		t.Errorf("got %v", answer.Err)
 	}

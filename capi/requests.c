@@ -26,6 +26,18 @@ factstr_status factstr_append_if_submit(factstr_store store, const char *events,
                          error));
 }
 
+factstr_status factstr_append_when_submit(factstr_store store, const char *events,
+                                          size_t events_len, const char *conditions,
+                                          size_t conditions_len, uint64_t tag,
+                                          factstr_completion_callback callback, void *user_data,
+                                          factstr_request *request, factstr_buffer *error) {
+  CLEAR(request);
+  REFUSE_CHILD(error);
+  REQUIRE_TEXT(events, error);
+  IN_GO(append_when_submit(store, MUTABLE(events), events_len, MUTABLE(conditions), conditions_len,
+                           tag, callback, (uintptr_t)user_data, request, error));
+}
+
 factstr_status factstr_query_submit(factstr_store store, const char *query, size_t query_len,
                                     uint64_t tag, factstr_completion_callback callback,
                                     void *user_data, factstr_request *request,

@@ -24,8 +24,27 @@ func (s *Store) AppendIf(ctx context.Context, events []NewEvent, query EventQuer
 	if err != nil {
 		return AppendResult{}, err
 	}
-	if work := match.WorkUntil(ctx.Done(), tailWork); !s.lookAheadInTail(request.condition, &work) {
-		if err := s.lookAhead(ctx, request.condition); err != nil {
+	return s.appendConditional(ctx, request)
+}
+
+// AppendWhen appends a batch only if every condition holds. They are checked in one step with the
+// append, so nothing comes in between. Otherwise nothing is appended and the error is
+// CodeConditionalAppendConflict, with the index of the first condition that does not hold and the
+// version of its context in Error.Conflict. Without conditions it appends as [Store.Append].
+//
+// Two conditions at once serve an idempotent command, for example: "nothing new since I read" with
+// After, and "no fact has this command's id" without.
+func (s *Store) AppendWhen(ctx context.Context, events []NewEvent, conditions []AppendCondition) (AppendResult, error) {
+	request, err := s.appendWhenRequest(events, conditions)
+	if err != nil {
+		return AppendResult{}, err
+	}
+	return s.appendConditional(ctx, request)
+}
+
+func (s *Store) appendConditional(ctx context.Context, request *appendRequest) (AppendResult, error) {
+	if work := match.WorkUntil(ctx.Done(), tailWork); !s.lookAheadInTail(request.conditions, &work) {
+		if err := s.lookAhead(ctx, request.conditions); err != nil {
 			return AppendResult{}, err
 		}
 	}
@@ -51,7 +70,22 @@ func (s *Store) AppendIfAsync(ctx context.Context, events []NewEvent, query Even
 	if err != nil {
 		return err
 	}
-	if !s.looksAheadApart(request.condition) {
+	return s.submitConditional(ctx, request, done)
+}
+
+// AppendWhenAsync queues a batch with its conditions and returns at once, see [Store.AppendWhen]
+// and [Store.AppendAsync].
+func (s *Store) AppendWhenAsync(ctx context.Context, events []NewEvent, conditions []AppendCondition,
+	done func(AppendResult, error)) error {
+	request, err := s.appendWhenRequest(events, conditions)
+	if err != nil {
+		return err
+	}
+	return s.submitConditional(ctx, request, done)
+}
+
+func (s *Store) submitConditional(ctx context.Context, request *appendRequest, done func(AppendResult, error)) error {
+	if !s.looksAheadApart(request.conditions) {
 		return s.submit(ctx, request, done)
 	}
 	leave, err := s.enterAppend()
@@ -65,14 +99,14 @@ func (s *Store) AppendIfAsync(ctx context.Context, events []NewEvent, query Even
 // looksAheadApart looks ahead in the tail, and reports whether that was not enough. A condition
 // that takes long is looked at on a goroutine of its own, since a submitting goroutine must not
 // wait. A log that is in memory itself (no tail) is read quickly enough in the group.
-func (s *Store) looksAheadApart(c *condition) bool {
+func (s *Store) looksAheadApart(conditions []condition) bool {
 	work := match.WorkUntil(nil, aheadWork)
-	return !s.lookAheadInTail(c, &work) && s.options.TailEvents >= 0
+	return !s.lookAheadInTail(conditions, &work) && s.options.TailEvents >= 0
 }
 
 // submitAhead looks ahead and submits. leave ends the call that it belongs to.
 func (s *Store) submitAhead(ctx context.Context, request *appendRequest, done func(AppendResult, error), leave func()) {
-	err := s.lookAheadGuarded(ctx, request.condition)
+	err := s.lookAheadGuarded(ctx, request.conditions)
 	if err == nil {
 		err = s.submit(ctx, request, done)
 	}
@@ -99,7 +133,7 @@ func (s *Store) append(ctx context.Context, request *appendRequest) (AppendResul
 		if err := request.setAside(); err != nil {
 			return AppendResult{}, err
 		}
-		if err := s.lookAhead(ctx, request.condition); err != nil {
+		if err := s.lookAhead(ctx, request.conditions); err != nil {
 			return AppendResult{}, err
 		}
 		_, outcome = s.queue.Do(ctx, request, request.size, s.options.QueueTimeout)

@@ -1,14 +1,18 @@
 package factstr
 
-import "github.com/factstr/factstr-go/core/internal/terms"
+import (
+	"fmt"
+
+	"github.com/factstr/factstr-go/core/internal/terms"
+)
 
 // appendRequest is one batch on its way through the queue. The group that takes it owns it until it
 // is answered.
 type appendRequest struct {
-	events    []NewEvent
-	facts     [][]terms.Term // the terms of each event; nil if nobody is likely to ask for them
-	size      int
-	condition *condition
+	events     []NewEvent
+	facts      [][]terms.Term // the terms of each event; nil if nobody is likely to ask for them
+	size       int
+	conditions []condition
 
 	result   AppendResult
 	err      error
@@ -50,11 +54,49 @@ func (s *Store) appendIfRequest(events []NewEvent, query EventQuery, expected *u
 	if err != nil {
 		return nil, err
 	}
-	request.condition = &condition{plan: plan, expected: expected}
-	if request.facts == nil {
-		request.facts = termsOf(events) // the conditions of others in the group will ask for them
-	}
+	request.expect(condition{plan: plan, expected: expected})
 	return request, nil
+}
+
+// appendWhenRequest validates a batch and compiles its conditions.
+func (s *Store) appendWhenRequest(events []NewEvent, conditions []AppendCondition) (*appendRequest, error) {
+	request, err := s.appendRequest(events)
+	if err != nil {
+		return nil, err
+	}
+	if len(conditions) > ConditionsMax {
+		return nil, NewError(CodeInvalidArgument, "conditions: %d conditions exceed the limit of %d", len(conditions), ConditionsMax)
+	}
+	size := 0
+	for i := range conditions {
+		size += predicateBytes(conditions[i].FailIfEventsMatch)
+	}
+	if limit := s.options.Limits.PredicateBytesMax; size > limit {
+		return nil, NewError(CodeInvalidArgument, "conditions: payload_predicates of %d bytes exceed the limit of %d bytes of an append (predicate_bytes_max)", size, limit)
+	}
+	compiled := make([]condition, len(conditions))
+	for i := range conditions {
+		plan, err := validateQuery(fmt.Sprintf("conditions[%d].fail_if_events_match", i),
+			conditions[i].FailIfEventsMatch, s.options.Limits)
+		if err != nil {
+			return nil, err
+		}
+		if conditions[i].After > SequenceMax {
+			return nil, NewError(CodeInvalidArgument, "conditions[%d].after %d exceeds the highest sequence number %d", i,
+				conditions[i].After, uint64(SequenceMax))
+		}
+		compiled[i] = condition{plan: plan, bounded: true, after: conditions[i].After, index: i}
+	}
+	request.expect(compiled...)
+	return request, nil
+}
+
+// expect sets the conditions. The conditions of others in its group will ask for its terms, too.
+func (r *appendRequest) expect(conditions ...condition) {
+	r.conditions = conditions
+	if r.facts == nil && len(conditions) > 0 {
+		r.facts = termsOf(r.events)
+	}
 }
 
 // setAside counts how often the request was set aside, and fails after asidesMax times.
@@ -62,5 +104,5 @@ func (r *appendRequest) setAside() error {
 	if r.asides++; r.asides <= asidesMax {
 		return nil
 	}
-	return NewError(CodeBusy, "append_if: what others append meanwhile takes too long to be compared with the query's payload_predicates; nothing was written: try again, or ask for event_types or less")
+	return NewError(CodeBusy, "conditional append: what others append meanwhile takes too long to be compared with the payload_predicates of its condition; nothing was written: try again, or ask for event_types or less")
 }

@@ -48,9 +48,23 @@ func (s *Store) PrepareAppendIf(events []NewEvent, query EventQuery, expected *u
 	if err != nil {
 		return nil, err
 	}
+	return s.preparedConditional(request, tag, taker), nil
+}
+
+// PrepareAppendWhen validates a batch and its conditions, see [Store.AppendWhen] and
+// [Store.PrepareAppend].
+func (s *Store) PrepareAppendWhen(events []NewEvent, conditions []AppendCondition, tag any,
+	taker AnswerTaker) (*PreparedAppend, error) {
+	request, err := s.appendWhenRequest(events, conditions)
+	if err != nil {
+		return nil, err
+	}
+	return s.preparedConditional(request, tag, taker), nil
+}
+
+func (s *Store) preparedConditional(request *appendRequest, tag any, taker AnswerTaker) *PreparedAppend {
 	request.tag, request.taker = tag, taker
-	ahead := s.looksAheadApart(request.condition)
-	return &PreparedAppend{request: request, ahead: ahead}, nil
+	return &PreparedAppend{request: request, ahead: s.looksAheadApart(request.conditions)}
 }
 
 // AppendTogether queues batches, each of which is appended or fails by itself, and returns at once.
@@ -93,7 +107,7 @@ func notQueued(outcome commit.Outcome) error {
 
 // aheadTogether looks ahead for a request, queues it, and answers it if that fails.
 func (s *Store) aheadTogether(request *appendRequest) {
-	err := s.lookAheadGuarded(context.Background(), request.condition)
+	err := s.lookAheadGuarded(context.Background(), request.conditions)
 	if err == nil {
 		queued, outcome := s.queueTogether([]*appendRequest{request})
 		if queued == 1 {

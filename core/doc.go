@@ -19,7 +19,10 @@
 // now, nothing is appended and the error is [CodeConditionalAppendConflict]. [Version] makes the
 // argument from a number; nil expects that no fact matches.
 //
-// [Store.AppendAsync] and [Store.AppendIfAsync] queue a batch and call a function with the result.
+// [Store.AppendWhen] takes several conditions, each on a context of its own and from a number on:
+// see [AppendCondition].
+//
+// [Store.AppendAsync] and its twins queue a batch and call a function with the result.
 //
 // # Queries
 //

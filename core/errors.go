@@ -93,6 +93,8 @@ type Error struct {
 type ConditionalAppendConflict struct {
 	ExpectedContextVersion *uint64
 	ActualContextVersion   *uint64
+	// ConditionIndex says which condition of AppendWhen did not hold; nil for AppendIf.
+	ConditionIndex *int
 }
 
 func (e *Error) Error() string { return string(e.Code) + ": " + e.Message }
@@ -127,6 +129,16 @@ func conflictError(expected, actual *uint64) *Error {
 		Message: fmt.Sprintf("context version mismatch: expected %s, actual %s", versionText(expected),
 			versionText(actual)),
 		Conflict: &ConditionalAppendConflict{ExpectedContextVersion: expected, ActualContextVersion: actual},
+	}
+}
+
+// brokenCondition is the conflict of a condition of AppendWhen.
+func brokenCondition(index int, after, newest uint64) *Error {
+	return &Error{
+		Code: CodeConditionalAppendConflict,
+		Message: fmt.Sprintf("conditions[%d] does not hold: a fact after %d matches, the newest one is %d", index,
+			after, newest),
+		Conflict: &ConditionalAppendConflict{ActualContextVersion: &newest, ConditionIndex: &index},
 	}
 }
 

@@ -130,9 +130,14 @@ func (g *Group) Propose(ctx context.Context, reader Reader, refresh bool) (p Pro
 	}
 	p = Proposal{Write: g.write, Head: known.head, Movable: !g.fixed}
 	for _, request := range g.requests {
-		if request.accepted && request.condition != nil && !request.condition.plan.Nothing() {
-			p.Conditions = append(p.Conditions, request.condition.plan)
-			p.Movable = p.Movable && !request.condition.plan.Everything()
+		if !request.accepted {
+			continue
+		}
+		for i := range request.conditions {
+			if plan := request.conditions[i].plan; !plan.Nothing() {
+				p.Conditions = append(p.Conditions, plan)
+				p.Movable = p.Movable && !plan.Everything()
+			}
 		}
 	}
 	return p, nil
@@ -180,7 +185,7 @@ func (g *Group) decide(ctx context.Context, known *tail, reader Reader) error {
 	left := groupWork
 	for _, request := range g.requests {
 		request.result, request.err, request.accepted, request.onGroup, request.again, request.aside = AppendResult{}, nil, false, false, false, false
-		if request.condition != nil {
+		if len(request.conditions) > 0 {
 			work := match.WorkUntil(ctx.Done(), min(conditionWork, left))
 			err := g.check(ctx, known, reader, request, &work)
 			if err != nil && !work.Spent() {

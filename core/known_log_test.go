@@ -65,7 +65,7 @@ func TestWhatWasLookedAtAheadCountsForItsOwnLogOnly(t *testing.T) {
 	} {
 		for version := range uint64(10) {
 			c.ahead.plan, c.ahead.expected = plan, Version(version)
-			request, work := &appendRequest{condition: &c.ahead}, match.WorkUntil(nil, 1<<20)
+			request, work := &appendRequest{conditions: []condition{c.ahead}}, match.WorkUntil(nil, 1<<20)
 			g := &Group{requests: []*appendRequest{request}}
 			if err := g.check(t.Context(), &known, &replacedReader{}, request, &work); err != nil {
 				t.Fatal(err)

@@ -5,8 +5,8 @@ type Limits struct {
 	PayloadBytesMax int // of one payload
 	BatchEventsMax  int // events in one batch
 	BatchBytesMax   int // of all payloads and types of a batch
-	// PredicateBytesMax is of all payload predicates of a query together. A compiled query takes a
-	// small multiple of them in memory.
+	// PredicateBytesMax is of all payload predicates of a query, or of the conditions of an append,
+	// together. A compiled query takes a small multiple of them in memory.
 	PredicateBytesMax int
 	ResultBytesMax    int // of the facts that a query returns
 }
@@ -15,6 +15,7 @@ type Limits struct {
 const (
 	NestingMax    = 127       // levels of arrays and objects in a payload or predicate
 	NameBytesMax  = 1000      // of an event type and of a durable name
+	ConditionsMax = 100       // of an append
 	FiltersMax    = 1000      // of a query
 	TypesMax      = 10_000    // of all filters of a query
 	PredicatesMax = 10_000    // of all filters of a query

@@ -125,12 +125,12 @@ func TestAHeavyConditionIsSetAsideAndTheOthersOfItsGroupCommit(t *testing.T) { /
 	if err != nil {
 		t.Fatal(err)
 	}
-	request := func(condition *condition) *appendRequest {
-		return &appendRequest{events: plainEvents(), condition: condition}
+	request := func(conditions ...condition) *appendRequest {
+		return &appendRequest{events: plainEvents(), conditions: conditions}
 	}
-	heavyOne := func() *appendRequest { return request(&condition{plan: plan, checked: true}) }
+	heavyOne := func() *appendRequest { return request(condition{plan: plan, checked: true}) }
 	backend.push(fact)
-	group := &Group{store: store, requests: []*appendRequest{request(nil), heavyOne(), request(nil)}}
+	group := &Group{store: store, requests: []*appendRequest{request(), heavyOne(), request()}}
 	if _, err := group.Decide(t.Context(), backend.head(), backend); err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestAHeavyConditionIsSetAsideAndTheOthersOfItsGroupCommit(t *testing.T) { /
 	if err != nil {
 		t.Fatal(err)
 	}
-	late := request(&condition{plan: light, checked: true})
+	late := request(condition{plan: light, checked: true})
 	group.requests = append(group.requests, late)
 	if _, err := group.Decide(t.Context(), backend.head(), backend); err != nil {
 		t.Fatal(err)

@@ -46,13 +46,10 @@ func validateQuery(field string, query EventQuery, limits Limits) (*Plan, error)
 			len(query.Filters), FiltersMax)
 	}
 	// Counting comes first, so that refusing a large query costs little.
-	types, predicates, size := 0, 0, 0
+	types, predicates, size := 0, 0, predicateBytes(query)
 	for _, filter := range query.Filters {
 		types += len(filter.EventTypes)
 		predicates += len(filter.PayloadPredicates)
-		for _, predicate := range filter.PayloadPredicates {
-			size += len(predicate)
-		}
 	}
 	if types > TypesMax {
 		return nil, NewError(CodeInvalidArgument, "%s.filters: %d event_types exceed the limit of %d a query", field,
@@ -84,6 +81,16 @@ func validateQuery(field string, query EventQuery, limits Limits) (*Plan, error)
 			field, *query.MinSequenceNumber, uint64(SequenceMax))
 	}
 	return compilePlan(query)
+}
+
+// predicateBytes returns the size of a query's payload predicates.
+func predicateBytes(query EventQuery) (size int) {
+	for _, filter := range query.Filters {
+		for _, predicate := range filter.PayloadPredicates {
+			size += len(predicate)
+		}
+	}
+	return size
 }
 
 // validateExpected checks an expected context version.

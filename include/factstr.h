@@ -44,7 +44,8 @@
  *   InteropAppendResult                {"first_sequence_number": n, "last_sequence_number": n,
  *                                       "committed_count": n}
  *   InteropConditionalAppendConflict   {"expected_context_version": n|null,
- *                                       "actual_context_version": n|null}
+ *                                       "actual_context_version": n|null,
+ *                                       "condition_index"?: n}
  *   InteropError                       {"code": string, "message": string, "reason"?: string,
  *                                       "store"?: string, "operation"?: string,
  *                                       "conflict"?: InteropConditionalAppendConflict}
@@ -377,6 +378,21 @@ FACTSTR_API factstr_status factstr_append_if(factstr_store store, const char *ev
                                              const uint64_t *expected, factstr_buffer *out);
 
 /*
+ * Appends a batch only if every condition holds. `conditions` is a JSON array of at most 100
+ * InteropAppendCondition: {"fail_if_events_match": InteropEventQuery, "after": number}. A condition
+ * fails if an event that its query matches has a number above `after` (absent: 0), which may itself
+ * lie above the newest event. An empty array appends as factstr_append; NULL is refused.
+ *
+ * Statuses: those of factstr_append, and
+ *   FACTSTR_CONDITIONAL_APPEND_CONFLICT    a condition does not hold; the "conflict" of the
+ *                                          InteropError has the "condition_index" of the first one,
+ *                                          and nothing happened
+ */
+FACTSTR_API factstr_status factstr_append_when(factstr_store store, const char *events,
+                                               size_t events_len, const char *conditions,
+                                               size_t conditions_len, factstr_buffer *out);
+
+/*
  * Reads the events that match. `query` is an InteropEventQuery; NULL (with length 0) asks for all
  * events.
  *
@@ -439,6 +455,17 @@ FACTSTR_API factstr_status factstr_append_if_submit(
     factstr_store store, const char *events, size_t events_len, const char *query, size_t query_len,
     const uint64_t *expected, uint64_t tag, factstr_completion_callback callback, void *user_data,
     factstr_request *request, factstr_buffer *error);
+/*
+ * As factstr_append_submit, for factstr_append_when. A conflict is an answer and comes later.
+ *
+ * Statuses: those of factstr_append_submit. FACTSTR_INVALID_ARGUMENT is also for conditions.
+ */
+FACTSTR_API factstr_status factstr_append_when_submit(factstr_store store, const char *events,
+                                                      size_t events_len, const char *conditions,
+                                                      size_t conditions_len, uint64_t tag,
+                                                      factstr_completion_callback callback,
+                                                      void *user_data, factstr_request *request,
+                                                      factstr_buffer *error);
 /*
  * As factstr_append_submit, for factstr_query.
  *

@@ -120,6 +120,9 @@ func (c Codec) AppendError(dst []byte, err error) []byte {
 	if conflict := known.Conflict; conflict != nil {
 		dst = c.appendOptional(append(dst, `,"conflict":{"expected_context_version":`...), conflict.ExpectedContextVersion)
 		dst = c.appendOptional(append(dst, `,"actual_context_version":`...), conflict.ActualContextVersion)
+		if conflict.ConditionIndex != nil {
+			dst = strconv.AppendInt(append(dst, `,"condition_index":`...), int64(*conflict.ConditionIndex), 10)
+		}
 		dst = append(dst, '}')
 	}
 	return append(dst, '}')

@@ -34,6 +34,13 @@ type InteropEventQuery struct {
 	Limit             *uint64              `json:"limit,omitempty"`
 }
 
+// InteropAppendCondition fails if a fact that the query matches has a number above after. Absent
+// and null mean 0.
+type InteropAppendCondition struct {
+	FailIfEventsMatch InteropEventQuery `json:"fail_if_events_match"`
+	After             uint64            `json:"after,omitempty"`
+}
+
 // InteropQueryResult is what a query read.
 type InteropQueryResult struct {
 	EventRecords               []InteropEventRecord `json:"event_records"`
@@ -53,6 +60,7 @@ type InteropAppendResult struct {
 type InteropConditionalAppendConflict struct {
 	ExpectedContextVersion *uint64 `json:"expected_context_version"`
 	ActualContextVersion   *uint64 `json:"actual_context_version"`
+	ConditionIndex         *int    `json:"condition_index,omitempty"` // of append_when
 }
 
 // InteropError is any error. Callers act on Code, never on Message.
@@ -70,7 +78,7 @@ func errorDTO(err error) InteropError {
 	known := knownError(err)
 	dto := InteropError{Code: known.Code, Message: known.Message, Reason: known.Reason, Store: known.Store, Operation: known.Operation}
 	if c := known.Conflict; c != nil {
-		dto.Conflict = &InteropConditionalAppendConflict{ExpectedContextVersion: c.ExpectedContextVersion, ActualContextVersion: c.ActualContextVersion}
+		dto.Conflict = &InteropConditionalAppendConflict{ExpectedContextVersion: c.ExpectedContextVersion, ActualContextVersion: c.ActualContextVersion, ConditionIndex: c.ConditionIndex}
 	}
 	return dto
 }

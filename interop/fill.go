@@ -16,6 +16,7 @@ import (
 type filler struct {
 	events         []eventText
 	query          factstr.EventQuery
+	conditions     []factstr.AppendCondition
 	predicateBytes int
 }
 
@@ -32,11 +33,26 @@ func (f *filler) takeEventType(value []byte) { f.events[len(f.events)-1].eventTy
 func (f *filler) takePayload(value []byte) { f.events[len(f.events)-1].payload = value }
 
 // A list that is there is not nil, however empty it is (G12).
-func (f *filler) beginFilters() { f.query.Filters = []factstr.EventFilter{} }
+func (f *filler) beginFilters() { f.asked().Filters = []factstr.EventFilter{} }
 
-func (f *filler) beginFilter() { f.query.Filters = append(f.query.Filters, factstr.EventFilter{}) }
+func (f *filler) beginFilter() { f.asked().Filters = append(f.asked().Filters, factstr.EventFilter{}) }
 
-func (f *filler) filter() *factstr.EventFilter { return &f.query.Filters[len(f.query.Filters)-1] }
+func (f *filler) filter() *factstr.EventFilter {
+	filters := f.asked().Filters
+	return &filters[len(filters)-1]
+}
+
+func (f *filler) beginCondition() { f.conditions = append(f.conditions, factstr.AppendCondition{}) }
+
+func (f *filler) takeAfter(value []byte) { f.conditions[len(f.conditions)-1].After = *numberOf(value) }
+
+// asked returns the query that is being filled in: that of the newest condition, if there is one.
+func (f *filler) asked() *factstr.EventQuery {
+	if n := len(f.conditions); n > 0 {
+		return &f.conditions[n-1].FailIfEventsMatch
+	}
+	return &f.query
+}
 
 func (f *filler) beginTypes() { f.filter().EventTypes = []string{} }
 
@@ -51,9 +67,9 @@ func (f *filler) takePredicate(value []byte) {
 	f.predicateBytes += len(value)
 }
 
-func (f *filler) takeCursor(value []byte) { f.query.MinSequenceNumber = numberOf(value) }
+func (f *filler) takeCursor(value []byte) { f.asked().MinSequenceNumber = numberOf(value) }
 
-func (f *filler) takeLimit(value []byte) { f.query.Limit = numberOf(value) }
+func (f *filler) takeLimit(value []byte) { f.asked().Limit = numberOf(value) }
 
 // stringOf unescapes a string that the scan has checked.
 func stringOf(value []byte) string {
@@ -99,10 +115,27 @@ func (f *filler) ownQuery(name string, limits factstr.Limits) (factstr.EventQuer
 		return factstr.EventQuery{}, factstr.NewError(factstr.CodeInvalidArgument, "%s.filters: payload_predicates of %d bytes exceed the limit of %d bytes a query (predicate_bytes_max); ask in several queries",
 			name, f.predicateBytes, limits.PredicateBytesMax)
 	}
-	for _, filter := range f.query.Filters {
+	ownPredicates(f.query)
+	return f.query, nil
+}
+
+// ownConditions is ownQuery for the conditions that were filled in.
+func (f *filler) ownConditions(limits factstr.Limits) ([]factstr.AppendCondition, error) {
+	if f.predicateBytes > limits.PredicateBytesMax {
+		return nil, factstr.NewError(factstr.CodeInvalidArgument, "conditions: payload_predicates of %d bytes exceed the limit of %d bytes of an append (predicate_bytes_max)",
+			f.predicateBytes, limits.PredicateBytesMax)
+	}
+	for i := range f.conditions {
+		ownPredicates(f.conditions[i].FailIfEventsMatch)
+	}
+	return f.conditions, nil
+}
+
+// ownPredicates replaces the predicates of a query, which point into a request, by copies.
+func ownPredicates(query factstr.EventQuery) {
+	for _, filter := range query.Filters {
 		for i, predicate := range filter.PayloadPredicates {
 			filter.PayloadPredicates[i] = bytes.Clone(predicate)
 		}
 	}
-	return f.query, nil
 }

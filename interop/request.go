@@ -29,6 +29,10 @@ var (
 		{name: "min_sequence_number", shape: &shape{kind: unsigned, take: (*filler).takeCursor}},
 		{name: "limit", shape: &shape{kind: unsigned, take: (*filler).takeLimit}},
 	}}
+	conditionsShape = &shape{kind: list, max: factstr.ConditionsMax, element: &shape{kind: object, begin: (*filler).beginCondition, fields: []field{
+		{name: "fail_if_events_match", shape: queryShape, required: true},
+		{name: "after", shape: &shape{kind: unsigned, take: (*filler).takeAfter}},
+	}}}
 	registrationShape = &shape{kind: object, fields: []field{
 		{name: "query", shape: queryShape},
 		{name: "durable", shape: &shape{kind: object, fields: []field{{name: "name", shape: textShape, required: true}}}},
@@ -49,6 +53,7 @@ var (
 const (
 	eventsDepth       = 2 + factstr.NestingMax
 	queryDepth        = 4 + factstr.NestingMax
+	conditionsDepth   = 2 + queryDepth
 	registrationDepth = 1 + queryDepth
 	optionsDepth      = 2
 )
@@ -74,6 +79,16 @@ func DecodeQuery(request []byte, limits factstr.Limits) (factstr.EventQuery, err
 		return factstr.EventQuery{}, err
 	}
 	return f.ownQuery("query", limits)
+}
+
+// DecodeConditions reads an array of InteropAppendCondition. Nothing of the result points into
+// request.
+func DecodeConditions(request []byte, limits factstr.Limits) ([]factstr.AppendCondition, error) {
+	var f filler
+	if err := scan("conditions", request, conditionsDepth, conditionsShape, &f); err != nil {
+		return nil, err
+	}
+	return f.ownConditions(limits)
 }
 
 // Registration asks for a stream.

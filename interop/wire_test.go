@@ -50,6 +50,7 @@ type wireCase struct {
 	Call         string
 	Events       wireText
 	Query        wireText
+	Conditions   wireText
 	Registration wireText
 	Options      wireText
 	Expected     *uint64 `json:",string"`
@@ -91,13 +92,20 @@ func openMemory(t testing.TB) *factstr.Store {
 // make carries out the case's call as capi does it: decode, then ask the store.
 func (c *wireCase) make(t testing.TB, store *factstr.Store) error {
 	switch c.Call {
-	case "append", "append_if":
+	case "append", "append_if", "append_when":
 		events, err := DecodeEvents(c.Events, factstr.DefaultLimits())
 		if err != nil {
 			return err
 		}
 		if c.Call == "append" {
 			_, err = store.Append(t.Context(), events)
+			return err
+		}
+		if c.Call == "append_when" {
+			conditions, err := DecodeConditions(c.Conditions, factstr.DefaultLimits())
+			if err == nil {
+				_, err = store.AppendWhen(t.Context(), events, conditions)
+			}
 			return err
 		}
 		query, err := DecodeQuery(c.Query, factstr.DefaultLimits())

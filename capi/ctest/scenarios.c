@@ -140,6 +140,16 @@ static void play_append_if(player *player, const cJSON *step) {
   free(events), free(query);
 }
 
+static void play_append_when(player *player, const cJSON *step) {
+  const cJSON *request = item(step, "append_when");
+  char *events = json_text(item(request, "events")),
+       *conditions = json_text(item(request, "conditions"));
+  factstr_buffer out;
+  compare(take(factstr_append_when(player->store, JSON(events), JSON(conditions), &out), &out),
+          step);
+  free(events), free(conditions);
+}
+
 static void play_query(player *player, const cJSON *step) {
   char *query = json_text(item(step, "query"));
   compare(ask(player->store, query), step);
@@ -233,6 +243,8 @@ static void play_step(player *player, const cJSON *step) {
     play_append(player, step);
   } else if (item(step, "append_if") != NULL) {
     play_append_if(player, step);
+  } else if (item(step, "append_when") != NULL) {
+    play_append_when(player, step);
   } else if (item(step, "query") != NULL) {
     play_query(player, step);
   } else if (item(step, "explain") != NULL) {

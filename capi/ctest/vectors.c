@@ -27,6 +27,8 @@ static factstr_status make_call(const cJSON *vector, factstr_store store, factst
   size_t events_len, query_len, registration_len, options_len;
   char *events = request_text(vector, "events", &events_len),
        *query = request_text(vector, "query", &query_len);
+  size_t conditions_len;
+  char *conditions = request_text(vector, "conditions", &conditions_len);
   char *registration = request_text(vector, "registration", &registration_len),
        *options = request_text(vector, "options", &options_len);
   const char *expected_text = json_string(vector, "expected");
@@ -37,6 +39,8 @@ static factstr_status make_call(const cJSON *vector, factstr_store store, factst
   } else if (strcmp(call, "append_if") == 0) {
     status = factstr_append_if(store, events, events_len, query, query_len,
                                expected_text == NULL ? NULL : &expected, out);
+  } else if (strcmp(call, "append_when") == 0) {
+    status = factstr_append_when(store, events, events_len, conditions, conditions_len, out);
   } else if (strcmp(call, "query") == 0) {
     status = factstr_query(store, query, query_len, out);
   } else if (strcmp(call, "stream_open") == 0) {
@@ -55,7 +59,7 @@ static factstr_status make_call(const cJSON *vector, factstr_store store, factst
   } else {
     FAIL("unknown call %s", call);
   }
-  free(events), free(query), free(registration), free(options);
+  free(events), free(query), free(conditions), free(registration), free(options);
   return status;
 }
 
@@ -77,8 +81,10 @@ static void is_refused_at_submission(const void *data) {
   const char *call = json_string(vector, "call");
   factstr_store store = open_memory(NULL);
   size_t events_len, query_len;
+  size_t conditions_len;
   char *events = request_text(vector, "events", &events_len),
-       *query = request_text(vector, "query", &query_len);
+       *query = request_text(vector, "query", &query_len),
+       *conditions = request_text(vector, "conditions", &conditions_len);
   const char *expected_text = json_string(vector, "expected");
   uint64_t expected = expected_text == NULL ? 0 : strtoull(expected_text, NULL, 10);
   factstr_buffer error;
@@ -89,10 +95,13 @@ static void is_refused_at_submission(const void *data) {
     status = factstr_append_if_submit(store, events, events_len, query, query_len,
                                       expected_text == NULL ? NULL : &expected, 1, NULL, NULL, NULL,
                                       &error);
+  } else if (strcmp(call, "append_when") == 0) {
+    status = factstr_append_when_submit(store, events, events_len, conditions, conditions_len, 1,
+                                        NULL, NULL, NULL, &error);
   } else {
     status = factstr_query_submit(store, query, query_len, 1, NULL, NULL, NULL, &error);
   }
-  free(events), free(query);
+  free(events), free(query), free(conditions);
   if (status == FACTSTR_OK && strcmp(call, "query") == 0) {
     /* What only the store can see is an answer. */
     factstr_completion completion;
@@ -164,7 +173,7 @@ static void each(const char *group, const cJSON *vectors, void (*test)(const voi
 static int can_be_submitted(const cJSON *vector) {
   const char *call = json_string(vector, "call");
   return strcmp(call, "append") == 0 || strcmp(call, "append_if") == 0 ||
-         strcmp(call, "query") == 0;
+         strcmp(call, "append_when") == 0 || strcmp(call, "query") == 0;
 }
 
 void vector_tests(const char *testdata) {

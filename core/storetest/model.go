@@ -58,8 +58,10 @@ func (m *modelRun) step() {
 	switch m.random.IntN(10) {
 	case 0, 1:
 		m.append()
-	case 2, 3, 4:
+	case 2, 3:
 		m.appendIf()
+	case 4:
+		m.appendWhen()
 	case 5, 6, 7, 8:
 		m.query()
 	case 9:
@@ -150,6 +152,31 @@ func (m *modelRun) appendIf() {
 	want := m.reference.append(events)
 	if err != nil || got != want {
 		m.t.Fatalf("append_if gave %+v, %v; want %+v", got, err, want)
+	}
+	m.expectLive(want)
+}
+
+func (m *modelRun) appendWhen() {
+	events, broken, actual := m.events(), -1, uint64(0)
+	conditions := make([]factstr.AppendCondition, m.random.IntN(4))
+	for i := range conditions {
+		conditions[i] = factstr.AppendCondition{FailIfEventsMatch: m.anyQuery(), After: m.number()}
+		_, newest := m.reference.query(conditions[i].FailIfEventsMatch)
+		if newest != nil && m.random.IntN(2) == 0 {
+			conditions[i].After = *newest
+		}
+		if broken < 0 && newest != nil && *newest > conditions[i].After {
+			broken, actual = i, *newest
+		}
+	}
+	got, err := m.store.AppendWhen(m.t.Context(), events, conditions)
+	if broken >= 0 {
+		wantBroken(m.t, err, broken, actual)
+		return
+	}
+	want := m.reference.append(events)
+	if err != nil || got != want {
+		m.t.Fatalf("append_when gave %+v, %v; want %+v", got, err, want)
 	}
 	m.expectLive(want)
 }

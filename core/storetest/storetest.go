@@ -30,6 +30,7 @@ func Run(t *testing.T, newLog func(t testing.TB) Log) {
 		{"append", appendTests},
 		{"query", queryTests},
 		{"conditional append", conditionalTests},
+		{"append when", appendWhenTests},
 		{"racing", racingTests},
 		{"matching", matchingTests},
 		{"live streams", liveTests},

@@ -61,7 +61,7 @@ func (f *failure) check(err error) error {
 	if err := decodeStrictly(f.Conflict, &want); err != nil {
 		return err
 	}
-	if dto.Conflict == nil || !same(dto.Conflict.ExpectedContextVersion, want.ExpectedContextVersion) || !same(dto.Conflict.ActualContextVersion, want.ActualContextVersion) {
+	if dto.Conflict == nil || !same(dto.Conflict.ExpectedContextVersion, want.ExpectedContextVersion) || !same(dto.Conflict.ActualContextVersion, want.ActualContextVersion) || !same(dto.Conflict.ConditionIndex, want.ConditionIndex) {
 		return fmt.Errorf("another conflict than %s: %w", f.Conflict, err)
 	}
 	return nil
@@ -146,6 +146,6 @@ func decodeBoth(answer []byte, got any, gives []byte, want any) error {
 	return nil
 }
 
-func same(a, b *uint64) bool {
+func same[N comparable](a, b *N) bool {
 	return a == b || a != nil && b != nil && *a == *b
 }

@@ -50,6 +50,9 @@ func (p *player) play(step *Step) error {
 	case step.AppendIf != nil:
 		answer, err := p.surface.AppendIf(step.AppendIf.Events, orEmpty(step.AppendIf.Query), step.AppendIf.Expected)
 		return step.check(answer, err, checkAppendResult)
+	case step.AppendWhen != nil:
+		answer, err := p.surface.AppendWhen(step.AppendWhen.Events, step.AppendWhen.Conditions)
+		return step.check(answer, err, checkAppendResult)
 	case step.Query != nil:
 		answer, err := p.surface.Query(step.Query)
 		return step.check(answer, err, checkQueryResult)

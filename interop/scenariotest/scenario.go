@@ -25,7 +25,11 @@ type Scenario struct {
 // Step is one operation and its expected outcome. Request texts go to the surface as they stand in
 // the file.
 type Step struct {
-	Append   json.RawMessage `json:"append"`
+	Append     json.RawMessage `json:"append"`
+	AppendWhen *struct {
+		Events     json.RawMessage `json:"events"`
+		Conditions json.RawMessage `json:"conditions"`
+	} `json:"append_when"`
 	AppendIf *struct {
 		Events   json.RawMessage `json:"events"`
 		Query    json.RawMessage `json:"query"`
@@ -58,7 +62,7 @@ func (step *Step) UnmarshalJSON(text []byte) error {
 	}
 	step.text = string(text)
 	kinds := 0
-	for _, is := range []bool{step.Append != nil, step.AppendIf != nil, step.Query != nil, step.Explain != nil, step.Open != nil, step.Receives != nil, step.Unsubscribe, step.Ends != nil, step.Reopen} {
+	for _, is := range []bool{step.Append != nil, step.AppendIf != nil, step.AppendWhen != nil, step.Query != nil, step.Explain != nil, step.Open != nil, step.Receives != nil, step.Unsubscribe, step.Ends != nil, step.Reopen} {
 		if is {
 			kinds++
 		}
@@ -66,7 +70,7 @@ func (step *Step) UnmarshalJSON(text []byte) error {
 	if kinds != 1 {
 		return fmt.Errorf("a step must be exactly one operation: %s", text)
 	}
-	if asks := step.Append != nil || step.AppendIf != nil || step.Query != nil || step.Explain != nil; asks && (step.Gives == nil) == (step.Fails == nil) {
+	if asks := step.Append != nil || step.AppendIf != nil || step.AppendWhen != nil || step.Query != nil || step.Explain != nil; asks && (step.Gives == nil) == (step.Fails == nil) {
 		return fmt.Errorf("a step must say what it gives or how it fails: %s", text)
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 type Surface interface {
 	Append(events []byte) (result []byte, err error)
 	AppendIf(events, query []byte, expected *uint64) (result []byte, err error)
+	AppendWhen(events, conditions []byte) (result []byte, err error)
 	Query(query []byte) (result []byte, err error)
 	Explain(query []byte) (explanation []byte, err error)
 	// OpenStream returns when the replay of a durable stream is done. If it returns an error, ended
@@ -68,6 +69,22 @@ func (s onStore) Explain(query []byte) ([]byte, error) {
 		return nil, err
 	}
 	return interop.Codec{}.AppendExplanation(nil, explanation), nil
+}
+
+func (s onStore) AppendWhen(events, conditions []byte) ([]byte, error) {
+	batch, err := interop.DecodeEvents(events, factstr.DefaultLimits())
+	if err != nil {
+		return nil, err
+	}
+	expected, err := interop.DecodeConditions(conditions, factstr.DefaultLimits())
+	if err != nil {
+		return nil, err
+	}
+	result, err := s.store.AppendWhen(context.Background(), batch, expected)
+	if err != nil {
+		return nil, err
+	}
+	return interop.Codec{}.AppendAppendResult(nil, result), nil
 }
 
 func (s onStore) Query(query []byte) ([]byte, error) {

@@ -77,7 +77,10 @@ function appendResult(text) {
 }
 
 function conflict(parsed) {
-  return withVersions({}, parsed, ['expected_context_version', 'actual_context_version']);
+  const versions = withVersions({}, parsed, ['expected_context_version', 'actual_context_version']);
+  return parsed.condition_index === undefined
+    ? versions
+    : { ...versions, condition_index: parsed.condition_index };
 }
 
 /**

@@ -67,37 +67,60 @@ function filter(value, what) {
   return `{${fields.join(',')}}`;
 }
 
-function limit(value) {
+function limit(value, what) {
   if (typeof value === 'bigint' || Number.isSafeInteger(value)) {
     return String(value);
   }
-  throw invalidArgument('query.limit must be a BigInt or a whole number');
+  throw invalidArgument(`${what} must be a BigInt or a whole number`);
 }
 
-function query(value) {
+function sequenceNumber(value, what) {
+  if (typeof value !== 'bigint') {
+    throw invalidArgument(
+      `${what} must be a BigInt such as 5n: a Number cannot hold every sequence number`,
+    );
+  }
+  return String(value);
+}
+
+function query(value, what = 'query') {
   if (isAbsent(value)) {
     return '{}';
   }
-  const { filters, min_sequence_number, limit: rows } = object(value, 'query');
+  const { filters, min_sequence_number, limit: rows } = object(value, what);
   const fields = [];
   if (!isAbsent(filters)) {
-    const texts = array(filters, 'query.filters').map((entry, i) =>
-      filter(entry, `query.filters[${i}]`),
+    const texts = array(filters, `${what}.filters`).map((entry, i) =>
+      filter(entry, `${what}.filters[${i}]`),
     );
     fields.push(`"filters":[${texts.join(',')}]`);
   }
   if (!isAbsent(min_sequence_number)) {
-    if (typeof min_sequence_number !== 'bigint') {
-      throw invalidArgument(
-        'query.min_sequence_number must be a BigInt such as 5n: a Number cannot hold every sequence number',
-      );
-    }
-    fields.push(`"min_sequence_number":${min_sequence_number}`);
+    fields.push(
+      `"min_sequence_number":${sequenceNumber(min_sequence_number, `${what}.min_sequence_number`)}`,
+    );
   }
   if (!isAbsent(rows)) {
-    fields.push(`"limit":${limit(rows)}`);
+    fields.push(`"limit":${limit(rows, `${what}.limit`)}`);
   }
   return `{${fields.join(',')}}`;
+}
+
+function condition(value, what) {
+  const { fail_if_events_match, after } = object(value, what);
+  // An absent query would be that of all facts: a forgotten field must not mean so much.
+  const text = query(
+    object(fail_if_events_match, `${what}.fail_if_events_match`),
+    `${what}.fail_if_events_match`,
+  );
+  const bound = isAbsent(after) ? '' : `,"after":${sequenceNumber(after, `${what}.after`)}`;
+  return `{"fail_if_events_match":${text}${bound}}`;
+}
+
+function conditions(value) {
+  return `[${array(value, 'conditions')
+    .map((entry, i) => condition(entry, `conditions[${i}]`))
+    .join(',')}]`;
 }
 
 /**
@@ -259,6 +282,7 @@ function registration(queryValue, durable, options) {
 
 module.exports = {
   RawJson,
+  conditions,
   configuration,
   events,
   expected,

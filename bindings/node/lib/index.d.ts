@@ -2,6 +2,7 @@
 /// <reference lib="esnext.disposable" />
 
 import type {
+  AppendCondition,
   AppendIfResult,
   AppendResult,
   EventQuery,
@@ -50,6 +51,16 @@ interface Store<Payload> {
     expected?: bigint | null,
   ): AppendIfResult;
 
+  /**
+   * Appends only if every condition holds. Otherwise it returns the conflict, whose
+   * `condition_index` names the first condition that does not, and writes nothing. Without
+   * conditions it appends as `append`.
+   */
+  appendWhen(
+    events: readonly NewEvent<Payload>[],
+    conditions: readonly AppendCondition[],
+  ): AppendIfResult;
+
   appendAsync(
     events: readonly NewEvent<Payload>[],
     options?: RequestOptions | null,
@@ -62,6 +73,12 @@ interface Store<Payload> {
     events: readonly NewEvent<Payload>[],
     query: EventQuery,
     expected?: bigint | null,
+    options?: RequestOptions | null,
+  ): Promise<AppendIfResult>;
+
+  appendWhenAsync(
+    events: readonly NewEvent<Payload>[],
+    conditions: readonly AppendCondition[],
     options?: RequestOptions | null,
   ): Promise<AppendIfResult>;
 

@@ -195,6 +195,12 @@ class Store {
     );
   }
 
+  appendWhen(events, conditions) {
+    return decode.appendIfResult(
+      native.appendWhen(this.#open, encode.events(events), encode.conditions(conditions)),
+    );
+  }
+
   // The asynchronous forms are async functions, so that bad input rejects like everything else.
 
   async appendAsync(events, options) {
@@ -231,6 +237,19 @@ class Store {
       handle,
       requestSignal(options),
       (tag) => native.appendIfSubmit(handle, eventsText, queryText, version, tag),
+      this.#decodeAppendIf,
+    );
+  }
+
+  async appendWhenAsync(events, conditions, options) {
+    const handle = this.#open;
+    const eventsText = encode.events(events);
+    const conditionsText = encode.conditions(conditions);
+    return request(
+      this,
+      handle,
+      requestSignal(options),
+      (tag) => native.appendWhenSubmit(handle, eventsText, conditionsText, tag),
       this.#decodeAppendIf,
     );
   }

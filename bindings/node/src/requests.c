@@ -117,6 +117,32 @@ static napi_value append_if_submit(napi_env env, napi_callback_info info) {
   return answer;
 }
 
+/* appendWhenSubmit(store, events, conditions, tag) */
+static napi_value append_when_submit(napi_env env, napi_callback_info info) {
+  attachment *a;
+  factstr_store store;
+  text events;
+  text conditions;
+  double tag;
+  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "store", &store},
+                 {PARAMETER_TEXT, "events", &events}, {PARAMETER_TEXT, "conditions", &conditions},
+                 {PARAMETER_NUMBER, "tag", &tag})) {
+    return NULL;
+  }
+  napi_value answer = NULL;
+  item *it = answer_create(a, env, ITEM_COMPLETION, tag);
+  if (it != NULL) {
+    factstr_buffer error = {NULL, 0};
+    factstr_status status =
+        factstr_append_when_submit(store, events.data, events.len, conditions.data, conditions.len,
+                                   (uint64_t)tag, on_completion, it, NULL, &error);
+    answer = submitted(a, env, status, it, &error);
+  }
+  text_free(&events);
+  text_free(&conditions);
+  return answer;
+}
+
 /*
  * The library has no asynchronous statistics or explanations, and they may ask a server. So a
  * thread is started for each, which blocks all signals as the library's threads do.
@@ -231,6 +257,7 @@ static napi_value cancel(napi_env env, napi_callback_info info) {
 const function_entry request_functions[] = {
     {"appendSubmit", append_submit},
     {"appendIfSubmit", append_if_submit},
+    {"appendWhenSubmit", append_when_submit},
     {"querySubmit", query_submit},
     {"statisticsSubmit", statistics_submit},
     {"explainSubmit", explain_submit},

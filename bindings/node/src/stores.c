@@ -58,6 +58,30 @@ static napi_value append_if(napi_env env, napi_callback_info info) {
                      &out);
 }
 
+/*
+ * appendWhen(store, events, conditions) -> text: an InteropAppendResult, or the InteropError that
+ * holds the conflict
+ */
+static napi_value append_when(napi_env env, napi_callback_info info) {
+  attachment *a;
+  factstr_store store;
+  text events;
+  text conditions;
+  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "store", &store},
+                 {PARAMETER_TEXT, "events", &events},
+                 {PARAMETER_TEXT, "conditions", &conditions})) {
+    return NULL;
+  }
+  factstr_buffer out = {NULL, 0};
+  factstr_status status =
+      factstr_append_when(store, events.data, events.len, conditions.data, conditions.len, &out);
+  text_free(&events);
+  text_free(&conditions);
+  /* A conflict is an answer, not an exception. */
+  return result_text(a, env, status == FACTSTR_CONDITIONAL_APPEND_CONFLICT ? FACTSTR_OK : status,
+                     &out);
+}
+
 /* statistics(store) -> text; blocks for as long as reading the head takes */
 static napi_value statistics(napi_env env, napi_callback_info info) {
   attachment *a;
@@ -84,6 +108,7 @@ static napi_value close_store(napi_env env, napi_callback_info info) {
 }
 
 const function_entry store_functions[] = {
-    {"append", append},         {"appendIf", append_if},     {"query", query},
-    {"statistics", statistics}, {"closeStore", close_store}, {NULL, NULL},
+    {"append", append}, {"appendIf", append_if},    {"appendWhen", append_when},
+    {"query", query},   {"statistics", statistics}, {"closeStore", close_store},
+    {NULL, NULL},
 };

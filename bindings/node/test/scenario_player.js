@@ -10,11 +10,13 @@ const calls = {
   blocking: {
     append: async (store, events) => store.append(events),
     appendIf: async (store, events, query, expected) => store.appendIf(events, query, expected),
+    appendWhen: async (store, events, conditions) => store.appendWhen(events, conditions),
     query: async (store, query) => store.query(query),
   },
   promises: {
     append: (store, events) => store.appendAsync(events),
     appendIf: (store, events, query, expected) => store.appendIfAsync(events, query, expected),
+    appendWhen: (store, events, conditions) => store.appendWhenAsync(events, conditions),
     query: (store, query) => store.queryAsync(query),
   },
 };
@@ -114,6 +116,7 @@ class ScenarioPlayer {
     const kinds = {
       append: (step) => this.#append(step),
       append_if: (step) => this.#appendIf(step),
+      append_when: (step) => this.#appendWhen(step),
       query: (step) => this.#query(step),
       explain: (step) => this.#explain(step),
       open: (step) => this.#openStream(step),
@@ -143,6 +146,18 @@ class ScenarioPlayer {
       await outcome(() =>
         this.#calls.appendIf(this.#store, events, asked(query), version(expected)),
       ),
+      gives,
+      fails,
+    );
+  }
+
+  async #appendWhen({ append_when: { events, conditions }, gives, fails }) {
+    const given = conditions.map(({ fail_if_events_match, after }) => ({
+      fail_if_events_match: asked(fail_if_events_match),
+      after: version(after),
+    }));
+    this.#compare(
+      await outcome(() => this.#calls.appendWhen(this.#store, events, given)),
       gives,
       fails,
     );

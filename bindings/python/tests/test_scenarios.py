@@ -72,6 +72,11 @@ class Scenarios(StoreCase):
                     request["events"], request.get("query"), request.get("expected")
                 )
             )
+        if "append_when" in step:
+            request = step["append_when"]
+            return dataclasses.asdict(
+                self.store.append_when(request["events"], request["conditions"])
+            )
         if "query" in step:
             result = dataclasses.asdict(self.store.query(step["query"]))
             result["event_records"] = [
@@ -136,6 +141,8 @@ def shown(error: factstr.FactstrError | None) -> dict[str, Any]:
             "expected_context_version": error.expected_context_version,
             "actual_context_version": error.actual_context_version,
         }
+        if error.condition_index is not None:
+            fields["conflict"]["condition_index"] = error.condition_index
     return fields
 
 

@@ -32,6 +32,8 @@ ELSEWHERE = {
     ("explain", "BUSY"): "",  # as for query
     ("append", "INVALID_STATE"): UNKNOWN,
     ("append_if", "INVALID_STATE"): UNKNOWN,
+    ("append_when", "INVALID_STATE"): UNKNOWN,
+    ("append_when_submit", "INVALID_STATE"): UNKNOWN,
     ("append_submit", "INVALID_STATE"): UNKNOWN,
     ("append_if_submit", "INVALID_STATE"): UNKNOWN,
     ("request_wait", "INVALID_STATE"): UNKNOWN,

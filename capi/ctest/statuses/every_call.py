@@ -63,10 +63,13 @@ def bad_arguments_are_refused(lib: Library, folder: Path) -> None:
         ("postgres_bootstrap_submit", {"callback": on_open, "database_name": b"no name"}),
         ("append", {"store": store, "events": b"{"}),
         ("append_if", {"store": store, "query": None}),
+        ("append_when", {"store": store, "conditions": None}),
+        ("append_when", {"store": store, "conditions": b"{"}),
         ("query", {"store": store, "query": b'{"limit":-1}'}),
         ("explain", {"store": store, "query": b'{"limit":-1}'}),
         ("append_submit", {"store": store, "events": None}),
         ("append_if_submit", {"store": store, "query": b"["}),
+        ("append_when_submit", {"store": store, "conditions": b"["}),
         ("query_submit", {"store": store, "query": b"["}),
         ("completions_next", {"store": store, "out_max": 0}),
         ("stream_open", {"store": store, "registration": b'{"retry":{"max_attempts":1}}'}),
@@ -76,7 +79,8 @@ def bad_arguments_are_refused(lib: Library, folder: Path) -> None:
     ]
     for name, given in bad:
         lib.expect("INVALID_ARGUMENT", name, **given)
-    for name in ("append", "append_if", "append_submit", "append_if_submit"):
+    appends = ("append", "append_if", "append_when")
+    for name in (*appends, *(f"{append}_submit" for append in appends)):
         lib.expect("EMPTY_APPEND", name, store=store, events=b"[]")
     lib.expect("OK", "store_close", store=store)
     store = lib.memory(b'{"result_bytes_max":1}')

@@ -48,10 +48,12 @@ OnAnswer = ctypes.CFUNCTYPE(
 ONE = b'[{"event_type":"a","payload":1}]'
 DURABLE = b'{"durable":{"name":"d"}}'
 NONE = b'{"filters":[{"event_types":["none"]}]}'  # matches no event
+ON_NONE = b'[{"fail_if_events_match":%b}]' % NONE  # a condition that holds
 # What a call gets that says nothing else of a parameter. `None` is NULL.
 USUAL: dict[str, Any] = {
     "events": ONE,
     "query": b"{}",
+    "conditions": b'[{"fail_if_events_match":{}}]',
     "registration": b"{}",
     "options_json": None,
     "message": None,

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from library import DURABLE, Callbacks, Library, OnBatch, all_taken, eventually
+from library import DURABLE, ON_NONE, Callbacks, Library, OnBatch, all_taken, eventually
 from processes import other_process
 
 
@@ -18,9 +18,13 @@ def calls_of_a_store(lib: Library, folder: Path) -> None:
     lib.answered("OK", "query", store=store)
     lib.expect("OK", "explain", store=store)
     lib.answered("CONDITIONAL_APPEND_CONFLICT", "append_if", store=store)
+    lib.answered("CONDITIONAL_APPEND_CONFLICT", "append_when", store=store)
     version = ctypes.c_uint64(2)
     lib.expect("OK", "append_if", store=store, expected=ctypes.byref(version))
     lib.expect("OK", "append_if_submit", store=store)
+    lib.expect("OK", "append_when", store=store, conditions=ON_NONE)
+    lib.expect("OK", "append_when_submit", store=store)
+    lib.expect("OK", "completions_next", store=store, timeout_ms=-1)
     lib.expect("OK", "query_submit", store=store)
     lib.expect("OK", "completions_next", store=store, timeout_ms=-1)
     lib.expect("OK", "cancel", store=store)
@@ -114,7 +118,15 @@ def a_closing_store(lib: Library, folder: Path) -> None:
     closing = threading.Thread(target=lambda: lib.expect("TIMEOUT", "store_close", store=store))
     closing.start()
     eventually(lambda: lib.call("append", store=store)[0] == "STORE_CLOSED")
-    for name in ("append_if", "query", "append_submit", "append_if_submit", "query_submit"):
+    for name in (
+        "append_if",
+        "append_when",
+        "query",
+        "append_submit",
+        "append_if_submit",
+        "append_when_submit",
+        "query_submit",
+    ):
         lib.expect("STORE_CLOSED", name, store=store)
     for name in ("completions_next", "stream_open", "statistics", "explain"):
         lib.expect("STORE_CLOSED", name, store=store)
@@ -144,6 +156,6 @@ def more_requests_than_are_kept(lib: Library, folder: Path) -> None:
     store = lib.memory()
     for _ in range(65536):
         lib.c.factstr_query_submit(store, b"{}", 2, 1, None, None, None, None)
-    for name in ("append_submit", "append_if_submit", "query_submit"):
+    for name in ("append_submit", "append_if_submit", "append_when_submit", "query_submit"):
         lib.expect("BUSY", name, store=store)
     lib.expect("OK", "store_close", store=store)

@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from library import DURABLE, NONE, ONE, Library
+from library import DURABLE, NONE, ON_NONE, ONE, Library
 
 
 class Proxy:
@@ -111,17 +111,19 @@ def servers(lib: Library, folder: Path) -> None:
     server.run(f"BEGIN; LOCK TABLE {name}.events IN SHARE MODE")
     lib.answered("BUSY", "append", store=store)
     lib.answered("BUSY", "append_if", store=store, query=NONE)
+    lib.answered("BUSY", "append_when", store=store, conditions=ON_NONE)
     impatient = url + "&options=-c%20statement_timeout%3D200ms"
     patient = options(name, lock_timeout_ms=-1)
     waiting = lib.expect("OK", "postgres_open", url=impatient.encode(), options_json=patient)
     lib.answered("TIMEOUT", "append", store=waiting)
     lib.answered("TIMEOUT", "append_if", store=waiting, query=NONE)
+    lib.answered("TIMEOUT", "append_when", store=waiting, conditions=ON_NONE)
     # A connection that breaks before the answer comes, to a server that cannot be reached then.
-    for function in ("append", "append_if", "request_wait"):
+    for function in ("append", "append_if", "append_when", "request_wait"):
         cut = Proxy(parts.hostname or "", parts.port or 5432)
         through = url.replace(f":{parts.port}", f":{cut.port}")
         doubtful = lib.expect("OK", "postgres_open", url=through.encode(), options_json=patient)
-        given = {"store": doubtful, "query": NONE}
+        given = {"store": doubtful, "query": NONE, "conditions": ON_NONE}
         if function == "request_wait":
             given = {"request": lib.submit("append", store=doubtful), "timeout_ms": -1}
         threading.Timer(0.3, cut.end).start()
@@ -140,6 +142,7 @@ def servers(lib: Library, folder: Path) -> None:
     store = lib.expect("OK", "postgres_open", url=read_only.encode(), options_json=options(name))
     lib.answered("READ_ONLY", "append", store=store)
     lib.answered("READ_ONLY", "append_if", store=store, query=NONE)
+    lib.answered("READ_ONLY", "append_when", store=store, conditions=ON_NONE)
     lib.expect("READ_ONLY", "stream_open", store=store, registration=DURABLE)
     # Tables that are no store's, and a batch beyond the end of the log.
     server.run(f"CREATE SCHEMA {name}x; CREATE TABLE {name}x.events (n int)")

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from library import DURABLE, NONE, Library, OnOpen, all_taken
+from library import DURABLE, NONE, ON_NONE, Library, OnOpen, all_taken
 from processes import other_process, sql
 
 
@@ -70,6 +70,7 @@ def a_locked_log(lib: Library, folder: Path) -> None:
     with other_process(path, "BEGIN IMMEDIATE"):
         lib.answered("BUSY", "append", store=store)
         lib.answered("BUSY", "append_if", store=store, query=NONE)
+        lib.answered("BUSY", "append_when", store=store, conditions=ON_NONE)
         lib.expect("BUSY", "stream_open", store=store, registration=DURABLE)
     lib.expect("OK", "store_close", store=store)
     store = lib.sqlite(path, b'{"busy_timeout_ms":60000}')
@@ -88,6 +89,7 @@ def a_full_disk(lib: Library, folder: Path) -> None:
     large = b'[{"event_type":"a","payload":"%s"}]' % (b"x" * 1_000_000)
     lib.answered("BACKEND_FAILURE", "append", store=store, events=large)
     lib.answered("BACKEND_FAILURE", "append_if", store=store, events=large)
+    lib.answered("BACKEND_FAILURE", "append_when", store=store, events=large)
     lib.expect("OK", "store_close", store=store)
 
 
@@ -103,6 +105,9 @@ def damaged_facts(lib: Library, folder: Path) -> None:
     lib.expect("CORRUPT", "explain", store=store)
     picky = b'{"filters":[{"payload_predicates":[7]}]}'
     lib.answered("CORRUPT", "append_if", store=store, query=picky)
+    lib.answered(
+        "CORRUPT", "append_when", store=store, conditions=b'[{"fail_if_events_match":%b}]' % picky
+    )
     stream = lib.expect("OK", "stream_open", store=store, registration=DURABLE)
     lib.expect("CORRUPT", "stream_next", stream=stream, timeout_ms=-1)
     lib.expect("CORRUPT", "stream_next_many", stream=stream, timeout_ms=-1)
@@ -129,6 +134,7 @@ def dropped_tables(lib: Library, folder: Path) -> None:
     sql(path, "DROP TABLE factstr_durable_streams")
     lib.answered("UNSUPPORTED_FORMAT", "append", store=store)
     lib.answered("UNSUPPORTED_FORMAT", "append_if", store=store)
+    lib.answered("UNSUPPORTED_FORMAT", "append_when", store=store)
     lib.answered("UNSUPPORTED_FORMAT", "query", store=store)
     lib.expect("UNSUPPORTED_FORMAT", "explain", store=store)
     other = b'{"durable":{"name":"e"}}'
@@ -148,6 +154,7 @@ def a_file_that_was_replaced(lib: Library, folder: Path) -> None:
     path.write_bytes(b"")
     lib.answered("LOG_TRUNCATED", "append", store=store)
     lib.answered("LOG_TRUNCATED", "append_if", store=store)
+    lib.answered("LOG_TRUNCATED", "append_when", store=store)
     lib.answered("LOG_TRUNCATED", "query", store=store)
     lib.expect("LOG_TRUNCATED", "explain", store=store)
     if lib.call("stream_next", stream=stream, timeout_ms=-1)[0] == "OK":  # it was read before

@@ -20,7 +20,7 @@ func BenchmarkAppendOfOne(b *testing.B) {
 	b.Run("text", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if answer := store.Append(events); answer.Err != nil {
+			if answer := store.Append(PlainAppend(events)); answer.Err != nil {
 				b.Fatal(answer.Err)
 			}
 		}

@@ -67,7 +67,7 @@ func TestAPanickingCallbackPoisonsItsStoreOnly(t *testing.T) {
 	_, store := open(t, `{}`)
 	_, other := open(t, `{}`)
 	called := make(chan struct{})
-	if _, err := store.SubmitAppend([]byte(oneEvent), Target{Callback: func(uint64, *Answer) {
+	if _, err := store.SubmitAppend(PlainAppend([]byte(oneEvent)), Target{Callback: func(uint64, *Answer) {
 		defer close(called)
 		panic("on purpose")
 	}}); err != nil {
@@ -108,7 +108,7 @@ func TestClosingWakesWhoWaitsForCompletions(t *testing.T) {
 func TestClosingWaitsForCompletionCallbacks(t *testing.T) {
 	_, store := open(t, `{}`)
 	began := make(chan struct{})
-	if _, err := store.SubmitAppend([]byte(oneEvent), Target{Callback: func(uint64, *Answer) {
+	if _, err := store.SubmitAppend(PlainAppend([]byte(oneEvent)), Target{Callback: func(uint64, *Answer) {
 		close(began)
 		select {
 		case <-store.closed:

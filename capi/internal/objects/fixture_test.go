@@ -39,7 +39,7 @@ func closeNow(t *testing.T, store *Store) {
 
 func appendOne(t *testing.T, store *Store) {
 	t.Helper()
-	if answer := store.Append([]byte(oneEvent)); answer.Err != nil {
+	if answer := store.Append(PlainAppend([]byte(oneEvent))); answer.Err != nil {
 		t.Fatal(answer.Err)
 	}
 }

@@ -16,7 +16,7 @@ func TestCompletionCallbacksComeOneAtATime(t *testing.T) {
 	var done sync.WaitGroup
 	for range 500 {
 		done.Add(1)
-		_, err := store.SubmitAppend([]byte(oneEvent), Target{Callback: func(uint64, *Answer) {
+		_, err := store.SubmitAppend(PlainAppend([]byte(oneEvent)), Target{Callback: func(uint64, *Answer) {
 			defer done.Done()
 			if running.Add(1) != 1 {
 				t.Error("two callbacks run at a time")
@@ -38,7 +38,7 @@ func TestCompletionCallbacksComeOneAtATime(t *testing.T) {
 func TestARequestIsAnsweredToOneOfItsWaiters(t *testing.T) {
 	process, store := open(t, `{}`)
 	for range 100 {
-		handle, err := store.SubmitAppend([]byte(oneEvent), Target{WantHandle: true})
+		handle, err := store.SubmitAppend(PlainAppend([]byte(oneEvent)), Target{WantHandle: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +77,7 @@ func TestSubmissionsAndClosesRace(t *testing.T) {
 					target := Target{Tag: uint64(n), Callback: func(uint64, *Answer) { answers.Add(1) }}
 					var err error
 					if i%2 == 0 {
-						_, err = store.SubmitAppend([]byte(oneEvent), target)
+						_, err = store.SubmitAppend(PlainAppend([]byte(oneEvent)), target)
 					} else {
 						_, err = store.SubmitQuery(nil, target)
 					}
@@ -152,7 +152,7 @@ func TestHandlesAreNamedInErrors(t *testing.T) {
 
 func TestEveryKindOfAnswerFitsItsSize(t *testing.T) {
 	_, store := open(t, `{"sequence_numbers":"string"}`)
-	appended := store.Append([]byte(oneEvent))
+	appended := store.Append(PlainAppend([]byte(oneEvent)))
 	queried := store.Query(nil)
 	failed := store.Query([]byte(`{`))
 	for _, answer := range []Answer{appended, queried, failed} {

@@ -67,7 +67,7 @@ func TestPulledDeliveriesSurviveEveryRace(t *testing.T) { // G19 G21
 	next, runs := uint64(1), 0
 	go func() {
 		for range events {
-			store.Append([]byte(oneEvent))
+			store.Append(PlainAppend([]byte(oneEvent)))
 		}
 	}()
 	for next <= events {

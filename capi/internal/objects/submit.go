@@ -9,7 +9,6 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"github.com/factstr/factstr-go/interop"
 
 	"github.com/factstr/factstr-go/capi/internal/guard"
 )
@@ -60,27 +59,6 @@ type submissions struct {
 func (s *submissions) init() {
 	s.byTag = map[uint64]map[*submission]struct{}{}
 	s.requests = map[uint64]*Request{}
-}
-
-// SubmitAppend submits an append and returns at once, with the handle of the request if the target
-// wants one.
-func (s *Store) SubmitAppend(events []byte, target Target) (request uint64, err error) {
-	batch, err := interop.DecodeEvents(events, s.limits)
-	if err != nil {
-		return 0, err
-	}
-	sub := &submission{target: target}
-	return s.submit(sub, func() error { return s.core.AppendAsync(sub.context, batch, sub.appended) })
-}
-
-// SubmitAppendIf submits an AppendIf.
-func (s *Store) SubmitAppendIf(events, query []byte, expected *uint64, target Target) (request uint64, err error) {
-	batch, contextQuery, err := s.decodeAppendIf(events, query)
-	if err != nil {
-		return 0, err
-	}
-	sub := &submission{target: target}
-	return s.submit(sub, func() error { return s.core.AppendIfAsync(sub.context, batch, contextQuery, expected, sub.appended) })
 }
 
 // SubmitQuery submits a query.

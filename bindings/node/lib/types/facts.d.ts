@@ -51,6 +51,14 @@ export interface EventQuery {
   limit?: number | bigint | null | undefined;
 }
 
+/** Fails if a fact that `fail_if_events_match` matches has a sequence number above `after`. */
+export interface AppendCondition {
+  /** Its cursor and limit do not narrow the context. */
+  fail_if_events_match: EventQuery;
+  /** Usually the number up to which you have read; absent: no fact at all may match. */
+  after?: bigint | null | undefined;
+}
+
 export interface QueryResult<Payload = unknown> {
   event_records: EventRecord<Payload>[];
   /** The highest sequence number among the returned rows; absent when there are none. */
@@ -71,6 +79,8 @@ export interface AppendResult {
 export interface ConditionalAppendConflict {
   expected_context_version?: bigint | null | undefined;
   actual_context_version?: bigint | null | undefined;
+  /** Which condition of `appendWhen` does not hold; absent after `appendIf`. */
+  condition_index?: number | undefined;
 }
 
 /** Exactly one of the two is present. */

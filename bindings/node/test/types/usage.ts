@@ -37,6 +37,12 @@ const answer: AppendIfResult = memory.appendIf(
 );
 const actual: bigint | null | undefined =
   answer.conflict?.actual_context_version ?? answer.append_result?.first_sequence_number;
+const broken: number | undefined = memory.appendWhen(
+  [{ event_type: 'renamed', payload: {} }],
+  [{ fail_if_events_match: query, after: version }, { fail_if_events_match: {} }],
+).conflict?.condition_index;
+// @ts-expect-error: without a query there is no condition
+void memory.appendWhenAsync([], [{ after: 1n }]).then(() => broken);
 const live: EventStreamSubscription = memory.streamTo(query, (events) =>
   events.every((event) => event.payload !== last && actual),
 );

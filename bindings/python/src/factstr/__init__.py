@@ -13,7 +13,10 @@ from ._store import Store
 from ._subscription import Subscription
 from ._types import (
     Alternative,
+    AppendCondition,
+    AppendConditionDict,
     AppendResult,
+    ConditionInput,
     CursorEvery,
     CursorEveryDict,
     EventFilter,
@@ -66,11 +69,14 @@ from .errors import (
 
 __all__ = [
     "Alternative",
+    "AppendCondition",
+    "AppendConditionDict",
     "AppendResult",
     "BackendFailure",
     "Busy",
     "Cancelled",
     "CommitUnknown",
+    "ConditionInput",
     "ConditionalAppendConflict",
     "Corrupt",
     "CursorEvery",

@@ -90,9 +90,11 @@ PROTOTYPES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "factstr_store_close": (_status, (_handle, _buffer)),
     "factstr_append": (_status, (_handle, *_text, _buffer)),
     "factstr_append_if": (_status, (_handle, *_text, *_text, _expected, _buffer)),
+    "factstr_append_when": (_status, (_handle, *_text, *_text, _buffer)),
     "factstr_query": (_status, (_handle, *_text, _buffer)),
     "factstr_append_submit": (_status, (_handle, *_text, *_submitted)),
     "factstr_append_if_submit": (_status, (_handle, *_text, *_text, _expected, *_submitted)),
+    "factstr_append_when_submit": (_status, (_handle, *_text, *_text, *_submitted)),
     "factstr_query_submit": (_status, (_handle, *_text, *_submitted)),
     "factstr_request_wait": (_status, (_handle, c_int64, _buffer)),
     "factstr_completions_next": (

@@ -17,7 +17,16 @@ from decimal import Decimal
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any
 
-from ._types import CursorEvery, EventFilter, EventQuery, NewEvent, QueryInput, Retry
+from ._types import (
+    AppendCondition,
+    ConditionInput,
+    CursorEvery,
+    EventFilter,
+    EventQuery,
+    NewEvent,
+    QueryInput,
+    Retry,
+)
 from .errors import InvalidArgument
 
 _LEVELS_MAX = 127 + 4  # a payload's, and those of the query around it
@@ -35,6 +44,17 @@ def encode_events(events: Iterable[Any]) -> bytes:
 def encode_query(query: QueryInput | None) -> bytes | None:
     """Returns None for None, which means all facts to the C API, too."""
     return None if query is None else _encode(_query(query), "query").encode("ascii")
+
+
+def encode_conditions(conditions: Iterable[ConditionInput]) -> bytes:
+    # Iterating over a mapping or a string would yield nonsense: it is one condition, no list.
+    if isinstance(conditions, (Mapping, str, bytes, AppendCondition)) or not isinstance(
+        conditions, Iterable
+    ):
+        raise InvalidArgument(
+            f"conditions must be a list of conditions, not {type(conditions).__name__}"
+        )
+    return _encode([_condition(each) for each in conditions], "conditions").encode("ascii")
 
 
 def encode_registration(
@@ -80,7 +100,16 @@ def _query(query: QueryInput) -> Any:
     return fields
 
 
-def _present(value: EventQuery | EventFilter | Retry | CursorEvery) -> dict[str, Any]:
+def _condition(condition: ConditionInput) -> Any:
+    fields: Any = _present(condition) if isinstance(condition, AppendCondition) else condition
+    if isinstance(fields, Mapping) and fields.get("fail_if_events_match") is not None:
+        return {**fields, "fail_if_events_match": _query(fields["fail_if_events_match"])}
+    return fields
+
+
+def _present(
+    value: AppendCondition | EventQuery | EventFilter | Retry | CursorEvery,
+) -> dict[str, Any]:
     return {name: field for name in value.__slots__ if (field := getattr(value, name)) is not None}
 
 

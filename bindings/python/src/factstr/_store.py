@@ -12,7 +12,7 @@ from ._capi import in_forked_child
 from ._closeable import Closeable
 from ._closing import Closing
 from ._decoding import Decoder, ParseFloat
-from ._encoding import encode_events, encode_query
+from ._encoding import encode_conditions, encode_events, encode_query
 from ._opening import open_store
 from ._owner import Owner
 from ._registration import register
@@ -20,6 +20,7 @@ from ._requests import Call, Requests
 from ._subscription import Subscription
 from ._types import (
     AppendResult,
+    ConditionInput,
     CursorEveryInput,
     EventInput,
     Explanation,
@@ -55,6 +56,7 @@ class Store(Closeable):
             )
         self._append = Call(library.factstr_append, library.factstr_append_submit)
         self._append_if = Call(library.factstr_append_if, library.factstr_append_if_submit)
+        self._append_when = Call(library.factstr_append_when, library.factstr_append_when_submit)
         self._query = Call(library.factstr_query, library.factstr_query_submit)
         self._decoder = Decoder(parse_float)
         owner = Owner(self, library, self._decoder)
@@ -89,6 +91,22 @@ class Store(Closeable):
             expected = expected_version(expected_context_version)
         answer = self._requests.answer(
             self._append_if, self._append_waits, text, len(text), query, len(query), expected
+        )
+        return self._decoder.append_result(answer)
+
+    def append_when(
+        self, events: Iterable[EventInput], conditions: Iterable[ConditionInput]
+    ) -> AppendResult:
+        """Appends only if every condition holds. Without conditions it appends as append().
+
+        Raises ConditionalAppendConflict otherwise, with the index of the first condition that does
+        not hold: then nothing happened.
+        """
+        text, expected = encode_events(events), b"[]"
+        if text != b"[]":  # EmptyAppend takes precedence over errors of the other arguments
+            expected = encode_conditions(conditions)
+        answer = self._requests.answer(
+            self._append_when, self._append_waits, text, len(text), expected, len(expected)
         )
         return self._decoder.append_result(answer)
 

@@ -47,6 +47,16 @@ class EventQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class AppendCondition:
+    """Fails if a fact that the query matches has a sequence number above `after`; with None, if any
+    does. The query's cursor and limit do not narrow the context.
+    """
+
+    fail_if_events_match: EventQuery | EventQueryDict
+    after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Retry:
     """How often a durable stream redelivers a batch whose handler failed, before it ends. The delay
     doubles up to `delay_max_ms`.
@@ -272,6 +282,14 @@ class EventQueryDict(TypedDict, total=False):
     limit: int | None
 
 
+class _ConditionDict(TypedDict):
+    fail_if_events_match: EventQuery | EventQueryDict
+
+
+class AppendConditionDict(_ConditionDict, total=False):
+    after: int | None
+
+
 class RetryDict(TypedDict, total=False):
     max_attempts: int
     delay_ms: int
@@ -287,6 +305,7 @@ class CursorEveryDict(TypedDict, total=False):
 # library checks every field in any case.
 EventInput = NewEvent | NewEventDict | Mapping[str, Any]
 QueryInput = EventQuery | EventQueryDict | Mapping[str, Any]
+ConditionInput = AppendCondition | AppendConditionDict | Mapping[str, Any]
 RetryInput = Retry | RetryDict | Mapping[str, Any]
 CursorEveryInput = CursorEvery | CursorEveryDict | Mapping[str, Any]
 Handler = Callable[[tuple[EventRecord, ...]], object]

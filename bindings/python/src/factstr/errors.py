@@ -29,13 +29,14 @@ class EmptyAppend(FactstrError):
 
 
 class ConditionalAppendConflict(FactstrError):
-    """The context of an append_if has changed. Nothing was appended: read the context again and
-    decide anew.
+    """The context of an append_if has changed, or a condition of an append_when does not hold
+    (condition_index says which). Nothing was appended: read the context again and decide anew.
     """
 
     code = "ConditionalAppendConflict"
     expected_context_version: int | None = None
     actual_context_version: int | None = None
+    condition_index: int | None = None
 
 
 class OperationNotImplemented(FactstrError):
@@ -221,6 +222,7 @@ def error_of(code: str, fields: dict[str, Any]) -> FactstrError:
         conflict = fields.get("conflict") or {}
         error.expected_context_version = conflict.get("expected_context_version")
         error.actual_context_version = conflict.get("actual_context_version")
+        error.condition_index = conflict.get("condition_index")
     elif isinstance(error, OperationNotImplemented):
         error.store, error.operation = fields.get("store"), fields.get("operation")
     elif isinstance(error, BackendFailure):

@@ -34,7 +34,8 @@ import (
 //   - after BEGIN IMMEDIATE: waiting for the lock may have taken long, and what is written next
 //     would go into the wrong file. Nothing was written yet, so the append fails with LogTruncated.
 //   - after COMMIT: the files may have been exchanged in between. What was committed is lost or
-//     not, so the append ends with CommitUnknown.
+//     not, so the append ends with CommitUnknown; also if the look fails, as on a folder whose
+//     rights were taken away just then.
 //   - after a read: what was read while files were exchanged may be of two logs. Afterwards, since
 //     a look before would prove nothing about the read.
 //   - before and after a connection is opened, since SQLite opens by path.

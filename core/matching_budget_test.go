@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // sharedLog is a backend whose log another process appends to right before this store's commits.
@@ -308,9 +309,16 @@ func TestClosingEndsEveryKindOfHeavyMatching(t *testing.T) { // G17 G18
 	stream := func(end func(*Store, *EventStream) error) {
 		began := make(chan struct{})
 		backend := &sharedLog{began: sync.OnceFunc(func() { close(began) })}
-		store := openShared(t, backend, -1)
-		stream, err := store.StreamTo(t.Context(), query,
-			HandleFunc(func(context.Context, []EventRecord) error { return nil }))
+		// Closing waits for what the stream may still deliver, so it is the timeout that ends the match.
+		store, err := OpenStore(t.Context(), backend, Options{TailEvents: -1, CloseTimeout: 500 * time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = store.Close(context.Background()) })
+		stream, err := store.StreamTo(t.Context(), query, HandleFunc(func(context.Context, []EventRecord) error {
+			t.Error("the match came to its end")
+			return nil
+		}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -318,7 +326,8 @@ func TestClosingEndsEveryKindOfHeavyMatching(t *testing.T) { // G17 G18
 			t.Fatal(err)
 		}
 		<-began
-		if err := end(store, stream); err != nil {
+		// On a busy machine it may end too late for the answer.
+		if err := end(store, stream); err != nil && CodeOf(err) != CodeTimeout {
 			t.Errorf("a stream: %v", err)
 		}
 		<-stream.Done()

@@ -127,7 +127,7 @@ func compareGroup(ctx context.Context, store *factstr.Store, group int, back uin
 func TestKilledProcessesThatShareAnIndexLoseNothingAndMissNothing(t *testing.T) {
 	processes, kills := 4, 25
 	if os.Getenv("FACTSTR_TORTURE") != "" {
-		processes, kills = 16, 600
+		processes, kills = 16, 200
 	}
 	path, random := newPath(t), rand.New(rand.NewPCG(10, 11))
 	lives, acked := 0, map[[2]int]uint64{}

@@ -21,6 +21,7 @@ class HandlerRunner {
   #isHandling = false; // from the call of the handler until its outcome
   #isStopped = false;
   #hasDropped = false; // batches were left unhandled
+  #last = 0n; // the newest fact that a handler was called for
 
   constructor(stream, handler, rawPayloads) {
     this.#stream = stream;
@@ -39,6 +40,18 @@ class HandlerRunner {
   /** Reports whether batches that came were not handled, or not yet. */
   get isBehind() {
     return this.#isHandling || this.hasWaiting || this.#hasDropped;
+  }
+
+  /** Returns the number of the newest fact that came, 0n if none did. */
+  lastReceived() {
+    if (!this.hasWaiting) {
+      return this.#last;
+    }
+    try {
+      return decode.batch(this.#waiting.at(-1).text, this.#rawPayloads).at(-1).sequence_number;
+    } catch {
+      return this.#last; // what cannot be read is not handled either
+    }
   }
 
   /**
@@ -81,6 +94,7 @@ class HandlerRunner {
       first: events[0].sequence_number,
       last: events[events.length - 1].sequence_number,
     };
+    this.#last = batch.last;
     let outcome;
     this.#isHandling = true;
     try {

@@ -103,6 +103,19 @@ function streamsBehind(store, head) {
 }
 
 /**
+ * Gives up what live streams have not handled, since their store is closed: what is behind is
+ * logged, and no batch waits any more behind a handler that may never settle. Without a `head`, since
+ * the server did not answer in time, all that is known to be committed counts.
+ */
+function cutStreams(store, head, committed) {
+  for (const stream of streamsOf(store)) {
+    if (stream.isLive && (stream.isBehind(head ?? committed) || stream.hasUnhandled)) {
+      stream.cut(head, committed);
+    }
+  }
+}
+
+/**
  * To be called before the store is closed, which releases the handles of its streams: progress()
  * returns this last progress afterwards.
  */
@@ -123,6 +136,7 @@ function allClosed(store) {
 
 module.exports = {
   allClosed,
+  cutStreams,
   hasLiveStreams,
   keepProgress,
   openDurable,

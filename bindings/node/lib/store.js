@@ -12,6 +12,7 @@ const { native } = require('./native.js');
 const { opening, request } = require('./requests.js');
 const {
   allClosed,
+  cutStreams,
   hasLiveStreams,
   keepProgress,
   openDurable,
@@ -55,23 +56,24 @@ function closeNow(store, handle) {
  * Closes when the live streams have got everything that was committed before: they have no cursor,
  * so a fact that they do not get now they never get. // G17
  */
-function closeDrained(store, handle, timeoutMs) {
+function closeDrained(store, handle, timeoutMs, committed) {
   const deadline = performance.now() + timeoutMs;
   let head; // undefined until it is known
   if (store instanceof FactstrPostgresStore) {
-    // The event loop must not wait for a server, which may not answer.
+    // The event loop must not wait for a server, which may not answer. What this store committed
+    // itself is known without it.
     askStatistics(store, handle).then(
       (statistics) => (head = statistics.head),
-      () => (head = 0n),
+      () => (head = committed),
     );
   } else {
-    head = headOf(handle);
+    head = headOf(handle, committed);
   }
   const isDone = () =>
     performance.now() >= deadline ||
     (head !== undefined && streamsBehind(store, head).length === 0);
   const close = () => {
-    streamsBehind(store, head ?? 0n).forEach((stream) => stream.cut(head));
+    cutStreams(store, head, committed);
     closeNow(store, handle);
   };
   const later = () => {
@@ -97,11 +99,11 @@ function closeDrained(store, handle, timeoutMs) {
 }
 
 // A log that cannot be read does not hold the closing up.
-function headOf(handle) {
+function headOf(handle, committed) {
   try {
     return decode.statistics(native.statistics(handle)).head;
   } catch {
-    return 0n;
+    return committed;
   }
 }
 
@@ -126,6 +128,7 @@ class Store {
   #closeTimeoutMs;
   #onLog; // log.js does not keep it
   #answered = { number: 0n }; // the newest fact that an asynchronous append was answered with
+  #committed = 0n; // the newest fact that any append was answered with
 
   constructor(handle, { rawPayloads, onLog, closeTimeoutMs }) {
     this.#handle = handle;
@@ -160,8 +163,15 @@ class Store {
     }
   }
 
+  #noteCommit(result) {
+    if (result.last_sequence_number > this.#committed) {
+      this.#committed = result.last_sequence_number;
+    }
+    return result;
+  }
+
   #decodeAppend = (text) => {
-    const result = decode.appendResult(text);
+    const result = this.#noteCommit(decode.appendResult(text));
     this.#noteAnswer(result);
     return result;
   };
@@ -169,7 +179,7 @@ class Store {
   #decodeAppendIf = (text) => {
     const result = decode.appendIfResult(text);
     if (result.append_result) {
-      this.#noteAnswer(result.append_result);
+      this.#noteAnswer(this.#noteCommit(result.append_result));
     }
     return result;
   };
@@ -177,7 +187,7 @@ class Store {
   #decodeResult = (text) => decode.queryResult(text, this.#rawPayloads);
 
   append(events) {
-    return decode.appendResult(native.append(this.#open, encode.events(events)));
+    return this.#noteCommit(decode.appendResult(native.append(this.#open, encode.events(events))));
   }
 
   query(query) {
@@ -185,7 +195,7 @@ class Store {
   }
 
   appendIf(events, query, expected) {
-    return decode.appendIfResult(
+    const result = decode.appendIfResult(
       native.appendIf(
         this.#open,
         encode.events(events),
@@ -193,6 +203,10 @@ class Store {
         encode.expected(expected),
       ),
     );
+    if (result.append_result) {
+      this.#noteCommit(result.append_result);
+    }
+    return result;
   }
 
   appendWhen(events, conditions) {
@@ -292,7 +306,7 @@ class Store {
       this.#handle = undefined;
       dropped.unregister(this);
       if (hasLiveStreams(this)) {
-        closeDrained(this, handle, this.#closeTimeoutMs);
+        closeDrained(this, handle, this.#closeTimeoutMs, this.#committed);
       } else {
         closeNow(this, handle);
       }

@@ -172,11 +172,20 @@ class Stream {
     return now - time > LATE_MS;
   }
 
-  /** Gives up what is to be delivered up to `head`: the time for closing the store is over. */
-  cut(head) {
+  /** Reports whether batches came that were not handled, or not yet, and still could be. */
+  get hasUnhandled() {
+    return !this.#unsubscribed && (this.#handlerRunner.isBehind || native.hasBatches(this.id));
+  }
+
+  /** Gives up what is to be delivered: see cutStreams. */
+  cut(head, committed) {
     const { position } = this.progress();
+    const received = this.#handlerRunner.lastReceived();
     this.unsubscribe();
-    this.#log.cut(position, head);
+    const through = head ?? (received > committed ? received : committed);
+    if (position < through) {
+      this.#log.cut(position, through);
+    }
   }
 
   unsubscribe() {

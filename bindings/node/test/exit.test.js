@@ -8,7 +8,16 @@ const path = require('node:path');
 const { test } = require('node:test');
 
 const { openPlace } = require('./open_place.js');
-const { atEnd, eachSharedPlace, noHandleIsLeftOpen, openAt, places } = require('./stores.js');
+const { relay } = require('./relay.js');
+const {
+  atEnd,
+  databaseUrl,
+  eachSharedPlace,
+  newName,
+  noHandleIsLeftOpen,
+  openAt,
+  places,
+} = require('./stores.js');
 
 noHandleIsLeftOpen();
 
@@ -29,7 +38,7 @@ async function run(t, name, place, onOutput = () => {}) {
   child.stderr.on('data', (data) => (output.err += data));
   child.stdout.on('data', (data) => {
     output.out += data;
-    onOutput(String(data));
+    onOutput(String(data), child);
   });
   const [code, signal] = await once(child, 'close');
   assert.equal(signal, null, output.err);
@@ -58,6 +67,22 @@ for (const [name, expected] of [
 ]) {
   endsWith(name, expected, places.memory);
 }
+
+test('a process ends that closed a store whose server does not answer', limit, async (t) => {
+  const between = await relay(t, databaseUrl());
+  const place = {
+    store: 'FactstrPostgresStore',
+    args: [between.url, { schema: newName(), closeTimeoutMs: 100, onLog: null }],
+  };
+  const name = 'handler_never_settles_without_server.js';
+  const { code, out, err } = await run(t, name, place, async (text, child) => {
+    if (text === 'ready\n') {
+      await between.silence();
+      child.kill('SIGUSR2');
+    }
+  });
+  assert.deepEqual({ code, out }, { code: 0, out: 'ready\ndone\n' }, err);
+});
 
 test('a process ends while a server does not answer its opening', limit, async (t) => {
   const server = net

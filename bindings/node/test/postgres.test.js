@@ -137,6 +137,34 @@ test(
   },
 );
 
+test(
+  'close() tells what live streams did not get, also if the server does not answer',
+  limit,
+  async (t) => {
+    // G17 G24
+    const between = await relay(t, databaseUrl());
+    const schema = newName();
+    const records = new Deliveries();
+    const onLog = (record) => void (record.event === 'deliveries_cut' && records.handler(record));
+    const store = new FactstrPostgresStore(between.url, { schema, closeTimeoutMs: 100, onLog });
+    const other = openPostgres(t, { schema });
+    const never = new Deliveries(() => new Promise(() => {}));
+    store.streamAll(never.handler);
+    const seen = new Deliveries();
+    const marker = store.streamAll(seen.handler);
+    const types = ['a', 'b', 'c'];
+    types.slice(0, 2).forEach((type) => store.append(facts(type)));
+    other.append(facts('c')); // which is known only because it came
+    assert.deepEqual(await never.types(1), ['a']);
+    assert.deepEqual(await seen.types(3), types);
+    await between.silence();
+    store.close();
+    const { position, through } = await records.next();
+    assert.ok(position === 0n && (through === 2n || through === 3n), `${position} to ${through}`);
+    await marker.closed;
+  },
+);
+
 test('a store whose connections were cut goes on, and so do its streams', limit, async (t) => {
   // G16 G19
   const between = await relay(t, databaseUrl());

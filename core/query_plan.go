@@ -212,6 +212,23 @@ func (p *Plan) TermQuery(seed terms.Seed) terms.Query {
 	return seed.Query(filters)
 }
 
+// SelectiveTerms returns what an index of terms is asked for. ok is false if reading the log is
+// better: if terms narrow nothing, and for so few types without a predicate that another index has
+// them in order, as inOrder reports.
+func (p *Plan) SelectiveTerms(seed terms.Seed, inOrder func(types int) bool) (query terms.Query, ok bool) {
+	query = p.TermQuery(seed)
+	if query.Everything {
+		return query, false
+	}
+	if types, constrained := p.Types(); !constrained || !inOrder(len(types)) {
+		return query, true
+	}
+	for _, part := range query.Any {
+		ok = ok || len(part.Terms) > 0
+	}
+	return query, ok
+}
+
 // inMemory returns what the indexes of facts in memory are asked for, and how many terms that are.
 func (p *Plan) inMemory() (sought terms.Query, looks int) {
 	p.memoryOnce.Do(func() {

@@ -1,12 +1,10 @@
 package memory
 
 import (
-	"bytes"
 	"context"
 	"slices"
 
 	"github.com/factstr/factstr-go/core/internal/termindex"
-	"github.com/factstr/factstr-go/core/internal/terms"
 )
 
 // freeze makes segments of full chunks and merges them, until the context ends.
@@ -26,23 +24,11 @@ func (x *index) freeze(ctx context.Context) {
 
 // freezeChunk puts a segment into the place of a chunk to which nobody adds any more.
 func (x *index) freezeChunk(builder *termindex.Builder, chunk *termindex.Chunk) {
-	builder.Reset(chunk.First())
-	chunk.Terms(func(term terms.Term, sequence uint64) { builder.Add(sequence, term) })
-	var out bytes.Buffer
-	info := termindex.Info{Seed: x.seed, Facts: chunk.Last() - chunk.First() + 1}
-	info.First.Sequence, info.Last.Sequence = chunk.First(), chunk.Last()
-	if err := builder.Write(&out, info); err != nil {
+	segment, err := termindex.Freeze(builder, chunk, x.seed)
+	if err != nil {
 		panic(err) // nothing but a defect makes it fail
 	}
-	x.replace([]termindex.Source{chunk}, opened(&out))
-}
-
-func opened(written *bytes.Buffer) *termindex.Segment {
-	segment, err := termindex.OpenSegmentBytes(bytes.Clone(written.Bytes()))
-	if err != nil {
-		panic(err)
-	}
-	return segment
+	x.replace([]termindex.Source{chunk}, segment)
 }
 
 // merge makes one segment of several, if that is due, and reports whether it did.
@@ -57,19 +43,18 @@ func (x *index) merge(ctx context.Context) bool {
 		return false
 	}
 	segments = segments[from:to]
-	old, size := make([]termindex.Source, len(segments)), 0
+	old := make([]termindex.Source, len(segments))
 	for i, segment := range segments {
 		old[i] = segment
-		size += int(segment.Info().Bytes)
 	}
-	out := bytes.NewBuffer(make([]byte, 0, size))
-	if err := termindex.Merge(ctx, out, segments); err != nil {
+	merged, err := termindex.MergeInMemory(ctx, segments)
+	if err != nil {
 		if ctx.Err() == nil {
 			panic(err)
 		}
 		return false
 	}
-	x.replace(old, opened(out))
+	x.replace(old, merged)
 	return true
 }
 

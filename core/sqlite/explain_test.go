@@ -11,7 +11,7 @@ import (
 func TestTheRarestTermDrivesAQueryThatTheIndexAnswers(t *testing.T) { // G12
 	indexAlways(t, 50)
 	store := openWithoutTail(t, newPath(t))
-	appendCourses(t, store, 0, 600)
+	AppendCourses(t, store, 0, 600)
 	awaitIndex(t, store)
 	query := factstr.EventQuery{Filters: []factstr.EventFilter{{EventTypes: []string{"type1"},
 		PayloadPredicates: []json.RawMessage{json.RawMessage(`{"course":"c3","text":"Äää 3","seats":[{"row":3}]}`), json.RawMessage(`{"text":"Äää45"}`)}}}}
@@ -39,7 +39,7 @@ func TestTheRarestTermDrivesAQueryThatTheIndexAnswers(t *testing.T) { // G12
 
 func TestAWalkShowsThatTheIndexHasNotComeSoFar(t *testing.T) { // G12
 	store := openWithoutTail(t, newPath(t))
-	appendCourses(t, store, 0, 100) // which are not indexed
+	AppendCourses(t, store, 0, 100) // which are not indexed
 	explained, err := store.Explain(t.Context(), PayloadQuery(`{"course":"c3"}`))
 	if err != nil {
 		t.Fatal(err)

@@ -33,8 +33,8 @@ func TestFactsBeforeAFailedReadAreNotIndexedTwice(t *testing.T) { // G6 G8 G12
 	const facts = 1500
 	path, plain := newPath(t), openWithoutTail(t, newPath(t))
 	store := openWithoutTail(t, path)
-	appendCourses(t, store, 0, facts)
-	appendCourses(t, plain, 0, facts)
+	AppendCourses(t, store, 0, facts)
+	AppendCourses(t, plain, 0, facts)
 	Close(t, store)
 
 	b, err := openBackend(t.Context(), path, Options{Options: factstr.Options{TailEvents: -1}})
@@ -73,5 +73,5 @@ func TestFactsBeforeAFailedReadAreNotIndexedTwice(t *testing.T) { // G6 G8 G12
 	if x.facts != facts {
 		t.Errorf("%d facts were indexed, want %d", x.facts, facts)
 	}
-	wantSameAnswers(t, rand.New(rand.NewPCG(7, 8)), store, plain, facts, 200)
+	WantSameAnswers(t, rand.New(rand.NewPCG(7, 8)), store, plain, facts, 200)
 }

@@ -5,15 +5,13 @@ import (
 	"encoding/binary"
 
 	"github.com/factstr/factstr-go/core/internal/termindex"
+	"github.com/factstr/factstr-go/core/internal/terms"
 )
 
 const (
 	// entriesOfFact is how many terms a fact has on average, at most, for a segment to get
 	// segmentFacts of them.
-	entriesOfFact = 32
-	// termsMax bounds the memory that one fact takes. A fact with more terms is proposed to every
-	// query instead.
-	termsMax        = 1 << 16
+	entriesOfFact   = 32
 	chunkEntries    = 1 << 13 // of the first chunk; later ones are larger
 	chunkEntriesMax = 1 << 18
 )
@@ -44,8 +42,8 @@ func (x *indexBuilder) add(r *row) bool {
 	if !r.typeless && damage(r) == "" {
 		x.terms = x.seed.Append(x.terms, r.EventType, r.Payload)
 	}
-	if n := len(x.terms); n == 0 || n > termsMax {
-		x.terms = append(x.terms[:0], alwaysProposed)
+	if n := len(x.terms); n == 0 || n > terms.FactMax {
+		x.terms = append(x.terms[:0], terms.Always)
 	}
 	x.facts++
 	x.entries += len(x.terms)

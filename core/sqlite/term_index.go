@@ -35,7 +35,7 @@ import (
 // read without the index, and the builder begins again.
 //
 // Rows that no query should be able to skip silently, because they are damaged, are proposed to
-// every query (alwaysProposed), so that whoever asks for their type still gets CodeCorrupt.
+// every query (terms.Always), so that whoever asks for their type still gets CodeCorrupt.
 //
 // # Which scans use it
 //
@@ -72,10 +72,6 @@ type indexView struct {
 	uses    int
 	old     bool // not the newest any more
 }
-
-// alwaysProposed is the term of rows that every query must look at: damaged ones, and facts with
-// too many terms. A query asks for it besides its own terms.
-const alwaysProposed terms.Term = 0
 
 func (x *termIndex) acquire() *indexView {
 	x.mu.Lock()
@@ -169,24 +165,10 @@ func (b *backend) CountTerms(of func(terms.Seed) []terms.Term) (facts []uint64, 
 // query returns what to ask the view for a plan; ok is false if reading the log is better. merges
 // reports whether that many types are read through SQLite's index.
 func (v *indexView) query(plan *factstr.Plan, merges func(types int) bool) (query terms.Query, ok bool) {
-	if plan.Everything() {
+	if query, ok = plan.SelectiveTerms(v.seed, merges); !ok {
 		return query, false
 	}
-	query = plan.TermQuery(v.seed)
-	if query.Everything {
-		return query, false
-	}
-	types, constrained := plan.Types()
-	if constrained && merges(len(types)) {
-		byPayload := false
-		for _, part := range query.Any {
-			byPayload = byPayload || len(part.Terms) > 0
-		}
-		if !byPayload {
-			return query, false
-		}
-	}
-	query.Any = append(query.Any, terms.Part{Terms: []terms.Term{alwaysProposed}})
+	query.OrAlways()
 	return query, true
 }
 

@@ -31,11 +31,11 @@ func TestAnIndexWhoseDiskIsFullOrReadOnlyIsReportedAndUsedAgain(t *testing.T) { 
 	facts, failures := 0, 0
 	grow := func() {
 		t.Helper()
-		appendCourses(t, plain, facts, facts+100)
-		appendCourses(t, store, facts, facts+100)
+		AppendCourses(t, plain, facts, facts+100)
+		AppendCourses(t, store, facts, facts+100)
 		facts += 100
 		for range 10 {
-			wantSameAnswers(t, random, store, plain, facts, 5)
+			WantSameAnswers(t, random, store, plain, facts, 5)
 			time.Sleep(time.Millisecond) // for the builder
 		}
 	}
@@ -71,6 +71,6 @@ func TestAnIndexWhoseDiskIsFullOrReadOnlyIsReportedAndUsedAgain(t *testing.T) { 
 		grow()
 		records.Await(t, factstr.LogIndexUsable, failures)
 		awaitIndex(t, store)
-		wantSameAnswers(t, random, store, plain, facts, 50)
+		WantSameAnswers(t, random, store, plain, facts, 50)
 	}
 }

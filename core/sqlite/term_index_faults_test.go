@@ -64,7 +64,7 @@ func TestTheIndexOfACopyOfTheDatabaseIsNotTakenForItsOwn(t *testing.T) { // G8 G
 	indexAlways(t, 10)
 	path, other := newPath(t), newPath(t)
 	store := openWithoutTail(t, path)
-	appendCourses(t, store, 0, 12)
+	AppendCourses(t, store, 0, 12)
 	awaitIndex(t, store)
 	Close(t, store)
 	copyFile(t, path, other)
@@ -93,7 +93,7 @@ func TestASegmentThatTurnsOutToBeDamagedIsBuiltAgain(t *testing.T) { // G8
 	indexAlways(t, 400)
 	path := newPath(t)
 	store := openWithoutTail(t, path)
-	appendCourses(t, store, 0, 500)
+	AppendCourses(t, store, 0, 500)
 	awaitIndex(t, store)
 	Close(t, store)
 	segments := must(filepath.Glob(filepath.Join(path+indexSuffix, "*.segment")))(t)
@@ -110,7 +110,7 @@ func TestASegmentThatTurnsOutToBeDamagedIsBuiltAgain(t *testing.T) { // G8
 	store = openWithoutTail(t, path)
 	query := factstr.EventQuery{Filters: []factstr.EventFilter{{}}}
 	for n := range 300 { // terms all over the segment
-		query.Filters[0].PayloadPredicates = append(query.Filters[0].PayloadPredicates, json.RawMessage(course(n)))
+		query.Filters[0].PayloadPredicates = append(query.Filters[0].PayloadPredicates, json.RawMessage(Course(n)))
 	}
 	awaitReplaced(t, store, query, segments[0])
 	if found := Query(t, store, query).EventRecords; len(found) != 300 {
@@ -125,7 +125,7 @@ func TestAnIndexThatIsFullAndCannotBeWrittenFollowsALogThatWentBackwards(t *test
 	Append(t, store, Fact("kept", `{}`))
 	indexer := proctest.Start(t, "indexer", path)
 	indexer.Expect("holds the lock")
-	appendCourses(t, store, 1, 60)
+	AppendCourses(t, store, 1, 60)
 	for marked := uint64(0); marked < 40; time.Sleep(time.Millisecond) { // 8 times 5 facts
 		Query(t, store, PayloadQuery(`{"no":"fact has this"}`))
 		statistics := must(store.Statistics(t.Context()))(t)
@@ -147,7 +147,7 @@ func TestALogThatWasEmptiedIsIndexedAgainAsItGrows(t *testing.T) { // G8
 	b := must(openBackend(t.Context(), path, Options{BusyTimeout: time.Second}))(t)
 	store, err := factstr.OpenStore(t.Context(), b, factstr.Options{TailEvents: -1})
 	Opened(t, store, err)
-	appendCourses(t, store, 0, 100)
+	AppendCourses(t, store, 0, 100)
 	awaitIndex(t, store)
 	raw := openRaw(t, path)
 	raw.exec("DELETE FROM append_batches")
@@ -159,6 +159,6 @@ func TestALogThatWasEmptiedIsIndexedAgainAsItGrows(t *testing.T) { // G8
 			t.Fatal("the index of the former log is kept")
 		}
 	}
-	appendCourses(t, store, 0, 50)
+	AppendCourses(t, store, 0, 50)
 	awaitIndex(t, store)
 }

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -14,6 +13,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	. "github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/terms"
 	"github.com/factstr/factstr-go/core/storetest"
 )
 
@@ -50,87 +50,6 @@ func awaitIndex(t testing.TB, store *factstr.Store) {
 	}
 }
 
-// course is the payload of the nth fact of a log.
-func course(n int) string {
-	return fmt.Sprintf(`{"course":"c%d","seats":[{"row":%d},{"row":%d.0}],"deep":{"a":{"b":%t}},"text":"Ää\u00e4%d"}`,
-		n%7, n%11, n%5, n%3 == 0, n)
-}
-
-func appendCourses(t testing.TB, store *factstr.Store, from, to int) {
-	t.Helper()
-	for from < to {
-		batch := make([]factstr.NewEvent, 0, 3)
-		for n := from; n < min(from+3, to); n++ {
-			batch = append(batch, Fact(fmt.Sprintf("type%d", n%4), course(n)))
-		}
-		Append(t, store, batch...)
-		from += len(batch)
-	}
-}
-
-// randomQuery makes a query of any shape that the contract has.
-func randomQuery(random *rand.Rand, facts int) (query factstr.EventQuery) {
-	predicate := func() json.RawMessage {
-		n := random.IntN(facts + 2)
-		switch random.IntN(9) {
-		case 0:
-			return json.RawMessage(fmt.Sprintf(`{"course":"c%d"}`, n%8))
-		case 1:
-			return json.RawMessage(fmt.Sprintf(`{"seats":[{"row":%d},{"row":%de0}]}`, n%11, n%5))
-		case 2:
-			return json.RawMessage(fmt.Sprintf(`{"deep":{"a":{"b":%t}},"course":"c%d"}`, n%2 == 0, n%7))
-		case 3:
-			return json.RawMessage(fmt.Sprintf(`{"text":"\u00c4\u00e4ä%d"}`, n))
-		case 4:
-			return json.RawMessage(`{}`)
-		case 5:
-			return json.RawMessage(`{"seats":[]}`)
-		case 6:
-			return json.RawMessage(course(n))
-		case 7:
-			return json.RawMessage(`{"none":null}`)
-		}
-		return json.RawMessage(fmt.Sprintf(`{"seats":[{"row":%d.00}]}`, n%11))
-	}
-	for range random.IntN(4) {
-		var filter factstr.EventFilter
-		if random.IntN(2) == 0 {
-			for range random.IntN(3) {
-				filter.EventTypes = append(filter.EventTypes, fmt.Sprintf("type%d", random.IntN(6)))
-			}
-		}
-		if random.IntN(3) > 0 {
-			filter.PayloadPredicates = []json.RawMessage{}
-			for range random.IntN(3) {
-				filter.PayloadPredicates = append(filter.PayloadPredicates, predicate())
-			}
-		}
-		query.Filters = append(query.Filters, filter)
-	}
-	if random.IntN(3) == 0 {
-		query.MinSequenceNumber = factstr.Version(uint64(random.IntN(facts)))
-	}
-	if random.IntN(3) == 0 {
-		query.Limit = factstr.Version(uint64(1 + random.IntN(5)))
-	}
-	return query
-}
-
-// wantSameAnswers compares answers of two stores with equal facts to many queries.
-func wantSameAnswers(t testing.TB, random *rand.Rand, indexed, plain *factstr.Store, facts, queries int) {
-	t.Helper()
-	for range queries {
-		query := randomQuery(random, facts)
-		got, want := Query(t, indexed, query), Query(t, plain, query)
-		if !slices.Equal(Numbers(got.EventRecords), Numbers(want.EventRecords)) ||
-			VersionText(got.CurrentContextVersion) != VersionText(want.CurrentContextVersion) {
-			text, _ := json.Marshal(query)
-			t.Fatalf("%s\nwith the index %v, version %s\nwithout    %v, version %s", text,
-				Numbers(got.EventRecords), VersionText(got.CurrentContextVersion), Numbers(want.EventRecords), VersionText(want.CurrentContextVersion))
-		}
-	}
-}
-
 // openWithoutTail opens a store that reads every fact from the database.
 func openWithoutTail(t testing.TB, path string) *factstr.Store {
 	return openStoreWith(t, path, Options{Options: factstr.Options{TailEvents: -1}})
@@ -143,13 +62,13 @@ func TestQueriesReturnTheSameWithAndWithoutTheIndex(t *testing.T) { // G8 G12 G1
 	indexed := openWithoutTail(t, newPath(t))
 	for facts := 0; facts < 600; {
 		more := facts + 1 + random.IntN(60)
-		appendCourses(t, plain, facts, more)
-		appendCourses(t, indexed, facts, more)
+		AppendCourses(t, plain, facts, more)
+		AppendCourses(t, indexed, facts, more)
 		facts = more
-		wantSameAnswers(t, random, indexed, plain, facts, 20) // while the builder is at it
+		WantSameAnswers(t, random, indexed, plain, facts, 20) // while the builder is at it
 		if random.IntN(2) == 0 {
 			awaitIndex(t, indexed)
-			wantSameAnswers(t, random, indexed, plain, facts, 50)
+			WantSameAnswers(t, random, indexed, plain, facts, 50)
 		}
 	}
 }
@@ -168,9 +87,9 @@ func TestWhateverBecomesOfTheIndexsFilesAnswersStayRight(t *testing.T) { // G8 G
 	indexAlways(t, 40)
 	path, plain := newPath(t), openWithoutTail(t, newPath(t))
 	const facts = 400
-	appendCourses(t, plain, 0, facts)
+	AppendCourses(t, plain, 0, facts)
 	store := openWithoutTail(t, path)
-	appendCourses(t, store, 0, facts/2)
+	AppendCourses(t, store, 0, facts/2)
 	awaitIndex(t, store)
 	Close(t, store)
 	older := t.TempDir()
@@ -178,7 +97,7 @@ func TestWhateverBecomesOfTheIndexsFilesAnswersStayRight(t *testing.T) { // G8 G
 		copyFile(t, file, filepath.Join(older, filepath.Base(file)))
 	}
 	store = openWithoutTail(t, path)
-	appendCourses(t, store, facts/2, facts)
+	AppendCourses(t, store, facts/2, facts)
 	awaitIndex(t, store)
 	Close(t, store)
 	whole := t.TempDir()
@@ -208,9 +127,9 @@ func TestWhateverBecomesOfTheIndexsFilesAnswersStayRight(t *testing.T) { // G8 G
 					t.Fatal(err)
 				}
 				store := openWithoutTail(t, path)
-				wantSameAnswers(t, random, store, plain, facts, 30)
+				WantSameAnswers(t, random, store, plain, facts, 30)
 				awaitIndex(t, store)
-				wantSameAnswers(t, random, store, plain, facts, 30)
+				WantSameAnswers(t, random, store, plain, facts, 30)
 			})
 		}
 	}
@@ -257,7 +176,7 @@ func TestAnIndexThatIsNewerThanTheRestoredLogIsNotUsed(t *testing.T) { // G8
 	indexAlways(t, 20)
 	path, backup := newPath(t), newPath(t)
 	store := openWithoutTail(t, path)
-	appendCourses(t, store, 0, 100)
+	AppendCourses(t, store, 0, 100)
 	awaitIndex(t, store)
 	Close(t, store)
 	copyFile(t, path, backup)
@@ -314,12 +233,12 @@ func TestStoresThatShareADatabaseAndLoseItsIndexAnswerRight(t *testing.T) { // G
 			}
 		default:
 			more := facts + 1 + random.IntN(8)
-			appendCourses(t, plain, facts, more)
-			appendCourses(t, stores[i], facts, more)
+			AppendCourses(t, plain, facts, more)
+			AppendCourses(t, stores[i], facts, more)
 			facts = more
 		}
 		if facts > 0 {
-			wantSameAnswers(t, random, stores[i], plain, facts, 5)
+			WantSameAnswers(t, random, stores[i], plain, facts, 5)
 		}
 	}
 	for _, store := range stores {
@@ -346,7 +265,7 @@ func TestAFactWithMoreTermsThanAreKeptIsFound(t *testing.T) { // G12
 	indexAlways(t, 2)
 	store := openWithoutTail(t, newPath(t))
 	var many strings.Builder
-	for n := range termsMax + 1 {
+	for n := range terms.FactMax + 1 {
 		fmt.Fprintf(&many, ",%d", n)
 	}
 	Append(t, store, Fact("large", `{"numbers":[-1`+many.String()+`],"name":"large"}`), Fact("small", `{"name":"small"}`))
@@ -372,7 +291,7 @@ func TestAFolderThatCannotHoldTheIndexIsReportedAndQueriesReadTheLog(t *testing.
 				t.Fatal(err)
 			}
 			store := openStoreWith(t, path, Options{Options: factstr.Options{TailEvents: -1, Logger: logger}})
-			appendCourses(t, store, 0, 50)
+			AppendCourses(t, store, 0, 50)
 			if found := Query(t, store, PayloadQuery(`{"course":"c3"}`)).EventRecords; len(found) != 7 {
 				t.Errorf("%d facts, want 7", len(found))
 			}

@@ -26,11 +26,11 @@ func TestQueriesReturnTheSameWithAndWithoutTheIndexOnTypes(t *testing.T) { // G8
 	byTerms, both := openWithoutTail(t, newPath(t)), openWithoutTail(t, path)
 	const facts = 240
 	for _, store := range []*factstr.Store{scanned, byTerms, both} {
-		appendCourses(t, store, 0, facts)
+		AppendCourses(t, store, 0, facts)
 	}
 	for range 2 {
-		wantSameAnswers(t, random, byTerms, scanned, facts, 150)
-		wantSameAnswers(t, random, both, scanned, facts, 150)
+		WantSameAnswers(t, random, byTerms, scanned, facts, 150)
+		WantSameAnswers(t, random, both, scanned, facts, 150)
 		awaitIndex(t, byTerms)
 		awaitIndex(t, both)
 	}
@@ -58,7 +58,7 @@ func TestTheIndexOnTypesMayComeAndGoWhileTheStoreIsOpen(t *testing.T) {
 		for _, change := range changes {
 			raw.exec(change)
 		}
-		appendCourses(t, store, 4*round, 4*round+4)
+		AppendCourses(t, store, 4*round, 4*round+4)
 		want = append(want, uint64(4*round+2))
 		result := Query(t, store, factstr.OfTypes("type1"))
 		if got := Numbers(result.EventRecords); !slices.Equal(got, want) {
@@ -83,7 +83,7 @@ func TestAReadWhoseIndexOnTypesWasJustDroppedReadsOn(t *testing.T) {
 	raw.exec(rustIndexes[0])
 	store, err := factstr.OpenStore(t.Context(), b, factstr.Options{TailEvents: -1})
 	Opened(t, store, err)
-	appendCourses(t, store, 0, 8)
+	AppendCourses(t, store, 0, 8)
 	for _, change := range []string{"SELECT 1", "DROP INDEX idx_events_type"} {
 		raw.exec(change)
 		Query(t, store, factstr.AllEvents()) // looks at the schema

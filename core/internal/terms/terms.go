@@ -10,6 +10,14 @@ type Seed uint64
 // Term is the hash of an event type, or of a path and the scalar that it leads to.
 type Term uint64
 
+// Always is the term of facts that every query must look at: those whose own terms are unknown, or
+// are more than FactMax. An owner of an index that has such facts asks for it beside the terms of a
+// query (Query.OrAlways).
+const Always Term = 0
+
+// FactMax bounds the terms of one fact, and so the memory that indexing it takes.
+const FactMax = 1 << 16
+
 // Filter is what the plan compiler knows of one filter; nil leaves a side unconstrained.
 type Filter struct {
 	Types      []string
@@ -29,3 +37,6 @@ type Query struct {
 	Everything bool
 	Any        []Part
 }
+
+// OrAlways adds the facts that have the term Always.
+func (q *Query) OrAlways() { q.Any = append(q.Any, Part{Terms: []Term{Always}}) }

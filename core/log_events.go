@@ -45,8 +45,9 @@ const (
 	// LogCheckpointCaughtUp (info): it was copied back. "log_file_bytes", "attempts",
 	// "duration_ms".
 	LogCheckpointCaughtUp LogEvent = "checkpoint_caught_up"
-	// LogIndexUnusable (warning): the index of SQLite cannot be used, and queries read the log.
-	// "error".
+	// LogIndexUnusable (warning): the index of terms cannot be used or brought up to date; queries
+	// of SQLite read the log, those of PostgreSQL use the server's own index. "error", or "bytes"
+	// if it is too large.
 	LogIndexUnusable LogEvent = "index_unusable"
 	// LogIndexUsable (info): it can be used again. "attempts", "duration_ms".
 	LogIndexUsable LogEvent = "index_usable"

@@ -225,6 +225,9 @@ FACTSTR_API factstr_status factstr_sqlite_open(const char *path, const char *opt
  *                               default 30000
  *   "poll_interval_ms": n       how often streams look at the log in case a notification got lost;
  *                               default 250
+ *   "index_bytes_max": n        how much memory the index of terms of a store that is asked much
+ *                               may take; default 256 MiB. A log that needs more is left to the
+ *                               server's own index, and so are all with 0
  * No message holds a password or a whole URL.
  *
  * A lost server does not end the store. Calls return FACTSTR_BACKEND_FAILURE with reason

@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"math"
 	"time"
 
 	"github.com/goccy/go-json"
@@ -24,6 +25,7 @@ type PostgresOptions struct {
 	LockTimeout     time.Duration
 	ResponseTimeout time.Duration
 	PollInterval    time.Duration
+	IndexBytesMax   int
 }
 
 var postgresOptionsShape = optionsShape(
@@ -35,6 +37,7 @@ var postgresOptionsShape = optionsShape(
 	field{name: "lock_timeout_ms", shape: signedShape},
 	field{name: "response_timeout_ms", shape: signedShape},
 	field{name: "poll_interval_ms", shape: signedShape},
+	field{name: "index_bytes_max", shape: unsignedShape},
 )
 
 // DecodePostgresOptions reads the options of a PostgreSQL store; nil asks for the defaults.
@@ -52,6 +55,7 @@ func DecodePostgresOptions(request []byte) (StoreOptions, error) {
 		LockTimeoutMS     *int64  `json:"lock_timeout_ms"`
 		ResponseTimeoutMS *int64  `json:"response_timeout_ms"`
 		PollIntervalMS    *int64  `json:"poll_interval_ms"`
+		IndexBytesMax     *uint64 `json:"index_bytes_max"`
 	}
 	if err := json.Unmarshal(request, &dto); err != nil {
 		return StoreOptions{}, unfilled("options", err)
@@ -91,6 +95,13 @@ func DecodePostgresOptions(request []byte) (StoreOptions, error) {
 		*t.into = timeLimit(t.given)
 	}
 	postgres.LockTimeout = timeLimit(dto.LockTimeoutMS)
+	switch given := dto.IndexBytesMax; {
+	case given == nil:
+	case *given == 0:
+		postgres.IndexBytesMax = -1 // in Go, 0 stands for the default
+	default:
+		postgres.IndexBytesMax = int(min(*given, math.MaxInt))
+	}
 	if err := setLimits([]limit{{"connections_max", dto.ConnectionsMax, &postgres.ConnectionsMax}}); err != nil {
 		return StoreOptions{}, err
 	}

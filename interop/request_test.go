@@ -92,17 +92,20 @@ func TestOptionsAreReadWhole(t *testing.T) {
 
 func TestOptionsOfPostgresAreReadWhole(t *testing.T) {
 	got, err := DecodePostgresOptions([]byte(`{"schema":"s\u00e9","application_name":"till","direct_url":"postgres://u:p@h/d","connections_max":1,"connect_timeout_ms":2,
-		"lock_timeout_ms":3,"response_timeout_ms":4,"poll_interval_ms":5,"close_timeout_ms":6,"batch_events_max":7,"sequence_numbers":"string"}`))
+		"lock_timeout_ms":3,"response_timeout_ms":4,"poll_interval_ms":5,"index_bytes_max":8,"close_timeout_ms":6,"batch_events_max":7,"sequence_numbers":"string"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := StoreOptions{Codec: Codec{NumbersAsStrings: true}, Postgres: PostgresOptions{
 		Schema: "sé", ApplicationName: "till", DirectURL: "postgres://u:p@h/d", ConnectionsMax: 1, ConnectTimeout: 2 * time.Millisecond,
-		LockTimeout: 3 * time.Millisecond, ResponseTimeout: 4 * time.Millisecond, PollInterval: 5 * time.Millisecond,
+		LockTimeout: 3 * time.Millisecond, ResponseTimeout: 4 * time.Millisecond, PollInterval: 5 * time.Millisecond, IndexBytesMax: 8,
 	}}
 	want.Store.CloseTimeout, want.Store.Limits.BatchEventsMax = 6*time.Millisecond, 7
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if none, err := DecodePostgresOptions([]byte(`{"index_bytes_max":0}`)); err != nil || none.Postgres.IndexBytesMax >= 0 {
+		t.Errorf("an index of 0 bytes: got %+v, %v", none.Postgres, err)
 	}
 	for _, request := range [][]byte{nil, []byte(`{}`), []byte(`{"schema":null,"connections_max":null,"poll_interval_ms":null}`)} {
 		if none, err := DecodePostgresOptions(request); err != nil || none != (StoreOptions{}) {

@@ -37,6 +37,7 @@ type backend struct {
 	leases   leases
 	notifier notifier
 	indexer  indexer
+	builder  indexBuilder
 }
 
 var (
@@ -45,6 +46,7 @@ var (
 	_ factstr.Watcher     = (*backend)(nil)
 	_ factstr.Recoverer   = (*backend)(nil)
 	_ factstr.Measurer    = (*backend)(nil)
+	_ factstr.TermCounter = (*backend)(nil)
 )
 
 // toServer configures sessions that lead to the server itself. Without a pooler such a session can
@@ -61,6 +63,7 @@ func (b *backend) Kind() string { return "postgres" }
 // Measure returns the size of the events on disk, with their indexes, and the number of reconnects.
 func (b *backend) Measure(ctx context.Context, statistics *factstr.Statistics) error {
 	statistics.Reconnects = b.reconnects.Load()
+	statistics.IndexWatermark = b.index.watermark()
 	return failure("statistics", b.pool.with(ctx, func(s *session) error {
 		bytes, _, err := s.one(ctx, b.statements.eventsSize)
 		statistics.DatabaseBytes = bytes
@@ -74,6 +77,7 @@ func (b *backend) RecoversFromUnknownCommits() {}
 
 func (b *backend) Close() error {
 	b.indexer.close()
+	b.builder.close()
 	b.notifier.close()
 	b.leases.close()
 	b.writing.Lock()

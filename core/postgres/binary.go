@@ -198,13 +198,19 @@ func boolOf(column []byte) bool { return len(column) == 1 && column[0] == 1 }
 func recordOf(number, at, eventType, payload []byte) factstr.EventRecord {
 	text := make([]byte, 0, len(eventType)+len(payload))
 	text = append(text, eventType...)
-	if len(payload) > 0 && payload[0] == jsonbVersion {
-		text = append(text, payload[1:]...)
-	}
+	text = append(text, jsonText(payload)...)
 	return factstr.EventRecord{
 		SequenceNumber: uint64(int64Of(number)), OccurredAt: timeOf(at).spell(),
 		EventType: textFrom(text[:len(eventType):len(eventType)]), Payload: text[len(eventType):],
 	}
+}
+
+// jsonText returns the text of a payload.
+func jsonText(payload []byte) []byte {
+	if len(payload) > 0 && payload[0] == jsonbVersion {
+		return payload[1:]
+	}
+	return nil
 }
 
 func headOf(number, at []byte) factstr.Head {

@@ -42,7 +42,7 @@ func (b *backend) decideUnderLock(
 	if err != nil {
 		return 0, err
 	}
-	locked := reader{oneSession{s}, b.statements, b.options.ResponseTimeout}
+	locked := reader{sessions: oneSession{s}, statements: b.statements, silence: b.options.ResponseTimeout}
 	if a.proposal, err = group.Propose(ctx, locked, true); err != nil {
 		return 0, err
 	}

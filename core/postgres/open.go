@@ -7,14 +7,17 @@
 //	schema.go, schema_*.go, append_function.go    the tables: what is there, refused, created
 //	commit*.go, transaction.go, writer.go,        appending
 //	advisory_lock.go
-//	read.go, page_query.go                        reading
+//	read.go, page_query.go, index_search.go       reading
+//	term_index.go, index_builder.go,              the index of terms
+//	index_changes.go
+//	type_index.go                                 the server's index on types
 //	notify_listen.go, notify_send.go              noticing what other stores commit
 //	claim.go, lease*.go, cursors.go               durable names and their cursors
 //	session.go, execute.go, pool.go, binary.go    connections, statements, values
 //	fork.go, dial_*.go, peek_*.go                 sockets
 //
-// commit.go, commit_in_doubt.go, leases.go, notify_listen.go, read.go and schema.go begin with why
-// they are as they are.
+// commit.go, commit_in_doubt.go, leases.go, notify_listen.go, read.go, schema.go and term_index.go
+// begin with why they are as they are.
 package postgres
 
 import (
@@ -133,7 +136,8 @@ func openBackend(ctx context.Context, config, direct *pgxpool.Config, options Op
 	}
 	b.statements = statementsOf(b.schema)
 	b.useFunction(f.function)
-	b.reader = reader{b.pool, b.statements, options.ResponseTimeout}
+	b.builder.init(b)
+	b.reader = reader{b.pool, b.statements, options.ResponseTimeout, b.builder.index}
 	b.leases.init(b)
 	b.notifier.init(b)
 	b.indexer.init(b, f)

@@ -34,6 +34,10 @@ type Options struct {
 	// PollInterval is how often the store looks at the log while streams are open, in case a
 	// notification gets lost; default 250 ms.
 	PollInterval time.Duration
+	// IndexBytesMax limits the memory of the index of terms that a store keeps once it was asked
+	// many selective queries, about 20 bytes a fact; default 256 MiB. A log that needs more is left
+	// to the server's own index, and so are all with a negative limit.
+	IndexBytesMax int
 }
 
 func checkSchemaName(schema string) error {
@@ -57,6 +61,9 @@ func withDefaults(o Options) Options {
 	o.Options = o.Observed("postgres")
 	if o.ConnectionsMax <= 0 {
 		o.ConnectionsMax = 4
+	}
+	if o.IndexBytesMax == 0 {
+		o.IndexBytesMax = 256 << 20
 	}
 	for _, each := range []struct {
 		value *time.Duration

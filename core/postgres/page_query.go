@@ -12,6 +12,7 @@ import (
 // number of rows, then come values.
 type pageQuery struct {
 	text    string
+	fenced  string // looks at every fact of the range, if that may be cheaper
 	values  []any
 	rowsMax int
 	access  factstr.Access
@@ -48,8 +49,11 @@ func (t *statements) page(scan factstr.Scan) pageQuery {
 	}
 	switch {
 	case selective:
-		return pageQuery{rowsMax: selectedRowsMax, access: factstr.AccessServer, values: values, text: fmt.Sprintf(
-			"SELECT * FROM (%s%s WHERE %s AND (%s) OFFSET 0) c %s LIMIT $3", columns, from, inRange, condition, order)}
+		return pageQuery{rowsMax: selectedRowsMax, access: factstr.AccessServer, values: values,
+			text: fmt.Sprintf("SELECT * FROM (%s%s WHERE %s AND (%s) OFFSET 0) c %s LIMIT $3",
+				columns, from, inRange, condition, order),
+			fenced: fmt.Sprintf("SELECT * FROM (%s%s WHERE %s OFFSET 0) c WHERE %s %s LIMIT $3",
+				columns, from, inRange, condition, order)}
 	case constrained && len(types) <= mergeMax:
 		return pageQuery{rowsMax: pageRowsMax, access: factstr.AccessTypes, values: []any{types}, text: fmt.Sprintf(
 			"SELECT e.sequence_number, e.occurred_at, e.event_type, e.payload FROM pg_catalog.unnest($4::pg_catalog.text[]) t (type) CROSS JOIN LATERAL (%s%s WHERE e.event_type OPERATOR(pg_catalog.=) t.type AND %s %s LIMIT $3) e %s LIMIT $3",

@@ -25,6 +25,9 @@ import (
 // commits. So HeadAndScan asks for the head in the round trip of each page, and core compares it
 // with what it knows: rows and version are of one log, or the query begins again (G8 G24).
 //
+// A selective scan asks the store's index of terms for numbers, if there is one, and its pages look
+// those up (term_index.go, index_search.go).
+//
 // A read is given up when the server is silent for ResponseTimeout, not when it takes long: each
 // heardEvery rows count as a sign of life. A consumer that has enough stops reading; the rest of a
 // small page is read and dropped, so that the connection can be used again, but for more than
@@ -42,6 +45,7 @@ type reader struct {
 	sessions   sessions
 	statements *statements
 	silence    time.Duration // how long the server may be silent
+	index      *termIndex    // nil: the server finds all candidates
 }
 
 const (
@@ -112,62 +116,76 @@ func (r reader) scan(
 	ctx context.Context, scan factstr.Scan, head *factstr.Head, visit func(factstr.EventRecord) bool,
 ) error {
 	scan.UpTo = min(scan.UpTo, factstr.SequenceMax)
+	search := r.index.search(scan)
 	query := r.statements.page(scan)
 	rows := pageRows
 	if scan.Wanted > 0 {
 		rows = min(max(scan.Wanted, pageRowsMin), pageRowsMax)
 	}
-	trace := scan.Plan.Trace()
-	if trace != nil {
-		trace.From(query.access, scan.After, scan.UpTo)
-		chosen, err := r.serverPlan(ctx, query, scan, rows)
-		if err != nil {
-			return failure("asking for the server's plan", err)
-		}
-		trace.Server(chosen)
-	}
+	trace, told := scan.Plan.Trace(), factstr.Access("")
 	for cuts := 0; scan.After < scan.UpTo; {
-		page := page{rows: rows, head: head, visit: visit, trace: trace}
-		err := r.read(ctx, query, scan, &page)
+		part, err := search.next(scan, query, r.statements, rows)
+		if err != nil {
+			return failure("reading", err)
+		}
+		if trace != nil {
+			if err := r.tellPart(ctx, trace, scan, part, part.access != told); err != nil {
+				return err
+			}
+			told = part.access
+		}
+		page := page{part: part, head: head, visit: visit, trace: trace}
+		err = r.read(ctx, &page)
 		cut := lost(err) && ctx.Err() == nil && !isOverdue(err) && cuts < 2
 		if cut {
 			cuts++
 		} else if err != nil {
 			return failure("reading", err)
 		}
-		if page.enough || page.count < rows && !cut {
+		if head != nil {
+			r.index.saw(*head)
+		}
+		if page.enough {
 			return nil
 		}
-		if page.count == 0 {
+		if page.refused && !cut {
+			search.giveUp()
+			continue
+		}
+		reached := page.last // nothing of the part is left up to here
+		if page.count < part.rows && !cut {
+			reached = part.end
+		} else if page.count == 0 {
 			continue
 		}
 		if scan.Descending {
-			scan.UpTo = page.last - 1
+			scan.UpTo = reached - 1
 		} else {
-			scan.After = page.last
+			scan.After = reached
 		}
-		rows = min(10*rows, max(pageRowsMin, pageBytes/max(1, page.bytes/page.count)), query.rowsMax)
+		if page.count > 0 {
+			rows = min(10*rows, max(pageRowsMin, pageBytes/max(1, page.bytes/page.count)), query.rowsMax)
+		}
 	}
 	return nil
 }
 
 // page is what one statement reads, and how far it came.
 type page struct {
-	rows   int
-	head   *factstr.Head // is read as well, unless nil
-	visit  func(factstr.EventRecord) bool
-	trace  *factstr.Trace
-	count  int
-	bytes  int
-	last   uint64
-	enough bool
+	part
+	head    *factstr.Head // is read as well, unless nil
+	visit   func(factstr.EventRecord) bool
+	trace   *factstr.Trace
+	count   int
+	bytes   int
+	last    uint64
+	enough  bool
+	refused bool // the log does not hold the anchor of the index, so nothing was visited
 }
 
-func (r reader) read(ctx context.Context, q pageQuery, scan factstr.Scan, page *page) error {
+func (r reader) read(ctx context.Context, page *page) error {
 	return r.sessions.with(ctx, func(s *session) error {
-		err := r.unlessSilent(ctx, func(ctx context.Context, heard func()) error {
-			return r.fill(ctx, s, page, q, scan, heard)
-		})
+		err := r.unlessSilent(ctx, func(ctx context.Context, heard func()) error { return r.fill(ctx, s, page, heard) })
 		if page.enough {
 			return nil
 		}
@@ -178,15 +196,17 @@ func (r reader) read(ctx context.Context, q pageQuery, scan factstr.Scan, page *
 // heardEvery is how many rows count as a sign of life.
 const heardEvery = 256
 
-func (r reader) fill(ctx context.Context, s *session, page *page, q pageQuery, scan factstr.Scan, heard func()) error {
-	values := append([]any{int64(scan.After), int64(scan.UpTo), int64(page.rows)}, q.values...)
+func (r reader) fill(ctx context.Context, s *session, page *page, heard func()) error {
 	take := func(row [][]byte) bool { return page.take(s, recordOf(row[0], row[1], row[2], row[3]), heard) }
+	if page.view != nil {
+		take = page.behindAnchor(take)
+	}
 	if page.head == nil {
-		return s.rows(ctx, q.text, take, values...)
+		return s.rows(ctx, page.text, take, page.values...)
 	}
 	*page.head = factstr.Head{}
 	takeHead := func(row [][]byte) { *page.head = headOf(row[0], row[1]) }
-	return s.rowsAfter(ctx, r.statements.head, takeHead, q.text, take, values...)
+	return s.rowsAfter(ctx, r.statements.head, takeHead, page.text, take, page.values...)
 }
 
 // take hands a row to the consumer. It closes the connection if much is left that nobody wants.

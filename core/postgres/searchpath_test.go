@@ -25,6 +25,7 @@ func liveThrough(t *testing.T, server *pgtest.Server, database string, bootstrap
 	}
 	url := server.URLAs("postgres", "", database)
 	store, b := openBackendStore(t, url, Options{Options: factstr.Options{TailEvents: -1}})
+	b.index.sizes = smallIndex
 	other := openStore(t, url)
 	live := faulttest.Follow(t, store)
 	var types []string
@@ -38,6 +39,7 @@ func liveThrough(t *testing.T, server *pgtest.Server, database string, bootstrap
 		facttest.Append(t, other, facttest.Batch(2, "others")...)
 		_, err := store.AppendIf(ctx, facttest.Batch(2, "c"), factstr.EventQuery{Filters: []factstr.EventFilter{{EventTypes: []string{"new" + way.name}, PayloadPredicates: facttest.JSONTexts(`{"n":3}`)}}}, nil)
 		faulttest.Must(t, err)
+		awaitTermIndex(t, store)
 		for _, query := range []factstr.EventQuery{factstr.AllEvents(), selective, factstr.OfTypes("a", "b"), factstr.OfTypes(types...), factstr.OfTypes("a").AtMost(1)} {
 			facttest.Query(t, store, query)
 		}

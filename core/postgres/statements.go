@@ -21,6 +21,10 @@ type statements struct {
 	readMoved       string
 	generations     string
 	eventsSize      string
+	byNumber        string // ascending
+	byNumberDown    string
+	toIndex         string
+	rowChanges      string
 }
 
 func statementsOf(schema string) *statements {
@@ -28,6 +32,10 @@ func statementsOf(schema string) *statements {
 		"{batches name}", relationName(schema, "append_batches"))
 	parameters := strings.NewReplacer("{head}", "$1", "{times}", "$2", "{types}", "$3", "{payloads}", "$4",
 		"{firsts}", "$5", "{lasts}", "$6")
+	byNumber := in.Replace(`(SELECT sequence_number, occurred_at, NULL::pg_catalog.text, NULL::pg_catalog.jsonb, xmin
+			FROM {schema}.events WHERE sequence_number {=} $2)
+		UNION ALL (SELECT sequence_number, occurred_at, event_type, payload, NULL
+			FROM {schema}.events WHERE sequence_number {=} ANY ($1) ORDER BY sequence_number`)
 	return &statements{
 		schema: quoted(schema),
 		head:   in.Replace("SELECT sequence_number, occurred_at FROM {schema}.events WHERE sequence_number {>} 0 ORDER BY sequence_number DESC LIMIT 1"),
@@ -79,5 +87,16 @@ func statementsOf(schema string) *statements {
 		generations: in.Replace("SELECT name, generation FROM {schema}.factstr_durable_streams WHERE name {=} ANY ($1)"),
 		eventsSize: "SELECT pg_catalog.pg_total_relation_size(" + relationName(schema, "events") +
 			"::pg_catalog.regclass)",
+		// The anchor of an index, then the candidates $1, both from one snapshot.
+		byNumber:     byNumber + ")",
+		byNumberDown: byNumber + " DESC)",
+		toIndex: in.Replace(`SELECT sequence_number, occurred_at, event_type, payload, xmin FROM {schema}.events
+			WHERE sequence_number {>=} $1 ORDER BY sequence_number LIMIT $2`),
+		// A partitioned table has no counts of its own.
+		rowChanges: in.Replace(`SELECT coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_tuples_updated(t.relid)
+				{+} pg_catalog.pg_stat_get_tuples_deleted(t.relid)), 0)::BIGINT
+			FROM (SELECT {events name}::pg_catalog.regclass UNION ALL
+				SELECT relid FROM pg_catalog.pg_partition_tree({events name}::pg_catalog.regclass)
+				WHERE relid {<>} {events name}::pg_catalog.regclass) t (relid)`),
 	}
 }

@@ -85,6 +85,11 @@ export interface PostgresStoreOptions extends StoreOptions {
    * How often the log is read while streams are open, should a notification get lost. Default 250.
    */
   pollIntervalMs?: number | undefined;
+  /**
+   * How much memory the index of terms of a store that is asked much may take. A log that needs
+   * more is left to the server's own index, and so are all with 0. Default 256 MiB.
+   */
+  indexBytesMax?: number | undefined;
 }
 
 export interface FactstrPostgresBootstrapOptions {

@@ -149,6 +149,7 @@ async function added(): Promise<void> {
     lockTimeoutMs: 1000,
     responseTimeoutMs: 1000,
     pollIntervalMs: 100,
+    indexBytesMax: 0,
     queueTimeoutMs: 100,
   });
   await postgres.queryAsync();

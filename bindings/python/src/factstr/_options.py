@@ -54,6 +54,9 @@ class PostgresOptions(StoreOptions, total=False):
                          answer to a read, before Timeout; 30000
     poll_interval_ms     how often the log is read while streams are open, should a notification
                          get lost; 250
+    index_bytes_max      how much memory the index of terms of a store that is asked much may take;
+                         a log that needs more is left to the server's own index, and so are all
+                         with 0; 256 MiB
     """
 
     schema: str
@@ -64,3 +67,4 @@ class PostgresOptions(StoreOptions, total=False):
     lock_timeout_ms: int
     response_timeout_ms: int
     poll_interval_ms: int
+    index_bytes_max: int

@@ -52,6 +52,18 @@ struct fs_turn *fs_take_turn(factstr_store store);
 void fs_end_turn(struct fs_turn *turn); /* NULL is fine */
 
 /*
+ * Where callers mark batches of an open delivery as handled: marks.c. fs_marks_open gives a stream
+ * a place for the batches from number first on, or returns 0 if its place is in use.
+ * fs_marks_handled returns how many of them are marked, and so does fs_marks_close, which takes the
+ * place back.
+ */
+int fs_marks_open(factstr_stream stream, factstr_delivery first, uint32_t count);
+uint32_t fs_marks_handled(factstr_stream stream);
+uint32_t fs_marks_close(factstr_stream stream);
+/* Returns 0 if the stream has no place, or the delivery is not one that can be marked. */
+int fs_mark(factstr_stream stream, factstr_delivery delivery);
+
+/*
  * Allocates memory for the caller's buffer, with room for a NUL behind `len`; NULL without memory.
  */
 char *fs_allocate(size_t len);

@@ -20,7 +20,11 @@ import (
 //
 // The two closes find their object themselves, since a poisoned object can be closed. So do the
 // calls on requests and openings, which cannot be poisoned.
-var process = objects.NewProcess(newCMemory)
+var process = func() *objects.Process {
+	p := objects.NewProcess(newCMemory)
+	p.Marks = marks{}
+	return p
+}()
 
 // call runs an export without an object.
 func call(buffer *C.factstr_buffer, do func() error) C.factstr_status {

@@ -55,6 +55,14 @@ factstr_status factstr_stream_next_many(factstr_stream stream, size_t batches_ma
   IN_GO(stream_next_many(stream, batches_max, timeout_ms, first, count, batches, wait));
 }
 
+factstr_status factstr_stream_advance(factstr_stream stream, factstr_delivery delivery) {
+  REFUSE_CHILD(NULL);
+  if (fs_mark(stream, delivery)) {
+    return FACTSTR_OK;
+  }
+  IN_GO(stream_advance(stream, delivery));
+}
+
 factstr_status factstr_stream_acknowledge(factstr_stream stream, factstr_delivery delivery) {
   REFUSE_CHILD(NULL);
   IN_GO(stream_acknowledge(stream, delivery));

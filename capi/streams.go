@@ -23,14 +23,19 @@ func streamCallbacks(store C.factstr_store, given *C.factstr_stream_callbacks, u
 	*functions = *given
 	var text []byte // reused from batch to batch: callbacks of one stream come one at a time
 	callbacks := objects.Callbacks{
-		Batch: func(stream *objects.Stream, delivery uint64, records []factstr.EventRecord) objects.Outcome {
-			const kept = 1 << 20 // larger memory is not kept for the next batch
-			text = append(stream.Store().Codec().AppendBatch(text[:0], records), 0)
+		Batches: func(stream *objects.Stream, first uint64, batches [][]factstr.EventRecord) objects.Outcome {
+			const kept = 2 << 20 // larger memory is not kept for the next batch
+			if codec := stream.Store().Codec(); stream.TakesSeveral() {
+				text = codec.AppendBatches(text[:0], batches)
+			} else {
+				text = codec.AppendBatch(text[:0], batches[0])
+			}
+			text = append(text, 0)
 			pointer, length := cText(text)
 			if cap(text) > kept {
 				text = nil
 			}
-			outcome := C.fs_call_on_batch(functions, userData, store, C.factstr_stream(stream.Handle()), C.factstr_delivery(delivery), pointer, length)
+			outcome := C.fs_call_on_batch(functions, userData, store, C.factstr_stream(stream.Handle()), C.factstr_delivery(first), pointer, length)
 			switch outcome {
 			case C.FACTSTR_HANDLED:
 				return objects.Handled
@@ -131,6 +136,13 @@ func go_factstr_stream_next_many(number C.factstr_stream, batchesMax C.size_t, t
 			*first, *count = C.factstr_delivery(taken), C.size_t(len(batches))
 			return nil
 		})
+	})
+}
+
+//export go_factstr_stream_advance
+func go_factstr_stream_advance(number C.factstr_stream, delivery C.factstr_delivery) C.factstr_status {
+	return onStream(number, nil, func(stream *objects.Stream) error {
+		return stream.Advance(uint64(delivery))
 	})
 }
 

@@ -39,13 +39,14 @@ func (c *cursorWriter) init(s *Store) {
 	c.dirty = map[*EventStream]int{}
 }
 
-// follow notes that a stream's position moved. The write begins after half of CursorEvery.Time: the
-// other half is for the write itself, and for one that may be running.
-func (c *cursorWriter) follow(st *EventStream) {
+// follow notes that a stream's position moved behind so many batches. The write begins after half
+// of CursorEvery.Time: the other half is for the write itself, and for one that may be running.
+func (c *cursorWriter) follow(st *EventStream, batches int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.dirty[st]++
-	if c.dirty[st] == st.options.cursorEvery.Batches {
+	before, every := c.dirty[st], st.options.cursorEvery.Batches
+	c.dirty[st] = before + batches
+	if before < every && before+batches >= every {
 		go c.flushAll()
 	} else {
 		c.flushWithin(st.options.cursorEvery.Time / 2)

@@ -33,7 +33,8 @@ import "time"
 //     server can free a name when its connection breaks; until the claim is confirmed again, the
 //     stream waits.
 //   - The cursor is stored after the handler has returned, never before. A crash in between repeats
-//     the delivery; the opposite order would lose it.
+//     the delivery; the opposite order would lose it. A handler that holds several batches says
+//     meanwhile how many of them it has handled (HandleBatches).
 //   - The cursor is stored late (CursorEvery) and by compare-and-set on the name's generation.
 //     Storing it after each batch would cost a sync a batch, and would save only repetitions after
 //     a crash. A store that has lost the name has an old generation, so its late write has no
@@ -173,9 +174,7 @@ func (st *EventStream) catchUp() (changed <-chan struct{}, err error) {
 				return nil, err
 			}
 			count, err := st.deliver(batches)
-			if count > 0 {
-				st.handled(batches[count-1].last)
-			}
+			st.handled(batches[:count])
 			if err != nil {
 				return nil, err
 			}
@@ -186,7 +185,7 @@ func (st *EventStream) catchUp() (changed <-chan struct{}, err error) {
 				}
 			}
 		}
-		st.handled(through)
+		st.passed(through)
 		if err := st.reportReady(); err != nil {
 			return nil, err
 		}

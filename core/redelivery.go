@@ -26,7 +26,7 @@ func (st *EventStream) deliver(batches []deliverable) (done int, err error) {
 		if handled > 0 {
 			// A batch behind them that failed counts its attempts from one, once they are behind.
 			if err != nil {
-				st.handled(batches[handled-1].last)
+				st.handled(batches[:handled])
 				done, batches = done+handled, batches[handled:]
 				attempt, delay = 0, st.options.retry.Delay
 			} else if st.failed.due() {
@@ -87,7 +87,10 @@ func (st *EventStream) handle(batches []deliverable) (handled int, err error) {
 		for i := range batches {
 			records[i] = batches[i].records
 		}
-		handled, err = several.HandleBatches(st.context, records)
+		handled, err = several.HandleBatches(st.context, records, func(handled int) bool {
+			st.handled(batches[:handled])
+			return st.mayDeliver()
+		})
 	} else if err = st.handler.HandleStream(st.context, batches[0].records); err == nil {
 		handled = 1
 	}
@@ -102,13 +105,43 @@ func (st *EventStream) handle(batches []deliverable) (handled int, err error) {
 	}
 }
 
-// handled moves the position and lets the stored cursor follow it.
-func (st *EventStream) handled(through uint64) {
-	if through <= st.position.Load() {
-		return
+// handled moves the position behind batches, and lets the stored cursor follow it.
+func (st *EventStream) handled(batches []deliverable) {
+	position, count := st.position.Load(), 0
+	for i := len(batches) - 1; i >= 0 && batches[i].last > position; i-- {
+		count++
 	}
+	if count > 0 {
+		st.moveTo(batches[len(batches)-1].last, count)
+	}
+}
+
+// passed moves the position behind facts that do not match.
+func (st *EventStream) passed(through uint64) {
+	if through > st.position.Load() {
+		st.moveTo(through, 1)
+	}
+}
+
+func (st *EventStream) moveTo(through uint64, batches int) {
 	st.position.Store(through)
 	if st.durable != nil {
-		st.store.cursors.follow(st)
+		st.store.cursors.follow(st, batches)
 	}
+}
+
+// atOnce is a context that has ended, for a question whose answer nobody waits for.
+var atOnce = func() context.Context {
+	ctx, end := context.WithCancel(context.Background())
+	end()
+	return ctx
+}()
+
+// mayDeliver reports whether the next of the batches that a handler holds may be delivered. The
+// answer never waits. If it is no, deliver and catchUp find out why.
+func (st *EventStream) mayDeliver() bool {
+	if st.context.Err() != nil || st.truncated(st.store.log.current()) != nil || closed(st.lost()) {
+		return false
+	}
+	return st.durable == nil || st.durable.confirm == nil || st.durable.confirm(atOnce) == nil
 }

@@ -19,9 +19,14 @@ type HandleStream interface {
 // once, such as one that hands them to another thread or language. It gets the next batches in
 // commit order, at least one, and returns how many of them it handled, from the first one on. With
 // an error the batch behind those has failed. Those that were neither handled nor failed come
-// again, at once. It must not keep batches for long before it returns: the cursor moves then.
+// again, at once.
+//
+// Meanwhile it calls advance, at least each 20 ms, with the number of batches that are handled so
+// far, so that the cursor follows them. advance reports whether the handling of another batch may
+// begin; if not, HandleBatches returns once the batch that is being handled is done. Any goroutine
+// may call advance, but one at a time, and none after HandleBatches has returned.
 type HandleBatches interface {
-	HandleBatches(ctx context.Context, batches [][]EventRecord) (handled int, err error)
+	HandleBatches(ctx context.Context, batches [][]EventRecord, advance func(handled int) (more bool)) (handled int, err error)
 }
 
 // HandleFunc is a function as a HandleStream.

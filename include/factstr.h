@@ -548,6 +548,11 @@ typedef struct factstr_stream_callbacks {
    * `batch` is valid during the call only. Callbacks of one stream come one at a time, never on the
    * thread that opened the stream, and possibly on a different thread each time; each sees
    * everything that the one before it did. All functions may be called inside.
+   *
+   * If the registration has batches_max, `batch` holds several batches in the form of
+   * factstr_stream_next_many, with the numbers from delivery on. FACTSTR_HANDLED is the outcome of
+   * all. With FACTSTR_FAILED the one behind those that factstr_stream_advance was called for has
+   * failed, which else is the first one, and those behind it come again.
    */
   int32_t (*on_batch)(void *user_data, factstr_stream stream, factstr_delivery delivery,
                       const char *batch, size_t batch_len);
@@ -584,9 +589,10 @@ typedef struct factstr_stream_callbacks {
  *    "retry"?: {"max_attempts": n, "delay_ms": n, "delay_max_ms": n},
  *                                      redelivery of a failed batch of a durable stream; default
  *                                      none
- *    "cursor_every"?: {"batches": n, "ms": n}}
+ *    "cursor_every"?: {"batches": n, "ms": n},
  *                                      how often the cursor of a durable stream is stored at least;
  *                                      1000 and 100
+ *    "batches_max"?: n}                with callbacks: on_batch takes up to so many batches at once
  *
  * Statuses
  *   FACTSTR_OK                     (empty)
@@ -665,11 +671,11 @@ FACTSTR_API factstr_status factstr_stream_next(factstr_stream stream, int64_t ti
 /*
  * Takes the next batches of a stream that was opened without callbacks: at least one, at most
  * batches_max, as many as are at hand and together have about a mebibyte of text. They have the
- * numbers *first to *first + *count - 1. Handle them in their order, and answer once for all:
- * factstr_stream_acknowledge with the last one that was handled, or factstr_stream_refuse with the
- * one that failed. What comes before that one counts as handled; those behind it are given back and
- * come again. The cursor moves with the answer, so take no more than are handled in a moment, and
- * look between two of them whether the stream was unsubscribed.
+ * numbers *first to *first + *count - 1. Handle them in their order. Call factstr_stream_advance
+ * between two of them, and answer once for all: factstr_stream_acknowledge with the last one that
+ * was handled, or factstr_stream_refuse with the one that failed. What comes before that one counts
+ * as handled; those behind it are given back and come again. A stream whose cursor_every names
+ * fewer batches hands over no more than those, and one in which one was refused only one.
  *
  * Statuses
  *   FACTSTR_OK                     batches: a JSON array of batches, each an array of
@@ -688,8 +694,23 @@ FACTSTR_API factstr_status factstr_stream_next_many(factstr_stream stream, size_
                                                     size_t *count, factstr_buffer *batches);
 
 /*
- * Answers a pulled or pending delivery as handled, with those before it that
- * factstr_stream_next_many took along. Those behind it are given back.
+ * Says that a delivery is handled, with those before it that came along, and asks whether to
+ * begin the next one. The position moves within 20 ms, at once for factstr_stream_progress, and the
+ * stored cursor follows it. The call is cheap, so make it for each
+ * batch before the handler of the next one, which may take long. For the last one it is
+ * factstr_stream_acknowledge.
+ *
+ * Statuses
+ *   FACTSTR_OK                go on with the next one
+ *   FACTSTR_INVALID_HANDLE    leave the others, take the next ones: the stream is closed, was
+ *                             unsubscribed or has to look whether it may go on, or the delivery is
+ *                             not open
+ */
+FACTSTR_API factstr_status factstr_stream_advance(factstr_stream stream, factstr_delivery delivery);
+
+/*
+ * Answers a pulled or pending delivery as handled, with those before it that came along.
+ * Those behind it are given back.
  *
  * Statuses
  *   FACTSTR_OK                the answer counts, however soon the stream ends
@@ -698,9 +719,9 @@ FACTSTR_API factstr_status factstr_stream_next_many(factstr_stream stream, size_
 FACTSTR_API factstr_status factstr_stream_acknowledge(factstr_stream stream,
                                                       factstr_delivery delivery);
 /*
- * Answers a pulled or pending delivery as failed, and those before it that
- * factstr_stream_next_many took along as handled. Those behind it are given back. `message` (may be
- * NULL), or the first 64 KiB of it, becomes part of the end's reason.
+ * Answers a pulled or pending delivery as failed, and those before it that came along as
+ * handled. Those behind it are given back. `message` (may be NULL), or the first 64 KiB of it,
+ * becomes part of the end's reason.
  *
  * Statuses: those of factstr_stream_acknowledge, and
  *   FACTSTR_INVALID_ARGUMENT    message is NULL with a length, or message_len is above 1 GiB

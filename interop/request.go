@@ -45,6 +45,7 @@ var (
 			{name: "batches", shape: unsignedShape},
 			{name: "ms", shape: unsignedShape},
 		}}},
+		{name: "batches_max", shape: unsignedShape},
 	}}
 )
 
@@ -97,6 +98,8 @@ type Registration struct {
 	Durable *factstr.DurableStream // nil for a live stream
 	Retry   factstr.RetryPolicy
 	Cursor  factstr.CursorEvery
+
+	BatchesMax int // batches that the callback takes at once; 0: one batch
 }
 
 // DecodeRegistration reads the registration of a stream.
@@ -122,11 +125,18 @@ func DecodeRegistration(request []byte, limits factstr.Limits) (Registration, er
 			Batches *uint64 `json:"batches"`
 			MS      *uint64 `json:"ms"`
 		} `json:"cursor_every"`
+		BatchesMax *uint64 `json:"batches_max"`
 	}
 	if err := json.Unmarshal(request, &dto); err != nil {
 		return Registration{}, unfilled("registration", err)
 	}
 	registration := Registration{Query: query}
+	if most := dto.BatchesMax; most != nil {
+		if *most == 0 {
+			return Registration{}, factstr.NewError(factstr.CodeInvalidArgument, "registration.batches_max must be at least 1")
+		}
+		registration.BatchesMax = int(min(*most, math.MaxInt32))
+	}
 	if dto.Durable == nil {
 		switch {
 		case dto.Retry != nil:

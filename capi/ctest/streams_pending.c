@@ -42,6 +42,47 @@ static void an_acknowledgement_may_overtake_pending(void) {
   close_store(store);
 }
 
+static int32_t advance_twice_and_fail(void *user_data, factstr_stream stream,
+                                      factstr_delivery delivery, const char *batches, size_t len) {
+  watcher *seen = user_data;
+  cJSON *array = json_parse(batches, len);
+  int count = cJSON_GetArraySize(array);
+  cJSON_Delete(array);
+  CHECK(delivery == seen->last_delivery + 1);
+  seen->last_delivery += (factstr_delivery)count;
+  int32_t outcome = count == 1 ? FACTSTR_HANDLED : FACTSTR_PENDING;
+  if (delivery == 1) {
+    CHECK_STATUS(factstr_stream_advance(stream, 1), FACTSTR_OK);
+    CHECK_STATUS(factstr_stream_advance(stream, 2), FACTSTR_OK);
+    outcome = FACTSTR_FAILED;
+  }
+  raise_counter(&seen->batches);
+  return outcome;
+}
+
+static void a_callback_takes_several_batches(void) { /* G15 G16 G21 */
+  watcher seen = WATCHER;
+  factstr_stream_callbacks callbacks = {sizeof callbacks, advance_twice_and_fail, NULL, NULL};
+  factstr_store store = open_memory(NULL);
+  for (int i = 1; i <= 8; i++) {
+    append_one(store, "a", i);
+  }
+  factstr_stream stream = open_stream(store,
+                                      "{\"durable\":{\"name\":\"d\"},\"batches_max\":4,"
+                                      "\"retry\":{\"max_attempts\":1,\"delay_ms\":1}}",
+                                      &callbacks, &seen);
+  await_counter(&seen.batches, 3); /* the third fails and comes alone, then two */
+  CHECK(seen.last_delivery == 7);
+  CHECK_STATUS(factstr_stream_acknowledge(stream, 5), FACTSTR_INVALID_HANDLE);
+  CHECK_STATUS(factstr_stream_advance(stream, 6), FACTSTR_OK);
+  CHECK_STATUS(factstr_stream_acknowledge(stream, 7), FACTSTR_OK);
+  await_counter(&seen.batches, 4);
+  CHECK(seen.last_delivery == 10);
+  CHECK_STATUS(factstr_stream_acknowledge(stream, 10), FACTSTR_OK);
+  CHECK_STATUS(factstr_stream_wait_ready(stream, -1, NULL), FACTSTR_OK);
+  close_store(store);
+}
+
 static void a_pending_delivery_ends_with_its_stream(void) { /* G17 */
   watcher seen = WATCHER;
   seen.outcome = FACTSTR_PENDING;
@@ -94,6 +135,7 @@ void pending_delivery_tests(void) {
       "a pending delivery is acknowledged or refused later, once");
   RUN(an_acknowledgement_may_overtake_pending,
       "an acknowledgement may come before the callback returned pending");
+  RUN(a_callback_takes_several_batches, "a callback takes several batches at once");
   RUN(a_pending_delivery_ends_with_its_stream,
       "a pending delivery ends with its stream and comes again");
   RUN(an_accepted_acknowledgement_counts,

@@ -2,6 +2,7 @@
 #include "watcher.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 static void batches_can_be_pulled(void) { /* G15 G19 */
   factstr_store store = open_memory(NULL);
@@ -77,10 +78,13 @@ static void several_batches_are_answered_once(void) { /* G19 G21 */
   CHECK_STATUS(factstr_stream_acknowledge(stream, 3), FACTSTR_INVALID_HANDLE);
   take_many(stream, 4, 4, 4, 3); /* the third was given back */
   CHECK_STATUS(factstr_stream_refuse(stream, 6, JSON("once")), FACTSTR_OK);
-  take_many(stream, 100, 8, 6, 5); /* those before the failed one are handled */
+  /* Those before the failed one are handled. After a failure fewer come at once. */
+  take_many(stream, 100, 8, 1, 5);
+  CHECK_STATUS(factstr_stream_acknowledge(stream, 8), FACTSTR_OK);
+  take_many(stream, 100, 9, 2, 6);
   CHECK_STATUS(factstr_stream_refuse(stream, 10, JSON("another")), FACTSTR_OK);
-  take_many(stream, 1, 14, 1, 7); /* another batch fails for the first time */
-  CHECK_STATUS(factstr_stream_refuse(stream, 14, JSON("for good")), FACTSTR_OK);
+  take_many(stream, 100, 11, 1, 7); /* another batch fails for the first time */
+  CHECK_STATUS(factstr_stream_refuse(stream, 11, JSON("for good")), FACTSTR_OK);
   factstr_buffer error;
   expect_error(take(factstr_stream_next_many(stream, 1, -1, &delivery, &count, &error), &error),
                FACTSTR_HANDLER_FAILED, "for good");
@@ -89,6 +93,71 @@ static void several_batches_are_answered_once(void) { /* G19 G21 */
   take_many(stream, 100, 1, 4, 7);
   CHECK_STATUS(factstr_stream_acknowledge(stream, 4), FACTSTR_OK);
   CHECK_STATUS(factstr_stream_wait_ready(stream, -1, NULL), FACTSTR_OK);
+  close_store(store);
+}
+
+static uint64_t position(factstr_stream stream, const char *which) {
+  factstr_buffer text;
+  answer progress = take(factstr_stream_progress(stream, &text), &text);
+  CHECK_STATUS(progress.status, FACTSTR_OK);
+  uint64_t number = json_integer(progress.json, which);
+  drop(progress);
+  return number;
+}
+
+static void what_is_handled_counts_while_the_rest_is_held(void) { /* G17 G22 G23 */
+  factstr_store store = open_memory(NULL);
+  for (int i = 1; i <= 9; i++) {
+    append_one(store, "a", i);
+  }
+  const char *registration = "{\"durable\":{\"name\":\"d\"}}";
+  factstr_stream stream = open_stream(store, registration, NULL, NULL);
+  take_many(stream, 5, 1, 5, 1);
+  CHECK_STATUS(factstr_stream_advance(stream, 2), FACTSTR_OK);
+  CHECK_STATUS(factstr_stream_advance(stream, 2), FACTSTR_INVALID_HANDLE);
+  CHECK_STATUS(factstr_stream_advance(stream, 1), FACTSTR_INVALID_HANDLE);
+  CHECK_STATUS(factstr_stream_advance(stream, 6), FACTSTR_INVALID_HANDLE);
+  CHECK_STATUS(factstr_stream_advance(stream, 0), FACTSTR_INVALID_HANDLE);
+  CHECK_STATUS(factstr_stream_acknowledge(stream, 1), FACTSTR_INVALID_HANDLE);
+  CHECK_STATUS(factstr_stream_refuse(stream, 2, NULL, 0), FACTSTR_INVALID_HANDLE);
+  CHECK(position(stream, "position") == 2);
+  /* The cursor follows, though no answer is given. */
+  CHECK_STATUS(factstr_stream_advance(stream, 3), FACTSTR_OK);
+  for (int waits = 0; position(stream, "stored_cursor") < 3; waits++) {
+    CHECK(waits < 1000);
+    usleep(10000);
+  }
+  CHECK_STATUS(factstr_stream_acknowledge(stream, 3), FACTSTR_OK); /* gives back the rest */
+  take_many(stream, 5, 6, 5, 4);
+  CHECK_STATUS(factstr_stream_advance(stream, 7), FACTSTR_OK);
+  CHECK_STATUS(factstr_stream_unsubscribe(stream), FACTSTR_OK);
+  CHECK_STATUS(factstr_stream_advance(stream, 8), FACTSTR_INVALID_HANDLE);
+  /* The name is free, and its next stream begins behind what was handled. */
+  factstr_stream next = open_stream(store, registration, NULL, NULL);
+  take_many(next, 100, 1, 4, 6);
+  CHECK_STATUS(factstr_stream_advance(next, 1), FACTSTR_OK);
+  CHECK_STATUS(factstr_stream_refuse(next, 3, JSON("the third")), FACTSTR_OK);
+  factstr_buffer error;
+  factstr_delivery delivery;
+  expect_error(take(factstr_stream_next(next, -1, &delivery, &error), &error),
+               FACTSTR_HANDLER_FAILED, "the third");
+  next = open_stream(store, registration, NULL, NULL);
+  take_many(next, 100, 1, 2, 8);
+  CHECK_STATUS(factstr_stream_advance(next, 1), FACTSTR_OK);
+  CHECK_STATUS(factstr_stream_advance(next, 2), FACTSTR_OK); /* the last one: acknowledges */
+  CHECK_STATUS(factstr_stream_wait_ready(next, -1, NULL), FACTSTR_OK);
+  CHECK_STATUS(factstr_stream_acknowledge(next, 2), FACTSTR_INVALID_HANDLE);
+  close_store(store);
+}
+
+static void as_many_batches_come_as_the_cursor_may_lag_behind(void) { /* G23 */
+  factstr_store store = open_memory(NULL);
+  for (int i = 1; i <= 4; i++) {
+    append_one(store, "a", i);
+  }
+  factstr_stream stream = open_stream(
+      store, "{\"durable\":{\"name\":\"d\"},\"cursor_every\":{\"batches\":3}}", NULL, NULL);
+  take_many(stream, 100, 1, 3, 1);
   close_store(store);
 }
 
@@ -161,6 +230,10 @@ void pulled_stream_tests(void) {
   RUN(batches_can_be_pulled, "batches can be pulled and acknowledged one at a time");
   RUN(several_batches_are_answered_once,
       "several batches are taken at once and answered by one call");
+  RUN(what_is_handled_counts_while_the_rest_is_held,
+      "batches that were handled count while others of the same crossing are held");
+  RUN(as_many_batches_come_as_the_cursor_may_lag_behind,
+      "as many batches come at once as the cursor may lag behind");
   RUN(a_refused_batch_ends_a_durable_pull_stream,
       "a refused batch ends a durable stream that is pulled");
   RUN(unsubscribing_before_ready_is_an_end_without_error,

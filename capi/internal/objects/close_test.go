@@ -14,8 +14,8 @@ func TestAStoreClosedWhileAStreamOpensLeavesNoHandle(t *testing.T) {
 	process, store := open(t, `{"close_timeout_ms":0}`)
 	ended := make(chan error, 1)
 	stream, err := store.OpenStream([]byte(`{}`), Callbacks{
-		Batch: func(*Stream, uint64, []factstr.EventRecord) Outcome { return Handled },
-		End:   func(_ *Stream, err error) { ended <- err },
+		Batches: func(*Stream, uint64, [][]factstr.EventRecord) Outcome { return Handled },
+		End:     func(_ *Stream, err error) { ended <- err },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +42,7 @@ func TestACallbackMayCloseItsStoreAndTheRestFollows(t *testing.T) { // G17
 	_, store := open(t, `{}`)
 	closed, ended := make(chan error, 1), make(chan error, 1)
 	openStream(t, store, `{}`, Callbacks{
-		Batch: func(*Stream, uint64, []factstr.EventRecord) Outcome {
+		Batches: func(*Stream, uint64, [][]factstr.EventRecord) Outcome {
 			closed <- store.Close(true)
 			return Pending // and nobody will answer it
 		},

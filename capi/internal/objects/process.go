@@ -9,7 +9,8 @@
 //
 // The order of locks is Store.mu, then submissions.mu or a table's own; no lock is held during a
 // callback, a call of core, or a wait. Store.mu guards closing, so whatever is added under it (a
-// stream, a submission) is either seen by the close or refused.
+// stream, a submission) is either seen by the close or refused. Stream.mu is taken alone, and held
+// while core is told what is handled (advance.go).
 //
 // Callbacks of a stream run on the goroutine of its core.EventStream; completion callbacks run one
 // at a time on a goroutine of the store (dispatcher); the callback of an opening runs on its own.
@@ -37,6 +38,8 @@ var (
 
 // Process holds everything that has a handle.
 type Process struct {
+	Marks Marks // nil without any
+
 	newMemory func() interop.Memory
 
 	stores   *handle.Table[*Store]

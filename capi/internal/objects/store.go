@@ -152,6 +152,15 @@ func (s *Store) Explain(query []byte) ([]byte, error) {
 
 // Statistics returns the JSON of factstr_statistics.
 func (s *Store) Statistics() ([]byte, error) {
+	var streams []*Stream
+	s.mu.Lock()
+	for stream := range s.streams {
+		streams = append(streams, stream)
+	}
+	s.mu.Unlock()
+	for _, stream := range streams {
+		stream.advanceNow()
+	}
 	statistics, err := s.core.Statistics(context.Background())
 	if err != nil {
 		return nil, err

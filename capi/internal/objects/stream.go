@@ -23,12 +23,15 @@ const (
 	Unknown // any other value, which is a failure
 )
 
-// Callbacks are the functions of a stream. Without Batch the caller pulls batches by Next. Ready
+// Callbacks are the functions of a stream. Without Batches the caller pulls batches by Next. Ready
 // and End may be nil.
 type Callbacks struct {
-	Batch func(stream *Stream, delivery uint64, records []factstr.EventRecord) Outcome
-	Ready func(stream *Stream)
-	End   func(stream *Stream, err error)
+	// Batches gets one batch, or several if the stream takes several, which have the numbers from
+	// first on. Its outcome is that of all of them, except that with Failed only the first one that
+	// is not handled failed, and the others come again.
+	Batches func(stream *Stream, first uint64, batches [][]factstr.EventRecord) Outcome
+	Ready   func(stream *Stream)
+	End     func(stream *Stream, err error)
 }
 
 // Stream is a registered stream with a handle.
@@ -49,7 +52,12 @@ type Stream struct {
 	leaving atomic.Bool   // the stream ends because its store closes
 	offers  chan *delivery
 
+	batchesMax  int           // that the callback takes at once; 0: one, and not in an array
+	followEvery time.Duration // see advance.go
+	mostEver    int           // batches that are ever handed over at once
+
 	mu        sync.Mutex
+	most      int       // batches that are handed over at once; 1 after a failure
 	delivered uint64    // the number of the last delivery
 	open      *delivery // the delivery that waits for its answer
 	stopped   bool      // no delivery can be taken or answered any more
@@ -61,7 +69,7 @@ func (s *Store) OpenStream(registration []byte, callbacks Callbacks) (*Stream, e
 	if err != nil {
 		return nil, err
 	}
-	stream := &Stream{store: s, callbacks: callbacks, durable: decoded.Durable != nil, opened: make(chan struct{}), ended: make(chan struct{}), offers: make(chan *delivery)}
+	stream := &Stream{store: s, callbacks: callbacks, durable: decoded.Durable != nil, opened: make(chan struct{}), ended: make(chan struct{}), offers: make(chan *delivery), most: takenMost, mostEver: takenMost, followEvery: followEvery}
 	if err := s.addStream(stream); err != nil {
 		return nil, err
 	}
@@ -96,8 +104,21 @@ func (st *Stream) forget() {
 
 func (st *Stream) register(registration interop.Registration) (err error) {
 	core, handler := st.store.core, factstr.HandleStream(pulled{st})
-	if st.callbacks.Batch != nil {
+	switch {
+	case registration.BatchesMax > 0 && st.callbacks.Batches == nil:
+		return factstr.NewError(factstr.CodeInvalidArgument, "registration.batches_max is for a stream with callbacks; factstr_stream_next_many takes it as an argument")
+	case registration.BatchesMax > 0:
+		st.batchesMax = registration.BatchesMax
+		handler = severalCalled{st}
+	case st.callbacks.Batches != nil:
 		handler = factstr.HandleFunc(st.handleBatch)
+	}
+	// The cursor is to follow so many batches, and so much time. // G23
+	if every := registration.Cursor; every.Batches > 0 {
+		st.mostEver = min(takenMost, every.Batches)
+	}
+	if every := registration.Cursor; every.Time > 0 {
+		st.followEvery = max(min(followEvery, every.Time/4), time.Millisecond)
 	}
 	options := []factstr.StreamOption{
 		factstr.WithRetry(registration.Retry), factstr.WithCursorEvery(registration.Cursor), factstr.WithOnReady(st.onReady), factstr.WithOnEnd(st.onEnd),
@@ -128,6 +149,9 @@ func (st *Stream) Opened() {
 // Handle returns the stream's handle.
 func (st *Stream) Handle() uint64 { return st.handle }
 
+// TakesSeveral reports whether the callback takes an array of batches.
+func (st *Stream) TakesSeveral() bool { return st.batchesMax > 0 }
+
 // Store returns the stream's store.
 func (st *Stream) Store() *Store { return st.store }
 
@@ -154,8 +178,8 @@ func (st *Stream) onEnd(err error) {
 	}
 }
 
-// end returns the reason of a stream that has ended: an error or ErrEnded.
-func (st *Stream) end() error {
+// endReason returns why a stream has ended: an error or ErrEnded.
+func (st *Stream) endReason() error {
 	if st.endErr != nil {
 		return st.endErr
 	}
@@ -170,7 +194,7 @@ func (st *Stream) WaitReady(timeout time.Duration, inside bool) error {
 	}
 	if inside && !closed(st.core.Ready()) {
 		if st.over.Load() {
-			return st.end()
+			return st.endReason()
 		}
 		return factstr.NewError(factstr.CodeInvalidState, "replay cannot be awaited inside a callback of the stream itself; use on_ready or another thread")
 	}
@@ -186,7 +210,7 @@ func (st *Stream) WaitReady(timeout time.Duration, inside bool) error {
 	case closed(st.core.Ready()):
 		return nil
 	case closed(st.ended):
-		return st.end()
+		return st.endReason()
 	default:
 		return ErrNotYet
 	}
@@ -196,6 +220,7 @@ func (st *Stream) WaitReady(timeout time.Duration, inside bool) error {
 // ended reads nothing that could fail.
 func (st *Stream) Progress() factstr.StreamProgress {
 	ended := st.over.Load() // first: until the end the numbers change
+	st.advanceNow()
 	progress := st.core.Progress()
 	progress.Ready = progress.Ready || !st.durable
 	if progress.Ended = ended; ended {
@@ -209,7 +234,8 @@ func (st *Stream) Number() uint64 { return st.number.Load() }
 
 // Unsubscribe lets no further delivery start. It never waits.
 func (st *Stream) Unsubscribe() {
-	st.core.Unsubscribe() // first: core then knows why a delivery is refused
+	st.advanceNow()       // before a durable name is free
+	st.core.Unsubscribe() // before stop: core then knows why a delivery is refused
 	st.stop()
 }
 

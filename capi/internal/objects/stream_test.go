@@ -21,7 +21,7 @@ func TestNoCallbackComesBeforeTheCallerKnowsTheHandle(t *testing.T) {
 	batches := make(chan uint64, 1)
 	ended := make(chan error, 1)
 	stream, err := store.OpenStream([]byte(`{"durable":{"name":"d"}}`), Callbacks{
-		Batch: func(_ *Stream, delivery uint64, _ []factstr.EventRecord) Outcome {
+		Batches: func(_ *Stream, delivery uint64, _ [][]factstr.EventRecord) Outcome {
 			early()
 			batches <- delivery
 			return Handled

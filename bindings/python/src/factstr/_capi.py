@@ -113,6 +113,7 @@ PROTOTYPES: dict[str, tuple[type | None, tuple[type, ...]]] = {
         _status,
         (_handle, c_size_t, c_int64, POINTER(c_uint64), POINTER(c_size_t), _buffer),
     ),
+    "factstr_stream_advance": (_status, (_handle, c_uint64)),
     "factstr_stream_acknowledge": (_status, (_handle, c_uint64)),
     "factstr_stream_refuse": (_status, (_handle, c_uint64, *_text)),
     "factstr_stream_unsubscribe": (_status, (_handle,)),

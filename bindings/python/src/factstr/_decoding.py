@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -88,8 +88,25 @@ class Decoder:
             fields["current_context_version"],
         )
 
-    def batch(self, text: bytes) -> tuple[EventRecord, ...]:
-        return _records(self._decode(text))
+    def batches(self, text: bytes) -> Iterator[tuple[EventRecord, ...]]:
+        """Yields the batches of a text. Those before one that cannot be read come first."""
+        try:
+            decoded = self._decode(text)
+        except InvalidState:
+            yield from map(_records, self._readable(text.decode()))
+            raise
+        yield from map(_records, decoded)
+
+    def _readable(self, text: str) -> Iterator[list[dict[str, Any]]]:
+        decode = json.JSONDecoder(parse_float=self._parse_float).raw_decode
+        start = 1
+        while True:
+            try:
+                batch, start = decode(text, start)
+            except (RecursionError, ValueError, ArithmeticError):
+                return
+            yield batch
+            start += 1  # the comma
 
     def progress(self, text: bytes) -> StreamProgress:
         return _progress(self._decode(text))

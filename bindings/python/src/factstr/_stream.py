@@ -1,6 +1,8 @@
 """A stream that is being delivered, on a thread of its own.
 
-The thread pulls one batch, calls the handler and answers the delivery, until the stream ends.
+The thread pulls the batches that are at hand, calls the handler for each, and answers for all of
+them, until the stream ends. After each batch it tells the library that this one is handled, and
+learns whether the next one may begin: the cursor follows while the handler of the next one runs.
 Pulling was chosen over a callback of the library: that would be called on a thread of the library,
 which would need a thread state of Python for each call, could not be refused while the interpreter
 ends, and under gevent and eventlet would run greenlets on a foreign thread.
@@ -11,7 +13,8 @@ lost). All of them end in _run, on the thread, which alone releases the handle. 
 stream from outside only sets `_stopping` and informs the library:
 
 - unsubscribe() ends it at once. A batch that is being handled stays unacknowledged: the library
-  refuses the acknowledgement of an ended stream, and a durable stream gets the batch again.
+  refuses the acknowledgement of an ended stream, and a durable stream gets the batch again, as it
+  gets those that came with it and were not begun.
 - finish() lets a running handler end its delivery first, so that its batch counts as handled.
 
 `_stopping` and `_in_delivery` are read and written under the handle's lock. Together they decide, for
@@ -33,7 +36,7 @@ import contextlib
 import logging
 import math
 import time
-from ctypes import byref, c_uint64
+from ctypes import byref, c_size_t, c_uint64
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +53,8 @@ from .errors import FactstrError, HandlerFailed, InternalError, InvalidHandle, e
 if TYPE_CHECKING:
     from ._types import Handler
 
+_BATCHES_MAX = 512  # taken at once; the library bounds their bytes
+
 
 class Stream(OpenStream):
     def __init__(
@@ -61,6 +66,7 @@ class Stream(OpenStream):
         self._store = owner.store()  # kept alive
         self._store_handle = owner.handle.use()
         self._library = owner.library
+        self._advance = owner.library.factstr_stream_advance
         self._decoder = owner.decoder
         self._handle = Handle(owner.library, _subscription_ended, number)
         self._calls = Handling(handler, self._log_fields)
@@ -167,34 +173,46 @@ class Stream(OpenStream):
 
     def _deliver(self) -> FactstrError | None:
         """Delivers until the stream ends; returns why, None if the program ended it."""
-        stream, next_ = self._handle.number, self._library.factstr_stream_next
-        delivery, buffer = c_uint64(), Buffer()
+        stream, next_ = self._handle.number, self._library.factstr_stream_next_many
+        first, count, buffer = c_uint64(), c_size_t(), Buffer()
         while True:
-            status = next_(stream, WAIT_MS, byref(delivery), byref(buffer))
+            status = next_(stream, _BATCHES_MAX, WAIT_MS, byref(first), byref(count), byref(buffer))
             text = take(self._library, buffer)
             if status == OK:
-                with self._handle.lock:
-                    if self._stopping:
-                        return None  # the batch stays unanswered: a durable stream gets it again
-                    self._in_delivery = True
-                self._answer(stream, delivery.value, self._calls.batch(self._decoder.batch(text)))
-                with self._handle.lock:
-                    self._in_delivery = False
-                    if self._stopping:
-                        return None
+                if not self._handle_all(stream, first.value, count.value, text):
+                    return None
             elif status != TIMEOUT or text:
                 return self._reason(status, text)
             elif self._stopping:
                 return None  # Ctrl-C came before the library was informed
 
-    def _answer(self, stream: int, delivery: int, failed: str | None) -> None:
-        # The library ignores the answer to a delivery that is no longer open; the next pull returns
-        # how the stream ended.
-        if failed is None:
-            self._library.factstr_stream_acknowledge(stream, delivery)
-        else:
-            message = failed[:1000].replace("\0", "\\0").encode("utf-8", "backslashreplace")
-            self._library.factstr_stream_refuse(stream, delivery, message, len(message))
+    def _handle_all(self, stream: int, first: int, count: int, text: bytes) -> bool:
+        """Handles batches one after the other; returns False if the program ended the stream."""
+        lock, call, advance = self._handle.lock, self._calls.batch, self._advance
+        last = first + count - 1
+        for delivery, batch in enumerate(self._decoder.batches(text), first):
+            with lock:
+                if self._stopping:
+                    return False  # the batch stays unanswered: a durable stream gets it again
+                self._in_delivery = True
+            failed = call(batch)
+            # The library ignores the answer to a delivery that is no longer open; the next pull
+            # returns how the stream ended.
+            goes_on = False
+            if failed is not None:
+                message = failed[:1000].replace("\0", "\\0").encode("utf-8", "backslashreplace")
+                self._library.factstr_stream_refuse(stream, delivery, message, len(message))
+            elif delivery == last:
+                self._library.factstr_stream_acknowledge(stream, delivery)
+            else:
+                goes_on = advance(stream, delivery) == OK
+            with lock:
+                self._in_delivery = False
+                if self._stopping:
+                    return False
+            if not goes_on:
+                break
+        return True
 
     def _reason(self, status: int, text: bytes) -> FactstrError | None:
         if status == ENDED:

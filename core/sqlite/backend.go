@@ -21,12 +21,14 @@ type backend struct {
 	instance    *instance
 	opened      bool // completely, so that the side files are known
 
-	// writing guards the fields up to broken, and the turnstile's state.
+	// writing guards the fields up to appended, and the turnstile's state.
 	writing   sync.Mutex
 	writer    *conn // nil if it must be opened again
 	turnstile *oslock.Turnstile
 	broken    error
+	appended  factstr.Head // by the transaction that is being written, if it appends
 
+	head         knownHead
 	connections  connections
 	readers      readerPool
 	checkpointer checkpointer

@@ -29,7 +29,9 @@ func (b *backend) Commit(ctx context.Context, group *factstr.Group) error {
 				return false, err
 			}
 		}
-		last = write.Records[len(write.Records)-1].SequenceNumber
+		newest := &write.Records[len(write.Records)-1]
+		last = newest.SequenceNumber
+		b.appended = factstr.Head{SequenceNumber: last, OccurredAt: newest.OccurredAt}
 		group.EnterCommit()
 		return true, nil
 	})

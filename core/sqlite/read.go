@@ -7,18 +7,22 @@ import (
 )
 
 func (b *backend) Head(ctx context.Context) (head factstr.Head, err error) {
-	err = b.readers.with(ctx, func(r *reader) error {
-		if err := b.sameSchema(r.conn); err != nil {
-			return err
-		}
-		head, err = r.Head(ctx)
+	if head, ok, err := b.headNow(); ok {
+		return head, err
+	}
+	err = b.readers.with(ctx, func(r *reader) (err error) {
+		head, err = b.readAndKeepHead(r.conn)
 		return err
 	})
 	return head, err
 }
 
-// HeadAtOnce reads the head if a connection is idle and not about to be closed.
+// HeadAtOnce returns the head if it is known, or reads it if a connection is idle and not about to
+// be closed.
 func (b *backend) HeadAtOnce() (head factstr.Head, ok bool) {
+	if head, ok, err := b.headNow(); ok {
+		return head, err == nil
+	}
 	r := &b.readers
 	select {
 	case r.permits <- struct{}{}:
@@ -36,9 +40,7 @@ func (b *backend) HeadAtOnce() (head factstr.Head, ok bool) {
 	}
 	whole := false
 	defer func() { r.giveBack(c, whole) }()
-	if err = b.sameSchema(c); err == nil {
-		head, err = readHead(c)
-	}
+	head, err = b.readAndKeepHead(c)
 	whole = true // not after a panic
 	return head, err == nil && b.intact() == nil
 }

@@ -107,6 +107,8 @@ func (b *backend) transact(ctx context.Context, doing string, transaction func(*
 	if err := b.sameSchema(c); err != nil {
 		return b.unlessReplaced(err)
 	}
+	before, valid := readLogState(b.instance.sides.file)
+	b.appended = factstr.Head{}
 	changed, err := transaction(c)
 	if err != nil || !changed {
 		return b.unlessReplaced(failure(doing, err))
@@ -119,6 +121,7 @@ func (b *backend) transact(ctx context.Context, doing string, transaction func(*
 	if err := b.intact(); err != nil {
 		return factstr.NewError(factstr.CodeCommitUnknown, "sqlite: %s: %w", doing, err)
 	}
+	b.keepAppended(before, valid)
 	b.checkpointer.committed()
 	return nil
 }

@@ -1,0 +1,111 @@
+package sqlite
+
+import (
+	"fmt"
+	"testing"
+
+	factstr "github.com/factstr/factstr-go/core"
+	. "github.com/factstr/factstr-go/core/internal/facttest"
+)
+
+// G8 G12: the head that a store knows is not taken for the real one after any other program has
+// committed, be it a fact, its removal, or nothing that concerns the store.
+func TestAKnownHeadIsReadAgainAfterAnotherProgramHasCommitted(t *testing.T) {
+	path := newPath(t)
+	store := openStore(t, path)
+	raw := openRaw(t, path)
+	for n := 1; n < 60; n += 3 {
+		Append(t, store, Batch(1, "ours")...)
+		if got := len(All(t, store)); got != n {
+			t.Fatalf("%d facts after an append, want %d", got, n)
+		}
+		for i := 1; i <= 2; i++ {
+			raw.exec(fmt.Sprintf("INSERT INTO events VALUES (%d, '%s', 'theirs', '{}')", n+i, someTime))
+			if got := len(All(t, store)); got != n+i {
+				t.Fatalf("%d facts after another program's commit, want %d", got, n+i)
+			}
+		}
+		raw.exec(fmt.Sprintf("PRAGMA user_version = %d", n))
+		if n%2 == 0 {
+			raw.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+		}
+	}
+}
+
+// G8: a query that nothing has happened before asks SQLite for nothing, and neither does one after
+// an append of the store.
+func TestAHeadIsKnownAfterItWasReadAndAfterAnAppend(t *testing.T) {
+	b := openTestBackend(t, newPath(t))
+	raw := openRaw(t, b.path)
+	known := func(what string, want bool) {
+		t.Helper()
+		if _, ok, err := b.headNow(); ok != want || err != nil {
+			t.Errorf("%s: known %t, error %v", what, ok, err)
+		}
+	}
+	known("before anything", false)
+	raw.exec("PRAGMA user_version = 1")
+	known("after another program's commit", false)
+	if _, err := b.Head(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	known("after it was read", true)
+	raw.exec("PRAGMA user_version = 2")
+	known("after another program's next commit", false)
+	appended := func(c *conn) (bool, error) {
+		b.appended = factstr.Head{SequenceNumber: 1, OccurredAt: someTime}
+		return true, c.run("INSERT INTO events VALUES (1, '" + someTime + "', 'a', '{}')")
+	}
+	if err := b.write(t.Context(), "append", appended); err != nil {
+		t.Fatal(err)
+	}
+	known("after an append", true)
+	if err := b.write(t.Context(), "cursor", func(c *conn) (bool, error) {
+		return true, c.run("INSERT INTO store_metadata VALUES ('color', 'blue')")
+	}); err != nil {
+		t.Fatal(err)
+	}
+	known("after a commit that appends nothing", false)
+}
+
+// G8: between this store's COMMIT and its look at the header, another program may have committed.
+// Then the counter has gone two further, and the header says nothing about our head.
+func TestTheStateAfterTwoCommitsIsNotThatOfOurs(t *testing.T) {
+	b := openTestBackend(t, newPath(t))
+	raw := openRaw(t, b.path)
+	var states []logState
+	for n := range 4 {
+		raw.exec(fmt.Sprintf("PRAGMA user_version = %d", n+1))
+		if n == 2 {
+			raw.exec("PRAGMA wal_checkpoint(TRUNCATE)") // the log begins again
+		}
+		state, valid := readLogState(b.instance.sides.file)
+		if !valid {
+			t.Fatal("no header")
+		}
+		states = append(states, state)
+	}
+	for i, state := range states {
+		for j, before := range states[:i] {
+			if got, want := state.follows(before), i == j+1; got != want || state == before {
+				t.Errorf("state %d follows %d: %t; equal: %t", i, j, got, state == before)
+			}
+		}
+	}
+}
+
+// G24: the header of a log without a frame has no salt, so it may be that of two states of the
+// database.
+func TestTheHeadOfALogWithoutASaltIsNotKept(t *testing.T) {
+	path := newPath(t)
+	filled(t, path, 3)
+	b := openTestBackend(t, path)
+	for range 2 {
+		if head, err := b.Head(t.Context()); err != nil || head.SequenceNumber != 3 {
+			t.Fatalf("%v, error %v", head, err)
+		}
+		if _, ok, _ := b.headNow(); ok {
+			t.Error("a head is known before the first commit")
+		}
+	}
+}

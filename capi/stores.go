@@ -27,14 +27,19 @@ func go_factstr_statistics(number C.factstr_store, out *C.factstr_buffer, wait *
 }
 
 //export go_factstr_explain
-func go_factstr_explain(number C.factstr_store, query *C.char, length C.size_t, out *C.factstr_buffer, wait *C.struct_fs_wait) C.factstr_status {
+func go_factstr_explain(
+	number C.factstr_store, query *C.char, length C.size_t, out *C.factstr_buffer, wait *C.struct_fs_wait,
+) C.factstr_status {
 	return laterText(number, out, wait, func(store *objects.Store) ([]byte, error) {
 		return store.Explain(bytesOf(query, length))
 	})
 }
 
 // laterText runs a call whose result is a text.
-func laterText(number C.factstr_store, out *C.factstr_buffer, wait *C.struct_fs_wait, do func(*objects.Store) ([]byte, error)) C.factstr_status {
+func laterText(
+	number C.factstr_store, out *C.factstr_buffer, wait *C.struct_fs_wait,
+	do func(*objects.Store) ([]byte, error),
+) C.factstr_status {
 	return later(wait, func() C.factstr_status {
 		return onStore(number, out, func(store *objects.Store) error {
 			text, err := do(store)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,6 +21,11 @@ import (
 // Each write carries a head of the log in which the positions were reached (CursorWrite.Head). It
 // is taken after the positions, so it is not below any of them and vouches for all of them.
 //
+// A stream that waits is passed by facts that do not match it, and its position moves without its
+// doing (streamWaker). Its cursor follows, too, but later (pass): no handler would be repeated, and
+// a thousand streams must not cost a thousand writes for each fact that none of them wants. Nor
+// does it take more than a small part of the time.
+//
 // Locks: writing, then mu. writing is held during a whole write, including the backend's call, so
 // that an older position is never written after a newer one. mu guards dirty, timer and due, for
 // moments only.
@@ -32,11 +39,21 @@ type cursorWriter struct {
 	due   time.Time            // when the timer fires
 
 	trouble Trouble
+
+	passing atomic.Bool // pass runs, or will
 }
+
+const (
+	passEvery    = time.Second
+	passEveryMax = time.Minute
+	passShare    = 50  // pass takes at most one part of so many of the time
+	passAtOnce   = 100 // cursors, since a write keeps others waiting
+)
 
 func (c *cursorWriter) init(s *Store) {
 	c.store = s
 	c.dirty = map[*EventStream]int{}
+	s.log.waker.passed = func() { c.passLater(passEvery) }
 }
 
 // follow notes that a stream's position moved behind so many batches. The write begins after half
@@ -92,6 +109,59 @@ func (c *cursorWriter) flushAll() {
 	}
 	c.mu.Unlock()
 	written = len(streams) == 0 || c.write(c.store.context, streams) == nil
+}
+
+// passLater lets pass run, unless it does already.
+func (c *cursorWriter) passLater(wait time.Duration) {
+	if c.passing.CompareAndSwap(false, true) {
+		time.AfterFunc(wait, c.pass)
+	}
+}
+
+// pass writes the cursors of streams that wait and were passed by. If some are still behind after
+// that, because of a failure, or since their options ask for more patience, it comes again.
+func (c *cursorWriter) pass() {
+	done, err := c.store.enter()
+	if err != nil {
+		return // closing: each stream writes its own cursor
+	}
+	defer done()
+	begun := time.Now()
+	c.store.tells.Once(TaskCursors, func() {
+		due, _ := c.passedBy(begun)
+		for some := range slices.Chunk(due, passAtOnce) {
+			if c.write(c.store.context, some) != nil {
+				break
+			}
+			for _, st := range some {
+				st.patient = begun
+			}
+		}
+	})
+	c.passing.Store(false)
+	if _, behind := c.passedBy(begun); behind {
+		c.passLater(min(max(passEvery, passShare*time.Since(begun)), passEveryMax))
+	}
+}
+
+// passedBy returns the waiting streams whose cursors are to be written, and whether any is behind.
+// Only pass calls it.
+func (c *cursorWriter) passedBy(now time.Time) (due []*EventStream, behind bool) {
+	for _, st := range c.store.streams.list() {
+		if st.durable == nil || c.store.log.at(st) <= st.stored.Load() {
+			continue
+		}
+		behind = true
+		if st.patient.IsZero() {
+			st.patient = now
+		}
+		patience := st.options.cursorEvery.Time / 2
+		if patience > passEvery && now.Sub(st.patient) < patience {
+			continue
+		}
+		due = append(due, st)
+	}
+	return due, behind
 }
 
 // flush writes one stream's cursor now.
@@ -150,7 +220,7 @@ func (c *cursorWriter) write(ctx context.Context, streams []*EventStream) (err e
 	c.mu.Unlock()
 	positions := make([]uint64, len(streams))
 	for i, st := range streams {
-		positions[i] = st.position.Load()
+		positions[i] = c.store.log.at(st)
 	}
 	known := c.store.log.current() // after the positions, see above
 	for i, st := range streams {

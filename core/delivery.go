@@ -6,10 +6,10 @@ import "time"
 //
 // A stream is a cursor over the log and nothing else: there is no list of subscribers that commits
 // are pushed to, and no buffer that could overflow. Each stream has one goroutine. It reads the
-// batches above its position, delivers them, and waits when it has reached the known head: for any
-// change of the log (knownLog.changed) or, if it is live, for facts that it may match
-// (streamWaker). Replay, catching up after an outage and live delivery are the same loop; a stream
-// that is live just finds its next batches in the tail.
+// batches above its position, delivers them, and waits when it has reached the known head, for
+// facts that it may match (streamWaker); one that drains waits for any change of the log
+// (knownLog.changed). Replay, catching up after an outage and live delivery are the same loop; a
+// stream that is live just finds its next batches in the tail.
 //
 // The position is a watermark: everything up to it was delivered and handled, or does not match. It
 // moves behind a batch only after the handler has returned, and behind a range without matches at
@@ -103,11 +103,10 @@ func (st *EventStream) follow() (err error) {
 		begun := st.drainBegun
 		if closed(begun) {
 			begun = nil // seen already: wait for the rest of the log
-		} else if st.durable == nil {
-			if !st.store.log.park(st) {
-				continue // the log has grown
-			}
+		} else if st.store.log.park(st) {
 			changed = st.wake
+		} else {
+			continue // the log has grown
 		}
 		err = st.wait(changed, begun)
 		st.store.log.unpark(st)

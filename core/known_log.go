@@ -94,7 +94,7 @@ type knownLog struct {
 	mu      sync.Mutex
 	tail    tail
 	changed chan struct{} // closed at the next change; nil if nobody waits
-	waker   streamWaker   // of live streams that wait
+	waker   streamWaker   // of streams that wait
 }
 
 // current returns a snapshot of the log as far as it is known, without asking the backend.
@@ -166,6 +166,9 @@ func (l *knownLog) set(next tail, records []EventRecord, facts [][]terms.Term) {
 			facts[i] = memorySeed.Append(nil, records[i].EventType, records[i].Payload)
 		}
 		l.waker.wakeFor(facts[i], before)
+	}
+	if l.waker.durable > 0 && l.waker.passed != nil {
+		l.waker.passed()
 	}
 }
 

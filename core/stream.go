@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // HandleStream is the handler of a stream. Each call gets the matching facts of one committed
@@ -71,6 +72,7 @@ type EventStream struct {
 	parked   bool          // it waits at the known head; guarded by knownLog.mu
 	wake     chan struct{} // ends the wait; has room for one value
 	stored   atomic.Uint64 // the durable cursor as last written
+	patient  time.Time     // since when it waits to be stored; cursorWriter.pass's own
 
 	ready chan struct{} // closed when replay is done
 	done  chan struct{} // closed after the end was reported

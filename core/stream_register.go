@@ -118,9 +118,7 @@ func (st *EventStream) open(ctx context.Context, durable *DurableStream, query E
 		}
 		st.position.Store(cursor)
 		st.stored.Store(cursor)
-		if durable == nil {
-			s.log.file(st)
-		}
+		s.log.file(st)
 		if err = s.streams.add(s, st); err != nil {
 			s.log.unfile(st)
 		}

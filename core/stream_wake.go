@@ -7,27 +7,35 @@ import (
 	"github.com/factstr/factstr-go/core/internal/terms"
 )
 
-// streamWaker wakes the live streams that wait for facts. With a thousand streams of different
+// streamWaker wakes the streams that wait for facts. With a thousand streams of different
 // queries, a commit concerns a few of them; waking all would cost a thousand reads of the tail to
 // find out. So streams are filed under terms of their queries, and facts that become known wake
 // those whose terms they have. A wake in vain does no harm: the stream reads on and finds nothing.
 //
-// A live stream that has come to the known head parks. While it is parked, everything that becomes
+// A stream that has come to the known head parks. While it is parked, everything that becomes
 // known and does not wake it does not match it, so its position is the known head, whatever
 // EventStream.position says (see at). Whoever wakes it first stores the head before the new facts
 // as its position, and from there it reads. Facts that are not read here (a gap, a log that went
 // backwards) wake all streams.
 //
-// Durable streams and streams that drain do not park: every change of the log wakes them, and they
-// move their own positions, which a stored cursor follows.
+// The stored cursor of a durable stream follows its position, also past facts that do not match
+// (G21). While the stream is parked nobody tells the cursorWriter so, or each commit would cost a
+// step for each stream. Instead the writer looks once a second at which streams were passed by
+// (cursorWriter.pass): passed wakes it when the log moves and a durable stream is parked. When the
+// stream ends it is not parked any more, and its last write stores where it really stands.
+//
+// Streams that drain do not park: every change of the log wakes them.
 //
 // knownLog.mu guards all of it: parking compares the position with the head under the lock under
 // which the head moves, so no commit falls in between.
 type streamWaker struct {
-	filed  map[*EventStream][]terms.Term // the live streams, and where they are filed
+	filed  map[*EventStream][]terms.Term // the open streams, and where they are filed
 	always map[*EventStream]struct{}     // those of them that no terms narrow
 	byTerm map[terms.Term][]filedPart
 	parked atomic.Int64 // written under the lock
+
+	durable int    // how many of the parked streams are durable
+	passed  func() // called when the log moved and a durable stream is parked; must not wait
 }
 
 // filedPart is a way to match a stream's query, filed under one of its terms.
@@ -39,7 +47,7 @@ type filedPart struct {
 // compareMax is how many terms a fact may have for a part to be compared with all of them.
 const compareMax = 64
 
-// file registers a live stream, which can park from then on.
+// file registers a stream, which can park from then on.
 func (l *knownLog) file(st *EventStream) {
 	sought, _ := st.plan.inMemory()
 	l.mu.Lock()
@@ -67,7 +75,7 @@ func (l *knownLog) file(st *EventStream) {
 	}
 }
 
-// unfile forgets a live stream.
+// unfile forgets a stream.
 func (l *knownLog) unfile(st *EventStream) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -91,7 +99,7 @@ func (l *knownLog) park(st *EventStream) bool {
 		return false
 	}
 	st.parked = true
-	l.waker.parked.Add(1)
+	l.waker.count(st, 1)
 	return true
 }
 
@@ -124,11 +132,19 @@ func (w *streamWaker) wake(st *EventStream, position uint64) {
 		return
 	}
 	st.parked = false
-	w.parked.Add(-1)
+	w.count(st, -1)
 	st.position.Store(position)
 	select {
 	case st.wake <- struct{}{}:
 	default:
+	}
+}
+
+// count counts a stream that parks or goes on.
+func (w *streamWaker) count(st *EventStream, by int) {
+	w.parked.Add(int64(by))
+	if st.durable != nil {
+		w.durable += by
 	}
 }
 

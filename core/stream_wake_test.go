@@ -3,14 +3,50 @@ package factstr
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 )
 
+// namedLog is a log whose durable names live as long as itself.
+type namedLog struct {
+	sharedLog
+	cursors  map[string]uint64
+	written  atomic.Int64 // cursor writes
+	together atomic.Int64 // the most that came at once
+}
+
+func (l *namedLog) ClaimStream(_ context.Context, name string, _ DurableQuery) (StreamClaim, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return StreamClaim{Generation: 1, Cursor: l.cursors[name], Release: func() {}}, nil
+}
+
+func (l *namedLog) WriteCursors(_ context.Context, writes []CursorWrite) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, write := range writes {
+		if write.SequenceNumber > l.head().SequenceNumber {
+			return errors.New("a cursor above the head")
+		}
+		l.cursors[write.Name] = max(l.cursors[write.Name], write.SequenceNumber)
+	}
+	l.written.Add(int64(len(writes)))
+	l.together.Store(max(l.together.Load(), int64(len(writes))))
+	return nil
+}
+
+func (l *namedLog) cursor(name string) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.cursors[name]
+}
+
 // wakingStore has a stream for each account, all parked, and a log of the accounts delivered.
-func wakingStore(t testing.TB, streams int) (*Store, []*EventStream, chan string) {
-	backend := &sharedLog{}
+func wakingStore(t testing.TB, streams int, durable bool) (*Store, []*EventStream, chan string) {
+	backend := &namedLog{cursors: map[string]uint64{}}
 	store, err := OpenStore(context.Background(), backend, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -20,12 +56,18 @@ func wakingStore(t testing.TB, streams int) (*Store, []*EventStream, chan string
 	open := make([]*EventStream, streams)
 	for i := range open {
 		account := fmt.Sprintf("a%d", i)
-		open[i], err = store.StreamTo(context.Background(), accountContext(account), HandleFunc(func(_ context.Context, batch []EventRecord) error {
+		handler := HandleFunc(func(_ context.Context, batch []EventRecord) error {
 			for range batch {
 				delivered <- account
 			}
 			return nil
-		}))
+		})
+		if durable {
+			name := DurableStream{Name: account}
+			open[i], err = store.StreamToDurable(context.Background(), name, accountContext(account), handler)
+		} else {
+			open[i], err = store.StreamTo(context.Background(), accountContext(account), handler)
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,10 +90,16 @@ func waitUntilParked(t testing.TB, store *Store, streams int) {
 	}
 }
 
-// G15 G16: facts wake the streams that they match, and the others are at the head nevertheless.
+// G15 G16 G19: facts wake the streams that they match, and the others are at the head nevertheless.
 func TestACommitWakesTheStreamsWhoseFactsItHas(t *testing.T) {
+	for _, durable := range []bool{false, true} {
+		t.Run(fmt.Sprintf("durable %t", durable), func(t *testing.T) { wantWoken(t, durable) })
+	}
+}
+
+func wantWoken(t *testing.T, durable bool) {
 	const streams = 50
-	store, open, delivered := wakingStore(t, streams)
+	store, open, delivered := wakingStore(t, streams, durable)
 	gate := make(chan struct{})
 	busy, err := store.StreamTo(context.Background(), accountContext("busy"), HandleFunc(func(context.Context, []EventRecord) error {
 		<-gate
@@ -100,10 +148,56 @@ func TestACommitWakesTheStreamsWhoseFactsItHas(t *testing.T) {
 	}
 }
 
+// G21 G23: the cursors of streams that sleep follow the facts that do not match them, at once when
+// the stream ends and else within seconds, without a write for each fact and stream.
+func TestCursorsOfStreamsThatSleepFollow(t *testing.T) {
+	const streams, facts = 250, 400
+	store, open, delivered := wakingStore(t, streams, true)
+	backend := store.backend.(*namedLog)
+	begun := time.Now()
+	for range facts {
+		other := NewEvent{EventType: "other", Payload: json.RawMessage("1")}
+		if _, err := store.Append(context.Background(), []NewEvent{other}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := open[0].Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if cursor := backend.cursor("a0"); cursor != facts {
+		t.Fatalf("a stream ended with its cursor at %d of %d", cursor, facts)
+	}
+	for i := 1; i < streams; i++ {
+		for backend.cursor(fmt.Sprintf("a%d", i)) < facts {
+			if time.Since(begun) > 10*time.Second {
+				t.Fatalf("the cursor of a%d is at %d of %d", i, backend.cursor(fmt.Sprintf("a%d", i)), facts)
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}
+	if seconds := int64(time.Since(begun)/time.Second) + 1; backend.written.Load() > streams*seconds+1 {
+		t.Errorf("%d cursor writes for %d streams in %d s", backend.written.Load(), streams, seconds)
+	}
+	if most := backend.together.Load(); most > 100 {
+		t.Errorf("%d cursors in one write", most)
+	}
+	booked := NewEvent{EventType: "booked", Payload: json.RawMessage(`{"kind":"giro","account":"a7"}`)}
+	if _, err := store.Append(context.Background(), []NewEvent{booked}); err != nil {
+		t.Fatal(err)
+	}
+	if account := <-delivered; account != "a7" {
+		t.Fatalf("a fact of a7 came to %s", account)
+	}
+}
+
 func BenchmarkCommitBesideStreams(b *testing.B) {
-	for _, streams := range []int{1, 1_000} {
-		b.Run(fmt.Sprint(streams), func(b *testing.B) {
-			store, _, delivered := wakingStore(b, streams)
+	for _, c := range []struct {
+		streams int
+		durable bool
+	}{{1, false}, {1_000, false}, {1, true}, {1_000, true}} {
+		streams := c.streams
+		b.Run(fmt.Sprintf("%d durable %t", streams, c.durable), func(b *testing.B) {
+			store, _, delivered := wakingStore(b, streams, c.durable)
 			for i := 0; b.Loop(); i++ {
 				account := fmt.Sprintf("a%d", i%streams)
 				if _, err := store.Append(context.Background(), []NewEvent{{EventType: "booked", Payload: json.RawMessage(`{"kind":"giro","account":"` + account + `"}`)}}); err != nil {

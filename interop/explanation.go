@@ -80,7 +80,9 @@ func (c Codec) appendStep(dst []byte, step *factstr.Step) []byte {
 	if step.ServerPlan == nil {
 		return append(dst, "null}"...)
 	}
-	dst = appendList(dst, step.ServerPlan, func(dst []byte, line *string) []byte { return jsonvalue.AppendString(dst, *line) })
+	dst = appendList(dst, step.ServerPlan, func(dst []byte, line *string) []byte {
+		return jsonvalue.AppendString(dst, *line)
+	})
 	return append(dst, '}')
 }
 

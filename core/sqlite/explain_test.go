@@ -14,16 +14,19 @@ func TestTheRarestTermDrivesAQueryThatTheIndexAnswers(t *testing.T) { // G12
 	AppendCourses(t, store, 0, 600)
 	awaitIndex(t, store)
 	query := factstr.EventQuery{Filters: []factstr.EventFilter{{EventTypes: []string{"type1"},
-		PayloadPredicates: []json.RawMessage{json.RawMessage(`{"course":"c3","text":"Äää 3","seats":[{"row":3}]}`), json.RawMessage(`{"text":"Äää45"}`)}}}}
+		PayloadPredicates: []json.RawMessage{
+			json.RawMessage(`{"course":"c3","text":"Äää 3","seats":[{"row":3}]}`), json.RawMessage(`{"text":"Äää45"}`),
+		}}}}
 	explained, err := store.Explain(t.Context(), query)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if explained.Plan != factstr.PlanTerms || len(explained.Steps) == 0 || explained.Steps[0].Access != factstr.AccessTerms {
+	if explained.Plan != factstr.PlanTerms || len(explained.Steps) == 0 ||
+		explained.Steps[0].Access != factstr.AccessTerms {
 		t.Fatalf("%+v", explained)
 	}
 	if explained.RowsRead > 3 || explained.Matches != 1 || len(explained.Alternatives) != 2 {
-		t.Fatalf("%d rows read for %d matches of %d alternatives", explained.RowsRead, explained.Matches, len(explained.Alternatives))
+		t.Fatalf("%d rows read for %d matches: %+v", explained.RowsRead, explained.Matches, explained)
 	}
 	for i, want := range []string{`payload.text = "Äää 3"`, `payload.text = "Äää45"`} {
 		for _, term := range explained.Alternatives[i].Terms {
@@ -44,7 +47,8 @@ func TestAWalkShowsThatTheIndexHasNotComeSoFar(t *testing.T) { // G12
 	if err != nil {
 		t.Fatal(err)
 	}
-	if explained.Plan != factstr.PlanTerms || len(explained.Steps) != 1 || explained.Steps[0].Access != factstr.AccessWalk || explained.RowsRead != 100 {
+	if explained.Plan != factstr.PlanTerms || len(explained.Steps) != 1 ||
+		explained.Steps[0].Access != factstr.AccessWalk || explained.RowsRead != 100 {
 		t.Fatalf("%+v", explained)
 	}
 	for _, term := range explained.Alternatives[0].Terms {

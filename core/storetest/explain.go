@@ -23,14 +23,17 @@ func explain(t testing.TB, store *factstr.Store, query factstr.EventQuery) *fact
 func wantAgreement(t testing.TB, store *factstr.Store, query factstr.EventQuery) *factstr.Explanation {
 	t.Helper()
 	result, explained := facttest.Query(t, store, query), explain(t, store, query)
-	if explained.Matches != uint64(len(result.EventRecords)) || !sameVersion(explained.CurrentContextVersion, result.CurrentContextVersion) {
-		t.Fatalf("query %+v returns %d facts and version %s, explained %+v", query, len(result.EventRecords),
+	matches := uint64(len(result.EventRecords))
+	if explained.Matches != matches ||
+		!sameVersion(explained.CurrentContextVersion, result.CurrentContextVersion) {
+		t.Fatalf("query %+v returns %d facts and version %s, explained %+v", query, matches,
 			facttest.VersionText(result.CurrentContextVersion), explained)
 	}
 	var rows, candidates uint64
 	for _, step := range explained.Steps {
 		rows, candidates = rows+step.RowsRead, candidates+step.Candidates
-		if step.After >= step.UpTo || step.RowsRead < step.Candidates || step.Access == "" || step.Source == "" || step.Purpose == "" {
+		if step.After >= step.UpTo || step.RowsRead < step.Candidates ||
+			step.Access == "" || step.Source == "" || step.Purpose == "" {
 			t.Fatalf("step %+v of %+v", step, explained)
 		}
 	}
@@ -73,7 +76,8 @@ func appendShaped(t testing.TB, store *factstr.Store, count int) {
 	t.Helper()
 	var batch []factstr.NewEvent
 	for n := range count {
-		batch = append(batch, facttest.Fact(string(rune('a'+n%3)), fmt.Sprintf(`{"n":%d,"tags":["ü",{"deep":[null,%d]}]}`, n%100, n)))
+		payload := fmt.Sprintf(`{"n":%d,"tags":["ü",{"deep":[null,%d]}]}`, n%100, n)
+		batch = append(batch, facttest.Fact(string(rune('a'+n%3)), payload))
 	}
 	for part := range slices.Chunk(batch, 300) {
 		facttest.Append(t, store, part...)
@@ -81,7 +85,8 @@ func appendShaped(t testing.TB, store *factstr.Store, count int) {
 }
 
 var explainTests = tests{
-	{"an explanation agrees with the query, whatever its shape, cursor and limit", func(t *testing.T, log Log) { // G7 G8 G12 G13 G14
+	{"an explanation agrees with the query, whatever its shape, cursor and limit", func(t *testing.T, log Log) {
+		// G7 G8 G12 G13 G14
 		for _, options := range []factstr.Options{noTail, {TailEvents: 100}, {}} {
 			store := openWith(t, log, options, nil)
 			for _, count := range []int{0, 30, 970} {
@@ -89,7 +94,10 @@ var explainTests = tests{
 					appendShaped(t, store, count)
 				}
 				for _, shape := range shapes {
-					for _, query := range []factstr.EventQuery{shape.query, shape.query.After(40), shape.query.AtMost(2), shape.query.After(11).AtMost(1), shape.query.AtMost(0)} {
+					of := shape.query
+					for _, query := range []factstr.EventQuery{
+						of, of.After(40), of.AtMost(2), of.After(11).AtMost(1), of.AtMost(0),
+					} {
 						if explained := wantAgreement(t, store, query); explained.Plan != shape.plan {
 							t.Fatalf("plan %s, want %s: %+v", explained.Plan, shape.plan, query)
 						}
@@ -119,7 +127,10 @@ var explainTests = tests{
 				got = append(got, term.Text)
 			}
 		}
-		want := []string{`event_type = "a"`, `event_type = "b"`, `payload.n = 3`, `payload.o["p q"][] = "x"`, `event_type = "a"`, `event_type = "b"`, `payload = true`}
+		want := []string{
+			`event_type = "a"`, `event_type = "b"`, `payload.n = 3`, `payload.o["p q"][] = "x"`,
+			`event_type = "a"`, `event_type = "b"`, `payload = true`,
+		}
 		if !slices.Equal(got, want) || len(explained.Alternatives) != 2 {
 			t.Fatalf("terms %q, want %q", got, want)
 		}
@@ -129,7 +140,8 @@ var explainTests = tests{
 		appendShaped(t, store, 10)
 		query := factstr.EventQuery{}
 		for n := range 500 {
-			query.Filters = append(query.Filters, matchingFilter([]string{fmt.Sprint(n)}, fmt.Sprintf(`{"%s":"%s"}`, strings.Repeat("k", 5000), strings.Repeat("ü", 5000))).Filters[0])
+			predicate := fmt.Sprintf(`{"%s":"%s"}`, strings.Repeat("k", 5000), strings.Repeat("ü", 5000))
+			query.Filters = append(query.Filters, matchingFilter([]string{fmt.Sprint(n)}, predicate).Filters[0])
 		}
 		explained := wantAgreement(t, store, query)
 		if n := len(explained.Alternatives); n > 100 || n+explained.AlternativesMore != 500 {
@@ -146,7 +158,9 @@ var explainTests = tests{
 	{"what the query refuses, its explanation refuses", func(t *testing.T, log Log) { // G2
 		store := openWith(t, log, factstr.Options{Limits: factstr.Limits{ResultBytesMax: 2000}}, nil)
 		appendShaped(t, store, 100)
-		for _, query := range []factstr.EventQuery{factstr.AllEvents(), matchingFilter(nil, `{`), factstr.OfTypes("\x00"), factstr.AllEvents().After(1 << 63)} {
+		for _, query := range []factstr.EventQuery{
+			factstr.AllEvents(), matchingFilter(nil, `{`), factstr.OfTypes("\x00"), factstr.AllEvents().After(1 << 63),
+		} {
 			_, err := store.Explain(t.Context(), query)
 			facttest.WantError(t, err, factstr.CodeInvalidArgument)
 		}

@@ -103,7 +103,8 @@ func checkExplanation(answer, gives []byte) error {
 	if err := decodeBoth(answer, &got, gives, &want); err != nil {
 		return err
 	}
-	if got.Plan != want.Plan || got.Matches != want.Matches || !same(got.CurrentContextVersion, want.CurrentContextVersion) {
+	if got.Plan != want.Plan || got.Matches != want.Matches ||
+		!same(got.CurrentContextVersion, want.CurrentContextVersion) {
 		return fmt.Errorf("answered %s, want %s", answer, gives)
 	}
 	if got.Candidates < got.Matches || got.RowsRead < got.Candidates {

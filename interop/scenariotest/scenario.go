@@ -62,7 +62,11 @@ func (step *Step) UnmarshalJSON(text []byte) error {
 	}
 	step.text = string(text)
 	kinds := 0
-	for _, is := range []bool{step.Append != nil, step.AppendIf != nil, step.AppendWhen != nil, step.Query != nil, step.Explain != nil, step.Open != nil, step.Receives != nil, step.Unsubscribe, step.Ends != nil, step.Reopen} {
+	asks := []bool{
+		step.Append != nil, step.AppendIf != nil, step.AppendWhen != nil, step.Query != nil, step.Explain != nil,
+	}
+	others := []bool{step.Open != nil, step.Receives != nil, step.Unsubscribe, step.Ends != nil, step.Reopen}
+	for _, is := range slices.Concat(asks, others) {
 		if is {
 			kinds++
 		}
@@ -70,7 +74,7 @@ func (step *Step) UnmarshalJSON(text []byte) error {
 	if kinds != 1 {
 		return fmt.Errorf("a step must be exactly one operation: %s", text)
 	}
-	if asks := step.Append != nil || step.AppendIf != nil || step.AppendWhen != nil || step.Query != nil || step.Explain != nil; asks && (step.Gives == nil) == (step.Fails == nil) {
+	if slices.Contains(asks, true) && (step.Gives == nil) == (step.Fails == nil) {
 		return fmt.Errorf("a step must say what it gives or how it fails: %s", text)
 	}
 	return nil

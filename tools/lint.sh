@@ -81,6 +81,7 @@ audited() { wait "$audits"; local status=$?; cat build/lint/audits; return "$sta
 
 check "gofmt" go_format
 check "go vet" go vet ./...
+check "go vet for other systems" tools/check-ports.sh
 check "staticcheck" go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 check "errcheck" errors_taken
 check "clang-format" c_format

@@ -35,7 +35,7 @@ func (b *backend) closeWriter() {
 	// path now, such as a backup: keepLog stays in effect.
 	if b.intact() == nil {
 		freeLog(b.guard)
-		if !b.guard.ReadOnly() {
+		if b.guard.TakesExclusive() {
 			waiting, cancel := context.WithTimeout(context.Background(), closeWait)
 			defer cancel()
 			if b.turnstile.Enter(waiting) == nil {

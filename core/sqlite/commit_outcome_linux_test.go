@@ -12,16 +12,6 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-func openTestBackend(t testing.TB, path string) *backend {
-	t.Helper()
-	b, err := openBackend(t.Context(), path, Options{BusyTimeout: 10 * time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = b.Close() })
-	return b
-}
-
 // G5 G24: between the last look at the files and COMMIT another file may be put in the database's
 // place. What was committed then may be lost, so the outcome is unknown.
 func TestACommitDuringWhichTheFileIsReplacedIsInDoubt(t *testing.T) {

@@ -32,8 +32,8 @@ type statementKey struct {
 // not make an empty one in its place (mode=rw). The path is percent-encoded into a file: URI, since
 // in a plain path a '?' would start options.
 func openConn(ctx context.Context, path string, busyTimeout time.Duration, pragmas ...string) (*conn, error) {
-	uri := "file:" + (&url.URL{Path: path}).EscapedPath()
-	opened, err := openEngine(strings.ReplaceAll(uri, "?", "%3F") + "?mode=rw")
+	uri := "file:" + (&url.URL{Path: uriPath(path)}).EscapedPath()
+	opened, err := openEngine(strings.ReplaceAll(uri, "?", "%3F") + "?mode=rw" + uriOptions)
 	if err != nil {
 		return nil, err
 	}

@@ -114,3 +114,13 @@ func copyFile(t testing.TB, from, to string) {
 		t.Fatal(err)
 	}
 }
+
+func openTestBackend(t testing.TB, path string) *backend {
+	t.Helper()
+	b, err := openBackend(t.Context(), path, Options{BusyTimeout: 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Close() })
+	return b
+}

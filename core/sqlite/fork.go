@@ -1,10 +1,6 @@
 package sqlite
 
-import (
-	"os"
-	"strconv"
-	"sync"
-)
+import "sync"
 
 // Forked children
 //
@@ -15,11 +11,11 @@ import (
 // multiprocessing, does not.
 //
 // The C library therefore closes them in the child (pthread_atfork), and so must know their
-// numbers. SQLite does not report which descriptors it opens. They are found in /proc/self/fd after
-// each opening and closing of a connection, by the names of the three files, and reported to tell:
-// an opened one before the first statement, which may wait for a lock for long, a closed one after
-// it was closed. The child checks by device and inode that a number is still that file, since
-// numbers are used again.
+// numbers. SQLite does not report which descriptors it opens. They are found among those of the
+// process after each opening and closing of a connection, as those of the three files, and reported
+// to tell: an opened one before the first statement, which may wait for a lock for long, a closed
+// one after it was closed. The child checks by device and inode that a number is still that file,
+// since numbers are used again.
 //
 // A forked child must not use a store: the threads of Go's runtime do not exist there.
 var descriptors struct {
@@ -45,29 +41,10 @@ func noteDescriptors(path string) {
 	if descriptors.tell == nil {
 		return
 	}
-	const folder = "/proc/self/fd/"
-	entries, err := os.ReadDir(folder)
+	known := descriptors.known[path]
+	open, err := descriptorsOf(path, known)
 	if err != nil {
 		return
-	}
-	known, open := descriptors.known[path], map[int]fileID{}
-	for _, entry := range entries {
-		descriptor, err := strconv.Atoi(entry.Name())
-		if err != nil {
-			continue
-		}
-		state, err := stateOfDescriptor(descriptor)
-		if err != nil {
-			continue
-		}
-		if was, told := known[descriptor]; told && state.fileID == was {
-			open[descriptor] = was // its name changes if the file is moved or removed
-			continue
-		}
-		switch target, _ := os.Readlink(folder + entry.Name()); target {
-		case path, path + "-wal", path + "-shm":
-			open[descriptor] = state.fileID
-		}
 	}
 	for descriptor, was := range known {
 		if open[descriptor] != was {

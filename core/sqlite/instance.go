@@ -1,9 +1,7 @@
 package sqlite
 
 import (
-	"fmt"
 	"os"
-	"runtime"
 	"strings"
 	"sync"
 
@@ -76,11 +74,11 @@ func enterInstance(b *backend, id fileID) (*instance, error) {
 	return i, nil
 }
 
-// takeForProcess takes the byte of this process. A file that is open for reading only allows no
-// exclusive lock, so the store takes a shared one and checks that it is alone.
+// takeForProcess takes the byte of this process. A file that allows no exclusive lock, since it is
+// open for reading only, gets a shared one, and the store checks that it is alone.
 func takeForProcess(file *oslock.File) error {
 	offset := instancesOffset + hashOf("%s", processKey())
-	if !file.ReadOnly() {
+	if file.TakesExclusive() {
 		return file.Try(offset)
 	}
 	if err := file.TryShared(offset, 1); err != nil {
@@ -112,22 +110,12 @@ func (i *instance) leave(b *backend) {
 	}
 }
 
-// processKey identifies this process, also among those of several containers that share a file.
-func processKey() string {
-	namespace, _ := os.Readlink("/proc/self/ns/pid")
-	return fmt.Sprintf("%d/%s", os.Getpid(), namespace)
-}
-
 // otherCopies returns the paths of the other copies of this library that have stores open in this
 // process.
 func otherCopies() string {
-	const folder = "/proc/self/fd/"
-	entries, _ := os.ReadDir(folder)
 	var paths []string
-	for _, entry := range entries {
-		target, _ := os.Readlink(folder + entry.Name())
-		path, found := strings.CutPrefix(strings.TrimSuffix(target, " (deleted)"), "/memfd:"+noteName)
-		if found && (instances.note == nil || entry.Name() != fmt.Sprint(instances.note.Fd())) {
+	for _, note := range notesOfOthers(instances.note) {
+		if path, found := strings.CutPrefix(note, noteName); found {
 			paths = append(paths, path)
 		}
 	}
@@ -139,16 +127,8 @@ func otherCopies() string {
 
 // libraryPath returns the file that this code was loaded from: the shared library, or the program.
 var libraryPath = sync.OnceValue(func() string {
-	var pc [1]uintptr
-	runtime.Callers(1, pc[:])
-	maps, _ := os.ReadFile("/proc/self/maps")
-	for line := range strings.Lines(string(maps)) {
-		var from, to uintptr
-		if _, err := fmt.Sscanf(line, "%x-%x", &from, &to); err == nil && from <= pc[0] && pc[0] < to {
-			if start := strings.IndexByte(line, '/'); start >= 0 {
-				return strings.TrimSpace(line[start:])
-			}
-		}
+	if library := findLibrary(); library != "" {
+		return library
 	}
 	program, _ := os.Executable()
 	return program

@@ -47,7 +47,7 @@ func unpark(id fileID) *oslock.File {
 
 func closeGuard(file *oslock.File) {
 	_ = file.FreeAll() // an opening that was given up may still wait for the turnstile
-	if sqlite.OFDLockingEnabled() {
+	if !closingDropsLocks || sqlite.OFDLockingEnabled() {
 		_ = file.Close()
 		return
 	}

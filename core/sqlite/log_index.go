@@ -35,7 +35,7 @@ func (x *logIndex) bytes() int64 {
 // writes it or makes it again. cut reports that the file is shorter than any index.
 func readIndex(file *oslock.File) (x logIndex, valid, cut bool) {
 	var b [136]byte
-	n, err := file.ReadAt(b[:], 0)
+	n, err := readIndexHeader(file, b[:])
 	if n < len(b) {
 		return x, false, err != nil
 	}

@@ -48,7 +48,7 @@ func Prepare(path string, options Options) (open func(context.Context) (*factstr
 	}
 	if !oslock.Supported {
 		return nil, &factstr.Error{Code: factstr.CodeNotImplemented, Store: "sqlite", Operation: "open",
-			Message: "the sqlite store needs locks of open files, which it has on Linux only; use the memory store on this system"}
+			Message: "the sqlite store needs locks of open files, which it has on Linux, macOS and Windows; use the memory store on this system"}
 	}
 	if path, err = absolutePath(path); err != nil {
 		return nil, err
@@ -92,8 +92,8 @@ var processSettings = sync.OnceFunc(func() {
 //     inode); everything later compares with it. A missing file is made here, empty.
 //  3. checkNames, checkHeader: a single name, and nothing but a database.
 //  4. enterInstance: SQLite is in this process once. Stores on one file share an instance.
-//  5. The turnstile: nobody of this library writes, opens or closes from here on. A file that may
-//     only be read is opened without it, since it allows no exclusive lock.
+//  5. The turnstile: nobody of this library writes, opens or closes from here on. A file that
+//     allows no exclusive lock, since it may only be read, is opened without it.
 //  6. takePlace, checkMark, checkSides: no running store uses another log, and no crashed one left
 //     facts in another. All three come before SQLite opens the file, since SQLite would begin to
 //     recover the wrong log.
@@ -142,7 +142,7 @@ func openBackend(ctx context.Context, path string, options Options) (_ *backend,
 
 // prepare does steps 5 to 9.
 func (b *backend) prepare(ctx context.Context) error {
-	if !b.guard.ReadOnly() {
+	if b.guard.TakesExclusive() {
 		waiting, cancel := context.WithTimeout(ctx, b.busyTimeout)
 		defer cancel()
 		if err := b.enter(ctx, waiting, "opening "+b.path); err != nil {

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -73,19 +74,26 @@ func tryToWrite(folder string) error {
 // pathFailure converts an error of the operating system about a path into one of this library.
 func pathFailure(path string, err error) error {
 	switch {
-	case errors.Is(err, syscall.EROFS):
+	case isOne(err, failing.readOnly):
 		return factstr.NewError(factstr.CodeReadOnly, "sqlite: %q lies on a read-only file system; the store writes beside its database even to read: mount it writable, or copy the database elsewhere: %w", path, err)
-	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+	case isOne(err, failing.descriptors):
 		return factstr.BackendFailure(factstr.ReasonOther, "sqlite: %q cannot be opened, there are too many open files: close stores that are not needed, or raise the limit on descriptors (ulimit -n): %w", path, err)
+	case errors.Is(err, errors.ErrUnsupported):
+		return factstr.NewError(factstr.CodeNotImplemented, "sqlite: %q: this system or file system has no locks of open files, without which processes would destroy each other's facts: use a local file system or a newer system: %w", path, err)
+	case isOne(err, failing.inUse):
+		return factstr.NewError(factstr.CodeBusy, "sqlite: %q is held by another program, such as a backup or a scanner; try again when it has let it go: %w", path, err)
 	case errors.Is(err, oslock.ErrNotRegular):
 		return factstr.NewError(factstr.CodeInvalidArgument, "path %q is not a regular file; give the path of one", path)
 	case errors.Is(err, fs.ErrPermission):
 		return factstr.BackendFailure(factstr.ReasonPermission, "sqlite: %q cannot be opened for writing; check the permissions of it and its directory: %w", path, err)
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrExist), errors.Is(err, syscall.ENOTDIR),
-		errors.Is(err, syscall.ENAMETOOLONG), errors.Is(err, syscall.ELOOP):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrExist), isOne(err, failing.missing):
 		return factstr.BackendFailure(factstr.ReasonMissingPath, "sqlite: %q cannot be made; check that its directory can exist: %w", path, err)
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case isOne(err, failing.full):
 		return factstr.BackendFailure(factstr.ReasonDiskFull, "sqlite: %q cannot be made, the disk is full: %w", path, err)
 	}
 	return factstr.BackendFailure(factstr.ReasonIO, "sqlite: %q: %w", path, err)
+}
+
+func isOne(err error, of []error) bool {
+	return slices.ContainsFunc(of, func(one error) bool { return errors.Is(err, one) })
 }

@@ -25,7 +25,7 @@ func absolutePath(path string) (string, error) {
 	if err != nil {
 		return "", pathFailure(path, err)
 	}
-	return absolute, nil
+	return localPath(absolute)
 }
 
 // preparePath returns the one path that all openers of the file use, and makes its folder.
@@ -49,10 +49,7 @@ func preparePath(path string) (string, error) {
 	if err != nil {
 		return "", pathFailure(path, err)
 	}
-	if real, err := realFolder(folder); err == nil {
-		folder = real
-	}
-	return filepath.Join(folder, name), nil
+	return localPath(realPath(folder, name))
 }
 
 // followLinks follows links that the file itself is, also to a file that does not exist yet, so

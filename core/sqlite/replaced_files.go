@@ -2,10 +2,7 @@ package sqlite
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
-	"os"
-	"strings"
 	"syscall"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -116,12 +113,12 @@ func (s *sides) checkContent(path string, database fileState, before, after prog
 
 // errMoved says where the file is now, since opening the path again would make a new, empty store.
 func errMoved(path string, guard *oslock.File) error {
-	now, _ := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", guard.Descriptor()))
+	now := nameNow(guard)
 	const changed = "sqlite: the file %s was replaced, moved or removed while it was open"
 	switch _, err := stateOf(path); {
 	case err == nil:
 		return factstr.NewError(factstr.CodeLogTruncated, changed+"; another file has its name now: close the store, and open it again if that file is the one to go on with", path)
-	case strings.HasSuffix(now, " (deleted)") || now == path || now == "":
+	case now == path || now == "":
 		return factstr.NewError(factstr.CodeLogTruncated, changed+"; nothing has its name now: close the store and put a backup back, since opening the path would begin an empty store", path)
 	}
 	return factstr.NewError(factstr.CodeLogTruncated, changed+"; it is at %s now: close the store, then open that path, or move the file back, since opening the former path would begin an empty store", path, now)

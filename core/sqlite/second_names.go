@@ -34,7 +34,7 @@ func takePlace(path string, file *oslock.File) error {
 	if err != nil {
 		return pathFailure(path, err)
 	}
-	alone, err := shareAlone(file, placesOffset, hashOf("%d/%d/%s", state.device, state.inode, name))
+	alone, err := shareAlone(file, placesOffset, hashOf("%d/%d/%s", state.device, state.inode, placeName(name)))
 	if err != nil {
 		return pathFailure(path, err)
 	}

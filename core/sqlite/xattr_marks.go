@@ -95,14 +95,14 @@ func checkMark(path string, file *oslock.File, database fileID) error {
 	if log, err := stateOf(path + "-wal"); err == nil && log.size > 0 {
 		logText := markAt(path+"-wal", logMark)
 		if logText == logOfNobody {
-			return factstr.NewError(factstr.CodeInvalidState, "sqlite: %s was changed by something else than a store while it was open: if a backup was copied onto it, remove %s-wal and %s-shm, and with them what was appended after the backup; if nothing was written to it, as by touch, keep them, since they hold facts, and say so: setfattr -x %s %s-wal", path, path, path, logMark, path)
+			return factstr.NewError(factstr.CodeInvalidState, "sqlite: %s was changed by something else than a store while it was open: if a backup was copied onto it, remove %s-wal and %s-shm, and with them what was appended after the backup; if nothing was written to it, as by touch, keep them, since they hold facts, and say so: %s", path, path, path, unmark(logMark, path+"-wal"))
 		}
 		fields, _ := fmt.Sscanf(logText, logForm, &logOf.inode, &logOf.born)
 		// A copy that keeps marks, as by cp -a, has both of the original's, and the log has another
 		// inode than the mark names, unless it is still that of a lower layer.
 		copied := marked && logOf == was && (log.inode != markedLog || isLayered(path))
 		if fields == 2 && !logOf.is(is) && !copied {
-			return factstr.NewError(factstr.CodeInvalidState, "sqlite: the log %s-wal is not that of the file that is at %s now: if that is a backup which was put back, remove %s-wal and %s-shm, and with them what was appended after the backup; if not, put the former file back; if it is a copy of the database as it was last, say that the log is its own: setfattr -x %s %s-wal", path, path, path, path, logMark, path)
+			return factstr.NewError(factstr.CodeInvalidState, "sqlite: the log %s-wal is not that of the file that is at %s now: if that is a backup which was put back, remove %s-wal and %s-shm, and with them what was appended after the backup; if not, put the former file back; if it is a copy of the database as it was last, say that the log is its own: %s", path, path, path, path, unmark(logMark, path+"-wal"))
 		}
 	}
 	if !marked || !was.is(is) {
@@ -120,6 +120,6 @@ func checkMark(path string, file *oslock.File, database fileID) error {
 			return nil // nothing was left
 		}
 	}
-	return factstr.NewError(factstr.CodeInvalidState, "sqlite: %s was last open as %s and not closed there; facts may be in %s-wal: open it by that name once, or move that file beside this one as %s-wal (if it does not exist any more: setfattr -x %s %s)",
-		path, folder+name, folder+name, filepath.Base(path), placeMark, path)
+	return factstr.NewError(factstr.CodeInvalidState, "sqlite: %s was last open as %s and not closed there; facts may be in %s-wal: open it by that name once, or move that file beside this one as %s-wal (if it does not exist any more: %s)",
+		path, folder+name, folder+name, filepath.Base(path), unmark(placeMark, path))
 }

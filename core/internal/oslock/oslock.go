@@ -1,7 +1,11 @@
 // Package oslock locks single bytes of a file, which need not exist, between processes. The locks
-// belong to an open file (OFD locks), not to the process: closing another descriptor of the file
-// does not drop them, two opens in one process exclude each other, and the kernel frees them when
-// the process dies, however it dies. They are of the file itself, whatever path it was opened by.
+// belong to an open file, not to the process: closing another descriptor of the file does not drop
+// them, two opens in one process exclude each other, and the kernel frees them when the process
+// dies, however it dies. They are of the file itself, whatever path it was opened by.
+//
+// Linux and macOS have them as OFD locks (locks_unix.go), Windows by LockFileEx
+// (locks_windows.go). Each system's file has the methods lock, held, unlock and unlockAll, and the
+// functions openDescriptor and apart.
 package oslock
 
 import (
@@ -21,14 +25,15 @@ var ErrNotRegular = errors.New("not a regular file")
 type File struct {
 	file     *os.File
 	readOnly bool
+	taken    taken // what the system itself does not keep of the locks
 	mu       sync.Mutex
 	uses     int // the holder and attempts in flight; the last one closes the descriptor
 }
 
 // Open opens a file, and creates it if it does not exist. It does not follow a symbolic link. A
-// file that may not be written is opened for reading only, which allows shared locks only.
+// file that may not be written is opened for reading only, which may allow shared locks only.
 func Open(path string) (*File, error) {
-	file, err := apart(func() (*os.File, error) { return openDescriptor(path, os.O_RDWR|os.O_CREATE) })
+	file, err := apart(func() (*os.File, error) { return openDescriptor(path, true) })
 	readOnly := errors.Is(err, fs.ErrPermission)
 	if readOnly {
 		var readable error
@@ -58,13 +63,16 @@ func OpenToRead(path string) (*File, error) {
 }
 
 func openToRead(path string) (*os.File, error) {
-	return apart(func() (*os.File, error) { return openDescriptor(path, os.O_RDONLY) })
+	return apart(func() (*os.File, error) { return openDescriptor(path, false) })
 }
 
 // ReadOnly reports whether the file could be opened for reading only.
 func (f *File) ReadOnly() bool { return f.readOnly }
 
-// Descriptor is the file's descriptor.
+// TakesExclusive reports whether exclusive locks are possible.
+func (f *File) TakesExclusive() bool { return !f.readOnly || exclusiveToReaders }
+
+// Descriptor is the file's descriptor, or its handle.
 func (f *File) Descriptor() int { return int(f.file.Fd()) }
 
 // Close frees all locks once attempts in flight are over.
@@ -78,34 +86,33 @@ func (f *File) leave() error {
 		return nil
 	}
 	// Closing alone would leave the locks to a forked child that has not closed its copy yet.
-	_ = unlockAll(f.file)
+	_ = f.unlockAll()
 	return f.file.Close()
 }
 
 // Try takes the byte for this file alone, or returns ErrHeld.
-func (f *File) Try(offset int64) error { return lock(f.file, exclusive, offset, 1, false) }
+func (f *File) Try(offset int64) error { return f.lock(exclusive, offset, 1, false) }
 
 // TryShared takes bytes that others may share, or returns ErrHeld.
-func (f *File) TryShared(offset, length int64) error {
-	return lock(f.file, shared, offset, length, false)
-}
+func (f *File) TryShared(offset, length int64) error { return f.lock(shared, offset, length, false) }
 
-// Held reports whether another open file has a lock on one of the bytes.
+// Held reports whether another open file has a lock on one of the bytes. Two who ask at once may
+// see each other on Windows, which has no such question and takes a lock for a moment instead.
 func (f *File) Held(offset, length int64) (bool, error) {
 	if length == 0 {
 		return false, nil // the system takes a length of 0 for the rest of the file
 	}
-	return held(f.file, offset, length)
+	return f.held(offset, length)
 }
 
 // Free frees the byte.
-func (f *File) Free(offset int64) error { return unlock(f.file, offset, 1) }
+func (f *File) Free(offset int64) error { return f.unlock(offset, 1) }
 
 // FreeRange frees several bytes.
-func (f *File) FreeRange(offset, length int64) error { return unlock(f.file, offset, length) }
+func (f *File) FreeRange(offset, length int64) error { return f.unlock(offset, length) }
 
 // FreeAll frees everything.
-func (f *File) FreeAll() error { return unlockAll(f.file) }
+func (f *File) FreeAll() error { return f.unlockAll() }
 
 // ReadAt reads the file's content.
 func (f *File) ReadAt(p []byte, offset int64) (int, error) { return f.file.ReadAt(p, offset) }

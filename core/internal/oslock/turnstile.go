@@ -12,8 +12,9 @@ import (
 // wakes waiters and whoever asks first gets it: mostly the process that just freed it and never
 // slept.
 //
-// Waiting blocks in the kernel (F_OFD_SETLKW) on a goroutine of its own, an attempt, since such a
-// call cannot be ended from outside. A caller who gives up leaves its attempt behind:
+// Waiting blocks in the kernel (F_OFD_SETLKW; Windows asks again and again, locks_windows.go says
+// why) on a goroutine of its own, an attempt, since such a call cannot be ended from outside. A
+// caller who gives up leaves its attempt behind:
 //
 //   - The next caller of the same Turnstile takes it over, and with it the place in the queue.
 //   - If nobody does, the attempt frees the room as soon as it gets it, so a caller who never comes
@@ -94,10 +95,10 @@ func (t *Turnstile) start() *attempt {
 }
 
 func (t *Turnstile) wait() error {
-	if err := lock(t.file.file, exclusive, t.entrance, 1, true); err != nil {
+	if err := t.file.lock(exclusive, t.entrance, 1, true); err != nil {
 		return err
 	}
-	err := lock(t.file.file, exclusive, t.room, 1, true)
+	err := t.file.lock(exclusive, t.room, 1, true)
 	if freeErr := t.file.Free(t.entrance); err == nil {
 		err = freeErr
 	}

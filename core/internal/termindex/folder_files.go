@@ -4,7 +4,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"syscall"
 )
 
 // Files are the operations of a folder on its files. A test replaces them, to fail at each.
@@ -65,7 +64,7 @@ func (systemFiles) Create(path string, mode fs.FileMode) (WritableFile, error) {
 }
 
 func (systemFiles) Open(path string) (ReadableFile, int64, error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	file, err := openRemovable(path)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -80,7 +79,7 @@ func (systemFiles) Open(path string) (ReadableFile, int64, error) {
 	return file, info.Size(), nil
 }
 
-func (systemFiles) Rename(from, to string) error { return os.Rename(from, to) }
+func (systemFiles) Rename(from, to string) error { return rename(from, to) }
 func (systemFiles) Remove(path string) error     { return os.Remove(path) }
 
 func (systemFiles) List(folder string) (names []string, err error) {
@@ -91,14 +90,4 @@ func (systemFiles) List(folder string) (names []string, err error) {
 	return names, err
 }
 
-func (systemFiles) SyncFolder(path string) error {
-	folder, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	err = folder.Sync()
-	if closed := folder.Close(); err == nil {
-		err = closed
-	}
-	return err
-}
+func (systemFiles) SyncFolder(path string) error { return syncFolder(path) }

@@ -4,62 +4,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/factstr/factstr-go/core/internal/oslock"
 )
-
-// fileID identifies a file, whatever path leads to it.
-type fileID struct{ device, inode uint64 }
-
-type fileKind uint32
-
-const (
-	regularFile fileKind = unix.S_IFREG
-	directory   fileKind = unix.S_IFDIR
-)
-
-// fileState is what the store compares of a file.
-type fileState struct {
-	fileID
-	size    int64
-	changed int64 // time of the last change of its content, in nanoseconds
-	links   uint64
-	kind    fileKind
-}
-
-func stateOf(path string) (fileState, error) {
-	var stat unix.Stat_t
-	for {
-		err := unix.Stat(path, &stat)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			return fileState{}, &os.PathError{Op: "stat", Path: path, Err: err}
-		}
-		return stateFrom(&stat), nil
-	}
-}
-
-func stateOfDescriptor(descriptor int) (fileState, error) {
-	var stat unix.Stat_t
-	if err := unix.Fstat(descriptor, &stat); err != nil {
-		return fileState{}, os.NewSyscallError("fstat", err)
-	}
-	return stateFrom(&stat), nil
-}
-
-func stateFrom(stat *unix.Stat_t) fileState {
-	return fileState{
-		fileID:  fileID{uint64(stat.Dev), stat.Ino},
-		size:    stat.Size,
-		changed: unix.TimespecToNsec(stat.Mtim),
-		links:   uint64(stat.Nlink),
-		kind:    fileKind(stat.Mode & unix.S_IFMT),
-	}
-}
 
 // realFolder returns the path of a folder without symbolic links, as the kernel knows it.
 func realFolder(path string) (string, error) {
@@ -77,32 +29,6 @@ func realFolder(path string) (string, error) {
 		return filepath.EvalSymlinks(path) // no /proc, or a folder outside this root
 	}
 	return real, nil
-}
-
-// checkOwned returns an error if there is something at a path that is not a folder, or a folder
-// into which others can write who cannot write the database: they could make files there that are
-// read as facts of this log, or links to files of this user.
-func checkOwned(folder, database string) error {
-	var of, db unix.Stat_t
-	if err := unix.Lstat(folder, &of); err != nil {
-		if isGone(err) {
-			return nil
-		}
-		return &os.PathError{Op: "lstat", Path: folder, Err: err}
-	}
-	if err := unix.Stat(database, &db); err != nil {
-		return &os.PathError{Op: "stat", Path: database, Err: err}
-	}
-	const writable = 0o022
-	switch {
-	case of.Mode&unix.S_IFMT != unix.S_IFDIR:
-		return fmt.Errorf("%s is not a folder; remove it", folder)
-	case of.Uid != db.Uid && of.Uid != 0 && int(of.Uid) != os.Geteuid():
-		return fmt.Errorf("%s belongs to another user than the database; remove it", folder)
-	case of.Mode&writable&^db.Mode != 0:
-		return fmt.Errorf("%s can be written by others than the database; remove it, or take their rights away", folder)
-	}
-	return nil
 }
 
 // bornAt returns when a file was made, in nanoseconds, or 0 if the file system does not say.
@@ -165,3 +91,84 @@ func isLayered(path string) bool {
 	var stat unix.Statfs_t
 	return unix.Statfs(path, &stat) == nil && uint32(stat.Type) == unix.OVERLAYFS_SUPER_MAGIC
 }
+
+// placeName returns a file's name so that all spellings of it are one.
+func placeName(name string) string { return name }
+
+// nameNow returns where an open file is now: "" if that is unknown or nowhere.
+func nameNow(file *oslock.File) string {
+	now, _ := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", file.Descriptor()))
+	if strings.HasSuffix(now, " (deleted)") {
+		return ""
+	}
+	return now
+}
+
+// processKey identifies this process, also among those of several containers that share a file.
+func processKey() string {
+	namespace, _ := os.Readlink("/proc/self/ns/pid")
+	return fmt.Sprintf("%d/%s", os.Getpid(), namespace)
+}
+
+// notesOfOthers returns the texts of the notes of this process, except one.
+func notesOfOthers(own *os.File) (texts []string) {
+	const folder = "/proc/self/fd/"
+	entries, _ := os.ReadDir(folder)
+	for _, entry := range entries {
+		target, _ := os.Readlink(folder + entry.Name())
+		text, found := strings.CutPrefix(strings.TrimSuffix(target, " (deleted)"), "/memfd:")
+		if found && (own == nil || entry.Name() != fmt.Sprint(own.Fd())) {
+			texts = append(texts, text)
+		}
+	}
+	return texts
+}
+
+// findLibrary returns the file that this code was loaded from, "" if that is unknown.
+func findLibrary() string {
+	var pc [1]uintptr
+	runtime.Callers(1, pc[:])
+	maps, _ := os.ReadFile("/proc/self/maps")
+	for line := range strings.Lines(string(maps)) {
+		var from, to uintptr
+		if _, err := fmt.Sscanf(line, "%x-%x", &from, &to); err == nil && from <= pc[0] && pc[0] < to {
+			if start := strings.IndexByte(line, '/'); start >= 0 {
+				return strings.TrimSpace(line[start:])
+			}
+		}
+	}
+	return ""
+}
+
+// descriptorsOf returns the descriptors of the process that are of a database or its side files.
+// known are those of the last time, by which a file that was moved or removed since is found.
+func descriptorsOf(path string, known map[int]fileID) (map[int]fileID, error) {
+	const folder = "/proc/self/fd/"
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, err
+	}
+	open := map[int]fileID{}
+	for _, entry := range entries {
+		descriptor, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		state, err := stateOfDescriptor(descriptor)
+		if err != nil {
+			continue
+		}
+		if was, told := known[descriptor]; told && state.fileID == was {
+			open[descriptor] = was // its name changes if the file is moved or removed
+			continue
+		}
+		switch target, _ := os.Readlink(folder + entry.Name()); target {
+		case path, path + "-wal", path + "-shm":
+			open[descriptor] = state.fileID
+		}
+	}
+	return open, nil
+}
+
+// unmark is the command with which a person removes a mark.
+func unmark(name, path string) string { return "setfattr -x " + name + " " + path }

@@ -1,46 +1,57 @@
+//go:build linux || darwin
+
 package oslock
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// Supported reports whether this system has locks that belong to an open file.
+// Supported reports whether this system has locks that belong to an open file. Its kernel or a file
+// system may still lack them: then taking one returns errors.ErrUnsupported.
 const Supported = true
 
 const (
 	shared    = unix.F_RDLCK
 	exclusive = unix.F_WRLCK
+
+	exclusiveToReaders = false
 )
 
-func lock(file *os.File, kind int16, offset, length int64, wait bool) error {
-	command := unix.F_OFD_SETLK
+type taken struct{} // the kernel keeps the locks
+
+func (f *File) lock(kind int16, offset, length int64, wait bool) error {
+	command := ofdSet
 	if wait {
-		command = unix.F_OFD_SETLKW
+		command = ofdSetWait
 	}
 	lock := unix.Flock_t{Type: kind, Whence: 0, Start: offset, Len: length}
-	err := control(file, command, &lock)
-	if !wait && (errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES)) {
+	err := control(f.file, command, &lock)
+	switch {
+	case !wait && (errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES)):
 		return ErrHeld
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOTTY):
+		return fmt.Errorf("locks of open files: %w", errors.ErrUnsupported)
 	}
 	return err
 }
 
-func held(file *os.File, offset, length int64) (bool, error) {
+func (f *File) held(offset, length int64) (bool, error) {
 	lock := unix.Flock_t{Type: unix.F_WRLCK, Whence: 0, Start: offset, Len: length}
-	err := control(file, unix.F_OFD_GETLK, &lock)
+	err := control(f.file, ofdGet, &lock)
 	return lock.Type != unix.F_UNLCK, err
 }
 
-func unlockAll(file *os.File) error { return unlock(file, 0, 0) }
+func (f *File) unlockAll() error { return f.unlock(0, 0) }
 
 // unlock frees bytes from an offset on. A length of 0 means all of them.
-func unlock(file *os.File, offset, length int64) error {
+func (f *File) unlock(offset, length int64) error {
 	lock := unix.Flock_t{Type: unix.F_UNLCK, Whence: 0, Start: offset, Len: length}
-	return control(file, unix.F_OFD_SETLK, &lock)
+	return control(f.file, ofdSet, &lock)
 }
 
 // control tries again after a passing failure of the file system. A lock that is not freed would
@@ -63,7 +74,11 @@ func control(file *os.File, command int, lock *unix.Flock_t) error {
 
 // openDescriptor does not use os.OpenFile, which would try to poll the file and take three calls
 // more for it. Without O_NONBLOCK, opening a pipe would wait for its other end.
-func openDescriptor(path string, flags int) (*os.File, error) {
+func openDescriptor(path string, toWrite bool) (*os.File, error) {
+	flags := unix.O_RDONLY
+	if toWrite {
+		flags = unix.O_RDWR | unix.O_CREAT
+	}
 	for {
 		descriptor, err := unix.Open(path, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o644)
 		switch {
@@ -82,7 +97,7 @@ func openDescriptor(path string, flags int) (*os.File, error) {
 // file may free the locks that SQLite has on it.
 func apart(open func() (*os.File, error)) (*os.File, error) {
 	for {
-		held, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+		held, err := anyDescriptor()
 		if err != nil {
 			return open()
 		}

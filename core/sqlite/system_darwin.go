@@ -1,0 +1,93 @@
+package sqlite
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/factstr/factstr-go/core/internal/oslock"
+)
+
+func realFolder(path string) (string, error) { return filepath.EvalSymlinks(path) }
+
+// placeName returns a file's name so that all spellings of it are one: most volumes ignore case.
+func placeName(name string) string { return strings.ToLower(name) }
+
+// nameNow returns where an open file is now: "" if that is unknown or nowhere.
+func nameNow(*oslock.File) string { return "" }
+
+// bornAt returns when a file was made, in nanoseconds, or 0 if the file system does not say.
+func bornAt(descriptor int) int64 {
+	var stat unix.Stat_t
+	if unix.Fstat(descriptor, &stat) != nil {
+		return 0
+	}
+	return unix.TimespecToNsec(stat.Btim)
+}
+
+// isMountPoint reports whether another file was mounted over the path: here that cannot be.
+func isMountPoint(string) bool { return false }
+
+// isReadOnly reports whether the file system of a path is mounted read-only.
+func isReadOnly(path string) bool {
+	var stat unix.Statfs_t
+	return unix.Statfs(path, &stat) == nil && stat.Flags&unix.MNT_RDONLY != 0
+}
+
+// isLocal would say that the file system updates a file's time of change at once. Nobody has tried.
+func isLocal(string) bool { return false }
+
+func isLayered(string) bool { return false }
+
+// processKey identifies this process.
+func processKey() string { return strconv.Itoa(os.Getpid()) }
+
+// There are no files without a name that another copy of the library could find.
+
+func makeNote(string) *os.File { return nil }
+
+func notesOfOthers(*os.File) []string { return nil }
+
+func findLibrary() string { return "" }
+
+// descriptorsOf returns the descriptors of the process that are of a database or its side files.
+// known are those of the last time, by which a file that was moved or removed since is found. The
+// host's own descriptors, such as for a backup, are only read.
+func descriptorsOf(path string, known map[int]fileID) (map[int]fileID, error) {
+	entries, err := os.ReadDir("/dev/fd")
+	if err != nil {
+		return nil, err
+	}
+	files := map[fileID]bool{}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if state, err := stateOf(path + suffix); err == nil {
+			files[state.fileID] = true
+		}
+	}
+	open := map[int]fileID{}
+	for _, entry := range entries {
+		descriptor, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		state, err := stateOfDescriptor(descriptor)
+		if err != nil {
+			continue
+		}
+		if was, told := known[descriptor]; told && state.fileID == was {
+			open[descriptor] = was
+			continue
+		}
+		flags, err := unix.FcntlInt(uintptr(descriptor), unix.F_GETFL, 0)
+		if err == nil && flags&unix.O_ACCMODE == unix.O_RDWR && files[state.fileID] {
+			open[descriptor] = state.fileID
+		}
+	}
+	return open, nil
+}
+
+// unmark is the command with which a person removes a mark.
+func unmark(name, path string) string { return "xattr -d " + name + " " + path }

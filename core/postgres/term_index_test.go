@@ -247,6 +247,54 @@ func TestAReaderHasAnIndexOfTerms(t *testing.T) { // G8
 	}
 }
 
+func TestAnIndexOfTermsIsBuiltOnAStandbyAndOutlivesItsPromotion(t *testing.T) { // G8 G24
+	t.Parallel()
+	primary, standby := faulttest.Pair(t)
+	writer := openStore(t, faulttest.Secretly(primary.URL()))
+	facttest.AppendCourses(t, writer, 0, 60)
+	faulttest.WaitForStandby(t, primary, standby)
+	reader, b := openBackendStore(t, faulttest.Secretly(standby.URL()), Options{Options: factstr.Options{TailEvents: -1}})
+	b.index.sizes = smallIndex
+	b.index.sizes.chunkMin, b.index.sizes.chunkMax = 1<<14, 1<<14 // one chunk for all
+	awaitTermIndex(t, reader)
+	chunk := b.index.view.Load().parts[0]
+	facttest.AppendCourses(t, writer, 60, 120)
+	faulttest.WaitForStandby(t, primary, standby)
+	plain := openPlain(t, faulttest.Secretly(standby.URL()))
+	random := rand.New(rand.NewPCG(11, 12))
+	facttest.WantSameAnswers(t, random, reader, plain, 120, 50)
+	faulttest.Must(t, primary.Kill())
+	faulttest.Must(t, standby.Promote())
+	facttest.AppendCourses(t, plain, 120, 180)
+	facttest.WantSameAnswers(t, random, reader, plain, 180, 50)
+	awaitTermIndex(t, reader)
+	if b.index.view.Load().parts[0] != chunk {
+		t.Error("the index was built anew, though the log is the same")
+	}
+}
+
+func TestFactsThatAFailoverLostAreNotLookedForByTheIndexOfTerms(t *testing.T) { // G8 G24
+	t.Parallel()
+	primary, standby := faulttest.Pair(t)
+	both := primary.Address() + "," + standby.Address()
+	indexed := openIndexed(t, pgtest.WithAddress(faulttest.Secretly(primary.URL()), both), Options{}, smallIndex)
+	facttest.AppendCourses(t, indexed, 0, 60)
+	faulttest.WaitForStandby(t, primary, standby)
+	faulttest.SetSystem(t, standby, "primary_conninfo", "")
+	gone := faulttest.OpenSQL(t, primary.URL())
+	faulttest.Eventually(t, "the end of replication", func() bool { return gone.One("SELECT count(*) FROM pg_stat_replication") == "0" })
+	facttest.AppendCourses(t, indexed, 60, 90)
+	awaitTermIndex(t, indexed)
+	faulttest.Must(t, primary.Kill())
+	faulttest.Must(t, standby.Promote())
+	plain := openPlain(t, faulttest.Secretly(standby.URL()))
+	facttest.AppendCourses(t, plain, 63, 120) // other facts with the numbers of those that are lost
+	random := rand.New(rand.NewPCG(13, 14))
+	facttest.WantSameAnswers(t, random, indexed, plain, 117, 60)
+	awaitTermIndex(t, indexed)
+	facttest.WantSameAnswers(t, random, indexed, plain, 117, 60)
+}
+
 func TestAPartitionedLogHasAnIndexOfTerms(t *testing.T) { // G8
 	t.Parallel()
 	url := pgtest.Database(t)

@@ -26,7 +26,8 @@ import (
 //     head of a later page is not of the log of the first, it begins again.
 //   - After each page the files are looked at (readerPool.lend). What was read while files were
 //     exchanged is not returned.
-//   - Before each head the tables are checked if the schema has changed (sameSchema).
+//   - Before each head that is read the tables are checked if the schema has changed (sameSchema).
+//     A head of a state that was seen already is not read again (known_head.go).
 //
 // A scan for at most mergeMax event types reads SQLite's index on types, where a Rust store has
 // made one: a statement a type, merged by number (merged_rows.go). Every other scan reads what the

@@ -13,8 +13,8 @@ import "time"
 //
 // The position is a watermark: everything up to it was delivered and handled, or does not match. It
 // moves behind a batch only after the handler has returned, and behind a range without matches at
-// once. So a stream of rare facts does not fall behind, and what it holds in memory is at most one
-// chunk of batches (batch_reader.go).
+// once. So a stream of rare facts does not fall behind, and what it holds in memory is at most two
+// chunks of batches: one that is delivered, and one that is read meanwhile (read_ahead.go).
 //
 // # Which log
 //
@@ -63,6 +63,7 @@ func (st *EventStream) run() {
 	err := error(NewError(CodeHandlerFailed, "the handler ended its goroutine instead of returning"))
 	defer func() {
 		st.halt(err)
+		st.endReadAhead()
 		st.finish()
 	}()
 	err = st.follow()
@@ -202,15 +203,24 @@ func (st *EventStream) readOn() (batches []deliverable, through uint64, changed 
 	if position >= known.head.SequenceNumber {
 		return nil, position, changed, nil
 	}
-	inTail := position >= known.floor()
-	if batches, through, err = s.batchesAfter(st.context, &known, st.plan, position); err != nil || inTail {
-		return batches, through, changed, err
+	batches, through, ok := st.takeReadAhead(position)
+	if !ok {
+		inTail := position >= known.floor()
+		if batches, through, err = s.batchesAfter(st.context, &known, st.plan, position); err != nil || inTail {
+			return batches, through, changed, err
+		}
 	}
 	// What was read from the backend counts only if the log is still the known one.
 	if known, err = s.log.refresh(st.context, s.backend); err != nil {
 		return nil, 0, nil, err
 	}
-	return batches, through, changed, st.truncated(known)
+	if err := st.truncated(known); err != nil {
+		return nil, 0, nil, err
+	}
+	if len(batches) > 0 && through < known.floor() {
+		st.beginReadAhead(known.head, through)
+	}
+	return batches, through, changed, nil
 }
 
 // truncated returns the reason to end if the log went backwards or is another one now, else nil.

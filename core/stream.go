@@ -66,6 +66,7 @@ type EventStream struct {
 	epoch  uint64 // of the log that the stream reads, see knownLog
 	target uint64 // the head that the registration saw
 
+	ahead    *readAhead    // the next batches, see readAhead; nil if they are not read yet
 	failed   repeats       // the handler's failures that were logged
 	failure  failure       // why the log cannot be read at the moment
 	position atomic.Uint64 // everything up to here was delivered or does not match; see also parked

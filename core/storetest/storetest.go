@@ -37,6 +37,7 @@ func Run(t *testing.T, newLog func(t testing.TB) Log) {
 		{"stream isolation", isolationTests},
 		{"durable streams", durableTests},
 		{"durable failures", durableFailureTests},
+		{"reading ahead", readAheadTests},
 		{"durable names", nameTests},
 		{"durable cursors", cursorTests},
 		{"pull streams", pullTests},

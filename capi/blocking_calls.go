@@ -6,6 +6,7 @@ import "C"
 import (
 	"errors"
 	"runtime"
+	"unsafe"
 
 	"github.com/factstr/factstr-go/capi/internal/guard"
 	"github.com/factstr/factstr-go/capi/internal/objects"
@@ -63,17 +64,23 @@ func startTogether(all *C.struct_fs_append) (others *C.struct_fs_append) {
 	const most = 64
 	number := all.store
 	started := make([]*C.struct_fs_append, 0, most)
-	end := &others
+	var last *C.struct_fs_append // of the others
 	for all != nil {
 		next := all.next
-		if all.store == number && len(started) < most {
+		switch {
+		case all.store == number && len(started) < most:
 			started = append(started, all)
-		} else {
-			*end, end = all, &all.next
+		case last == nil:
+			others, last = all, all
+		default:
+			link(last, all)
+			last = all
 		}
 		all = next
 	}
-	*end = nil
+	if last != nil {
+		link(last, nil)
+	}
 	store, err := process.Store(uint64(number))
 	if err != nil {
 		for _, one := range started {
@@ -83,6 +90,11 @@ func startTogether(all *C.struct_fs_append) (others *C.struct_fs_append) {
 	}
 	appendTogether(store, started)
 	return others
+}
+
+// link makes an append the one before another. Both lie on the stacks of threads of C.
+func link(one, next *C.struct_fs_append) {
+	setPointer(unsafe.Pointer(&one.next), unsafe.Pointer(next))
 }
 
 func appendTogether(store *objects.Store, all []*C.struct_fs_append) {
@@ -117,7 +129,8 @@ func (t appendTaker) TakeAnswers(answers []factstr.AppendAnswer) {
 	for i := len(answers) - 1; i >= 0; i-- { // the first one is woken first
 		one := answers[i].Tag.(*C.struct_fs_append)
 		one.wait.status = t.put(one, &answers[i])
-		one.next, done = done, one
+		link(one, done)
+		done = one
 	}
 	C.fs_finish_all(done)
 }

@@ -57,9 +57,42 @@ function parseRecords(text, rawPayloads, recordsOf) {
   return parsed;
 }
 
-/** A delivered batch: EventRecord[]. */
-function batch(text, rawPayloads) {
-  return parseRecords(text, rawPayloads, (parsed) => parsed);
+function readNumbers(records) {
+  for (const record of records) {
+    record.sequence_number = sequenceNumber(record.sequence_number);
+  }
+}
+
+/**
+ * The delivered batches, as EventRecord[][]. When one cannot be read, those before it come with its
+ * `error`.
+ */
+function batches(text, rawPayloads) {
+  if (!rawPayloads) {
+    try {
+      const parsed = parse(text);
+      parsed.forEach(readNumbers);
+      return { batches: parsed };
+    } catch {
+      // Below each payload is read for itself.
+    }
+  }
+  const cut = cutPayloads(text);
+  const parsed = JSON.parse(cut.text);
+  for (const [i, records] of parsed.entries()) {
+    readNumbers(records);
+    try {
+      for (const record of records) {
+        const payload = cut.payloads[record.payload];
+        record.payload = rawPayloads
+          ? payload
+          : parse(`[${payload}]`, `the payload of fact ${record.sequence_number}`)[0];
+      }
+    } catch (error) {
+      return { batches: parsed.slice(0, i), error };
+    }
+  }
+  return { batches: parsed };
 }
 
 function queryResult(text, rawPayloads) {
@@ -157,7 +190,7 @@ function interopError(parsed, cause) {
 }
 
 module.exports = {
-  batch,
+  batches,
   queryResult,
   appendResult,
   appendIfResult,

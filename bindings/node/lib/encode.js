@@ -211,7 +211,6 @@ const postgresOptionNames = {
   lockTimeoutMs: 'lock_timeout_ms',
   responseTimeoutMs: 'response_timeout_ms',
   pollIntervalMs: 'poll_interval_ms',
-  indexBytesMax: 'index_bytes_max',
 };
 
 /** The options of a store as the library takes them. */
@@ -253,9 +252,13 @@ function configuration(value) {
   );
 }
 
+// Batches of a durable stream that the library hands over at once; it bounds their bytes, too. Those
+// of a live stream are queued ahead one by one (src/streams.c).
+const BATCHES_MAX = 256;
+
 /** The registration of a stream. `durable` is undefined for a live one. */
 function registration(queryValue, durable, options) {
-  const fields = [];
+  const fields = [`"batches_max":${durable === undefined ? 1 : BATCHES_MAX}`];
   if (!isAbsent(queryValue)) {
     fields.push(`"query":${query(queryValue)}`);
   }

@@ -4,19 +4,24 @@ const decode = require('./decode.js');
 const { handOver } = require('./native.js');
 
 /**
- * Calls the handler of one stream, for one batch at a time and in order. Batches of a live stream
- * that come while a handler's promise is pending wait here; the addon bounds how many there are
- * (src/streams.c). Those of a durable stream come one by one.
+ * Calls the handler of one stream, for one batch at a time and in order. Batches come several at
+ * once, in one text. Each next one is handed over by a turn of its own (native.js), so timers and
+ * I/O come in between; `#rest` holds those of a text whose handling has begun. Texts of a live
+ * stream that come meanwhile wait in `#waiting`, and the addon bounds how many there are
+ * (src/streams.c); those of a durable stream come one by one.
  *
- * `stream` gets the outcome of each: `handled(batch)`, `failed(batch, failure)`, and
- * `unreadable(error)` for a batch that cannot be given to the handler; `idle()` follows when no
- * handler runs and nothing waits.
+ * `stream` gets the outcome of each batch, `handled(batch)` or `failed(batch, failure)`, and
+ * returns whether the next batch of the same text may be handled; if not, the library has taken
+ * back what is left. It also gets `unreadable(error)` for a batch that cannot be given to the
+ * handler, and `idle()` when no handler runs and nothing waits.
  */
 class HandlerRunner {
   #stream;
   #handler;
   #rawPayloads;
   #waiting = [];
+  #rest; // { delivery, batches, next, error }
+  #deliverNext = () => this.#deliverWaiting();
   #isPending = false; // the handler's promise has not settled yet
   #isHandling = false; // from the call of the handler until its outcome
   #isStopped = false;
@@ -34,7 +39,7 @@ class HandlerRunner {
   }
 
   get hasWaiting() {
-    return this.#waiting.length > 0;
+    return this.#rest !== undefined || this.#waiting.length > 0;
   }
 
   /** Reports whether batches that came were not handled, or not yet. */
@@ -62,6 +67,12 @@ class HandlerRunner {
     this.#isStopped = true;
     this.#hasDropped ||= this.hasWaiting;
     this.#waiting = [];
+    this.#rest = undefined;
+  }
+
+  /** Leaves what came along with the batch that is being handled. */
+  dropRest() {
+    this.#rest = undefined;
   }
 
   /** The stream has ended: a subscription that is kept must not keep its handler. */
@@ -70,31 +81,42 @@ class HandlerRunner {
   }
 
   add(delivery, text) {
-    if (!this.#isStopped && (this.#isPending || this.hasWaiting)) {
+    if (this.#isStopped) {
+      this.#hasDropped = true; // and stays without an answer
+    } else if (this.#isPending || this.hasWaiting) {
       this.#waiting.push({ delivery, text });
     } else {
-      this.#deliver(delivery, text);
+      this.#begin(delivery, text);
+      if (this.hasWaiting && !this.#isPending) {
+        handOver(this.#deliverNext);
+      }
     }
   }
 
-  #deliver(delivery, text) {
-    if (this.#isStopped) {
-      this.#hasDropped = true; // and stays without an answer
-      return;
-    }
-    let events;
-    try {
-      events = decode.batch(text, this.#rawPayloads);
-    } catch (error) {
+  #begin(delivery, text) {
+    this.#rest = { delivery, next: 0, ...decode.batches(text, this.#rawPayloads) };
+    this.#deliver();
+  }
+
+  #deliver() {
+    const { delivery, batches, next, error } = this.#rest;
+    if (next === batches.length) {
+      this.#rest = undefined;
       this.#stream.unreadable(error);
       return;
     }
+    const events = batches[next];
+    batches[next] = undefined;
+    const isLast = ++this.#rest.next === batches.length && error === undefined;
+    if (isLast) {
+      this.#rest = undefined;
+    }
     const batch = {
-      delivery,
+      delivery: delivery === 0n ? delivery : delivery + BigInt(next),
+      isLast,
       first: events[0].sequence_number,
       last: events[events.length - 1].sequence_number,
     };
-    this.#last = batch.last;
     let outcome;
     this.#isHandling = true;
     try {
@@ -123,13 +145,19 @@ class HandlerRunner {
       this.#fail(batch, new Error('the handler answered false'));
     } else {
       this.#isHandling = false;
-      this.#stream.handled(batch);
+      this.#goesOn(this.#stream.handled(batch));
     }
   }
 
   #fail(batch, failure) {
     this.#isHandling = false;
-    this.#stream.failed(batch, failure);
+    this.#goesOn(this.#stream.failed(batch, failure));
+  }
+
+  #goesOn(may) {
+    if (!may) {
+      this.#rest = undefined;
+    }
   }
 
   #settle(tell) {
@@ -140,16 +168,18 @@ class HandlerRunner {
 
   #goOn() {
     if (this.hasWaiting && !this.#isPending) {
-      handOver(() => this.#deliverWaiting());
+      handOver(this.#deliverNext);
     } else {
       this.#stream.idle();
     }
   }
 
   #deliverWaiting() {
-    if (!this.#isStopped) {
+    if (this.#rest !== undefined) {
+      this.#deliver();
+    } else if (this.#waiting.length > 0) {
       const { delivery, text } = this.#waiting.shift();
-      this.#deliver(delivery, text);
+      this.#begin(delivery, text);
     }
     this.#goOn();
   }

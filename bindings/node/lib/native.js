@@ -72,7 +72,9 @@ const { begin, poke } = turns({
       return deliverWaiting();
     }
     isTheirTurn = true;
-    const kind = native.next(preferDelivery, holdAnswers);
+    // Deliveries that wait here come before answers, too.
+    const waits = preferDelivery && waitingDeliveries.length > 0;
+    const kind = native.next(preferDelivery, holdAnswers || waits);
     if (kind === undefined) {
       return waitingDeliveries.length > 0 ? deliverWaiting() : undefined;
     }

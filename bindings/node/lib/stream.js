@@ -236,15 +236,28 @@ class Stream {
     // handle has no further use.
     native.closeStream(this.#handle);
     this.#handle = undefined;
+    if (!this.isLive) {
+      this.#handlerRunner.dropRest(); // it comes again
+    }
     this.#finishIfOver();
   }
 
-  // A delivery that is not open any more (unsubscribed, store closed) needs no outcome.
-  #acknowledge({ delivery, last }) {
+  // Returns whether the next batch that came along may begin. A delivery that is not open any more
+  // (unsubscribed, store closed) needs no outcome.
+  #acknowledge({ delivery, isLast, last }) {
     this.#handled = last;
-    if (this.#handle !== undefined && delivery !== 0n) {
+    if (this.#handle === undefined) {
+      return this.isLive;
+    }
+    if (!this.isLive) {
+      return isLast
+        ? native.acknowledge(this.#handle, delivery)
+        : native.advance(this.#handle, delivery);
+    }
+    if (isLast && delivery !== 0n) {
       native.acknowledge(this.#handle, delivery);
     }
+    return true;
   }
 
   #onFailure(batch, failure) {
@@ -261,6 +274,7 @@ class Stream {
     } else if (this.isLive || this.#retries) {
       this.#log.handlerFailed(batch, failure); // else the end is logged
     }
+    return this.isLive;
   }
 
   // Not a failure of the handler: another attempt would not help, and going on would leave facts

@@ -1,8 +1,8 @@
 /*
- * Streams. on_batch copies the batch, queues it and returns FACTSTR_PENDING: no thread of the
- * library ever waits for JavaScript, which acknowledges or refuses the delivery when its handler is
- * done. Of a live stream several batches may wait for the handler; for the library they count as
- * handled.
+ * Streams. on_batch copies the batches that come at once, queues them as one item and returns
+ * FACTSTR_PENDING: no thread of the library ever waits for JavaScript, which advances past each
+ * batch when its handler is done, and acknowledges or refuses the delivery in the end. Of a live
+ * stream several items may wait for the handler; for the library their batches count as handled.
  */
 #include <stdlib.h>
 
@@ -17,10 +17,10 @@ typedef struct stream_data {
   double id;
   bool live;
   /*
-   * Of a live stream: what was queued since the last batch that had to be acknowledged. Needs no
-   * lock, because batches come one at a time.
+   * Of a live stream: what was queued since the last delivery that had to be acknowledged. Needs no
+   * lock, because deliveries come one at a time.
    */
-  size_t batches;
+  size_t deliveries;
   size_t bytes;
   item *ready;
   item *end;
@@ -55,29 +55,29 @@ static stream_data *stream_data_create(attachment *a, napi_env env, double id, b
 }
 
 /*
- * Reports whether the library may deliver the next batch before JavaScript has handled this one.
+ * Reports whether the library may deliver the next batches before JavaScript has handled these.
  * The outcome of a live stream's handler changes nothing for the library, so most batches are
- * queued ahead, which saves a round trip between two threads for each. After so many batches or
+ * queued ahead, which saves a round trip between two threads for each. After so many deliveries or
  * bytes one must be acknowledged, and JavaScript does that when it has handled it and all before
  * it: the queue of a stream is bounded. // G18
  */
-static bool goes_on(stream_data *data, size_t batch_len) {
-  enum { BATCHES_MAX = 256, BYTES_MAX = 1 << 20 };
+static bool goes_on(stream_data *data, size_t batches_len) {
+  enum { DELIVERIES_MAX = 256, BYTES_MAX = 1 << 20 };
   if (!data->live) {
     return false;
   }
-  data->batches++;
-  data->bytes += batch_len;
-  if (data->batches < BATCHES_MAX && data->bytes < BYTES_MAX) {
+  data->deliveries++;
+  data->bytes += batches_len;
+  if (data->deliveries < DELIVERIES_MAX && data->bytes < BYTES_MAX) {
     return true;
   }
-  data->batches = 0;
+  data->deliveries = 0;
   data->bytes = 0;
   return false;
 }
 
 static int32_t on_batch(void *user_data, factstr_stream stream, factstr_delivery delivery,
-                        const char *batch, size_t batch_len) {
+                        const char *batches, size_t batches_len) {
   (void)stream;
   stream_data *data = user_data;
   /*
@@ -87,11 +87,11 @@ static int32_t on_batch(void *user_data, factstr_stream stream, factstr_delivery
     return FACTSTR_PENDING;
   }
   item *it = item_create(ITEM_BATCH, data->id);
-  if (it == NULL || !item_set_text(it, batch, batch_len)) {
+  if (it == NULL || !item_set_text(it, batches, batches_len)) {
     item_free(it);
     return FACTSTR_FAILED;
   }
-  bool pending = !goes_on(data, batch_len);
+  bool pending = !goes_on(data, batches_len);
   it->delivery = pending ? delivery : 0;
   items_push(data->attachment, it);
   return pending ? FACTSTR_PENDING : FACTSTR_HANDLED;
@@ -186,8 +186,9 @@ static napi_value was_open(attachment *a, napi_env env, factstr_status status) {
   return boolean(env, status == FACTSTR_OK);
 }
 
-/* acknowledge(stream, delivery) -> boolean */
-static napi_value acknowledge(napi_env env, napi_callback_info info) {
+typedef factstr_status answer_function(factstr_stream stream, factstr_delivery delivery);
+
+static napi_value answer(napi_env env, napi_callback_info info, answer_function *call) {
   attachment *a;
   factstr_stream stream;
   factstr_delivery delivery;
@@ -195,7 +196,17 @@ static napi_value acknowledge(napi_env env, napi_callback_info info) {
                  {PARAMETER_HANDLE, "delivery", &delivery})) {
     return NULL;
   }
-  return was_open(a, env, factstr_stream_acknowledge(stream, delivery));
+  return was_open(a, env, call(stream, delivery));
+}
+
+/* advance(stream, delivery) -> whether the next batch that came along may begin */
+static napi_value advance(napi_env env, napi_callback_info info) {
+  return answer(env, info, factstr_stream_advance);
+}
+
+/* acknowledge(stream, delivery) -> boolean */
+static napi_value acknowledge(napi_env env, napi_callback_info info) {
+  return answer(env, info, factstr_stream_acknowledge);
 }
 
 /* refuse(stream, delivery, message) -> boolean */
@@ -255,11 +266,8 @@ static napi_value close_stream(napi_env env, napi_callback_info info) {
 }
 
 const function_entry stream_functions[] = {
-    {"openStream", open_stream},
-    {"acknowledge", acknowledge},
-    {"refuse", refuse},
-    {"unsubscribe", unsubscribe},
-    {"closeStream", close_stream},
-    {"progress", progress},
-    {NULL, NULL},
+    {"openStream", open_stream},  {"advance", advance},
+    {"acknowledge", acknowledge}, {"refuse", refuse},
+    {"unsubscribe", unsubscribe}, {"closeStream", close_stream},
+    {"progress", progress},       {NULL, NULL},
 };

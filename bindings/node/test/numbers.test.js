@@ -219,11 +219,11 @@ test('long strings full of escapes are passed over without recursion', () => {
   assert.equal(text.length, 3 << 20);
   assert.equal(seat, SEAT);
   const escaped = JSON.stringify('"\\\n'.repeat(1 << 20));
-  const [record] = decode.batch(
-    `[{"sequence_number":"1","occurred_at":"","event_type":"a","payload":${escaped}}]`,
+  const { batches } = decode.batches(
+    `[[{"sequence_number":"1","occurred_at":"","event_type":"a","payload":${escaped}}]]`,
     true,
   );
-  assert.equal(record.payload, escaped);
+  assert.equal(batches[0][0].payload, escaped);
 });
 
 test(

@@ -295,8 +295,12 @@ func (st *Stream) answer(number uint64, failure error) error {
 	return nil
 }
 
-// settle answers the open delivery. The caller holds mu.
+// settle answers the open delivery. The caller holds mu. Of several batches those before the last
+// one count before the stream's goroutine comes to the answer, as if each had come alone.
 func (st *Stream) settle(d *delivery, with answer) {
+	if d.count > 1 && with.handled > 0 {
+		d.advance(with.handled)
+	}
 	d.answer <- with
 	st.end(d)
 }

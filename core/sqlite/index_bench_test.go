@@ -3,6 +3,7 @@ package sqlite
 import (
 	"fmt"
 	"math"
+	"os"
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -65,4 +66,34 @@ func BenchmarkTypesWithoutAnIndex(b *testing.B) {
 		facttest.Query(b, store, factstr.OfTypes("no fact has this"))
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/facts, "ns/fact")
+}
+
+// BenchmarkOpen measures an opening with its first query for a payload: at first, without an index,
+// and later.
+func BenchmarkOpen(b *testing.B) {
+	for _, facts := range []int{1_000, 100_000} {
+		path := newPath(b)
+		store := openStore(b, path)
+		storetest.Fill(b, store, facts)
+		awaitIndex(b, store)
+		facttest.Close(b, store)
+		for _, first := range []bool{false, true} { // the first ones leave no whole index behind
+			b.Run(fmt.Sprintf("facts=%d/first=%t", facts, first), func(b *testing.B) {
+				for b.Loop() {
+					b.StopTimer()
+					if first {
+						if err := os.RemoveAll(path + "-index"); err != nil {
+							b.Fatal(err)
+						}
+					}
+					b.StartTimer()
+					store := openWithoutTail(b, path)
+					facttest.Query(b, store, facttest.PayloadQuery(`{"no":"fact has this"}`))
+					b.StopTimer()
+					facttest.Close(b, store)
+					b.StartTimer()
+				}
+			})
+		}
+	}
 }

@@ -52,9 +52,10 @@ type indexSizes struct {
 	rangeMin     uint64 // a shorter range is read without the index
 	segmentFacts int
 	again        time.Duration // between tries after a failure
+	far          uint64        // with so many facts to index, progress is told; 0 tells none
 }
 
-var sizesOfIndex = indexSizes{lag: 250, rangeMin: 64, segmentFacts: 32_768, again: 10 * time.Second}
+var sizesOfIndex = indexSizes{lag: 250, rangeMin: 64, segmentFacts: 32_768, again: 10 * time.Second, far: 100_000}
 
 const (
 	// pauseOfPage is how many times as long as a page the builder pauses while facts come in and no
@@ -73,6 +74,8 @@ type indexBuilder struct {
 	ctx     context.Context
 	stopped sync.WaitGroup
 	trouble factstr.Trouble
+
+	progress indexProgress
 
 	folder  indexFolder
 	merging atomic.Bool
@@ -93,6 +96,14 @@ func (x *indexBuilder) init(b *backend) {
 	x.index.hurry = make(chan struct{}, 1)
 	x.ctx, x.stop = context.WithCancel(context.Background())
 	x.conn = b.keep(b.busyTimeout, "query_only = ON")
+	// What was indexed before is asked from the first query on. A folder that cannot be read is told
+	// when the builder comes to it.
+	b.observer.Once(factstr.TaskIndex, func() {
+		if x.folder.look() == nil {
+			x.forget()
+			x.publish()
+		}
+	})
 	x.stopped.Go(func() { b.observer.Keep(x.ctx, factstr.TaskIndex, x.run) })
 }
 
@@ -187,6 +198,7 @@ func (x *indexBuilder) follow() error {
 			}
 		}
 		if !more {
+			x.tellBuilt(x.last.Sequence)
 			x.index.asked.Store(false)
 			return nil
 		}
@@ -222,6 +234,11 @@ func (x *indexBuilder) page() (more bool, err error) {
 				more = true
 				return x.retreat(r)
 			}
+			head, err := readHead(c)
+			if err != nil {
+				return err
+			}
+			x.tellProgress(x.last.Sequence, head.SequenceNumber)
 			if x.wide || x.atLeast(8*x.index.sizes.segmentFacts) {
 				return nil // another process writes and is behind, or nobody can write
 			}

@@ -19,6 +19,8 @@
 // now, nothing is appended and the error is [CodeConditionalAppendConflict]. [Version] makes the
 // argument from a number; nil expects that no fact matches.
 //
+// [Store.Decide] queries, decides and appends in one call, and starts over after a conflict.
+//
 // [Store.AppendWhen] takes several conditions, each on a context of its own and from a number on:
 // see [AppendCondition].
 //

@@ -31,6 +31,7 @@ func Run(t *testing.T, newLog func(t testing.TB) Log) {
 		{"query", queryTests},
 		{"conditional append", conditionalTests},
 		{"append when", appendWhenTests},
+		{"decide", decideTests},
 		{"racing", racingTests},
 		{"matching", matchingTests},
 		{"live streams", liveTests},

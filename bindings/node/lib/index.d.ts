@@ -5,12 +5,14 @@ import type {
   AppendCondition,
   AppendIfResult,
   AppendResult,
+  Decision,
   EventQuery,
   NewEvent,
   QueryResult,
 } from './types/facts.js';
 import type { QueryExplanation, StoreStatistics } from './types/operating.js';
 import type {
+  DecideOptions,
   FactstrPostgresBootstrapOptions,
   OpenOptions,
   PostgresStoreOptions,
@@ -81,6 +83,18 @@ interface Store<Payload> {
     conditions: readonly AppendCondition[],
     options?: RequestOptions | null,
   ): Promise<AppendIfResult>;
+
+  /**
+   * Runs a command: queries the context, calls `fn` with the result, and appends what it returns on
+   * the condition that the context has not changed. After a conflict it starts over, after a pause.
+   * `fn` may be called several times, so it only decides. Resolves to undefined when `fn` returns
+   * nothing to append; rejects with the conflict when all attempts are spent.
+   */
+  decide(
+    query: EventQuery | null | undefined,
+    fn: (seen: QueryResult<Payload>) => Decision<Payload> | Promise<Decision<Payload>>,
+    options?: DecideOptions | null,
+  ): Promise<AppendResult | undefined>;
 
   /** Sees every batch committed after it returned. */
   streamAll(

@@ -4,9 +4,10 @@ const { performance } = require('node:perf_hooks');
 const { setTimeout } = require('node:timers');
 
 const { signalOf } = require('./abort.js');
+const { attemptsOf, decide } = require('./decide.js');
 const decode = require('./decode.js');
 const encode = require('./encode.js');
-const { FactstrError } = require('./errors.js');
+const { FactstrError, invalidArgument } = require('./errors.js');
 const { log, register, unregister } = require('./log.js');
 const { native } = require('./native.js');
 const { opening, request } = require('./requests.js');
@@ -266,6 +267,19 @@ class Store {
       (tag) => native.appendWhenSubmit(handle, eventsText, conditionsText, tag),
       this.#decodeAppendIf,
     );
+  }
+
+  async decide(query, fn, options) {
+    if (typeof fn !== 'function') {
+      throw invalidArgument('fn must be a function that returns the events to append');
+    }
+    const given = encode.options(options, ['attempts', 'signal']);
+    const signal = signalOf(given);
+    const calls = {
+      query: () => this.queryAsync(query, { signal }),
+      appendIf: (events, version) => this.appendIfAsync(events, query, version, { signal }),
+    };
+    return decide(calls, fn, attemptsOf(given), signal);
   }
 
   streamAll(handle, options) {

@@ -83,6 +83,9 @@ export interface ConditionalAppendConflict {
   condition_index?: number | undefined;
 }
 
+/** What `fn` of `decide` returns: the events to append, if any. */
+export type Decision<Payload = unknown> = readonly NewEvent<Payload>[] | null | undefined | void;
+
 /** Exactly one of the two is present. */
 export interface AppendIfResult {
   append_result?: AppendResult | null | undefined;

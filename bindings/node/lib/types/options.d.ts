@@ -16,6 +16,11 @@ export interface RequestOptions {
   signal?: AbortSignalLike | null | undefined;
 }
 
+export interface DecideOptions extends RequestOptions {
+  /** How often the context is read and decided on at most; default 20. */
+  attempts?: number | undefined;
+}
+
 export interface OpenOptions {
   /**
    * Aborting gives the opening up: it rejects with `Cancelled`, and no store is left open. What was

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from . import _capi, _process
+from . import _capi, _process, _threads
 from ._arguments import durable_name, expected_version
 from ._capi import in_forked_child
 from ._closeable import Closeable
@@ -32,7 +33,11 @@ from ._types import (
     Statistics,
 )
 from ._waiting import interruptible
-from .errors import InvalidArgument
+from .errors import ConditionalAppendConflict, InvalidArgument
+
+# Before the next attempt a caller waits for a random time up to a bound that doubles. Callers that
+# conflicted together would conflict together again, so their times are spread.
+_DECIDE_PAUSE_MIN_S, _DECIDE_PAUSE_MAX_S = 0.004, 0.25
 
 
 class Store(Closeable):
@@ -118,6 +123,38 @@ class Store(Closeable):
         return self._decoder.query_result(
             self._requests.answer(self._query, True, text, len(text or b""))
         )
+
+    def decide(
+        self,
+        query: QueryInput | None,
+        decide: Callable[[QueryResult], Iterable[EventInput] | None],
+        *,
+        attempts: int = 20,
+    ) -> AppendResult | None:
+        """Runs a command: queries the context, calls `decide` with the result, and appends what it
+        returns on the condition that the context has not changed. After a conflict it starts over,
+        after a pause. `decide` may be called several times, so it only decides.
+
+        Returns None if there is nothing to append. Raises ConditionalAppendConflict when all
+        attempts are spent, and what `decide` raises as it is.
+        """
+        if not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 1:
+            raise InvalidArgument(f"attempts must be an int, 1 or more, not {attempts!r}")
+        pause_max = _DECIDE_PAUSE_MIN_S
+        while True:
+            seen = self.query(query)
+            decided = decide(seen)
+            events = decided if decided is None or isinstance(decided, list) else list(decided)
+            if not events:
+                return None
+            try:
+                return self.append_if(events, query, seen.current_context_version)
+            except ConditionalAppendConflict:
+                attempts -= 1
+                if attempts == 0:
+                    raise
+            _threads.sleep(random.uniform(0, pause_max))
+            pause_max = min(2 * pause_max, _DECIDE_PAUSE_MAX_S)
 
     def stream_all(self, handle: Handler) -> Subscription:
         """Delivers every batch that is committed from now on, on a thread of the subscription."""

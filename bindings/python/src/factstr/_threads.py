@@ -74,13 +74,19 @@ def start(target: Callable[[], None], name: str) -> None:
         ) from error
 
 
+def sleep(seconds: float) -> None:
+    """Sleeps, and lets other greenlets run meanwhile."""
+    if greenlets() and isinstance(time.sleep, BuiltinFunctionType):
+        threading.Event().wait(seconds)  # the program patched locks, but not sleep
+    else:
+        time.sleep(seconds)
+
+
 def pauses() -> Callable[[], None]:
     """Returns a function that waits for one step, each longer than the one before, and lets other
     greenlets run meanwhile.
     """
-    pause, sleep = _PAUSE_MIN_S, time.sleep
-    if isinstance(sleep, BuiltinFunctionType):  # the program patched locks, but not sleep
-        sleep = threading.Event().wait  # type: ignore[assignment]
+    pause = _PAUSE_MIN_S
 
     def step() -> None:
         nonlocal pause

@@ -73,7 +73,7 @@ func (x *indexBuilder) init(b *backend) {
 	}
 	x.index.start = x.start
 	x.merged = make(chan mergedSegments, 1)
-	x.pageRows = pageRows
+	x.pageRows = 4 * pageRowsMin // until it is known how large facts are
 	x.ctx, x.stop = context.WithCancel(context.Background())
 	x.index.off.Store(b.options.IndexBytesMax < 0)
 }
@@ -99,6 +99,10 @@ func (x *indexBuilder) run() {
 		}
 	}()
 	for again := (<-chan time.Time)(nil); ; {
+		wake := x.index.wake
+		if again != nil {
+			wake = nil // queries do not make it try more often
+		}
 		select {
 		case <-x.ctx.Done():
 			ended = true
@@ -106,7 +110,7 @@ func (x *indexBuilder) run() {
 		case merged := <-x.merged:
 			x.take(merged)
 			continue
-		case <-x.index.wake:
+		case <-wake:
 		case <-again:
 		}
 		again = nil

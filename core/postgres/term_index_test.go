@@ -295,6 +295,29 @@ func TestFactsThatAFailoverLostAreNotLookedForByTheIndexOfTerms(t *testing.T) { 
 	facttest.WantSameAnswers(t, random, indexed, plain, 117, 60)
 }
 
+func TestAReaderWhoMayNotReadAllOfARowDoesWithoutAnIndexOfTerms(t *testing.T) { // G8
+	t.Parallel()
+	url := pgtest.Database(t)
+	raw := faulttest.OpenSQL(t, url)
+	facttest.AppendCourses(t, openStoreWith(t, url, Options{Schema: "app"}), 0, 60)
+	role, as := faulttest.NewRole(t, url)
+	raw.Run(strings.ReplaceAll(`GRANT USAGE ON SCHEMA app TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA app TO {role}; REVOKE SELECT ON app.events FROM {role};
+		GRANT SELECT (sequence_number, occurred_at, event_type, payload) ON app.events TO {role};`, "{role}", role))
+	options, records := telling()
+	options.Schema = "app"
+	reader := openIndexed(t, readOnly(as), options, smallIndex)
+	facttest.Query(t, reader, nobody)
+	faulttest.Eventually(t, "telling that there is no index", func() bool { return len(records.Of(factstr.LogIndexUnusable)) > 0 })
+	for range 20 {
+		if result := facttest.Query(t, reader, course(3)); len(result.EventRecords) != 9 {
+			t.Fatalf("%d facts, want 9", len(result.EventRecords))
+		}
+	}
+	if told := len(records.Of(factstr.LogIndexUnusable)); told != 1 {
+		t.Errorf("it was told %d times", told)
+	}
+}
+
 func TestAPartitionedLogHasAnIndexOfTerms(t *testing.T) { // G8
 	t.Parallel()
 	url := pgtest.Database(t)

@@ -17,15 +17,15 @@ const (
 	exclusiveToReaders = false
 )
 
-type taken struct{}
+type locks struct{ file *os.File }
 
-func (f *File) lock(int16, int64, int64, bool) error { return errors.ErrUnsupported }
+func (l *locks) lock(int16, int64, int64, bool) error { return errors.ErrUnsupported }
 
-func (f *File) held(int64, int64) (bool, error) { return false, errors.ErrUnsupported }
+func (l *locks) held(int64, int64) (bool, error) { return false, errors.ErrUnsupported }
 
-func (f *File) unlock(int64, int64) error { return errors.ErrUnsupported }
+func (l *locks) unlock(int64, int64) error { return errors.ErrUnsupported }
 
-func (f *File) unlockAll() error { return errors.ErrUnsupported }
+func (l *locks) unlockAll() error { return errors.ErrUnsupported }
 
 func openDescriptor(string, bool) (*os.File, error) { return nil, errors.ErrUnsupported }
 

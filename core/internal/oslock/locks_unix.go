@@ -22,15 +22,15 @@ const (
 	exclusiveToReaders = false
 )
 
-type taken struct{} // the kernel keeps the locks
+type locks struct{ file *os.File }
 
-func (f *File) lock(kind int16, offset, length int64, wait bool) error {
+func (l *locks) lock(kind int16, offset, length int64, wait bool) error {
 	command := ofdSet
 	if wait {
 		command = ofdSetWait
 	}
 	lock := unix.Flock_t{Type: kind, Whence: 0, Start: offset, Len: length}
-	err := control(f.file, command, &lock)
+	err := control(l.file, command, &lock)
 	switch {
 	case !wait && (errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES)):
 		return ErrHeld
@@ -40,18 +40,18 @@ func (f *File) lock(kind int16, offset, length int64, wait bool) error {
 	return err
 }
 
-func (f *File) held(offset, length int64) (bool, error) {
+func (l *locks) held(offset, length int64) (bool, error) {
 	lock := unix.Flock_t{Type: unix.F_WRLCK, Whence: 0, Start: offset, Len: length}
-	err := control(f.file, ofdGet, &lock)
+	err := control(l.file, ofdGet, &lock)
 	return lock.Type != unix.F_UNLCK, err
 }
 
-func (f *File) unlockAll() error { return f.unlock(0, 0) }
+func (l *locks) unlockAll() error { return l.unlock(0, 0) }
 
 // unlock frees bytes from an offset on. A length of 0 means all of them.
-func (f *File) unlock(offset, length int64) error {
+func (l *locks) unlock(offset, length int64) error {
 	lock := unix.Flock_t{Type: unix.F_UNLCK, Whence: 0, Start: offset, Len: length}
-	return control(f.file, ofdSet, &lock)
+	return control(l.file, ofdSet, &lock)
 }
 
 // control tries again after a passing failure of the file system. A lock that is not freed would

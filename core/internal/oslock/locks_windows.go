@@ -16,7 +16,7 @@ import (
 // other ways it differs, and this file makes up for it:
 //
 //   - A range is freed as it was taken, and a byte that one has oneself cannot be taken again. So
-//     each File keeps a list of its ranges (taken): taking one again succeeds at once, and freeing
+//     each File keeps a list of its ranges: taking one again succeeds at once, and freeing
 //     a range frees all that lie in it. Nobody here turns a shared range into an exclusive one.
 //   - Nobody can ask whether others hold a range. held takes it for a moment instead, exclusively.
 //     Whoever takes a shared range at that moment is refused, and tries again for a while: in the
@@ -47,7 +47,8 @@ const (
 	momentsAsked = 200 // times askAgain that a shared lock waits for the moment of a question
 )
 
-type taken struct {
+type locks struct {
+	file   *os.File
 	mu     sync.Mutex
 	ranges []byteRange
 }
@@ -59,10 +60,10 @@ type byteRange struct {
 
 func (r byteRange) end() int64 { return r.offset + r.length }
 
-func (f *File) lock(kind int16, offset, length int64, wait bool) error {
+func (l *locks) lock(kind int16, offset, length int64, wait bool) error {
 	asked := byteRange{kind, offset, length}
 	for tries := 1; ; tries++ {
-		err := f.take(asked)
+		err := l.take(asked)
 		if err != ErrHeld || !wait && (kind == exclusive || tries == momentsAsked) {
 			return err
 		}
@@ -70,10 +71,10 @@ func (f *File) lock(kind int16, offset, length int64, wait bool) error {
 	}
 }
 
-func (f *File) take(asked byteRange) error {
-	f.taken.mu.Lock()
-	defer f.taken.mu.Unlock()
-	for _, r := range f.taken.ranges {
+func (l *locks) take(asked byteRange) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, r := range l.ranges {
 		switch {
 		case r.end() <= asked.offset || asked.end() <= r.offset:
 		case r.offset <= asked.offset && asked.end() <= r.end() && (r.kind == exclusive || asked.kind == shared):
@@ -82,22 +83,22 @@ func (f *File) take(asked byteRange) error {
 			return errors.New("a lock of another form on these bytes is held")
 		}
 	}
-	if err := f.call(asked); err != nil {
+	if err := l.call(asked); err != nil {
 		return err
 	}
-	f.taken.ranges = append(f.taken.ranges, asked)
+	l.ranges = append(l.ranges, asked)
 	return nil
 }
 
-func (f *File) held(offset, length int64) (bool, error) {
-	f.taken.mu.Lock()
-	defer f.taken.mu.Unlock()
+func (l *locks) held(offset, length int64) (bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	end := offset + length
 	for at := offset; at < end; {
-		own, next := f.taken.at(at, end)
+		own, next := l.at(at, end)
 		if own != nil {
 			if own.kind == shared {
-				held, err := f.sharedByOthers(*own)
+				held, err := l.sharedByOthers(*own)
 				if held || err != nil {
 					return held, err
 				}
@@ -105,7 +106,7 @@ func (f *File) held(offset, length int64) (bool, error) {
 			at = own.end()
 			continue
 		}
-		if held, err := f.ask(byteRange{exclusive, at, next - at}); held || err != nil {
+		if held, err := l.ask(byteRange{exclusive, at, next - at}); held || err != nil {
 			return held, err
 		}
 		at = next
@@ -114,10 +115,10 @@ func (f *File) held(offset, length int64) (bool, error) {
 }
 
 // at returns the range that has the byte, or nil and where the next range begins, end at most.
-func (t *taken) at(offset, end int64) (own *byteRange, next int64) {
+func (l *locks) at(offset, end int64) (own *byteRange, next int64) {
 	next = end
-	for i := range t.ranges {
-		r := &t.ranges[i]
+	for i := range l.ranges {
+		r := &l.ranges[i]
 		if r.offset <= offset && offset < r.end() {
 			return r, r.end()
 		}
@@ -129,10 +130,10 @@ func (t *taken) at(offset, end int64) (own *byteRange, next int64) {
 }
 
 // ask takes the range for a moment.
-func (f *File) ask(r byteRange) (held bool, err error) {
-	switch err := f.call(r); err {
+func (l *locks) ask(r byteRange) (held bool, err error) {
+	switch err := l.call(r); err {
 	case nil:
-		return false, f.release(r)
+		return false, l.release(r)
 	case ErrHeld:
 		return true, nil
 	default:
@@ -141,49 +142,49 @@ func (f *File) ask(r byteRange) (held bool, err error) {
 }
 
 // sharedByOthers gives an own range back for a moment.
-func (f *File) sharedByOthers(r byteRange) (held bool, err error) {
-	if err := f.release(r); err != nil {
+func (l *locks) sharedByOthers(r byteRange) (held bool, err error) {
+	if err := l.release(r); err != nil {
 		return false, err
 	}
-	held, err = f.ask(byteRange{exclusive, r.offset, r.length})
-	if again := f.call(r); err == nil {
+	held, err = l.ask(byteRange{exclusive, r.offset, r.length})
+	if again := l.call(r); err == nil {
 		err = again
 	}
 	return held, err
 }
 
-func (f *File) unlockAll() error { return f.unlock(0, 1<<63-1) }
+func (l *locks) unlockAll() error { return l.unlock(0, 1<<63-1) }
 
-func (f *File) unlock(offset, length int64) error {
-	f.taken.mu.Lock()
-	defer f.taken.mu.Unlock()
+func (l *locks) unlock(offset, length int64) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	var failed error
-	kept := f.taken.ranges[:0]
-	for _, r := range f.taken.ranges {
+	kept := l.ranges[:0]
+	for _, r := range l.ranges {
 		if r.offset < offset || r.end() > offset+length {
 			kept = append(kept, r)
-		} else if err := f.release(r); err != nil {
+		} else if err := l.release(r); err != nil {
 			failed = err
 		}
 	}
-	f.taken.ranges = kept
+	l.ranges = kept
 	return failed
 }
 
-func (f *File) call(r byteRange) error {
+func (l *locks) call(r byteRange) error {
 	flags := uint32(r.kind) | windows.LOCKFILE_FAIL_IMMEDIATELY
-	err := windows.LockFileEx(f.handle(), flags, 0, uint32(r.length), uint32(r.length>>32), from(r.offset))
+	err := windows.LockFileEx(l.handle(), flags, 0, uint32(r.length), uint32(r.length>>32), from(r.offset))
 	if err == windows.ERROR_LOCK_VIOLATION || err == windows.ERROR_IO_PENDING {
 		return ErrHeld
 	}
 	return err
 }
 
-func (f *File) release(r byteRange) error {
-	return windows.UnlockFileEx(f.handle(), 0, uint32(r.length), uint32(r.length>>32), from(r.offset))
+func (l *locks) release(r byteRange) error {
+	return windows.UnlockFileEx(l.handle(), 0, uint32(r.length), uint32(r.length>>32), from(r.offset))
 }
 
-func (f *File) handle() windows.Handle { return windows.Handle(f.file.Fd()) }
+func (l *locks) handle() windows.Handle { return windows.Handle(l.file.Fd()) }
 
 func from(offset int64) *windows.Overlapped {
 	return &windows.Overlapped{Offset: uint32(offset), OffsetHigh: uint32(offset >> 32)}

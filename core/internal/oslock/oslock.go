@@ -4,8 +4,8 @@
 // dies, however it dies. They are of the file itself, whatever path it was opened by.
 //
 // Linux and macOS have them as OFD locks (locks_unix.go), Windows by LockFileEx
-// (locks_windows.go). Each system's file has the methods lock, held, unlock and unlockAll, and the
-// functions openDescriptor and apart.
+// (locks_windows.go). Each system's file has the type locks with its methods, and the functions
+// openDescriptor and apart.
 package oslock
 
 import (
@@ -23,9 +23,8 @@ var ErrNotRegular = errors.New("not a regular file")
 
 // File is an open file that locks are taken on.
 type File struct {
-	file     *os.File
+	locks    // of the system: the open file, and what it does not keep of the locks itself
 	readOnly bool
-	taken    taken // what the system itself does not keep of the locks
 	mu       sync.Mutex
 	uses     int // the holder and attempts in flight; the last one closes the descriptor
 }
@@ -50,7 +49,7 @@ func Open(path string) (*File, error) {
 		}
 		return nil, err
 	}
-	return &File{file: file, readOnly: readOnly, uses: 1}, nil
+	return &File{locks: locks{file: file}, readOnly: readOnly, uses: 1}, nil
 }
 
 // OpenToRead opens an existing file, for shared locks only. It does not follow a symbolic link.
@@ -59,7 +58,7 @@ func OpenToRead(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &File{file: file, readOnly: true, uses: 1}, nil
+	return &File{locks: locks{file: file}, readOnly: true, uses: 1}, nil
 }
 
 func openToRead(path string) (*os.File, error) {

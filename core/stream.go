@@ -27,7 +27,9 @@ type HandleStream interface {
 // begin; if not, HandleBatches returns once the batch that is being handled is done. Any goroutine
 // may call advance, but one at a time, and none after HandleBatches has returned.
 type HandleBatches interface {
-	HandleBatches(ctx context.Context, batches [][]EventRecord, advance func(handled int) (more bool)) (handled int, err error)
+	HandleBatches(
+		ctx context.Context, batches [][]EventRecord, advance func(handled int) (more bool),
+	) (handled int, err error)
 }
 
 // HandleFunc is a function as a HandleStream.

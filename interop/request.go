@@ -133,7 +133,8 @@ func DecodeRegistration(request []byte, limits factstr.Limits) (Registration, er
 	registration := Registration{Query: query}
 	if most := dto.BatchesMax; most != nil {
 		if *most == 0 {
-			return Registration{}, factstr.NewError(factstr.CodeInvalidArgument, "registration.batches_max must be at least 1")
+			return Registration{}, factstr.NewError(factstr.CodeInvalidArgument,
+				"registration.batches_max must be at least 1")
 		}
 		registration.BatchesMax = int(min(*most, math.MaxInt32))
 	}

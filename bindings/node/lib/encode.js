@@ -252,8 +252,8 @@ function configuration(value) {
   );
 }
 
-// Batches of a durable stream that the library hands over at once; it bounds their bytes, too. Those
-// of a live stream are queued ahead one by one (src/streams.c).
+// Batches of a durable stream that the library hands over at once; it bounds their bytes, too.
+// Those of a live stream are queued ahead one by one (src/streams.c).
 const BATCHES_MAX = 256;
 
 /** The registration of a stream. `durable` is undefined for a live one. */

@@ -55,7 +55,9 @@ type pulled struct{ *Stream }
 
 // HandleBatches returns when the delivery is answered, or when the stream was stopped, after which
 // it cannot be answered.
-func (st pulled) HandleBatches(ctx context.Context, batches [][]factstr.EventRecord, advance func(handled int) bool) (handled int, err error) {
+func (st pulled) HandleBatches(
+	ctx context.Context, batches [][]factstr.EventRecord, advance func(handled int) bool,
+) (handled int, err error) {
 	<-st.opened
 	d := newDelivery(batches, advance)
 	select {
@@ -84,7 +86,9 @@ func (st *Stream) handleBatch(ctx context.Context, records []factstr.EventRecord
 // severalCalled is the handler of a stream whose callback takes several batches.
 type severalCalled struct{ *Stream }
 
-func (st severalCalled) HandleBatches(ctx context.Context, batches [][]factstr.EventRecord, advance func(handled int) bool) (handled int, err error) {
+func (st severalCalled) HandleBatches(
+	ctx context.Context, batches [][]factstr.EventRecord, advance func(handled int) bool,
+) (handled int, err error) {
 	return st.handOver(ctx, newDelivery(batches, advance), st.batchesMax)
 }
 
@@ -108,7 +112,9 @@ func (st *Stream) handOver(ctx context.Context, d *delivery, most int) (handled 
 	case Failed:
 		return st.returned(d, 0, &factstr.StreamHandlerError{Message: "the handler answered that it failed"})
 	default:
-		return st.returned(d, 0, &factstr.StreamHandlerError{Message: "the handler answered neither handled, failed nor pending"})
+		return st.returned(d, 0, &factstr.StreamHandlerError{
+			Message: "the handler answered neither handled, failed nor pending",
+		})
 	}
 }
 

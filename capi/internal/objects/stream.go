@@ -106,7 +106,9 @@ func (st *Stream) register(registration interop.Registration) (err error) {
 	core, handler := st.store.core, factstr.HandleStream(pulled{st})
 	switch {
 	case registration.BatchesMax > 0 && st.callbacks.Batches == nil:
-		return factstr.NewError(factstr.CodeInvalidArgument, "registration.batches_max is for a stream with callbacks; factstr_stream_next_many takes it as an argument")
+		return factstr.NewError(factstr.CodeInvalidArgument,
+			"registration.batches_max is for a stream with callbacks; "+
+				"factstr_stream_next_many takes it as an argument")
 	case registration.BatchesMax > 0:
 		st.batchesMax = registration.BatchesMax
 		handler = severalCalled{st}

@@ -309,7 +309,7 @@ func TestClosingEndsEveryKindOfHeavyMatching(t *testing.T) { // G17 G18
 	stream := func(end func(*Store, *EventStream) error) {
 		began := make(chan struct{})
 		backend := &sharedLog{began: sync.OnceFunc(func() { close(began) })}
-		// Closing waits for what the stream may still deliver, so it is the timeout that ends the match.
+		// Closing waits for what the stream may still deliver: the timeout ends the match.
 		store, err := OpenStore(t.Context(), backend, Options{TailEvents: -1, CloseTimeout: 500 * time.Millisecond})
 		if err != nil {
 			t.Fatal(err)

@@ -156,8 +156,8 @@ func TestAFolderWithoutRightsForAWhileEndsNoStream(t *testing.T) {
 	allow(0o777)
 	child := proctest.Start(t, "shut-out", filepath.Join(folder, "facts.sqlite"))
 	child.Expect("ready")
-	// The stream may get a fact before its append returns, which looks at the files after the commit:
-	// without rights then, it could not know whether they are the same.
+	// The stream may get a fact before its append returns, which looks at the files after the
+	// commit: without rights then, it could not know whether they are the same.
 	appended := func(delivered string) {
 		t.Helper()
 		child.Tell("append")

@@ -51,7 +51,8 @@ func appendAndCompareUntilKilled(side *proctest.Side, arguments []string) error 
 	for n := 0; ; n++ {
 		group := random.IntN(groups)
 		fact := func(context string) factstr.NewEvent {
-			return Fact("taken", fmt.Sprintf(`{"life":%d,"n":%d,"group":{"is":[%d]},"context":%q}`, life, n, group, context))
+			const payload = `{"life":%d,"n":%d,"group":{"is":[%d]},"context":%q}`
+			return Fact("taken", fmt.Sprintf(payload, life, n, group, context))
 		}
 		switch random.IntN(4) {
 		case 0:

@@ -231,7 +231,7 @@ func TestAFullChunkTakesNothingAndKeepsWhatItHas(t *testing.T) {
 	if n := len(proposed(t, chunk, terms.Query{Any: []terms.Part{{Terms: []terms.Term{termOf(1)}}}}, 0, sequence, true)); n < 30 || uint64(n) != sequence-5 {
 		t.Errorf("%d facts of %d are proposed", n, sequence-5)
 	}
-	// Its table would be full before its entries are, and a look for a term that it lacks never end.
+	// Its table would be full before its entries are; a look for a missing term would never end.
 	const entries, ofTable = 64, 48
 	chunk, sequence = NewChunk(1, entries), 1
 	for chunk.Add(sequence, []terms.Term{termOf(sequence)}) {
@@ -240,7 +240,8 @@ func TestAFullChunkTakesNothingAndKeepsWhatItHas(t *testing.T) {
 	if sequence-1 != ofTable {
 		t.Fatalf("%d terms are in a table of %d", sequence-1, entries)
 	}
-	if n := len(proposed(t, chunk, terms.Query{Any: []terms.Part{{Terms: []terms.Term{termOf(sequence)}}}}, 0, sequence, true)); n > 0 {
+	missing := terms.Query{Any: []terms.Part{{Terms: []terms.Term{termOf(sequence)}}}}
+	if n := len(proposed(t, chunk, missing, 0, sequence, true)); n > 0 {
 		t.Errorf("%d facts are proposed for a term that none has", n)
 	}
 	if NewChunk(1, 100).Add(2+1<<chunkFactBits, []terms.Term{1}) {

@@ -58,7 +58,8 @@ const (
 
 // Take writes a row. There is always room for the end of the text behind it.
 func (t *QueryText) Take(record *factstr.EventRecord) error {
-	need := len(t.text) + recordAround + escapedMax*(len(record.OccurredAt)+len(record.EventType)) + len(record.Payload) + endSize
+	strings := escapedMax * (len(record.OccurredAt) + len(record.EventType))
+	need := len(t.text) + recordAround + strings + len(record.Payload) + endSize
 	if need > cap(t.text) {
 		if err := t.grow(need); err != nil {
 			return err
@@ -75,7 +76,8 @@ func (t *QueryText) grow(need int) error {
 	const first = 256 << 10
 	block := t.memory.Resize(max(need, 2*cap(t.text), first))
 	if block == nil {
-		return factstr.NewError(factstr.CodeInternal, "there is no memory for the query's result; read it in parts with limit and min_sequence_number")
+		return factstr.NewError(factstr.CodeInternal,
+			"there is no memory for the query's result; read it in parts with limit and min_sequence_number")
 	}
 	if t.short != nil {
 		copy(block, t.text)

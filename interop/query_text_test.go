@@ -54,8 +54,10 @@ func TestTheTextThatIsWrittenRowByRowIsTheResult(t *testing.T) {
 			_ = text.Take(&factstr.EventRecord{EventType: "of a log that was replaced"})
 			text.Begin()
 			for i := range count {
-				record := factstr.EventRecord{SequenceNumber: math.MaxUint64 - uint64(i), OccurredAt: "\x00\x01", EventType: strings.Repeat("\"", i),
-					Payload: json.RawMessage(`"` + strings.Repeat("p", size) + `"`)}
+				record := factstr.EventRecord{
+					SequenceNumber: math.MaxUint64 - uint64(i), OccurredAt: "\x00\x01", EventType: strings.Repeat("\"", i),
+					Payload: json.RawMessage(`"` + strings.Repeat("p", size) + `"`),
+				}
 				result.EventRecords = append(result.EventRecords, record)
 				result.LastReturnedSequenceNumber = &record.SequenceNumber
 				if err := text.Take(&record); err != nil {
@@ -70,7 +72,8 @@ func TestTheTextThatIsWrittenRowByRowIsTheResult(t *testing.T) {
 			}
 			_, length := text.Memory()
 			if room := len(memory.block); room <= length || memory.block[length] != 0 || room > length+length/8+1 {
-				t.Errorf("%d rows of %d bytes: a text of %d bytes in a block of %d, without a NUL or with too much room", count, size, length, room)
+				t.Errorf("%d rows of %d bytes: a text of %d bytes in a block of %d, without a NUL or with too much room",
+					count, size, length, room)
 			}
 			text.Free()
 		}

@@ -99,7 +99,8 @@ var readAheadTests = tests{
 		wantReplayed(t, stream, deliveries)
 		statistics, err := store.Statistics(t.Context())
 		if err != nil || statistics.ReadRetries != 0 || stream.Progress().Failure != nil {
-			t.Errorf("%d retries, %v, %v: nobody had waited for that read", statistics.ReadRetries, stream.Progress().Failure, err)
+			t.Errorf("%d retries, %v, %v: nobody had waited for that read",
+				statistics.ReadRetries, stream.Progress().Failure, err)
 		}
 	}},
 	{"a stream that ends ends what it reads ahead", func(t *testing.T, log Log) { // G17
@@ -123,7 +124,8 @@ var readAheadTests = tests{
 		facttest.Close(t, store)
 	}},
 	{"what was read ahead of a log that is replaced is not delivered", func(t *testing.T, log Log) { // G24
-		_, stream, deliveries := aheadOf(t, log, func(_ context.Context, next func() error) error { return next() }, func(c *chaos) {
+		passing := func(_ context.Context, next func() error) error { return next() }
+		_, stream, deliveries := aheadOf(t, log, passing, func(c *chaos) {
 			c.set(hooks{head: func(next func() (factstr.Head, error)) (factstr.Head, error) {
 				head, err := next()
 				head.OccurredAt = "2020-01-01T00:00:00.000000Z"

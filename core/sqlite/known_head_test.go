@@ -98,7 +98,9 @@ func TestTheStateAfterTwoCommitsIsNotThatOfOurs(t *testing.T) {
 // database.
 func TestTheHeadOfALogWithoutASaltIsNotKept(t *testing.T) {
 	path := newPath(t)
-	filled(t, path, 3)
+	store := openStore(t, path)
+	Append(t, store, Batch(3, "a")...)
+	Close(t, store)
 	b := openTestBackend(t, path)
 	for range 2 {
 		if head, err := b.Head(t.Context()); err != nil || head.SequenceNumber != 3 {

@@ -119,7 +119,8 @@ func (b *backend) sameSchema(c *conn) error {
 	}
 	complete, err := checkFormat(c, b.path)
 	if err == nil && !complete {
-		err = factstr.NewError(factstr.CodeUnsupportedFormat, "sqlite: tables of the store in %s were dropped while it was open; close the store and open it again", b.path)
+		err = factstr.NewError(factstr.CodeUnsupportedFormat,
+			"sqlite: tables of the store in %s were dropped while it was open; close the store and open it again", b.path)
 	}
 	var there any
 	if err == nil {

@@ -6,6 +6,8 @@
 #   plot FILE FOLDER  draws such a file as SVG
 #   languages  some workloads through Go, C, Node and Python, beside other packages of Node and Python
 #              over SQLite, and over the PostgreSQL server DATABASE_URL if it is set
+#   docs       all that docs/benchmarks.md shows, into docs/benchmarks: tables and drawings (10 min)
+#   others RESULTS [NOTE]  puts the figures of other event stores there
 #   embedded   appends to the memory and SQLite stores beside as many bytes written and synced
 #   postgres   PostgreSQL beside pgbench on a throw-away server
 #   node       Node's event loop beside many appends; options: memory, sqlite, postgres
@@ -92,6 +94,36 @@ embedded() {
   rm -rf "$work/data"
 }
 
+# Everything that docs/benchmarks.md shows, but for other event stores: three rounds, or as many as
+# ten to eleven minutes have room for. Further options go to each run, such as -rounds 1 or
+# -note 'other programs ran'.
+pages() {
+  need_postgres
+  local figures=docs/benchmarks server=build/pgserver begun=$SECONDS
+  mkdir -p "$figures"
+  go build -o "$server" ./tools/pgserver
+  table -rounds 3 -limit 5m -seconds 0.4 -events 1000000 -json "$figures/stores.json" "$@"
+  "$server" -durable -- tools/bench.sh languages -rounds 3 -limit 3m -seconds 0.4 -json "$figures/languages.json" "$@"
+  "$server" -durable -- tools/bench.sh append batch-100 callers- select- append-if- query-all replay \
+    -stores postgres -rounds 3 -limit 150s -seconds 0.4 -events 1000000 -json "$figures/postgres.json" "$@"
+  draw_pages
+  say "docs/benchmarks.md is written after $((SECONDS - begun)) s"
+}
+
+draw_pages() {
+  local file
+  for file in stores others; do
+    [ ! -f "docs/benchmarks/$file.json" ] || python3 tools/bench/plot.py "docs/benchmarks/$file.json" docs/benchmarks "$file-"
+  done
+  python3 tools/check_docs.py --write
+}
+
+# What a harness that runs other event stores beside this one has written.
+others() { # others RESULTS [NOTE]
+  python3 tools/bench/others.py "$1" docs/benchmarks/others.json "${@:2}"
+  draw_pages
+}
+
 postgres() {
   need_postgres
   go build -o "$work/postgres" ./tools/bench/postgres
@@ -118,6 +150,8 @@ go_benchmark() { # go_benchmark PATTERN [OPTION of go test...]: in the packages 
 
 case ${1:-} in
   languages) languages "${@:2}" ;;
+  docs) pages "${@:2}" ;;
+  others) others "${@:2}" ;;
   embedded) embedded "${@:2}" ;;
   postgres) postgres "${@:2}" ;;
   node) event_loop "${@:2}" ;;

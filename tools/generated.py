@@ -1,5 +1,6 @@
 """The parts of the documentation that are written from data: tables of options and errors from
-interop/catalog, and the picture of the layers from the imports of the code.
+interop/catalog, the picture of the layers from the imports of the code, and tables of benchmarks
+from their figures.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from benchmark_tables import benchmarks, workloads
 
 ROOT = Path(__file__).resolve().parent.parent
 CATALOG = ROOT / "interop" / "catalog"
@@ -142,6 +145,8 @@ MAKERS: dict[str, Callable[..., str]] = {
     "errors": errors,
     "reasons": reasons,
     "layers": layers,
+    "benchmarks": benchmarks,
+    "workloads": workloads,
 }
 
 

@@ -1,8 +1,8 @@
-"""Draws what `./build.sh bench -json FILE` wrote: plot.py FILE FOLDER.
+"""Draws what `./build.sh bench -json FILE` wrote: plot.py FILE FOLDER [PREFIX].
 
-It writes size.svg, what a call costs against the size of the log, and callers.svg, how many facts
-a second are appended against the number of callers. Both axes are logarithmic. Nothing but Python
-is needed.
+It writes PREFIXsize.svg, what a call costs against the size of the log, and PREFIXcallers.svg, how
+many facts a second are appended against the number of callers. Both axes are logarithmic. Nothing
+but Python is needed.
 """
 
 import html
@@ -16,19 +16,36 @@ from typing import Any
 
 WIDTH, HEIGHT = 720, 420
 LEFT, RIGHT, TOP, BOTTOM = 80, 210, 40, 60
-COLORS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf", "#8c564b", "#7f7f7f")
-SIZES = {"1k": 1_000, "100k": 100_000, "1m": 1_000_000}
+COLORS = (
+    *("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf"),
+    *("#8c564b", "#7f7f7f", "#e377c2", "#bcbd22"),
+)
+SIZES = {
+    "1k": 1_000,
+    "10k": 10_000,
+    "100k": 100_000,
+    "1m": 1_000_000,
+    "3m": 3_000_000,
+    "10m": 10_000_000,
+}
 
 Result = dict[str, Any]
 Series = dict[str, list[tuple[float, float]]]
 
 
+def label(result: Result) -> str:
+    """The store, and the language if it may be meant through several."""
+    return (
+        result["store"] if result["through"] == "rust" else f"{result['store']} {result['through']}"
+    )
+
+
 def by_size(results: list[Result]) -> Series:
     series: Series = {}
     for result in results:
-        found = re.fullmatch(r"(select|append-if|open)-(1k|100k|1m)", result["workload"])
-        if found and not (found[1] == "open" and result["store"] == "memory"):
-            name = f"{found[1]}, {result['store']}"
+        found = re.fullmatch(r"([a-z-]+)-(\d+[km])", result["workload"])
+        if found and found[2] in SIZES and result["unit"] == "us":
+            name = f"{found[1]}, {label(result)}"
             median = statistics.median(result["values"])
             series.setdefault(name, []).append((SIZES[found[2]], median))
     return series
@@ -39,9 +56,8 @@ def by_callers(results: list[Result]) -> Series:
     for result in results:
         found = re.fullmatch(r"callers-(\d+)", result["workload"])
         if found:
-            name = f"{result['store']} through {result['through']}"
             median = statistics.median(result["values"])
-            series.setdefault(name, []).append((int(found[1]), median))
+            series.setdefault(label(result), []).append((int(found[1]), median))
     return series
 
 
@@ -108,11 +124,12 @@ def draw(title: str, x_title: str, y_title: str, series: Series) -> str:
 
 
 def main() -> int:
-    if len(sys.argv) != 3:
+    if len(sys.argv) not in (3, 4):
         print(__doc__, file=sys.stderr)
         return 2
     record = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     folder = Path(sys.argv[2])
+    prefix = "".join(sys.argv[3:])
     folder.mkdir(parents=True, exist_ok=True)
     drawings = (
         ("size", "Cost against size", "facts in the log", "microseconds", by_size),
@@ -121,7 +138,7 @@ def main() -> int:
     for file, title, x_title, y_title, series_of in drawings:
         series = series_of(record["results"])
         if series:
-            path = folder / f"{file}.svg"
+            path = folder / f"{prefix}{file}.svg"
             path.write_text(draw(title, x_title, y_title, series), encoding="utf-8")
             print(path)
     return 0

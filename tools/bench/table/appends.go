@@ -60,7 +60,8 @@ func conditionals(name string, callers int) workload {
 		measure: func(ctx context.Context, r run) (float64, error) {
 			versions := make([]*uint64, callers)
 			return rate(ctx, r, callers, 1, func(caller, n int) error {
-				result, err := r.AppendIf(ctx, []factstr.NewEvent{event(n%types, caller, smallPayload)}, contextOf(caller, -1), versions[caller])
+				fact := event(n%types, caller, smallPayload)
+				result, err := r.AppendIf(ctx, []factstr.NewEvent{fact}, contextOf(caller, -1), versions[caller])
 				versions[caller] = factstr.Version(result.LastSequenceNumber)
 				return err
 			})
@@ -92,7 +93,8 @@ func decide(ctx context.Context, store *factstr.Store, account int) error {
 	if err != nil {
 		return err
 	}
-	_, err = store.AppendIf(ctx, []factstr.NewEvent{event(0, account, smallPayload)}, query, result.CurrentContextVersion)
+	fact := event(0, account, smallPayload)
+	_, err = store.AppendIf(ctx, []factstr.NewEvent{fact}, query, result.CurrentContextVersion)
 	return err
 }
 

@@ -90,7 +90,8 @@ func printComparison(to *strings.Builder, a, b *record) {
 		if !c.apart {
 			mark = " ~"
 		}
-		fmt.Fprintf(to, "%-16s %-14s %-7s %-9s %12s %5.0f%% %12s %5.0f%% %8.2f%s\n", first.Workload, first.Store, first.Through, first.Unit,
+		fmt.Fprintf(to, "%-16s %-14s %-7s %-9s %12s %5.0f%% %12s %5.0f%% %8.2f%s\n",
+			first.Workload, first.Store, first.Through, first.Unit,
 			figure(c.first), 100*spread(first.Values), figure(c.second), 100*spread(second.Values), c.better, mark)
 		if first.Store != "file" {
 			logarithms += math.Log(c.better)

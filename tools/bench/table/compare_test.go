@@ -75,7 +75,7 @@ func TestWhatIsWrittenIsComparedLineByLine(t *testing.T) {
 	folder := t.TempDir()
 	var files []string
 	for i, factor := range []float64{1, 2} {
-		r := newRecord()
+		r := newRecord("")
 		r.add(workload{name: floorInPlace, unit: "syncs/s"}, "file", "go", 1000)
 		for _, value := range []float64{100, 101, 102} {
 			r.add(workload{name: "append", unit: "events/s"}, "sqlite", "go", value*factor)

@@ -90,7 +90,9 @@ func (l *logs) place(kind string) (string, error) {
 
 // lendPath returns the place of an empty log, or of one with so many facts, that no store has
 // open. fillForeign fills the log of a store that this program does not know.
-func (l *logs) lendPath(ctx context.Context, kind string, events int, fillForeign func(path string) error) (string, func(), error) {
+func (l *logs) lendPath(ctx context.Context, kind string, events int,
+	fillForeign func(path string) error,
+) (path string, done func(), err error) {
 	if _, foreign := beside[kind]; !foreign && events > 0 {
 		lent, err := l.lend(ctx, kind, events, false)
 		if err != nil {
@@ -148,9 +150,14 @@ func openFilled(ctx context.Context, kind, where string, events int) (*factstr.S
 	return openWarm(ctx, kind, where, events)
 }
 
-// awaitIndex waits until the index covers the log. A query that the index could answer makes a
-// store that has just been opened read what it does not cover yet.
+// newestFacts are at least those that a store has in memory, or reads without asking for an index.
+const newestFacts = 70_000
+
+// awaitIndex waits until the index covers the log but for its newest facts. The query makes a store
+// that has just been opened read these, and ask for the index.
 func awaitIndex(ctx context.Context, store *factstr.Store) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
 	if _, err := store.Query(ctx, contextOf(0, 0)); err != nil {
 		return err
 	}
@@ -159,7 +166,8 @@ func awaitIndex(ctx context.Context, store *factstr.Store) error {
 		if err != nil {
 			return err
 		}
-		if s.IndexWatermark != nil && *s.IndexWatermark >= s.Head.SequenceNumber {
+		head := s.Head.SequenceNumber
+		if head <= newestFacts || s.IndexWatermark != nil && *s.IndexWatermark+newestFacts >= head {
 			return nil
 		}
 		select {
@@ -170,7 +178,7 @@ func awaitIndex(ctx context.Context, store *factstr.Store) error {
 	}
 }
 
-// openWarm opens a log as it is a while after: SQLite's index covers it.
+// openWarm opens a log as it is a while after.
 func openWarm(ctx context.Context, kind, where string, events int) (*factstr.Store, error) {
 	store, err := openStore(ctx, kind, where)
 	if err == nil && kind == "sqlite" && events >= keptFrom {

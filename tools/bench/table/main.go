@@ -28,6 +28,8 @@ type settings struct {
 	folder  string
 	// programs is the folder of the programs of the other languages, by its name.
 	programs string
+	note     string
+	limit    time.Duration // no round begins that would exceed it
 }
 
 const usage = `bench table [OPTION...] [WORKLOAD...]: WORKLOAD is a name, or how names begin; without one all run.
@@ -46,6 +48,8 @@ func main() {
 	flag.IntVar(&s.events, "events", 100_000, "facts in the longest log; workloads with longer ones are left out")
 	flag.StringVar(&s.folder, "folder", "", "where the databases are made")
 	flag.StringVar(&s.programs, "programs", "", "the folder of the programs of the other languages")
+	flag.StringVar(&s.note, "note", "", "what else keeps the machine busy, to be kept with the figures")
+	flag.DurationVar(&s.limit, "limit", 0, "fewer rounds if all of them would take longer than this")
 	file := flag.String("json", "", "a file for the figures of all rounds")
 	comparing := flag.Bool("compare", false, "compare two files instead")
 	names := flag.Bool("names", false, "print the workloads instead")
@@ -105,8 +109,10 @@ func measure(ctx context.Context, s settings, file string) error {
 	}
 	logs := newLogs(s.folder)
 	defer logs.remove()
-	record := newRecord()
+	record := newRecord(s.note)
+	start := time.Now()
 	for round := range s.rounds {
+		begun := time.Now()
 		if err := record.measureFloor(s.folder); err != nil {
 			return err
 		}
@@ -118,10 +124,13 @@ func measure(ctx context.Context, s settings, file string) error {
 				}
 			}
 		}
-	}
-	if file != "" {
-		if err := record.write(file); err != nil {
-			return err
+		if file != "" {
+			if err := record.write(file); err != nil {
+				return err
+			}
+		}
+		if s.limit > 0 && time.Since(start)+time.Since(begun) > s.limit {
+			break
 		}
 	}
 	var text strings.Builder
@@ -153,7 +162,8 @@ func measureOnce(ctx context.Context, s settings, logs *logs, record *record, w 
 // choose returns the workloads that were asked for and whose logs are not too long.
 func choose(all []workload, s settings) (chosen []workload, err error) {
 	for _, w := range all {
-		wanted := len(s.names) == 0 || slices.ContainsFunc(s.names, func(name string) bool { return means(all, name, w.name) })
+		isMeant := func(name string) bool { return means(all, name, w.name) }
+		wanted := len(s.names) == 0 || slices.ContainsFunc(s.names, isMeant)
 		if wanted && w.events <= s.events {
 			chosen = append(chosen, w)
 		}

@@ -15,7 +15,8 @@ var onDisk = []string{"sqlite"}
 // opens opens a log that is there, and asks for a context, since a store may build what it needs
 // for that only then.
 func opens(size string, events int) workload {
-	return workload{name: "open-" + size, what: fmt.Sprintf("opening a log of %d facts and the first query, median", events),
+	return workload{name: "open-" + size,
+		what: fmt.Sprintf("opening a log of %d facts and the first query, median", events),
 		unit: microseconds, events: events, stores: []string{"sqlite", "postgres"},
 		measure: func(ctx context.Context, r run) (float64, error) {
 			return timed(r, opensMax, func() (time.Duration, error) { return timedOpening(ctx, r) })
@@ -40,7 +41,8 @@ func timedOpening(ctx context.Context, r run) (time.Duration, error) {
 
 // coldOpens do the same after the system forgot the files, as after it was started.
 func coldOpens(size string, events int) workload {
-	return workload{name: "cold-open-" + size, what: fmt.Sprintf("the same with no file in the page cache: %d facts", events),
+	return workload{name: "cold-open-" + size,
+		what: fmt.Sprintf("the same with no file in the page cache: %d facts", events),
 		unit: microseconds, events: events, stores: onDisk,
 		measure: func(ctx context.Context, r run) (float64, error) {
 			// Closed, so that what only this process holds is not in memory either.
@@ -60,7 +62,8 @@ func coldOpens(size string, events int) workload {
 // cache: what a log costs that is much larger than the memory. The store keeps what it has read
 // into memory of its own.
 func coldSelects(size string, events int) workload {
-	return workload{name: "cold-select-" + size, what: fmt.Sprintf("a query as select, no file in the page cache: %d facts", events),
+	return workload{name: "cold-select-" + size,
+		what: fmt.Sprintf("a query as select, no file in the page cache: %d facts", events),
 		unit: microseconds, events: events, stores: onDisk,
 		measure: func(ctx context.Context, r run) (float64, error) {
 			if _, err := timedSelect(ctx, r.Store, events); err != nil {
@@ -77,7 +80,8 @@ func coldSelects(size string, events int) workload {
 
 // indexes open a log whose index was lost, and wait until it covers the log again.
 func indexes(size string, events int) workload {
-	return workload{name: "index-" + size, what: fmt.Sprintf("the index of a log of %d facts is built from nothing", events),
+	return workload{name: "index-" + size,
+		what: fmt.Sprintf("the index of a log of %d facts is built from nothing", events),
 		unit: "events/s", events: events, stores: onDisk,
 		measure: func(ctx context.Context, r run) (float64, error) {
 			if err := r.Close(ctx); err != nil {

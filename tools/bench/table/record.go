@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -16,12 +17,14 @@ type record struct {
 	Date    string   `json:"date"`
 	Machine string   `json:"machine"`
 	Command string   `json:"command"`
+	Note    string   `json:"note,omitempty"` // what else was going on
 	Results []result `json:"results"`
 }
 
 // result is one line of the table. Values has one figure a round.
 type result struct {
 	Workload string    `json:"workload"`
+	What     string    `json:"what,omitempty"`
 	Store    string    `json:"store"`
 	Through  string    `json:"through"`
 	Unit     string    `json:"unit"` // microseconds, of which fewer are better, or something a second
@@ -37,17 +40,18 @@ const (
 	floorInPlace = "floor-in-place"
 )
 
-func newRecord() *record {
+func newRecord(note string) *record {
 	return &record{
+		Note: note,
 		Date: time.Now().UTC().Format("2006-01-02 15:04Z"), Machine: machine(),
 		Command: "./build.sh bench " + strings.Join(withoutPaths(os.Args[1:]), " "),
 	}
 }
 
-// withoutPaths leaves out what tools/bench.sh adds.
+// withoutPaths leaves out what tools/bench.sh adds, and what does not change the figures.
 func withoutPaths(arguments []string) (kept []string) {
 	for i := 0; i < len(arguments); i++ {
-		if arguments[i] == "-folder" || arguments[i] == "-programs" {
+		if slices.Contains([]string{"-folder", "-programs", "-json", "-note"}, arguments[i]) {
 			i++
 			continue
 		}
@@ -69,7 +73,7 @@ func machine() string {
 }
 
 func (r *record) add(w workload, store, through string, value float64) {
-	added := result{Workload: w.name, Store: store, Through: through, Unit: w.unit}
+	added := result{Workload: w.name, What: w.what, Store: store, Through: through, Unit: w.unit}
 	for i := range r.Results {
 		if r.Results[i].key() == added.key() {
 			r.Results[i].Values = append(r.Results[i].Values, value)

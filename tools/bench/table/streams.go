@@ -95,7 +95,8 @@ func listened(name string, streams int) workload {
 	return workload{name: name, what: fmt.Sprintf("64 callers append while streams with different predicates listen: %d", streams), unit: "events/s",
 		measure: func(ctx context.Context, r run) (float64, error) {
 			for account := range streams {
-				stream, err := r.StreamTo(ctx, contextOf(account, -1), factstr.HandleFunc(func(context.Context, []factstr.EventRecord) error { return nil }))
+				nothing := func(context.Context, []factstr.EventRecord) error { return nil }
+				stream, err := r.StreamTo(ctx, contextOf(account, -1), factstr.HandleFunc(nothing))
 				if err != nil {
 					return 0, err
 				}

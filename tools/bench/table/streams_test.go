@@ -33,7 +33,8 @@ func TestAppendsBesideAReplayEndWithIt(t *testing.T) {
 
 func TestAFailureBesideAppendsEndsThem(t *testing.T) {
 	failure := errors.New("the replay failed")
-	if _, err := besideAppends(context.Background(), lendMemory(t, 0), func() (bool, error) { return true, failure }); !errors.Is(err, failure) {
+	fails := func() (bool, error) { return true, failure }
+	if _, err := besideAppends(context.Background(), lendMemory(t, 0), fails); !errors.Is(err, failure) {
 		t.Errorf("%v, want the failure of the work", err)
 	}
 }

@@ -50,7 +50,8 @@ func list() []workload {
 		appends("append-64k", "the same with a payload of 64 KB", 1, 1, 64<<10),
 		appends("batch-100", "one caller appends 100 facts at once", 100, 1, smallPayload),
 		appends("batch-1000", "one caller appends 1,000 facts at once", 1000, 1, smallPayload),
-		decides("decide-fresh", "query and append_if of a context without facts", func(n int) int { return 1_000_000 + n }),
+		decides("decide-fresh", "query and append_if of a context without facts",
+			func(n int) int { return 1_000_000 + n }),
 		decides("decide-existing", "the same with 100 contexts that grow", func(n int) int { return n % 100 }),
 		conditionals("callers-1", 1),
 		conditionals("callers-4", 4),
@@ -62,7 +63,8 @@ func list() []workload {
 		{name: "zipf-64", what: "the same; contexts by Zipf's law of 10,000, conflicts are decided again", unit: "cycles/s", measure: zipf},
 		{name: "reads-90", what: "64 callers, nine queries to each append_if", unit: "calls/s", measure: mostlyReads},
 	}
-	for _, shape := range []func(size string, events int) workload{selects, selectedAppends, opens, coldOpens, coldSelects} {
+	ofSize := []func(size string, events int) workload{selects, selectedAppends, opens, coldOpens, coldSelects}
+	for _, shape := range ofSize {
 		for _, size := range sizes {
 			all = append(all, shape(size.name, size.events))
 		}
@@ -77,11 +79,12 @@ func list() []workload {
 			measure: replay, call: "replay", batch: 1, callers: 1},
 		workload{name: "catch-up", what: "the same while 16 callers append", unit: "events/s", events: 100_000,
 			ownLog: true, measure: catchUp},
-		workload{name: "append-catch-up", what: "what those 16 callers append meanwhile", unit: "events/s", events: 100_000,
-			ownLog: true, measure: appendBesideCatchUp},
-		workload{name: "delivery", what: "from the call of append to the handler of a stream, median", unit: microseconds,
-			measure: delivery},
-		listened("streams-1", 1), listened("streams-10", 10), listened("streams-100", 100), listened("streams-1000", 1000),
+		workload{name: "append-catch-up", what: "what those 16 callers append meanwhile", unit: "events/s",
+			events: 100_000, ownLog: true, measure: appendBesideCatchUp},
+		workload{name: "delivery", what: "from the call of append to the handler of a stream, median",
+			unit: microseconds, measure: delivery},
+		listened("streams-1", 1), listened("streams-10", 10),
+		listened("streams-100", 100), listened("streams-1000", 1000),
 	)
 }
 

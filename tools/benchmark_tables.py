@@ -1,0 +1,123 @@
+"""The tables of docs/benchmarks.md, from the figures in docs/benchmarks/NAME.json, which
+`./build.sh bench docs` writes. So no figure there is typed by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+FIGURES = Path(__file__).resolve().parent.parent / "docs" / "benchmarks"
+LANGUAGES = {"go": "Go", "c": "C", "node": "Node", "python": "Python"}
+STORES = {"memory": "memory", "sqlite": "SQLite", "postgres": "PostgreSQL"}
+LESS_IS_BETTER = ("us", "MB")
+
+Result = dict[str, Any]
+
+
+def number(value: float) -> str:
+    """Three digits or more."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def column(result: Result) -> str:
+    name: str = result["store"]
+    store = STORES.get(name, name)
+    through = LANGUAGES.get(result["through"])
+    return f"{store}, {through}" if through else store
+
+
+def floor_of(results: list[Result]) -> float:
+    for result in results:
+        if result["workload"] == "floor-in-place":
+            return float(statistics.median(result["values"]))
+    return float("nan")
+
+
+def cell(result: Result, floor: float) -> str:
+    """The median, and in parentheses what it is in syncs: a rate by sync, or a time in syncs."""
+    median = statistics.median(result["values"])
+    if result["unit"] == "MB":
+        return number(median)
+    syncs = median * floor / 1e6 if result["unit"] == "us" else median / floor
+    return f"{number(median)} ({syncs:.2g})" if syncs < 10 else f"{number(median)} ({syncs:,.0f})"
+
+
+def best_other(results: list[Result], workload: str) -> float | None:
+    """The best figure of a store that is not ours."""
+    medians = [
+        (statistics.median(result["values"]), result["unit"])
+        for result in results
+        if result["workload"] == workload and result["store"] not in STORES
+    ]
+    if not medians:
+        return None
+    best = min if medians[0][1] in LESS_IS_BETTER else max
+    return float(best(median for median, _ in medians))
+
+
+def ratio(result: Result, other: float) -> str:
+    median = statistics.median(result["values"])
+    better = other / median if result["unit"] in LESS_IS_BETTER else median / other
+    return f"{better:.2f}"
+
+
+def rows(results: list[Result], compared: bool) -> list[list[str]]:
+    """The head of the table and its rows: a workload each, and a column for each store and language.
+    With compared, also how our stores do against the best other one; above 1 is ahead."""
+    floor = floor_of(results)
+    measured = [result for result in results if result["store"] != "file"]
+    columns = list(dict.fromkeys(column(result) for result in measured))
+    ours = list(dict.fromkeys(column(r) for r in measured if r["store"] in STORES))
+    head = ["workload", "unit", *columns]
+    if compared:
+        head += [f"{name} to the best" for name in ours]
+    table = [head, ["---", "---", *["--:"] * (len(head) - 2)]]
+    for workload in dict.fromkeys(result["workload"] for result in measured):
+        found = {column(r): r for r in measured if r["workload"] == workload}
+        first = next(iter(found.values()))
+        cells = [cell(found[name], floor) if name in found else "" for name in columns]
+        if compared:
+            other = best_other(measured, workload)
+            cells += [ratio(found[n], other) if n in found and other else "" for n in ours]
+        table.append([workload, first["unit"], *cells])
+    return table
+
+
+def benchmarks(name: str) -> str:
+    """What stands below <!-- made: benchmarks NAME -->."""
+    file = FIGURES / f"{name}.json"
+    if not file.exists():
+        return "Not measured yet.\n"
+    record = json.loads(file.read_text(encoding="utf-8"))
+    results = record["results"]
+    floors = {
+        r["workload"]: number(statistics.median(r["values"]))
+        for r in results
+        if r["store"] == "file"
+    }
+    rounds = max(len(r["values"]) for r in results if r["store"] != "file")
+    lines = [f"Measured {record['date']} on {record['machine']}: `{record['command'].strip()}`."]
+    if record.get("note"):
+        lines.append(f"Note: {record['note']}.")
+    lines.append(
+        f"{f'Medians of {rounds} rounds' if rounds > 1 else 'One round'}; "
+        f"the floor is {floors.get('floor-in-place', '?')} syncs a second in place, "
+        f"{floors.get('floor-growing', '?')} of a file that grows."
+    )
+    table = [
+        "".join(f"| {text} " if text else "| " for text in row) + "|"
+        for row in rows(results, name == "others")
+    ]
+    return "\n".join([*lines, "", *table]) + "\n"
+
+
+def workloads() -> str:
+    """What each workload of the first table is."""
+    record = json.loads((FIGURES / "stores.json").read_text(encoding="utf-8"))
+    what = {r["workload"]: r["what"] for r in record["results"] if r.get("what")}
+    return "".join(f"| {cells} |\n" for cells in ("workload | is", "--- | ---")) + "".join(
+        f"| `{name}` | {text} |\n" for name, text in what.items()
+    )

@@ -124,3 +124,10 @@ func openTestBackend(t testing.TB, path string) *backend {
 	t.Cleanup(func() { _ = b.Close() })
 	return b
 }
+
+func filled(t *testing.T, path string, facts int) {
+	t.Helper()
+	store := openStore(t, path)
+	facttest.Append(t, store, facttest.Batch(facts, "a")...)
+	facttest.Close(t, store)
+}

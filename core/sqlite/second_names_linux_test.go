@@ -12,13 +12,6 @@ import (
 )
 
 // filled makes a closed database with some facts.
-func filled(t *testing.T, path string, facts int) {
-	t.Helper()
-	store := openStore(t, path)
-	facttest.Append(t, store, facttest.Batch(facts, "a")...)
-	facttest.Close(t, store)
-}
-
 // G5 G11 G22: a second name has a second log.
 func TestAFileOfTwoNamesIsRefused(t *testing.T) {
 	path := newPath(t)

@@ -18,7 +18,8 @@ func target(store C.factstr_store, tag C.uint64_t, callback C.factstr_completion
 		wanted.Callback = func(tag uint64, answer *objects.Answer) {
 			if answer.Err == nil && answer.Text != nil {
 				written := answer.Text.Bytes() // a NUL follows
-				C.fs_call_completion(callback, userData, store, C.uint64_t(tag), C.FACTSTR_OK, (*C.char)(unsafe.Pointer(unsafe.SliceData(written))), C.size_t(len(written)))
+				C.fs_call_completion(callback, userData, store, C.uint64_t(tag), C.FACTSTR_OK,
+					(*C.char)(unsafe.Pointer(unsafe.SliceData(written))), C.size_t(len(written)))
 				return
 			}
 			text, length := cText(append(answer.AppendText(make([]byte, 0, answer.Size()+1)), 0))
@@ -42,21 +43,24 @@ func submit(store C.factstr_store, request *C.factstr_request, failure *C.factst
 //export go_factstr_append_submit
 func go_factstr_append_submit(store C.factstr_store, events *C.char, length C.size_t, tag C.uint64_t, callback C.factstr_completion_callback, userData C.uintptr_t, request *C.factstr_request, failure *C.factstr_buffer) C.factstr_status {
 	return submit(store, request, failure, func(s *objects.Store) (uint64, error) {
-		return s.SubmitAppend(objects.PlainAppend(bytesOf(events, length)), target(store, tag, callback, userData, request))
+		return s.SubmitAppend(objects.PlainAppend(bytesOf(events, length)), target(store, tag, callback,
+			userData, request))
 	})
 }
 
 //export go_factstr_append_if_submit
 func go_factstr_append_if_submit(store C.factstr_store, events *C.char, eventsLength C.size_t, query *C.char, queryLength C.size_t, expected *C.uint64_t, tag C.uint64_t, callback C.factstr_completion_callback, userData C.uintptr_t, request *C.factstr_request, failure *C.factstr_buffer) C.factstr_status {
 	return submit(store, request, failure, func(s *objects.Store) (uint64, error) {
-		return s.SubmitAppend(objects.AppendIf(bytesOf(events, eventsLength), bytesOf(query, queryLength), version(expected)), target(store, tag, callback, userData, request))
+		return s.SubmitAppend(objects.AppendIf(bytesOf(events, eventsLength), bytesOf(query, queryLength),
+			version(expected)), target(store, tag, callback, userData, request))
 	})
 }
 
 //export go_factstr_append_when_submit
 func go_factstr_append_when_submit(store C.factstr_store, events *C.char, eventsLength C.size_t, conditions *C.char, conditionsLength C.size_t, tag C.uint64_t, callback C.factstr_completion_callback, userData C.uintptr_t, request *C.factstr_request, failure *C.factstr_buffer) C.factstr_status {
 	return submit(store, request, failure, func(s *objects.Store) (uint64, error) {
-		return s.SubmitAppend(objects.AppendWhen(bytesOf(events, eventsLength), bytesOf(conditions, conditionsLength)), target(store, tag, callback, userData, request))
+		return s.SubmitAppend(objects.AppendWhen(bytesOf(events, eventsLength), bytesOf(conditions,
+			conditionsLength)), target(store, tag, callback, userData, request))
 	})
 }
 

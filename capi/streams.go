@@ -35,7 +35,8 @@ func streamCallbacks(store C.factstr_store, given *C.factstr_stream_callbacks, u
 			if cap(text) > kept {
 				text = nil
 			}
-			outcome := C.fs_call_on_batch(functions, userData, store, C.factstr_stream(stream.Handle()), C.factstr_delivery(first), pointer, length)
+			outcome := C.fs_call_on_batch(functions, userData, store, C.factstr_stream(stream.Handle()),
+				C.factstr_delivery(first), pointer, length)
 			switch outcome {
 			case C.FACTSTR_HANDLED:
 				return objects.Handled

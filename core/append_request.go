@@ -65,7 +65,8 @@ func (s *Store) appendWhenRequest(events []NewEvent, conditions []AppendConditio
 		return nil, err
 	}
 	if len(conditions) > ConditionsMax {
-		return nil, NewError(CodeInvalidArgument, "conditions: %d conditions exceed the limit of %d", len(conditions), ConditionsMax)
+		return nil, NewError(CodeInvalidArgument, "conditions: %d conditions exceed the limit of %d",
+			len(conditions), ConditionsMax)
 	}
 	size := 0
 	for i := range conditions {

@@ -45,11 +45,11 @@ const (
 	// LogCheckpointCaughtUp (info): it was copied back. "log_file_bytes", "attempts",
 	// "duration_ms".
 	LogCheckpointCaughtUp LogEvent = "checkpoint_caught_up"
-	// LogIndexBuilding (info): SQLite's index has far to go, and queries read the log meanwhile; told
-	// when it begins and every ten seconds. "position", "through".
+	// LogIndexBuilding (info): SQLite's index has far to go, and queries read the log meanwhile;
+	// told when it begins and every ten seconds. "position", "through".
 	LogIndexBuilding LogEvent = "index_building"
-	// LogIndexBuilt (info): it has come to the end of the log. "position", where it began; "through",
-	// "duration_ms".
+	// LogIndexBuilt (info): it has come to the end of the log. "position", where it began;
+	// "through", "duration_ms".
 	LogIndexBuilt LogEvent = "index_built"
 	// LogIndexUnusable (warning): the index of terms cannot be used or brought up to date; queries
 	// of SQLite read the log, those of PostgreSQL use the server's own index. "error", or "bytes"

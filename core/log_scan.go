@@ -52,7 +52,8 @@ func latestMatch(ctx context.Context, known *tail, reader scanner, plan *Plan, f
 	}
 	if below := min(known.floor(), upTo); below > floor && !work.Ended() {
 		plan.trace.on(SourceLog, PurposeVersion)
-		err = reader.Scan(ctx, Scan{Plan: plan, After: floor, UpTo: below, Descending: true, Wanted: 1, Borrow: true}, func(record EventRecord) bool {
+		err = reader.Scan(ctx, Scan{Plan: plan, After: floor, UpTo: below, Descending: true, Wanted: 1,
+			Borrow: true}, func(record EventRecord) bool {
 			work.Spend(rowWork + len(record.Payload))
 			if plan.matches(&record, work) {
 				version = record.SequenceNumber

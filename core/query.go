@@ -141,7 +141,8 @@ var errBelowTail = errors.New("the facts are not in memory")
 
 // read runs the query once. If same is false, the log was replaced meanwhile, and the query must be
 // run again.
-func (s *Store) read(ctx context.Context, plan *Plan, query EventQuery, taker RowTaker) (_ *QueryResult, same bool, err error) {
+func (s *Store) read(ctx context.Context, plan *Plan, query EventQuery, taker RowTaker) (_ *QueryResult,
+	same bool, err error) {
 	scan, rows := s.rowsOf(plan, query, taker, workUntil(ctx))
 	after := scan.After
 	known, err := s.refreshAndScan(ctx, &scan, rows)

@@ -78,7 +78,8 @@ func errorDTO(err error) InteropError {
 	known := knownError(err)
 	dto := InteropError{Code: known.Code, Message: known.Message, Reason: known.Reason, Store: known.Store, Operation: known.Operation}
 	if c := known.Conflict; c != nil {
-		dto.Conflict = &InteropConditionalAppendConflict{ExpectedContextVersion: c.ExpectedContextVersion, ActualContextVersion: c.ActualContextVersion, ConditionIndex: c.ConditionIndex}
+		dto.Conflict = &InteropConditionalAppendConflict{ExpectedContextVersion: c.ExpectedContextVersion,
+			ActualContextVersion: c.ActualContextVersion, ConditionIndex: c.ConditionIndex}
 	}
 	return dto
 }

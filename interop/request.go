@@ -29,10 +29,11 @@ var (
 		{name: "min_sequence_number", shape: &shape{kind: unsigned, take: (*filler).takeCursor}},
 		{name: "limit", shape: &shape{kind: unsigned, take: (*filler).takeLimit}},
 	}}
-	conditionsShape = &shape{kind: list, max: factstr.ConditionsMax, element: &shape{kind: object, begin: (*filler).beginCondition, fields: []field{
-		{name: "fail_if_events_match", shape: queryShape, required: true},
-		{name: "after", shape: &shape{kind: unsigned, take: (*filler).takeAfter}},
-	}}}
+	conditionsShape = &shape{kind: list, max: factstr.ConditionsMax, element: &shape{kind: object,
+		begin: (*filler).beginCondition, fields: []field{
+			{name: "fail_if_events_match", shape: queryShape, required: true},
+			{name: "after", shape: &shape{kind: unsigned, take: (*filler).takeAfter}},
+		}}}
 	registrationShape = &shape{kind: object, fields: []field{
 		{name: "query", shape: queryShape},
 		{name: "durable", shape: &shape{kind: object, fields: []field{{name: "name", shape: textShape, required: true}}}},

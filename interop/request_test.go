@@ -104,7 +104,8 @@ func TestOptionsOfPostgresAreReadWhole(t *testing.T) {
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if none, err := DecodePostgresOptions([]byte(`{"index_bytes_max":0}`)); err != nil || none.Postgres.IndexBytesMax >= 0 {
+	if none, err := DecodePostgresOptions([]byte(`{"index_bytes_max":0}`)); err != nil ||
+		none.Postgres.IndexBytesMax >= 0 {
 		t.Errorf("an index of 0 bytes: got %+v, %v", none.Postgres, err)
 	}
 	for _, request := range [][]byte{nil, []byte(`{}`), []byte(`{"schema":null,"connections_max":null,"poll_interval_ms":null}`)} {

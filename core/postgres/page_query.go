@@ -59,10 +59,12 @@ func (t *statements) page(scan factstr.Scan) pageQuery {
 			"SELECT e.sequence_number, e.occurred_at, e.event_type, e.payload FROM pg_catalog.unnest($4::pg_catalog.text[]) t (type) CROSS JOIN LATERAL (%s%s WHERE e.event_type OPERATOR(pg_catalog.=) t.type AND %s %s LIMIT $3) e %s LIMIT $3",
 			columns, from, inRange, order, order)}
 	case constrained:
-		return pageQuery{rowsMax: pageRowsMax, access: factstr.AccessServer, values: []any{types}, text: columns + from + " WHERE " + inRange +
-			" AND event_type OPERATOR(pg_catalog.=) ANY ($4::pg_catalog.text[]) " + order + " LIMIT $3"}
+		return pageQuery{rowsMax: pageRowsMax, access: factstr.AccessServer, values: []any{types},
+			text: columns + from + " WHERE " + inRange +
+				" AND event_type OPERATOR(pg_catalog.=) ANY ($4::pg_catalog.text[]) " + order + " LIMIT $3"}
 	}
-	return pageQuery{rowsMax: pageRowsMax, access: factstr.AccessWalk, text: columns + from + " WHERE " + inRange + " " + order + " LIMIT $3"}
+	return pageQuery{rowsMax: pageRowsMax, access: factstr.AccessWalk,
+		text: columns + from + " WHERE " + inRange + " " + order + " LIMIT $3"}
 }
 
 // conditionOf returns a plan's candidates as a condition, with parameters from $4 on. selective is

@@ -163,7 +163,8 @@ func TestAnIndexOfTheFormerLogIsNotUsed(t *testing.T) { // G8 G24
 						t.Fatalf("course %d: %v, want %v", n, facttest.Numbers(got.EventRecords), facttest.Numbers(want.EventRecords))
 					}
 				}
-				if got := facttest.Numbers(facttest.Query(t, indexed, course(99)).EventRecords); !slices.Equal(got, want) {
+				if got := facttest.Numbers(facttest.Query(t, indexed,
+					course(99)).EventRecords); !slices.Equal(got, want) {
 					t.Fatalf("%v, want %v", got, want)
 				}
 				facttest.AppendCourses(t, plain, 60, 66)
@@ -181,7 +182,8 @@ func TestALogIsReplacedAgainAndAgainUnderTheIndexOfTerms(t *testing.T) { // G8 G
 	// Every log has one fact of course 99, each at another place.
 	replace := func(n int) {
 		replaceLog(raw, fmt.Sprintf(`INSERT INTO events SELECT n, now(), 'type0',
-			jsonb_build_object('course', CASE n WHEN %d THEN 'c99' ELSE 'c0' END) FROM generate_series(1, %d) n`, 1+n%20, 40+7*(n%5)))
+			jsonb_build_object('course', CASE n WHEN %d THEN 'c99' ELSE 'c0' END) FROM generate_series(1,
+				%d) n`, 1+n%20, 40+7*(n%5)))
 	}
 	replace(0)
 	ended := make(chan struct{})
@@ -253,7 +255,8 @@ func TestAnIndexOfTermsIsBuiltOnAStandbyAndOutlivesItsPromotion(t *testing.T) { 
 	writer := openStore(t, faulttest.Secretly(primary.URL()))
 	facttest.AppendCourses(t, writer, 0, 60)
 	faulttest.WaitForStandby(t, primary, standby)
-	reader, b := openBackendStore(t, faulttest.Secretly(standby.URL()), Options{Options: factstr.Options{TailEvents: -1}})
+	reader, b := openBackendStore(t, faulttest.Secretly(standby.URL()),
+		Options{Options: factstr.Options{TailEvents: -1}})
 	b.index.sizes = smallIndex
 	b.index.sizes.chunkMin, b.index.sizes.chunkMax = 1<<14, 1<<14 // one chunk for all
 	awaitTermIndex(t, reader)

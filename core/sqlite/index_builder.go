@@ -96,8 +96,8 @@ func (x *indexBuilder) init(b *backend) {
 	x.index.hurry = make(chan struct{}, 1)
 	x.ctx, x.stop = context.WithCancel(context.Background())
 	x.conn = b.keep(b.busyTimeout, "query_only = ON")
-	// What was indexed before is asked from the first query on. A folder that cannot be read is told
-	// when the builder comes to it.
+	// What was indexed before is asked from the first query on. A folder that cannot be read is
+	// told when the builder comes to it.
 	b.observer.Once(factstr.TaskIndex, func() {
 		if x.folder.look() == nil {
 			x.forget()

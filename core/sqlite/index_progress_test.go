@@ -8,8 +8,8 @@ import (
 	. "github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-// G8 G12: a large database answers at once, its log tells how far the index is, and closing does not
-// wait until it is built.
+// G8 G12: a large database answers at once, its log tells how far the index is, and closing does
+// not wait until it is built.
 func TestTheFirstIndexOfALargeDatabaseIsTold(t *testing.T) {
 	path, facts := newPath(t), 3000
 	first := openWithoutTail(t, path)

@@ -45,7 +45,8 @@ func TestPathsThatCannotBeAStoreAreRefusedByName(t *testing.T) {
 		directory + strings.Repeat("/nn", 2000): factstr.CodeBackendFailure,
 	} {
 		failure := refusedOpen(t, path, code)
-		if code == factstr.CodeBackendFailure && failure.Reason != factstr.ReasonMissingPath && failure.Reason != factstr.ReasonPermission {
+		if code == factstr.CodeBackendFailure && failure.Reason != factstr.ReasonMissingPath &&
+			failure.Reason != factstr.ReasonPermission {
 			t.Errorf("%.60q: reason %s: %s", path, failure.Reason, failure.Message)
 		}
 	}

@@ -85,7 +85,8 @@ var appendWhenTests = tests{
 					newest uint64 // 0: none matches
 				}{
 					{factstr.OfTypes("a"), 9}, {factstr.OfTypes("b"), 10}, {factstr.OfTypes("a", "b"), 10},
-					{factstr.OfTypes("none"), 0}, {factstr.OfTypes(), 0}, {facttest.PayloadQuery(`{"at":4}`), 9}, {facttest.PayloadQuery(`{"at":3}`), 8},
+					{factstr.OfTypes("none"), 0}, {factstr.OfTypes(), 0}, {facttest.PayloadQuery(`{"at":4}`),
+						9}, {facttest.PayloadQuery(`{"at":3}`), 8},
 					{factstr.OfTypes("a").After(9).AtMost(0), 9}, {factstr.AllEvents(), head},
 				} {
 					for _, after := range []uint64{0, 1, 7, 8, 9, 10, head, head + 1, 1 << 40, factstr.SequenceMax} {
@@ -176,7 +177,8 @@ var appendWhenTests = tests{
 		answers := make(chan error, racers)
 		for range racers {
 			running.Go(func() {
-				_, err := store.AppendWhen(t.Context(), []factstr.NewEvent{facttest.Fact("deposited", `{"command":"c-1","amount":5}`)},
+				_, err := store.AppendWhen(t.Context(), []factstr.NewEvent{facttest.Fact("deposited",
+					`{"command":"c-1","amount":5}`)},
 					[]factstr.AppendCondition{
 						{FailIfEventsMatch: facttest.PayloadQuery(`{"command":"c-1"}`)},
 						conditionOn(version, "account opened"),
@@ -264,7 +266,8 @@ var appendWhenTests = tests{
 	{"the predicates of all conditions together have the limit of one query", func(t *testing.T, log Log) { // G13
 		store := openWith(t, log, factstr.Options{Limits: factstr.Limits{PredicateBytesMax: 40}}, nil)
 		twice := factstr.AppendCondition{FailIfEventsMatch: facttest.PayloadQuery(`{"k":"123456789 12345"}`)}
-		if _, err := store.AppendWhen(t.Context(), facttest.BatchOf("a"), []factstr.AppendCondition{twice}); err != nil {
+		if _, err := store.AppendWhen(t.Context(), facttest.BatchOf("a"),
+			[]factstr.AppendCondition{twice}); err != nil {
 			t.Fatal(err)
 		}
 		_, err := store.AppendWhen(t.Context(), facttest.BatchOf("a"), []factstr.AppendCondition{twice, twice})

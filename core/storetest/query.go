@@ -22,7 +22,8 @@ func wantResult(t testing.TB, store *factstr.Store, query factstr.EventQuery, ro
 	}
 }
 
-func wantReturned(t testing.TB, store *factstr.Store, query factstr.EventQuery, rows []uint64, version *uint64) *factstr.QueryResult {
+func wantReturned(t testing.TB, store *factstr.Store, query factstr.EventQuery, rows []uint64,
+	version *uint64) *factstr.QueryResult {
 	t.Helper()
 	result := facttest.Query(t, store, query)
 	var last *uint64
@@ -158,7 +159,8 @@ var queryTests = tests{
 			store := openWith(t, log, options, nil)
 			mixed(t, store)
 			rows := taking{room: 3, err: full}
-			if result, err := store.QueryInto(t.Context(), factstr.AllEvents(), &rows); result != nil || err != full || rows.taken != 4 {
+			if result, err := store.QueryInto(t.Context(), factstr.AllEvents(), &rows); result != nil ||
+				err != full || rows.taken != 4 {
 				t.Errorf("%d rows, then %v, %v; want %v at the fourth", rows.taken, result, err, full)
 			}
 		}

@@ -61,7 +61,9 @@ func (f *failure) check(err error) error {
 	if err := decodeStrictly(f.Conflict, &want); err != nil {
 		return err
 	}
-	if dto.Conflict == nil || !same(dto.Conflict.ExpectedContextVersion, want.ExpectedContextVersion) || !same(dto.Conflict.ActualContextVersion, want.ActualContextVersion) || !same(dto.Conflict.ConditionIndex, want.ConditionIndex) {
+	if dto.Conflict == nil || !same(dto.Conflict.ExpectedContextVersion, want.ExpectedContextVersion) ||
+		!same(dto.Conflict.ActualContextVersion, want.ActualContextVersion) ||
+		!same(dto.Conflict.ConditionIndex, want.ConditionIndex) {
 		return fmt.Errorf("another conflict than %s: %w", f.Conflict, err)
 	}
 	return nil

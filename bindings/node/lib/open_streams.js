@@ -104,8 +104,8 @@ function streamsBehind(store, head) {
 
 /**
  * Gives up what live streams have not handled, since their store is closed: what is behind is
- * logged, and no batch waits any more behind a handler that may never settle. Without a `head`, since
- * the server did not answer in time, all that is known to be committed counts.
+ * logged, and no batch waits any more behind a handler that may never settle. Without a `head`,
+ * since the server did not answer in time, all that is known to be committed counts.
  */
 function cutStreams(store, head, committed) {
   for (const stream of streamsOf(store)) {

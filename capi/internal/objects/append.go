@@ -57,12 +57,14 @@ func (s *Store) decode(given Append) (decoded decodedAppend, err error) {
 	switch given.kind {
 	case onVersion:
 		if given.about == nil {
-			return decoded, factstr.NewError(factstr.CodeInvalidArgument, "query is NULL; pass {} to make all events the context")
+			return decoded, factstr.NewError(factstr.CodeInvalidArgument,
+				"query is NULL; pass {} to make all events the context")
 		}
 		decoded.query, err = interop.DecodeQuery(given.about, s.limits)
 	case onConditions:
 		if given.about == nil {
-			return decoded, factstr.NewError(factstr.CodeInvalidArgument, "conditions is NULL; pass an array of conditions")
+			return decoded, factstr.NewError(factstr.CodeInvalidArgument,
+				"conditions is NULL; pass an array of conditions")
 		}
 		decoded.conditions, err = interop.DecodeConditions(given.about, s.limits)
 	}

@@ -118,7 +118,8 @@ func (s *Store) read(ctx context.Context, query factstr.EventQuery) Answer {
 
 // written makes the answer of a query that is written while it is read. The text is freed if the
 // query fails, is not answered or panics.
-func (s *Store) written(read func(*interop.QueryText) (*factstr.QueryResult, bool, error)) (answer Answer, answered bool) {
+func (s *Store) written(read func(*interop.QueryText) (*factstr.QueryResult, bool, error)) (answer Answer,
+	answered bool) {
 	text := s.codec.NewQueryText(s.process.newMemory())
 	whole := false
 	defer func() {

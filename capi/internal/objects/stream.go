@@ -69,7 +69,8 @@ func (s *Store) OpenStream(registration []byte, callbacks Callbacks) (*Stream, e
 	if err != nil {
 		return nil, err
 	}
-	stream := &Stream{store: s, callbacks: callbacks, durable: decoded.Durable != nil, opened: make(chan struct{}), ended: make(chan struct{}), offers: make(chan *delivery), most: takenMost, mostEver: takenMost, followEvery: followEvery}
+	stream := &Stream{store: s, callbacks: callbacks, durable: decoded.Durable != nil,
+		opened: make(chan struct{}), ended: make(chan struct{}), offers: make(chan *delivery), most: takenMost, mostEver: takenMost, followEvery: followEvery}
 	if err := s.addStream(stream); err != nil {
 		return nil, err
 	}

@@ -55,7 +55,7 @@ class Decide(StoreCase):
             with self.assertRaises(factstr.InvalidArgument):
                 self.store.decide(None, lambda _: [fact("a")], attempts=attempts)  # type: ignore[arg-type]
         with self.assertRaises(factstr.InvalidArgument):
-            self.store.decide(None, lambda _: "ab")
+            self.store.decide(None, lambda _: "ab")  # type: ignore[arg-type,return-value]
         self.assertEqual(self.store.query().event_records, ())
         result = self.store.decide(None, lambda _: (fact("a"), fact("b")))
         self.assertEqual(result, factstr.AppendResult(1, 2, 2))

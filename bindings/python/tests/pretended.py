@@ -64,7 +64,7 @@ def refuse_the_password(connection: socket.socket) -> None:
 
 class Relay:
     """Forwards connections to the server of the tests. Between down() and up() it acts as a server
-    that is away.
+    that is away, and after silence() as one that answers nothing.
     """
 
     url = ""
@@ -73,13 +73,19 @@ class Relay:
         self._lock = threading.Lock()
         self._is_up = True
         self._sockets: list[socket.socket] = []
+        self._answers = threading.Event()
+        self._answers.set()
 
     def down(self) -> None:
+        self._answers.set()
         with self._lock:
             self._is_up = False
             for each in self._sockets:
                 _shut_down(each)
             self._sockets.clear()
+
+    def silence(self) -> None:
+        self._answers.clear()
 
     def up(self) -> None:
         with self._lock:
@@ -93,9 +99,9 @@ class Relay:
                     _shut_down(client)
                     return
                 self._sockets += (client, server)
-            back = threading.Thread(target=_pump, args=(server, client), daemon=True)
+            back = threading.Thread(target=_pump, args=(server, client, self._answers), daemon=True)
             back.start()
-            _pump(client, server)
+            _pump(client, server, self._answers)
             back.join()
 
 
@@ -119,9 +125,10 @@ def relay() -> Iterator[Relay]:
             carrying.down()
 
 
-def _pump(source: socket.socket, target: socket.socket) -> None:
+def _pump(source: socket.socket, target: socket.socket, open_: threading.Event) -> None:
     with suppress(OSError):
         while data := source.recv(1 << 16):
+            open_.wait()
             target.sendall(data)
     _shut_down(source)
     _shut_down(target)

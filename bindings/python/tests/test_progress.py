@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import threading
 import time
@@ -351,6 +352,24 @@ class ServerAway(ProgressCase):
             )
             self.assertEqual((got.numbers(), got.numbers()), ([1], [2]))
             self.until(lambda: subscription.progress().failure is None)
+
+    def test_closing_does_not_wait_for_a_server_that_does_not_answer(self) -> None:  # G17
+        patient = {"response_timeout_ms": 600_000, "close_timeout_ms": 300}
+        with pretended.relay() as relay:
+            store = factstr.PostgresStore(relay.url, schema=self.place, **patient)
+            subscription = store.stream_all(lambda _: None)
+            relay.silence()
+
+            def close() -> None:
+                # The library's own question to the server may still be under way.
+                with contextlib.suppress(factstr.Timeout):
+                    store.close()
+
+            closing = threading.Thread(target=close)
+            closing.start()
+            closing.join(WAIT_S)
+            self.assertFalse(closing.is_alive(), "close() waits for the server")
+            self.assertTrue(subscription.wait(WAIT_S))
 
 
 if __name__ == "__main__":

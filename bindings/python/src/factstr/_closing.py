@@ -86,7 +86,7 @@ class Closing:
         status, text = interruptible(lambda: release(library, handle), lambda _: None)
         self._requests.collect_given_up(WAIT_MS)
         if status == TIMEOUT or not finished:
-            raise Timeout("a handler is still running; the store is closed all the same")
+            raise Timeout("a handler or a call is still running; the store is closed all the same")
         if status >= EMPTY_APPEND:
             self._owner.handle.check(status, text)
 
@@ -94,10 +94,21 @@ class Closing:
         live = [each for each in streams if each.durable_name is None and not each.in_handler()]
         if not live:
             return
-        status, text = interruptible(lambda: self._owner.statistics(handle), lambda _: None)
-        if status != OK:
+        answers: list[tuple[int, bytes]] = []
+        answered = _threads.Flag()
+
+        def ask() -> None:
+            answers.append(self._owner.statistics(handle))
+            answered.set()
+
+        # On a thread of its own: a server that does not answer must not hold up the close.
+        try:
+            _threads.start_new_thread(ask, ())
+        except RuntimeError:  # the program is ending, or this is an isolated sub-interpreter
+            ask()
+        if not wait_for(answered, max(0.0, deadline - time.monotonic())) or answers[0][0] != OK:
             return
-        head, pause = self._owner.decoder.statistics(text).head, _threads.pauses()
+        head, pause = self._owner.decoder.statistics(answers[0][1]).head, _threads.pauses()
         while time.monotonic() < deadline and not all(each.has_handled(head) for each in live):
             pause()
 

@@ -354,7 +354,7 @@ class ServerAway(ProgressCase):
             self.until(lambda: subscription.progress().failure is None)
 
     def test_closing_does_not_wait_for_a_server_that_does_not_answer(self) -> None:  # G17
-        patient = {"response_timeout_ms": 600_000, "close_timeout_ms": 300}
+        patient: Any = {"response_timeout_ms": 600_000, "close_timeout_ms": 300}
         with pretended.relay() as relay:
             store = factstr.PostgresStore(relay.url, schema=self.place, **patient)
             subscription = store.stream_all(lambda _: None)

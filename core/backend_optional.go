@@ -30,6 +30,12 @@ type NearHead interface {
 	HeadAtOnce() (head Head, ok bool)
 }
 
+// NearLog is a NearHead whose scans wait for nothing either, because its log is in memory.
+type NearLog interface {
+	NearHead
+	ScansAtOnce()
+}
+
 // Pacer is implemented by a backend whose scan finds all candidates of its range before it visits
 // the first, and may pass over facts without visiting them. Pace returns the number of the fact
 // that stands facts places behind after, or upTo if the log has fewer facts up to there. A replay

@@ -83,7 +83,7 @@
 // these types:
 //
 //   - [Backend] and its part [Reader], with [Scan], [Boundary] and [Head];
-//   - what a backend may implement besides: [HeadScanner], [NearHead], [Pacer], [Watcher],
+//   - what a backend may implement besides: [HeadScanner], [NearHead], [NearLog], [Pacer], [Watcher],
 //     [Recoverer] and [Measurer];
 //   - a group of appends that is to be committed: [Group], with [Write] and [Proposal];
 //   - what a scan may leave out: [Plan], with [Candidate];

@@ -116,7 +116,10 @@ func (s *Store) QueryIntoAtOnce(query EventQuery, taker RowTaker) (result *Query
 	}
 	defer done()
 	scan, rows := s.rowsOf(plan, query, taker, match.WorkUntil(nil, aheadWork))
-	if known := s.log.current(); scan.After < known.floor() && rows.more() && !plan.Nothing() {
+	log := scanner(tailOnly{})
+	if _, near := s.backend.(NearLog); near {
+		log = s.backend
+	} else if known := s.log.current(); scan.After < known.floor() && rows.more() && !plan.Nothing() {
 		return nil, false, nil
 	}
 	head, ok := backend.HeadAtOnce()
@@ -124,7 +127,7 @@ func (s *Store) QueryIntoAtOnce(query EventQuery, taker RowTaker) (result *Query
 	if !ok || head != known.head {
 		return nil, false, nil
 	}
-	result, err = s.collect(s.context, &known, tailOnly{}, scan, scan.After, rows)
+	result, err = s.collect(s.context, &known, log, scan, scan.After, rows)
 	if errors.Is(err, errBelowTail) || rows.work.Spent() {
 		return nil, false, nil
 	}

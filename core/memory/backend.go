@@ -22,7 +22,10 @@ type backend struct {
 
 const chunkSize = 1024
 
-var _ factstr.Backend = (*backend)(nil)
+var (
+	_ factstr.Backend = (*backend)(nil)
+	_ factstr.NearLog = (*backend)(nil)
+)
 
 func newBackend(log *factstr.Observer) *backend {
 	b := &backend{types: map[string]string{}, cursors: map[string]*cursor{}}
@@ -37,6 +40,16 @@ func (b *backend) Head(context.Context) (factstr.Head, error) {
 	defer b.mu.RUnlock()
 	return b.head, nil
 }
+
+// HeadAtOnce is Head.
+func (b *backend) HeadAtOnce() (head factstr.Head, ok bool) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.head, true
+}
+
+// ScansAtOnce marks a log in memory.
+func (b *backend) ScansAtOnce() {}
 
 // Commit appends what the group decides. It needs no lock to keep writers out, since core makes one
 // Commit call at a time.

@@ -103,6 +103,7 @@ var observerTests = tests{
 		stream := live(t, store, factstr.AllEvents(), r)
 		appendTypes(t, store, "a")
 		r.wantEnd(t, factstr.CodeHandlerFailed)
+		within(t, "the end", stream.Done())
 		facttest.WantError(t, stream.Err(), factstr.CodeHandlerFailed)
 		records.Await(t, factstr.LogStreamEnded, 1)
 	}},

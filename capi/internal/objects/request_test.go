@@ -1,6 +1,7 @@
 package objects
 
 import (
+	"errors"
 	"runtime"
 	"strings"
 	"sync"
@@ -33,6 +34,46 @@ func TestCompletionCallbacksComeOneAtATime(t *testing.T) {
 	if calls.Load() != 500 {
 		t.Errorf("%d calls", calls.Load())
 	}
+}
+
+// A caller who will ask by the handle pays no goroutine for a query that memory answers. One that
+// costs much runs on a goroutine, since the submitting thread must not wait.
+func TestAQueryThatMemoryAnswersIsAnsweredWhenItIsSubmitted(t *testing.T) { // G8 G18
+	process, store := open(t, `{}`)
+	appendOne(t, store)
+	submit := func(query string) *Request {
+		handle, err := store.SubmitQuery([]byte(query), Target{WantHandle: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		request, err := process.Request(handle)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return request
+	}
+	for range 100 {
+		answer, err := submit(`{"filters":[{"event_types":["a"]}]}`).Wait(0)
+		if err != nil || answer.Err != nil {
+			t.Fatalf("%v, %+v", err, answer)
+		}
+		answer.Drop()
+	}
+	// Each number of the predicate is looked for in a payload that lacks it.
+	large := strings.Repeat(`[1,2,3],`, 100_000) + "[]"
+	if answer := store.Append(PlainAppend([]byte(`[{"event_type":"large","payload":[` + large + `]}]`))); answer.Err != nil {
+		t.Fatal(answer.Err)
+	}
+	heavy := submit(`{"filters":[{"payload_predicates":[[` + large + `,[4]]]}]}`)
+	if _, err := heavy.Wait(0); !errors.Is(err, ErrNotYet) {
+		t.Errorf("a heavy query was answered while it was submitted: %v", err)
+	}
+	if answer, err := heavy.Wait(-1); err != nil || answer.Err != nil {
+		t.Errorf("%v, %+v", err, answer)
+	} else {
+		answer.Drop()
+	}
+	closeNow(t, store)
 }
 
 func TestARequestIsAnsweredToOneOfItsWaiters(t *testing.T) {

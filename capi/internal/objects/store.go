@@ -96,8 +96,12 @@ func (s *Store) QueryAtOnce(query []byte) (answer Answer, answered bool) {
 	if err != nil {
 		return s.failed(err), true
 	}
+	return s.readAtOnce(decoded)
+}
+
+func (s *Store) readAtOnce(query factstr.EventQuery) (answer Answer, answered bool) {
 	return s.written(func(text *interop.QueryText) (*factstr.QueryResult, bool, error) {
-		return s.core.QueryIntoAtOnce(decoded, text)
+		return s.core.QueryIntoAtOnce(query, text)
 	})
 }
 

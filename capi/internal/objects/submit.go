@@ -61,14 +61,24 @@ func (s *submissions) init() {
 	s.requests = map[uint64]*Request{}
 }
 
-// SubmitQuery submits a query.
+// SubmitQuery submits a query. One whose answer somebody will ask for by its handle is tried at once,
+// as far as it takes no wait and little work: a goroutine would cost many times such a query.
 func (s *Store) SubmitQuery(query []byte, target Target) (request uint64, err error) {
 	decoded, err := s.decodeQuery(query)
 	if err != nil {
 		return 0, err
 	}
 	sub := &submission{target: target, query: decoded, isQuery: true}
-	return s.submit(sub, func() error { return s.queries.add(sub) })
+	return s.submit(sub, func() error {
+		if target.WantHandle {
+			if answer, answered := s.readAtOnce(decoded); answered {
+				answer.dropWhenLost()
+				sub.finish(answer)
+				return nil
+			}
+		}
+		return s.queries.add(sub)
+	})
 }
 
 // submit lists a submission and starts it. It can be cancelled from the moment it is listed, so its

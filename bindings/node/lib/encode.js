@@ -211,6 +211,7 @@ const postgresOptionNames = {
   lockTimeoutMs: 'lock_timeout_ms',
   responseTimeoutMs: 'response_timeout_ms',
   pollIntervalMs: 'poll_interval_ms',
+  indexBytesMax: 'index_bytes_max',
 };
 
 /** The options of a store as the library takes them. */

@@ -196,7 +196,7 @@ class Store {
   }
 
   appendIf(events, query, expected) {
-    const result = decode.appendIfResult(
+    return this.#noteConditional(
       native.appendIf(
         this.#open,
         encode.events(events),
@@ -204,16 +204,20 @@ class Store {
         encode.expected(expected),
       ),
     );
+  }
+
+  appendWhen(events, conditions) {
+    return this.#noteConditional(
+      native.appendWhen(this.#open, encode.events(events), encode.conditions(conditions)),
+    );
+  }
+
+  #noteConditional(text) {
+    const result = decode.appendIfResult(text);
     if (result.append_result) {
       this.#noteCommit(result.append_result);
     }
     return result;
-  }
-
-  appendWhen(events, conditions) {
-    return decode.appendIfResult(
-      native.appendWhen(this.#open, encode.events(events), encode.conditions(conditions)),
-    );
   }
 
   // The asynchronous forms are async functions, so that bad input rejects like everything else.

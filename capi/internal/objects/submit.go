@@ -61,8 +61,8 @@ func (s *submissions) init() {
 	s.requests = map[uint64]*Request{}
 }
 
-// SubmitQuery submits a query. One whose answer somebody will ask for by its handle is tried at once,
-// as far as it takes no wait and little work: a goroutine would cost many times such a query.
+// SubmitQuery submits a query. One whose answer somebody will ask for by its handle is tried at
+// once, as far as it takes no wait and little work: a goroutine would cost many times such a query.
 func (s *Store) SubmitQuery(query []byte, target Target) (request uint64, err error) {
 	decoded, err := s.decodeQuery(query)
 	if err != nil {

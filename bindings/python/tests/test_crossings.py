@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 import factstr
 from programs import ProgramCase, run_program
@@ -85,7 +86,9 @@ class Crossings(StoreCase):
         for place in range(2, FACTS + 1):
             self.ended_in_handler(place, factstr.Subscription.close, place + 1)
 
-    def ended_in_handler(self, place: int, end: object, first: int) -> None:
+    def ended_in_handler(
+        self, place: int, end: Callable[[factstr.Subscription], object], first: int
+    ) -> None:
         """Ends a live subscription in the handler of a batch that came with others."""
         store = self.store
         self.place, self.store = self.new_place(), store
@@ -96,7 +99,7 @@ class Crossings(StoreCase):
             got.append(batch[0].sequence_number)
             held.wait(WAIT_S)
             if got[-1] == place:
-                end(subscription)  # type: ignore[operator]
+                end(subscription)
 
         subscription = self.store.stream_all_durable(name, handle)
         for _ in range(FACTS):

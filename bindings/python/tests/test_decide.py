@@ -51,11 +51,13 @@ class Decide(StoreCase):
             self.store.decide(None, refuse)
         self.assertIsNone(self.store.decide(None, lambda _: None))
         self.assertIsNone(self.store.decide(None, lambda _: iter(())))
-        for attempts in (0, -1, True, 1.5, None):
+        wrong: tuple[Any, ...] = (0, -1, True, 1.5, None)
+        for attempts in wrong:
             with self.assertRaises(factstr.InvalidArgument):
-                self.store.decide(None, lambda _: [fact("a")], attempts=attempts)  # type: ignore[arg-type]
+                self.store.decide(None, lambda _: [fact("a")], attempts=attempts)
+        text: Any = "ab"
         with self.assertRaises(factstr.InvalidArgument):
-            self.store.decide(None, lambda _: "ab")  # type: ignore[arg-type,return-value]
+            self.store.decide(None, lambda _: text)
         self.assertEqual(self.store.query().event_records, ())
         result = self.store.decide(None, lambda _: (fact("a"), fact("b")))
         self.assertEqual(result, factstr.AppendResult(1, 2, 2))

@@ -21,12 +21,13 @@ One thing; each builds only what it needs:
 Before a change lands:
   ./build.sh test                           every test of Go, C, Node and Python (15 min)
   ./build.sh lint                           format, static checks, types, docs, versions (1 min)
-  .ci/run                                   lint, test, dist and the demos
+  .ci/run                                   lint, test, dist, docs and the demos
 Besides:
   ./build.sh torture [RUNS [TIME]]          the long lane: the tests again and again, and each fuzz target for that time (10 60s; hours)
   ./build.sh demo [--postgres] [REPOSITORY] import a git history (by default this one) through Node, Python and C, and check it against
                                             git; with --postgres by three importers at once, on a server that is started for it
   ./build.sh dist                           packages for npm, Python and C into dist/, each installed and tried in an empty folder
+  ./build.sh docs [--serve]                 the site of the documentation into build/site/html, its links checked; --serve shows it
   ./build.sh clean                          remove everything that these commands made, save .tools/
 CONTRIBUTING.md says more.
 TEXT
@@ -108,6 +109,12 @@ case ${1:-help} in
     build_all
     step dist
     step check-install
+    ;;
+  docs)
+    need_packages python3 python3-venv ca-certificates
+    need_python
+    need_docs_tools
+    step docs "${@:2}"
     ;;
   clean)
     rm -rf build dist bindings/node/native examples/node_modules tools/node/node_modules bindings/python/src/factstr/_native/libfactstr.so.0

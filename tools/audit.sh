@@ -42,7 +42,7 @@ npm_packages() {
 python_packages() {
   command -v pip-audit >/dev/null || { echo "pip-audit is not installed; python3 -m pip install pip-audit does that" && return 1; }
   local log=build/lint/pip-audit.log
-  timeout 120 pip-audit --disable-pip --require-hashes -r tools/requirements/go.txt -r tools/requirements/node.txt -r tools/requirements/python.txt -r tools/requirements/bench.txt | tee "$log" || return
+  timeout 120 pip-audit --disable-pip --require-hashes -r tools/requirements/go.txt -r tools/requirements/node.txt -r tools/requirements/python.txt -r tools/requirements/bench.txt -r tools/requirements/docs.txt | tee "$log" || return
   ! grep "could not be audited" "$log"
 }
 

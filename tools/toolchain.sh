@@ -180,3 +180,9 @@ need_bench_python() {
   pinned_pip install --target "$tools/bench-python" -r tools/requirements/bench.txt
   cp tools/requirements/bench.txt "$tools/bench-python.txt"
 }
+
+# What makes the site of the documentation.
+need_docs_tools() {
+  fetch_pinned docs
+  cp tools/requirements/docs.txt "$tools/docs.txt"
+}

@@ -1,0 +1,70 @@
+"""Finishes the site: finish.py HTML VERSION.
+
+Writes what lies beside the pages (the list of versions, the page that leads to the newest one), and
+fails if a link of a page leads nowhere, to a page or to a place in it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+
+class Page(HTMLParser):
+    """The places of a page, and where its links lead."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self.places: set[str] = set()
+        self.links: set[str] = set()
+        self.feed(file.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name == "id" and value:
+                self.places.add(value)
+            if name in ("href", "src") and value:
+                self.links.add(value)
+
+
+def broken_links(site: Path) -> list[str]:
+    pages = {file: Page(file) for file in site.rglob("*.html") if file.name != "404.html"}
+    broken = []
+    for file, page in pages.items():
+        for link in sorted(page.links):
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (file.parent / unquote(parts.path)).resolve() if parts.path else file
+            if target.is_dir():
+                target /= "index.html"
+            if not target.exists():
+                broken.append(f"{file.relative_to(site)}: {link} leads nowhere")
+            elif target in pages and unquote(parts.fragment) not in {"", *pages[target].places}:
+                broken.append(f"{file.relative_to(site)}: {link} has no such place")
+    return broken
+
+
+def newest_first(version: str) -> list[int]:
+    return [-int(part) for part in version.split("-")[0].split(".")]
+
+
+def main() -> int:
+    html, version = Path(sys.argv[1]).resolve(), sys.argv[2]
+    broken = broken_links(html / version)
+    print("\n".join(broken), end="\n" if broken else "")
+    built = sorted((page.parent.name for page in html.glob("*/index.html")), key=newest_first)
+    listed = [{"version": each, "title": each, "aliases": []} for each in built]
+    (html / "versions.json").write_text(json.dumps(listed), encoding="utf-8")
+    there = f'<!doctype html><meta http-equiv="refresh" content="0; url={built[0]}/">'
+    (html / "index.html").write_text(f"{there}<title>FACTSTR</title>\n", encoding="utf-8")
+    pages = len(list((html / version).rglob("*.html")))
+    print(f"{html / version}: {pages} pages, {len(broken)} broken links")
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -57,36 +57,16 @@ func findLibrary() string { return "" }
 // known are those of the last time, by which a file that was moved or removed since is found. The
 // host's own descriptors, such as for a backup, are only read.
 func descriptorsOf(path string, known map[int]fileID) (map[int]fileID, error) {
-	entries, err := os.ReadDir("/dev/fd")
-	if err != nil {
-		return nil, err
-	}
 	files := map[fileID]bool{}
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		if state, err := stateOf(path + suffix); err == nil {
 			files[state.fileID] = true
 		}
 	}
-	open := map[int]fileID{}
-	for _, entry := range entries {
-		descriptor, err := strconv.Atoi(entry.Name())
-		if err != nil {
-			continue
-		}
-		state, err := stateOfDescriptor(descriptor)
-		if err != nil {
-			continue
-		}
-		if was, told := known[descriptor]; told && state.fileID == was {
-			open[descriptor] = was
-			continue
-		}
+	return descriptorsThat("/dev/fd", known, func(descriptor int, id fileID) bool {
 		flags, err := unix.FcntlInt(uintptr(descriptor), unix.F_GETFL, 0)
-		if err == nil && flags&unix.O_ACCMODE == unix.O_RDWR && files[state.fileID] {
-			open[descriptor] = state.fileID
-		}
-	}
-	return open, nil
+		return err == nil && flags&unix.O_ACCMODE == unix.O_RDWR && files[id]
+	})
 }
 
 // unmark is the command with which a person removes a mark.

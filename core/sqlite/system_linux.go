@@ -143,31 +143,11 @@ func findLibrary() string {
 // descriptorsOf returns the descriptors of the process that are of a database or its side files.
 // known are those of the last time, by which a file that was moved or removed since is found.
 func descriptorsOf(path string, known map[int]fileID) (map[int]fileID, error) {
-	const folder = "/proc/self/fd/"
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		return nil, err
-	}
-	open := map[int]fileID{}
-	for _, entry := range entries {
-		descriptor, err := strconv.Atoi(entry.Name())
-		if err != nil {
-			continue
-		}
-		state, err := stateOfDescriptor(descriptor)
-		if err != nil {
-			continue
-		}
-		if was, told := known[descriptor]; told && state.fileID == was {
-			open[descriptor] = was // its name changes if the file is moved or removed
-			continue
-		}
-		switch target, _ := os.Readlink(folder + entry.Name()); target {
-		case path, path + "-wal", path + "-shm":
-			open[descriptor] = state.fileID
-		}
-	}
-	return open, nil
+	const folder = "/proc/self/fd"
+	return descriptorsThat(folder, known, func(descriptor int, _ fileID) bool {
+		target, _ := os.Readlink(filepath.Join(folder, strconv.Itoa(descriptor)))
+		return target == path || target == path+"-wal" || target == path+"-shm"
+	})
 }
 
 // unmark is the command with which a person removes a mark.

@@ -117,7 +117,7 @@ case ${1:-help} in
     step docs "${@:2}"
     ;;
   clean)
-    rm -rf build dist bindings/node/native examples/node_modules tools/node/node_modules bindings/python/src/factstr/_native/libfactstr.so.0
+    rm -rf build dist bindings/node/native bindings/node/node_modules examples/node_modules tools/node/node_modules bindings/python/src/factstr/_native/libfactstr.so.0
     find . \( -name __pycache__ -o -name '.*_cache' \) -not -path './.tools/*' -prune -exec rm -rf {} +
     ;;
   help | -h | --help)

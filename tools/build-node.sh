@@ -38,3 +38,7 @@ cp build/lib/libfactstr.so.0 "$out/libfactstr.so.0.new"
 mv "$out/libfactstr.so.0.new" "$out/libfactstr.so.0"
 mv "$out/factstr_node.node.new" "$out/factstr_node.node"
 echo "built $out/factstr_node.node"
+
+# The loader asks for the platform package alone, as it does where the packages are installed.
+mkdir -p bindings/node/node_modules/@factstr
+ln -sfn ../../native/linux-x64-gnu bindings/node/node_modules/@factstr/factstr-node-linux-x64-gnu

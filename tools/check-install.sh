@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Installs each package of dist/ into an empty folder, without the checkout or a registry, and runs
-# the quickstart of its language there.
+# Installs each package of dist/ that is for this machine into an empty folder, without the checkout
+# or a registry, and runs the quickstart of its language there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
 examples=$root/examples/quickstart
+here=$(python3 tools/platforms.py here)
+version=$(cat VERSION)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 unset PYTHONPATH NODE_PATH LD_LIBRARY_PATH PKG_CONFIG_PATH CMAKE_PREFIX_PATH
@@ -23,7 +25,8 @@ try() { # try NAME FUNCTION: runs it in a folder of its own
 
 node_package() {
   echo '{"private": true}' >package.json
-  npm install --offline --no-audit --no-fund --silent "$root"/dist/npm/*.tgz
+  npm install --offline --no-audit --no-fund --silent \
+    "$root/dist/npm/factstr-factstr-node-$version.tgz" "$root/dist/npm/factstr-factstr-node-$here-$version.tgz"
   cp "$examples/node/quickstart.mjs" .
   says_what_is_expected node quickstart.mjs
 }
@@ -31,13 +34,13 @@ node_package() {
 python_package() {
   # The pinned pip installs into the fresh environment, so that a Python without ensurepip will do.
   python3 -m venv --without-pip env
-  python3 -m pip --python env/bin/python install -q --no-index "$root"/dist/python/*.whl
+  python3 -m pip --python env/bin/python install -q --no-index --find-links "$root/dist/python" "factstr==$version"
   cp "$examples/python/quickstart.py" .
   says_what_is_expected env/bin/python -I quickstart.py
 }
 
 unpack_c() {
-  tar -xzf "$root"/dist/c/*.tar.gz --strip-components=1
+  tar -xzf "$root/dist/c/factstr-$version-$here.tar.gz" --strip-components=1
 }
 
 c_package_with_pkg_config() {
@@ -63,23 +66,17 @@ CMAKE
   says_what_is_expected out/quickstart
 }
 
-ships_its_licences() { # ships_its_licences LISTING: names what is missing
-  for file in LICENSE-MIT LICENSE-APACHE; do
-    grep -qE "(^|/)$file$" <<<"$1" || { echo "$file is missing" && return 1; }
-  done
-  if grep -q libfactstr <<<"$1" && ! grep -qE '(^|/)THIRD_PARTY_LICENSES$' <<<"$1"; then
-    echo "THIRD_PARTY_LICENSES is missing, which must go with the library" && return 1
-  fi
+c_library_installed_into_a_prefix() {
+  "$root/tools/install.sh" --prefix "$PWD/prefix" >/dev/null
+  local flags
+  read -ra flags <<<"$(PKG_CONFIG_PATH=$PWD/prefix/lib/pkgconfig pkg-config --cflags --libs factstr)"
+  gcc -std=c99 -o quickstart prefix/share/doc/factstr/examples/quickstart.c "${flags[@]}" -Wl,-rpath,"$PWD/prefix/lib"
+  says_what_is_expected ./quickstart
 }
 
-for package in dist/npm/*.tgz dist/c/*.tar.gz; do
-  ships_its_licences "$(tar -tzf "$package")" || { echo "$package is not complete" >&2 && exit 1; }
-done
-for package in dist/python/*.whl; do
-  ships_its_licences "$(python3 -m zipfile --list "$package" | awk '{ print $1 }')" || { echo "$package is not complete" >&2 && exit 1; }
-done
-
+python3 tools/check_packages.py
 try npm node_package
 try wheel python_package
 try c-pkg-config c_package_with_pkg_config
 try c-cmake c_package_with_cmake
+try c-prefix c_library_installed_into_a_prefix

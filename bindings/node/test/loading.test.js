@@ -1,13 +1,13 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const { spawnSync } = require('node:child_process');
+const { execFileSync, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
 
 const commonjs = require('../lib/index.js');
-const { check, explain } = require('../lib/loader.js');
+const { check, explain, supported } = require('../lib/loader.js');
 const { native } = require('../lib/native.js');
 const { Deliveries } = require('./deliveries.js');
 const { databaseUrl, facts, folder, noHandleIsLeftOpen } = require('./stores.js');
@@ -17,6 +17,10 @@ noHandleIsLeftOpen();
 const root = path.join(__dirname, '..');
 const manifest = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
 const version = fs.readFileSync(path.join(root, '../../VERSION'), 'utf8').trim();
+const here = fs
+  .readdirSync(path.join(root, 'native'))
+  .find((name) => name.startsWith(`${process.platform}-${process.arch}`));
+const nativePackage = `@factstr/factstr-node-${here}`;
 
 test('import, also by default, and require give the same classes, and nothing else is exported', async () => {
   const module = await import('../lib/index.mjs');
@@ -34,18 +38,28 @@ test('import, also by default, and require give the same classes, and nothing el
   }
 });
 
-test('the manifests carry the version of the project, pin the platform package exactly and run nothing at install', () => {
+/** Lets the script that packs write the manifest, page and entry of the package of a platform. */
+function writePlatformPackage(platform, to) {
+  const script = path.join(root, '../../tools/platforms.py');
+  execFileSync('python3', [script, 'npm', platform, to]);
+  return JSON.parse(fs.readFileSync(path.join(to, 'package.json'), 'utf8'));
+}
+
+test('the manifests carry the version of the project, pin each platform package exactly and run nothing at install', (t) => {
   assert.equal(manifest.version, version);
   assert.equal(manifest.scripts, undefined);
+  assert.deepEqual(
+    Object.keys(manifest.optionalDependencies),
+    supported.map((platform) => `${manifest.name}-${platform}`),
+  );
   for (const [name, range] of Object.entries(manifest.optionalDependencies)) {
     assert.equal(range, version, name);
     const platform = name.replace('@factstr/factstr-node-', '');
-    const other = JSON.parse(
-      fs.readFileSync(path.join(root, 'npm', platform, 'package.json'), 'utf8'),
-    );
+    const other = writePlatformPackage(platform, folder(t));
     assert.equal(other.name, name);
     assert.equal(other.version, version);
-    assert.equal(`${other.os}-${other.cpu}-${other.libc}`.replace('glibc', 'gnu'), platform);
+    assert.equal(`${other.os}-${other.cpu}`, platform.replace(/-(gnu|msvc)$/, ''));
+    assert.deepEqual(other.libc, platform.endsWith('gnu') ? ['glibc'] : undefined);
     assert.equal(other.scripts, undefined);
   }
 });
@@ -71,6 +85,7 @@ test('a library or addon of another version is refused, and the error says which
     addonVersion: version,
     libraryAbiVersion: 1,
     addonAbiVersion: 1,
+    attach() {},
   };
   assert.equal(check(right), right);
   for (const wrong of [
@@ -87,19 +102,43 @@ test('a library or addon of another version is refused, and the error says which
   }
 });
 
-test('the load error names every cause', () => {
+test('the load error names the platform, the libc, the file that was looked for and the cause', () => {
   const missing = Object.assign(new Error('Cannot find module x'), { code: 'MODULE_NOT_FOUND' });
-  assert.match(explain('linux-x64-gnu', false, [missing]), /npm install --include=optional/);
-  assert.match(explain('linux-x64-gnu', false, [missing]), /Cannot find module x/);
-  assert.match(explain('linux-x64-gnu', true, [missing]), /linux-x64-musl[^]*Alpine[^]*glibc/);
+  const notInstalled = explain('linux-x64-gnu', missing);
+  assert.match(notInstalled, /for linux-x64-gnu \(Node\.js .*glibc 2\.\d+\)/);
+  assert.match(notInstalled, /looked for @factstr\/factstr-node-linux-x64-gnu\/factstr_node\.node/);
+  assert.ok(notInstalled.includes(`from ${path.join(root, 'lib')}`), notInstalled);
+  assert.match(notInstalled, /npm install --include=optional[^]*Cannot find module x/);
+  assert.match(explain('linux-x64-gnu', missing, 'musl'), /, musl\)[^]*Alpine[^]*glibc/);
   assert.match(
-    explain('sunos-sparc', false, []),
-    /no prebuilt library for this platform[^]*linux-x64-gnu/,
+    explain('sunos-sparc', undefined),
+    /no prebuilt library for this platform[^]*win32-x64-msvc/,
   );
   assert.match(
-    explain('linux-x64-gnu', false, [new Error('libc.so.6: version GLIBC_9 not found')]),
+    explain('linux-x64-gnu', new Error('libc.so.6: version GLIBC_9 not found')),
     /refused to load[^]*GLIBC_9/,
   );
+  assert.match(
+    explain('linux-x64-gnu', missing, 'glibc 2.36', '/srv/app/bundle.js'),
+    /bundled into \/srv\/app\/bundle\.js[^]*external[^]*Cannot find module x/,
+  );
+});
+
+test('the name of a file in place of the addon, as some bundlers give it, is told', () => {
+  assert.throws(() => check('./factstr_node-3f2a.node'), {
+    code: 'FACTSTR_LOAD_FAILED',
+    message: /got string instead of its native library: a bundler/,
+  });
+});
+
+test('the loader asks for no file outside of the packages, by literal names that bundlers follow', () => {
+  const code = fs.readFileSync(path.join(root, 'lib/loader.js'), 'utf8');
+  const asked = [...code.matchAll(/require\(([^)]*)\)/g)].map((match) => match[1]);
+  assert.deepEqual(asked.sort(), [
+    "'../package.json'",
+    ...supported.map((platform) => `'@factstr/factstr-node-${platform}/factstr_node.node'`),
+    "'node:path'",
+  ]);
 });
 
 test('a package without its native part says how to install it', (t) => {
@@ -113,10 +152,8 @@ test('a package without its native part says how to install it', (t) => {
   );
   assert.equal(status, 1);
   assert.match(stderr, /FACTSTR_LOAD_FAILED/);
-  assert.match(
-    stderr,
-    /@factstr\/factstr-node-linux-x64-gnu is not installed[^]*--include=optional/,
-  );
+  assert.ok(stderr.includes(`${nativePackage} is not installed`), stderr);
+  assert.match(stderr, /--include=optional/);
 });
 
 /** The packages as npm lays them out, without the checkout. */
@@ -129,8 +166,8 @@ function installed(t, ...packages) {
     if (name === 'factstr-node') {
       fs.copyFileSync(path.join(root, 'package.json'), path.join(to, 'package.json'));
     } else {
-      fs.cpSync(path.join(root, 'npm/linux-x64-gnu'), to, { recursive: true });
-      fs.cpSync(path.join(root, 'native/linux-x64-gnu'), to, { recursive: true });
+      fs.cpSync(path.join(root, 'native', here), to, { recursive: true });
+      writePlatformPackage(here, to);
     }
   }
   return made;
@@ -147,19 +184,19 @@ function prints(cwd, program, expected) {
 test('the platform package is found beside the main package, without the checkout', (t) => {
   const program = `
     import factstr, { FactstrMemoryStore } from '@factstr/factstr-node';
-    import platform from '@factstr/factstr-node-linux-x64-gnu';
+    import platform from '${nativePackage}';
     console.log(new FactstrMemoryStore().append([{ event_type: 'a', payload: 1 }]).committed_count, platform === factstr);`;
-  prints(installed(t, 'factstr-node', 'factstr-node-linux-x64-gnu'), program, '1n true\n');
+  prints(installed(t, 'factstr-node', `factstr-node-${here}`), program, '1n true\n');
 });
 
 test('the platform package by itself gives the classes, as that of 0.5.2 did', (t) => {
   const program = `
-    import factstr from '@factstr/factstr-node-linux-x64-gnu';
+    import factstr from '${nativePackage}';
     console.log(Object.keys(factstr).filter((name) => /Store|Subscription/.test(name)).sort().join());
     console.log(new factstr.FactstrMemoryStore().append([{ event_type: 'a', payload: 1 }]).committed_count);`;
   const names =
     'EventStreamSubscription,FactstrMemoryStore,FactstrPostgresStore,FactstrSqliteStore';
-  prints(installed(t, 'factstr-node-linux-x64-gnu'), program, `${names}\n1n\n`);
+  prints(installed(t, `factstr-node-${here}`), program, `${names}\n1n\n`);
 });
 
 test('the JavaScript of the package can be loaded twice over one addon, as test runners do', async () => {

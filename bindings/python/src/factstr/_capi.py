@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from ctypes import POINTER, c_char_p, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
 from pathlib import Path
 
@@ -14,7 +15,11 @@ from ._version import __version__
 from .errors import InternalError
 
 ABI_VERSION = 1
-LIBRARY = Path(__file__).parent / "_native" / "libfactstr.so.0"
+LIBRARY = (
+    Path(__file__).parent
+    / "_native"
+    / {"win32": "factstr.dll", "darwin": "libfactstr.0.dylib"}.get(sys.platform, "libfactstr.so.0")
+)
 
 OK = 0
 CLOSING = 1

@@ -24,6 +24,8 @@ Before a change lands:
   .ci/run                                   lint, test, dist, docs and the demos
 Besides:
   ./build.sh torture [RUNS [TIME]]          the long lane: the tests again and again, and each fuzz target for that time (10 60s; hours)
+  ./build.sh emulated [PART [OPTION...]]    the long lane of other systems: Windows under Wine, arm64 under qemu-user. PART is go with options
+                                            of go test (all)
   ./build.sh demo [--postgres] [REPOSITORY] import a git history (by default this one) through Node, Python and C, and check it against
                                             git; with --postgres by three importers at once, on a server that is started for it
   ./build.sh dist                           packages for npm, Python and C into dist/, each installed and tried in an empty folder
@@ -93,6 +95,11 @@ case ${1:-help} in
     need_postgres
     build_all
     step torture "${@:2}"
+    ;;
+  emulated)
+    need_base
+    need_packages wine64 qemu-user-static
+    step emulated "${@:2}"
     ;;
   lint)
     need_base

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
 const module = "github.com/factstr/factstr-go/"
@@ -41,7 +43,9 @@ func dependencies(t *testing.T, pkg string) (inside, outside []string) {
 
 func list(t *testing.T, args ...string) []string {
 	t.Helper()
+	proctest.NotUnder(t, proctest.Wine, "it has no go command to ask what the packages import")
 	command := exec.CommandContext(t.Context(), "go", args...)
+	command.Env = append(os.Environ(), "CGO_ENABLED=1") // else capi has no files
 	command.Stderr = os.Stderr
 	output, err := command.Output()
 	if err != nil {

@@ -26,6 +26,8 @@ has_package() {
     libcjson-dev) has_header cjson/cJSON.h ;;
     pkg-config | gcc | g++ | git | python3 | cmake | make) command -v "$1" >/dev/null ;;
     postgresql) has_postgres ;;
+    wine64) [ -x /usr/lib/wine/wine64 ] ;;
+    qemu-user-static) command -v qemu-aarch64-static >/dev/null ;;
     pgbouncer) command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] ;;
     python3-venv) python3 -c 'import ensurepip' 2>/dev/null || python3 -m pip --version >/dev/null 2>&1 ;;
     *) say "tools/toolchain.sh does not know how to look for $1" && return 1 ;;

@@ -70,7 +70,7 @@ const silenceMax = 2 * time.Minute
 // Start starts a child. If it still runs at the end of the test, it is killed.
 func Start(t testing.TB, role string, arguments ...string) *Child {
 	t.Helper()
-	command := exec.Command(os.Args[0], arguments...)
+	command := Itself(arguments...)
 	command.Env = append(os.Environ(), roleVariable+"="+role)
 	command.Stderr = t.Output()
 	input, err := command.StdinPipe()

@@ -1,0 +1,35 @@
+package proctest
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// emulatorVariable is set by tools/emulated.sh: to "wine", or to the program of qemu-user, which
+// has to stand in front of whatever this program starts. Nothing sets it on a real system.
+const emulatorVariable = "FACTSTR_TEST_EMULATOR"
+
+const (
+	Wine = "wine"
+	Qemu = "qemu"
+)
+
+// Itself returns a command that runs this program again, under the emulator that runs it, if any.
+func Itself(arguments ...string) *exec.Cmd {
+	// Windows programs start each other under Wine without more ado.
+	if emulator := os.Getenv(emulatorVariable); emulator != "" && emulator != Wine {
+		return exec.Command(emulator, append([]string{os.Args[0]}, arguments...)...)
+	}
+	return exec.Command(os.Args[0], arguments...)
+}
+
+// NotUnder skips a test that shows a fault or a gap of an emulator, Wine or Qemu, and says which.
+// It is never for what a system itself does otherwise.
+func NotUnder(t testing.TB, emulator, why string) {
+	t.Helper()
+	if running := os.Getenv(emulatorVariable); strings.Contains(running, emulator) {
+		t.Skipf("not under %s: %s", emulator, why)
+	}
+}

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# The long lane of systems that this machine is not: Windows programs run under Wine, and programs
+# for arm64 under qemu-user. emulated.sh [PART [OPTION...]]
+#
+#   go    the Go suites of core, its stores but PostgreSQL's, and interop; OPTIONs go to go test
+#
+# What an emulator lacks is worked around here or skipped by the test itself, which then names the
+# emulator (core/internal/proctest/emulator.go). Neither of them is the real system: what passes
+# here has still to be run there.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+emulated=$PWD/build/emulated
+wine=/usr/lib/wine/wine64
+qemu=$(command -v qemu-aarch64-static)
+export WINEPREFIX=$emulated/wine WINEDEBUG=-all
+mkdir -p "$emulated"
+
+prepare_wine() {
+  [ -d "$WINEPREFIX" ] || "$wine" wineboot -i >"$emulated/wineboot.log" 2>&1
+}
+
+# Test programs of Go are built with three files of Go changed: Wine 8 has neither ProcessPrng for
+# random bytes nor removal by the rules of POSIX. Both have an older form. Nothing that ships is
+# built so.
+write_overlay() {
+  local replaced=() root
+  root=$(go env GOROOT)/src
+  replace() { # replace FILE SED-SCRIPT
+    local copy
+    copy=$emulated/$(basename "$1")
+    sed "$2" "$root/$1" >"$copy"
+    ! cmp -s "$copy" "$root/$1" || { echo "$1 of this Go is not what tools/emulated.sh expects" >&2 && return 1; }
+    replaced+=("\"$root/$1\":\"$copy\"")
+  }
+  replace internal/syscall/windows/at_windows.go 's/^var TestDeleteatFallback bool$/var TestDeleteatFallback = true/'
+  replace internal/syscall/windows/zsyscall_windows.go 's/"bcryptprimitives.dll"/"advapi32.dll"/; s/"ProcessPrng"/"SystemFunction036"/'
+  # The names are spelled as lists of bytes and of characters here.
+  local old="'b', 'c', 'r', 'y', 'p', 't', 'p', 'r', 'i', 'm', 'i', 't', 'i', 'v', 'e', 's', "
+  local new="'a', 'd', 'v', 'a', 'p', 'i', '3', '2', "
+  replace runtime/os_windows.go "s/$old/$new/; s/\"ProcessPrng\\\\000\"/\"SystemFunction036\\\\000\"/"
+  (IFS=, && echo "{\"Replace\":{${replaced[*]}}}") >"$emulated/overlay.json"
+}
+
+# -short leaves out what takes minutes even on a real processor and asks nothing of the system. One
+# package at a time: the tests of several at once would wait for each other for too long.
+go_test() { # go_test OPTION...
+  local packages status=0
+  packages=$(go list -e -f '{{if .TestGoFiles}}{{.ImportPath}}{{else if .XTestGoFiles}}{{.ImportPath}}{{end}}' \
+    ./core/... ./interop/... | grep -v /core/postgres)
+  # shellcheck disable=SC2086 # a list
+  go test -p 1 -short -count=1 -timeout 3h -json "$@" $packages | python3 tools/go_test_summary.py || status=$?
+  return "$status"
+}
+
+go_suites() {
+  export CGO_ENABLED=0
+  local failed=0
+  prepare_wine
+  write_overlay
+  echo "== Go for windows/amd64 under $("$wine" --version)"
+  GOOS=windows FACTSTR_TEST_EMULATOR=wine go_test -overlay "$emulated/overlay.json" -exec "$wine" "$@" || failed=1
+  # Linux runs a program for arm64 here only with qemu in front, also those that a test starts.
+  echo "== Go for linux/arm64 under $("$qemu" --version | head -n 1)"
+  GOARCH=arm64 FACTSTR_TEST_EMULATOR=$qemu go_test -exec "$qemu" "$@" || failed=1
+  return "$failed"
+}
+
+part=${1:-all}
+case $part in
+  all) go_suites ;;
+  go) go_suites "${@:2}" ;;
+  *) echo "emulated.sh: there is no part $part" >&2 && exit 2 ;;
+esac

@@ -7,7 +7,7 @@ import (
 )
 
 // durableQuery spells a validated query as it is stored with a cursor, without its
-// MinSequenceNumber and Limit.
+// MinSequenceNumber, Limit and Backwards.
 func durableQuery(query EventQuery) DurableQuery {
 	return DurableQuery{
 		Text:  spellQuery(query, jsonvalue.AppendCanonical),

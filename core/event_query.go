@@ -14,9 +14,12 @@ type EventQuery struct {
 	// MinSequenceNumber is an exclusive read cursor: facts up to it are not returned. It does not
 	// narrow the context.
 	MinSequenceNumber *uint64
-	// Limit is how many facts are returned at most, those with the lowest numbers. It does not
-	// narrow the context.
+	// Limit is how many facts are returned at most, those with the lowest numbers, or with the
+	// highest if Backwards. It does not narrow the context.
 	Limit *uint64
+	// Backwards returns the newest fact first. It changes the order of the returned facts, and
+	// which of them a Limit keeps; MinSequenceNumber stays their lower end.
+	Backwards bool
 }
 
 // EventFilter matches a fact whose type is one of EventTypes and whose payload matches one of
@@ -32,9 +35,11 @@ type EventFilter struct {
 
 // QueryResult is the result of a query, from one snapshot of the log.
 type QueryResult struct {
-	// EventRecords are the returned facts in ascending order of their sequence numbers.
+	// EventRecords are the returned facts in ascending order of their sequence numbers, or in
+	// descending order if the query goes Backwards.
 	EventRecords []EventRecord
-	// LastReturnedSequenceNumber is the number of the last of EventRecords; nil if there are none.
+	// LastReturnedSequenceNumber is the number of the last of EventRecords, which is the lowest one
+	// of a query that goes Backwards; nil if there are none.
 	LastReturnedSequenceNumber *uint64
 	// CurrentContextVersion is the highest sequence number of the whole context, whatever was
 	// returned; nil if no fact matches.
@@ -71,6 +76,12 @@ func (q EventQuery) After(sequenceNumber uint64) EventQuery {
 // AtMost returns the query with a limit of returned facts.
 func (q EventQuery) AtMost(rows uint64) EventQuery {
 	q.Limit = &rows
+	return q
+}
+
+// NewestFirst returns the query going Backwards.
+func (q EventQuery) NewestFirst() EventQuery {
+	q.Backwards = true
 	return q
 }
 

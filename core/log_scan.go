@@ -1,6 +1,7 @@
 package factstr
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/factstr/factstr-go/core/internal/match"
@@ -11,29 +12,42 @@ type scanner interface {
 	Scan(ctx context.Context, scan Scan, visit func(EventRecord) (more bool)) error
 }
 
-// scanFrom visits the matching facts of a range, oldest first: up to the tail's floor from the
-// reader, the others from the tail.
+// scanFrom visits the matching facts of a range in the order of the scan: up to the tail's floor
+// from the reader, the others from the tail.
 func scanFrom(ctx context.Context, known *tail, reader scanner, scan Scan, work *match.Work, visit func(EventRecord) (more bool)) error {
 	if scan.Plan.Nothing() || scan.After >= scan.UpTo {
 		return nil
 	}
 	more := true
-	take := matching(scan.Plan, work, func(record EventRecord) bool {
+	take := func(record EventRecord) bool {
 		more = visit(record)
 		return more
-	})
-	if floor := known.floor(); scan.After < floor {
-		below := scan
-		below.UpTo = min(scan.UpTo, floor)
-		scan.Plan.trace.on(SourceLog, PurposeRows)
-		if err := reader.Scan(ctx, below, take); err != nil {
-			return err
+	}
+	fromLog := func() (err error) {
+		if floor := known.floor(); more && scan.After < floor && !work.Ended() {
+			below := scan
+			below.UpTo = min(scan.UpTo, floor)
+			scan.Plan.trace.on(SourceLog, PurposeRows)
+			err = reader.Scan(ctx, below, matching(scan.Plan, work, take))
+		}
+		return err
+	}
+	fromTail := func() {
+		if more {
+			scan.Plan.trace.on(SourceTail, PurposeRows)
+			known.matching(scan.Plan, scan.After, scan.UpTo, scan.Descending, work,
+				func(record *EventRecord) bool { return take(*record) })
 		}
 	}
-	if more {
-		scan.Plan.trace.on(SourceTail, PurposeRows)
-		known.matching(scan.Plan, scan.After, scan.UpTo, false, work, func(record *EventRecord) bool { return visit(*record) })
+	if scan.Descending {
+		fromTail()
+		err := fromLog()
+		return cmp.Or(err, givenUp(ctx, work))
 	}
+	if err := fromLog(); err != nil {
+		return err
+	}
+	fromTail()
 	return givenUp(ctx, work)
 }
 

@@ -15,9 +15,10 @@ import (
 // times that are all bounded by one head see the same facts.
 //
 // It then takes the rows: facts at or below the tail's floor from the backend, newer ones from the
-// tail (scanFrom). The version is the newest match of the whole context, which is usually one of
-// the rows. It is searched for only if rows were cut off by the limit, or if none was found above
-// the read cursor (latestMatch, from the newest fact downwards).
+// tail (scanFrom). A query that goes backwards takes them in the opposite order, so a limit that the
+// tail can fill leaves the backend alone. The version is the newest match of the whole context,
+// which is usually one of the rows. It is searched for only if newer rows were cut off by the limit,
+// or if none was found above the read cursor (latestMatch, from the newest fact downwards).
 //
 // # Logs that are replaced
 //
@@ -119,7 +120,8 @@ func (s *Store) QueryIntoAtOnce(query EventQuery, taker RowTaker) (result *Query
 	log := scanner(tailOnly{})
 	if _, near := s.backend.(NearLog); near {
 		log = s.backend
-	} else if known := s.log.current(); scan.After < known.floor() && rows.more() && !plan.Nothing() {
+	} else if known := s.log.current(); scan.After < known.floor() && rows.more() && !plan.Nothing() &&
+		!scan.Descending {
 		return nil, false, nil
 	}
 	head, ok := backend.HeadAtOnce()
@@ -172,16 +174,17 @@ func (s *Store) collect(ctx context.Context, known *tail, log scanner, scan Scan
 	if rows.err != nil {
 		return nil, rows.err
 	}
-	result, last := &QueryResult{}, rows.row.SequenceNumber
+	result, newest := &QueryResult{}, rows.highest
 	if rows.count > 0 {
-		result.LastReturnedSequenceNumber = Version(last)
+		result.LastReturnedSequenceNumber = Version(rows.row.SequenceNumber)
 	}
-	// The newest match is the last row, unless the limit cut rows off (then it is above), or no row
-	// was found above the read cursor (then it is below).
-	version, err := last, error(nil)
-	if !rows.complete {
-		if version, err = latestMatch(ctx, known, log, scan.Plan, last, known.head.SequenceNumber, &rows.work); err == nil && version == 0 {
-			version = last
+	// The newest match is the newest row, unless the limit cut newer rows off (then it is above), or
+	// no row was found above the read cursor (then it is below). Backwards no newer row is cut off.
+	version, err := newest, error(nil)
+	if !rows.complete && !(scan.Descending && newest > 0) {
+		if version, err = latestMatch(ctx, known, log, scan.Plan, newest, known.head.SequenceNumber,
+			&rows.work); err == nil && version == 0 {
+			version = newest
 		}
 	} else if version == 0 && after > 0 {
 		version, err = latestMatch(ctx, known, log, scan.Plan, 0, min(after, known.head.SequenceNumber), &rows.work)
@@ -196,11 +199,12 @@ func (s *Store) collect(ctx context.Context, known *tail, log scanner, scan Scan
 }
 
 // refreshAndScan refreshes the log and, if the backend can do so in the same step, takes the rows
-// at or below the tail's floor. It moves scan behind the rows that it took.
+// at or below the tail's floor. It moves scan behind the rows that it took. Backwards those are not
+// the first rows, so it takes none.
 func (s *Store) refreshAndScan(ctx context.Context, scan *Scan, rows *rows) (tail, error) {
 	backend, together := s.backend.(HeadScanner)
 	known := s.log.current()
-	if !together || !rows.more() || scan.Plan.Nothing() || scan.After >= known.floor() {
+	if !together || !rows.more() || scan.Descending || scan.Plan.Nothing() || scan.After >= known.floor() {
 		return s.log.refresh(ctx, s.backend)
 	}
 	none, below := *rows, *scan

@@ -11,8 +11,8 @@ import (
 )
 
 // Plan is a compiled context: which candidates a backend must visit, and the matcher that decides.
-// The query's MinSequenceNumber and Limit are no part of it. A Plan is immutable and safe for
-// concurrent use.
+// The query's MinSequenceNumber, Limit and Backwards are no part of it. A Plan is immutable and
+// safe for concurrent use.
 type Plan struct {
 	candidates   []Candidate // one for each filter that can be satisfied
 	alternatives []alternative

@@ -12,8 +12,8 @@ type RowTaker interface {
 	// Begin comes before the first row, and again if the rows taken so far do not count, because
 	// the log was replaced meanwhile.
 	Begin()
-	// Take takes the next row, in ascending order. The bytes of its payload may change when Take
-	// has returned. An error ends the query with it.
+	// Take takes the next row, in the order of the query. The bytes of its payload may change when
+	// Take has returned. An error ends the query with it.
 	Take(record *EventRecord) error
 }
 
@@ -42,6 +42,7 @@ type rows struct {
 	taker    RowTaker
 	err      error       // the taker's
 	row      EventRecord // the last one, here so that it needs no allocation for each
+	highest  uint64      // the newest one's number, 0 if there is none
 	count    uint64
 	bytes    int
 	bytesMax int
@@ -54,7 +55,7 @@ type rows struct {
 // rowsOf returns the scan that a query asks for and the empty rows to collect it in.
 func (s *Store) rowsOf(plan *Plan, query EventQuery, taker RowTaker, work match.Work) (Scan, *rows) {
 	rows := &rows{taker: taker, bytesMax: s.options.Limits.ResultBytesMax, limit: math.MaxUint64, work: work}
-	scan := Scan{Plan: plan}
+	scan := Scan{Plan: plan, Descending: query.Backwards}
 	if _, keeps := taker.(*recordList); !keeps {
 		scan.Borrow = true
 	}
@@ -79,6 +80,7 @@ func (r *rows) take(record EventRecord) (more bool) {
 	}
 	r.count++
 	r.row = record
+	r.highest = max(r.highest, record.SequenceNumber)
 	r.err = r.taker.Take(&r.row)
 	r.complete = r.count < r.limit
 	return r.more()

@@ -13,7 +13,8 @@ func (s *Store) StreamAll(ctx context.Context, handler HandleStream, options ...
 }
 
 // StreamTo registers a live stream of the batches that hold a fact that matches the query, whose
-// MinSequenceNumber and Limit are ignored. A delivery holds the matching facts of one batch.
+// MinSequenceNumber, Limit and Backwards are ignored. A delivery holds the matching facts of one
+// batch.
 func (s *Store) StreamTo(ctx context.Context, query EventQuery, handler HandleStream, options ...StreamOption) (*EventStream, error) {
 	return s.register(ctx, nil, query, handler, options)
 }

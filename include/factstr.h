@@ -37,7 +37,8 @@
  *                                       "event_type": string, "payload": any}
  *   InteropEventFilter                 {"event_types"?: [string], "payload_predicates"?: [any]}
  *   InteropEventQuery                  {"filters"?: [InteropEventFilter],
- *                                       "min_sequence_number"?: n, "limit"?: n}
+ *                                       "min_sequence_number"?: n, "limit"?: n,
+ *                                       "backwards"?: bool}
  *   InteropQueryResult                 {"event_records": [InteropEventRecord],
  *                                       "last_returned_sequence_number": n|null,
  *                                       "current_context_version": n|null}
@@ -369,8 +370,8 @@ FACTSTR_API factstr_status factstr_append(factstr_store store, const char *event
 
 /*
  * Appends a batch only if the context version of `query` (InteropEventQuery; its
- * min_sequence_number and limit are ignored) equals *expected; expected == NULL expects that no
- * event matches. `query` must not be NULL: {} makes all events the context.
+ * min_sequence_number, limit and backwards are ignored) equals *expected; expected == NULL expects
+ * that no event matches. `query` must not be NULL: {} makes all events the context.
  *
  * Statuses: those of factstr_append, and
  *   FACTSTR_CONDITIONAL_APPEND_CONFLICT    the context has another version; the InteropError has
@@ -582,8 +583,8 @@ typedef struct factstr_stream_callbacks {
  * Registers a stream. Replay of a durable stream starts by itself; this call does not wait for it.
  * With callbacks == NULL batches are taken by factstr_stream_next. Unless the status is FACTSTR_OK,
  * no stream exists, no callback is made and *stream is 0. registration is JSON:
- *   {"query"?: InteropEventQuery,      absent: all events; min_sequence_number and limit are
- *                                      ignored
+ *   {"query"?: InteropEventQuery,      absent: all events; min_sequence_number, limit and
+ *                                      backwards are ignored
  *    "durable"?: {"name": string},     absent: a live stream, which sees what is committed from now
  *                                      on
  *    "retry"?: {"max_attempts": n, "delay_ms": n, "delay_max_ms": n},

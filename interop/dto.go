@@ -32,6 +32,7 @@ type InteropEventQuery struct {
 	Filters           []InteropEventFilter `json:"filters,omitempty"`
 	MinSequenceNumber *uint64              `json:"min_sequence_number,omitempty"`
 	Limit             *uint64              `json:"limit,omitempty"`
+	Backwards         bool                 `json:"backwards,omitempty"`
 }
 
 // InteropAppendCondition fails if a fact that the query matches has a number above after. Absent

@@ -71,6 +71,8 @@ func (f *filler) takeCursor(value []byte) { f.asked().MinSequenceNumber = number
 
 func (f *filler) takeLimit(value []byte) { f.asked().Limit = numberOf(value) }
 
+func (f *filler) takeBackwards(value []byte) { f.asked().Backwards = value[0] == 't' }
+
 // stringOf unescapes a string that the scan has checked.
 func stringOf(value []byte) string {
 	text, _ := jsonvalue.String(value)

@@ -28,6 +28,7 @@ var (
 		{name: "filters", shape: &shape{kind: list, element: filterShape, max: factstr.FiltersMax, begin: (*filler).beginFilters}},
 		{name: "min_sequence_number", shape: &shape{kind: unsigned, take: (*filler).takeCursor}},
 		{name: "limit", shape: &shape{kind: unsigned, take: (*filler).takeLimit}},
+		{name: "backwards", shape: &shape{kind: boolean, take: (*filler).takeBackwards}},
 	}}
 	conditionsShape = &shape{kind: list, max: factstr.ConditionsMax, element: &shape{kind: object,
 		begin: (*filler).beginCondition, fields: []field{

@@ -250,7 +250,7 @@ func BenchmarkDecodeBatch(b *testing.B) {
 	}
 }
 func (q *InteropEventQuery) query() factstr.EventQuery {
-	query := factstr.EventQuery{MinSequenceNumber: q.MinSequenceNumber, Limit: q.Limit}
+	query := factstr.EventQuery{MinSequenceNumber: q.MinSequenceNumber, Limit: q.Limit, Backwards: q.Backwards}
 	if q.Filters != nil {
 		query.Filters = make([]factstr.EventFilter, len(q.Filters))
 		for i, filter := range q.Filters {

@@ -38,6 +38,7 @@ const (
 	text
 	unsigned // an integer of 64 bits without fraction, exponent or sign
 	signed
+	boolean
 )
 
 type field struct {
@@ -111,6 +112,10 @@ func (s *shape) check(request []byte, i int, into *filler) (end int, wrong *prob
 		}
 	case unsigned, signed:
 		wrong = s.checkInteger(value)
+	case boolean:
+		if jsonvalue.Kind(value) != jsonvalue.KindBool {
+			return end, mismatch("true or false", value)
+		}
 	}
 	if wrong == nil && into != nil && s.take != nil {
 		s.take(into, value)

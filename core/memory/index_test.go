@@ -66,6 +66,7 @@ func shapes(r *rand.Rand, facts int) factstr.EventQuery {
 	if r.IntN(2) == 0 {
 		query = query.AtMost(uint64(r.IntN(20)))
 	}
+	query.Backwards = r.IntN(3) == 0
 	return query
 }
 

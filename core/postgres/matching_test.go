@@ -228,6 +228,7 @@ func TestRandomQueriesAreAnsweredByTheServerAsByTheMatcher(t *testing.T) { // G7
 			case 2:
 				query = query.After(a.Uint64N(last + 1)).AtMost(1 + a.Uint64N(3))
 			}
+			query.Backwards = a.IntN(3) == 0
 			matched += w.ask(query)
 		}
 		// A condition that held before the other store's last batch.

@@ -18,9 +18,12 @@ func TestAQueryIsAnsweredAtOnceFromTheTailAlone(t *testing.T) {
 	other := openStore(t, path)
 	queries := map[string]factstr.EventQuery{
 		"the end": factstr.AllEvents().After(20), "nothing": {Filters: []factstr.EventFilter{{EventTypes: []string{}}}}, "a page": factstr.AllEvents().After(21).AtMost(1),
+		"the newest":           factstr.AllEvents().NewestFirst().AtMost(1),
+		"the newest of a type": factstr.OfTypes("new").NewestFirst().AtMost(1), "no newest ones": factstr.OfTypes("new").NewestFirst().After(23),
 		"no rows of a new type": factstr.OfTypes("new").AtMost(0), "new ones": factstr.OfTypes("new").After(20), "what the cursor has passed": factstr.OfTypes("new").After(23),
 	}
 	below := map[string]factstr.EventQuery{
+		"all backwards": factstr.AllEvents().NewestFirst(), "more than the tail": factstr.OfTypes("new").NewestFirst().AtMost(30),
 		"all": factstr.AllEvents(), "a type that is old": factstr.OfTypes("old").After(21), "no rows of an old type": factstr.OfTypes("old").AtMost(0),
 	}
 	for range 3 {

@@ -68,11 +68,12 @@ var conditionalTests = tests{
 		}
 		wantHead(t, store, 1)
 	}},
-	{"min_sequence_number and limit of the context are ignored", func(t *testing.T, log Log) { // G9
+	{"min_sequence_number, limit and backwards of the context are ignored", func(t *testing.T, log Log) { // G9
 		store := open(t, log)
 		mixed(t, store)
 		for _, query := range []factstr.EventQuery{
 			factstr.OfTypes("a").After(9), factstr.OfTypes("a").After(1000), factstr.OfTypes("a").AtMost(0), factstr.OfTypes("a").After(2).AtMost(1),
+			factstr.OfTypes("a").NewestFirst(), factstr.OfTypes("a").NewestFirst().After(3).AtMost(2),
 		} {
 			_, err := store.AppendIf(t.Context(), facttest.BatchOf("b"), query, nil)
 			wantConflict(t, err, nil, factstr.Version(9))

@@ -81,7 +81,7 @@ var durableTests = tests{
 		mixed(t, store)
 		r := newRecorder()
 		// The query's cursor and limit are no part of it.
-		stream := durableTo(t, store, "model", factstr.OfTypes("a").After(4).AtMost(1), r)
+		stream := durableTo(t, store, "model", factstr.OfTypes("a").After(4).AtMost(1).NewestFirst(), r)
 		r.want(t, []uint64{1}, []uint64{3}, []uint64{5, 7, 9})
 		end(t, stream)
 		again := newRecorder()

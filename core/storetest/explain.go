@@ -97,6 +97,7 @@ var explainTests = tests{
 					of := shape.query
 					for _, query := range []factstr.EventQuery{
 						of, of.After(40), of.AtMost(2), of.After(11).AtMost(1), of.AtMost(0),
+						of.NewestFirst(), of.NewestFirst().AtMost(2), of.NewestFirst().After(11).AtMost(1),
 					} {
 						if explained := wantAgreement(t, store, query); explained.Plan != shape.plan {
 							t.Fatalf("plan %s, want %s: %+v", explained.Plan, shape.plan, query)

@@ -109,7 +109,7 @@ var liveTests = tests{
 	{"a filtered stream gets the matching facts of a mixed batch in one delivery", func(t *testing.T, log Log) { // G12 G15
 		store := open(t, log)
 		r := newRecorder()
-		query := factstr.OfTypes("a").Or(factstr.EventFilter{PayloadPredicates: facttest.JSONTexts(`{"at":3}`)}).After(1000).AtMost(1)
+		query := factstr.OfTypes("a").Or(factstr.EventFilter{PayloadPredicates: facttest.JSONTexts(`{"at":3}`)}).After(1000).AtMost(1).NewestFirst()
 		stream := live(t, store, query, r)
 		appendTypes(t, store, "b", "a", "b", "b", "b", "a") // 2, 4 (at 3), 6
 		appendTypes(t, store, "b", "b")

@@ -119,6 +119,7 @@ func (m *modelRun) anyQuery() (query factstr.EventQuery) {
 	if m.random.IntN(3) == 0 {
 		query = query.AtMost(uint64(m.random.IntN(20)))
 	}
+	query.Backwards = m.random.IntN(3) == 0
 	return query
 }
 

@@ -110,9 +110,49 @@ var queryTests = tests{
 				for limit := range uint64(7) {
 					wantResult(t, store, c.query.After(after).AtMost(limit), rows[:min(int(limit), len(rows))], version)
 				}
+				slices.Reverse(rows)
+				backwards := c.query.After(after).NewestFirst()
+				wantResult(t, store, backwards, rows, version)
+				for limit := range uint64(7) {
+					wantResult(t, store, backwards.AtMost(limit), rows[:min(int(limit), len(rows))], version)
+				}
 			}
 			wantResult(t, store, c.query.After(factstr.SequenceMax), nil, version)
 			wantResult(t, store, c.query.AtMost(1<<64-1), c.matches, version)
+		}
+	}},
+	{"backwards the newest come first, from the tail and from the log", func(t *testing.T, log Log) { // G6 G7 G8
+		for _, options := range []factstr.Options{{}, {TailEvents: 100}, noTail} {
+			store := openWith(t, log, options, nil)
+			appendShaped(t, store, 900)
+			for _, shape := range shapes {
+				query := shape.query
+				all := facttest.Query(t, store, query)
+				rows := facttest.Numbers(all.EventRecords)
+				slices.Reverse(rows)
+				wantResult(t, store, query.NewestFirst(), rows, all.CurrentContextVersion)
+				for _, limit := range []int{1, 3, 120, 700} {
+					some := rows[:min(limit, len(rows))]
+					wantResult(t, store, query.NewestFirst().AtMost(uint64(limit)), some, all.CurrentContextVersion)
+				}
+				above := rows[:len(rows)/2]
+				if len(above) < len(rows) {
+					query = query.After(rows[len(above)])
+				}
+				wantResult(t, store, query.NewestFirst(), above, all.CurrentContextVersion)
+			}
+			if !log.Persistent {
+				return
+			}
+		}
+	}},
+	{"a limit that the tail fills reads nothing below it, backwards", func(t *testing.T, log Log) { // G7
+		store := openWith(t, log, factstr.Options{TailEvents: 100}, nil)
+		appendShaped(t, store, 900)
+		explained := wantAgreement(t, store, factstr.AllEvents().NewestFirst().AtMost(10))
+		tail := explained.Steps[0].Source == factstr.SourceTail || !log.Persistent
+		if len(explained.Steps) != 1 || !tail || explained.RowsRead != 10 {
+			t.Fatalf("%+v", explained)
 		}
 	}},
 	{"reading in parts by cursor and limit returns each fact once", func(t *testing.T, log Log) { // G7

@@ -34,11 +34,17 @@ func (r *reference) append(events []factstr.NewEvent) factstr.AppendResult {
 
 func (r *reference) query(query factstr.EventQuery) (rows []referenceFact, version *uint64) {
 	matches := matching(query)
-	for _, fact := range r.facts {
+	facts := slices.Clone(r.facts)
+	if query.Backwards {
+		slices.Reverse(facts)
+	}
+	for _, fact := range facts {
 		if !matches(&fact) {
 			continue
 		}
-		version = &fact.number
+		if version == nil || fact.number > *version {
+			version = &fact.number
+		}
 		after := query.MinSequenceNumber == nil || fact.number > *query.MinSequenceNumber
 		if room := query.Limit == nil || uint64(len(rows)) < *query.Limit; after && room {
 			rows = append(rows, fact)

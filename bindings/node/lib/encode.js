@@ -87,7 +87,7 @@ function query(value, what = 'query') {
   if (isAbsent(value)) {
     return '{}';
   }
-  const { filters, min_sequence_number, limit: rows } = object(value, what);
+  const { filters, min_sequence_number, limit: rows, backwards } = object(value, what);
   const fields = [];
   if (!isAbsent(filters)) {
     const texts = array(filters, `${what}.filters`).map((entry, i) =>
@@ -102,6 +102,12 @@ function query(value, what = 'query') {
   }
   if (!isAbsent(rows)) {
     fields.push(`"limit":${limit(rows, `${what}.limit`)}`);
+  }
+  if (!isAbsent(backwards)) {
+    if (typeof backwards !== 'boolean') {
+      throw invalidArgument(`${what}.backwards must be true or false`);
+    }
+    fields.push(`"backwards":${backwards}`);
   }
   return `{${fields.join(',')}}`;
 }

@@ -74,6 +74,7 @@ func RandomQuery(random *rand.Rand, facts int) (query factstr.EventQuery) {
 	if random.IntN(3) == 0 {
 		query.Limit = factstr.Version(uint64(1 + random.IntN(5)))
 	}
+	query.Backwards = random.IntN(3) == 0
 	return query
 }
 

@@ -49,6 +49,8 @@ export interface EventQuery {
   min_sequence_number?: bigint | null | undefined;
   /** Returns at most so many rows, the lowest sequence numbers first. */
   limit?: number | bigint | null | undefined;
+  /** Returns the newest first, with a limit the newest ones. Contexts and streams ignore it. */
+  backwards?: boolean | null | undefined;
 }
 
 /** Fails if a fact that `fail_if_events_match` matches has a sequence number above `after`. */
@@ -61,7 +63,7 @@ export interface AppendCondition {
 
 export interface QueryResult<Payload = unknown> {
   event_records: EventRecord<Payload>[];
-  /** The highest sequence number among the returned rows; absent when there are none. */
+  /** The sequence number of the last returned row; absent when there are none. */
   last_returned_sequence_number?: bigint | null | undefined;
   /**
    * The highest sequence number in the whole matching context, whatever the cursor and limit;

@@ -37,13 +37,14 @@ class EventFilter:
 class EventQuery:
     """The facts that match one of the filters; all facts when there is none.
 
-    `min_sequence_number` is an exclusive read cursor and `limit` a maximum: both change the
-    returned rows only, never the context version.
+    `min_sequence_number` is an exclusive read cursor, `limit` a maximum, and `backwards` returns the
+    newest first: they change the returned rows only, never the context version.
     """
 
     filters: Sequence[EventFilter | EventFilterDict] | None = None
     min_sequence_number: int | None = None
     limit: int | None = None
+    backwards: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +281,7 @@ class EventQueryDict(TypedDict, total=False):
     filters: Sequence[EventFilter | EventFilterDict] | None
     min_sequence_number: int | None
     limit: int | None
+    backwards: bool | None
 
 
 class _ConditionDict(TypedDict):

@@ -23,12 +23,12 @@ func streamCallbacks(store C.factstr_store, given *C.factstr_stream_callbacks, u
 	*functions = *given
 	var text []byte // reused from batch to batch: callbacks of one stream come one at a time
 	callbacks := objects.Callbacks{
-		Batches: func(stream *objects.Stream, first uint64, batches [][]factstr.EventRecord) objects.Outcome {
+		Batches: func(stream *objects.Stream, first uint64, batches []factstr.Delivery) objects.Outcome {
 			const kept = 2 << 20 // larger memory is not kept for the next batch
-			if codec := stream.Store().Codec(); stream.TakesSeveral() {
-				text = codec.AppendBatches(text[:0], batches)
+			if stream.TakesSeveral() {
+				text = stream.AppendDeliveries(text[:0], batches)
 			} else {
-				text = codec.AppendBatch(text[:0], batches[0])
+				text = stream.AppendDelivery(text[:0], &batches[0])
 			}
 			text = append(text, 0)
 			pointer, length := cText(text)
@@ -107,11 +107,12 @@ func go_factstr_stream_progress(number C.factstr_stream, out *C.factstr_buffer) 
 func go_factstr_stream_next(number C.factstr_stream, timeout C.int64_t, delivery *C.factstr_delivery, batch *C.factstr_buffer, wait *C.struct_fs_wait) C.factstr_status {
 	return nowOrLater(wait, timeout, func(timeout time.Duration, came *bool) C.factstr_status {
 		return onStream(number, batch, func(stream *objects.Stream) error {
-			taken, records, err := stream.Next(timeout)
+			taken, next, err := stream.Next(timeout)
 			if err != nil {
 				return whetherCame(came, err)
 			}
-			if !put(batch, interop.BatchSize(records), func(dst []byte) []byte { return stream.Store().Codec().AppendBatch(dst, records) }) {
+			write := func(dst []byte) []byte { return stream.AppendDelivery(dst, &next) }
+			if !put(batch, interop.DeliverySize(&next), write) {
 				_ = stream.Refuse(taken, "there is no memory for the batch")
 				return noMemory()
 			}
@@ -130,7 +131,8 @@ func go_factstr_stream_next_many(number C.factstr_stream, batchesMax C.size_t, t
 			if err != nil {
 				return whetherCame(came, err)
 			}
-			if !put(out, interop.BatchesSize(batches), func(dst []byte) []byte { return stream.Store().Codec().AppendBatches(dst, batches) }) {
+			write := func(dst []byte) []byte { return stream.AppendDeliveries(dst, batches) }
+			if !put(out, interop.DeliveriesSize(batches), write) {
 				_ = stream.Refuse(taken, "there is no memory for the batches")
 				return noMemory()
 			}

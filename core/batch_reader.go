@@ -17,16 +17,19 @@ const (
 	chunkWork    = 1 << 20 // of matching, between looks at the clock
 )
 
-// deliverable is one committed batch that has matching facts.
-type deliverable struct {
-	records []EventRecord
-	last    uint64 // the batch's last sequence number, whether that fact matches or not
+// Delivery is what a stream delivers of one committed batch that has matching facts.
+type Delivery struct {
+	Records []EventRecord // the matching facts, in ascending order
+	// Position is the batch's last sequence number, whether that fact matches or not: everything up
+	// to there was delivered or does not match.
+	Position uint64
 }
 
 // batchesAfter reads the next batches with matching facts above a position: from the tail if it
 // holds everything above the position, else from the backend. Everything up to through was looked
 // at.
-func (s *Store) batchesAfter(ctx context.Context, known *tail, plan *Plan, after uint64) (batches []deliverable, through uint64, err error) {
+func (s *Store) batchesAfter(ctx context.Context, known *tail, plan *Plan, after uint64) (batches []Delivery,
+	through uint64, err error) {
 	work := workUntil(ctx)
 	if after >= known.floor() {
 		batches, through = tailBatches(known, plan, after, &work)
@@ -40,7 +43,7 @@ func (s *Store) batchesAfter(ctx context.Context, known *tail, plan *Plan, after
 }
 
 // tailBatches reads the next batches from the tail.
-func tailBatches(known *tail, plan *Plan, after uint64, work *match.Work) (batches []deliverable, through uint64) {
+func tailBatches(known *tail, plan *Plan, after uint64, work *match.Work) (batches []Delivery, through uint64) {
 	walk := batchWalk{boundaries: known.boundariesAfter(after), head: known.head.SequenceNumber}
 	through = known.head.SequenceNumber
 	known.matching(plan, after, through, false, work, func(record *EventRecord) (more bool) {
@@ -58,7 +61,8 @@ func tailBatches(known *tail, plan *Plan, after uint64, work *match.Work) (batch
 // transaction is long: candidates until there are enough of them, the boundaries of the batches of
 // those that match, and the rest of the last batch. Its cost grows with the facts that it passes
 // over, never with the numbers between them: numbers may have large holes.
-func (s *Store) storedBatches(ctx context.Context, known *tail, plan *Plan, after uint64, work *match.Work) (batches []deliverable, through uint64, err error) {
+func (s *Store) storedBatches(ctx context.Context, known *tail, plan *Plan, after uint64,
+	work *match.Work) (batches []Delivery, through uint64, err error) {
 	through = known.head.SequenceNumber
 	if plan.Nothing() {
 		return nil, through, nil
@@ -137,7 +141,7 @@ type batchWalk struct {
 	boundaries []Boundary // from the current one on
 	head       uint64
 	last       uint64 // the last number of the batch that contains the last visited fact
-	batches    []deliverable
+	batches    []Delivery
 	records    int
 	bytes      int
 }
@@ -160,11 +164,11 @@ func (w *batchWalk) visit(record *EventRecord) {
 			w.last = min(w.boundaries[0].Last, w.head)
 		}
 	}
-	if n := len(w.batches); n == 0 || w.batches[n-1].last != w.last {
-		w.batches = append(w.batches, deliverable{last: w.last})
+	if n := len(w.batches); n == 0 || w.batches[n-1].Position != w.last {
+		w.batches = append(w.batches, Delivery{Position: w.last})
 	}
 	batch := &w.batches[len(w.batches)-1]
-	batch.records = append(batch.records, *record)
+	batch.Records = append(batch.Records, *record)
 	w.records++
 	w.bytes += recordBytes(record)
 }

@@ -50,8 +50,9 @@ import "time"
 //
 // A failed read is no failure of the stream: it tries again, with growing pauses, for as long as
 // the error is one that may pass (passing), and shows the error in its progress. A failed handler
-// is one for a durable stream, which delivers the batch again or ends with its cursor before it. A
-// live stream has no cursor to come back to: it logs the failure and goes on.
+// is one for a complete stream, which delivers the batch again, or ends before it: the next
+// registration begins there, at its cursor or at the number that its caller keeps. A live stream
+// has nothing to come back to: it logs the failure and goes on.
 
 const (
 	readPause    = 20 * time.Millisecond // before a failed read is tried again, doubled each time
@@ -194,7 +195,7 @@ func (st *EventStream) catchUp() (changed <-chan struct{}, err error) {
 
 // readOn reads the next batches. Everything up to through was looked at. The snapshot of the log
 // lives no longer than this call, so that a slow handler keeps no old facts in memory.
-func (st *EventStream) readOn() (batches []deliverable, through uint64, changed <-chan struct{}, err error) {
+func (st *EventStream) readOn() (batches []Delivery, through uint64, changed <-chan struct{}, err error) {
 	s, position := st.store, st.position.Load()
 	known, changed := s.log.currentAndChange()
 	if err := st.truncated(known); err != nil {

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// Batch is a delivery of a pull stream, which waits until Ack or Fail answers it.
+// Batch is a Delivery of a pull stream, which waits until Ack or Fail answers it.
 type Batch struct {
-	Records []EventRecord // the matching facts of one committed batch, in ascending order
-	answer  func(error)
-	left    chan struct{} // closed when the loop over Batches was left before an answer
+	Delivery
+	answer func(error)
+	left   chan struct{} // closed when the loop over Batches was left before an answer
 }
 
 // Ack answers that the batch was handled. Only the first answer of a batch counts.
@@ -46,7 +46,7 @@ var errNobodyTakes = errors.New("nobody takes the batches of the stream, which i
 func (p *pull) offer(ctx context.Context, records []EventRecord) error {
 	answers := make(chan error, 1)
 	var once sync.Once
-	batch := &Batch{Records: records, left: make(chan struct{})}
+	batch := &Batch{Delivery: Delivery{records, DeliveryPosition(ctx)}, left: make(chan struct{})}
 	batch.answer = func(err error) {
 		p.answered(batch)
 		once.Do(func() { answers <- err })

@@ -23,7 +23,7 @@ type readAhead struct {
 	after   uint64
 	end     context.CancelFunc
 	done    chan struct{} // closed when the fields below are set
-	batches []deliverable
+	batches []Delivery
 	through uint64
 	err     error
 }
@@ -47,7 +47,7 @@ func (st *EventStream) beginReadAhead(head Head, after uint64) {
 
 // takeReadAhead returns the batches above a number if they were read ahead, and waits for a read
 // that is under way. In any case none is under way afterwards.
-func (st *EventStream) takeReadAhead(after uint64) (batches []deliverable, through uint64, ok bool) {
+func (st *EventStream) takeReadAhead(after uint64) (batches []Delivery, through uint64, ok bool) {
 	ahead := st.ahead
 	if ahead == nil {
 		return nil, 0, false

@@ -11,7 +11,7 @@ import (
 // many are done. A batch that fails is handed over again if the stream's retries allow it. If
 // deliver returns an error, the batch behind those that are done does not count as handled, and the
 // stream ends.
-func (st *EventStream) deliver(batches []deliverable) (done int, err error) {
+func (st *EventStream) deliver(batches []Delivery) (done int, err error) {
 	delay := st.options.retry.Delay
 	for attempt := 0; ; attempt++ {
 		if st.context.Err() != nil {
@@ -36,7 +36,7 @@ func (st *EventStream) deliver(batches []deliverable) (done int, err error) {
 		if err == nil {
 			return done + handled, nil
 		}
-		batch := batches[0].records
+		batch := batches[0].Records
 		if errors.Is(err, errNobodyTakes) {
 			st.mu.Lock()
 			reason := st.draining.reason
@@ -50,14 +50,18 @@ func (st *EventStream) deliver(batches []deliverable) (done int, err error) {
 			}
 			return done, err // the batch does not count as handled
 		}
-		if st.durable == nil {
+		if !st.complete {
 			st.tellFailed(err, batch, attempt, "; the stream goes on with the next batch")
 			return done + 1, nil // a live stream's failure concerns this batch only
 		}
 		if attempt >= st.options.retry.MaxAttempts {
+			kept := "cursor"
+			if st.durable == nil {
+				kept = "position"
+			}
 			return done, &Error{Code: CodeHandlerFailed, Cause: err,
-				Message: fmt.Sprintf("%v, at the batch of %d to %d; its cursor stays before it", err,
-					batch[0].SequenceNumber, batch[len(batch)-1].SequenceNumber)}
+				Message: fmt.Sprintf("%v, at the batch of %d to %d; its %s stays before it", err,
+					batch[0].SequenceNumber, batch[len(batch)-1].SequenceNumber, kept)}
 		}
 		st.tellFailed(err, batch, attempt, "; the batch is delivered again")
 		if !st.sleep(delay) {
@@ -70,7 +74,7 @@ func (st *EventStream) deliver(batches []deliverable) (done int, err error) {
 
 // handle calls the handler unless the stream is stopped. Unsubscribe stops it under mu, so a
 // delivery either started before Unsubscribe returned, or does not start at all.
-func (st *EventStream) handle(batches []deliverable) (handled int, err error) {
+func (st *EventStream) handle(batches []Delivery) (handled int, err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			err = &StreamHandlerError{Message: fmt.Sprintf("panic: %v", reason), stack: string(debug.Stack())}
@@ -83,16 +87,15 @@ func (st *EventStream) handle(batches []deliverable) (handled int, err error) {
 		return 0, context.Canceled
 	}
 	if several, ok := st.handler.(HandleBatches); ok {
-		records := make([][]EventRecord, len(batches))
-		for i := range batches {
-			records[i] = batches[i].records
-		}
-		handled, err = several.HandleBatches(st.context, records, func(handled int) bool {
+		handled, err = several.HandleBatches(st.context, batches, func(handled int) bool {
 			st.handled(batches[:handled])
 			return st.mayDeliver()
 		})
-	} else if err = st.handler.HandleStream(st.context, batches[0].records); err == nil {
-		handled = 1
+	} else {
+		st.delivering.Store(batches[0].Position)
+		if err = st.handler.HandleStream(st.context, batches[0].Records); err == nil {
+			handled = 1
+		}
 	}
 	var known *StreamHandlerError
 	switch {
@@ -106,13 +109,13 @@ func (st *EventStream) handle(batches []deliverable) (handled int, err error) {
 }
 
 // handled moves the position behind batches, and lets the stored cursor follow it.
-func (st *EventStream) handled(batches []deliverable) {
+func (st *EventStream) handled(batches []Delivery) {
 	position, count := st.position.Load(), 0
-	for i := len(batches) - 1; i >= 0 && batches[i].last > position; i-- {
+	for i := len(batches) - 1; i >= 0 && batches[i].Position > position; i-- {
 		count++
 	}
 	if count > 0 {
-		st.moveTo(batches[len(batches)-1].last, count)
+		st.moveTo(batches[len(batches)-1].Position, count)
 	}
 }
 

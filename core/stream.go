@@ -16,6 +16,19 @@ type HandleStream interface {
 	HandleStream(ctx context.Context, batch []EventRecord) error
 }
 
+// DeliveryPosition returns the position of the delivery that HandleStream was called with: the last
+// sequence number of its batch, whether that fact matches or not. ctx is the context that
+// HandleStream got, or made of it. A program that keeps this number in the transaction in which it
+// handles the batch, and registers with it again ([Store.StreamFrom]), handles each batch exactly
+// once. Outside of HandleStream it is 0.
+func DeliveryPosition(ctx context.Context) uint64 {
+	stream, ok := ctx.Value(handlerKey{}).(*EventStream)
+	if !ok {
+		return 0
+	}
+	return stream.delivering.Load()
+}
+
 // HandleBatches is what a handler may implement besides HandleStream, to take several batches at
 // once, such as one that hands them to another thread or language. It gets the next batches in
 // commit order, at least one, and returns how many of them it handled, from the first one on. With
@@ -28,7 +41,7 @@ type HandleStream interface {
 // may call advance, but one at a time, and none after HandleBatches has returned.
 type HandleBatches interface {
 	HandleBatches(
-		ctx context.Context, batches [][]EventRecord, advance func(handled int) (more bool),
+		ctx context.Context, batches []Delivery, advance func(handled int) (more bool),
 	) (handled int, err error)
 }
 
@@ -59,8 +72,11 @@ type EventStream struct {
 	plan    *Plan
 	handler HandleStream
 	options streamOptions
-	durable *durableClaim // nil for a live stream
-	pull    *pull         // nil with a handler
+	durable *durableClaim // nil unless it is durable
+	// complete streams replay, and none of their batches may be passed over: the durable ones, and
+	// those whose position the caller keeps. The others are live.
+	complete bool
+	pull     *pull // nil with a handler
 
 	context context.Context // ends when the stream stops
 	stop    context.CancelFunc
@@ -73,9 +89,11 @@ type EventStream struct {
 	failure  failure       // why the log cannot be read at the moment
 	position atomic.Uint64 // everything up to here was delivered or does not match; see also parked
 	parked   bool          // it waits at the known head; guarded by knownLog.mu
-	wake     chan struct{} // ends the wait; has room for one value
-	stored   atomic.Uint64 // the durable cursor as last written
-	patient  time.Time     // since when it waits to be stored; cursorWriter.pass's own
+
+	delivering atomic.Uint64 // the position of the delivery that HandleStream has
+	wake       chan struct{} // ends the wait; has room for one value
+	stored     atomic.Uint64 // the durable cursor as last written
+	patient    time.Time     // since when it waits to be stored; cursorWriter.pass's own
 
 	ready chan struct{} // closed when replay is done
 	done  chan struct{} // closed after the end was reported

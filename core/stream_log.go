@@ -10,6 +10,9 @@ func (st *EventStream) String() string {
 	if st.durable != nil {
 		return fmt.Sprintf("durable stream %q", st.durable.name)
 	}
+	if st.complete {
+		return fmt.Sprintf("stream %d", st.number)
+	}
 	return fmt.Sprintf("live stream %d", st.number)
 }
 

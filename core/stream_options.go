@@ -2,8 +2,8 @@ package factstr
 
 import "time"
 
-// RetryPolicy is how often a failed batch of a durable stream is delivered again before the stream
-// ends. The zero value stands for never.
+// RetryPolicy is how often a failed batch of a durable stream, or one of StreamFrom, is delivered
+// again before the stream ends. The zero value stands for never.
 type RetryPolicy struct {
 	MaxAttempts int           // redeliveries of one batch
 	Delay       time.Duration // before the first redelivery, doubled before each further one; default 100 ms
@@ -27,7 +27,7 @@ type streamOptions struct {
 	onReady     func()
 }
 
-// WithRetry sets the redelivery of failed batches of a durable stream.
+// WithRetry sets the redelivery of failed batches of a stream that is not live.
 func WithRetry(policy RetryPolicy) StreamOption {
 	return func(o *streamOptions) { o.retry = policy }
 }

@@ -5,23 +5,19 @@ import (
 	"sync/atomic"
 )
 
-// WaitReady waits until the replay has reached the head that the registration saw. A live stream is
-// ready at once. If the stream ends before that, WaitReady returns the reason, or CodeCancelled
-// after Unsubscribe.
+// WaitReady waits until the replay has reached the head that the registration saw. A live stream
+// has none and is ready at once. If the stream ends before that, WaitReady returns the reason, or
+// CodeCancelled after Unsubscribe.
 func (st *EventStream) WaitReady(ctx context.Context) error {
-	select {
-	case <-st.ready:
+	if !st.complete || closed(st.ready) {
 		return nil
-	default:
 	}
 	select {
 	case <-st.ready:
 		return nil
 	case <-st.done:
-		select {
-		case <-st.ready:
+		if closed(st.ready) {
 			return nil
-		default:
 		}
 		if err := st.Err(); err != nil {
 			return err
@@ -41,7 +37,7 @@ type StreamProgress struct {
 	Ended        bool
 	Position     uint64 // everything up to here was handled or does not match
 	ReplayTarget uint64 // the head that the registration saw
-	StoredCursor uint64 // the durable cursor as last written; for a live stream its start
+	StoredCursor uint64 // the durable cursor as last written; for another stream its start
 	// Failure is why the log cannot be read at the moment, nil if it can. The stream tries again
 	// until it can.
 	Failure error
@@ -49,12 +45,7 @@ type StreamProgress struct {
 
 // Progress returns how far the stream is. It may be called at any time.
 func (st *EventStream) Progress() StreamProgress {
-	progress := StreamProgress{ReplayTarget: st.target}
-	select {
-	case <-st.ready:
-		progress.Ready = true
-	default:
-	}
+	progress := StreamProgress{ReplayTarget: st.target, Ready: !st.complete || closed(st.ready)}
 	select {
 	case <-st.done:
 		progress.Ended = true

@@ -3,6 +3,7 @@ package factstr
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 )
 
@@ -16,7 +17,7 @@ func (s *Store) StreamAll(ctx context.Context, handler HandleStream, options ...
 // MinSequenceNumber, Limit and Backwards are ignored. A delivery holds the matching facts of one
 // batch.
 func (s *Store) StreamTo(ctx context.Context, query EventQuery, handler HandleStream, options ...StreamOption) (*EventStream, error) {
-	return s.register(ctx, nil, query, handler, options)
+	return s.register(ctx, origin{}, query, handler, options)
 }
 
 // StreamAllDurable registers a durable stream of all batches, see [Store.StreamToDurable].
@@ -31,10 +32,35 @@ func (s *Store) StreamToDurable(ctx context.Context, stream DurableStream, query
 	if err := validateDurableName(stream.Name); err != nil {
 		return nil, err
 	}
-	return s.register(ctx, &stream, query, handler, options)
+	return s.register(ctx, origin{durable: &stream}, query, handler, options)
 }
 
-func (s *Store) register(ctx context.Context, durable *DurableStream, query EventQuery, handler HandleStream, options []StreamOption) (*EventStream, error) {
+// StreamFrom registers a stream of the matching batches above a number, which the caller keeps: it
+// replays those that were committed, and goes on live. No cursor is stored, and any number of
+// streams may begin anywhere. As with a durable stream, [EventStream.WaitReady] waits for the
+// replay, and a failed delivery ends the stream unless [WithRetry] has it delivered again. after
+// may be 0, for all; CodeLogTruncated means that the log does not reach it. [DeliveryPosition] and
+// [Delivery] have the numbers to keep.
+//
+// A number alone cannot show that the log was replaced by one that reaches it as well. A running
+// stream notices that, and ends.
+func (s *Store) StreamFrom(ctx context.Context, after uint64, query EventQuery, handler HandleStream,
+	options ...StreamOption) (*EventStream, error) {
+	if after > math.MaxInt64 {
+		return nil, NewError(CodeInvalidArgument, "after must be at most %d", int64(math.MaxInt64))
+	}
+	return s.register(ctx, origin{after: &after}, query, handler, options)
+}
+
+// origin is where a stream begins: at a durable cursor, at a number that the caller keeps, or, if
+// both are nil, at the head of the log.
+type origin struct {
+	durable *DurableStream
+	after   *uint64
+}
+
+func (s *Store) register(ctx context.Context, origin origin, query EventQuery, handler HandleStream,
+	options []StreamOption) (*EventStream, error) {
 	plan, err := validateQuery("query", query, s.options.Limits)
 	if err != nil {
 		return nil, err
@@ -51,7 +77,8 @@ func (s *Store) register(ctx context.Context, durable *DurableStream, query Even
 	defer unbind()
 
 	stream := &EventStream{store: s, number: s.streams.numbers.Add(1), plan: plan, handler: handler,
-		ready: make(chan struct{}), done: make(chan struct{}), drainBegun: make(chan struct{}), wake: make(chan struct{}, 1)}
+		complete: origin.durable != nil || origin.after != nil,
+		ready:    make(chan struct{}), done: make(chan struct{}), drainBegun: make(chan struct{}), wake: make(chan struct{}, 1)}
 	stream.failure.outage = &s.streams.unreadable
 	stream.context, stream.stop = context.WithCancel(context.WithValue(context.Background(), handlerKey{}, stream))
 	for _, option := range options {
@@ -62,7 +89,7 @@ func (s *Store) register(ctx context.Context, durable *DurableStream, query Even
 		stream.pull = newPull(stream.drainBegun)
 		stream.handler = HandleFunc(stream.pull.offer)
 	}
-	if err := stream.open(bounded, durable, query); err != nil {
+	if err := stream.open(bounded, origin, query); err != nil {
 		stream.stop()
 		if bounded.Err() != nil {
 			return nil, s.interruptedRead(bounded)
@@ -73,8 +100,8 @@ func (s *Store) register(ctx context.Context, durable *DurableStream, query Even
 }
 
 // open claims the durable name if there is one, finds the stream's position and starts the stream.
-func (st *EventStream) open(ctx context.Context, durable *DurableStream, query EventQuery) (err error) {
-	s := st.store
+func (st *EventStream) open(ctx context.Context, origin origin, query EventQuery) (err error) {
+	s, durable := st.store, origin.durable
 	var cursor uint64
 	var claimed Head
 	opened := false
@@ -94,6 +121,8 @@ func (st *EventStream) open(ctx context.Context, durable *DurableStream, query E
 		st.durable = &durableClaim{name: durable.Name, generation: claim.Generation,
 			release: sync.OnceFunc(claim.Release), confirm: claim.Confirm, lost: claim.Lost}
 		cursor, claimed = claim.Cursor, claim.Head
+	} else if origin.after != nil {
+		cursor = *origin.after
 	}
 	known, err := s.log.refresh(ctx, s.backend)
 	if err == nil && claimed != (Head{}) && claimed != known.head {
@@ -109,12 +138,17 @@ func (st *EventStream) open(ctx context.Context, durable *DurableStream, query E
 		}
 	}
 	if err == nil && cursor > known.head.SequenceNumber {
-		err = NewError(CodeLogTruncated, "the cursor of durable stream %q is at %d, but the log ends at %d: facts that it handled are gone; restore the log, or use a new name",
-			durable.Name, cursor, known.head.SequenceNumber)
+		if durable != nil {
+			err = NewError(CodeLogTruncated, "the cursor of durable stream %q is at %d, but the log ends at %d: facts that it handled are gone; restore the log, or use a new name",
+				durable.Name, cursor, known.head.SequenceNumber)
+		} else {
+			err = NewError(CodeLogTruncated, "after is %d, but the log ends at %d: facts that were handled are gone; restore the log, or begin again from 0",
+				cursor, known.head.SequenceNumber)
+		}
 	}
 	if err == nil {
 		st.epoch, st.target = known.epoch, known.head.SequenceNumber
-		if durable == nil {
+		if !st.complete {
 			cursor = st.target
 		}
 		st.position.Store(cursor)

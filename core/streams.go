@@ -76,8 +76,8 @@ func (r *streams) looked(ctx context.Context, err error) bool {
 	return true
 }
 
-// close lets no further stream start and stops the durable ones: their cursors remember what they
-// have not delivered yet.
+// close lets no further stream start and stops the complete ones: their cursors, or the numbers
+// that their callers keep, remember what they have not delivered yet.
 func (r *streams) close(reason error) {
 	r.mu.Lock()
 	if !r.closed && len(r.open) == 0 {
@@ -86,7 +86,7 @@ func (r *streams) close(reason error) {
 	r.closed = true
 	r.mu.Unlock()
 	for _, stream := range r.list() {
-		if stream.durable != nil {
+		if stream.complete {
 			stream.halt(reason)
 		}
 	}

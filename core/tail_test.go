@@ -71,7 +71,7 @@ func TestATailKeepsTheBatchThatReachesIntoIt(t *testing.T) {
 	}
 	work := match.WorkUntil(nil, 1<<20)
 	batches, through := tailBatches(&known, everythingPlan, 18, &work)
-	if len(batches) != 1 || numbersOf(batches[0].records) != "[19 20]" || batches[0].last != 20 || through != 20 {
+	if len(batches) != 1 || numbersOf(batches[0].Records) != "[19 20]" || batches[0].Position != 20 || through != 20 {
 		t.Errorf("above 18: %v through %d", batches, through)
 	}
 }

@@ -47,6 +47,7 @@
  *   InteropConditionalAppendConflict   {"expected_context_version": n|null,
  *                                       "actual_context_version": n|null,
  *                                       "condition_index"?: n}
+ *   InteropDelivery                    {"position": n, "event_records": [InteropEventRecord]}
  *   InteropError                       {"code": string, "message": string, "reason"?: string,
  *                                       "store"?: string, "operation"?: string,
  *                                       "conflict"?: InteropConditionalAppendConflict}
@@ -569,7 +570,7 @@ typedef struct factstr_stream_callbacks {
    * Statuses it is called with
    *   FACTSTR_OK                     the stream was unsubscribed, closed or drained
    *   FACTSTR_STORE_CLOSED           its store was closed
-   *   FACTSTR_HANDLER_FAILED         a delivery of a durable stream failed
+   *   FACTSTR_HANDLER_FAILED         a delivery of a stream that is not live failed
    *   FACTSTR_DURABLE_STREAM_LOST    another process may have taken the durable name over
    *   FACTSTR_LOG_TRUNCATED          the log lost facts that the stream had delivered
    *   FACTSTR_CORRUPT                a stored event is damaged
@@ -580,32 +581,39 @@ typedef struct factstr_stream_callbacks {
 } factstr_stream_callbacks;
 
 /*
- * Registers a stream. Replay of a durable stream starts by itself; this call does not wait for it.
+ * Registers a stream. Replay starts by itself; this call does not wait for it.
  * With callbacks == NULL batches are taken by factstr_stream_next. Unless the status is FACTSTR_OK,
  * no stream exists, no callback is made and *stream is 0. registration is JSON:
  *   {"query"?: InteropEventQuery,      absent: all events; min_sequence_number, limit and
  *                                      backwards are ignored
- *    "durable"?: {"name": string},     absent: a live stream, which sees what is committed from now
- *                                      on
+ *    "durable"?: {"name": string},     the stream goes on where the cursor of this name stands
+ *    "after"?: n,                      instead of durable: replays what is above this number, and
+ *                                      goes on live. The caller keeps the number: the position of
+ *                                      the last delivery that it handled. Without durable and after
+ *                                      it is a live stream, which sees what is committed from now on
  *    "retry"?: {"max_attempts": n, "delay_ms": n, "delay_max_ms": n},
- *                                      redelivery of a failed batch of a durable stream; default
- *                                      none
+ *                                      redelivery of a failed batch of a stream that is not live;
+ *                                      default none
  *    "cursor_every"?: {"batches": n, "ms": n},
  *                                      how often the cursor of a durable stream is stored at least;
  *                                      1000 and 100
- *    "batches_max"?: n}                with callbacks: on_batch takes up to so many batches at once
+ *    "batches_max"?: n,                with callbacks: on_batch takes up to so many batches at once
+ *    "positions"?: bool}               true: each batch is an InteropDelivery, also in an array of
+ *                                      batches, in place of an array of records. Its position is the
+ *                                      last number of the committed batch, whether that event
+ *                                      matches or not
  *
  * Statuses
  *   FACTSTR_OK                     (empty)
  *   FACTSTR_INVALID_ARGUMENT       an argument is NULL, or registration cannot be used, such as
- *                                  retry or cursor_every without durable
+ *                                  cursor_every without durable
  *   FACTSTR_INVALID_HANDLE
  *   FACTSTR_STORE_CLOSED           the store began to close
  *   FACTSTR_DURABLE_STREAM_ACTIVE
  *                                  the name is in use, here or in another process
  *   FACTSTR_DURABLE_STREAM_QUERY_MISMATCH
  *                                  the name was registered with another query
- *   FACTSTR_LOG_TRUNCATED          the cursor of the name is beyond the end of the log
+ *   FACTSTR_LOG_TRUNCATED          the cursor of the name, or after, is beyond the end of the log
  *   FACTSTR_READ_ONLY              the file or the server cannot be written
  *   FACTSTR_BUSY                   others held the lock
  *   FACTSTR_TIMEOUT                the server gave the statement up or did not respond in time

@@ -37,16 +37,26 @@ func (c Codec) appendEnd(dst []byte, result *factstr.QueryResult) []byte {
 	return append(dst, '}')
 }
 
-// AppendBatches appends an array of batches, each as AppendBatch.
-func (c Codec) AppendBatches(dst []byte, batches [][]factstr.EventRecord) []byte {
+// AppendDeliveries appends an array of deliveries, each as AppendDelivery.
+func (c Codec) AppendDeliveries(dst []byte, deliveries []factstr.Delivery, positions bool) []byte {
 	dst = append(dst, '[')
-	for i, records := range batches {
+	for i := range deliveries {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = c.AppendBatch(dst, records)
+		dst = c.AppendDelivery(dst, &deliveries[i], positions)
 	}
 	return append(dst, ']')
+}
+
+// AppendDelivery appends the batch of a delivery, or, with positions, an InteropDelivery.
+func (c Codec) AppendDelivery(dst []byte, delivery *factstr.Delivery, positions bool) []byte {
+	if !positions {
+		return c.AppendBatch(dst, delivery.Records)
+	}
+	dst = c.appendNumber(append(dst, `{"position":`...), delivery.Position)
+	dst = append(dst, `,"event_records":`...)
+	return append(c.AppendBatch(dst, delivery.Records), '}')
 }
 
 // AppendBatch appends an array of InteropEventRecord.
@@ -70,18 +80,19 @@ func (c Codec) appendRecord(dst []byte, record *factstr.EventRecord) []byte {
 	return append(dst, '}')
 }
 
-// BatchesSize is BatchSize for AppendBatches.
-func BatchesSize(batches [][]factstr.EventRecord) int {
+// DeliveriesSize is DeliverySize for AppendDeliveries.
+func DeliveriesSize(deliveries []factstr.Delivery) int {
 	size := len("[]")
-	for _, records := range batches {
-		size += BatchSize(records) + len(",")
+	for i := range deliveries {
+		size += DeliverySize(&deliveries[i]) + len(",")
 	}
 	return size
 }
 
-// BatchSize returns at least the length that AppendBatch appends, and little more.
-func BatchSize(records []factstr.EventRecord) int {
-	size := len("[]")
+// DeliverySize returns at least the length that AppendDelivery appends, and little more.
+func DeliverySize(delivery *factstr.Delivery) int {
+	records := delivery.Records
+	size := len(`{"position":"18446744073709551615","event_records":[]}`)
 	for i := range records {
 		record := &records[i]
 		size += len(`{"sequence_number":"18446744073709551615","occurred_at":,"event_type":,"payload":},`)
@@ -173,7 +184,6 @@ func (c Codec) AppendStatistics(dst []byte, s factstr.Statistics, handles map[ui
 		}
 		if stream.DurableName == "" {
 			dst = append(dst, `,"durable_name":null`...)
-			stream.Ready = true // a live stream has no replay
 		} else {
 			dst = jsonvalue.AppendString(append(dst, `,"durable_name":`...), stream.DurableName)
 		}

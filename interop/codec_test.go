@@ -70,7 +70,8 @@ func TestNumbersAreStringsWhenThatWasAskedFor(t *testing.T) {
 		{codec.AppendProgress(nil, factstr.StreamProgress{Failure: factstr.BackendFailure(factstr.ReasonConnection, "gone")}),
 			`{"state":"replaying","position":"0","replay_target":"0","stored_cursor":"0","failure":{"code":"BackendFailure","message":"gone","reason":"connection"}}`},
 		{codec.AppendStatistics(nil, factstr.Statistics{Store: "sqlite", Head: factstr.Head{SequenceNumber: 9}, Facts: 9, DatabaseBytes: 8, Commits: 2, IndexWatermark: factstr.Version(7),
-			Streams: []factstr.StreamStatistics{{Number: 1, Lag: 3}, {Number: 2, DurableName: "d"}}}, map[uint64]uint64{2: 40}),
+			Streams: []factstr.StreamStatistics{{Number: 1, Lag: 3,
+				StreamProgress: factstr.StreamProgress{Ready: true}}, {Number: 2, DurableName: "d"}}}, map[uint64]uint64{2: 40}),
 			`{"store_kind":"sqlite","head":"9","facts":"9","failure":null,"database_bytes":8,"log_file_bytes":null,"appends":0,"groups":2,"group_appends_max":0,"groups_retried":0,` +
 				`"queue_appends":0,"queue_bytes":0,"read_retries":0,"redeliveries":0,"reconnects":0,"tail_events":0,"tail_bytes":0,"index_watermark":"7","streams":[` +
 				`{"number":1,"handle":null,"durable_name":null,"lag":"3","state":"live","position":"0","replay_target":"0","stored_cursor":"0","failure":null},` +
@@ -88,8 +89,19 @@ func TestSizesAreNeverTooSmall(t *testing.T) {
 		result.EventRecords = append(result.EventRecords, factstr.EventRecord{SequenceNumber: math.MaxUint64, EventType: string(rune(i)), Payload: json.RawMessage("1")})
 	}
 	codec := Codec{NumbersAsStrings: true}
-	if size, text := BatchSize(result.EventRecords), codec.AppendBatch(nil, result.EventRecords); len(text) > size {
-		t.Errorf("%d bytes do not fit the size %d", len(text), size)
+	deliveries := []factstr.Delivery{{Records: result.EventRecords, Position: math.MaxUint64},
+		{Position: math.MaxUint64}}
+	for _, positions := range []bool{false, true} {
+		size, text := DeliveriesSize(deliveries), codec.AppendDeliveries(nil, deliveries, positions)
+		if len(text) > size {
+			t.Errorf("%d bytes do not fit the size %d", len(text), size)
+		}
+		for i := range deliveries {
+			size, text := DeliverySize(&deliveries[i]), codec.AppendDelivery(nil, &deliveries[i], positions)
+			if len(text) > size {
+				t.Errorf("%d bytes do not fit the size %d", len(text), size)
+			}
+		}
 	}
 }
 

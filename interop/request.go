@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"context"
 	"math"
 	"time"
 
@@ -13,6 +14,7 @@ var (
 	textShape     = &shape{kind: text}
 	unsignedShape = &shape{kind: unsigned}
 	signedShape   = &shape{kind: signed}
+	boolShape     = &shape{kind: boolean}
 
 	eventShape = &shape{kind: object, begin: (*filler).beginEvent, fields: []field{
 		{name: "event_type", shape: &shape{kind: text, take: (*filler).takeEventType}, required: true},
@@ -37,6 +39,7 @@ var (
 		}}}
 	registrationShape = &shape{kind: object, fields: []field{
 		{name: "query", shape: queryShape},
+		{name: "after", shape: unsignedShape},
 		{name: "durable", shape: &shape{kind: object, fields: []field{{name: "name", shape: textShape, required: true}}}},
 		{name: "retry", shape: &shape{kind: object, fields: []field{
 			{name: "max_attempts", shape: unsignedShape},
@@ -48,6 +51,7 @@ var (
 			{name: "ms", shape: unsignedShape},
 		}}},
 		{name: "batches_max", shape: unsignedShape},
+		{name: "positions", shape: boolShape},
 	}}
 )
 
@@ -97,11 +101,13 @@ func DecodeConditions(request []byte, limits factstr.Limits) ([]factstr.AppendCo
 // Registration asks for a stream.
 type Registration struct {
 	Query   factstr.EventQuery
-	Durable *factstr.DurableStream // nil for a live stream
+	Durable *factstr.DurableStream // nil without a cursor
+	After   *uint64                // where a stream without a cursor begins; nil: at the head
 	Retry   factstr.RetryPolicy
 	Cursor  factstr.CursorEvery
 
-	BatchesMax int // batches that the callback takes at once; 0: one batch
+	BatchesMax int  // batches that the callback takes at once; 0: one batch
+	Positions  bool // batches have their positions
 }
 
 // DecodeRegistration reads the registration of a stream.
@@ -127,12 +133,14 @@ func DecodeRegistration(request []byte, limits factstr.Limits) (Registration, er
 			Batches *uint64 `json:"batches"`
 			MS      *uint64 `json:"ms"`
 		} `json:"cursor_every"`
+		After      *uint64 `json:"after"`
 		BatchesMax *uint64 `json:"batches_max"`
+		Positions  *bool   `json:"positions"`
 	}
 	if err := json.Unmarshal(request, &dto); err != nil {
 		return Registration{}, unfilled("registration", err)
 	}
-	registration := Registration{Query: query}
+	registration := Registration{Query: query, After: dto.After, Positions: dto.Positions != nil && *dto.Positions}
 	if most := dto.BatchesMax; most != nil {
 		if *most == 0 {
 			return Registration{}, factstr.NewError(factstr.CodeInvalidArgument,
@@ -140,16 +148,19 @@ func DecodeRegistration(request []byte, limits factstr.Limits) (Registration, er
 		}
 		registration.BatchesMax = int(min(*most, math.MaxInt32))
 	}
-	if dto.Durable == nil {
-		switch {
-		case dto.Retry != nil:
-			return Registration{}, onlyDurable("retry")
-		case dto.CursorEvery != nil:
-			return Registration{}, onlyDurable("cursor_every")
-		}
-		return registration, nil
+	switch {
+	case dto.Durable != nil && dto.After != nil:
+		return Registration{}, factstr.NewError(factstr.CodeInvalidArgument,
+			"registration.after is for streams without durable, which begin at their cursor; leave out one of the two")
+	case dto.Durable != nil:
+		registration.Durable = &factstr.DurableStream{Name: dto.Durable.Name}
+	case dto.CursorEvery != nil:
+		return Registration{}, factstr.NewError(factstr.CodeInvalidArgument,
+			"registration.cursor_every is for durable streams only; give durable.name or leave it out")
+	case dto.Retry != nil && dto.After == nil:
+		return Registration{}, factstr.NewError(factstr.CodeInvalidArgument,
+			"registration.retry is not for live streams; give durable.name or after, or leave it out")
 	}
-	registration.Durable = &factstr.DurableStream{Name: dto.Durable.Name}
 	if r := dto.Retry; r != nil {
 		registration.Retry = factstr.RetryPolicy{MaxAttempts: int(min(r.MaxAttempts, math.MaxInt32)), Delay: wait(r.DelayMS), DelayMax: wait(r.DelayMaxMS)}
 	}
@@ -165,8 +176,19 @@ func DecodeRegistration(request []byte, limits factstr.Limits) (Registration, er
 	return registration, nil
 }
 
-func onlyDurable(field string) error {
-	return factstr.NewError(factstr.CodeInvalidArgument, "registration.%s is for durable streams only; give durable.name or leave it out", field)
+// Open registers the stream.
+func (r *Registration) Open(
+	ctx context.Context, store *factstr.Store, handler factstr.HandleStream, options ...factstr.StreamOption,
+) (*factstr.EventStream, error) {
+	options = append(options, factstr.WithRetry(r.Retry), factstr.WithCursorEvery(r.Cursor))
+	switch {
+	case r.Durable != nil:
+		return store.StreamToDurable(ctx, *r.Durable, r.Query, handler, options...)
+	case r.After != nil:
+		return store.StreamFrom(ctx, *r.After, r.Query, handler, options...)
+	default:
+		return store.StreamTo(ctx, r.Query, handler, options...)
+	}
 }
 
 // wait converts milliseconds. In the options of core zero stands for the default, so 0 ms becomes

@@ -122,8 +122,8 @@ func (c *wireCase) make(t testing.TB, store *factstr.Store) error {
 		return err
 	case "stream_open":
 		r, err := DecodeRegistration(c.Registration, factstr.DefaultLimits())
-		if err == nil && r.Durable != nil {
-			_, err = store.StreamToDurable(t.Context(), *r.Durable, r.Query, nil)
+		if err == nil {
+			_, err = r.Open(t.Context(), store, nil)
 		}
 		return err
 	case "memory_open":

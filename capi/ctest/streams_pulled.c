@@ -40,6 +40,36 @@ static void batches_can_be_pulled(void) { /* G15 G19 */
   close_store(store);
 }
 
+static void pulled_batches_have_their_positions(void) { /* G15 */
+  factstr_store store = open_memory(NULL);
+  for (int i = 0; i < 2; i++) {
+    expect_ok(append(store, "[{\"event_type\":\"a\",\"payload\":1},"
+                            "{\"event_type\":\"b\",\"payload\":2}]"));
+  }
+  factstr_stream stream = open_stream(
+      store, "{\"after\":0,\"positions\":true,\"query\":{\"filters\":[{\"event_types\":[\"a\"]}]}}",
+      NULL, NULL);
+  factstr_delivery delivery;
+  factstr_buffer text;
+  answer first = take(factstr_stream_next(stream, -1, &delivery, &text), &text);
+  CHECK_STATUS(first.status, FACTSTR_OK);
+  const cJSON *records = cJSON_GetObjectItemCaseSensitive(first.json, "event_records");
+  CHECK(json_integer(first.json, "position") == 2 && cJSON_GetArraySize(records) == 1);
+  CHECK(json_integer(records->child, "sequence_number") == 1);
+  drop(first);
+  CHECK_STATUS(factstr_stream_acknowledge(stream, delivery), FACTSTR_OK);
+  size_t count;
+  answer rest = take(factstr_stream_next_many(stream, 9, -1, &delivery, &count, &text), &text);
+  CHECK_STATUS(rest.status, FACTSTR_OK);
+  CHECK(count == 1 && json_integer(rest.json->child, "position") == 4);
+  drop(rest);
+  CHECK_STATUS(factstr_stream_wait_ready(stream, 0, NULL), FACTSTR_TIMEOUT);
+  CHECK_STATUS(factstr_stream_acknowledge(stream, delivery), FACTSTR_OK);
+  CHECK_STATUS(factstr_stream_wait_ready(stream, -1, NULL), FACTSTR_OK);
+  CHECK_STATUS(factstr_stream_close(stream), FACTSTR_OK);
+  close_store(store);
+}
+
 /* Takes up to so many batches, and checks what comes. */
 static void take_many(factstr_stream stream, size_t most, uint64_t first, size_t count,
                       uint64_t number) {
@@ -228,6 +258,7 @@ static void a_long_message_that_is_no_text_ends_a_stream(void) { /* G21 */
 
 void pulled_stream_tests(void) {
   RUN(batches_can_be_pulled, "batches can be pulled and acknowledged one at a time");
+  RUN(pulled_batches_have_their_positions, "pulled batches have their positions");
   RUN(several_batches_are_answered_once,
       "several batches are taken at once and answered by one call");
   RUN(what_is_handled_counts_while_the_rest_is_held,

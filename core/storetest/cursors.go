@@ -228,8 +228,11 @@ var cursorTests = tests{
 				return factstr.Head{SequenceNumber: h.SequenceNumber, OccurredAt: "2020-01-01T00:00:00.000000Z"}
 			},
 		} {
-			lives, durables := newRecorder(), newRecorder()
+			lives, durables, froms := newRecorder(), newRecorder(), newRecorder()
 			live(t, store, factstr.AllEvents(), lives)
+			if _, err := from(t, store, 1, factstr.AllEvents(), froms); err != nil {
+				t.Fatal(err)
+			}
 			durable(t, store, name, durables)
 			c.set(hooks{head: func(next func() (factstr.Head, error)) (factstr.Head, error) {
 				head, err := next()
@@ -240,6 +243,7 @@ var cursorTests = tests{
 			}
 			lives.wantEnd(t, factstr.CodeLogTruncated)
 			durables.wantEnd(t, factstr.CodeLogTruncated)
+			froms.wantEnd(t, factstr.CodeLogTruncated)
 			c.clear()
 		}
 		again := newRecorder()

@@ -38,6 +38,7 @@ func Run(t *testing.T, newLog func(t testing.TB) Log) {
 		{"stream isolation", isolationTests},
 		{"durable streams", durableTests},
 		{"durable failures", durableFailureTests},
+		{"streams from a number", fromTests},
 		{"reading ahead", readAheadTests},
 		{"durable names", nameTests},
 		{"durable cursors", cursorTests},

@@ -37,9 +37,14 @@ type player struct {
 
 // stream is an opened stream with the deliveries that came from it.
 type stream struct {
-	deliveries  chan []byte
+	deliveries  chan delivery
 	ended       chan error
 	unsubscribe func()
+}
+
+type delivery struct {
+	batch    []byte
+	position uint64
 }
 
 func (p *player) play(step *Step) error {
@@ -74,8 +79,12 @@ func (p *player) play(step *Step) error {
 	case step.Ends != nil:
 		return opened.awaitEnd(step.Ends)
 	}
-	for _, want := range step.Receives {
-		if err := opened.receive(want); err != nil {
+	for i, want := range step.Receives {
+		position, err := opened.receive(want)
+		if err == nil && step.Positions != nil && step.Positions[i] != position {
+			err = fmt.Errorf("position %d, want %d", position, step.Positions[i])
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -101,12 +110,12 @@ func (p *player) reopen() (err error) {
 }
 
 func (p *player) openStream(step *Step) (err error) {
-	opened := &stream{deliveries: make(chan []byte, deliveriesMax), ended: make(chan error, 1)}
+	opened := &stream{deliveries: make(chan delivery, deliveriesMax), ended: make(chan error, 1)}
 	p.streams[step.Stream] = opened
 	ordinal := 0
-	handle := func(batch []byte) error {
+	handle := func(batch []byte, position uint64) error {
 		ordinal++
-		opened.deliveries <- batch
+		opened.deliveries <- delivery{batch, position}
 		if slices.Contains(step.FailDeliveries, ordinal) {
 			return errors.New("the scenario says that this delivery fails")
 		}
@@ -119,12 +128,12 @@ func (p *player) openStream(step *Step) (err error) {
 	return err
 }
 
-func (s *stream) receive(want []record) error {
+func (s *stream) receive(want []record) (position uint64, err error) {
 	select {
-	case batch := <-s.deliveries:
-		return checkBatch(batch, want)
+	case got := <-s.deliveries:
+		return got.position, checkBatch(got.batch, want)
 	case <-time.After(waitMax):
-		return fmt.Errorf("nothing was delivered within %v", waitMax)
+		return 0, fmt.Errorf("nothing was delivered within %v", waitMax)
 	}
 }
 

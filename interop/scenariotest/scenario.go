@@ -42,6 +42,7 @@ type Step struct {
 	Open           json.RawMessage `json:"open"`
 	FailDeliveries []int           `json:"fail_deliveries"`
 	Receives       [][]record      `json:"receives"`
+	Positions      []uint64        `json:"positions"`
 	Unsubscribe    bool            `json:"unsubscribe"`
 	Ends           *failure        `json:"ends"`
 
@@ -73,6 +74,9 @@ func (step *Step) UnmarshalJSON(text []byte) error {
 	}
 	if kinds != 1 {
 		return fmt.Errorf("a step must be exactly one operation: %s", text)
+	}
+	if step.Positions != nil && len(step.Positions) != len(step.Receives) {
+		return fmt.Errorf("a step must name the position of every delivery, or of none: %s", text)
 	}
 	if slices.Contains(asks, true) && (step.Gives == nil) == (step.Fails == nil) {
 		return fmt.Errorf("a step must say what it gives or how it fails: %s", text)

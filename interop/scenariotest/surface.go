@@ -16,9 +16,10 @@ type Surface interface {
 	AppendWhen(events, conditions []byte) (result []byte, err error)
 	Query(query []byte) (result []byte, err error)
 	Explain(query []byte) (explanation []byte, err error)
-	// OpenStream returns when the replay of a durable stream is done. If it returns an error, ended
-	// is not called.
-	OpenStream(registration []byte, handle func(batch []byte) error, ended func(error)) (unsubscribe func(), err error)
+	// OpenStream returns when the replay of a stream that is not live is done. If it returns an
+	// error, ended is not called.
+	OpenStream(registration []byte, handle func(batch []byte, position uint64) error,
+		ended func(error)) (unsubscribe func(), err error)
 	Close() error
 }
 
@@ -99,37 +100,28 @@ func (s onStore) Query(query []byte) ([]byte, error) {
 	return interop.Codec{}.AppendQueryResult(nil, result), nil
 }
 
-func (s onStore) OpenStream(registration []byte, handle func([]byte) error, ended func(error)) (unsubscribe func(), err error) {
+func (s onStore) OpenStream(registration []byte, handle func([]byte, uint64) error,
+	ended func(error)) (unsubscribe func(), err error) {
 	asked, err := interop.DecodeRegistration(registration, factstr.DefaultLimits())
 	if err != nil {
 		return nil, err
 	}
 	ctx := context.Background()
-	handler := factstr.HandleFunc(func(_ context.Context, batch []factstr.EventRecord) error {
-		return handle(interop.Codec{}.AppendBatch(nil, batch))
+	handler := factstr.HandleFunc(func(ctx context.Context, batch []factstr.EventRecord) error {
+		return handle(interop.Codec{}.AppendBatch(nil, batch), factstr.DeliveryPosition(ctx))
 	})
 	opened := make(chan struct{})
 	failed := false
-	options := []factstr.StreamOption{
-		factstr.WithRetry(asked.Retry), factstr.WithCursorEvery(asked.Cursor),
-		factstr.WithOnEnd(func(reason error) {
-			go func() {
-				// Wait until it is known whether the registration failed.
-				if <-opened; !failed {
-					ended(reason)
-				}
-			}()
-		}),
-	}
+	onEnd := factstr.WithOnEnd(func(reason error) {
+		go func() {
+			// Wait until it is known whether the registration failed.
+			if <-opened; !failed {
+				ended(reason)
+			}
+		}()
+	})
 	defer close(opened)
-	if asked.Durable == nil {
-		stream, err := s.store.StreamTo(ctx, asked.Query, handler, options...)
-		if err != nil {
-			return nil, err
-		}
-		return stream.Unsubscribe, nil
-	}
-	stream, err := s.store.StreamToDurable(ctx, *asked.Durable, asked.Query, handler, options...)
+	stream, err := asked.Open(ctx, s.store, handler, onEnd)
 	if err != nil {
 		return nil, err
 	}

@@ -57,30 +57,30 @@ function parseRecords(text, rawPayloads, recordsOf) {
   return parsed;
 }
 
-function readNumbers(records) {
-  for (const record of records) {
+/** The records of a delivery, an array that also has its position. */
+function batchOf({ position, event_records }) {
+  for (const record of event_records) {
     record.sequence_number = sequenceNumber(record.sequence_number);
   }
+  // Not enumerable, so that the batch is equal to an array of the same records.
+  return Object.defineProperty(event_records, 'position', { value: sequenceNumber(position) });
 }
 
 /**
- * The delivered batches, as EventRecord[][]. When one cannot be read, those before it come with its
+ * The delivered batches, as EventBatch[]. When one cannot be read, those before it come with its
  * `error`.
  */
 function batches(text, rawPayloads) {
   if (!rawPayloads) {
     try {
-      const parsed = parse(text);
-      parsed.forEach(readNumbers);
-      return { batches: parsed };
+      return { batches: parse(text).map(batchOf) };
     } catch {
       // Below each payload is read for itself.
     }
   }
   const cut = cutPayloads(text);
-  const parsed = JSON.parse(cut.text);
+  const parsed = JSON.parse(cut.text).map(batchOf);
   for (const [i, records] of parsed.entries()) {
-    readNumbers(records);
     try {
       for (const record of records) {
         const payload = cut.payloads[record.payload];

@@ -263,9 +263,16 @@ function configuration(value) {
 // Those of a live stream are queued ahead one by one (src/streams.c).
 const BATCHES_MAX = 256;
 
-/** The registration of a stream. `durable` is undefined for a live one. */
-function registration(queryValue, durable, options) {
-  const fields = [`"batches_max":${durable === undefined ? 1 : BATCHES_MAX}`];
+/**
+ * The registration of a stream, which begins at the cursor of `durable`, or at the number `after`;
+ * without both it is live.
+ */
+function registration(queryValue, { durable, after }, options) {
+  const isLive = durable === undefined && after === undefined;
+  const fields = ['"positions":true', `"batches_max":${isLive ? 1 : BATCHES_MAX}`];
+  if (after !== undefined) {
+    fields.push(`"after":${sequenceNumber(after, 'after')}`);
+  }
   if (!isAbsent(queryValue)) {
     fields.push(`"query":${query(queryValue)}`);
   }

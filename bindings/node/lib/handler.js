@@ -26,7 +26,7 @@ class HandlerRunner {
   #isHandling = false; // from the call of the handler until its outcome
   #isStopped = false;
   #hasDropped = false; // batches were left unhandled
-  #last = 0n; // the newest fact that a handler was called for
+  #last = 0n; // the position of the newest batch that a handler was called for
 
   constructor(stream, handler, rawPayloads) {
     this.#stream = stream;
@@ -47,15 +47,13 @@ class HandlerRunner {
     return this.#isHandling || this.hasWaiting || this.#hasDropped;
   }
 
-  /** Returns the number of the newest fact that came, 0n if none did. */
+  /** Returns the position of the newest batch that came, 0n if none did. */
   lastReceived() {
-    if (!this.hasWaiting) {
-      return this.#last;
-    }
+    const waiting = this.#waiting.at(-1);
     try {
-      return decode.batch(this.#waiting.at(-1).text, this.#rawPayloads).at(-1).sequence_number;
+      return decode.batches(waiting.text, true).batches.at(-1).position;
     } catch {
-      return this.#last; // what cannot be read is not handled either
+      return this.#last; // none waits
     }
   }
 
@@ -116,7 +114,9 @@ class HandlerRunner {
       isLast,
       first: events[0].sequence_number,
       last: events[events.length - 1].sequence_number,
+      position: events.position,
     };
+    this.#last = batch.position;
     let outcome;
     this.#isHandling = true;
     try {

@@ -25,6 +25,7 @@ import type {
   DurableStreamOptions,
   EventStreamHandle,
   EventStreamSubscription,
+  StreamFromOptions,
   StreamOptions,
 } from './types/streams.js';
 
@@ -120,6 +121,20 @@ interface Store<Payload> {
     query: EventQuery,
     handle: EventStreamHandle<Payload>,
     options?: DurableStreamOptions | null,
+  ): Promise<EventStreamSubscription>;
+
+  /**
+   * Replays the matching batches above a number that the program keeps, and goes on live: after 0n
+   * all, after the `position` of the last batch that it handled the rest. The store keeps no
+   * cursor. A program that stores the position in the transaction in which it handles the batch
+   * handles each one exactly once. Resolves and ends as `streamToDurable` does; `LogTruncated` if
+   * the log does not reach the number.
+   */
+  streamFrom(
+    after: bigint,
+    query: EventQuery | null | undefined,
+    handle: EventStreamHandle<Payload>,
+    options?: StreamFromOptions | null,
   ): Promise<EventStreamSubscription>;
 
   /** Runs a query, and tells how it was answered instead of what it found. */

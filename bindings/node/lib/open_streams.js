@@ -55,14 +55,16 @@ receivers.isLate = (now) => {
 };
 
 const liveOptions = ['signal', 'onError'];
-const durableOptions = [...liveOptions, 'onProgress', 'retry', 'cursorEvery'];
+const fromOptions = [...liveOptions, 'onProgress', 'retry'];
+const durableOptions = [...fromOptions, 'cursorEvery'];
 
 /**
- * Opens a stream on `source`, the { store, handle, rawPayloads, answered } of a store.
- * `durableName` is undefined for a live stream.
+ * Opens a stream on `source`, the { store, handle, rawPayloads, answered } of a store, that begins
+ * at `origin` (encode.registration).
  */
-function open(source, durableName, registration, handler, options) {
-  const stream = new Stream(source, durableName, handler, options);
+function open(source, origin, query, handler, options) {
+  const registration = encode.registration(query, origin, options);
+  const stream = new Stream(source, origin, handler, options);
   stream.open(registration);
   streams.set(stream.id, stream);
   return stream;
@@ -70,18 +72,26 @@ function open(source, durableName, registration, handler, options) {
 
 function openLive(source, query, handler, options) {
   const given = encode.options(options, liveOptions);
-  const registration = encode.registration(query, undefined, {});
-  return subscriptionOf(open(source, undefined, registration, handler, given));
+  return subscriptionOf(open(source, {}, query, handler, given));
 }
 
-async function openDurable(source, durable, query, handler, options) {
+function openDurable(source, durable, query, handler, options) {
   const given = encode.options(options, durableOptions);
+  return openReplaying(source, { durable: durable ?? null }, query, handler, given);
+}
+
+function openFrom(source, after, query, handler, options) {
+  const given = encode.options(options, fromOptions);
+  return openReplaying(source, { after: after ?? null }, query, handler, given);
+}
+
+/** Resolves to the subscription when the replay is done. */
+async function openReplaying(source, origin, query, handler, given) {
   const { onProgress } = given;
   if (!encode.isAbsent(onProgress) && typeof onProgress !== 'function') {
     throw invalidArgument('options.onProgress must be a function');
   }
-  const registration = encode.registration(query, durable, given);
-  const stream = open(source, durable.name, registration, handler, given);
+  const stream = open(source, origin, query, handler, given);
   if (onProgress) {
     stream.watchReplay(onProgress);
   }
@@ -140,6 +150,7 @@ module.exports = {
   hasLiveStreams,
   keepProgress,
   openDurable,
+  openFrom,
   openLive,
   streamsBehind,
 };

@@ -17,6 +17,7 @@ const {
   hasLiveStreams,
   keepProgress,
   openDurable,
+  openFrom,
   openLive,
   streamsBehind,
 } = require('./open_streams.js');
@@ -300,6 +301,10 @@ class Store {
 
   async streamToDurable(durableStream, query, handle, options) {
     return openDurable(this.#source, durableStream, query, handle, options);
+  }
+
+  async streamFrom(after, query, handle, options) {
+    return openFrom(this.#source, after, query, handle, options);
   }
 
   async explain(query) {

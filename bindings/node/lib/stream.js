@@ -53,14 +53,14 @@ class Stream {
   #holdsLoop = false;
   #answered; // { number } that an append to the store was answered with last
   #milestone = { number: 0n, time: 0 }; // what was answered at that time
-  #handled; // the last number that the handler of a live stream is done with
+  #handled; // the position that the handler of a live stream is done with
   #failure; // { value } that the handler threw last
   #unreadable; // why a batch could not be given to the handler, which ended the stream
   #lastProgress; // its text, for when the library does not know the stream any more
   #end; // { status, text } once the library reported it
   #isOver = false; // #finish was called
 
-  constructor({ store, handle, rawPayloads, answered }, durableName, handler, options) {
+  constructor({ store, handle, rawPayloads, answered }, { durable, after }, handler, options) {
     if (typeof handler !== 'function') {
       throw invalidArgument('handle must be a function');
     }
@@ -71,7 +71,7 @@ class Stream {
     this.store = store;
     this.#storeHandle = handle;
     this.#answered = answered;
-    this.#isLive = durableName === undefined;
+    this.#isLive = durable === undefined && after === undefined;
     this.#handlerRunner = new HandlerRunner(
       {
         handled: (batch) => this.#acknowledge(batch),
@@ -82,7 +82,7 @@ class Stream {
       handler,
       rawPayloads,
     );
-    this.#log = new StreamLog(handle, durableName, () => this.#number());
+    this.#log = new StreamLog(handle, this.#isLive, durable?.name, () => this.#number());
     this.#onError = onError;
     this.#retries = !encode.isAbsent(options.retry);
     this.#signal = signalOf(options);
@@ -244,8 +244,8 @@ class Stream {
 
   // Returns whether the next batch that came along may begin. A delivery that is not open any more
   // (unsubscribed, store closed) needs no outcome.
-  #acknowledge({ delivery, isLast, last }) {
-    this.#handled = last;
+  #acknowledge({ delivery, isLast, position }) {
+    this.#handled = position;
     if (this.#handle === undefined) {
       return this.isLive;
     }

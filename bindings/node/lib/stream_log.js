@@ -13,8 +13,8 @@ function stackAttribute(failure) {
 }
 
 /**
- * What one stream logs to the log of its store. `durableName` is undefined for a live stream,
- * `numberOf` returns the stream's number in its store.
+ * What one stream logs to the log of its store. `durableName` is undefined for a stream
+ * without a cursor, `numberOf` returns the stream's number in its store.
  */
 class StreamLog {
   #storeHandle;
@@ -26,12 +26,15 @@ class StreamLog {
   #failedFirst; // of the batch that failed last
   #attempt; // at that batch
 
-  constructor(storeHandle, durableName, numberOf) {
-    const isLive = durableName === undefined;
+  constructor(storeHandle, isLive, durableName, numberOf) {
     this.#storeHandle = storeHandle;
     this.#numberOf = numberOf;
-    this.#name = isLive ? 'a live stream' : `the durable stream ${JSON.stringify(durableName)}`;
-    this.#nameAttribute = isLive ? {} : { durable_name: durableName };
+    this.#name = isLive ? 'a live stream' : 'a stream';
+    this.#nameAttribute = {};
+    if (durableName !== undefined) {
+      this.#name = `the durable stream ${JSON.stringify(durableName)}`;
+      this.#nameAttribute = { durable_name: durableName };
+    }
   }
 
   handlerFailed({ first, last }, failure) {

@@ -177,7 +177,12 @@ class ScenarioPlayer {
     }
   }
 
-  async #openStream({ stream, open: { query, durable, retry }, fail_deliveries = [], fails }) {
+  async #openStream({
+    stream,
+    open: { query, durable, after, retry },
+    fail_deliveries = [],
+    fails,
+  }) {
     let delivery = 0;
     const seen = new Deliveries(() => !fail_deliveries.includes(++delivery));
     this.#streams.set(stream, { seen });
@@ -186,6 +191,7 @@ class ScenarioPlayer {
         seen.handler,
         asked(query),
         durable,
+        version(after),
         { retry: camelCase(retry) },
       );
     } catch (error) {
@@ -196,7 +202,10 @@ class ScenarioPlayer {
     assert.equal(fails, undefined, `${stream} must fail with ${JSON.stringify(fails)}`);
   }
 
-  #register(handler, query, durable, options) {
+  #register(handler, query, durable, after, options) {
+    if (after !== undefined) {
+      return this.#store.streamFrom(after, query, handler, options);
+    }
     if (durable === undefined) {
       return query === undefined
         ? this.#store.streamAll(handler)
@@ -207,9 +216,13 @@ class ScenarioPlayer {
       : this.#store.streamToDurable(durable, query, handler, options);
   }
 
-  async #receives({ stream, receives }) {
-    for (const expected of receives) {
-      assert.deepEqual(records(await this.#streams.get(stream).seen.next()), expected);
+  async #receives({ stream, receives, positions }) {
+    for (const [i, expected] of receives.entries()) {
+      const batch = await this.#streams.get(stream).seen.next();
+      assert.deepEqual(records(batch), expected);
+      if (positions !== undefined) {
+        assert.equal(batch.position, BigInt(positions[i]));
+      }
     }
   }
 

@@ -25,7 +25,7 @@ WAIT_S = 10
 """How long a test waits for something that must happen. Only a failing test waits this long."""
 
 
-Batch = tuple[factstr.EventRecord, ...]
+Batch = factstr.Batch
 
 
 class PlaceCase(unittest.TestCase):

@@ -60,6 +60,11 @@ class BadRegistrations(StoreCase):
             with self.subTest(name), self.refused(InvalidArgument, "name"):
                 self.store.stream_all_durable(name, Deliveries())  # type: ignore[arg-type]  # wrong on purpose
 
+    def test_a_stream_from_a_number_needs_one_of_63_bits(self) -> None:
+        for after in (-1, 2**63, 2**64, 1.0, "1", True, None):
+            with self.subTest(after), self.refused(InvalidArgument, "after"):
+                self.store.stream_from(after, None, Deliveries())  # type: ignore[arg-type]  # wrong on purpose
+
     def test_bad_options_are_refused(self) -> None:
         for options in (
             {"retry": {"max_attempts": -1}},

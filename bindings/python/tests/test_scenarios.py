@@ -91,12 +91,13 @@ class Scenarios(StoreCase):
         elif "open" in step:
             self.register(step["stream"], step["open"], tuple(step.get("fail_deliveries", ())))
         elif "receives" in step:
-            for expected in step["receives"]:
-                batch = [
-                    self.without_time(dataclasses.asdict(record))
-                    for record in self.deliveries[step["stream"]].next()
-                ]
+            positions = step.get("positions")
+            for number, expected in enumerate(step["receives"]):
+                delivery = self.deliveries[step["stream"]].next()
+                batch = [self.without_time(dataclasses.asdict(record)) for record in delivery]
                 self.assertTrue(same_json(batch, expected), f"{batch} is not {expected}")
+                if positions is not None:
+                    self.assertEqual(positions[number], delivery.position)
         elif "unsubscribe" in step:
             # The test sees a batch before its handler has returned. close() waits for the handler,
             # so that the cursor is where the scenario expects it.
@@ -108,12 +109,16 @@ class Scenarios(StoreCase):
         return {}
 
     def register(self, name: str, how: dict[str, Any], failing: tuple[int, ...]) -> None:
-        self.assertLessEqual(how.keys(), {"query", "durable", "retry"})
+        self.assertLessEqual(how.keys(), {"query", "durable", "after", "retry"})
         handler = self.deliveries[name] = Deliveries(failing)
         if "durable" in how:
             durable = how["durable"]["name"]
             subscription = self.store.stream_to_durable(
                 durable, how.get("query"), handler, retry=how.get("retry")
+            )
+        elif "after" in how:
+            subscription = self.store.stream_from(
+                how["after"], how.get("query"), handler, retry=how.get("retry")
             )
         else:
             subscription = self.store.stream_to(how.get("query"), handler)

@@ -180,8 +180,8 @@ class StreamEnd(StoreCase):
         self.assertIsNone(known())
 
     def test_a_store_that_is_closed_during_a_registration_keeps_no_stream(self) -> None:
-        def close_first(*arguments: Any) -> Stream:
-            stream = Stream(*arguments)
+        def close_first(*arguments: Any, **named: Any) -> Stream:
+            stream = Stream(*arguments, **named)
             self.store.close()
             return stream
 

@@ -74,7 +74,7 @@ func TestAHandlerIsToldToLeaveTheRest(t *testing.T) {
 	process.Marks = place
 	stream := &Stream{handle: 7, store: store, most: takenMost, mostEver: takenMost, followEvery: time.Hour}
 	more, told := true, 0
-	batches := make([][]factstr.EventRecord, 4)
+	batches := make([]factstr.Delivery, 4)
 	d := newDelivery(batches, func(handled int) bool {
 		told = handled
 		return more
@@ -104,7 +104,7 @@ func TestAHandlerIsToldToLeaveTheRest(t *testing.T) {
 func TestADeliveryWhoseHandlerReturnedIsNotBegun(t *testing.T) {
 	_, store := open(t, `{}`)
 	stream := &Stream{store: store, most: takenMost, mostEver: takenMost}
-	d := newDelivery(make([][]factstr.EventRecord, 2), nil)
+	d := newDelivery(make([]factstr.Delivery, 2), nil)
 	stream.abandon(d)
 	if stream.begin(d, 100) {
 		t.Error("it is begun")
@@ -156,7 +156,7 @@ func TestEveryAnswerAtEveryPlaceOfACrossing(t *testing.T) {
 				}
 				for next <= events {
 					number, batches, err := stream.NextMany(100, -1)
-					if err != nil || batches[0][0].SequenceNumber != next {
+					if err != nil || batches[0].Records[0].SequenceNumber != next {
 						t.Fatalf("%v, %v, want %d", batches, err, next)
 					}
 					next += uint64(len(batches))

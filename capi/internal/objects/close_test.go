@@ -14,7 +14,7 @@ func TestAStoreClosedWhileAStreamOpensLeavesNoHandle(t *testing.T) {
 	process, store := open(t, `{"close_timeout_ms":0}`)
 	ended := make(chan error, 1)
 	stream, err := store.OpenStream([]byte(`{}`), Callbacks{
-		Batches: func(*Stream, uint64, [][]factstr.EventRecord) Outcome { return Handled },
+		Batches: func(*Stream, uint64, []factstr.Delivery) Outcome { return Handled },
 		End:     func(_ *Stream, err error) { ended <- err },
 	})
 	if err != nil {
@@ -42,7 +42,7 @@ func TestACallbackMayCloseItsStoreAndTheRestFollows(t *testing.T) { // G17
 	_, store := open(t, `{}`)
 	closed, ended := make(chan error, 1), make(chan error, 1)
 	openStream(t, store, `{}`, Callbacks{
-		Batches: func(*Stream, uint64, [][]factstr.EventRecord) Outcome {
+		Batches: func(*Stream, uint64, []factstr.Delivery) Outcome {
 			closed <- store.Close(true)
 			return Pending // and nobody will answer it
 		},

@@ -26,7 +26,7 @@ import (
 // settles all: the batches before it were handled, those behind it are given back, and come again.
 // Before that the caller may say how many it has handled: see advance.go.
 type delivery struct {
-	batches [][]factstr.EventRecord
+	batches []factstr.Delivery
 	answer  chan answer // takes one
 
 	// Guarded by Stream.mu.
@@ -40,7 +40,7 @@ type delivery struct {
 	follows *time.Timer
 }
 
-func newDelivery(batches [][]factstr.EventRecord, advance func(handled int) bool) *delivery {
+func newDelivery(batches []factstr.Delivery, advance func(handled int) bool) *delivery {
 	return &delivery{batches: batches, advance: advance, answer: make(chan answer, 1)}
 }
 
@@ -56,7 +56,7 @@ type pulled struct{ *Stream }
 // HandleBatches returns when the delivery is answered, or when the stream was stopped, after which
 // it cannot be answered.
 func (st pulled) HandleBatches(
-	ctx context.Context, batches [][]factstr.EventRecord, advance func(handled int) bool,
+	ctx context.Context, batches []factstr.Delivery, advance func(handled int) bool,
 ) (handled int, err error) {
 	<-st.opened
 	d := newDelivery(batches, advance)
@@ -73,21 +73,26 @@ func (st pulled) HandleBatches(
 
 // HandleStream is HandleBatches for one batch.
 func (st pulled) HandleStream(ctx context.Context, records []factstr.EventRecord) error {
-	_, err := st.HandleBatches(ctx, [][]factstr.EventRecord{records}, func(int) bool { return true })
+	_, err := st.HandleBatches(ctx, deliveryOf(ctx, records), func(int) bool { return true })
 	return err
 }
 
 // handleBatch is the handler of a stream whose callback takes one batch.
 func (st *Stream) handleBatch(ctx context.Context, records []factstr.EventRecord) error {
-	_, err := st.handOver(ctx, newDelivery([][]factstr.EventRecord{records}, nil), 1)
+	_, err := st.handOver(ctx, newDelivery(deliveryOf(ctx, records), nil), 1)
 	return err
+}
+
+// deliveryOf returns what HandleStream was called with.
+func deliveryOf(ctx context.Context, records []factstr.EventRecord) []factstr.Delivery {
+	return []factstr.Delivery{{Records: records, Position: factstr.DeliveryPosition(ctx)}}
 }
 
 // severalCalled is the handler of a stream whose callback takes several batches.
 type severalCalled struct{ *Stream }
 
 func (st severalCalled) HandleBatches(
-	ctx context.Context, batches [][]factstr.EventRecord, advance func(handled int) bool,
+	ctx context.Context, batches []factstr.Delivery, advance func(handled int) bool,
 ) (handled int, err error) {
 	return st.handOver(ctx, newDelivery(batches, advance), st.batchesMax)
 }
@@ -200,17 +205,17 @@ func (st *Stream) returned(d *delivery, handled int, err error) (int, error) {
 }
 
 // Next takes the next batch of a stream without callbacks.
-func (st *Stream) Next(timeout time.Duration) (number uint64, records []factstr.EventRecord, err error) {
+func (st *Stream) Next(timeout time.Duration) (number uint64, next factstr.Delivery, err error) {
 	number, batches, err := st.NextMany(1, timeout)
 	if err != nil {
-		return 0, nil, err
+		return 0, factstr.Delivery{}, err
 	}
 	return number, batches[0], nil
 }
 
 // NextMany takes the next batches, at least one and at most that many, of a stream without
 // callbacks. Their numbers follow each other; the first one's is returned.
-func (st *Stream) NextMany(most int, timeout time.Duration) (number uint64, batches [][]factstr.EventRecord, err error) {
+func (st *Stream) NextMany(most int, timeout time.Duration) (number uint64, batches []factstr.Delivery, err error) {
 	if err := st.mayTake(); err != nil {
 		return 0, nil, err
 	}
@@ -246,10 +251,10 @@ const (
 )
 
 // fit returns how many batches are taken at once.
-func fit(batches [][]factstr.EventRecord, most int) int {
+func fit(batches []factstr.Delivery, most int) int {
 	count, size := 1, 0
 	for ; count < len(batches) && count < most; count++ {
-		if size += interop.BatchSize(batches[count-1]); size+interop.BatchSize(batches[count]) > takenBytes {
+		if size += interop.DeliverySize(&batches[count-1]); size+interop.DeliverySize(&batches[count]) > takenBytes {
 			break
 		}
 	}

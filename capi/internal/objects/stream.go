@@ -29,7 +29,7 @@ type Callbacks struct {
 	// Batches gets one batch, or several if the stream takes several, which have the numbers from
 	// first on. Its outcome is that of all of them, except that with Failed only the first one that
 	// is not handled failed, and the others come again.
-	Batches func(stream *Stream, first uint64, batches [][]factstr.EventRecord) Outcome
+	Batches func(stream *Stream, first uint64, batches []factstr.Delivery) Outcome
 	Ready   func(stream *Stream)
 	End     func(stream *Stream, err error)
 }
@@ -42,7 +42,8 @@ type Stream struct {
 	callbacks Callbacks
 	core      *factstr.EventStream
 	number    atomic.Uint64 // core's number of the stream, 0 while it is being registered
-	durable   bool
+	complete  bool          // it replays, and core ends it when its store closes: it is not live
+	positions bool          // what is delivered has its position
 
 	// opened is closed when the caller knows the handle. Callbacks wait for it.
 	opened  chan struct{}
@@ -69,8 +70,9 @@ func (s *Store) OpenStream(registration []byte, callbacks Callbacks) (*Stream, e
 	if err != nil {
 		return nil, err
 	}
-	stream := &Stream{store: s, callbacks: callbacks, durable: decoded.Durable != nil,
-		opened: make(chan struct{}), ended: make(chan struct{}), offers: make(chan *delivery), most: takenMost, mostEver: takenMost, followEvery: followEvery}
+	stream := &Stream{store: s, callbacks: callbacks, complete: decoded.Durable != nil || decoded.After != nil,
+		positions: decoded.Positions,
+		opened:    make(chan struct{}), ended: make(chan struct{}), offers: make(chan *delivery), most: takenMost, mostEver: takenMost, followEvery: followEvery}
 	if err := s.addStream(stream); err != nil {
 		return nil, err
 	}
@@ -104,7 +106,7 @@ func (st *Stream) forget() {
 }
 
 func (st *Stream) register(registration interop.Registration) (err error) {
-	core, handler := st.store.core, factstr.HandleStream(pulled{st})
+	handler := factstr.HandleStream(pulled{st})
 	switch {
 	case registration.BatchesMax > 0 && st.callbacks.Batches == nil:
 		return factstr.NewError(factstr.CodeInvalidArgument,
@@ -123,14 +125,8 @@ func (st *Stream) register(registration interop.Registration) (err error) {
 	if every := registration.Cursor; every.Time > 0 {
 		st.followEvery = max(min(followEvery, every.Time/4), time.Millisecond)
 	}
-	options := []factstr.StreamOption{
-		factstr.WithRetry(registration.Retry), factstr.WithCursorEvery(registration.Cursor), factstr.WithOnReady(st.onReady), factstr.WithOnEnd(st.onEnd),
-	}
-	if registration.Durable == nil {
-		st.core, err = core.StreamTo(context.Background(), registration.Query, handler, options...)
-	} else {
-		st.core, err = core.StreamToDurable(context.Background(), *registration.Durable, registration.Query, handler, options...)
-	}
+	st.core, err = registration.Open(context.Background(), st.store.core, handler,
+		factstr.WithOnReady(st.onReady), factstr.WithOnEnd(st.onEnd))
 	if err == nil {
 		st.number.Store(st.core.Number())
 	}
@@ -154,6 +150,16 @@ func (st *Stream) Handle() uint64 { return st.handle }
 
 // TakesSeveral reports whether the callback takes an array of batches.
 func (st *Stream) TakesSeveral() bool { return st.batchesMax > 0 }
+
+// AppendDelivery appends the text of a delivery, as the registration asked for it.
+func (st *Stream) AppendDelivery(dst []byte, delivery *factstr.Delivery) []byte {
+	return st.store.codec.AppendDelivery(dst, delivery, st.positions)
+}
+
+// AppendDeliveries is AppendDelivery for an array.
+func (st *Stream) AppendDeliveries(dst []byte, deliveries []factstr.Delivery) []byte {
+	return st.store.codec.AppendDeliveries(dst, deliveries, st.positions)
+}
 
 // Store returns the stream's store.
 func (st *Stream) Store() *Store { return st.store }
@@ -192,7 +198,7 @@ func (st *Stream) endReason() error {
 // WaitReady waits until replay is done; a live stream has none. Inside a callback of the stream
 // itself waiting would never end, since replay goes on only after the callback, so it is refused.
 func (st *Stream) WaitReady(timeout time.Duration, inside bool) error {
-	if !st.durable {
+	if !st.complete {
 		return nil
 	}
 	if inside && !closed(st.core.Ready()) {
@@ -219,13 +225,11 @@ func (st *Stream) WaitReady(timeout time.Duration, inside bool) error {
 	}
 }
 
-// Progress returns where the stream stands. A live stream is always ready, and a stream that has
-// ended reads nothing that could fail.
+// Progress returns where the stream stands. A stream that has ended reads nothing that could fail.
 func (st *Stream) Progress() factstr.StreamProgress {
 	ended := st.over.Load() // first: until the end the numbers change
 	st.advanceNow()
 	progress := st.core.Progress()
-	progress.Ready = progress.Ready || !st.durable
 	if progress.Ended = ended; ended {
 		progress.Failure = nil
 	}
@@ -248,9 +252,9 @@ func (st *Stream) Drain() { st.core.Drain() }
 
 // storeEnds returns a channel that is closed when the store begins to close. A live stream that
 // waits for an answer ends then, since the closing thread may be the one that would answer. It is
-// nil for a durable stream, which core ends.
+// nil for any other stream, which core ends.
 func (st *Stream) storeEnds() <-chan struct{} {
-	if st.durable {
+	if st.complete {
 		return nil
 	}
 	return st.store.ending

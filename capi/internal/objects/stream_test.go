@@ -21,7 +21,7 @@ func TestNoCallbackComesBeforeTheCallerKnowsTheHandle(t *testing.T) {
 	batches := make(chan uint64, 1)
 	ended := make(chan error, 1)
 	stream, err := store.OpenStream([]byte(`{"durable":{"name":"d"}}`), Callbacks{
-		Batches: func(_ *Stream, delivery uint64, _ [][]factstr.EventRecord) Outcome {
+		Batches: func(_ *Stream, delivery uint64, _ []factstr.Delivery) Outcome {
 			early()
 			batches <- delivery
 			return Handled
@@ -74,11 +74,11 @@ func TestPulledDeliveriesSurviveEveryRace(t *testing.T) { // G19 G21
 		runs++
 		stream := openStream(t, store, `{"durable":{"name":"d"}}`, Callbacks{})
 		for n := range 7 {
-			number, records, err := stream.Next(10 * time.Second)
+			number, taken, err := stream.Next(10 * time.Second)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := records[0].SequenceNumber; got > next || number != uint64(n)+1 {
+			if got := taken.Records[0].SequenceNumber; got > next || number != uint64(n)+1 {
 				t.Fatalf("delivery %d holds %d, want %d or one before it", number, got, next)
 			}
 			if n == 6 {
@@ -87,7 +87,7 @@ func TestPulledDeliveriesSurviveEveryRace(t *testing.T) { // G19 G21
 			if err := stream.Acknowledge(number); err != nil {
 				t.Fatal(err)
 			}
-			if got := records[0].SequenceNumber; got == next {
+			if got := taken.Records[0].SequenceNumber; got == next {
 				next++
 			}
 			if next > events {

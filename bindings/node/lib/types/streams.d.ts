@@ -10,13 +10,22 @@ export interface DurableStream {
   name: string;
 }
 
+/** The matching events of one committed batch, in ascending order. */
+export interface EventBatch<Payload = unknown> extends Array<EventRecord<Payload>> {
+  /**
+   * The last sequence number of the committed batch, whether that event matches or not: everything
+   * up to here was delivered or does not match. Not enumerable.
+   */
+  readonly position: bigint;
+}
+
 /**
  * Gets the matching events of one committed batch. It fails when it throws, rejects or returns
  * `false` (also by a promise). The next batch comes when this one is handled. It may call every
  * method of the store. It may declare the payloads that it expects, which nothing checks.
  */
 export type EventStreamHandle<Payload = unknown> = {
-  handle(events: EventRecord<Payload>[]): unknown;
+  handle(events: EventBatch<Payload>): unknown;
 }['handle'];
 export type StreamHandler<Payload = unknown> = EventStreamHandle<Payload>;
 
@@ -44,7 +53,7 @@ export interface StreamProgress {
    * done, when more is appended meanwhile.
    */
   replay_target: bigint;
-  /** The cursor as it was last stored; for a live stream, where it began. */
+  /** The cursor as it was last stored; for a stream without one, where it began. */
   stored_cursor: bigint;
   /**
    * Why the log cannot be read at the moment, for example because the server is away. The stream
@@ -53,7 +62,8 @@ export interface StreamProgress {
   failure: FactstrError | null;
 }
 
-export interface DurableStreamOptions extends StreamOptions {
+/** Of `streamFrom`. */
+export interface StreamFromOptions extends StreamOptions {
   /**
    * Called about once a second during the replay, never after the promise has settled. Aborting the
    * signal in it gives the replay up. An exception of it is an uncaught exception, as in every
@@ -72,6 +82,9 @@ export interface DurableStreamOptions extends StreamOptions {
       }
     | null
     | undefined;
+}
+
+export interface DurableStreamOptions extends StreamFromOptions {
   /** How often the cursor is stored at least. Default: every 1,000 batches or 100 ms. */
   cursorEvery?: { batches?: number | undefined; ms?: number | undefined } | null | undefined;
 }

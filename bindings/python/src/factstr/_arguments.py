@@ -46,6 +46,13 @@ def durable_name(name: Any) -> str:
     return name
 
 
+def position(after: Any) -> int:
+    # To the library None means a live stream.
+    if not isinstance(after, int) or isinstance(after, bool):
+        raise InvalidArgument(f"after must be an int, not {type(after).__name__}")
+    return after
+
+
 def expected_version(version: Any) -> Any:
     """Returns a pointer to the version, or None. ctypes would truncate other numbers silently."""
     if version is None:

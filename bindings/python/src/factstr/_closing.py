@@ -91,7 +91,7 @@ class Closing:
             self._owner.handle.check(status, text)
 
     def _deliver_the_rest(self, handle: int, streams: list[OpenStream], deadline: float) -> None:
-        live = [each for each in streams if each.durable_name is None and not each.in_handler()]
+        live = [each for each in streams if each.is_live and not each.in_handler()]
         if not live:
             return
         answers: list[tuple[int, bytes]] = []

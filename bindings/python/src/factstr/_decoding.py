@@ -16,6 +16,7 @@ from ._deep_json import decode_deep
 from ._types import (
     Alternative,
     AppendResult,
+    Batch,
     EventRecord,
     Explanation,
     QueryResult,
@@ -88,16 +89,16 @@ class Decoder:
             fields["current_context_version"],
         )
 
-    def batches(self, text: bytes) -> Iterator[tuple[EventRecord, ...]]:
+    def batches(self, text: bytes) -> Iterator[Batch]:
         """Yields the batches of a text. Those before one that cannot be read come first."""
         try:
             decoded = self._decode(text)
         except InvalidState:
-            yield from map(_records, self._readable(text.decode()))
+            yield from map(_batch, self._readable(text.decode()))
             raise
-        yield from map(_records, decoded)
+        yield from map(_batch, decoded)
 
-    def _readable(self, text: str) -> Iterator[list[dict[str, Any]]]:
+    def _readable(self, text: str) -> Iterator[dict[str, Any]]:
         decode = json.JSONDecoder(parse_float=self._parse_float).raw_decode
         start = 1
         while True:
@@ -157,6 +158,12 @@ def _progress(fields: dict[str, Any]) -> StreamProgress:
 def _failure(fields: dict[str, Any]) -> FactstrError | None:
     failure = fields["failure"]
     return None if failure is None else error_of(failure["code"], failure)
+
+
+def _batch(delivery: dict[str, Any]) -> Batch:
+    batch = Batch(_records(delivery["event_records"]))
+    batch.position = delivery["position"]
+    return batch
 
 
 def _records(records: list[dict[str, Any]]) -> tuple[EventRecord, ...]:

@@ -58,13 +58,19 @@ def encode_conditions(conditions: Iterable[ConditionInput]) -> bytes:
 
 
 def encode_registration(
-    query: QueryInput | None, durable: str | None, retry: Any, cursor_every: Any
+    query: QueryInput | None,
+    durable: str | None,
+    after: int | None,
+    retry: Any,
+    cursor_every: Any,
 ) -> bytes:
-    registration: dict[str, Any] = {}
+    registration: dict[str, Any] = {"positions": True}
     if query is not None:
         registration["query"] = _query(query)
     if durable is not None:
         registration["durable"] = {"name": durable}
+    if after is not None:
+        registration["after"] = after
     if retry is not None:
         registration["retry"] = _present(retry) if isinstance(retry, Retry) else retry
     if cursor_every is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ._log import emit
 
 if TYPE_CHECKING:
-    from ._types import EventRecord, Handler
+    from ._types import Batch, Handler
 
 ASYNC = "the handler is async, and nothing would await it: give a plain function"
 
@@ -27,7 +27,7 @@ class Handling:
         self._first = 0
         self._attempt = 0
 
-    def batch(self, batch: tuple[EventRecord, ...]) -> str | None:
+    def batch(self, batch: Batch) -> str | None:
         """Hands one batch to the handler; returns None if it was handled, else why not."""
         first, last = batch[0].sequence_number, batch[-1].sequence_number
         self._attempt = self._attempt + 1 if first == self._first else 1
@@ -41,7 +41,7 @@ class Handling:
             emit(logging.WARNING, message, fields, error=self.failure)
         return failed
 
-    def _call(self, batch: tuple[EventRecord, ...]) -> str | None:
+    def _call(self, batch: Batch) -> str | None:
         self.failure = None
         try:
             result = self._handler(batch)

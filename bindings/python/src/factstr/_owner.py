@@ -24,6 +24,7 @@ class OpenStream(ABC):
     """What closing a store asks of each stream."""
 
     durable_name: str | None
+    is_live: bool  # it has no place to go on from
 
     @abstractmethod
     def finish(self) -> None:

@@ -27,13 +27,15 @@ def register(
     query: QueryInput | None,
     handler: Handler,
     durable_name: str | None = None,
+    after: int | None = None,
     retry: RetryInput | None = None,
     cursor_every: CursorEveryInput | None = None,
     on_progress: ProgressHandler | None = None,
 ) -> Stream:
-    """Registers a stream and starts its thread. Returns after the replay of a durable one."""
+    """Registers a stream and starts its thread. Returns after the replay of one that is not live."""
     _check_functions(handler, on_progress)
-    registration = encode_registration(query, durable_name, retry, cursor_every)
+    is_live = durable_name is None and after is None
+    registration = encode_registration(query, durable_name, after, retry, cursor_every)
     library, number, buffer = owner.library, c_uint64(), Buffer()
     stream: Stream | None = None
     started = False
@@ -48,11 +50,11 @@ def register(
             byref(buffer),
         )
         owner.handle.check(status, take(library, buffer))
-        stream = Stream(owner, number.value, handler, durable_name)
+        stream = Stream(owner, number.value, handler, durable_name, is_live=is_live)
         owner.remember(stream)
         stream.start()
         started = True
-        if durable_name is not None:
+        if not is_live:
             _wait_ready(stream, on_progress)
     except BaseException:
         if stream is not None and started:

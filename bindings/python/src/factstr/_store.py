@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from . import _capi, _process, _threads
-from ._arguments import durable_name, expected_version
+from ._arguments import durable_name, expected_version, position
 from ._capi import in_forked_child
 from ._closeable import Closeable
 from ._closing import Closing
@@ -185,7 +185,13 @@ class Store(Closeable):
         """
         return Subscription(
             register(
-                self._owner, None, handle, durable_name(name), retry, cursor_every, on_progress
+                self._owner,
+                None,
+                handle,
+                durable_name=durable_name(name),
+                retry=retry,
+                cursor_every=cursor_every,
+                on_progress=on_progress,
             )
         )
 
@@ -204,7 +210,41 @@ class Store(Closeable):
         """
         return Subscription(
             register(
-                self._owner, query, handle, durable_name(name), retry, cursor_every, on_progress
+                self._owner,
+                query,
+                handle,
+                durable_name=durable_name(name),
+                retry=retry,
+                cursor_every=cursor_every,
+                on_progress=on_progress,
+            )
+        )
+
+    def stream_from(
+        self,
+        after: int,
+        query: QueryInput | None,
+        handle: Handler,
+        *,
+        retry: RetryInput | None = None,
+        on_progress: ProgressHandler | None = None,
+    ) -> Subscription:
+        """Replays the matching batches above a number that the program keeps, returns, and goes on
+        with what is committed: after 0 all, after the `position` of the last batch that it handled
+        the rest. The store keeps no cursor.
+
+        A program that stores the position in the transaction in which it handles the batch handles
+        each one exactly once. Failures, `retry` and `on_progress` are those of stream_all_durable;
+        raises LogTruncated if the log does not reach the number.
+        """
+        return Subscription(
+            register(
+                self._owner,
+                query,
+                handle,
+                after=position(after),
+                retry=retry,
+                on_progress=on_progress,
             )
         )
 

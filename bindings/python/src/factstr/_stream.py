@@ -58,8 +58,15 @@ _BATCHES_MAX = 512  # taken at once; the library bounds their bytes
 
 class Stream(OpenStream):
     def __init__(
-        self, owner: Owner, number: int, handler: Handler, durable_name: str | None
+        self,
+        owner: Owner,
+        number: int,
+        handler: Handler,
+        durable_name: str | None,
+        *,
+        is_live: bool,
     ) -> None:
+        self.is_live = is_live
         self.durable_name = durable_name
         self.error: FactstrError | None = None
         self._owner = owner

@@ -90,6 +90,16 @@ class EventRecord:
     payload: Any
 
 
+class Batch(tuple[EventRecord, ...]):
+    """The matching records of one committed batch, in ascending order.
+
+    `position` is the last sequence number of the committed batch, whether that fact matches or not:
+    everything up to there was delivered or does not match.
+    """
+
+    position: int
+
+
 @dataclass(frozen=True, slots=True)
 class QueryResult:
     """Records in ascending order. `last_returned_sequence_number` is that of the last record;
@@ -117,7 +127,7 @@ class StreamProgress:
     position       everything up to here was handled or does not match
     replay_target  the newest fact when the stream was registered; `position` may pass it before the
                    replay is done, if more is appended meanwhile
-    stored_cursor  the cursor as last stored; of a live stream, where it began
+    stored_cursor  the cursor as last stored; of a stream without one, where it began
     failure        why the log cannot be read at the moment, for example because the server is away;
                    the stream tries again until it can
     """
@@ -134,7 +144,7 @@ class StreamStatistics:
     """An open stream in the Statistics of its store.
 
     number        its number in the store, `stream` in records of the log
-    durable_name  None for a live stream
+    durable_name  None for a stream without one
     lag           facts between its position and the head, whether they match or not
     progress      where it stands
     """
@@ -310,7 +320,7 @@ QueryInput = EventQuery | EventQueryDict | Mapping[str, Any]
 ConditionInput = AppendCondition | AppendConditionDict | Mapping[str, Any]
 RetryInput = Retry | RetryDict | Mapping[str, Any]
 CursorEveryInput = CursorEvery | CursorEveryDict | Mapping[str, Any]
-Handler = Callable[[tuple[EventRecord, ...]], object]
+Handler = Callable[[Batch], object]
 """Receives one committed batch. It has failed if it raises or returns False."""
 ProgressHandler = Callable[[StreamProgress], object]
 """Receives the progress of a replay. What it raises ends the registration."""

@@ -54,7 +54,7 @@ func (s *Store) appendIfRequest(events []NewEvent, query EventQuery, expected *u
 	if err != nil {
 		return nil, err
 	}
-	request.expect(condition{plan: plan, expected: expected})
+	request.expect(sizeOf(query), condition{plan: plan, expected: expected})
 	return request, nil
 }
 
@@ -68,12 +68,9 @@ func (s *Store) appendWhenRequest(events []NewEvent, conditions []AppendConditio
 		return nil, NewError(CodeInvalidArgument, "conditions: %d conditions exceed the limit of %d",
 			len(conditions), ConditionsMax)
 	}
-	size := 0
-	for i := range conditions {
-		size += predicateBytes(conditions[i].FailIfEventsMatch)
-	}
-	if limit := s.options.Limits.PredicateBytesMax; size > limit {
-		return nil, NewError(CodeInvalidArgument, "conditions: payload_predicates of %d bytes exceed the limit of %d bytes of an append (predicate_bytes_max)", size, limit)
+	size := sizeOfConditions(conditions)
+	if err := size.within("conditions", "an append", s.options.Limits); err != nil {
+		return nil, err
 	}
 	compiled := make([]condition, len(conditions))
 	for i := range conditions {
@@ -88,13 +85,15 @@ func (s *Store) appendWhenRequest(events []NewEvent, conditions []AppendConditio
 		}
 		compiled[i] = condition{plan: plan, bounded: true, after: conditions[i].After, index: i}
 	}
-	request.expect(compiled...)
+	request.expect(size, compiled...)
 	return request, nil
 }
 
-// expect sets the conditions. The conditions of others in its group will ask for its terms, too.
-func (r *appendRequest) expect(conditions ...condition) {
+// expect sets the conditions, which have that size together. The conditions of others in its group
+// will ask for its terms, too.
+func (r *appendRequest) expect(size querySize, conditions ...condition) {
 	r.conditions = conditions
+	r.size += size.bytes()
 	if r.facts == nil && len(conditions) > 0 {
 		r.facts = termsOf(r.events)
 	}

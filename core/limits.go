@@ -16,9 +16,9 @@ const (
 	NestingMax    = 127       // levels of arrays and objects in a payload or predicate
 	NameBytesMax  = 1000      // of an event type and of a durable name
 	ConditionsMax = 100       // of an append
-	FiltersMax    = 1000      // of a query
-	TypesMax      = 10_000    // of all filters of a query
-	PredicatesMax = 10_000    // of all filters of a query
+	FiltersMax    = 1000      // of a query, or of all conditions of an append
+	TypesMax      = 10_000    // of all filters of a query, or of all conditions of an append
+	PredicatesMax = 10_000    // the same
 	SequenceMax   = 1<<63 - 1 // the highest sequence number
 )
 

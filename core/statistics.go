@@ -26,7 +26,7 @@ type Statistics struct {
 	GroupAppendsMax uint64 // batches in the largest group
 	GroupsRetried   uint64 // groups that failed and were tried again one by one
 	QueueAppends    int    // appends that wait in the queue
-	QueueBytes      int    // of their payloads and types
+	QueueBytes      int    // of their payloads, types and conditions
 
 	ReadRetries  uint64 // reads of streams that failed and were tried again
 	Redeliveries uint64 // deliveries of durable streams that were repeated after a failure of the handler

@@ -41,27 +41,9 @@ func validateEvents(events []NewEvent, limits Limits) (size int, err error) {
 
 // validateQuery checks a query against the limits and compiles it.
 func validateQuery(field string, query EventQuery, limits Limits) (*Plan, error) {
-	if len(query.Filters) > FiltersMax {
-		return nil, NewError(CodeInvalidArgument, "%s.filters: %d filters exceed the limit of %d", field,
-			len(query.Filters), FiltersMax)
-	}
 	// Counting comes first, so that refusing a large query costs little.
-	types, predicates, size := 0, 0, predicateBytes(query)
-	for _, filter := range query.Filters {
-		types += len(filter.EventTypes)
-		predicates += len(filter.PayloadPredicates)
-	}
-	if types > TypesMax {
-		return nil, NewError(CodeInvalidArgument, "%s.filters: %d event_types exceed the limit of %d a query", field,
-			types, TypesMax)
-	}
-	if predicates > PredicatesMax {
-		return nil, NewError(CodeInvalidArgument, "%s.filters: %d payload_predicates exceed the limit of %d a query",
-			field, predicates, PredicatesMax)
-	}
-	if size > limits.PredicateBytesMax {
-		return nil, NewError(CodeInvalidArgument, "%s.filters: payload_predicates of %d bytes exceed the limit of %d bytes a query (predicate_bytes_max); ask in several queries",
-			field, size, limits.PredicateBytesMax)
+	if err := sizeOf(query).within(field+".filters", "a query", limits); err != nil {
+		return nil, err
 	}
 	for i, filter := range query.Filters {
 		for j, eventType := range filter.EventTypes {
@@ -81,16 +63,6 @@ func validateQuery(field string, query EventQuery, limits Limits) (*Plan, error)
 			field, *query.MinSequenceNumber, uint64(SequenceMax))
 	}
 	return compilePlan(query)
-}
-
-// predicateBytes returns the size of a query's payload predicates.
-func predicateBytes(query EventQuery) (size int) {
-	for _, filter := range query.Filters {
-		for _, predicate := range filter.PayloadPredicates {
-			size += len(predicate)
-		}
-	}
-	return size
 }
 
 // validateExpected checks an expected context version.

@@ -114,7 +114,7 @@ func (f *filler) newEvents() []factstr.NewEvent {
 // predicates are too large is refused before anything is copied; the store would refuse it as well.
 func (f *filler) ownQuery(name string, limits factstr.Limits) (factstr.EventQuery, error) {
 	if f.predicateBytes > limits.PredicateBytesMax {
-		return factstr.EventQuery{}, factstr.NewError(factstr.CodeInvalidArgument, "%s.filters: payload_predicates of %d bytes exceed the limit of %d bytes a query (predicate_bytes_max); ask in several queries",
+		return factstr.EventQuery{}, factstr.NewError(factstr.CodeInvalidArgument, "%s.filters: payload_predicates of %d bytes exceed the limit of %d bytes of a query (predicate_bytes_max); ask for less at once",
 			name, f.predicateBytes, limits.PredicateBytesMax)
 	}
 	ownPredicates(f.query)
@@ -124,7 +124,7 @@ func (f *filler) ownQuery(name string, limits factstr.Limits) (factstr.EventQuer
 // ownConditions is ownQuery for the conditions that were filled in.
 func (f *filler) ownConditions(limits factstr.Limits) ([]factstr.AppendCondition, error) {
 	if f.predicateBytes > limits.PredicateBytesMax {
-		return nil, factstr.NewError(factstr.CodeInvalidArgument, "conditions: payload_predicates of %d bytes exceed the limit of %d bytes of an append (predicate_bytes_max)",
+		return nil, factstr.NewError(factstr.CodeInvalidArgument, "conditions: payload_predicates of %d bytes exceed the limit of %d bytes of an append (predicate_bytes_max); ask for less at once",
 			f.predicateBytes, limits.PredicateBytesMax)
 	}
 	for i := range f.conditions {

@@ -2,9 +2,12 @@ package storetest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -263,16 +266,27 @@ var appendWhenTests = tests{
 		}
 		wantHead(t, store, 1)
 	}},
-	{"the predicates of all conditions together have the limit of one query", func(t *testing.T, log Log) { // G13
-		store := openWith(t, log, factstr.Options{Limits: factstr.Limits{PredicateBytesMax: 40}}, nil)
-		twice := factstr.AppendCondition{FailIfEventsMatch: facttest.PayloadQuery(`{"k":"123456789 12345"}`)}
-		if _, err := store.AppendWhen(t.Context(), facttest.BatchOf("a"),
-			[]factstr.AppendCondition{twice}); err != nil {
-			t.Fatal(err)
+	{"all conditions together have the limits of one query", func(t *testing.T, log Log) { // G13
+		store := openWith(t, log, factstr.Options{Limits: factstr.Limits{PredicateBytesMax: 40_000}}, nil)
+		half := map[string]factstr.EventQuery{
+			"filters":             {Filters: slices.Repeat([]factstr.EventFilter{{EventTypes: []string{"x"}}}, factstr.FiltersMax/2)},
+			"event_types":         factstr.OfTypes(slices.Repeat([]string{"x"}, factstr.TypesMax/2)...),
+			"payload_predicates":  facttest.PayloadQuery(slices.Repeat([]string{`{}`}, factstr.PredicatesMax/2)...),
+			"predicate_bytes_max": facttest.PayloadQuery(`"` + strings.Repeat("k", 20_000-2) + `"`),
 		}
-		_, err := store.AppendWhen(t.Context(), facttest.BatchOf("a"), []factstr.AppendCondition{twice, twice})
-		facttest.WantError(t, err, factstr.CodeInvalidArgument)
-		wantMentions(t, err, "predicate_bytes_max")
-		wantHead(t, store, 1)
+		for what, query := range half {
+			condition := factstr.AppendCondition{FailIfEventsMatch: query, After: factstr.SequenceMax}
+			conditions := []factstr.AppendCondition{condition, condition}
+			if _, err := store.AppendWhen(t.Context(), facttest.BatchOf("a"), conditions); err != nil {
+				t.Fatalf("%s at the limit: %v", what, err)
+			}
+			more := factstr.AppendCondition{FailIfEventsMatch: factstr.EventQuery{Filters: []factstr.EventFilter{
+				{EventTypes: []string{"x"}, PayloadPredicates: []json.RawMessage{json.RawMessage(`{}`)}},
+			}}}
+			_, err := store.AppendWhen(t.Context(), facttest.BatchOf("a"), append(conditions, more))
+			facttest.WantError(t, err, factstr.CodeInvalidArgument)
+			wantMentions(t, err, "conditions", what)
+		}
+		wantHead(t, store, 4)
 	}},
 }

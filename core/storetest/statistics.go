@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,19 +41,21 @@ var statisticsTests = tests{
 		at(t, stream, 3)
 		g := c.holdCommits()
 		answers := make(chan error, 2)
-		for first := range 2 {
-			if err := store.AppendAsync(t.Context(), facttest.BatchOf("c"), func(_ factstr.AppendResult, err error) { answers <- err }); err != nil {
-				t.Fatal(err)
-			}
-			if first == 0 {
-				within(t, "the first group", g.arrived)
-			}
+		taken := func(_ factstr.AppendResult, err error) { answers <- err }
+		if err := store.AppendAsync(t.Context(), facttest.BatchOf("c"), taken); err != nil {
+			t.Fatal(err)
+		}
+		within(t, "the first group", g.arrived)
+		// The queue is bounded in bytes, and a condition may be much larger than what is appended.
+		condition := facttest.PayloadQuery(`"` + strings.Repeat("x", 10_000) + `"`)
+		if err := store.AppendIfAsync(t.Context(), facttest.BatchOf("c"), condition, nil, taken); err != nil {
+			t.Fatal(err)
 		}
 		s := mustMeasure(t, store)
 		if s.Store == "" || s.Head.SequenceNumber != 3 || s.Facts != 3 || s.Failure != nil || s.Appends != 2 || s.Commits != 2 || s.GroupAppendsMax != 1 || s.IndexWatermark != nil {
 			t.Errorf("got %+v", s)
 		}
-		if s.QueueAppends != 1 || s.QueueBytes == 0 {
+		if s.QueueAppends != 1 || s.QueueBytes < 10_000 {
 			t.Errorf("%d appends of %d bytes wait", s.QueueAppends, s.QueueBytes)
 		}
 		if len(s.Streams) != 2 {

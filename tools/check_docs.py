@@ -1,21 +1,26 @@
-"""Checks the Markdown of the project: every code block that names its source is that file, every
-part that is made from data is up to date, every link to a file of the repository leads somewhere,
-and every paragraph has one sentence a line.
+"""Checks the Markdown of the project: every code block of docs/ is taken from a file that the tests
+run, every part that is made from data is up to date, every link to a file of the repository leads
+somewhere, every page is in the site's navigation, and every paragraph has one sentence a line.
 
-A block names its source by a comment on the line before: <!-- from: examples/hello/hello.py -->.
-A part that is made stands between <!-- made: options sqlite --> and <!-- end -->; tools/generated.py
-makes it. With --write both are brought up to date.
+A block names its source by a comment on the line before: <!-- from: examples/hello/hello.py -->, or
+a region of that file, which stands there between lines with "region NAME" and "endregion":
+<!-- from: FILE#NAME -->. A part that is made stands between <!-- made: options sqlite --> and
+<!-- end -->; tools/generated.py makes it. With --write both are brought up to date.
 """
 
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 from generated import generated
 
 ROOT = Path(__file__).resolve().parent.parent
-BLOCK = re.compile(r"(<!-- from: (\S+) -->\n```\w+\n)(.*?)(```\n)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- from: (\S+?)(?:#(\S+))? -->\n```\w+\n)(.*?)(```\n)", re.DOTALL)
+# Languages whose blocks a reader copies; the tests run every one of them.
+CODE = re.compile(r"(?<! -->)\n```(c|cpp|go|js|mjs|ts|python|sql)\n")
+REGION = r"^[^\S\n]*(?://|#|--) ?#?region {}\n(.*?)^[^\S\n]*(?://|#|--) ?#?endregion$"
 MADE = re.compile(r"(<!-- made: ([\w ]+) -->\n\n)(.*?)(\n<!-- end -->\n)", re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 FENCED = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
@@ -23,8 +28,18 @@ FENCED = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
 SECOND_SENTENCE = re.compile(r"[a-z)`\"'\]][.!?] +[A-Z]")
 
 
+def source(file: str, region: str | None) -> str:
+    text = (ROOT / file).read_text(encoding="utf-8")
+    if region is None:
+        return text
+    found = re.search(REGION.format(re.escape(region)), text, re.DOTALL | re.MULTILINE)
+    if found is None:
+        raise SystemExit(f"{file} has no region {region}")
+    return textwrap.dedent(found[1])
+
+
 def up_to_date(text: str) -> str:
-    text = BLOCK.sub(lambda m: m[1] + (ROOT / m[2]).read_text(encoding="utf-8") + m[4], text)
+    text = BLOCK.sub(lambda m: m[1] + source(m[2], m[3]) + m[5], text)
     return MADE.sub(lambda m: m[1] + generated(m[2]) + m[4], text)
 
 
@@ -37,6 +52,8 @@ def checked(page: Path, write: bool) -> list[str]:
         page.write_text(current, encoding="utf-8")
     elif current != text:
         problems.append(f"{name} is not up to date; run python3 tools/check_docs.py --write")
+    if name.parts[0] == "docs":
+        problems += [f"{name}: a block of {m[1]} has no source" for m in CODE.finditer(text)]
     prose = FENCED.sub(lambda m: "\n" * m[0].count("\n"), text)
     for link in LINK.findall(prose):
         if "://" not in link and not (page.parent / link).exists():
@@ -45,6 +62,13 @@ def checked(page: Path, write: bool) -> list[str]:
         if not line.startswith("|") and SECOND_SENTENCE.search(line):
             problems.append(f"{name}:{number}: a second sentence; each begins a line of its own")
     return problems
+
+
+def navigation() -> list[str]:
+    site = (ROOT / "tools" / "site" / "zensical.toml").read_text(encoding="utf-8")
+    listed = set(re.findall(r'= "([\w-]+\.md)"', site))
+    there = {page.name for page in (ROOT / "docs").glob("*.md")}
+    return [f"tools/site/zensical.toml: the navigation lacks {name}" for name in there - listed]
 
 
 def pages() -> list[Path]:
@@ -56,6 +80,7 @@ def pages() -> list[Path]:
 def main() -> int:
     found = pages()
     problems = [problem for page in found for problem in checked(page, "--write" in sys.argv)]
+    problems += navigation()
     print("\n".join(problems) or f"{len(found)} pages: blocks, tables, links and lines are right")
     return 1 if problems else 0
 

@@ -70,6 +70,8 @@ run c-sanitized lines capi/ctest/run.sh --asan
 run node node node --test --test-reporter=spec bindings/node/test/*.test.*js
 run python python env PYTHONPATH=bindings/python/src python3 -m unittest discover -s bindings/python/tests
 run git-history node node --test --test-reporter=spec examples/git-history/test/*.test.mjs
+run snippets-node node node --test --test-reporter=spec examples/snippets/node/*.test.mjs
+run snippets-python python env PYTHONPATH=bindings/python/src python3 -m unittest discover -s examples/snippets/python
 run readme-examples lines one examples/hello/run.sh
 run quickstart lines one examples/quickstart/run.sh
 

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	_ "embed" // the documented grants
 	"fmt"
 	"slices"
 	"strings"
@@ -14,12 +15,11 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// applicationRights are the grants that docs/postgres.md lists.
-const applicationRights = `GRANT USAGE ON SCHEMA app TO {role};
-	GRANT SELECT, INSERT ON app.events, app.append_batches TO {role};
-	GRANT SELECT ON app.store_metadata TO {role};
-	GRANT SELECT, INSERT, UPDATE ON app.durable_stream_cursors, app.factstr_durable_streams TO {role};
-	GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA app TO {role};`
+//go:embed testdata/documented/privileges.sql
+var documentedPrivileges string
+
+// applicationRights are the grants that docs/postgres.md lists, for any role.
+var applicationRights = strings.ReplaceAll(documentedPrivileges, " TO application;", " TO {role};")
 
 // applicationOf creates a store with one fact in the schema app, and a role with the rights of an
 // application. It returns the database as another program sees it, the role and its URL.

@@ -1,12 +1,14 @@
-"""Finishes the site: finish.py HTML VERSION.
+"""Finishes the site: finish.py PAGES HTML VERSION.
 
-Writes what lies beside the pages (the list of versions, the page that leads to the newest one), and
-fails if a link of a page leads nowhere, to a page or to a place in it.
+Writes what lies beside the pages: the list of versions, the page that leads to the newest one, and
+all pages as plain text (llms.txt lists them, llms-full.txt holds them) for assistants that write
+code, so that they need not guess. Fails if a link of a page leads nowhere, to a page or to a place in it.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -48,12 +50,29 @@ def broken_links(site: Path) -> list[str]:
     return broken
 
 
+def as_text(pages: Path) -> tuple[str, str]:
+    """The list of the pages in the order of the navigation, and all of them one after the other."""
+    order = re.findall(r'= "([\w-]+)\.md"', (pages.parent / "zensical.toml").read_text("utf-8"))
+    texts = {name: (pages / f"{name}.md").read_text(encoding="utf-8") for name in order}
+    listed = "".join(
+        f"- [{text.splitlines()[0].lstrip('# ')}]({name.replace('index', '.')}/): {text.splitlines()[2]}\n"
+        for name, text in texts.items()
+    )
+    head = (
+        "# FACTSTR\n\nAn embeddable event store of immutable facts, for Node, Python, Go and C.\n\n"
+    )
+    return head + listed, head + "\n\n".join(texts.values())
+
+
 def newest_first(version: str) -> list[int]:
     return [-int(part) for part in version.split("-")[0].split(".")]
 
 
 def main() -> int:
-    html, version = Path(sys.argv[1]).resolve(), sys.argv[2]
+    pages, html, version = Path(sys.argv[1]), Path(sys.argv[2]).resolve(), sys.argv[3]
+    listed_text, full_text = as_text(pages)
+    (html / version / "llms.txt").write_text(listed_text, encoding="utf-8")
+    (html / version / "llms-full.txt").write_text(full_text, encoding="utf-8")
     broken = broken_links(html / version)
     print("\n".join(broken), end="\n" if broken else "")
     built = sorted((page.parent.name for page in html.glob("*/index.html")), key=newest_first)
@@ -61,8 +80,8 @@ def main() -> int:
     (html / "versions.json").write_text(json.dumps(listed), encoding="utf-8")
     there = f'<!doctype html><meta http-equiv="refresh" content="0; url={built[0]}/">'
     (html / "index.html").write_text(f"{there}<title>FACTSTR</title>\n", encoding="utf-8")
-    pages = len(list((html / version).rglob("*.html")))
-    print(f"{html / version}: {pages} pages, {len(broken)} broken links")
+    count = len(list((html / version).rglob("*.html")))
+    print(f"{html / version}: {count} pages, {len(broken)} broken links")
     return 1 if broken else 0
 
 

@@ -25,10 +25,14 @@
  * - A long text does not join, since decoding it would keep the others waiting, and neither does an
  *   append that has its turn at a memory store (memory_turns.c).
  *
- * Rejected: leading the group on the thread of the append that finds the queue idle. It saves a
- * lone caller a thread switch, but its signals would have to be blocked for as long as the commit
- * takes, which waits for other processes for up to busy_timeout_ms. One word for a whole group,
- * woken by one system call, would also wake those that wait for the next group.
+ * An append that is alone, and finds the store's queue idle, is committed on its own thread: two
+ * thread switches would take longer than all else but the sync. Its signals are blocked meanwhile,
+ * so it may wait for the disk there and for nobody else; another process's lock may be held for as
+ * long as busy_timeout_ms. If anybody is in the way, a goroutine carries it out, and the thread
+ * waits in C as all others do (Queue.AtOnce in core/internal/commit).
+ *
+ * Rejected: one word for a whole group, woken by one system call, would also wake those that wait
+ * for the next group.
  */
 static struct fs_append *joined; /* the newest first */
 

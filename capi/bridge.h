@@ -12,7 +12,7 @@
  * with fs_finish; until then it may use the caller's memory.
  */
 struct fs_wait {
-  uint32_t done;
+  uint32_t state;
   factstr_status status;
 };
 void fs_finish(struct fs_wait *wait, factstr_status status);

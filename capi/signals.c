@@ -57,6 +57,9 @@ void fs_leave(const struct fs_hosts *hosts) {
 
 /* ---- Waiting ---- */
 
+/* The states of fs_wait.state. An answer that comes before its thread sleeps wakes nobody. */
+enum { AWAKE, SLEEPS, DONE };
+
 factstr_status fs_await(struct fs_wait *wait, factstr_status status) {
   if (status != FS_LATER) {
     return status;
@@ -65,20 +68,23 @@ factstr_status fs_await(struct fs_wait *wait, factstr_status status) {
    * A condition variable would be a cancellation point, and the thread must not be cancelled while
    * its call writes to the thread's memory.
    */
-  while (!__atomic_load_n(&wait->done, __ATOMIC_ACQUIRE)) {
-    syscall(SYS_futex, &wait->done, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+  uint32_t state = AWAKE;
+  __atomic_compare_exchange_n(&wait->state, &state, SLEEPS, 0, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE);
+  while (__atomic_load_n(&wait->state, __ATOMIC_ACQUIRE) != DONE) {
+    syscall(SYS_futex, &wait->state, FUTEX_WAIT_PRIVATE, SLEEPS, NULL, NULL, 0);
   }
   return wait->status;
 }
 
 static void finish(struct fs_wait *wait) {
-  uint32_t *done = &wait->done;
-  __atomic_store_n(done, 1, __ATOMIC_RELEASE);
-  /*
-   * The caller may have returned by now, and its stack frame may be gone. The wake uses only the
-   * address, and a needless wake is harmless.
-   */
-  syscall(SYS_futex, done, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+  uint32_t *state = &wait->state;
+  if (__atomic_exchange_n(state, DONE, __ATOMIC_RELEASE) == SLEEPS) {
+    /*
+     * The caller may have returned by now, and its stack frame may be gone. The wake uses only the
+     * address, and a needless wake is harmless.
+     */
+    syscall(SYS_futex, state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+  }
 }
 
 void fs_finish(struct fs_wait *wait, factstr_status status) {

@@ -10,7 +10,8 @@
  *   and fs_leave, which FROM_GO of public.h calls. A test finds any other way into Go.
  * - A call that has to wait does so in C, with the mask that the host gave the thread: its export
  *   returns FS_LATER and goes on on a goroutine (waiting_in_c.go), and the thread waits in
- *   fs_await. So handlers run, and Ctrl-C works, while a call waits.
+ *   fs_await. So handlers run, and Ctrl-C works, while a call waits. A wait for the disk is none:
+ *   an append that is alone syncs on its own thread, as a program that calls fdatasync would.
  *
  * Only faults stay open, which the processor raises for what the thread itself does. Go turns its
  * own faults into panics and passes the others on.

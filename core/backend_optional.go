@@ -2,6 +2,7 @@ package factstr
 
 import (
 	"context"
+	"errors"
 
 	"github.com/factstr/factstr-go/core/internal/terms"
 )
@@ -35,6 +36,19 @@ type NearLog interface {
 	NearHead
 	ScansAtOnce()
 }
+
+// NearCommitter is implemented by a backend that can mostly commit without waiting for another
+// call, another process or a server.
+type NearCommitter interface {
+	// CommitAtOnce is Commit for a thread that may wait for the disk, and for nothing else. It
+	// returns ErrWouldWait if it would have to, or if Decide returns that: then nothing was
+	// written, and Commit is called.
+	CommitAtOnce(ctx context.Context, group *Group) error
+}
+
+// ErrWouldWait is returned by CommitAtOnce, and by Group.Decide during it. No caller of a Store
+// sees it.
+var ErrWouldWait = errors.New("the commit would have to wait")
 
 // Pacer is implemented by a backend whose scan finds all candidates of its range before it visits
 // the first, and may pass over facts without visiting them. Pace returns the number of the fact

@@ -1,6 +1,7 @@
 package factstr
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,6 +20,23 @@ func (s *Store) runGroup(tickets []*commit.Ticket[*appendRequest]) {
 		s.runRequests(requests)
 		requests = slices.DeleteFunc(requests, func(request *appendRequest) bool { return !request.again })
 	}
+}
+
+// runAtOnce is runGroup for one request, on a thread that must not wait for anything but the disk.
+// It reports false if runGroup must carry it out.
+func (s *Store) runAtOnce(ticket *commit.Ticket[*appendRequest]) (done bool) {
+	backend, can := s.backend.(NearCommitter)
+	if !can || s.poison.Load() != nil {
+		return false
+	}
+	requests := []*appendRequest{ticket.Request}
+	group := &Group{store: s, requests: requests, atOnce: true}
+	err := s.commitGuarded(group, backend.CommitAtOnce)
+	if errors.Is(err, ErrWouldWait) {
+		return false
+	}
+	_ = s.settleGroup(group, err)
+	return !ticket.Request.again
 }
 
 func (s *Store) runRequests(requests []*appendRequest) {
@@ -57,11 +75,15 @@ func (s *Store) commitGroup(requests []*appendRequest) *Error {
 		return *poison
 	}
 	group := &Group{store: s, requests: requests}
-	err := s.commitGuarded(group)
+	return s.settleGroup(group, s.commitGuarded(group, s.backend.Commit))
+}
+
+// settleGroup puts the outcome of a commit into the group's requests.
+func (s *Store) settleGroup(group *Group, err error) *Error {
 	if err == nil {
 		if len(group.write.Records) > 0 {
 			s.log.publish(group.write.Records[0].SequenceNumber-1, group.write.Records, group.write.Boundaries, group.facts)
-			s.counters.committed(requests)
+			s.counters.committed(group.requests)
 		}
 		return nil
 	}
@@ -73,7 +95,7 @@ func (s *Store) commitGroup(requests []*appendRequest) *Error {
 	if answer == nil {
 		answer = NewError(CodeInternal, "%s store: %w", s.backend.Kind(), err)
 	}
-	for _, request := range requests {
+	for _, request := range group.requests {
 		// A conflict with committed facts stands, whatever became of the group.
 		if request.err == nil || request.onGroup || group.proposed {
 			request.result, request.err, request.again, request.aside = AppendResult{}, answer, false, false
@@ -115,7 +137,7 @@ func (s *Store) commitUnknown(group *Group, cause error) {
 
 // commitGuarded calls the backend and turns a panic into an error: before EnterCommit nothing was
 // written, after it the outcome is unknown.
-func (s *Store) commitGuarded(group *Group) (err error) {
+func (s *Store) commitGuarded(group *Group, commit func(context.Context, *Group) error) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			failure := s.panicked(TaskAppend, reason)
@@ -125,7 +147,7 @@ func (s *Store) commitGuarded(group *Group) (err error) {
 			err = failure
 		}
 	}()
-	return s.backend.Commit(s.context, group)
+	return commit(s.context, group)
 }
 
 // certainlyNotCommitted returns err as an *Error if its code says that nothing was committed, else

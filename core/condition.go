@@ -138,7 +138,8 @@ func (s *Store) lookAheadGuarded(ctx context.Context, conditions []condition) (e
 
 // check sets the request's conflict if one of its conditions does not hold; the first one counts.
 // It returns an error if that takes more than the work may cost.
-func (g *Group) check(ctx context.Context, known *tail, reader Reader, request *appendRequest, work *match.Work) error {
+func (g *Group) check(ctx context.Context, known *tail, reader scanner, request *appendRequest,
+	work *match.Work) error {
 	for i := range request.conditions {
 		c := &request.conditions[i]
 		version, onGroup, err := g.version(ctx, known, reader, c, work)
@@ -156,7 +157,7 @@ func (g *Group) check(ctx context.Context, known *tail, reader Reader, request *
 
 // version returns the version of a condition's context: first from the facts that the group has
 // accepted (onGroup), then from those of the log that are newer than what was looked at ahead.
-func (g *Group) version(ctx context.Context, known *tail, reader Reader, c *condition,
+func (g *Group) version(ctx context.Context, known *tail, reader scanner, c *condition,
 	work *match.Work) (version uint64, onGroup bool, err error) {
 	if version := g.newest(c.plan, work); version > 0 {
 		return version, true, nil

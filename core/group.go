@@ -2,6 +2,7 @@ package factstr
 
 import (
 	"context"
+	"errors"
 
 	"github.com/factstr/factstr-go/core/internal/match"
 	"github.com/factstr/factstr-go/core/internal/terms"
@@ -80,6 +81,7 @@ type Group struct {
 	fixed      bool           // an append was accepted because of a fact of the same group
 	proposed   bool           // decided on the known head, without asking the backend
 	committing bool           // EnterCommit was called: from here on the outcome may be unknown
+	atOnce     bool           // committed by CommitAtOnce: Decide reads nothing but the tail
 }
 
 // Write is what a backend writes for a group: consecutive facts right behind the head that Decide
@@ -104,6 +106,17 @@ type Proposal struct {
 // facts of the appends that it accepts. reader must see exactly the log up to head, and nobody else
 // may append until the transaction ends.
 func (g *Group) Decide(ctx context.Context, head Head, reader Reader) (Write, error) {
+	if g.atOnce {
+		known := g.store.log.current()
+		if known.head != head {
+			return Write{}, ErrWouldWait // others have appended, and that must be read first
+		}
+		err := g.decide(ctx, &known, tailOnly{})
+		if errors.Is(err, errBelowTail) {
+			err = ErrWouldWait
+		}
+		return g.write, err
+	}
 	known, err := g.store.log.refreshTo(ctx, head, reader)
 	if err != nil {
 		return Write{}, err
@@ -178,7 +191,7 @@ func (g *Group) Follow(last uint64) {
 // decide numbers the appends that it accepts, on a log that ends at the head of known. Each
 // condition may cost conditionWork and all together groupWork, since nobody can append meanwhile,
 // see matching_budget.go.
-func (g *Group) decide(ctx context.Context, known *tail, reader Reader) error {
+func (g *Group) decide(ctx context.Context, known *tail, reader scanner) error {
 	g.head, g.fixed, g.committing = known.head, false, false
 	g.write = Write{Records: make([]EventRecord, 0, g.eventCount())}
 	g.facts, g.accepted, g.indexed = make([][]terms.Term, 0, cap(g.write.Records)), indexedFacts{}, 0

@@ -55,6 +55,9 @@ func OpenStore(ctx context.Context, backend Backend, options Options) (*Store, e
 	s.clock.read = time.Now
 	s.log.eventsMax, s.log.bytesMax = s.options.TailEvents, s.options.TailBytes
 	s.queue = newQueue(s.runGroup, s.answerTogether)
+	if _, can := backend.(NearCommitter); can {
+		s.queue.AtOnce = s.runAtOnce
+	}
 	s.streams.init(s)
 	s.cursors.init(s)
 	if _, err := s.log.refresh(ctx, backend); err != nil {

@@ -38,10 +38,11 @@ type backend struct {
 }
 
 var (
-	_ factstr.Backend  = (*backend)(nil)
-	_ factstr.Watcher  = (*backend)(nil)
-	_ factstr.Measurer = (*backend)(nil)
-	_ factstr.Reader   = (*reader)(nil)
+	_ factstr.Backend       = (*backend)(nil)
+	_ factstr.NearCommitter = (*backend)(nil)
+	_ factstr.Watcher       = (*backend)(nil)
+	_ factstr.Measurer      = (*backend)(nil)
+	_ factstr.Reader        = (*reader)(nil)
 )
 
 // intact returns an error if the files at the path are not the ones that are open, or the database

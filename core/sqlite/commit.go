@@ -10,8 +10,22 @@ import (
 // Commit runs a group in one transaction; see transaction.go. The group is decided inside it,
 // against the head and the facts that nobody can change before it ends.
 func (b *backend) Commit(ctx context.Context, group *factstr.Group) error {
+	return b.commit(ctx, group, func(transaction func(*conn) (changed bool, err error)) error {
+		return b.write(ctx, "append", transaction)
+	})
+}
+
+// CommitAtOnce is Commit as far as nobody must be waited for but the disk.
+func (b *backend) CommitAtOnce(ctx context.Context, group *factstr.Group) error {
+	return b.commit(ctx, group, func(transaction func(*conn) (changed bool, err error)) error {
+		return b.writeAtOnce("append", transaction)
+	})
+}
+
+func (b *backend) commit(ctx context.Context, group *factstr.Group,
+	write func(transaction func(*conn) (changed bool, err error)) error) error {
 	var last uint64
-	err := b.write(ctx, "append", func(c *conn) (changed bool, err error) {
+	err := write(func(c *conn) (changed bool, err error) {
 		head, err := readHead(c)
 		if err != nil {
 			return false, err

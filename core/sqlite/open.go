@@ -143,9 +143,7 @@ func openBackend(ctx context.Context, path string, options Options) (_ *backend,
 // prepare does steps 5 to 9.
 func (b *backend) prepare(ctx context.Context) error {
 	if b.guard.TakesExclusive() {
-		waiting, cancel := context.WithTimeout(ctx, b.busyTimeout)
-		defer cancel()
-		if err := b.enter(ctx, waiting, "opening "+b.path); err != nil {
+		if err := b.enter(ctx, "opening "+b.path); err != nil {
 			return err
 		}
 		defer func() { _ = b.turnstile.Leave() }()

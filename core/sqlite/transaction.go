@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -66,20 +67,36 @@ func (b *backend) write(ctx context.Context, doing string, transaction func(*con
 	if b.broken != nil {
 		return b.broken
 	}
-	err := b.transact(ctx, doing, transaction)
+	err := b.waitAndTransact(ctx, doing, transaction)
 	if mayBeHeldByNobody(err) {
 		b.renew()
 	}
 	return err
 }
 
-func (b *backend) transact(ctx context.Context, doing string, transaction func(*conn) (changed bool, err error)) error {
+// writeAtOnce is write as far as nobody must be waited for. Where the steps before the transaction
+// fail, for whatever reason, it returns ErrWouldWait: write will meet the reason, and report it.
+func (b *backend) writeAtOnce(doing string, transaction func(*conn) (changed bool, err error)) error {
+	if !b.writing.TryLock() {
+		return factstr.ErrWouldWait
+	}
+	defer b.writing.Unlock()
+	if b.broken != nil || b.writer == nil || b.guard.ReadOnly() || b.turnstile.TryEnter() != nil {
+		return factstr.ErrWouldWait
+	}
+	defer func() { _ = b.turnstile.Leave() }()
+	if err := b.writer.beginAtOnce(); err != nil {
+		return factstr.ErrWouldWait
+	}
+	return b.transact(doing, transaction)
+}
+
+func (b *backend) waitAndTransact(ctx context.Context, doing string,
+	transaction func(*conn) (changed bool, err error)) error {
 	if b.guard.ReadOnly() {
 		return factstr.NewError(factstr.CodeReadOnly, "sqlite: %s: the database cannot be written; check its permissions", doing)
 	}
-	waiting, cancel := context.WithTimeout(ctx, b.busyTimeout)
-	defer cancel()
-	if err := b.enter(ctx, waiting, doing); err != nil {
+	if err := b.enter(ctx, doing); err != nil {
 		return err
 	}
 	defer func() { _ = b.turnstile.Leave() }()
@@ -88,11 +105,25 @@ func (b *backend) transact(ctx context.Context, doing string, transaction func(*
 			return err
 		}
 	}
-	c := b.writer
-	if err := c.run("BEGIN IMMEDIATE"); err != nil {
+	if err := b.writer.run(begin); err != nil {
 		return b.unlessReplaced(failure(doing, err))
 	}
-	committed := false
+	return b.transact(doing, transaction)
+}
+
+const begin = "BEGIN IMMEDIATE"
+
+// beginAtOnce begins a transaction, or fails without waiting for SQLite's lock.
+func (c *conn) beginAtOnce() error {
+	patience := c.engine.busyTimeout
+	c.engine.busyTimeout = 0
+	defer func() { c.engine.busyTimeout = patience }()
+	return c.run(begin)
+}
+
+// transact carries out and ends a transaction that has begun.
+func (b *backend) transact(doing string, transaction func(*conn) (changed bool, err error)) error {
+	c, committed := b.writer, false
 	defer func() {
 		// Also when the transaction panics.
 		if !committed {
@@ -110,6 +141,9 @@ func (b *backend) transact(ctx context.Context, doing string, transaction func(*
 	before, valid := readLogState(b.instance.sides.file)
 	b.appended = factstr.Head{}
 	changed, err := transaction(c)
+	if errors.Is(err, factstr.ErrWouldWait) {
+		return err
+	}
 	if err != nil || !changed {
 		return b.unlessReplaced(failure(doing, err))
 	}
@@ -135,8 +169,14 @@ func (b *backend) unlessReplaced(err error) error {
 	return err
 }
 
-// enter takes the turnstile; waiting is ctx with the time limit.
-func (b *backend) enter(ctx, waiting context.Context, doing string) error {
+// enter takes the turnstile, and waits for it for busyTimeout. It tries without a timer first: each
+// timer that is set may wake a thread of the runtime.
+func (b *backend) enter(ctx context.Context, doing string) error {
+	if ctx.Err() == nil && b.turnstile.TryEnter() == nil {
+		return nil
+	}
+	waiting, cancel := context.WithTimeout(ctx, b.busyTimeout)
+	defer cancel()
 	err := b.turnstile.Enter(waiting)
 	switch {
 	case err == nil:

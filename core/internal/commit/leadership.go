@@ -18,6 +18,10 @@ import (
 //     ticket is then leading: it is still in line, and its goroutine takes it with the next group.
 //   - The first in line was submitted, so no goroutine waits for it: handOn starts one.
 //
+// A lone ticket of SubmitTogether that finds the queue idle is carried out by the goroutine that
+// submits it (leadAtOnce), as long as that only computes and waits for the disk. It is a thread of
+// C, with its signals blocked: if the group must wait for anybody else, another goroutine goes on.
+//
 // A leader cannot leave in the middle of a group. A caller with a ctx that can end therefore starts
 // a goroutine that leads, and waits like everybody else; so it can give up at its deadline. A
 // caller that gives up while it is leading passes the turn on (giveUp), so leadership never gets
@@ -56,14 +60,42 @@ func (q *Queue[T]) leadAsCaller() {
 	}
 }
 
+// leadAtOnce is lead on the goroutine of SubmitTogether, which must not wait: it carries out the
+// group of a lone ticket if that takes no wait, and leaves everything else to another goroutine.
+func (q *Queue[T]) leadAtOnce() {
+	group := q.takeLocked()
+	if len(group) == 1 && group[0].together && q.AtOnce(group[0]) {
+		q.settle(group)
+		return
+	}
+	go func() {
+		q.runAndSettle(group)
+		finish(group, Answered)
+	}()
+}
+
 // carryOut takes a group, runs it, wakes its callers and names the next leader, in this order.
 func (q *Queue[T]) carryOut() (group []*Ticket[T]) {
+	group = q.takeLocked()
+	q.runAndSettle(group)
+	return group
+}
+
+func (q *Queue[T]) takeLocked() []*Ticket[T] {
 	q.mu.Lock()
-	group = q.take()
-	q.mu.Unlock()
+	defer q.mu.Unlock()
+	return q.take()
+}
+
+func (q *Queue[T]) runAndSettle(group []*Ticket[T]) {
 	if len(group) > 0 {
 		q.run(group)
 	}
+	q.settle(group)
+}
+
+// settle wakes the callers of a group that ran and names the next leader.
+func (q *Queue[T]) settle(group []*Ticket[T]) {
 	waiting := 0
 	var together []*Ticket[T]
 	for _, ticket := range group {
@@ -87,7 +119,6 @@ func (q *Queue[T]) carryOut() (group []*Ticket[T]) {
 	q.mu.Lock()
 	q.handOn()
 	q.mu.Unlock()
-	return group
 }
 
 // gatherYields bounds how long gather takes: some microseconds.

@@ -60,6 +60,11 @@ type Queue[T any] struct {
 	run    func(group []*Ticket[T])
 	answer func(together []*Ticket[T], outcome Outcome)
 
+	// AtOnce, unless nil, carries out a group of one ticket of SubmitTogether on the goroutine that
+	// submits it, if that takes no wait. Else it returns false, and run carries it out. It is set
+	// before the queue is used, and must not panic.
+	AtOnce func(ticket *Ticket[T]) (done bool)
+
 	countMax, sizeMax           int // of the queue
 	groupCountMax, groupSizeMax int // of one group; a single ticket may exceed the size
 
@@ -202,7 +207,8 @@ func (q *Queue[T]) Submit(request T, size int, done func(*Ticket[T], Outcome)) (
 
 // SubmitTogether queues requests, as far as there is room for all before them, and returns at once.
 // It returns how many are in line, and why the others are not. Queue.answer will be called once for
-// each in line, with all of a group together.
+// each in line, with all of a group together. For a single one that finds the queue idle, AtOnce
+// and answer may be called before SubmitTogether returns.
 func (q *Queue[T]) SubmitTogether(requests []T, size func(T) int) (queued int, outcome Outcome) {
 	tickets := make([]Ticket[T], len(requests))
 	q.mu.Lock()
@@ -223,7 +229,10 @@ func (q *Queue[T]) SubmitTogether(requests []T, size func(T) int) (queued int, o
 	lead := queued > 0 && !q.running
 	q.running = q.running || lead
 	q.mu.Unlock()
-	if lead {
+	switch {
+	case lead && queued == 1 && q.AtOnce != nil:
+		q.leadAtOnce()
+	case lead:
 		go q.lead()
 	}
 	return queued, outcome

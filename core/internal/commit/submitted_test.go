@@ -139,3 +139,68 @@ func TestOfRequestsSubmittedTogetherThoseWithRoomAreQueued(t *testing.T) {
 	answers.expect(t, Answered, 1)
 	receive(t, idle)
 }
+
+// G18: the thread that brings a lone request carries it out, unless that would wait. Nothing else
+// is carried out there, and no group beside it.
+func TestALoneRequestIsCarriedOutByTheThreadThatBringsIt(t *testing.T) {
+	g, answers := newGate(t), make(chan int, 10)
+	q := New(roomy, g.run, func(together []*Ticket[int], _ Outcome) {
+		for _, ticket := range together {
+			answers <- ticket.Request
+		}
+	})
+	one := func(int) int { return 1 }
+	var tried []int
+	waits, inside := false, func() {}
+	q.AtOnce = func(ticket *Ticket[int]) (done bool) {
+		tried = append(tried, ticket.Request) // no lock: a race if it were another goroutine
+		inside()
+		return !waits
+	}
+	q.SubmitTogether([]int{1}, one)
+	if len(answers) != 1 || <-answers != 1 {
+		t.Fatal("a lone request was not answered when the call returned")
+	}
+	q.SubmitTogether([]int{2, 3}, one)
+	g.expect(2, 3)
+	q.SubmitTogether([]int{4}, one) // a group runs
+	g.end()
+	g.expect(4)
+	g.end()
+	for _, want := range []int{2, 3, 4} {
+		if got := receive(t, answers); got != want {
+			t.Fatalf("%d is answered, want %d", got, want)
+		}
+	}
+	awaitIdle(q)
+	waits = true
+	q.SubmitTogether([]int{5}, one)
+	g.expect(5)
+	g.end()
+	if got := receive(t, answers); got != 5 {
+		t.Fatal(got)
+	}
+	awaitIdle(q)
+	waits, inside = false, func() { q.SubmitTogether([]int{7}, one) } // while 6 is carried out
+	q.SubmitTogether([]int{6}, one)
+	g.expect(7)
+	g.end()
+	for _, want := range []int{6, 7} {
+		if got := receive(t, answers); got != want {
+			t.Fatalf("%d is answered, want %d", got, want)
+		}
+	}
+	if !slices.Equal(tried, []int{1, 5, 6}) {
+		t.Errorf("tried at once: %v", tried)
+	}
+	receive(t, q.Close())
+}
+
+// awaitIdle waits until leadership was given up, which comes after the answers.
+func awaitIdle(q *Queue[int]) {
+	for idle := false; !idle; runtime.Gosched() {
+		q.mu.Lock()
+		idle = !q.running
+		q.mu.Unlock()
+	}
+}

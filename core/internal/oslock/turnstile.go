@@ -68,6 +68,14 @@ func (t *Turnstile) Enter(ctx context.Context) error {
 	return err
 }
 
+// TryEnter takes the room if that needs no wait, else returns ErrHeld.
+func (t *Turnstile) TryEnter() error {
+	if t.last != nil {
+		return ErrHeld
+	}
+	return t.tryBoth()
+}
+
 // Leave frees the room.
 func (t *Turnstile) Leave() error { return t.file.Free(t.room) }
 

@@ -1,0 +1,156 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
+)
+
+// appended takes the answer of a call of AppendTogether.
+type appended struct{ answers chan factstr.AppendAnswer }
+
+func (a appended) TakeAnswers(answers []factstr.AppendAnswer) {
+	for _, answer := range answers {
+		a.answers <- answer
+	}
+}
+
+// atOnce appends as a thread of C does. now reports whether the answer was there when the call
+// returned.
+func atOnce(t *testing.T, store *factstr.Store, query *factstr.EventQuery, expected *uint64,
+	events ...factstr.NewEvent) (answers <-chan factstr.AppendAnswer, now bool) {
+	t.Helper()
+	taker := appended{make(chan factstr.AppendAnswer, 1)}
+	prepared, err := store.PrepareAppend(events, nil, taker)
+	if query != nil {
+		prepared, err = store.PrepareAppendIf(events, *query, expected, nil, taker)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if store.AppendTogether([]*factstr.PreparedAppend{prepared}); prepared.Err != nil {
+		t.Fatal(prepared.Err)
+	}
+	return taker.answers, len(taker.answers) == 1
+}
+
+func wantAppended(t *testing.T, answers <-chan factstr.AppendAnswer, number uint64) {
+	t.Helper()
+	if answer := <-answers; answer.Err != nil || answer.Result.FirstSequenceNumber != number {
+		t.Errorf("%+v, want fact %d", answer, number)
+	}
+}
+
+// G5 G10: a thread whose signals are blocked waits for the disk, and for nothing else. Whatever it
+// would have to wait for is waited for on another goroutine, and the answers are the same.
+func TestALoneAppendIsCommittedAtOnceOrByAnotherGoroutine(t *testing.T) {
+	path := newPath(t)
+	store := openStoreWith(t, path, Options{BusyTimeout: time.Minute})
+	other, raw := openStore(t, path), openRaw(t, path)
+	all := factstr.AllEvents()
+	number := uint64(0)
+	next := func() uint64 { number++; return number }
+
+	for range 3 {
+		answers, now := atOnce(t, store, nil, nil, facttest.Fact("a", `{}`))
+		if !now {
+			t.Error("nothing is in the way, but the call returned before its answer")
+		}
+		wantAppended(t, answers, next())
+	}
+	answers, now := atOnce(t, store, &all, factstr.Version(2), facttest.Fact("a", `{}`))
+	if answer := <-answers; !now || !errors.Is(answer.Err, factstr.CodeConditionalAppendConflict) {
+		t.Errorf("a conflict: %+v, at once: %v", answer, now)
+	}
+
+	// Another program has SQLite's lock.
+	raw.exec("BEGIN IMMEDIATE")
+	answers, now = atOnce(t, store, nil, nil, facttest.Fact("a", `{}`))
+	raw.exec("ROLLBACK")
+	if now {
+		t.Error("answered beside a lock")
+	}
+	wantAppended(t, answers, next())
+
+	// Another store has appended, which is read before a condition is decided.
+	facttest.Append(t, other, facttest.Fact("a", `{}`))
+	expected := number
+	next()
+	answers, now = atOnce(t, store, &all, &expected, facttest.Fact("a", `{}`))
+	if answer := <-answers; now || !errors.Is(answer.Err, factstr.CodeConditionalAppendConflict) {
+		t.Errorf("after another store: %+v, at once: %v", answer, now)
+	}
+	expected = number
+	answers, _ = atOnce(t, store, &all, &expected, facttest.Fact("a", `{}`))
+	wantAppended(t, answers, next())
+	facttest.WantGapless(t, other, int(number))
+}
+
+// G5: the same while this store itself writes, or another process has the turn to.
+func TestALoneAppendDoesNotWaitForAnotherWriteOnTheThreadThatBroughtIt(t *testing.T) {
+	path := newPath(t)
+	b, err := openBackend(t.Context(), path, Options{BusyTimeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := factstr.OpenStore(t.Context(), b, factstr.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { facttest.Close(t, store) })
+	other := openTestBackend(t, path)
+	facttest.Append(t, store, facttest.Fact("a", `{}`))
+	for name, block := range map[string]func() (unblock func()){
+		"the store writes": func() func() {
+			b.writing.Lock()
+			return b.writing.Unlock
+		},
+		"it is another's turn": func() func() {
+			if err := other.turnstile.TryEnter(); err != nil {
+				t.Fatal(err)
+			}
+			return func() { _ = other.turnstile.Leave() }
+		},
+	} {
+		unblock := block()
+		answers, now := atOnce(t, store, nil, nil, facttest.Fact("a", `{}`))
+		unblock()
+		if answer := <-answers; now || answer.Err != nil {
+			t.Errorf("%s: %+v, at once: %v", name, answer, now)
+		}
+	}
+	facttest.WantGapless(t, store, 3)
+}
+
+// G10 G11: callers of two stores, some of whom are carried out at once, race for each context.
+func TestOfAppendsAtOnceOnOneContextExactlyOneWins(t *testing.T) {
+	const racers, rounds = 6, 25
+	path := newPath(t)
+	stores := []*factstr.Store{openStore(t, path), openStore(t, path)}
+	for round := range rounds {
+		query := factstr.OfTypes(fmt.Sprintf("round-%d", round))
+		won := make(chan uint64, racers)
+		var wait sync.WaitGroup
+		for racer := range racers {
+			wait.Go(func() {
+				answers, _ := atOnce(t, stores[racer%2], &query, nil, facttest.Fact(fmt.Sprintf("round-%d", round), `{}`))
+				answer := <-answers
+				if answer.Err == nil {
+					won <- answer.Result.FirstSequenceNumber
+				} else if !errors.Is(answer.Err, factstr.CodeConditionalAppendConflict) {
+					t.Error(answer.Err)
+				}
+			})
+		}
+		wait.Wait()
+		if len(won) != 1 || <-won != uint64(round+1) {
+			t.Fatalf("round %d: %d winners", round, len(won))
+		}
+	}
+	facttest.WantGapless(t, stores[0], rounds)
+}

@@ -15,6 +15,7 @@ import textwrap
 from pathlib import Path
 
 from generated import generated
+from pictures import pictures
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"(<!-- from: (\S+?)(?:#(\S+))? -->\n```\w+\n)(.*?)(```\n)", re.DOTALL)
@@ -71,6 +72,19 @@ def navigation() -> list[str]:
     return [f"tools/site/zensical.toml: the navigation lacks {name}" for name in there - listed]
 
 
+def drawn(write: bool) -> list[str]:
+    problems = []
+    for name, svg in pictures().items():
+        file = ROOT / "docs" / "pictures" / name
+        if write:
+            file.write_text(svg, encoding="utf-8")
+        elif not file.exists() or file.read_text(encoding="utf-8") != svg:
+            problems.append(
+                f"docs/pictures/{name} is not up to date; run tools/check_docs.py --write"
+            )
+    return problems
+
+
 def pages() -> list[Path]:
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"]
     found = subprocess.run(listed, cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE).stdout
@@ -80,7 +94,7 @@ def pages() -> list[Path]:
 def main() -> int:
     found = pages()
     problems = [problem for page in found for problem in checked(page, "--write" in sys.argv)]
-    problems += navigation()
+    problems += navigation() + drawn("--write" in sys.argv)
     print("\n".join(problems) or f"{len(found)} pages: blocks, tables, links and lines are right")
     return 1 if problems else 0
 

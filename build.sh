@@ -30,6 +30,8 @@ Besides:
                                             git; with --postgres by three importers at once, on a server that is started for it
   ./build.sh dist                           packages for npm, Python and C into dist/, each installed and tried in an empty folder
   ./build.sh docs [--serve]                 the site of the documentation into build/site/html, its links checked; --serve shows it
+  ./build.sh install --prefix FOLDER        the C library of this machine, as a prefix: include, lib, share/doc
+  ./build.sh release --dry-run [PART]       everything that a release publishes, made, tried and listed; hours (tools/release.sh lists the parts)
   ./build.sh clean                          remove everything that these commands made, save .tools/
 CONTRIBUTING.md says more.
 TEXT
@@ -115,6 +117,7 @@ case ${1:-help} in
     need_python_tools
     build_all
     step dist
+    step check-wheels
     step check-install
     ;;
   docs)
@@ -122,6 +125,12 @@ case ${1:-help} in
     need_python
     need_docs_tools
     step docs "${@:2}"
+    ;;
+  install | release)
+    need_base pkg-config cmake make
+    need_python_tools
+    [ "$1" = release ] || [ -d build/dist/c ] || { build_all && step dist; }
+    step "$1" "${@:2}"
     ;;
   clean)
     rm -rf build dist bindings/node/native bindings/node/node_modules examples/node_modules tools/node/node_modules bindings/python/src/factstr/_native/libfactstr.so.0

@@ -28,6 +28,7 @@ has_package() {
     postgresql) has_postgres ;;
     wine64) [ -x /usr/lib/wine/wine64 ] ;;
     qemu-user-static) command -v qemu-aarch64-static >/dev/null ;;
+    musl-tools) command -v musl-gcc >/dev/null ;;
     pgbouncer) command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] ;;
     python3-venv) python3 -c 'import ensurepip' 2>/dev/null || python3 -m pip --version >/dev/null 2>&1 ;;
     *) say "tools/toolchain.sh does not know how to look for $1" && return 1 ;;
@@ -187,4 +188,10 @@ need_bench_python() {
 need_docs_tools() {
   fetch_pinned docs
   cp tools/requirements/docs.txt "$tools/docs.txt"
+}
+
+# What checks packages and workflows; its programs are called as python3 -m, with these modules.
+need_release_tools() {
+  fetch_pinned release
+  cp tools/requirements/release.txt "$tools/release.txt"
 }

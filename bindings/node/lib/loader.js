@@ -112,9 +112,7 @@ function explain(platform, cause, system = libc(), bundled = bundle()) {
       '- a bundler or an image copied only the main package: copy this one, too.',
     );
   } else if (process.versions.deno && /--allow-|permission|access/i.test(message)) {
-    lines.push(
-      'Deno did not permit it: native code needs --allow-ffi, --allow-read and --allow-env.',
-    );
+    lines.push('Deno did not permit it: native code needs --allow-ffi.');
   } else {
     lines.push('The package is installed, but the system refused to load the library:');
   }

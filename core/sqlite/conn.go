@@ -197,6 +197,18 @@ func (c *conn) rows(text string, slot int, args ...any) (*resultSet, error) {
 	return &resultSet{statement: s}, s.engine.context.Err()
 }
 
+// rowsOf is rows of a statement whose parameters are sequence numbers.
+func (c *conn) rowsOf(text string, numbers []uint64) (*resultSet, error) {
+	s, err := c.prepare(text, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.bindNumbers(numbers); err != nil {
+		return nil, err
+	}
+	return &resultSet{statement: s}, s.engine.context.Err()
+}
+
 // next goes to the next row, or returns io.EOF.
 func (r *resultSet) next() (err error) {
 	if r.done {

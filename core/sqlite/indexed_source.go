@@ -126,15 +126,11 @@ func (s *indexedSource) fetch() (err error) {
 			break
 		}
 	}
-	args := make([]any, size)
-	for i := range args {
-		args[i] = int64(s.proposed[i])
-	}
 	text := s.statements.lookUp[size]
 	if s.descending {
 		text = s.statements.lookUpDown[size]
 	}
-	s.rows, err = s.conn.rows(text, 0, args...)
+	s.rows, err = s.conn.rowsOf(text, s.proposed[:size])
 	s.proposed = s.proposed[size:]
 	return err
 }
@@ -156,8 +152,9 @@ func (s *indexedSource) closeRows() {
 }
 
 // lookedUp holds how many numbers a statement looks up, largest first. lookedUpMin is the smallest
-// that saves anything.
-var lookedUp = []int{64, 16, 4, 1}
+// that saves anything: SQLite makes a table of the numbers first, which costs more than a few
+// statements of one.
+var lookedUp = []int{64, 16, 1}
 
 const lookedUpMin = 16
 

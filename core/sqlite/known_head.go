@@ -3,9 +3,10 @@ package sqlite
 import (
 	"encoding/binary"
 	"sync"
+	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"github.com/factstr/factstr-go/core/internal/oslock"
+	"github.com/factstr/factstr-go/core/internal/termindex"
 )
 
 // The head without a statement
@@ -29,57 +30,113 @@ import (
 // The header is read by a call, not from mapped memory, for the reason that replaced_files.go
 // gives. SQLite writes its second copy first, so two equal copies are no mixture.
 
-// logState is the header of the index, as opaque bytes.
-type logState [48]byte
+// logState names a state of the log: the header of the index, as opaque bytes. That of a log without
+// a frame has no salt, and may come again with other facts in the database, so the database's size
+// and time of change belong to it then.
+type logState struct {
+	header   logHeader
+	database fileState
+}
 
-// readLogState reports valid false while somebody writes the header or makes it again.
-func readLogState(file *oslock.File) (state logState, valid bool) {
-	var both [2 * len(state)]byte
+type logHeader [48]byte
+
+// unchangedFor is for how long the database was not changed if its time of change names its state.
+// Two changes within one tick of the file system's clock have the same time.
+const unchangedFor = 2 * time.Second
+
+// state returns the log's state. valid is false while somebody writes the header or makes it again.
+func (s *sides) state(path string) (state logState, valid bool) {
+	var both [2 * len(state.header)]byte
 	const initialized = 12
-	n, _ := file.ReadAt(both[:], 0)
-	state = logState(both[:len(state)])
-	return state, n == len(both) && state == logState(both[len(state):]) && state[initialized] != 0
+	n, _ := s.file.ReadAt(both[:], 0)
+	state.header = logHeader(both[:len(state.header)])
+	valid = n == len(both) && state.header == logHeader(both[len(state.header):]) && state.header[initialized] != 0
+	if !valid || state.header.salted() || !s.keepTimes() {
+		return state, valid
+	}
+	if now, err := stateOf(path); err == nil && time.Since(time.Unix(0, now.changed)) > unchangedFor {
+		state.database = now
+	}
+	return state, valid
+}
+
+func (s *sides) keepTimes() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.timesAreKept
 }
 
 // follows reports whether exactly one commit lies between two states.
-func (s logState) follows(before logState) bool { return s.counter() == before.counter()+1 }
-
-// salted reports whether the state names a log. That of an empty file has no salt, and may come
-// again with other facts in the database.
-func (s logState) salted() bool { return binary.NativeEndian.Uint64(s[32:]) != 0 }
-
-func (s logState) counter() uint32 { return binary.NativeEndian.Uint32(s[8:]) }
-
-// knownHead is the head of one state of the log.
-type knownHead struct {
-	mu    sync.Mutex
-	state logState
-	head  factstr.Head
-	known bool
+func (s logState) follows(before logState) bool {
+	return s.header.counter() == before.header.counter()+1
 }
 
+// names reports whether the state is that of one log at one moment.
+func (s logState) names() bool { return s.header.salted() || s.database != fileState{} }
+
+func (h logHeader) salted() bool { return binary.NativeEndian.Uint64(h[32:]) != 0 }
+
+func (h logHeader) counter() uint32 { return binary.NativeEndian.Uint32(h[8:]) }
+
+// knownHead is what is known of one state of the log.
+type knownHead struct {
+	mu     sync.Mutex
+	state  logState
+	head   factstr.Head
+	anchor termindex.Fact // of the term index, which the log was seen to hold
+	known  bool
+}
+
+// keep keeps the head of a state.
 func (k *knownHead) keep(state logState, head factstr.Head) {
-	if !state.salted() {
+	if !state.names() {
 		return
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if !k.known || k.state != state {
+		k.anchor = termindex.Fact{}
+	}
 	k.state, k.head, k.known = state, head, true
 }
 
-func (k *knownHead) of(state logState) (head factstr.Head, ok bool) {
+// keepAnchor keeps that the log holds an anchor in the state.
+func (k *knownHead) keepAnchor(state logState, anchor termindex.Fact) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.head, k.known && k.state == state
+	if k.known && k.state == state {
+		k.anchor = anchor
+	}
 }
+
+// append keeps the head that this store's own commit has made. It has removed nothing, so the log
+// still holds the anchor.
+func (k *knownHead) append(before, after logState, head factstr.Head) {
+	k.mu.Lock()
+	anchor := termindex.Fact{}
+	if k.known && k.state == before {
+		anchor = k.anchor
+	}
+	k.mu.Unlock()
+	k.keep(after, head)
+	k.keepAnchor(after, anchor)
+}
+
+func (k *knownHead) of(state logState) (head factstr.Head, anchor termindex.Fact, ok bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.head, k.anchor, k.known && k.state == state
+}
+
+func (b *backend) logState() (state logState, valid bool) { return b.instance.sides.state(b.path) }
 
 // headNow returns the head if it is known without reading it.
 func (b *backend) headNow() (head factstr.Head, ok bool, err error) {
-	state, valid := readLogState(b.instance.sides.file)
+	state, valid := b.logState()
 	if !valid {
 		return head, false, nil
 	}
-	if head, ok = b.head.of(state); !ok {
+	if head, _, ok = b.head.of(state); !ok {
 		return head, false, nil
 	}
 	return head, true, b.intact()
@@ -90,22 +147,24 @@ func (b *backend) keepAppended(before logState, valid bool) {
 	if !valid || b.appended.SequenceNumber == 0 {
 		return
 	}
-	if after, valid := readLogState(b.instance.sides.file); valid && after.follows(before) {
-		b.head.keep(after, b.appended)
+	if after, valid := b.logState(); valid && after.follows(before) {
+		b.head.append(before, after, b.appended)
 	}
 }
 
-// readAndKeepHead reads the head, after a look at the schema.
-func (b *backend) readAndKeepHead(c *conn) (head factstr.Head, err error) {
-	before, valid := readLogState(b.instance.sides.file)
+// readAndKeepHead reads the head, after a look at the schema. kept is the state whose head it is, if
+// that is known for sure.
+func (b *backend) readAndKeepHead(c *conn) (head factstr.Head, kept logState, err error) {
+	before, valid := b.logState()
 	if err := b.sameSchema(c); err != nil {
-		return head, err
+		return head, kept, err
 	}
 	if head, err = readHead(c); err != nil || !valid {
-		return head, err
+		return head, kept, err
 	}
-	if after, _ := readLogState(b.instance.sides.file); after == before {
+	if after, _ := b.logState(); after == before {
 		b.head.keep(before, head)
+		kept = before
 	}
-	return head, nil
+	return head, kept, nil
 }

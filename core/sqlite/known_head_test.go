@@ -2,7 +2,9 @@ package sqlite
 
 import (
 	"fmt"
+	"os"
 	"testing"
+	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
 	. "github.com/factstr/factstr-go/core/internal/facttest"
@@ -79,7 +81,7 @@ func TestTheStateAfterTwoCommitsIsNotThatOfOurs(t *testing.T) {
 		if n == 2 {
 			raw.exec("PRAGMA wal_checkpoint(TRUNCATE)") // the log begins again
 		}
-		state, valid := readLogState(b.instance.sides.file)
+		state, valid := b.logState()
 		if !valid {
 			t.Fatal("no header")
 		}
@@ -95,19 +97,37 @@ func TestTheStateAfterTwoCommitsIsNotThatOfOurs(t *testing.T) {
 }
 
 // G24: the header of a log without a frame has no salt, so it may be that of two states of the
-// database.
-func TestTheHeadOfALogWithoutASaltIsNotKept(t *testing.T) {
+// database. It names one together with the database's time of change, once that is old enough.
+func TestTheHeadOfALogWithoutASaltIsKeptForAnUnchangedFileOnly(t *testing.T) {
 	path := newPath(t)
 	store := openStore(t, path)
 	Append(t, store, Batch(3, "a")...)
 	Close(t, store)
-	b := openTestBackend(t, path)
-	for range 2 {
-		if head, err := b.Head(t.Context()); err != nil || head.SequenceNumber != 3 {
-			t.Fatalf("%v, error %v", head, err)
-		}
-		if _, ok, _ := b.headNow(); ok {
-			t.Error("a head is known before the first commit")
-		}
+	for name, ago := range map[string]time.Duration{"just changed": 0, "changed long ago": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			changed := time.Now().Add(-ago)
+			if err := os.Chtimes(path, changed, changed); err != nil {
+				t.Fatal(err)
+			}
+			b := openTestBackend(t, path)
+			if !b.instance.sides.keepTimes() {
+				t.Skip("the file system keeps no times of change")
+			}
+			if head, err := b.Head(t.Context()); err != nil || head.SequenceNumber != 3 {
+				t.Fatalf("%v, error %v", head, err)
+			}
+			if _, ok, _ := b.headNow(); ok != (ago > 0) {
+				t.Errorf("the head is known: %t", ok)
+			}
+			earlier := changed.Add(-time.Hour)
+			if err := os.Chtimes(path, earlier, earlier); err != nil {
+				t.Fatal(err)
+			}
+			if state, _ := b.logState(); ago > 0 {
+				if _, _, ok := b.head.of(state); ok {
+					t.Error("the head is known for a file that was changed since")
+				}
+			}
+		})
 	}
 }

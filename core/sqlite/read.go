@@ -11,7 +11,7 @@ func (b *backend) Head(ctx context.Context) (head factstr.Head, err error) {
 		return head, err
 	}
 	err = b.readers.with(ctx, func(r *reader) (err error) {
-		head, err = b.readAndKeepHead(r.conn)
+		head, _, err = b.readAndKeepHead(r.conn)
 		return err
 	})
 	return head, err
@@ -40,7 +40,7 @@ func (b *backend) HeadAtOnce() (head factstr.Head, ok bool) {
 	}
 	whole := false
 	defer func() { r.giveBack(c, whole) }()
-	head, err = b.readAndKeepHead(c)
+	head, _, err = b.readAndKeepHead(c)
 	whole = true // not after a panic
 	return head, err == nil && b.intact() == nil
 }
@@ -51,14 +51,19 @@ func (b *backend) HeadAndScan(
 	ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool,
 ) (head factstr.Head, err error) {
 	err = inPages(scan, func(scan factstr.Scan) (last uint64, done bool, err error) {
-		err = b.readers.with(ctx, func(r *reader) error {
+		err = b.readers.with(ctx, func(r *reader) (err error) {
+			var known bool
+			if head, last, done, known, err = r.pageOfKnown(ctx, scan, visit); known || err != nil {
+				return err
+			}
 			r.inTransaction = true
 			return r.conn.snapshot(func() error {
-				if err := b.sameSchema(r.conn); err != nil {
+				var kept logState
+				if head, kept, err = b.readAndKeepHead(r.conn); err != nil {
 					return err
 				}
-				if head, err = readHead(r.conn); err == nil {
-					last, done, err = r.page(ctx, scan, visit)
+				if last, done, err = r.page(ctx, scan, visit); err == nil && r.anchor.Sequence > 0 {
+					b.head.keepAnchor(kept, r.anchor)
 				}
 				return err
 			})
@@ -71,8 +76,11 @@ func (b *backend) HeadAndScan(
 // Scan uses a connection for one page at a time, so that a short read does not wait for a long one.
 func (b *backend) Scan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) error {
 	return inPages(scan, func(scan factstr.Scan) (last uint64, done bool, err error) {
-		err = b.readers.with(ctx, func(r *reader) error {
-			last, done, err = r.page(ctx, scan, visit)
+		err = b.readers.with(ctx, func(r *reader) (err error) {
+			var known bool
+			if _, last, done, known, err = r.pageOfKnown(ctx, scan, visit); !known && err == nil {
+				last, done, err = r.page(ctx, scan, visit)
+			}
 			return err
 		})
 		return last, done, err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/termindex"
 )
 
 // How the log is read
@@ -48,9 +49,11 @@ const (
 type reader struct {
 	conn          *conn
 	index         *termIndex
-	typeIndex     *atomic.Bool // of the backend
-	inTransaction bool         // statements see one state without a transaction of their own
-	inWrite       bool         // inside a write transaction, which ends no page early
+	typeIndex     *atomic.Bool   // of the backend
+	backend       *backend       // whose known state a page may rely on; nil for none
+	inTransaction bool           // statements see one state without a transaction of their own
+	inWrite       bool           // inside a write transaction, which ends no page early
+	anchor        termindex.Fact // of the index, which the log was found to hold
 }
 
 // merges reports whether a scan for this many types reads SQLite's index on them.

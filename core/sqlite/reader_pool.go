@@ -89,7 +89,7 @@ func (p *readerPool) lend(ctx context.Context, read func(*reader) error) error {
 	}
 	whole := false
 	defer func() { p.giveBack(c, whole) }()
-	err = read(&reader{conn: c, index: &p.backend.index, typeIndex: &p.backend.typeIndex})
+	err = read(&reader{conn: c, index: &p.backend.index, typeIndex: &p.backend.typeIndex, backend: p.backend})
 	whole = true // not after a panic
 	// After the read: what was read while files were exchanged may be of two logs.
 	return p.backend.unlessReplaced(err)

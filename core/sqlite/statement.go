@@ -91,6 +91,16 @@ func (s *statement) bind(args []any) error {
 	return nil
 }
 
+// bindNumbers gives the parameters sequence numbers.
+func (s *statement) bindNumbers(numbers []uint64) error {
+	for i, number := range numbers {
+		if code := lib.Xsqlite3_bind_int64(s.engine.tls, s.handle, int32(i+1), int64(number)); code != lib.SQLITE_OK {
+			return s.engine.failed(code)
+		}
+	}
+	return nil
+}
+
 // run steps to the end, past all rows.
 func (s *statement) run() error {
 	if err := s.engine.context.Err(); err != nil {

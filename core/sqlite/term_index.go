@@ -221,6 +221,12 @@ func (r *reader) openIndexed(scan factstr.Scan, view *indexView, query terms.Que
 		r.index.refuse(view)
 		return r.openRange(scan)
 	}
+	r.anchor = view.anchor
+	return r.openHeld(scan, view, query), nil
+}
+
+// openHeld is openIndexed if the log is known to hold the view's anchor.
+func (r *reader) openHeld(scan factstr.Scan, view *indexView, query terms.Query) source {
 	through := min(scan.UpTo, view.anchor.Sequence)
 	indexed := &indexedSource{
 		conn: r.conn, statements: r.statements(), index: view.source, query: query, after: scan.After, upTo: through,
@@ -244,13 +250,13 @@ func (r *reader) openIndexed(scan factstr.Scan, view *indexView, query terms.Que
 	above := scan
 	above.After = through
 	if above.After >= above.UpTo {
-		return indexed, nil
+		return indexed
 	}
 	openAbove := func() (source, error) { return r.openRange(above) }
 	if scan.Descending {
-		return &joinedSource{open: []func() (source, error){openAbove, func() (source, error) { return indexed, nil }}}, nil
+		return &joinedSource{open: []func() (source, error){openAbove, func() (source, error) { return indexed, nil }}}
 	}
-	return &joinedSource{source: indexed, open: []func() (source, error){openAbove}}, nil
+	return &joinedSource{source: indexed, open: []func() (source, error){openAbove}}
 }
 
 // refuse takes a view away that is not of this log, or damaged. The builder finds out how much of

@@ -138,7 +138,7 @@ func (b *backend) transact(doing string, transaction func(*conn) (changed bool, 
 	if err := b.sameSchema(c); err != nil {
 		return b.unlessReplaced(err)
 	}
-	before, valid := readLogState(b.instance.sides.file)
+	before, valid := b.logState()
 	b.appended = factstr.Head{}
 	changed, err := transaction(c)
 	if errors.Is(err, factstr.ErrWouldWait) {

@@ -38,6 +38,8 @@ type Folder struct {
 	options FolderOptions
 	files   Files
 
+	blocks *blockCache // of the segments
+
 	merging sync.Mutex
 	writing sync.Mutex
 	read    []byte // the manifest that was read or written last, under writing
@@ -84,7 +86,7 @@ type openSegment struct {
 // changes nothing, and need not find a folder. The error of a builder says that the folder cannot
 // be written; ErrNewerFormat that it belongs to a later version.
 func OpenFolder(path string, options FolderOptions) (*Folder, error) {
-	f := &Folder{path: path, options: options, files: options.Files}
+	f := &Folder{path: path, options: options, files: options.Files, blocks: newBlockCache()}
 	if f.files == nil {
 		f.files = systemFiles{}
 	}

@@ -126,7 +126,13 @@ func (f *Folder) openSegment(l listed, seed terms.Seed) (*openSegment, error) {
 		_ = file.Close()
 		return nil, err
 	}
-	return &openSegment{listed: l, segment: segment, file: file}, nil
+	return f.opened(l, segment, file), nil
+}
+
+// opened makes an open segment, whose blocks the folder keeps.
+func (f *Folder) opened(l listed, segment *Segment, file ReadableFile) *openSegment {
+	segment.number, segment.cache = segmentNumbers.Add(1), f.blocks
+	return &openSegment{listed: l, segment: segment, file: file}
 }
 
 // closeUnused closes segments that were opened for a list that is not published.

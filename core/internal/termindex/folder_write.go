@@ -167,7 +167,7 @@ func (f *Folder) write(info Info, fill func(io.Writer) error) (added *openSegmen
 		f.remove(name)
 		return nil, err
 	}
-	return &openSegment{listed: listed{name: name, size: size, sum: segment.footerSum}, segment: segment, file: file}, nil
+	return f.opened(listed{name: name, size: size, sum: segment.footerSum}, segment, file), nil
 }
 
 // create writes and syncs a file.

@@ -44,9 +44,9 @@ import (
 //
 // Block and container end in a checksum that covers their bytes and place and a number that each
 // segment draws anew, so that a block of another file, of an older one, or of another place is
-// noticed. It is checked at each read: that costs less than a tenth of the read itself, and the
-// bytes may come from the disk again each time. Only the footer is read and kept at open. After
-// the checksum, lengths, offsets and counts are checked all the same: a writer with a bug must not
+// noticed. It is checked at each read, since the bytes may come from the disk again each time. Only
+// the footer is read and kept at open, and blocks that are asked often (blockCache). After the
+// checksum, lengths, offsets and counts are checked all the same: a writer with a bug must not
 // become a crash of the reader. What does not fit is a *Damage.
 type Segment struct {
 	info   Info
@@ -57,6 +57,9 @@ type Segment struct {
 	blocks []directoryBlock
 
 	footerSum uint32 // tells segments of the same facts apart
+
+	number uint64      // of this opened segment, in cache
+	cache  *blockCache // nil: blocks are read each time
 }
 
 // directoryBlock is where a directory block lies, with the key of its first entry.
@@ -156,4 +159,21 @@ func (s *Segment) readBlock(offset int64, length int, buffer []byte) ([]byte, er
 		return nil, s.damage("checksum of a block", nil)
 	}
 	return data, nil
+}
+
+// askedBlock is readBlock for queries, which may ask for the same block again. The block must not be
+// changed.
+func (s *Segment) askedBlock(offset int64, length int, buffer []byte) ([]byte, error) {
+	if s.cache == nil {
+		return s.readBlock(offset, length, buffer)
+	}
+	key := blockKey{s.number, offset}
+	if data := s.cache.get(key); data != nil && len(data) == length-checksumLen {
+		return data, nil
+	}
+	data, err := s.readBlock(offset, length, buffer)
+	if err == nil {
+		s.cache.put(key, data)
+	}
+	return data, err
 }

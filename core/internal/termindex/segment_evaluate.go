@@ -33,7 +33,7 @@ func (e *evaluation) read(p *posting, high uint32) (data []byte, count int, err 
 		return nil, 0, nil
 	}
 	c := p.containers[i]
-	data, err = e.directory.segment.readBlock(c.offset, c.length, e.raw[:])
+	data, err = e.directory.segment.askedBlock(c.offset, c.length, e.raw[:])
 	return data, c.count, err
 }
 

@@ -61,7 +61,7 @@ func (d *directory) find(key uint64) (found entry, ok bool, err error) {
 	}
 	if at != d.at {
 		d.at = -1
-		d.block, err = d.segment.readBlock(blocks[at].offset, int(blocks[at].length), d.buffer[:])
+		d.block, err = d.segment.askedBlock(blocks[at].offset, int(blocks[at].length), d.buffer[:])
 		if err != nil {
 			return entry{}, false, err
 		}

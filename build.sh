@@ -106,6 +106,7 @@ case ${1:-help} in
   lint)
     need_base
     need_python_tools
+    need_release_tools
     step lint
     ;;
   bench)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs each package of dist/ that is for this machine into an empty folder, without the checkout
-# or a registry, and runs the quickstart of its language there.
+# Installs each package of dist/ that is for this machine into an empty folder (try_packages.py),
+# and the C library in the ways that its users build with it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
@@ -9,8 +9,7 @@ here=$(python3 tools/platforms.py here)
 version=$(cat VERSION)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-unset PYTHONPATH NODE_PATH LD_LIBRARY_PATH PKG_CONFIG_PATH CMAKE_PREFIX_PATH
-export NODE_NO_WARNINGS=1
+unset LD_LIBRARY_PATH PKG_CONFIG_PATH CMAKE_PREFIX_PATH
 
 says_what_is_expected() { # says_what_is_expected COMMAND...
   rm -f quickstart.db
@@ -21,22 +20,6 @@ try() { # try NAME FUNCTION: runs it in a folder of its own
   mkdir "$work/$1"
   echo "-- $1"
   (cd "$work/$1" && "$2")
-}
-
-node_package() {
-  echo '{"private": true}' >package.json
-  npm install --offline --no-audit --no-fund --silent \
-    "$root/dist/npm/factstr-factstr-node-$version.tgz" "$root/dist/npm/factstr-factstr-node-$here-$version.tgz"
-  cp "$examples/node/quickstart.mjs" .
-  says_what_is_expected node quickstart.mjs
-}
-
-python_package() {
-  # The pinned pip installs into the fresh environment, so that a Python without ensurepip will do.
-  python3 -m venv --without-pip env
-  python3 -m pip --python env/bin/python install -q --no-index --find-links "$root/dist/python" "factstr==$version"
-  cp "$examples/python/quickstart.py" .
-  says_what_is_expected env/bin/python -I quickstart.py
 }
 
 unpack_c() {
@@ -75,8 +58,7 @@ c_library_installed_into_a_prefix() {
 }
 
 python3 tools/check_packages.py
-try npm node_package
-try wheel python_package
+python3 tools/try_packages.py
 try c-pkg-config c_package_with_pkg_config
 try c-cmake c_package_with_cmake
 try c-prefix c_library_installed_into_a_prefix

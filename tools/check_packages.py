@@ -1,5 +1,5 @@
 """Checks what is in each package of dist/: the files that must be there, nothing that must not, the
-version and the size.
+version and the size. With --all the packages of every platform must be there.
 """
 
 from __future__ import annotations
@@ -101,16 +101,21 @@ def problems(package: Path, must_hold: set[str], bytes_max: int) -> list[str]:
 
 def main() -> int:
     known = expected()
+    missing = set(known)
     bad = 0
     packages = sorted(path for path in (ROOT / "dist").rglob("*") if path.is_file())
     for package in packages:
         name = package.relative_to(ROOT / "dist").as_posix()
         key = f"python/{wheel_platform(name)}" if name.endswith(".whl") else name
         found = problems(package, *known[key]) if key in known else ["nobody expects it"]
+        missing.discard(key)
         for problem in found:
             print(f"dist/{name}: {problem}", file=sys.stderr)
         bad += bool(found)
     print(f"{len(packages) - bad} of {len(packages)} packages hold what they must")
+    if "--all" in sys.argv and missing:
+        print("missing: " + ", ".join(sorted(missing)), file=sys.stderr)
+        return 1
     return 1 if bad or not packages else 0
 
 

@@ -1,5 +1,5 @@
 """Compares every place that repeats the version with the file VERSION, the one place where it is
-set.
+set. With --released the changelog must give this version a date.
 """
 
 from __future__ import annotations
@@ -45,6 +45,11 @@ def main() -> int:
     wrong = {place: other for place, other in spelled().items() if other != version}
     for place, other in wrong.items():
         print(f"{place}: the version is {other}, but VERSION says {version}", file=sys.stderr)
+    if "--released" in sys.argv:
+        changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+        if not re.search(rf"^## {re.escape(version)} - \d{{4}}-\d\d-\d\d$", changes, re.M):
+            print(f"CHANGELOG.md gives {version} no date", file=sys.stderr)
+            return 1
     return 1 if wrong or not re.fullmatch(r"\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?", version) else 0
 
 

@@ -70,6 +70,11 @@ errors_taken() {
   go run github.com/kisielk/errcheck@v1.9.0 -ignoretests -exclude tools/errcheck.txt ./...
 }
 
+# The workflows run on a public host and hold the trust to publish.
+workflow_faults() {
+  go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 && PYTHONPATH=.tools/release .tools/release/bin/zizmor --offline --quiet --no-progress .github/workflows
+}
+
 javascript_faults() {
   sources '*.js' '*.mjs' '*.cjs' ':!*testdata*' | xargs tools/node/node_modules/.bin/eslint --max-warnings 0
 }
@@ -95,6 +100,7 @@ check "eslint" javascript_faults
 check "tsc --strict" tools/node/node_modules/.bin/tsc --project tools/node/tsconfig.json
 check "publint" tools/node/node_modules/.bin/publint run bindings/node --strict
 check "shellcheck" shell_scripts
+check "actionlint and zizmor" workflow_faults
 check "docs" python3 tools/check_docs.py
 check "prose" python3 tools/check_prose.py
 check "versions" python3 tools/check_version.py

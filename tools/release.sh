@@ -7,13 +7,14 @@
 #   wheels        what the package index and auditwheel say
 #   runtimes      Node 18 to the newest, Bun, Deno, every Python
 #   bundlers      docs/bundlers.md
+#   suites        every test of Node and Python against the packages
 #   beside        another Go library in one process; the canary for musl
 #   reproducible  a clone in another folder gives the same bytes
 #   emulated      Windows under Wine and arm64 under qemu-user
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
-[ "${1:-}" = --dry-run ] || { sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2 && exit 2; }
+[ "${1:-}" = --dry-run ] || { sed -n '2,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2 && exit 2; }
 shift
 version=$(cat VERSION)
 passed=0 failed=0 logs=$root/build/release
@@ -43,12 +44,13 @@ reproducible() {
 
 packages() { ./build.sh dist; }
 wheels() { tools/check-wheels.sh; }
+suites() { tools/check-suites.sh; }
 runtimes() { tools/check-runtimes.sh; }
 bundlers() { tools/check-bundlers.sh; }
 beside() { tools/check-beside.sh; }
 emulated() { ./build.sh emulated; }
 
-[ $# -gt 0 ] || set -- packages wheels runtimes bundlers beside reproducible emulated
+[ $# -gt 0 ] || set -- packages wheels suites runtimes bundlers beside reproducible emulated
 for name; do
   part "$name" "$name"
 done
@@ -67,8 +69,7 @@ done
   find c -type f | sort | sed 's/^/  GitHub        /'
 )
 [ -z "$(git status --porcelain)" ] || echo "  but files are changed since that commit: a release is made of a commit"
-[ "$(sed -n 's/^## \([0-9][^ ]*\).*/\1/p' CHANGELOG.md | head -n 1)" = "$version" ] && ! grep -q "^## $version - unreleased" CHANGELOG.md ||
-  echo "  but CHANGELOG.md gives $version no date"
+python3 tools/check_version.py --released || echo "  but the changelog is not that of a release"
 echo "Nothing was published. The crates factstr, factstr-memory, factstr-sqlite and factstr-postgres are another project's and not touched."
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -116,6 +116,8 @@ int fs_inside_callback(void);
  */
 int fs_inside_store(factstr_store store);
 int fs_inside_stream(factstr_stream stream);
+/* The stream whose callback the calling thread is in, 0 if it is in none. */
+factstr_stream fs_innermost_stream(void);
 
 /*
  * The descriptors of databases and of connections to servers. A child after fork() must close its

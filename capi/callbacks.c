@@ -126,6 +126,8 @@ int fs_inside_store(factstr_store store) {
   return 0;
 }
 
+factstr_stream fs_innermost_stream(void) { return innermost == NULL ? 0 : innermost->stream; }
+
 int fs_inside_stream(factstr_stream stream) {
   for (const struct frame *frame = innermost; frame != NULL; frame = frame->outer) {
     if (frame->stream == stream) {

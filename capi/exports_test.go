@@ -50,6 +50,10 @@ func (b *panickingBackend) ClaimStream(context.Context, string, factstr.DurableQ
 
 func (b *panickingBackend) WriteCursors(context.Context, []factstr.CursorWrite) error { return nil }
 
+func (b *panickingBackend) ReadCursor(context.Context, string) (uint64, bool, error) {
+	panic("the backend panics on purpose")
+}
+
 func (b *panickingBackend) Close() error { return nil }
 
 var _ factstr.Backend = (*panickingBackend)(nil)

@@ -75,6 +75,10 @@ type Backend interface {
 	// CodeLogTruncated.
 	WriteCursors(ctx context.Context, writes []CursorWrite) error
 
+	// ReadCursor returns the stored cursor of a durable name, in whatever store it is active. found
+	// is false if the name was never registered.
+	ReadCursor(ctx context.Context, name string) (cursor uint64, found bool, err error)
+
 	// Close releases everything. Core calls it once, after all other calls have returned.
 	Close() error
 }

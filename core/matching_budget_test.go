@@ -84,6 +84,9 @@ func (l *sharedLog) Commit(ctx context.Context, group *Group) error {
 func (l *sharedLog) ClaimStream(context.Context, string, DurableQuery) (StreamClaim, error) {
 	return StreamClaim{}, errors.New("none")
 }
+func (l *sharedLog) ReadCursor(context.Context, string) (uint64, bool, error) {
+	return 0, false, nil
+}
 func (l *sharedLog) WriteCursors(context.Context, []CursorWrite) error { return nil }
 func (l *sharedLog) Close() error                                      { return nil }
 

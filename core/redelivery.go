@@ -128,6 +128,11 @@ func (st *EventStream) passed(through uint64) {
 
 func (st *EventStream) moveTo(through uint64, batches int) {
 	st.position.Store(through)
+	if st.moved.Load() != nil {
+		if moved := st.moved.Swap(nil); moved != nil {
+			close(*moved)
+		}
+	}
 	if st.durable != nil {
 		st.store.cursors.follow(st, batches)
 	}

@@ -90,10 +90,11 @@ type EventStream struct {
 	position atomic.Uint64 // everything up to here was delivered or does not match; see also parked
 	parked   bool          // it waits at the known head; guarded by knownLog.mu
 
-	delivering atomic.Uint64 // the position of the delivery that HandleStream has
-	wake       chan struct{} // ends the wait; has room for one value
-	stored     atomic.Uint64 // the durable cursor as last written
-	patient    time.Time     // since when it waits to be stored; cursorWriter.pass's own
+	moved      atomic.Pointer[chan struct{}] // closed when the position moves next; nil: nobody waits
+	delivering atomic.Uint64                 // the position of the delivery that HandleStream has
+	wake       chan struct{}                 // ends the wait; has room for one value
+	stored     atomic.Uint64                 // the durable cursor as last written
+	patient    time.Time                     // since when it waits to be stored; cursorWriter.pass's own
 
 	ready chan struct{} // closed when replay is done
 	done  chan struct{} // closed after the end was reported

@@ -488,6 +488,49 @@ FACTSTR_API factstr_status factstr_query_submit(factstr_store store, const char 
                                                 factstr_buffer *error);
 
 /*
+ * Waits until a stream has come to a sequence number: everything up to there was handled or does
+ * not match. So a program that has appended reads what a stream makes of it. `wait_for` is JSON:
+ *   {"stream": n,                   a handle of this store, or
+ *    "durable": {"name": string},   the name of a durable stream, which may be active in another
+ *                                   process: its stored cursor is read until it has come so far. The
+ *                                   name need not be active, or known
+ *    "number": n,
+ *    "timeout_ms"?: n}              absent or negative: without limit
+ * The stored cursor follows what is handled within cursor_every, and what does not match within a
+ * few seconds. While it cannot be read, as from a lost server, the call goes on.
+ *
+ * Statuses
+ *   FACTSTR_OK                     (empty)
+ *   FACTSTR_TIMEOUT                the stream has not come so far within timeout_ms
+ *   FACTSTR_CANCELLED              the stream was unsubscribed before
+ *   FACTSTR_INVALID_ARGUMENT       wait_for cannot be used
+ *   FACTSTR_INVALID_HANDLE         also of the stream
+ *   FACTSTR_INVALID_STATE          called inside a callback of the stream, which would wait for itself
+ *   FACTSTR_STORE_CLOSED           the store was closed before
+ *   FACTSTR_HANDLER_FAILED, FACTSTR_DURABLE_STREAM_LOST, FACTSTR_LOG_TRUNCATED, FACTSTR_CORRUPT,
+ *   FACTSTR_UNSUPPORTED_FORMAT     the stream ended before, as on_end says
+ */
+FACTSTR_API factstr_status factstr_wait_for(factstr_store store, const char *wait_for,
+                                            size_t wait_for_len, factstr_buffer *error);
+
+/*
+ * As factstr_append_submit, for factstr_wait_for, whose statuses the answer has. The result is empty.
+ * factstr_cancel gives it up.
+ *
+ * Statuses
+ *   FACTSTR_OK                  (empty); the answer follows
+ *   FACTSTR_INVALID_ARGUMENT    wait_for cannot be used
+ *   FACTSTR_INVALID_HANDLE      also of the stream
+ *   FACTSTR_STORE_CLOSED        the store began to close
+ *   FACTSTR_BUSY                65536 requests of the store are unanswered or untaken
+ */
+FACTSTR_API factstr_status factstr_wait_for_submit(factstr_store store, const char *wait_for,
+                                                   size_t wait_for_len, uint64_t tag,
+                                                   factstr_completion_callback callback,
+                                                   void *user_data, factstr_request *request,
+                                                   factstr_buffer *error);
+
+/*
  * Waits for the answer of a request: the status and the text of the blocking call. An answer
  * releases the request. FACTSTR_TIMEOUT with an empty buffer means not answered yet: wait again. (A
  * request that itself timed out has an InteropError in the buffer.)

@@ -37,10 +37,18 @@ var (
 			{name: "fail_if_events_match", shape: queryShape, required: true},
 			{name: "after", shape: &shape{kind: unsigned, take: (*filler).takeAfter}},
 		}}}
+	waitShape = &shape{kind: object, fields: []field{
+		{name: "stream", shape: unsignedShape},
+		{name: "durable", shape: &shape{kind: object, fields: []field{{name: "name", shape: textShape,
+			required: true}}}},
+		{name: "number", shape: unsignedShape, required: true},
+		{name: "timeout_ms", shape: signedShape},
+	}}
 	registrationShape = &shape{kind: object, fields: []field{
 		{name: "query", shape: queryShape},
 		{name: "after", shape: unsignedShape},
-		{name: "durable", shape: &shape{kind: object, fields: []field{{name: "name", shape: textShape, required: true}}}},
+		{name: "durable", shape: &shape{kind: object, fields: []field{{name: "name", shape: textShape,
+			required: true}}}},
 		{name: "retry", shape: &shape{kind: object, fields: []field{
 			{name: "max_attempts", shape: unsignedShape},
 			{name: "delay_ms", shape: unsignedShape},

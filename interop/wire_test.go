@@ -52,6 +52,7 @@ type wireCase struct {
 	Query        wireText
 	Conditions   wireText
 	Registration wireText
+	Wait         wireText
 	Options      wireText
 	Expected     *uint64 `json:",string"`
 	Code         factstr.Code
@@ -124,6 +125,12 @@ func (c *wireCase) make(t testing.TB, store *factstr.Store) error {
 		r, err := DecodeRegistration(c.Registration, factstr.DefaultLimits())
 		if err == nil {
 			_, err = r.Open(t.Context(), store, nil)
+		}
+		return err
+	case "wait_for":
+		wait, err := DecodeWait(c.Wait)
+		if err == nil {
+			err = store.WaitForCursor(t.Context(), wait.Durable.Name, wait.Number)
 		}
 		return err
 	case "memory_open":

@@ -233,6 +233,28 @@ static void play_receives(player *player, const cJSON *step) {
   }
 }
 
+static void play_wait(player *player, const cJSON *step) {
+  const cJSON *cursor = item(step, "wait_for_cursor"), *fails = item(step, "fails");
+  char wait[256];
+  if (cursor != NULL) {
+    snprintf(wait, sizeof wait, "{\"durable\":{\"name\":\"%s\"},\"number\":%llu,\"timeout_ms\":%d}",
+             json_string(cursor, "name"), (unsigned long long)json_integer(cursor, "number"),
+             fails == NULL ? WAIT_MS : 20);
+  } else {
+    snprintf(wait, sizeof wait, "{\"stream\":%llu,\"number\":%llu,\"timeout_ms\":%d}",
+             (unsigned long long)find(player, json_string(step, "stream"))->handle,
+             (unsigned long long)json_integer(step, "wait_for"), fails == NULL ? WAIT_MS : 20);
+  }
+  factstr_buffer error;
+  answer waited = take(factstr_wait_for(player->store, JSON(wait), &error), &error);
+  if (fails == NULL) {
+    expect_ok(waited);
+  } else {
+    compare_failure(waited.status, waited.json, fails);
+    drop(waited);
+  }
+}
+
 static void play_ends(player *player, const cJSON *step) {
   player_stream *stream = find(player, json_string(step, "stream"));
   await_counter(&stream->ended, 1);
@@ -260,6 +282,8 @@ static void play_step(player *player, const cJSON *step) {
     play_open(player, step);
   } else if (item(step, "receives") != NULL) {
     play_receives(player, step);
+  } else if (item(step, "wait_for") != NULL || item(step, "wait_for_cursor") != NULL) {
+    play_wait(player, step);
   } else if (item(step, "unsubscribe") != NULL) {
     CHECK_STATUS(factstr_stream_unsubscribe(find(player, json_string(step, "stream"))->handle),
                  FACTSTR_OK);

@@ -56,6 +56,11 @@ static factstr_status make_call(const cJSON *vector, factstr_store store, factst
     status = factstr_postgres_open("postgres://localhost/nobody_asks_it", options, options_len,
                                    &handle, out);
     CHECK(handle == 0);
+  } else if (strcmp(call, "wait_for") == 0) {
+    size_t wait_len;
+    char *wait = request_text(vector, "wait", &wait_len);
+    status = factstr_wait_for(store, wait, wait_len, out);
+    free(wait);
   } else {
     FAIL("unknown call %s", call);
   }

@@ -34,6 +34,16 @@ func (b *backend) ClaimStream(_ context.Context, name string, query factstr.Dura
 		Release: func() { b.release(state) }}, nil
 }
 
+func (b *backend) ReadCursor(_ context.Context, name string) (cursor uint64, found bool, err error) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	state := b.cursors[name]
+	if state == nil {
+		return 0, false, nil
+	}
+	return state.position, true, nil
+}
+
 func (b *backend) release(state *cursor) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

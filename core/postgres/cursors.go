@@ -33,6 +33,17 @@ func (b *backend) readCursor(
 	return stored, err
 }
 
+// ReadCursor reads it by a connection of the pool: it needs no lease.
+func (b *backend) ReadCursor(ctx context.Context, name string) (cursor uint64, found bool, err error) {
+	err = b.withRetry(ctx, func(ctx context.Context, s *session) (err error) {
+		var position int64
+		position, found, err = s.one(ctx, b.statements.storedCursor, name)
+		cursor = uint64(max(position, 0))
+		return err
+	})
+	return cursor, found, failure("reading a durable cursor", err)
+}
+
 // WriteCursors moves the cursors first and looks at the log afterwards, in a statement of its own.
 // The first statement may have waited for a restore, whose log only a later statement sees; and
 // once it has the rows, nobody can set the cursors back before the transaction ends. If the log

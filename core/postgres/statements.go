@@ -15,6 +15,7 @@ type statements struct {
 	areKept         string
 	findCommit      string
 	readCursor      string
+	storedCursor    string
 	raiseGeneration string
 	enterCursor     string
 	moveCursors     string
@@ -66,6 +67,7 @@ func statementsOf(schema string) *statements {
 			LEFT JOIN {schema}.factstr_durable_streams d ON d.name {=} k.durable_stream_id
 			LEFT JOIN LATERAL (SELECT sequence_number, occurred_at FROM {schema}.events WHERE sequence_number {>} 0 ORDER BY sequence_number DESC LIMIT 1) h ON true
 			WHERE k.durable_stream_id {=} $1`),
+		storedCursor: in.Replace("SELECT last_processed_sequence_number FROM {schema}.durable_stream_cursors WHERE durable_stream_id {=} $1"),
 		// The time in microseconds is above every generation that a lost table may have given out.
 		raiseGeneration: in.Replace(`INSERT INTO {schema}.factstr_durable_streams AS d (name, generation, exact_query)
 			VALUES ($1, (extract(epoch FROM pg_catalog.clock_timestamp()) {*} 1000000)::BIGINT, $2)

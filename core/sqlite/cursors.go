@@ -79,6 +79,19 @@ func (b *backend) WriteCursors(ctx context.Context, writes []factstr.CursorWrite
 	return err
 }
 
+// ReadCursor reads it by a connection that only reads, so it waits for no writer.
+func (b *backend) ReadCursor(ctx context.Context, name string) (cursor uint64, found bool, err error) {
+	err = b.readers.with(ctx, func(r *reader) error {
+		const find = "SELECT last_processed_sequence_number FROM subscriber_cursors WHERE subscriber_id = ?1"
+		return r.conn.each(find, func(row []any) bool {
+			position, _ := row[0].(int64)
+			cursor, found = uint64(max(position, 0)), true
+			return false
+		}, name)
+	})
+	return cursor, found, err
+}
+
 // holds reports whether the log holds the fact that was once its head. Every log holds the head of
 // an empty one.
 func holds(c *conn, head factstr.Head) (there bool, err error) {

@@ -43,6 +43,7 @@ func Run(t *testing.T, newLog func(t testing.TB) Log) {
 		{"durable names", nameTests},
 		{"durable cursors", cursorTests},
 		{"pull streams", pullTests},
+		{"waiting for streams", waitingTests},
 		{"closing", closingTests},
 		{"draining", drainingTests},
 		{"bad input", badInputTests},

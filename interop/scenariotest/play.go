@@ -1,6 +1,7 @@
 package scenariotest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -37,9 +38,9 @@ type player struct {
 
 // stream is an opened stream with the deliveries that came from it.
 type stream struct {
-	deliveries  chan delivery
-	ended       chan error
-	unsubscribe func()
+	deliveries chan delivery
+	ended      chan error
+	opened     OpenedStream
 }
 
 type delivery struct {
@@ -64,6 +65,9 @@ func (p *player) play(step *Step) error {
 	case step.Explain != nil:
 		answer, err := p.surface.Explain(step.Explain)
 		return step.check(answer, err, checkExplanation)
+	case step.WaitForCursor != nil:
+		wait := step.WaitForCursor
+		return step.checkWait(p.surface.WaitForCursor(wait.Name, wait.Number, step.mostOfWait()))
 	case step.Reopen:
 		return p.reopen()
 	case step.Open != nil:
@@ -74,8 +78,12 @@ func (p *player) play(step *Step) error {
 	case opened == nil:
 		return fmt.Errorf("no stream %q was opened", step.Stream)
 	case step.Unsubscribe:
-		opened.unsubscribe()
+		opened.opened.Unsubscribe()
 		return nil
+	case step.WaitFor != nil:
+		ctx, cancel := context.WithTimeout(context.Background(), step.mostOfWait())
+		defer cancel()
+		return step.checkWait(opened.opened.WaitFor(ctx, *step.WaitFor))
 	case step.Ends != nil:
 		return opened.awaitEnd(step.Ends)
 	}
@@ -101,6 +109,21 @@ func (step *Step) check(answer []byte, err error, check func(answer, gives []byt
 	return check(answer, step.Gives)
 }
 
+// mostOfWait is short for a wait that is to fail.
+func (step *Step) mostOfWait() time.Duration {
+	if step.Fails != nil {
+		return 20 * time.Millisecond
+	}
+	return waitMax
+}
+
+func (step *Step) checkWait(err error) error {
+	if step.Fails != nil {
+		return step.Fails.check(err)
+	}
+	return err
+}
+
 func (p *player) reopen() (err error) {
 	if err := p.surface.Close(); err != nil {
 		return err
@@ -121,7 +144,7 @@ func (p *player) openStream(step *Step) (err error) {
 		}
 		return nil
 	}
-	opened.unsubscribe, err = p.surface.OpenStream(step.Open, handle, func(reason error) { opened.ended <- reason })
+	opened.opened, err = p.surface.OpenStream(step.Open, handle, func(reason error) { opened.ended <- reason })
 	if step.Fails != nil {
 		return step.Fails.check(err)
 	}

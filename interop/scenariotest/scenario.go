@@ -43,9 +43,14 @@ type Step struct {
 	FailDeliveries []int           `json:"fail_deliveries"`
 	Receives       [][]record      `json:"receives"`
 	Positions      []uint64        `json:"positions"`
+	WaitFor        *uint64         `json:"wait_for"`
 	Unsubscribe    bool            `json:"unsubscribe"`
 	Ends           *failure        `json:"ends"`
 
+	WaitForCursor *struct {
+		Name   string `json:"name"`
+		Number uint64 `json:"number"`
+	} `json:"wait_for_cursor"`
 	Reopen bool `json:"reopen"`
 
 	Gives json.RawMessage `json:"gives"`
@@ -66,7 +71,8 @@ func (step *Step) UnmarshalJSON(text []byte) error {
 	asks := []bool{
 		step.Append != nil, step.AppendIf != nil, step.AppendWhen != nil, step.Query != nil, step.Explain != nil,
 	}
-	others := []bool{step.Open != nil, step.Receives != nil, step.Unsubscribe, step.Ends != nil, step.Reopen}
+	others := []bool{step.Open != nil, step.Receives != nil, step.Unsubscribe, step.Ends != nil, step.Reopen,
+		step.WaitFor != nil, step.WaitForCursor != nil}
 	for _, is := range slices.Concat(asks, others) {
 		if is {
 			kinds++

@@ -3,6 +3,7 @@ package scenariotest
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/interop"
@@ -19,8 +20,16 @@ type Surface interface {
 	// OpenStream returns when the replay of a stream that is not live is done. If it returns an
 	// error, ended is not called.
 	OpenStream(registration []byte, handle func(batch []byte, position uint64) error,
-		ended func(error)) (unsubscribe func(), err error)
+		ended func(error)) (OpenedStream, error)
+	// WaitForCursor waits at most so long.
+	WaitForCursor(name string, number uint64, most time.Duration) error
 	Close() error
+}
+
+// OpenedStream is what a scenario does with a stream.
+type OpenedStream interface {
+	Unsubscribe()
+	WaitFor(ctx context.Context, number uint64) error
 }
 
 // OnStore returns the surface of Go: the codec of interop over a store.
@@ -101,7 +110,7 @@ func (s onStore) Query(query []byte) ([]byte, error) {
 }
 
 func (s onStore) OpenStream(registration []byte, handle func([]byte, uint64) error,
-	ended func(error)) (unsubscribe func(), err error) {
+	ended func(error)) (OpenedStream, error) {
 	asked, err := interop.DecodeRegistration(registration, factstr.DefaultLimits())
 	if err != nil {
 		return nil, err
@@ -131,7 +140,13 @@ func (s onStore) OpenStream(registration []byte, handle func([]byte, uint64) err
 		failed = true
 		return nil, err
 	}
-	return stream.Unsubscribe, nil
+	return stream, nil
+}
+
+func (s onStore) WaitForCursor(name string, number uint64, most time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), most)
+	defer cancel()
+	return s.store.WaitForCursor(ctx, name, number)
 }
 
 func (s onStore) Close() error {

@@ -263,6 +263,15 @@ function configuration(value) {
 // Those of a live stream are queued ahead one by one (src/streams.c).
 const BATCHES_MAX = 256;
 
+/** What is waited for: `stream` is the text of the stream's field. */
+function wait(stream, number, { timeoutMs }) {
+  const fields = [stream, `"number":${sequenceNumber(number, 'number')}`];
+  if (!isAbsent(timeoutMs)) {
+    fields.push(`"timeout_ms":${wholeNumber(timeoutMs, 'options.timeoutMs')}`);
+  }
+  return `{${fields.join(',')}}`;
+}
+
 /**
  * The registration of a stream, which begins at the cursor of `durable`, or at the number `after`;
  * without both it is live.
@@ -316,4 +325,5 @@ module.exports = {
   storeOptionNames,
   storeOptions,
   string,
+  wait,
 };

@@ -19,10 +19,12 @@ import type {
   RequestOptions,
   SqliteStoreOptions,
   StoreOptions,
+  WaitOptions,
 } from './types/options.js';
 import type {
   DurableStream,
   DurableStreamOptions,
+  EventRecordsHandle,
   EventStreamHandle,
   EventStreamSubscription,
   StreamFromOptions,
@@ -102,9 +104,18 @@ interface Store<Payload> {
     handle: EventStreamHandle<Payload>,
     options?: StreamOptions | null,
   ): EventStreamSubscription;
+  streamAll(
+    handle: EventRecordsHandle<Payload>,
+    options?: StreamOptions | null,
+  ): EventStreamSubscription;
   streamTo(
     query: EventQuery,
     handle: EventStreamHandle<Payload>,
+    options?: StreamOptions | null,
+  ): EventStreamSubscription;
+  streamTo(
+    query: EventQuery,
+    handle: EventRecordsHandle<Payload>,
     options?: StreamOptions | null,
   ): EventStreamSubscription;
   /**
@@ -116,10 +127,21 @@ interface Store<Payload> {
     handle: EventStreamHandle<Payload>,
     options?: DurableStreamOptions | null,
   ): Promise<EventStreamSubscription>;
+  streamAllDurable(
+    durableStream: DurableStream,
+    handle: EventRecordsHandle<Payload>,
+    options?: DurableStreamOptions | null,
+  ): Promise<EventStreamSubscription>;
   streamToDurable(
     durableStream: DurableStream,
     query: EventQuery,
     handle: EventStreamHandle<Payload>,
+    options?: DurableStreamOptions | null,
+  ): Promise<EventStreamSubscription>;
+  streamToDurable(
+    durableStream: DurableStream,
+    query: EventQuery,
+    handle: EventRecordsHandle<Payload>,
     options?: DurableStreamOptions | null,
   ): Promise<EventStreamSubscription>;
 
@@ -136,6 +158,19 @@ interface Store<Payload> {
     handle: EventStreamHandle<Payload>,
     options?: StreamFromOptions | null,
   ): Promise<EventStreamSubscription>;
+  streamFrom(
+    after: bigint,
+    query: EventQuery | null | undefined,
+    handle: EventRecordsHandle<Payload>,
+    options?: StreamFromOptions | null,
+  ): Promise<EventStreamSubscription>;
+
+  /**
+   * Resolves when the durable stream of this name has come to a sequence number, in whatever
+   * process it runs: everything up to there was handled or does not match. So what a projection
+   * made of an append can be read after it. The name need not be active, or known.
+   */
+  waitForCursor(name: string, number: bigint, options?: WaitOptions | null): Promise<void>;
 
   /** Runs a query, and tells how it was answered instead of what it found. */
   explain(query?: EventQuery | null): Promise<QueryExplanation>;

@@ -307,6 +307,20 @@ class Store {
     return openFrom(this.#source, after, query, handle, options);
   }
 
+  async waitForCursor(name, number, options) {
+    const handle = this.#open;
+    const given = encode.options(options, ['signal', 'timeoutMs']);
+    const stream = `"durable":{"name":${JSON.stringify(encode.string(name, 'name'))}}`;
+    const text = encode.wait(stream, number, given);
+    return request(
+      this,
+      handle,
+      signalOf(given),
+      (tag) => native.waitForSubmit(handle, text, tag),
+      () => undefined,
+    );
+  }
+
   async explain(query) {
     const handle = this.#open;
     const text = encode.query(query);

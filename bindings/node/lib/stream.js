@@ -7,7 +7,9 @@ const encode = require('./encode.js');
 const { describe, invalidArgument } = require('./errors.js');
 const { OK, holdLoop, makeError, native, releaseLoop } = require('./native.js');
 const { watch } = require('./progress.js');
+const { request } = require('./requests.js');
 const { StreamLog } = require('./stream_log.js');
+const { Waiters } = require('./waiters.js');
 
 // A live stream is late when a fact is not handled so long after its append was answered.
 const LATE_MS = 20;
@@ -52,6 +54,7 @@ class Stream {
   #unsubscribed = false;
   #holdsLoop = false;
   #answered; // { number } that an append to the store was answered with last
+  #waiters = new Waiters(); // for the handler of a live stream
   #milestone = { number: 0n, time: 0 }; // what was answered at that time
   #handled; // the position that the handler of a live stream is done with
   #failure; // { value } that the handler threw last
@@ -77,7 +80,10 @@ class Stream {
         handled: (batch) => this.#acknowledge(batch),
         failed: (batch, failure) => this.#onFailure(batch, failure),
         unreadable: (error) => this.#onUnreadable(error),
-        idle: () => this.#finishIfOver(),
+        idle: () => {
+          this.#waiters.look();
+          this.#finishIfOver();
+        },
       },
       handler,
       rawPayloads,
@@ -125,6 +131,50 @@ class Stream {
     }
     this.#lastProgress = text;
     return this.#place(text);
+  }
+
+  /** Resolves when everything up to a number was handled or does not match. */
+  async waitFor(number, options) {
+    const given = encode.options(options, ['signal', 'timeoutMs']);
+    const signal = signalOf(given);
+    const text = encode.wait(`"stream":${this.#handle ?? 1n}`, number, given);
+    const begun = performance.now();
+    if (this.#handle !== undefined) {
+      try {
+        await request(
+          this.store,
+          this.#storeHandle,
+          signal,
+          (tag) => native.waitForSubmit(this.#storeHandle, text, tag),
+          () => undefined,
+        );
+      } catch (error) {
+        if (
+          signal?.aborted ||
+          !['Cancelled', 'StoreClosed', 'InvalidHandle'].includes(error.code)
+        ) {
+          throw error;
+        }
+        await this.closed; // rejects with the reason of the end, if there is one
+      }
+    }
+    // For the library the batches that a live stream has taken count as handled.
+    const left =
+      given.timeoutMs === undefined || given.timeoutMs === null
+        ? undefined
+        : begun + given.timeoutMs - performance.now();
+    if (this.isLive && !this.#hasCome(number)) {
+      const late = `the stream has not come to ${number} yet; it goes on, wait again`;
+      await this.#waiters.until(() => this.#hasCome(number) || this.#isOver, left, signal, late);
+    }
+    if (this.#handle === undefined && this.progress().position < number) {
+      await this.closed;
+      throw cancelled({}, `unsubscribed before the stream came to ${number}`);
+    }
+  }
+
+  #hasCome(number) {
+    return this.#handled >= number || !(this.#handlerRunner.isBehind || native.hasBatches(this.id));
   }
 
   #number() {
@@ -246,6 +296,7 @@ class Stream {
   // (unsubscribed, store closed) needs no outcome.
   #acknowledge({ delivery, isLast, position }) {
     this.#handled = position;
+    this.#waiters.look();
     if (this.#handle === undefined) {
       return this.isLive;
     }
@@ -297,6 +348,7 @@ class Stream {
 
   #finish() {
     this.#handlerRunner.release();
+    this.#waiters.look();
     const error = this.#endError();
     // A registration that fails rejects its promise, so it is not logged.
     if (error !== undefined && error.code !== 'StoreClosed' && (this.isLive || this.#isReady)) {

@@ -23,6 +23,10 @@ class EventStreamSubscription {
     return this.#stream.progress();
   }
 
+  waitFor(number, options) {
+    return this.#stream.waitFor(number, options);
+  }
+
   unsubscribe() {
     this.#stream.unsubscribe();
   }

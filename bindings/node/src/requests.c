@@ -90,6 +90,11 @@ static napi_value query_submit(napi_env env, napi_callback_info info) {
   return submit(env, info, "query", factstr_query_submit);
 }
 
+/* waitForSubmit(store, wait, tag) */
+static napi_value wait_for_submit(napi_env env, napi_callback_info info) {
+  return submit(env, info, "wait", factstr_wait_for_submit);
+}
+
 /* appendIfSubmit(store, events, query, expected, tag) */
 static napi_value append_if_submit(napi_env env, napi_callback_info info) {
   attachment *a;
@@ -259,6 +264,7 @@ const function_entry request_functions[] = {
     {"appendIfSubmit", append_if_submit},
     {"appendWhenSubmit", append_when_submit},
     {"querySubmit", query_submit},
+    {"waitForSubmit", wait_for_submit},
     {"statisticsSubmit", statistics_submit},
     {"explainSubmit", explain_submit},
     {"cancel", cancel},

@@ -121,6 +121,18 @@ class ScenarioPlayer {
       explain: (step) => this.#explain(step),
       open: (step) => this.#openStream(step),
       receives: (step) => this.#receives(step),
+      wait_for: (step) =>
+        this.#waits(step, (options) =>
+          this.#streams.get(step.stream).subscription.waitFor(BigInt(step.wait_for), options),
+        ),
+      wait_for_cursor: (step) =>
+        this.#waits(step, (options) =>
+          this.#store.waitForCursor(
+            step.wait_for_cursor.name,
+            BigInt(step.wait_for_cursor.number),
+            options,
+          ),
+        ),
       unsubscribe: (step) => this.#streams.get(step.stream).subscription.unsubscribe(),
       ends: (step) => this.#ends(step),
       reopen: () => this.#reopen(),
@@ -224,6 +236,12 @@ class ScenarioPlayer {
         assert.equal(batch.position, BigInt(positions[i]));
       }
     }
+  }
+
+  async #waits({ fails }, wait) {
+    const waited = wait({ timeoutMs: fails === undefined ? 10_000 : 20 });
+    const ended = await waited.then(() => ({ code: 'Ok' }), failure);
+    this.#compare(ended, undefined, fails ?? { code: 'Ok' });
   }
 
   async #ends({ stream, ends }) {

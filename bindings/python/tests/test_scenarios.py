@@ -98,6 +98,12 @@ class Scenarios(StoreCase):
                 self.assertTrue(same_json(batch, expected), f"{batch} is not {expected}")
                 if positions is not None:
                     self.assertEqual(positions[number], delivery.position)
+        elif "wait_for" in step:
+            timeout = 0.02 if "fails" in step else WAIT_S
+            self.subscriptions[step["stream"]].wait_for(step["wait_for"], timeout)
+        elif "wait_for_cursor" in step:
+            timeout = 0.02 if "fails" in step else WAIT_S
+            self.store.wait_for_cursor(**step["wait_for_cursor"], timeout=timeout)
         elif "unsubscribe" in step:
             # The test sees a batch before its handler has returned. close() waits for the handler,
             # so that the cursor is where the scenario expects it.

@@ -39,6 +39,7 @@ ELSEWHERE = {
     ("request_wait", "INVALID_STATE"): UNKNOWN,
     ("stream_next", "DURABLE_STREAM_LOST"): "TestADurableStreamThatWasTakenOverEnds",
     ("stream_next_many", "DURABLE_STREAM_LOST"): "TestADurableStreamThatWasTakenOverEnds",
+    ("wait_for", "DURABLE_STREAM_LOST"): "TestADurableStreamThatWasTakenOverEnds",
     ("stream_wait_ready", "DURABLE_STREAM_LOST"): "TestADurableStreamThatWasTakenOverEnds",
 }
 

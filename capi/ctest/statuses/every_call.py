@@ -73,6 +73,8 @@ def bad_arguments_are_refused(lib: Library, folder: Path) -> None:
         ("query_submit", {"store": store, "query": b"["}),
         ("completions_next", {"store": store, "out_max": 0}),
         ("stream_open", {"store": store, "registration": b'{"retry":{"max_attempts":1}}'}),
+        ("wait_for", {"store": store, "wait_for": b"{}"}),
+        ("wait_for_submit", {"store": store, "wait_for": b"{}"}),
         ("stream_next", {"stream": stream, "delivery": None}),
         ("stream_next_many", {"stream": stream, "batches_max": 0}),
         ("stream_refuse", {"stream": stream, "message_len": 3}),

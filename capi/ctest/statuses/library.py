@@ -47,6 +47,12 @@ OnAnswer = ctypes.CFUNCTYPE(
 
 ONE = b'[{"event_type":"a","payload":1}]'
 DURABLE = b'{"durable":{"name":"d"}}'
+
+
+def waiting_for(stream: int, number: int) -> bytes:
+    return b'{"stream":%d,"number":%d}' % (stream, number)
+
+
 NONE = b'{"filters":[{"event_types":["none"]}]}'  # matches no event
 ON_NONE = b'[{"fail_if_events_match":%b}]' % NONE  # a condition that holds
 # What a call gets that says nothing else of a parameter. `None` is NULL.
@@ -57,6 +63,7 @@ USUAL: dict[str, Any] = {
     "registration": b"{}",
     "options_json": None,
     "message": None,
+    "wait_for": b'{"durable":{"name":"d"},"number":9,"timeout_ms":0}',
     "expected": None,
     "callback": None,
     "callbacks": None,

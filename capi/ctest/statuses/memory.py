@@ -7,7 +7,16 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from library import DURABLE, ON_NONE, Callbacks, Library, OnBatch, all_taken, eventually
+from library import (
+    DURABLE,
+    ON_NONE,
+    Callbacks,
+    Library,
+    OnBatch,
+    all_taken,
+    eventually,
+    waiting_for,
+)
 from processes import other_process
 
 
@@ -28,6 +37,9 @@ def calls_of_a_store(lib: Library, folder: Path) -> None:
     lib.expect("OK", "query_submit", store=store)
     lib.expect("OK", "completions_next", store=store, timeout_ms=-1)
     lib.expect("OK", "cancel", store=store)
+    lib.expect("TIMEOUT", "wait_for", store=store)
+    lib.expect("OK", "wait_for_submit", store=store)
+    lib.expect("OK", "completions_next", store=store, timeout_ms=-1)
     lib.expect("OK", "statistics", store=store)
     lib.expect("OK", "store_close", store=store)
 
@@ -57,6 +69,8 @@ def streams_that_are_pulled(lib: Library, folder: Path) -> None:
     lib.expect("OK", "stream_refuse", stream=stream, delivery=3, message=b"no", message_len=2)
     lib.expect("HANDLER_FAILED", "stream_next", **next_one)
     lib.expect("HANDLER_FAILED", "stream_next_many", **next_one)
+    lib.expect("OK", "wait_for", store=store, wait_for=waiting_for(stream, 2))
+    lib.expect("HANDLER_FAILED", "wait_for", store=store, wait_for=waiting_for(stream, 3))
     other = b'{"durable":{"name":"d"},"query":{"filters":[{"event_types":["b"]}]}}'
     lib.expect("DURABLE_STREAM_QUERY_MISMATCH", "stream_open", store=store, registration=other)
     lib.expect("OK", "stream_close", stream=stream)
@@ -72,6 +86,7 @@ def streams_that_are_pulled(lib: Library, folder: Path) -> None:
     lib.expect("ENDED", "stream_next", stream=stream, timeout_ms=-1)
     lib.expect("ENDED", "stream_next_many", stream=stream, timeout_ms=-1)
     lib.expect("ENDED", "stream_wait_ready", stream=stream, timeout_ms=-1)
+    lib.expect("CANCELLED", "wait_for", store=store, wait_for=waiting_for(stream, 9))
     lib.expect("OK", "store_close", store=store)
 
 
@@ -84,6 +99,8 @@ def callbacks_that_close(lib: Library, folder: Path) -> None:
     def on_batch(_data: Any, stream: int, *_: Any) -> int:
         try:
             lib.expect("INVALID_STATE", "stream_wait_ready", stream=stream, timeout_ms=-1)
+            waiting = {"store": store, "wait_for": waiting_for(stream, 1)}
+            lib.expect("INVALID_STATE", "wait_for", **waiting)
             lib.expect("CLOSING", "stream_close", stream=stream)
             lib.expect("CLOSING", "store_close", store=store)
         except Exception as error:
@@ -130,6 +147,8 @@ def a_closing_store(lib: Library, folder: Path) -> None:
         "append_if_submit",
         "append_when_submit",
         "query_submit",
+        "wait_for",
+        "wait_for_submit",
     ):
         lib.expect("STORE_CLOSED", name, store=store)
     for name in ("completions_next", "stream_open", "statistics", "explain"):
@@ -160,6 +179,12 @@ def more_requests_than_are_kept(lib: Library, folder: Path) -> None:
     store = lib.memory()
     for _ in range(65536):
         lib.c.factstr_query_submit(store, b"{}", 2, 1, None, None, None, None)
-    for name in ("append_submit", "append_if_submit", "append_when_submit", "query_submit"):
+    for name in (
+        "append_submit",
+        "append_when_submit",
+        "query_submit",
+        "wait_for_submit",
+        "append_if_submit",
+    ):
         lib.expect("BUSY", name, store=store)
     lib.expect("OK", "store_close", store=store)

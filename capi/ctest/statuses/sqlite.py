@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from library import DURABLE, NONE, ON_NONE, Library, OnOpen, all_taken
+from library import DURABLE, NONE, ON_NONE, Library, OnOpen, all_taken, waiting_for
 from processes import other_process, sql
 
 
@@ -112,6 +112,7 @@ def damaged_facts(lib: Library, folder: Path) -> None:
     lib.expect("CORRUPT", "stream_next", stream=stream, timeout_ms=-1)
     lib.expect("CORRUPT", "stream_next_many", stream=stream, timeout_ms=-1)
     lib.expect("CORRUPT", "stream_wait_ready", stream=stream, timeout_ms=-1)
+    lib.expect("CORRUPT", "wait_for", store=store, wait_for=waiting_for(stream, 1))
     lib.expect("OK", "store_close", store=store)
     sql(path, "UPDATE subscriber_cursors SET last_processed_sequence_number = 'x'")
     store = lib.sqlite(path)
@@ -142,6 +143,7 @@ def dropped_tables(lib: Library, folder: Path) -> None:
     lib.expect("UNSUPPORTED_FORMAT", "stream_next", stream=stream, timeout_ms=-1)
     lib.expect("UNSUPPORTED_FORMAT", "stream_next_many", stream=stream, timeout_ms=-1)
     lib.expect("UNSUPPORTED_FORMAT", "stream_wait_ready", stream=stream, timeout_ms=-1)
+    lib.expect("UNSUPPORTED_FORMAT", "wait_for", store=store, wait_for=waiting_for(stream, 9))
     lib.expect("OK", "store_close", store=store)
 
 
@@ -160,6 +162,7 @@ def a_file_that_was_replaced(lib: Library, folder: Path) -> None:
     if lib.call("stream_next", stream=stream, timeout_ms=-1)[0] == "OK":  # it was read before
         lib.expect("OK", "stream_acknowledge", stream=stream, delivery=1)
     lib.expect("LOG_TRUNCATED", "stream_next", stream=stream, timeout_ms=-1)
+    lib.expect("LOG_TRUNCATED", "wait_for", store=store, wait_for=waiting_for(stream, 9))
     lib.expect("LOG_TRUNCATED", "stream_next_many", stream=stream, timeout_ms=-1)
     lib.expect("LOG_TRUNCATED", "stream_wait_ready", stream=stream, timeout_ms=-1)
     lib.expect("OK", "store_close", store=store)

@@ -10,10 +10,12 @@ import (
 // Answer is the outcome of a request. Only the result of a query is text from the beginning, in
 // memory that Go's collector does not know: whoever gets an Answer takes its Text, or calls Drop.
 type Answer struct {
-	Err    error                // if nil, one of the others is set
+	Err    error                // if nil, one of the next three is set
 	Text   *interop.QueryText   // the result of a query
 	Append factstr.AppendResult // the result of an append
-	codec  interop.Codec
+
+	Nothing bool // there is no result
+	codec   interop.Codec
 }
 
 // Drop frees what nobody has taken. It may be called again.
@@ -43,6 +45,8 @@ func (a *Answer) Size() int {
 		return errorSize
 	case a.Text != nil:
 		return len(a.Text.Bytes())
+	case a.Nothing:
+		return 0
 	default:
 		return len(`{"first_sequence_number":"18446744073709551615","last_sequence_number":"18446744073709551615","committed_count":"18446744073709551615"}`)
 	}
@@ -55,6 +59,8 @@ func (a *Answer) AppendText(dst []byte) []byte {
 		return a.codec.AppendError(dst, a.Err)
 	case a.Text != nil:
 		return append(dst, a.Text.Bytes()...)
+	case a.Nothing:
+		return dst
 	default:
 		return a.codec.AppendAppendResult(dst, a.Append)
 	}

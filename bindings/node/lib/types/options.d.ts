@@ -16,6 +16,13 @@ export interface RequestOptions {
   signal?: AbortSignalLike | null | undefined;
 }
 
+export interface WaitOptions {
+  /** How long to wait at most, before `Timeout`. Default: without limit. */
+  timeoutMs?: number | null | undefined;
+  /** Aborting gives the wait up: it rejects with `Cancelled`. */
+  signal?: AbortSignalLike | null | undefined;
+}
+
 export interface DecideOptions extends RequestOptions {
   /** How often the context is read and decided on at most; default 20. */
   attempts?: number | undefined;

@@ -1,6 +1,6 @@
 import type { FactstrError } from './errors.js';
 import type { EventRecord } from './facts.js';
-import type { AbortSignalLike } from './options.js';
+import type { AbortSignalLike, WaitOptions } from './options.js';
 
 export interface DurableStream {
   /**
@@ -26,6 +26,10 @@ export interface EventBatch<Payload = unknown> extends Array<EventRecord<Payload
  */
 export type EventStreamHandle<Payload = unknown> = {
   handle(events: EventBatch<Payload>): unknown;
+}['handle'];
+/** The same for a handler that declares its parameter as an array of records. */
+export type EventRecordsHandle<Payload = unknown> = {
+  handle(events: EventRecord<Payload>[]): unknown;
 }['handle'];
 export type StreamHandler<Payload = unknown> = EventStreamHandle<Payload>;
 
@@ -99,6 +103,13 @@ export declare class EventStreamSubscription {
    * also inside the handler.
    */
   unsubscribe(): void;
+  /**
+   * Resolves when everything up to a sequence number was handled or does not match, such as the
+   * last number of an append whose effect is to be read. Rejects with `Timeout` after `timeoutMs`,
+   * and if the stream ends before: as `closed`, or with `Cancelled` if it was unsubscribed. Do not
+   * await it inside the stream's own handler.
+   */
+  waitFor(number: bigint, options?: WaitOptions | null): Promise<void>;
   /** Where it stands now; after the end the last numbers, with the state 'ended'. */
   progress(): StreamProgress;
   /**

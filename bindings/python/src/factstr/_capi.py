@@ -101,6 +101,8 @@ PROTOTYPES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "factstr_append_if_submit": (_status, (_handle, *_text, *_text, _expected, *_submitted)),
     "factstr_append_when_submit": (_status, (_handle, *_text, *_text, *_submitted)),
     "factstr_query_submit": (_status, (_handle, *_text, *_submitted)),
+    "factstr_wait_for": (_status, (_handle, *_text, _buffer)),
+    "factstr_wait_for_submit": (_status, (_handle, *_text, *_submitted)),
     "factstr_request_wait": (_status, (_handle, c_int64, _buffer)),
     "factstr_completions_next": (
         _status,

@@ -57,6 +57,9 @@ def encode_conditions(conditions: Iterable[ConditionInput]) -> bytes:
     return _encode([_condition(each) for each in conditions], "conditions").encode("ascii")
 
 
+_TIMEOUT_MAX_S = 1e12  # beyond it the wait is without limit
+
+
 def encode_registration(
     query: QueryInput | None,
     durable: str | None,
@@ -78,6 +81,17 @@ def encode_registration(
             _present(cursor_every) if isinstance(cursor_every, CursorEvery) else cursor_every
         )
     return _encode(registration, "registration").encode("ascii")
+
+
+def encode_wait(stream: dict[str, Any], number: Any, timeout: float | None) -> bytes:
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise InvalidArgument(f"number must be an int, not {type(number).__name__}")
+    if timeout is not None and (not isinstance(timeout, (int, float)) or math.isnan(timeout)):
+        raise InvalidArgument(f"timeout must be a number of seconds, not {timeout!r}")
+    wait = {**stream, "number": number}
+    if timeout is not None and timeout < _TIMEOUT_MAX_S:
+        wait["timeout_ms"] = max(math.ceil(timeout * 1000), 0)
+    return _encode(wait, "wait").encode("ascii")
 
 
 def encode_options(options: Mapping[str, Any]) -> bytes | None:

@@ -13,10 +13,13 @@ import ctypes
 import weakref
 from abc import ABC, abstractmethod
 from ctypes import byref
+from typing import Any
 
 from ._capi import Buffer, take
 from ._decoding import Decoder
+from ._encoding import encode_wait
 from ._handle import Handle
+from ._requests import Call, Requests
 from .errors import FactstrError, StoreClosed
 
 
@@ -54,9 +57,17 @@ class Owner:
         self.library = library
         self.decoder = decoder
         self.handle = Handle(library, _store_closed)
+        self.requests = Requests(self.handle)
         # Weak, so that a store that the program drops is finalized at once.
         self._store = weakref.ref(store)
         self._streams: set[OpenStream] = set()
+
+    def wait_for(self, stream: dict[str, Any], number: int, timeout: float | None) -> None:
+        """Waits until a stream, named as in factstr_wait_for, has come to a number."""
+        text = encode_wait(stream, number, timeout)
+        library = self.library
+        call = Call(library.factstr_wait_for, library.factstr_wait_for_submit)
+        self.requests.answer(call, True, text, len(text))
 
     def store(self) -> object:
         """Returns the store; None once it is being finalized."""

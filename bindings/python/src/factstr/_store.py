@@ -17,7 +17,7 @@ from ._encoding import encode_conditions, encode_events, encode_query
 from ._opening import open_store
 from ._owner import Owner
 from ._registration import register
-from ._requests import Call, Requests
+from ._requests import Call
 from ._subscription import Subscription
 from ._types import (
     AppendResult,
@@ -65,7 +65,7 @@ class Store(Closeable):
         self._query = Call(library.factstr_query, library.factstr_query_submit)
         self._decoder = Decoder(parse_float)
         owner = Owner(self, library, self._decoder)
-        self._requests = Requests(owner.handle)
+        self._requests = owner.requests
         self._closing = Closing(owner, self._requests, options.get("close_timeout_ms"))
         self._owner = owner
         open_store(owner.handle, open_, before, options)
@@ -247,6 +247,15 @@ class Store(Closeable):
                 on_progress=on_progress,
             )
         )
+
+    def wait_for_cursor(self, name: str, number: int, timeout: float | None = None) -> None:
+        """Waits until the durable stream of this name has come to a sequence number, in whatever
+        process it runs: everything up to there was handled or does not match. So what a projection
+        made of an append can be read after it. The name need not be active, or known.
+
+        Raises Timeout if that takes longer than `timeout` seconds.
+        """
+        self._owner.wait_for({"durable": {"name": durable_name(name)}}, number, timeout)
 
     def explain(self, query: QueryInput | None = None) -> Explanation:
         """Runs a query, and returns how it was answered instead of what it found."""

@@ -48,7 +48,16 @@ from ._log import emit
 from ._owner import OpenStream, Owner
 from ._types import StreamProgress
 from ._waiting import WAIT_MS, wait_for
-from .errors import FactstrError, HandlerFailed, InternalError, InvalidHandle, error_from
+from .errors import (
+    Cancelled,
+    FactstrError,
+    HandlerFailed,
+    InternalError,
+    InvalidHandle,
+    InvalidState,
+    StoreClosed,
+    error_from,
+)
 
 if TYPE_CHECKING:
     from ._types import Handler
@@ -107,6 +116,19 @@ class Stream(OpenStream):
 
     def wait(self, timeout: float | None = None) -> bool:
         return wait_for(self._ended, timeout)
+
+    def wait_for(self, number: int, timeout: float | None) -> None:
+        if self.in_handler() and self.progress().position < number:
+            raise InvalidState("the handler of a stream cannot wait for the stream itself")
+        handle = self._handle.number
+        try:
+            if handle:
+                self._owner.wait_for({"stream": handle}, number, timeout)
+                return
+        except (InvalidHandle, StoreClosed, Cancelled):
+            self.wait(timeout)  # it ends: what the end says counts
+        if not self.ended or self.progress().position < number:
+            raise self.error or Cancelled(f"the stream was unsubscribed before it came to {number}")
 
     def wait_ready(self, timeout_ms: int) -> int:
         """Returns the library's status: TIMEOUT while the stream replays."""

@@ -48,6 +48,17 @@ class Subscription(Closeable):
             raise forked()
         return self._stream.wait(timeout)
 
+    def wait_for(self, number: int, timeout: float | None = None) -> None:
+        """Waits until everything up to a sequence number was handled or does not match, such as the
+        last number of an append whose effect is to be read.
+
+        Raises Timeout if that takes longer than `timeout` seconds, and the reason if the
+        subscription ends before: its error, or Cancelled if it was unsubscribed.
+        """
+        if in_forked_child():
+            raise forked()
+        self._stream.wait_for(number, timeout)
+
     def progress(self) -> StreamProgress:
         """Returns where the stream stands now. After the end: the last numbers, with the state
         "ended".

@@ -36,6 +36,10 @@ func wantAgreement(t testing.TB, store *factstr.Store, query factstr.EventQuery)
 			step.Access == "" || step.Source == "" || step.Purpose == "" {
 			t.Fatalf("step %+v of %+v", step, explained)
 		}
+		narrowed := step.Access == factstr.AccessTerms || step.Access == factstr.AccessTypes
+		if narrowed && (explained.Plan == factstr.PlanWalk || explained.Plan == factstr.PlanEverything) {
+			t.Fatalf("step %+v of %s", step, explained.Plan)
+		}
 	}
 	if explained.RowsRead != rows || explained.Candidates != candidates || candidates < explained.Matches {
 		t.Fatalf("query %+v: %+v", query, explained)
@@ -159,11 +163,15 @@ var explainTests = tests{
 	{"what the query refuses, its explanation refuses", func(t *testing.T, log Log) { // G2
 		store := openWith(t, log, factstr.Options{Limits: factstr.Limits{ResultBytesMax: 2000}}, nil)
 		appendShaped(t, store, 100)
-		for _, query := range []factstr.EventQuery{
-			factstr.AllEvents(), matchingFilter(nil, `{`), factstr.OfTypes("\x00"), factstr.AllEvents().After(1 << 63),
+		for mentions, query := range map[string]factstr.EventQuery{
+			"result_bytes_max":                 factstr.AllEvents(),
+			"filters[0].payload_predicates[0]": matchingFilter(nil, `{`),
+			"filters[0].event_types[0]":        factstr.OfTypes("\x00"),
+			"min_sequence_number":              factstr.AllEvents().After(1 << 63),
 		} {
 			_, err := store.Explain(t.Context(), query)
 			facttest.WantError(t, err, factstr.CodeInvalidArgument)
+			wantMentions(t, err, mentions)
 		}
 		if err := store.Close(t.Context()); err != nil {
 			t.Fatal(err)

@@ -42,8 +42,12 @@ func (b *backend) Scan(ctx context.Context, scan factstr.Scan, visit func(factst
 	return err
 }
 
-// scanIndexed visits the candidates that the index proposes. more is false if the visit ended.
+// scanIndexed visits the candidates that the index proposes, or all facts if it narrows nothing. more is false if the visit ended.
 func (b *backend) scanIndexed(ctx context.Context, scan factstr.Scan, visit visitor) (more bool, err error) {
+	query := scan.Plan.TermQuery(b.index.seed)
+	if query.Everything {
+		return b.scanRange(ctx, scan, visit)
+	}
 	more = true
 	rest, visits := scan, 0
 	trace := scan.Plan.Trace()
@@ -62,7 +66,6 @@ func (b *backend) scanIndexed(ctx context.Context, scan factstr.Scan, visit visi
 		more = visit(b.record(number))
 		return more
 	}
-	query := scan.Plan.TermQuery(b.index.seed)
 	err = b.index.parts.Load().Candidates(query, scan.After, scan.UpTo, scan.Descending, take)
 	if !more {
 		return false, ctx.Err()

@@ -164,7 +164,7 @@ var explainTests = tests{
 		store := openWith(t, log, factstr.Options{Limits: factstr.Limits{ResultBytesMax: 2000}}, nil)
 		appendShaped(t, store, 100)
 		for mentions, query := range map[string]factstr.EventQuery{
-			"result_bytes_max":                 factstr.AllEvents(),
+			"2000 bytes":                       factstr.AllEvents(),
 			"filters[0].payload_predicates[0]": matchingFilter(nil, `{`),
 			"filters[0].event_types[0]":        factstr.OfTypes("\x00"),
 			"min_sequence_number":              factstr.AllEvents().After(1 << 63),

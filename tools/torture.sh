@@ -11,6 +11,9 @@ go test -race -count="$runs" -cpu 1,2,4 -timeout 10h -json ./... | python3 tools
 echo "== killed processes, a thousand lives"
 FACTSTR_TORTURE=1 go test -race -count=1 -timeout 10h -json -run Kill ./core/sqlite | python3 tools/go_test_summary.py
 
+echo "== the index of terms: damages, crashes and queries at random"
+FACTSTR_TORTURE=1 go test -race -count=1 -timeout 10h -json ./core/internal/termindex | python3 tools/go_test_summary.py
+
 echo "== PostgreSQL: killed servers and processes, cut connections, hosts that are cut off"
 FACTSTR_TORTURE=1 go test -race -count=1 -timeout 10h -json ./core/postgres/... | python3 tools/go_test_summary.py
 

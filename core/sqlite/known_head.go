@@ -30,9 +30,9 @@ import (
 // The header is read by a call, not from mapped memory, for the reason that replaced_files.go
 // gives. SQLite writes its second copy first, so two equal copies are no mixture.
 
-// logState names a state of the log: the header of the index, as opaque bytes. That of a log without
-// a frame has no salt, and may come again with other facts in the database, so the database's size
-// and time of change belong to it then.
+// logState names a state of the log: the header of the index, as opaque bytes. That of a log
+// without a frame has no salt, and may come again with other facts in the database, so the
+// database's size and time of change belong to it then.
 type logState struct {
 	header   logHeader
 	database fileState
@@ -152,8 +152,8 @@ func (b *backend) keepAppended(before logState, valid bool) {
 	}
 }
 
-// readAndKeepHead reads the head, after a look at the schema. kept is the state whose head it is, if
-// that is known for sure.
+// readAndKeepHead reads the head, after a look at the schema. kept is the state whose head it is,
+// if that is known for sure.
 func (b *backend) readAndKeepHead(c *conn) (head factstr.Head, kept logState, err error) {
 	before, valid := b.logState()
 	if err := b.sameSchema(c); err != nil {

@@ -128,11 +128,7 @@ func (l *chunkLog) randomPart(random *rand.Rand, universe uint64) (p terms.Part)
 
 func TestChunksProposeEveryFactThatMayMatch(t *testing.T) { // G12
 	random := rand.New(rand.NewPCG(20261127, 1))
-	rounds := 400
-	if testing.Short() {
-		rounds = 60
-	}
-	for range rounds {
+	for range rounds(t, 100, 400) {
 		log, universe := &chunkLog{}, 1+random.Uint64N(60)
 		sequence := 1 + random.Uint64N(1<<40)
 		for range 1 + random.IntN(300) {

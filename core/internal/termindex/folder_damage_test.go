@@ -104,7 +104,7 @@ func TestAFileMayBeLostCutDamagedOrSwapped(t *testing.T) { // G12
 	}
 	for what, damage := range damages {
 		for _, name := range names {
-			for range 2 {
+			for range rounds(t, 1, 4) {
 				restore(t, path, files)
 				if data := damage(name, append([]byte(nil), files[name]...)); data == nil {
 					_ = os.Remove(filepath.Join(path, name))

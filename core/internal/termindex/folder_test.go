@@ -154,7 +154,7 @@ func (r *reference) infos(f *Folder) []Info {
 // The process dies at a step, or the machine, which then forgets what was not synced.
 func TestAfterAnyStepTheProcessOrTheMachineMayDie(t *testing.T) { // G12
 	r := folderLog()
-	for seed := range uint64(8) {
+	for seed := range uint64(rounds(t, 2, 8)) { // the process dies, and then the machine
 		for at := 1; ; at++ {
 			d := filledButOne(t, r, seed*1000+uint64(at))
 			f := openOn(t, d, true)

@@ -43,7 +43,7 @@ func TestAMergedSegmentIsLikeABuiltOne(t *testing.T) { // G12
 			if whole.info != want {
 				t.Fatalf("%+v instead of %+v", whole.info, want)
 			}
-			for range min(100, 5_000_000/facts) {
+			for range rounds(t, min(40, 1_200_000/facts), min(100, 5_000_000/facts)) {
 				after, upTo := r.randomRange(rng)
 				r.check(t, whole, r.randomQuery(rng), after, upTo)
 			}

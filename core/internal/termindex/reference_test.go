@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 
@@ -14,6 +15,16 @@ import (
 type reference struct {
 	sequences []uint64
 	terms     [][]terms.Term
+}
+
+// rounds is how often a test repeats what it draws at random: long in the long lane. What a test goes
+// through step by step it always does in full.
+func rounds(t testing.TB, short, long int) int {
+	if os.Getenv("FACTSTR_TORTURE") == "1" {
+		return long
+	}
+	t.Logf("%d of %d rounds; FACTSTR_TORTURE=1 does all", short, long)
+	return short
 }
 
 // hashed spreads small numbers as hashes are spread.

@@ -1,7 +1,8 @@
 package main
 
 /*
-#cgo CFLAGS: -std=c11 -Wall -Wextra -Werror -fvisibility=hidden
+#cgo CFLAGS: -DFACTSTR_BUILDING_LIBRARY -std=c11 -Wall -Wextra -Werror -fvisibility=hidden
+#cgo windows LDFLAGS: -lapi-ms-win-core-synch-l1-2-0
 #include "bridge.h"
 */
 import "C"

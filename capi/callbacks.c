@@ -1,11 +1,4 @@
-#define _POSIX_C_SOURCE 200809L /* sigset_t in strict C11 */
 #include "bridge.h"
-
-#include <errno.h>
-#include <limits.h>
-#include <poll.h>
-#include <signal.h>
-#include <unistd.h>
 
 /*
  * The callbacks that the thread is in, innermost first. The frames are on the thread's C stack:
@@ -76,44 +69,6 @@ void fs_call_log(factstr_log_callback callback, uintptr_t user_data, const char 
 }
 
 int fs_inside_log(void) { return inside_log; }
-
-/*
- * Writing to a closed pipe raises SIGPIPE, which is blocked here and would end the host when the
- * call returns; so it is taken back. If nobody empties the pipe, the rest of the line is lost:
- * waiting on would block factstr_log_set, which waits for this thread.
- */
-void fs_write_stderr(const char *text, size_t len) {
-  enum { PATIENCE_MS = 1000 };
-  static const struct timespec at_once;
-  sigset_t pending, pipe;
-  sigpending(&pending);
-  while (len > 0 && !fs_holds_descriptor(STDERR_FILENO)) {
-    struct pollfd room = {STDERR_FILENO, POLLOUT, 0};
-    int ready = poll(&room, 1, PATIENCE_MS);
-    if (ready < 0 && errno == EINTR) {
-      continue;
-    }
-    if (ready <= 0) {
-      return;
-    }
-    ssize_t written = write(
-        STDERR_FILENO, text,
-        len < PIPE_BUF ? len : PIPE_BUF); /* for which there is room in a pipe that is ready */
-    if (written < 0 && errno == EINTR) {
-      continue;
-    }
-    if (written < 0 && errno == EPIPE && !sigismember(&pending, SIGPIPE)) {
-      sigemptyset(&pipe);
-      sigaddset(&pipe, SIGPIPE);
-      sigtimedwait(&pipe, NULL, &at_once);
-    }
-    if (written <= 0) {
-      return;
-    }
-    text += written;
-    len -= (size_t)written;
-  }
-}
 
 int fs_inside_callback(void) { return innermost != NULL; }
 

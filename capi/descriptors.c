@@ -1,11 +1,16 @@
-#define _GNU_SOURCE /* syscall() */
+//go:build !windows
+
+#define _GNU_SOURCE      /* syscall() */
+#define _DARWIN_C_SOURCE /* getdtablesize() */
 #include "bridge.h"
 
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#ifdef __linux__
 #include <sys/syscall.h>
+#endif
 #include <unistd.h>
 
 /*
@@ -97,6 +102,24 @@ static int is_of_known_file(const struct stat *file) {
   return 0;
 }
 
+/*
+ * Closes a descriptor of a known file that is not on the list. SQLite opens its files by itself,
+ * and the library learns of a descriptor a moment later; a fork in that moment leaves it to the
+ * child.
+ * The host's own descriptors of a database, such as for a backup, stay: they are read-only, or stay
+ * open across exec.
+ */
+static void close_untold(int descriptor) {
+  struct stat file;
+  if (fstat(descriptor, &file) == 0 && S_ISREG(file.st_mode) && is_of_known_file(&file) &&
+      (fcntl(descriptor, F_GETFD) & FD_CLOEXEC) != 0 &&
+      (fcntl(descriptor, F_GETFL) & O_ACCMODE) == O_RDWR) {
+    close(descriptor);
+  }
+}
+
+#ifdef __linux__
+
 /* An entry of a folder as getdents64 writes it. */
 struct entry {
   uint64_t inode;
@@ -115,13 +138,7 @@ static int descriptor_of(const char *name) {
   return *name == 0 ? descriptor : -1;
 }
 
-/*
- * Closes descriptors of known files that are not on the list. SQLite opens its files by itself, and
- * the library learns of a descriptor a moment later; a fork in that moment leaves it to the child.
- * The host's own descriptors of a database, such as for a backup, stay: they are read-only, or stay
- * open across exec.
- */
-static void close_untold(void) {
+static void close_all_untold(void) {
   int folder = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder < 0) {
     return;
@@ -130,16 +147,26 @@ static void close_untold(void) {
   for (long len; (len = syscall(SYS_getdents64, folder, entries, sizeof entries)) > 0;) {
     for (long at = 0; at < len; at += ((struct entry *)(entries + at))->len) {
       int descriptor = descriptor_of(((struct entry *)(entries + at))->name);
-      struct stat file;
-      if (descriptor >= 0 && fstat(descriptor, &file) == 0 && S_ISREG(file.st_mode) &&
-          is_of_known_file(&file) && (fcntl(descriptor, F_GETFD) & FD_CLOEXEC) != 0 &&
-          (fcntl(descriptor, F_GETFL) & O_ACCMODE) == O_RDWR) {
-        close(descriptor);
+      if (descriptor >= 0) {
+        close_untold(descriptor);
       }
     }
   }
   close(folder);
 }
+
+#else
+
+/* Other systems have no list that a fork handler may read. */
+static void close_all_untold(void) {
+  enum { MOST = 1 << 16 };
+  int limit = getdtablesize();
+  for (int descriptor = 0; descriptor < limit && descriptor < MOST; descriptor++) {
+    close_untold(descriptor);
+  }
+}
+
+#endif
 
 static int holds_any(void) {
   for (struct block *block = &first; block != NULL; block = atomic_load(&block->next)) {
@@ -154,7 +181,7 @@ static int holds_any(void) {
 
 void fs_close_descriptors(void) {
   if (holds_any()) {
-    close_untold();
+    close_all_untold();
   }
   for (struct block *block = &first; block != NULL; block = atomic_load(&block->next)) {
     for (int i = 0; i < SLOTS; i++) {

@@ -1,3 +1,5 @@
+//go:build !windows
+
 /*
  * A child after fork() has the memory of the library, but none of its threads, so entering Go would
  * hang there. Every public function checks fs_in_child first. The child closes its copies of

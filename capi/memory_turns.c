@@ -1,10 +1,7 @@
-#define _GNU_SOURCE /* syscall() */
-#include "signals.h"
+#include "bridge.h"
+#include "sleeping.h"
 
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
+#include <stddef.h>
 
 enum { FREE, TAKEN, AWAITED };
 
@@ -48,18 +45,17 @@ struct fs_turn *fs_take_turn(factstr_store store) {
       return turn;
     }
   }
-  const struct timespec millisecond = {0, 1000000};
   for (int waits = 0; waits < 16; waits++) {
     if (swap(turn, AWAITED) == FREE) {
       return turn;
     }
-    syscall(SYS_futex, &turn->state, FUTEX_WAIT_PRIVATE, AWAITED, &millisecond, NULL, 0);
+    fs_sleep_while(&turn->state, AWAITED, 1);
   }
   return NULL;
 }
 
 void fs_end_turn(struct fs_turn *turn) {
   if (turn != NULL && swap(turn, FREE) == AWAITED) {
-    syscall(SYS_futex, &turn->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    fs_wake(&turn->state);
   }
 }

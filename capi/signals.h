@@ -25,6 +25,17 @@
 
 #include "bridge.h"
 
+#ifdef _WIN32
+
+/* Windows interrupts no thread to run a handler on it, so there is nothing to block. */
+struct fs_hosts {
+  int nothing;
+};
+static inline void fs_enter(struct fs_hosts *hosts) { hosts->nothing = 0; }
+static inline void fs_leave(const struct fs_hosts *hosts) { (void)hosts; }
+
+#else
+
 #include <signal.h>
 
 /* The state of a host's thread, which a call restores. */
@@ -40,6 +51,15 @@ void fs_leave(const struct fs_hosts *hosts);
  * was forked inside a callback would otherwise keep all signals blocked.
  */
 void fs_unblock_in_child(void);
+
+/* Fills a set with the signals of the host. */
+void fs_all_but_faults(sigset_t *set);
+/* Takes the host's signals out of the runtime's table, before the runtime starts. */
+void fs_mend_table(void);
+/* Reports whether a function is code of this library. */
+int fs_in_library(uintptr_t code);
+
+#endif
 
 /* Returns the final status of a call whose export returned `status`; waits if that is FS_LATER. */
 factstr_status fs_await(struct fs_wait *wait, factstr_status status);

@@ -63,8 +63,10 @@
 extern "C" {
 #endif
 
-#if defined(_WIN32)
-#define FACTSTR_API
+#if defined(_WIN32) && defined(FACTSTR_BUILDING_LIBRARY)
+#define FACTSTR_API /* the library exports what its list of symbols says */
+#elif defined(_WIN32)
+#define FACTSTR_API __declspec(dllimport)
 #else
 #define FACTSTR_API __attribute__((visibility("default")))
 #endif

@@ -3,24 +3,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-node_headers() {
-  # The headers of the Node that runs, else those of the npm package node-api-headers.
-  local include
-  include="$(dirname "$(node -p 'fs.realpathSync(process.execPath)')")/../include/node"
-  if [ ! -f "$include/node_api.h" ]; then
-    local prefix=.tools/node-api-headers
-    include="$prefix/node_modules/node-api-headers/include"
-    if [ ! -f "$include/node_api.h" ]; then
-      echo "build-node: this Node has no headers; installing node-api-headers into $prefix" >&2
-      npm install --prefix "$prefix" --no-save --no-audit --no-fund --silent node-api-headers@1.9.0 >&2
-    fi
-  fi
-  echo "$include"
-}
-
 [ -f build/lib/libfactstr.so.0 ] || tools/build-lib.sh
 
-headers="$(node_headers)"
+headers="$(tools/node-headers.sh)"
 out=bindings/node/native/linux-x64-gnu
 mkdir -p "$out"
 

@@ -55,11 +55,10 @@ dispatcher_is_short() {
 # the go command ignores folders whose name begins with an underscore.
 c_faults() {
   local headers
-  headers=$(dirname "$(node -p 'fs.realpathSync(process.execPath)')")/../include/node
-  [ -f "$headers/node_api.h" ] || headers=.tools/node-api-headers/node_modules/node-api-headers/include
+  headers=$(tools/node-headers.sh)
   mkdir -p build/lint/_cgo
   (cd capi && grep -l '^import "C"' ./*.go | grep -v _test.go | xargs go tool cgo -objdir "$PWD/../build/lint/_cgo" -- -I../include) || return
-  sources 'bindings/node/src/*.c' 'capi/*.c' ':!capi/ctest' |
+  sources 'bindings/node/src/*.c' 'capi/*.c' ':!capi/ctest' ':!*_windows.c' ':!*_darwin.c' |
     xargs -P 2 -n 6 sh -c 'clang-tidy --quiet "$@" -- -std=gnu11 -Iinclude -Icapi -Ibuild/lint/_cgo -D_GNU_SOURCE -DNAPI_VERSION=8 -isystem "$0" 2>build/lint/clang-tidy.$$' "$headers"
 }
 

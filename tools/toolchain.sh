@@ -167,6 +167,16 @@ need_node() {
   fi
 }
 
+# zig cc compiles and links for every platform (tools/build-platform.sh), this machine's included.
+need_zig() {
+  installed zig && return
+  say "putting the pinned zig $(sed -n 's/^ziglang==\([0-9.]*\).*/\1/p' tools/requirements/zig.txt) into .tools/ (100 MB)"
+  fetch_pinned zig
+  ln -sf ../zig/ziglang/zig "$tools/bin/zig"
+  "$tools/bin/zig" version >/dev/null || { say "the zig in .tools/ does not run on this machine" && exit 2; }
+  cp tools/requirements/zig.txt "$tools/zig.txt"
+}
+
 # What only ./build.sh bench needs goes into folders of its own, beside what the project uses.
 need_bench_node() {
   cmp -s tools/requirements/node.txt "$tools/bench-node-runtime.txt" && return

@@ -1,4 +1,6 @@
 /* What the addon exports: its versions, and `attach`, which gives everything else. */
+#include <stdio.h>
+
 #include "addon.h"
 
 static bool define_functions(napi_env env, napi_value target, attachment *a,
@@ -61,4 +63,13 @@ static napi_value initialize(napi_env env, napi_value exports) {
   return exports;
 }
 
-NAPI_MODULE_INIT() { return initialize(env, exports); }
+NAPI_MODULE_INIT() {
+#ifdef _WIN32
+  const char *missing = host_functions_find();
+  if (missing != NULL) { /* and with it the means to throw an error */
+    fprintf(stderr, "factstr: this program has no function %s of Node-API\n", missing);
+    return NULL;
+  }
+#endif
+  return initialize(env, exports);
+}

@@ -24,12 +24,13 @@
 #define FACTSTR_NODE_ADDON_H
 
 #include <node_api.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "factstr.h"
+#include "host_functions.h"
+#include "threads.h"
 
 /* What `dispatch` is called with first; lib/native.js has the same numbers. */
 enum item_kind {
@@ -71,7 +72,7 @@ typedef struct handle_list {
 } handle_list;
 
 typedef struct attachment {
-  pthread_mutex_t lock;
+  mutex lock;
 
   /* Guarded by lock. */
   bool alive; /* false once the environment is going away: `wake` must not be touched any more */

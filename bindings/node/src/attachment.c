@@ -29,15 +29,15 @@ void handle_list_remove(handle_list *list, uint64_t handle) {
 }
 
 void attachment_retain(attachment *a) {
-  pthread_mutex_lock(&a->lock);
+  mutex_lock(&a->lock);
   a->references++;
-  pthread_mutex_unlock(&a->lock);
+  mutex_unlock(&a->lock);
 }
 
 void attachment_release(attachment *a) {
-  pthread_mutex_lock(&a->lock);
+  mutex_lock(&a->lock);
   bool last = --a->references == 0;
-  pthread_mutex_unlock(&a->lock);
+  mutex_unlock(&a->lock);
   if (!last) {
     return;
   }
@@ -45,14 +45,14 @@ void attachment_release(attachment *a) {
   free(a->stores.handles);
   free(a->streams.handles);
   free(a->openings.handles);
-  pthread_mutex_destroy(&a->lock);
+  mutex_destroy(&a->lock);
   free(a);
 }
 
 bool attachment_is_alive(attachment *a) {
-  pthread_mutex_lock(&a->lock);
+  mutex_lock(&a->lock);
   bool alive = a->alive;
-  pthread_mutex_unlock(&a->lock);
+  mutex_unlock(&a->lock);
   return alive;
 }
 
@@ -88,9 +88,9 @@ static void on_wake(napi_env env, napi_value function, void *context, void *data
 static void on_environment_exit(void *data) {
   attachment *a = data;
   log_remove_attachment(a);
-  pthread_mutex_lock(&a->lock);
+  mutex_lock(&a->lock);
   a->alive = false;
-  pthread_mutex_unlock(&a->lock);
+  mutex_unlock(&a->lock);
   for (size_t i = 0; i < a->openings.len; i++) {
     factstr_opening_cancel(a->openings.handles[i]);
   }
@@ -119,7 +119,7 @@ attachment *attachment_create(napi_env env, napi_value dispatch, napi_value woke
     throw_no_memory(env);
     return NULL;
   }
-  pthread_mutex_init(&a->lock, NULL);
+  mutex_create(&a->lock);
   a->env = env;
   a->references = 1;
 

@@ -76,7 +76,7 @@ void items_clear(attachment *a) {
 
 void items_push(attachment *a, item *it) {
   bool is_answer = it->kind == ITEM_COMPLETION || it->kind == ITEM_OPENED;
-  pthread_mutex_lock(&a->lock);
+  mutex_lock(&a->lock);
   bool alive = a->alive;
   if (alive) {
     queue_add(is_answer ? &a->answers : &a->deliveries, it);
@@ -86,18 +86,18 @@ void items_push(attachment *a, item *it) {
       napi_call_threadsafe_function(a->wake, NULL, napi_tsfn_nonblocking);
     }
   }
-  pthread_mutex_unlock(&a->lock);
+  mutex_unlock(&a->lock);
   if (!alive) {
     item_free(it);
   }
 }
 
 static item *take_next(attachment *a, bool prefer_delivery, bool hold_answers) {
-  pthread_mutex_lock(&a->lock);
+  mutex_lock(&a->lock);
   bool delivery =
       hold_answers || a->answers.first == NULL || (prefer_delivery && a->deliveries.first != NULL);
   item *it = queue_take(delivery ? &a->deliveries : &a->answers);
-  pthread_mutex_unlock(&a->lock);
+  mutex_unlock(&a->lock);
   return it;
 }
 
@@ -169,10 +169,10 @@ static napi_value rest(napi_env env, napi_callback_info info) {
   if (!READ_CALL(env, info, &a)) {
     return NULL;
   }
-  pthread_mutex_lock(&a->lock);
+  mutex_lock(&a->lock);
   bool idle = a->answers.first == NULL && a->deliveries.first == NULL;
   a->awake = !idle;
-  pthread_mutex_unlock(&a->lock);
+  mutex_unlock(&a->lock);
   return boolean(env, idle);
 }
 
@@ -183,12 +183,12 @@ static napi_value has_batches(napi_env env, napi_callback_info info) {
   if (!READ_CALL(env, info, &a, {PARAMETER_NUMBER, "id", &id})) {
     return NULL;
   }
-  pthread_mutex_lock(&a->lock);
+  mutex_lock(&a->lock);
   const item *it = a->deliveries.first;
   while (it != NULL && (it->kind != ITEM_BATCH || it->id != id)) {
     it = it->next;
   }
-  pthread_mutex_unlock(&a->lock);
+  mutex_unlock(&a->lock);
   return boolean(env, it != NULL);
 }
 

@@ -2,7 +2,6 @@
  * The asynchronous calls on stores. A request is named by a tag of JavaScript's; its answer is
  * dispatched as ITEM_COMPLETION with that tag.
  */
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -160,7 +159,7 @@ typedef struct threaded_request {
   char query[]; /* only of a request that explains one */
 } threaded_request;
 
-static void *answer_on_thread(void *data) {
+static thread_result THREAD_CALL answer_on_thread(void *data) {
   threaded_request *request = data;
   item *it = request->it;
   factstr_buffer out = {NULL, 0};
@@ -173,21 +172,7 @@ static void *answer_on_thread(void *data) {
   }
   factstr_buffer_free(&out);
   answer_push(it);
-  return NULL;
-}
-
-static bool start_detached(void *(*run)(void *), void *data) {
-  pthread_t thread;
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  bool started = pthread_create(&thread, NULL, run, data) == 0;
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  if (started) {
-    pthread_detach(thread);
-  }
-  return started;
+  return 0;
 }
 
 /* `query` is NULL for statistics. */
@@ -209,7 +194,7 @@ static napi_value submit_to_thread(attachment *a, napi_env env, factstr_store st
     free(request);
     return NULL;
   }
-  if (!start_detached(answer_on_thread, request)) {
+  if (!start_thread(answer_on_thread, request)) {
     answer_abandon(request->it);
     free(request);
     napi_throw_error(env, "Internal", "factstr: the system starts no further thread");

@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# Builds the library and the Node addon for one platform, on any machine, by the pinned zig:
+# build-platform.sh PLATFORM. They go to build/platforms/PLATFORM/lib and node. What is built is
+# what is released, also for the platform of this machine; tools/build-lib.sh makes a quicker one
+# for development. The same source gives the same bytes in any folder.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=tools/toolchain.sh
+source tools/toolchain.sh
+platform=${1:?name a platform of tools/platforms.py}
+library=$(python3 tools/platforms.py library "$platform")
+
+# The version of glibc and of macOS that the platform promises: tools/check_platform.py reads it
+# back from the files.
+link=(-s -w -buildid= -X=runtime.godebugDefault=asyncpreemptoff=1)
+case $platform in
+  linux-*)
+    export GOOS=linux target=-linux-gnu.2.17
+    # Two libraries in one process must not share symbols, and Go cannot be unloaded: hence the
+    # version script and nodelete.
+    host_link="-Wl,-s -Wl,-soname,$library -Wl,-z,nodelete -Wl,--version-script=$PWD/capi/symbols.map"
+    ;;
+  win32-*)
+    export GOOS=windows target=-windows-gnu
+    host_link=''
+    ;;
+  darwin-*)
+    export GOOS=darwin target=-macos.12.0
+    host_link="-Wl,-install_name,@rpath/$library -Wl,-exported_symbols_list,$PWD/build/platforms/exported -F$PWD/build/platforms/stubs -L$PWD/build/platforms/stubs"
+    ;;
+  *) echo "build-platform.sh: no platform $platform" >&2 && exit 2 ;;
+esac
+case $platform in
+  *-x64*) export GOARCH=amd64 target=x86_64$target ;;
+  *-arm64*) export GOARCH=arm64 target=aarch64$target ;;
+esac
+
+need_base_of_platforms() {
+  need_python
+  need_go
+  need_node
+  need_zig
+}
+need_base_of_platforms
+
+# zig builds the C library of each platform once and keeps it here.
+export ZIG_GLOBAL_CACHE_DIR=$PWD/build/zig ZIG_LOCAL_CACHE_DIR=$PWD/build/zig
+out=build/platforms/$platform
+mkdir -p "$out/lib" "$out/node"
+new=$(mktemp -d "$out/new.XXXXXX")
+trap 'rm -rf "$new"' EXIT
+
+# Go gives the linker a list of what to export that names its own functions, too; the linker for
+# Windows puts ours in its place.
+if [ "$GOOS" = windows ]; then
+  { echo "LIBRARY $library" && echo EXPORTS && sed 's/^/  /' tools/symbols.txt; } >"$new/factstr.def"
+  export FACTSTR_TARGET=$target FACTSTR_EXPORTS=$PWD/$new/factstr.def
+  link+=("-extld=$PWD/tools/link-for-windows.sh")
+  zig dlltool -m i386:x86-64 -d "$new/factstr.def" -l "$new/factstr.lib"
+fi
+if [ "$GOOS" = darwin ]; then
+  python3 tools/darwin_stubs.py build/platforms/stubs
+  sed 's/^/_/' tools/symbols.txt >build/platforms/exported
+fi
+
+# No debug information: it would name folders of this machine, and the linker drops it anyway.
+CGO_ENABLED=1 CGO_CFLAGS='-O2 -g0' CC="zig cc -target $target" \
+  go build -buildmode=c-shared -trimpath -buildvcs=false \
+  -ldflags "${link[*]}${host_link:+ -extldflags '$host_link'}" -o "$new/$library" ./capi
+
+addon=("$new/factstr_node.node" bindings/node/src/*.c)
+flags=(-target "$target" -std=gnu11 -shared -O2 -g0 -s -Wall -Wextra -Werror -fvisibility=hidden
+  -DNAPI_VERSION=8 -DNODE_GYP_MODULE_NAME=factstr_node -DNODE_API_NO_EXTERNAL_BUFFERS_ALLOWED
+  -Iinclude -isystem "$(tools/node-headers.sh)")
+case $GOOS in
+  linux)
+    zig cc "${flags[@]}" -fPIC -pthread -o "${addon[@]}" "$new/$library" \
+      "-Wl,-rpath,\$ORIGIN" -Wl,-z,nodelete -Wl,-z,relro,-z,now -Wl,-soname,factstr_node.node
+    ;;
+  windows)
+    zig cc "${flags[@]}" -o "${addon[@]}" "$new/factstr.lib"
+    ;;
+  darwin)
+    zig cc "${flags[@]}" -fPIC -o "${addon[@]}" "$new/$library" \
+      -Wl,-rpath,@loader_path -Wl,-undefined,dynamic_lookup -Wl,-install_name,@rpath/factstr_node.node
+    ;;
+esac
+
+python3 tools/check_platform.py "$platform" "$new/$library" "$new/factstr_node.node"
+
+# Only what has changed is put in place, so that it keeps its date.
+put() { # put FILE FOLDER
+  cmp -s "$new/$1" "$out/$2/$1" || cp "$new/$1" "$out/$2/$1"
+}
+put "$library" lib
+[ "$GOOS" != windows ] || put factstr.lib lib
+put factstr_node.node node
+echo "built $out"

@@ -21,7 +21,7 @@ One thing; each builds only what it needs:
 Before a change lands:
   ./build.sh test                           every test of Go, C, Node and Python (15 min)
   ./build.sh lint                           format, static checks, types, docs, versions (1 min)
-  .ci/run                                   lint, test, dist, docs and the demos
+  .ci/run                                   lint, test, dist, docs, the examples and the demos
 Besides:
   ./build.sh torture [RUNS [TIME]]          the long lane: the tests again and again, and each fuzz target for that time (10 60s; hours)
   ./build.sh emulated [PART [OPTION...]]    the long lane of other systems: Windows under Wine, arm64 under qemu-user. PART is go with options
@@ -29,6 +29,7 @@ Besides:
   ./build.sh demo [--postgres] [REPOSITORY] import a git history (by default this one) through Node, Python and C, and check it against
                                             git; with --postgres by three importers at once, on a server that is started for it
   ./build.sh dist                           packages for npm, Python and C into dist/, each installed and tried in an empty folder
+  ./build.sh examples [ENROLMENTS]          the course services in Node and Python on one log: clicked in two browsers, and under load (1000)
   ./build.sh docs [--serve]                 the site of the documentation into build/site/html, its links checked; --serve shows it
   ./build.sh install --prefix FOLDER        the C library of this machine, as a prefix: include, lib, share/doc
   ./build.sh release --dry-run [PART]       everything that a release publishes, made, tried and listed; hours (tools/release.sh lists the parts)
@@ -120,6 +121,12 @@ case ${1:-help} in
     step dist
     step check-wheels
     step check-install
+    ;;
+  examples)
+    need_base chromium curl
+    need_postgres
+    build_all
+    step examples "${@:2}"
     ;;
   docs)
     need_packages python3 python3-venv ca-certificates

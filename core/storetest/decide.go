@@ -10,10 +10,12 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
 var decideTests = tests{
 	{"eighty callers sell a stock of fifty, and none gives up", func(t *testing.T, log Log) { // G9 G10 G11
+		proctest.NotUnder(t, proctest.Wine, "a commit takes so long there that the pauses between attempts are nothing")
 		store := open(t, log)
 		const stock, callers = 50, 80
 		var sold, soldOut atomic.Int64

@@ -14,11 +14,12 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
 // WaitMax is how long something may take that must happen. Nothing waits that long unless a test
 // fails.
-const WaitMax = 30 * time.Second
+var WaitMax = proctest.Patience(30 * time.Second)
 
 // Opened returns a store that must have been opened, and closes it when the test ends.
 func Opened(t testing.TB, store *factstr.Store, err error) *factstr.Store {

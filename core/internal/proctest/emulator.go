@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 )
 
 // emulatorVariable is set by tools/emulated.sh: to "wine", or to the program of qemu-user, which
@@ -32,4 +33,13 @@ func NotUnder(t testing.TB, emulator, why string) {
 	if running := os.Getenv(emulatorVariable); strings.Contains(running, emulator) {
 		t.Skipf("not under %s: %s", emulator, why)
 	}
+}
+
+// Patience returns how long to wait for what takes no longer than limit on a real system. Under
+// Wine each call for a lock or a file asks another process.
+func Patience(limit time.Duration) time.Duration {
+	if os.Getenv(emulatorVariable) != "" {
+		return 10 * limit
+	}
+	return limit
 }

@@ -65,7 +65,7 @@ type Child struct {
 }
 
 // silenceMax is how long a test waits for a child's next line.
-const silenceMax = 2 * time.Minute
+var silenceMax = Patience(2 * time.Minute)
 
 // Start starts a child. If it still runs at the end of the test, it is killed.
 func Start(t testing.TB, role string, arguments ...string) *Child {

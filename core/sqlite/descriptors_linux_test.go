@@ -1,0 +1,79 @@
+package sqlite
+
+import (
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
+)
+
+// openDescriptors returns this process's descriptors of the database and its side files.
+func openDescriptors(t *testing.T, path string) (open []string) {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if target, _ := os.Readlink("/proc/self/fd/" + entry.Name()); strings.HasPrefix(target, path) {
+			open = append(open, target)
+		}
+	}
+	return open
+}
+
+func TestAClosedStoreHoldsNothing(t *testing.T) { // G22
+	path := newPath(t)
+	for range 10 {
+		store := openStore(t, path)
+		live := facttest.NewDeliveries(t)
+		if _, err := store.StreamAll(t.Context(), live); err != nil {
+			t.Fatal(err)
+		}
+		facttest.DurableStream(t, store, "projection", factstr.AllEvents(), facttest.NewDeliveries(t))
+		facttest.Append(t, store, facttest.Batch(3, "a")...)
+		live.Next()
+		facttest.All(t, store)
+		if len(openDescriptors(t, path)) == 0 {
+			t.Fatal("an open store without descriptors: the test looks at the wrong place")
+		}
+		facttest.Close(t, store)
+		if open := openDescriptors(t, path); len(open) > 0 {
+			t.Fatalf("open after close: %v", open)
+		}
+		_, err := store.Append(t.Context(), facttest.Batch(1, "a"))
+		facttest.WantError(t, err, factstr.CodeStoreClosed)
+	}
+	// The goroutines end with it.
+	stacks := make([]byte, 1<<20)
+	for deadline := time.Now().Add(facttest.WaitMax); ; runtime.Gosched() {
+		text := string(stacks[:runtime.Stack(stacks, true)])
+		if !strings.Contains(text, "core/sqlite.(*") && !strings.Contains(text, "factstr-go/core.(*") {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("still running: %s", text)
+		}
+	}
+}
+
+func TestAnOpenThatFailsHoldsNothing(t *testing.T) {
+	path := copyFixture(t)
+	raw := openRaw(t, path)
+	raw.exec("UPDATE store_metadata SET value = '2' WHERE key = 'store_format_version'")
+	raw.close()
+	refusedOpen(t, path, factstr.CodeUnsupportedFormat)
+	if open := openDescriptors(t, path); len(open) > 0 {
+		t.Fatalf("open: %v", open)
+	}
+	raw = openRaw(t, path)
+	raw.exec("UPDATE store_metadata SET value = '1' WHERE key = 'store_format_version'")
+	facttest.Append(t, openStore(t, path), facttest.Batch(1, "a")...)
+}
+
+// G17: a group that waits for a lock of another program does not keep streams from their end: a
+// caller that pulls gets it within the close timeout.

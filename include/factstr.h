@@ -516,8 +516,8 @@ FACTSTR_API factstr_status factstr_wait_for(factstr_store store, const char *wai
                                             size_t wait_for_len, factstr_buffer *error);
 
 /*
- * As factstr_append_submit, for factstr_wait_for, whose statuses the answer has. The result is empty.
- * factstr_cancel gives it up.
+ * As factstr_append_submit, for factstr_wait_for, whose statuses the answer has. The result is
+ * empty. factstr_cancel gives it up.
  *
  * Statuses
  *   FACTSTR_OK                  (empty); the answer follows

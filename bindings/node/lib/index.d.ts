@@ -22,11 +22,13 @@ import type {
   WaitOptions,
 } from './types/options.js';
 import type {
+  BatchesOptions,
   DurableStream,
   DurableStreamOptions,
   EventRecordsHandle,
   EventStreamHandle,
   EventStreamSubscription,
+  OpenBatch,
   StreamFromOptions,
   StreamOptions,
 } from './types/streams.js';
@@ -164,6 +166,16 @@ interface Store<Payload> {
     handle: EventRecordsHandle<Payload>,
     options?: StreamFromOptions | null,
   ): Promise<EventStreamSubscription>;
+
+  /**
+   * The batches of a stream, for `for await`. It begins behind the number `after`, as `streamFrom`,
+   * or at the cursor of `durable`, as `streamToDurable`; without both it delivers what is committed
+   * from now on. The stream waits for the loop. Asking for the next batch acknowledges the one
+   * before, and so does `batch.ack()`. Leaving the loop ends the stream, and does not acknowledge
+   * the batch in hand: of a durable name it comes again. The loop throws the reason if the stream
+   * fails.
+   */
+  stream(options?: BatchesOptions | null): AsyncGenerator<OpenBatch<Payload>, void, undefined>;
 
   /**
    * Resolves when the durable stream of this name has come to a sequence number, in whatever

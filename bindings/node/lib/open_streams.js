@@ -1,5 +1,6 @@
 'use strict';
 
+const { Batches } = require('./batches.js');
 const encode = require('./encode.js');
 const { invalidArgument } = require('./errors.js');
 const { receivers } = require('./native.js');
@@ -99,6 +100,18 @@ async function openReplaying(source, origin, query, handler, given) {
   return subscriptionOf(stream);
 }
 
+/** Opens a stream whose batches are iterated over. */
+function openBatches(source, options) {
+  const given = encode.options(options, ['query', 'after', 'durable', 'signal', 'retry']);
+  const { query, after, durable } = given;
+  if (!encode.isAbsent(after) && !encode.isAbsent(durable)) {
+    throw invalidArgument('give either after or durable: a cursor says where to begin');
+  }
+  const origin = { after: after ?? undefined, durable: durable ?? undefined };
+  const batches = new Batches(given.signal);
+  return batches.of(open(source, origin, query, batches.handler, given));
+}
+
 function streamsOf(store) {
   return [...streams.values()].filter((stream) => stream.store === store);
 }
@@ -149,6 +162,7 @@ module.exports = {
   cutStreams,
   hasLiveStreams,
   keepProgress,
+  openBatches,
   openDurable,
   openFrom,
   openLive,

@@ -16,6 +16,7 @@ const {
   cutStreams,
   hasLiveStreams,
   keepProgress,
+  openBatches,
   openDurable,
   openFrom,
   openLive,
@@ -305,6 +306,10 @@ class Store {
 
   async streamFrom(after, query, handle, options) {
     return openFrom(this.#source, after, query, handle, options);
+  }
+
+  stream(options) {
+    return openBatches(this.#source, options);
   }
 
   async waitForCursor(name, number, options) {

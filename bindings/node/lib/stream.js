@@ -98,6 +98,10 @@ class Stream {
     return this.#isLive;
   }
 
+  get isUnsubscribed() {
+    return this.#unsubscribed;
+  }
+
   get ready() {
     return this.#ready.promise;
   }

@@ -21,7 +21,6 @@ class Waiters {
     return new Promise((resolve, reject) => {
       const waiter = { isTrue };
       let timer;
-      let ignoreAbort;
       waiter.end = (error) => {
         this.#waiting.delete(waiter);
         clearTimeout(timer);
@@ -32,7 +31,7 @@ class Waiters {
           reject(error);
         }
       };
-      ignoreAbort = begin(
+      const ignoreAbort = begin(
         () => this.#waiting.add(waiter),
         signal,
         () => waiter.end(cancelled(signal, 'aborted while it waited')),

@@ -1,5 +1,5 @@
 import type { FactstrError } from './errors.js';
-import type { EventRecord } from './facts.js';
+import type { EventQuery, EventRecord } from './facts.js';
 import type { AbortSignalLike, WaitOptions } from './options.js';
 
 export interface DurableStream {
@@ -44,6 +44,25 @@ export interface StreamOptions {
    * live stream's handler.
    */
   onError?: ((failure: unknown) => void) | null | undefined;
+}
+
+/** Of `stream`. */
+export interface BatchesOptions {
+  query?: EventQuery | null | undefined;
+  /** Begins behind this number. */
+  after?: bigint | null | undefined;
+  /** Begins at the cursor of this name. */
+  durable?: DurableStream | null | undefined;
+  /** Not of a live stream: redelivers a batch that cannot be taken. */
+  retry?: StreamFromOptions['retry'];
+  /** Aborting ends the stream; the loop throws `Cancelled`. */
+  signal?: AbortSignalLike | null | undefined;
+}
+
+/** A batch of an iteration. */
+export interface OpenBatch<Payload = unknown> extends EventBatch<Payload> {
+  /** Acknowledges the batch now. Further calls do nothing. */
+  ack(): void;
 }
 
 /** Where a stream stands. */

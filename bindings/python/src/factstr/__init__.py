@@ -5,6 +5,7 @@ condition that the context is unchanged, and keep query models current from comm
 https://factstr.com
 """
 
+from ._batches import Batches, OpenBatch
 from ._memory import MemoryStore
 from ._options import PostgresOptions, SqliteOptions, StoreOptions
 from ._postgres import PostgresStore
@@ -75,6 +76,7 @@ __all__ = [
     "AppendResult",
     "BackendFailure",
     "Batch",
+    "Batches",
     "Busy",
     "Cancelled",
     "CommitUnknown",
@@ -106,6 +108,7 @@ __all__ = [
     "MemoryStore",
     "NewEvent",
     "NewEventDict",
+    "OpenBatch",
     "OperationNotImplemented",
     "PostgresOptions",
     "PostgresStore",

@@ -9,6 +9,7 @@ from typing import Any
 
 from . import _capi, _process, _threads
 from ._arguments import durable_name, expected_version, position
+from ._batches import Batches
 from ._capi import in_forked_child
 from ._closeable import Closeable
 from ._closing import Closing
@@ -246,6 +247,28 @@ class Store(Closeable):
                 retry=retry,
                 on_progress=on_progress,
             )
+        )
+
+    def stream(
+        self,
+        query: QueryInput | None = None,
+        *,
+        after: int | None = None,
+        durable: str | None = None,
+    ) -> Batches:
+        """Returns the batches of a stream, to iterate over: `for batch in store.stream(): ...`
+
+        It begins behind the number `after`, as stream_from, or at the cursor of the name `durable`,
+        as stream_to_durable; without both it delivers what is committed from now on. The loop waits
+        for the next batch. Asking for it acknowledges the one before, and so does `batch.ack()`.
+        Leaving the loop ends the stream, and does not acknowledge the batch in hand: of a durable
+        name it comes again. The loop ends with the reason if the stream does.
+        """
+        return Batches(
+            self._owner,
+            query,
+            None if after is None else position(after),
+            None if durable is None else durable_name(durable),
         )
 
     def wait_for_cursor(self, name: str, number: int, timeout: float | None = None) -> None:

@@ -1,0 +1,148 @@
+"""Iterating over the batches of a stream.
+
+The thread that iterates pulls the batches itself, several at once, and decodes them one by one. The
+next one is asked for when the one before is done, so asking for it acknowledges that one; several
+that came along count one by one, as for a handler (_stream.py).
+
+Whoever leaves the loop closes the stream. The batch in hand stays unacknowledged then, unless ack()
+was called: nobody can tell a `break` behind the work from an exception in the middle of it. The
+stream is closed at the latest when the iterator is collected, or with its store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ctypes import byref, c_size_t, c_uint64
+from typing import TYPE_CHECKING
+
+from . import _threads
+from ._capi import ENDED, OK, TIMEOUT, Buffer, in_forked_child, status_name, take
+from ._closeable import Closeable
+from ._encoding import encode_registration
+from ._types import Batch
+from ._waiting import WAIT_MS
+from .errors import InvalidArgument, error_from, forked
+
+if TYPE_CHECKING:
+    from ._owner import Owner
+    from ._types import QueryInput
+
+_BATCHES_MAX = 512  # taken at once; the library bounds their bytes
+
+
+class OpenBatch(Batch):
+    """A batch of an iteration. The next one is asked for when this one is handled, or call ack()."""
+
+    _of: Batches
+    _delivery: int
+
+    def ack(self) -> None:
+        """Acknowledges the batch now. Further calls do nothing."""
+        self._of._acknowledge(self)
+
+
+class Batches(Closeable):
+    """The batches of a stream, for one loop in one thread. Leaving the loop ends the stream."""
+
+    def __init__(
+        self, owner: Owner, query: QueryInput | None, after: int | None, durable: str | None
+    ) -> None:
+        self._stream = c_uint64()
+        if after is not None and durable is not None:
+            raise InvalidArgument("give either after or durable: a cursor says where to begin")
+        self._owner = owner
+        self._store = owner.store()  # kept alive
+        self._library = library = owner.library
+        self._rest: Iterator[Batch] = iter(())
+        self._last = 0  # the number of the last delivery that was taken
+        self._next = 1
+        self._open: OpenBatch | None = None  # in hand, and not acknowledged
+        self._gives_back = False  # the library has taken back the rest
+        registration = encode_registration(query, durable, after, None, None)
+        buffer = Buffer()
+        status = library.factstr_stream_open(
+            owner.handle.use(),
+            registration,
+            len(registration),
+            None,
+            None,
+            byref(self._stream),
+            byref(buffer),
+        )
+        owner.handle.check(status, take(library, buffer))
+
+    def __iter__(self) -> Iterator[OpenBatch]:
+        # A generator is closed when the loop is left. This object is not: each batch refers to it.
+        try:
+            while (batch := self._following()) is not None:
+                yield batch
+                self._acknowledge(batch)
+        finally:
+            self.close()
+
+    def _following(self) -> OpenBatch | None:
+        """Returns the next batch; None at the end of the stream."""
+        if in_forked_child():
+            raise forked()
+        if not self._stream.value:
+            return None
+        if (self._next > self._last or self._gives_back) and not self._take():
+            return None
+        batch = OpenBatch(rest := next(self._rest))
+        batch.position, batch._of, batch._delivery = rest.position, self, self._next
+        self._next += 1
+        self._open = batch
+        return batch
+
+    def _acknowledge(self, batch: OpenBatch) -> None:
+        if self._open is not batch:
+            return
+        self._open = None
+        stream, delivery = self._stream.value, batch._delivery
+        if delivery == self._last:
+            self._library.factstr_stream_acknowledge(stream, delivery)
+        elif self._library.factstr_stream_advance(stream, delivery) != OK:
+            self._gives_back = True
+
+    def _take(self) -> bool:
+        """Takes the next batches, and waits for them. Returns False at the end of the stream, or
+        raises why it ended.
+        """
+        library, first, count = self._library, c_uint64(), c_size_t()
+        pause = _threads.pauses() if _threads.greenlets() else None
+        status, text = TIMEOUT, b""
+        while status == TIMEOUT and not text:
+            buffer = Buffer()
+            status = library.factstr_stream_next_many(
+                self._stream.value,
+                _BATCHES_MAX,
+                0 if pause else WAIT_MS,
+                byref(first),
+                byref(count),
+                byref(buffer),
+            )
+            text = take(library, buffer)
+            if status == TIMEOUT and pause is not None:
+                pause()
+        if status == OK:
+            self._rest = self._owner.decoder.batches(text)
+            self._next, self._last = first.value, first.value + count.value - 1
+            self._gives_back = False
+            return True
+        if status == ENDED:
+            return False
+        raise error_from(status_name(library, status), text)
+
+    @property
+    def closed(self) -> bool:
+        return not self._stream.value
+
+    def close(self) -> None:
+        """Ends the stream. The batch in hand stays unacknowledged. May be called again."""
+        stream, self._stream.value = self._stream.value, 0
+        self._open = None
+        if stream and not in_forked_child():
+            self._library.factstr_stream_close(stream)
+
+    def __del__(self) -> None:
+        self.close()

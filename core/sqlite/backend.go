@@ -26,6 +26,7 @@ type backend struct {
 	writer    *conn // nil if it must be opened again
 	turnstile *oslock.Turnstile
 	broken    error
+	room      logRoom
 	appended  factstr.Head // by the transaction that is being written, if it appends
 
 	head         knownHead

@@ -78,6 +78,8 @@ func (h logHeader) salted() bool { return binary.NativeEndian.Uint64(h[32:]) != 
 
 func (h logHeader) counter() uint32 { return binary.NativeEndian.Uint32(h[8:]) }
 
+func (h logHeader) index() logIndex { return indexOf(h[:]) }
+
 // knownHead is what is known of one state of the log.
 type knownHead struct {
 	mu     sync.Mutex

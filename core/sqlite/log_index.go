@@ -42,17 +42,24 @@ func readIndex(file *oslock.File) (x logIndex, valid, cut bool) {
 	if [48]byte(b[:48]) != [48]byte(b[48:96]) || b[12] == 0 {
 		return x, false, false
 	}
+	x = indexOf(b[:])
+	x.copied, x.attempted = binary.NativeEndian.Uint32(b[96:]), binary.NativeEndian.Uint32(b[128:])
+	return x, true, false
+}
+
+// indexOf reads what one copy of the header says.
+func indexOf(header []byte) logIndex {
 	native := binary.NativeEndian
-	x = logIndex{
-		frames:   native.Uint32(b[16:]),
-		page:     uint32(native.Uint16(b[14:])),
-		counter:  native.Uint32(b[8:]),
-		progress: progress{native.Uint64(b[32:]), native.Uint32(b[96:]), native.Uint32(b[128:])},
+	x := logIndex{
+		frames:   native.Uint32(header[16:]),
+		page:     uint32(native.Uint16(header[14:])),
+		counter:  native.Uint32(header[8:]),
+		progress: progress{salt: native.Uint64(header[32:])},
 	}
 	if x.page == 1 {
 		x.page = 65536
 	}
-	return x, true, false
+	return x
 }
 
 // waiting returns how many pages of the log are not in the database yet.

@@ -80,3 +80,5 @@ func setMarkAt(string, string, string) error { return errors.ErrUnsupported }
 func removeMark(int, string) error { return errors.ErrUnsupported }
 
 func unmark(string, string) string { return "" }
+
+func extendLog(string, fileID, int64) (int64, error) { return 0, errors.ErrUnsupported }

@@ -271,3 +271,5 @@ var failing = failures{
 	full:  []error{windows.ERROR_DISK_FULL, windows.ERROR_HANDLE_DISK_FULL, windows.ERROR_DISK_QUOTA_EXCEEDED},
 	inUse: []error{windows.ERROR_SHARING_VIOLATION, windows.ERROR_LOCK_VIOLATION},
 }
+
+func extendLog(string, fileID, int64) (int64, error) { return 0, errors.ErrUnsupported }

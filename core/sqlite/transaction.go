@@ -139,6 +139,9 @@ func (b *backend) transact(doing string, transaction func(*conn) (changed bool, 
 		return b.unlessReplaced(err)
 	}
 	before, valid := b.logState()
+	if valid {
+		b.makeRoom(before.header.index())
+	}
 	b.appended = factstr.Head{}
 	changed, err := transaction(c)
 	if errors.Is(err, factstr.ErrWouldWait) {

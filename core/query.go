@@ -41,7 +41,7 @@ func (s *Store) Query(ctx context.Context, query EventQuery) (*QueryResult, erro
 	list := &recordList{}
 	result, err := s.QueryInto(ctx, query, list)
 	if err == nil {
-		result.EventRecords = list.records
+		result.EventRecords = list.all()
 	}
 	return result, err
 }
@@ -95,7 +95,7 @@ func (s *Store) QueryAtOnce(query EventQuery) (result *QueryResult, ok bool, err
 	list := &recordList{}
 	result, ok, err = s.QueryIntoAtOnce(query, list)
 	if result != nil {
-		result.EventRecords = list.records
+		result.EventRecords = list.all()
 	}
 	return result, ok, err
 }

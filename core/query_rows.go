@@ -2,6 +2,7 @@ package factstr
 
 import (
 	"math"
+	"slices"
 
 	"github.com/factstr/factstr-go/core/internal/match"
 )
@@ -17,14 +18,32 @@ type RowTaker interface {
 	Take(record *EventRecord) error
 }
 
-// recordList takes the rows of Query.
-type recordList struct{ records []EventRecord }
+// recordList takes the rows of Query. Many of them are gathered in blocks and put together once: a
+// slice of a million rows that grows has been copied five times over.
+type recordList struct {
+	full  [][]EventRecord
+	block []EventRecord
+}
 
-func (l *recordList) Begin() { l.records = nil }
+const recordBlockMax = 4096
+
+func (l *recordList) Begin() { *l = recordList{} }
 
 func (l *recordList) Take(record *EventRecord) error {
-	l.records = append(l.records, *record)
+	if len(l.block) == recordBlockMax {
+		l.full = append(l.full, l.block)
+		l.block = make([]EventRecord, 0, recordBlockMax)
+	}
+	l.block = append(l.block, *record)
 	return nil
+}
+
+// all returns the rows that were taken, nil if there are none.
+func (l *recordList) all() []EventRecord {
+	if l.full == nil {
+		return l.block
+	}
+	return slices.Concat(append(l.full, l.block)...)
 }
 
 // rowCount counts rows.

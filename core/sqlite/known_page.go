@@ -10,16 +10,17 @@ import (
 // Pages of a state that is known
 //
 // A page of a selective scan wants to know three things of the state that it reads: that the tables
-// are the store's, where the log ends, and that it holds the anchor of the index. As statements that
-// is a third of a query for ten facts. All three are known if the state is one that was read before
-// (known_head.go): mostly nobody has committed since the last query, or only this store itself has.
+// are the store's, where the log ends, and that it holds the anchor of the index. As statements
+// that is a third of a query for ten facts. All three are known if the state is one that was read
+// before (known_head.go): mostly nobody has committed since the last query, or only this store
+// itself has.
 //
-// What has to be proven is that the page reads that state. The header is read before the transaction
-// begins and again when its first row has been read, so when its snapshot is taken. If it is the
-// same both times, it was the same in between, since each commit raises its counter. If not, nothing
-// was visited yet, and the page is read anew with the three questions. A page without any row is
-// compared in the same way when it ends. The look at the files comes after the page, as after every
-// read.
+// What has to be proven is that the page reads that state. The header is read before the
+// transaction begins and again when its first row has been read, so when its snapshot is taken. If
+// it is the same both times, it was the same in between, since each commit raises its counter. If
+// not, nothing was visited yet, and the page is read anew with the three questions. A page without
+// any row is compared in the same way when it ends. The look at the files comes after the page, as
+// after every read.
 //
 // A scan that is explained asks the questions, so that it says the same each time.
 
@@ -65,8 +66,8 @@ func (r *reader) pageOfKnown(
 // errOtherState ends a page that reads another state than the known one. No caller sees it.
 var errOtherState = errors.New("the log is in another state")
 
-// sameState is a source that ends with errOtherState, before its first row, if what it reads may not
-// be the state.
+// sameState is a source that ends with errOtherState, before its first row, if what it reads may
+// not be the state.
 type sameState struct {
 	source
 	backend *backend

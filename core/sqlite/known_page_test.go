@@ -63,8 +63,8 @@ func TestAPageOfAKnownStateEndsBeforeARowOfAnotherOne(t *testing.T) {
 	}
 }
 
-// G8 G12: queries of a state that is known ask it nothing more, and whatever another program does to
-// the facts, the next query is of what is there.
+// G8 G12: queries of a state that is known ask it nothing more, and whatever another program does
+// to the facts, the next query is of what is there.
 func TestQueriesOfAKnownStateFollowEveryChangeOfTheLog(t *testing.T) {
 	indexAlways(t, 40)
 	path := newPath(t)

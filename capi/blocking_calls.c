@@ -70,8 +70,12 @@ static factstr_status join(struct fs_append *append) {
   return status;
 }
 
+/* What factstr_append and its conditional forms have in common. */
 static factstr_status run(struct fs_append *append) {
   enum { SHORT = 64 << 10 }; /* bytes of text, which are decoded within a millisecond */
+  const char *events = append->events;
+  REFUSE_CHILD(append->out);
+  REQUIRE_TEXT(events, append->out);
   struct fs_turn *turn = fs_take_turn(append->store);
   factstr_status status;
   if (turn != NULL || append->events_len > SHORT || append->context_len > SHORT) {
@@ -85,8 +89,6 @@ static factstr_status run(struct fs_append *append) {
 
 factstr_status factstr_append(factstr_store store, const char *events, size_t events_len,
                               factstr_buffer *out) {
-  REFUSE_CHILD(out);
-  REQUIRE_TEXT(events, out);
   return run(
       &(struct fs_append){.store = store, .events = events, .events_len = events_len, .out = out});
 }
@@ -94,8 +96,6 @@ factstr_status factstr_append(factstr_store store, const char *events, size_t ev
 factstr_status factstr_append_if(factstr_store store, const char *events, size_t events_len,
                                  const char *query, size_t query_len, const uint64_t *expected,
                                  factstr_buffer *out) {
-  REFUSE_CHILD(out);
-  REQUIRE_TEXT(events, out);
   return run(&(struct fs_append){.store = store,
                                  .events = events,
                                  .events_len = events_len,
@@ -109,8 +109,6 @@ factstr_status factstr_append_if(factstr_store store, const char *events, size_t
 factstr_status factstr_append_when(factstr_store store, const char *events, size_t events_len,
                                    const char *conditions, size_t conditions_len,
                                    factstr_buffer *out) {
-  REFUSE_CHILD(out);
-  REQUIRE_TEXT(events, out);
   return run(&(struct fs_append){.store = store,
                                  .events = events,
                                  .events_len = events_len,

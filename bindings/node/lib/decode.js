@@ -103,10 +103,16 @@ function queryResult(text, rawPayloads) {
   ]);
 }
 
-const appendResultFields = ['first_sequence_number', 'last_sequence_number', 'committed_count'];
+function appendResultOf({ first_sequence_number, last_sequence_number, committed_count }) {
+  return {
+    first_sequence_number: sequenceNumber(first_sequence_number),
+    last_sequence_number: sequenceNumber(last_sequence_number),
+    committed_count: sequenceNumber(committed_count),
+  };
+}
 
 function appendResult(text) {
-  return withVersions({}, JSON.parse(text), appendResultFields);
+  return appendResultOf(JSON.parse(text));
 }
 
 function conflict(parsed) {
@@ -124,7 +130,7 @@ function appendIfResult(text) {
   const parsed = JSON.parse(text);
   return parsed.conflict
     ? { conflict: conflict(parsed.conflict) }
-    : { append_result: withVersions({}, parsed, appendResultFields) };
+    : { append_result: appendResultOf(parsed) };
 }
 
 function place(parsed, fields) {

@@ -42,109 +42,108 @@ static void on_completion(void *user_data, uint64_t tag, factstr_status status, 
   answer_push(it);
 }
 
-/* After an error status nothing was submitted, and no completion follows. */
-static napi_value submitted(attachment *a, napi_env env, factstr_status status, item *it,
-                            factstr_buffer *error) {
-  if (status != FACTSTR_OK) {
-    answer_abandon(it);
-  }
-  return result_nothing(a, env, status, error);
-}
-
-typedef factstr_status submit_function(factstr_store store, const char *request, size_t request_len,
-                                       uint64_t tag, factstr_completion_callback callback,
-                                       void *user_data, factstr_request *handle,
-                                       factstr_buffer *error);
-
-/* (store, request, tag) */
-static napi_value submit(napi_env env, napi_callback_info info, const char *name,
-                         submit_function *call) {
-  attachment *a;
+/* A request as the library takes it; its parts are the texts and the version of one call. */
+typedef struct submission {
   factstr_store store;
-  text request;
+  text first;
+  text second; /* of a conditional append: the query or the conditions */
+  expected version;
   double tag;
-  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "store", &store},
-                 {PARAMETER_TEXT, name, &request}, {PARAMETER_NUMBER, "tag", &tag})) {
-    return NULL;
-  }
+} submission;
+
+typedef factstr_status submit_function(const submission *s, item *it, factstr_buffer *error);
+
+/* Submits what was read, and frees its texts. */
+static napi_value submit(attachment *a, napi_env env, submission *s, bool has_second,
+                         submit_function *call) {
   napi_value answer = NULL;
-  item *it = answer_create(a, env, ITEM_COMPLETION, tag);
+  item *it = answer_create(a, env, ITEM_COMPLETION, s->tag);
   if (it != NULL) {
     factstr_buffer error = {NULL, 0};
-    factstr_status status =
-        call(store, request.data, request.len, (uint64_t)tag, on_completion, it, NULL, &error);
-    answer = submitted(a, env, status, it, &error);
+    factstr_status status = call(s, it, &error);
+    if (status != FACTSTR_OK) {
+      answer_abandon(it); /* nothing was submitted, and no completion follows */
+    }
+    answer = result_nothing(a, env, status, &error);
   }
-  text_free(&request);
+  text_free(&s->first);
+  if (has_second) {
+    text_free(&s->second);
+  }
   return answer;
+}
+
+/* (store, request, tag) */
+static napi_value submit_text(napi_env env, napi_callback_info info, const char *name,
+                              submit_function *call) {
+  attachment *a;
+  submission s;
+  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "store", &s.store},
+                 {PARAMETER_TEXT, name, &s.first}, {PARAMETER_NUMBER, "tag", &s.tag})) {
+    return NULL;
+  }
+  return submit(a, env, &s, false, call);
+}
+
+#define SUBMITS(name, function)                                                                    \
+  static factstr_status name(const submission *s, item *it, factstr_buffer *error) {               \
+    return function(s->store, s->first.data, s->first.len, (uint64_t)s->tag, on_completion, it,    \
+                    NULL, error);                                                                  \
+  }
+SUBMITS(send_append, factstr_append_submit)
+SUBMITS(send_query, factstr_query_submit)
+SUBMITS(send_wait, factstr_wait_for_submit)
+#undef SUBMITS
+
+static factstr_status send_append_if(const submission *s, item *it, factstr_buffer *error) {
+  return factstr_append_if_submit(s->store, s->first.data, s->first.len, s->second.data,
+                                  s->second.len, s->version.none ? NULL : &s->version.version,
+                                  (uint64_t)s->tag, on_completion, it, NULL, error);
+}
+
+static factstr_status send_append_when(const submission *s, item *it, factstr_buffer *error) {
+  return factstr_append_when_submit(s->store, s->first.data, s->first.len, s->second.data,
+                                    s->second.len, (uint64_t)s->tag, on_completion, it, NULL,
+                                    error);
 }
 
 /* appendSubmit(store, events, tag) */
 static napi_value append_submit(napi_env env, napi_callback_info info) {
-  return submit(env, info, "events", factstr_append_submit);
+  return submit_text(env, info, "events", send_append);
 }
 
 /* querySubmit(store, query, tag) */
 static napi_value query_submit(napi_env env, napi_callback_info info) {
-  return submit(env, info, "query", factstr_query_submit);
+  return submit_text(env, info, "query", send_query);
 }
 
 /* waitForSubmit(store, wait, tag) */
 static napi_value wait_for_submit(napi_env env, napi_callback_info info) {
-  return submit(env, info, "wait", factstr_wait_for_submit);
+  return submit_text(env, info, "wait", send_wait);
 }
 
 /* appendIfSubmit(store, events, query, expected, tag) */
 static napi_value append_if_submit(napi_env env, napi_callback_info info) {
   attachment *a;
-  factstr_store store;
-  text events;
-  text query;
-  expected version;
-  double tag;
-  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "store", &store},
-                 {PARAMETER_TEXT, "events", &events}, {PARAMETER_TEXT, "query", &query},
-                 {PARAMETER_EXPECTED, "expected", &version}, {PARAMETER_NUMBER, "tag", &tag})) {
+  submission s;
+  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "store", &s.store},
+                 {PARAMETER_TEXT, "events", &s.first}, {PARAMETER_TEXT, "query", &s.second},
+                 {PARAMETER_EXPECTED, "expected", &s.version}, {PARAMETER_NUMBER, "tag", &s.tag})) {
     return NULL;
   }
-  napi_value answer = NULL;
-  item *it = answer_create(a, env, ITEM_COMPLETION, tag);
-  if (it != NULL) {
-    factstr_buffer error = {NULL, 0};
-    factstr_status status = factstr_append_if_submit(
-        store, events.data, events.len, query.data, query.len,
-        version.none ? NULL : &version.version, (uint64_t)tag, on_completion, it, NULL, &error);
-    answer = submitted(a, env, status, it, &error);
-  }
-  text_free(&events);
-  text_free(&query);
-  return answer;
+  return submit(a, env, &s, true, send_append_if);
 }
 
 /* appendWhenSubmit(store, events, conditions, tag) */
 static napi_value append_when_submit(napi_env env, napi_callback_info info) {
   attachment *a;
-  factstr_store store;
-  text events;
-  text conditions;
-  double tag;
-  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "store", &store},
-                 {PARAMETER_TEXT, "events", &events}, {PARAMETER_TEXT, "conditions", &conditions},
-                 {PARAMETER_NUMBER, "tag", &tag})) {
+  submission s;
+  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "store", &s.store},
+                 {PARAMETER_TEXT, "events", &s.first}, {PARAMETER_TEXT, "conditions", &s.second},
+                 {PARAMETER_NUMBER, "tag", &s.tag})) {
     return NULL;
   }
-  napi_value answer = NULL;
-  item *it = answer_create(a, env, ITEM_COMPLETION, tag);
-  if (it != NULL) {
-    factstr_buffer error = {NULL, 0};
-    factstr_status status =
-        factstr_append_when_submit(store, events.data, events.len, conditions.data, conditions.len,
-                                   (uint64_t)tag, on_completion, it, NULL, &error);
-    answer = submitted(a, env, status, it, &error);
-  }
-  text_free(&events);
-  text_free(&conditions);
-  return answer;
+  return submit(a, env, &s, true, send_append_when);
 }
 
 /*

@@ -8,8 +8,8 @@ mkdir -p build/symbols
 
 tr '\n' ' ' <include/factstr.h | grep -oE 'FACTSTR_API [^;(]*\(' | sed -nE 's/.*[ *](factstr_[a-z0-9_]+)\($/\1/p' |
   LC_ALL=C sort >build/symbols/header
-# The version node FACTSTR_1 is a symbol, too, and the only one that is no function.
-nm -D --defined-only build/lib/libfactstr.so.0 | awk '!($2 == "A" && $3 == "FACTSTR_1") { sub(/@@FACTSTR_1$/, "", $3); print $3 }' |
+# The versions are symbols, too, and the only ones that are no functions.
+nm -D --defined-only build/lib/libfactstr.so.0 | awk '$2 != "A" { sub(/@@?FACTSTR_[0-9.]+$/, "", $3); print $3 }' |
   LC_ALL=C sort >build/symbols/exports
 
 diff -u --label tools/symbols.txt --label include/factstr.h tools/symbols.txt build/symbols/header

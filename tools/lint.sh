@@ -100,6 +100,7 @@ check "tsc --strict" tools/node/node_modules/.bin/tsc --project tools/node/tscon
 check "publint" tools/node/node_modules/.bin/publint run bindings/node --strict
 check "shellcheck" shell_scripts
 check "actionlint and zizmor" workflow_faults
+check "binary interface" python3 tools/abi.py
 check "docs" python3 tools/check_docs.py
 check "prose" python3 tools/check_prose.py
 check "versions" python3 tools/check_version.py

@@ -161,8 +161,8 @@ func (s *Segment) readBlock(offset int64, length int, buffer []byte) ([]byte, er
 	return data, nil
 }
 
-// askedBlock is readBlock for queries, which may ask for the same block again. Nobody may change the
-// block.
+// askedBlock is readBlock for queries, which may ask for the same block again. Nobody may change
+// the block.
 func (s *Segment) askedBlock(offset int64, length int, buffer []byte) ([]byte, error) {
 	if s.cache == nil {
 		return s.readBlock(offset, length, buffer)

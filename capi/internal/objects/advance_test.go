@@ -176,3 +176,38 @@ func TestEveryAnswerAtEveryPlaceOfACrossing(t *testing.T) {
 		}
 	}
 }
+
+// G21: a callback that said how many batches it had handled, and then fails, gets those behind them
+// again and no other.
+func TestACallbackThatFailsGetsNothingAgainThatItHandled(t *testing.T) {
+	const events = 6
+	for handled := range events {
+		_, store := open(t, `{}`)
+		for range events {
+			appendOne(t, store)
+		}
+		var firsts []uint64
+		calls := make(chan uint64, 2*events)
+		stream := openStream(t, store, `{"durable":{"name":"d"},"batches_max":100,"retry":{"max_attempts":1,"delay_ms":1}}`,
+			Callbacks{Batches: func(st *Stream, number uint64, batches []factstr.Delivery) Outcome {
+				firsts = append(firsts, batches[0].Records[0].SequenceNumber)
+				if len(firsts) > 1 {
+					calls <- firsts[len(firsts)-1]
+					return Handled
+				}
+				for i := range handled {
+					if err := st.Advance(number + uint64(i)); err != nil {
+						t.Error(err)
+					}
+				}
+				return Failed
+			}})
+		if err := stream.WaitReady(-1, false); err != nil {
+			t.Fatal(err)
+		}
+		if again := receive(t, calls); again != uint64(handled)+1 {
+			t.Errorf("%d were handled, and %d comes again", handled, again)
+		}
+		closeNow(t, store)
+	}
+}

@@ -150,6 +150,7 @@ func (k *checkpointer) copy(mode string) (state walState, err error) {
 			return err
 		}
 		state, err = k.pages(c, mode)
+		_ = k.backend.intact() // leaves a trace of it, see replaced_files.go
 		return err
 	})
 	return state, err

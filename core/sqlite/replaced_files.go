@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"syscall"
 
@@ -70,7 +71,10 @@ func (s *sides) intact(path string, guard *oslock.File) error {
 	defer s.mu.Unlock()
 	short := log.size < before.bytes()
 	if database.changed == s.changed {
-		s.progress = before.progress
+		if s.progress != before.progress {
+			s.progress = before.progress
+			before.leave(path, database.changed)
+		}
 		if !short {
 			return nil
 		}
@@ -86,7 +90,7 @@ func (s *sides) intact(path string, guard *oslock.File) error {
 	if database.changed == s.changed {
 		return nil
 	}
-	return s.checkContent(path, database, before.progress, after.progress)
+	return s.checkContent(path, database, before, after)
 }
 
 // isGone reports whether nothing is at a path.
@@ -99,16 +103,58 @@ func isGone(err error) bool {
 // an older state of the same database may have the same size and header. It was not a checkpoint
 // if no frame was copied since the last look and none is being copied: progress is the same before
 // and after the stat, and what was attempted is done. Touching an open database looks the same.
-func (s *sides) checkContent(path string, database fileState, before, after progress) error {
-	noCheckpoint := before == s.progress && after == before && before.copied == before.attempted
-	if s.changed != 0 && s.timesAreKept && noCheckpoint {
-		_ = setMarkAt(path+"-wal", logMark, logOfNobody)
-		return factstr.NewError(factstr.CodeLogTruncated, "sqlite: the file %s was written over while it was open, as by a backup that was copied onto it; what is appended now would be lost: close every store on it, then put the backup back and remove %s-wal and %s-shm; if it was only touched, opening it says how to go on", path, path, path)
+//
+// A store that did not look for a while cannot tell: others may have begun a log, or checkpointed.
+// It compares with what the last store that looked has left on the log, see traceMark.
+func (s *sides) checkContent(path string, database fileState, before, after logIndex) error {
+	quiet := after.progress == before.progress && before.copied == before.attempted
+	if s.changed != 0 && s.timesAreKept && quiet {
+		over := before.progress == s.progress || before.contradicts(path, database.changed)
+		if over {
+			_ = setMarkAt(path+"-wal", logMark, logOfNobody)
+		}
+		if over || markAt(path+"-wal", logMark) == logOfNobody {
+			return errWrittenOver(path)
+		}
 	}
 	// The progress from before the stat: a checkpoint that goes on is then not taken for somebody
 	// else at the next look.
-	s.changed, s.progress = database.changed, before
+	s.changed, s.progress = database.changed, before.progress
+	if quiet {
+		before.leave(path, database.changed)
+	}
 	return nil
+}
+
+// traceMark is on the log: the database's time of change that a store saw, and how far checkpoints
+// had come then. It is left whenever that changes, so it tells a store that has been idle since
+// what it did not see. A time that is not the trace's, with the same progress, is no checkpoint's.
+//
+// A trace counts only if no recovery of the index came after it: that starts progress and counter
+// from 0, and the next checkpoint copies the same frames once more. So the counter must not be
+// lower, and one without a commit, or without a log, leaves no trace.
+const traceMark = "user.factstr.trace"
+
+const traceForm = "1 %d %d %d %d %d"
+
+func (x *logIndex) leave(path string, changed int64) {
+	if x.salt != 0 && x.counter > 0 && x.copied == x.attempted {
+		_ = setMarkAt(path+"-wal", traceMark, fmt.Sprintf(traceForm, x.salt, x.copied, x.attempted, x.counter, changed))
+	}
+}
+
+// contradicts reports whether the database's time of change is not the one of the trace, which was
+// left at the same progress.
+func (x *logIndex) contradicts(path string, changed int64) bool {
+	var left logIndex
+	var at int64
+	fields, _ := fmt.Sscanf(markAt(path+"-wal", traceMark), traceForm, &left.salt, &left.copied, &left.attempted,
+		&left.counter, &at)
+	return fields == 5 && left.progress == x.progress && left.counter <= x.counter && at != changed
+}
+
+func errWrittenOver(path string) error {
+	return factstr.NewError(factstr.CodeLogTruncated, "sqlite: the file %s was written over while it was open, as by a backup that was copied onto it; what is appended now would be lost: close every store on it, then put the backup back and remove %s-wal and %s-shm; if it was only touched, opening it says how to go on", path, path, path)
 }
 
 // errMoved says where the file is now, since opening the path again would make a new, empty store.

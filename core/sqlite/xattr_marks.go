@@ -17,6 +17,7 @@ import (
 //	on the database   placeMark   its own origin, the inode of its folder and of its log, and its
 //	                              path; from the first open until the log is gone
 //	on the log        logMark     the origin of its database
+//	                  traceMark   when the database was changed last, see replaced_files.go
 //
 // An origin is the inode and the moment of birth: ext4 gives the inode of a removed file to the
 // next file, so a backup put back by rm and cp would pass for the former database by inode alone.

@@ -28,8 +28,9 @@ Besides:
                                             of go test (all)
   ./build.sh demo [--postgres] [REPOSITORY] import a git history (by default this one) through Node, Python and C, and check it against
                                             git; with --postgres by three importers at once, on a server that is started for it
-  ./build.sh dist                           packages for npm, Python and C into dist/, each installed and tried in an empty folder
   ./build.sh examples [ENROLMENTS]          the course services in Node and Python on one log: clicked in two browsers, and under load (1000)
+  ./build.sh dist [--here]                  packages for npm, Python and C into dist/, of every platform or of this one; what runs here is
+                                            installed and tried in an empty folder
   ./build.sh docs [--serve]                 the site of the documentation into build/site/html, its links checked; --serve shows it
   ./build.sh install --prefix FOLDER        the C library of this machine, as a prefix: include, lib, share/doc
   ./build.sh release --dry-run [PART]       everything that a release publishes, made, tried and listed; hours (tools/release.sh lists the parts)
@@ -117,8 +118,7 @@ case ${1:-help} in
   dist)
     need_base pkg-config cmake make
     need_python_tools
-    build_all
-    step dist
+    step dist "${@:2}"
     step check-wheels
     step check-install
     ;;
@@ -137,7 +137,7 @@ case ${1:-help} in
   install | release)
     need_base pkg-config cmake make
     need_python_tools
-    [ "$1" = release ] || [ -d build/dist/c ] || { build_all && step dist; }
+    [ "$1" = release ] || [ -d build/dist/c ] || step dist --here
     step "$1" "${@:2}"
     ;;
   clean)

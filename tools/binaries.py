@@ -189,7 +189,7 @@ class MachO(Binary):
         self.run_paths: list[str] = []
         self.minimum: tuple[int, int] | None = None
         self.signed = False
-        self.symbols = (0, 0, 0)
+        self.trie = (0, 0)
         at = 32
         for _ in range(count):
             command, size = self.numbers("II", at)
@@ -210,19 +210,43 @@ class MachO(Binary):
         elif command == 0x1D:
             place, size = self.numbers("II", at + 8)
             self.signed = size > 0 and self.data[place : place + 4] == b"\xfa\xde\x0c\xc0"
-        elif command == 0x02:
-            table, symbols, strings = self.numbers("III", at + 8)
-            self.symbols = (table, symbols, strings)
+        elif command == 0x22:  # LC_DYLD_INFO
+            place, size = self.numbers("II", at + 40)
+            self.trie = (place, size)
+        elif command == 0x33:  # LC_DYLD_EXPORTS_TRIE
+            place, size = self.numbers("II", at + 8)
+            self.trie = (place, size)
 
     def argument(self, at: int) -> str:
         return self.text(at + self.numbers("I", at + 8)[0])
 
     def exports(self) -> set[str]:
-        table, count, strings = self.symbols
-        names = set()
-        for at in range(table, table + 16 * count, 16):
-            name, kind = self.numbers("IB", at)
-            # External, not of a debugger, and defined here.
-            if kind & 0xE0 == 0 and kind & 0x11 == 0x01 and kind & 0x0E != 0:
-                names.add(self.text(strings + name).removeprefix("_"))
+        """Returns what other files can find: the names in the trie of exports."""
+        names: set[str] = set()
+        place, size = self.trie
+        if size > 0:
+            self.walk(place, place, "", names)
         return names
+
+    def walk(self, trie: int, at: int, prefix: str, names: set[str]) -> None:
+        size, at = self.uleb(at)
+        if size > 0:
+            names.add(prefix.removeprefix("_"))
+        at += size
+        children = self.data[at]
+        at += 1
+        for _ in range(children):
+            part = self.text(at)
+            child, at = self.uleb(at + len(part) + 1)
+            self.walk(trie, trie + child, prefix + part, names)
+
+    def uleb(self, at: int) -> tuple[int, int]:
+        """Returns a number in base 128, the lowest digit first, and where it ends."""
+        value = shift = 0
+        while True:
+            byte = self.data[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value, at

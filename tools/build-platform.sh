@@ -26,7 +26,7 @@ case $platform in
     ;;
   darwin-*)
     export GOOS=darwin target=-macos.12.0
-    host_link="-Wl,-install_name,@rpath/$library -Wl,-exported_symbols_list,$PWD/build/platforms/exported -F$PWD/build/platforms/stubs -L$PWD/build/platforms/stubs"
+    host_link="-Wl,-install_name,@rpath/$library -F$PWD/build/platforms/stubs -L$PWD/build/platforms/stubs"
     ;;
   *) echo "build-platform.sh: no platform $platform" >&2 && exit 2 ;;
 esac
@@ -35,13 +35,10 @@ case $platform in
   *-arm64*) export GOARCH=arm64 target=aarch64$target ;;
 esac
 
-need_base_of_platforms() {
-  need_python
-  need_go
-  need_node
-  need_zig
-}
-need_base_of_platforms
+need_python
+need_go
+need_node
+need_zig
 
 # zig builds the C library of each platform once and keeps it here.
 export ZIG_GLOBAL_CACHE_DIR=$PWD/build/zig ZIG_LOCAL_CACHE_DIR=$PWD/build/zig
@@ -50,18 +47,23 @@ mkdir -p "$out/lib" "$out/node"
 new=$(mktemp -d "$out/new.XXXXXX")
 trap 'rm -rf "$new"' EXIT
 
-# Go gives the linker a list of what to export that names its own functions, too; the linker for
-# Windows puts ours in its place.
-if [ "$GOOS" = windows ]; then
-  { echo "LIBRARY $library" && echo EXPORTS && sed 's/^/  /' tools/symbols.txt; } >"$new/factstr.def"
-  export FACTSTR_TARGET=$target FACTSTR_EXPORTS=$PWD/$new/factstr.def
-  link+=("-extld=$PWD/tools/link-for-windows.sh")
-  zig dlltool -m i386:x86-64 -d "$new/factstr.def" -l "$new/factstr.lib"
-fi
-if [ "$GOOS" = darwin ]; then
-  python3 tools/darwin_stubs.py build/platforms/stubs
-  sed 's/^/_/' tools/symbols.txt >build/platforms/exported
-fi
+# Go gives the linker a list of what to export that names its own functions, too, or none, and zig's
+# linker for macOS knows no such list: tools/link-platform.sh.
+export FACTSTR_TARGET=$target
+case $GOOS in
+  windows)
+    export FACTSTR_EXPORTS=$PWD/$new/factstr.def
+    { echo "LIBRARY $library" && echo EXPORTS && sed 's/^/  /' tools/symbols.txt; } >"$FACTSTR_EXPORTS"
+    zig dlltool -m i386:x86-64 -d "$FACTSTR_EXPORTS" -l "$new/factstr.lib"
+    link+=("-extld=$PWD/tools/link-platform.sh")
+    ;;
+  darwin)
+    export FACTSTR_EXPORTS=$PWD/$new/exported
+    sed 's/^/_/' tools/symbols.txt >"$FACTSTR_EXPORTS"
+    python3 tools/darwin_stubs.py build/platforms/stubs
+    link+=("-extld=$PWD/tools/link-platform.sh")
+    ;;
+esac
 
 # No debug information: it would name folders of this machine, and the linker drops it anyway.
 CGO_ENABLED=1 CGO_CFLAGS='-O2 -g0' CC="zig cc -target $target" \

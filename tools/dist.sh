@@ -1,12 +1,17 @@
 #!/usr/bin/env bash
-# Builds for each platform and packs: dist/npm/*.tgz, dist/python/*.whl and dist/c/*.
+# Builds and packs: dist/npm/*.tgz, dist/python/*.whl and dist/c/*. dist.sh makes every platform
+# that was seen to build, dist.sh --here that of this machine.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 python3 tools/check_version.py
-here=$(python3 tools/platforms.py here)
-mkdir -p "build/platforms/$here/lib" "build/platforms/$here/node"
-cp build/lib/libfactstr.so.0 "build/platforms/$here/lib/"
-cp "bindings/node/native/$here/factstr_node.node" "build/platforms/$here/node/"
-tools/pack.sh "$here"
-tools/check-glibc.sh build/lib/libfactstr.so.0
+case ${1:-} in
+  '') platforms=$(python3 tools/platforms.py list | grep -v darwin-x64) ;; # which nobody has built yet
+  --here) platforms=$(python3 tools/platforms.py here) ;;
+  *) echo "dist.sh: unknown option: $1" >&2 && exit 2 ;;
+esac
+for platform in $platforms; do
+  tools/build-platform.sh "$platform"
+done
+# shellcheck disable=SC2086 # a list
+tools/pack.sh $platforms

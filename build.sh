@@ -7,37 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 # shellcheck source=tools/toolchain.sh
 source tools/toolchain.sh
 
-usage() {
-  cat <<'TEXT'
-At each save:
-  ./build.sh quick                          format, vet and unit tests of Go, the contract on SQLite, some tests of C, Node, Python (15 to 30 s)
-One thing; each builds only what it needs:
-  ./build.sh test go [./PACKAGE] [PATTERN]  PATTERN is go test's -run; further options go to go test
-  ./build.sh test c [TOPIC]                 the topics stand in capi/ctest/main.c
-  ./build.sh test node [FILE] [PATTERN]     FILE of bindings/node/test; PATTERN is node's --test-name-pattern
-  ./build.sh test python [FILE] [PATTERN]   FILE of bindings/python/tests; PATTERN is unittest's -k
-  ./build.sh bench [NAME] [OPTION]          a workload (-help lists them; without NAME all), languages, embedded, postgres, node, or a Go benchmark's name;
-                                            -json FILE keeps the figures, and bench compare A B shows two such files side by side
-Before a change lands:
-  ./build.sh test                           every test of Go, C, Node and Python (15 min)
-  ./build.sh lint                           format, static checks, types, docs, versions (1 min)
-  .ci/run                                   lint, test, dist, docs, the examples and the demos
-Besides:
-  ./build.sh torture [RUNS [TIME]]          the long lane: the tests again and again, and each fuzz target for that time (10 60s; hours)
-  ./build.sh emulated [PART [OPTION...]]    the long lane of other systems: Windows under Wine, arm64 under qemu-user. PART is go with options
-                                            of go test (all)
-  ./build.sh demo [--postgres] [REPOSITORY] import a git history (by default this one) through Node, Python and C, and check it against
-                                            git; with --postgres by three importers at once, on a server that is started for it
-  ./build.sh examples [ENROLMENTS]          the course services in Node and Python on one log: clicked in two browsers, and under load (1000)
-  ./build.sh dist [--here]                  packages for npm, Python and C into dist/, of every platform or of this one; what runs here is
-                                            installed and tried in an empty folder
-  ./build.sh docs [--serve]                 the site of the documentation into build/site/html, its links checked; --serve shows it
-  ./build.sh install --prefix FOLDER        the C library of this machine, as a prefix: include, lib, share/doc
-  ./build.sh release --dry-run [PART]       everything that a release publishes, made, tried and listed; hours (tools/release.sh lists the parts)
-  ./build.sh clean                          remove everything that these commands made, save .tools/
-CONTRIBUTING.md says more.
-TEXT
-}
+usage() { cat tools/usage.txt; }
 
 # What every job needs: a C compiler, Python, git and certificates for downloads; then Go and Node.
 need_base() {

@@ -42,8 +42,8 @@ func (b *backend) Scan(ctx context.Context, scan factstr.Scan, visit func(factst
 	return err
 }
 
-// scanIndexed visits the candidates that the index proposes, or all facts if it narrows nothing. more
-// is false if the visit ended.
+// scanIndexed visits the candidates that the index proposes, or all facts if it narrows nothing.
+// more is false if the visit ended.
 func (b *backend) scanIndexed(ctx context.Context, scan factstr.Scan, visit visitor) (more bool, err error) {
 	query := scan.Plan.TermQuery(b.index.seed)
 	if query.Everything {

@@ -15,9 +15,8 @@ func (s *sides) asSeen() *sides {
 		progress: s.progress, timesAreKept: s.timesAreKept}
 }
 
-// G5 G24: a process that did nothing while others committed and checkpointed is not alarmed by that,
-// and notices a backup that was copied onto the database meanwhile. It read pages of both before,
-// and appended to them.
+// G5 G24: a process that did nothing while others committed and checkpointed is not alarmed by
+// that, and notices a backup that was copied onto the database meanwhile.
 func TestAProcessThatWasIdleNoticesABackupThatWasCopiedOver(t *testing.T) {
 	commit := func(t *testing.T, b *backend, number int) {
 		if err := b.write(t.Context(), "append", func(c *conn) (bool, error) {

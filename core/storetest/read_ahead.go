@@ -11,9 +11,10 @@ import (
 	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
-const readAheadBatches, readAheadSize = 7, 600 // two batches are a chunk
+const readAheadBatches, readAheadSize = 7, 600 // two batches are a chunk, one if reading takes long
 
-// furtherScans lets the scans behind the first chunk go through hook.
+// furtherScans lets the scans that begin a chunk behind the first one go through hook. A chunk ends
+// with a batch; scans that begin elsewhere read the rest of one.
 type furtherScans struct {
 	*chaos
 	begun chan struct{}
@@ -22,7 +23,7 @@ type furtherScans struct {
 
 func (f *furtherScans) Scan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) error {
 	next := func() error { return f.chaos.Scan(ctx, scan, visit) }
-	if scan.After < 2*readAheadSize {
+	if scan.After == 0 || scan.After%readAheadSize > 0 {
 		return next()
 	}
 	f.begun <- struct{}{}

@@ -36,7 +36,7 @@ def source(file: str, region: str | None) -> str:
     found = re.search(REGION.format(re.escape(region)), text, re.DOTALL | re.MULTILINE)
     if found is None:
         raise SystemExit(f"{file} has no region {region}")
-    return textwrap.dedent(found[1])
+    return textwrap.dedent(found[1]).strip("\n") + "\n"
 
 
 def up_to_date(text: str) -> str:

@@ -15,10 +15,11 @@ import (
 // times that are all bounded by one head see the same facts.
 //
 // It then takes the rows: facts at or below the tail's floor from the backend, newer ones from the
-// tail (scanFrom). A query that goes backwards takes them in the opposite order, so a limit that the
-// tail can fill leaves the backend alone. The version is the newest match of the whole context,
-// which is usually one of the rows. It is searched for only if newer rows were cut off by the limit,
-// or if none was found above the read cursor (latestMatch, from the newest fact downwards).
+// tail (scanFrom). A query that goes backwards takes them in the opposite order, so a limit that
+// the tail can fill leaves the backend alone. The version is the newest match of the whole
+// context, which is usually one of the rows. It is searched for only if newer rows were cut off by
+// the limit, or if none was found above the read cursor (latestMatch, from the newest fact
+// downwards).
 //
 // # Logs that are replaced
 //
@@ -178,8 +179,9 @@ func (s *Store) collect(ctx context.Context, known *tail, log scanner, scan Scan
 	if rows.count > 0 {
 		result.LastReturnedSequenceNumber = Version(rows.row.SequenceNumber)
 	}
-	// The newest match is the newest row, unless the limit cut newer rows off (then it is above), or
-	// no row was found above the read cursor (then it is below). Backwards no newer row is cut off.
+	// The newest match is the newest row, unless the limit cut newer rows off (then it is above),
+	// or no row was found above the read cursor (then it is below). Backwards no newer row is cut
+	// off.
 	version, err := newest, error(nil)
 	if !rows.complete && !(scan.Descending && newest > 0) {
 		if version, err = latestMatch(ctx, known, log, scan.Plan, newest, known.head.SequenceNumber,

@@ -42,6 +42,7 @@
  *   InteropQueryResult                 {"event_records": [InteropEventRecord],
  *                                       "last_returned_sequence_number": n|null,
  *                                       "current_context_version": n|null}
+ *   InteropPage                        {"event_records": [InteropEventRecord], "more": bool}
  *   InteropAppendResult                {"first_sequence_number": n, "last_sequence_number": n,
  *                                       "committed_count": n}
  *   InteropConditionalAppendConflict   {"expected_context_version": n|null,
@@ -83,6 +84,7 @@ typedef uint64_t factstr_store;
 typedef uint64_t factstr_stream;
 typedef uint64_t factstr_request;
 typedef uint64_t factstr_opening;
+typedef uint64_t factstr_reading;
 
 enum {
   FACTSTR_OK = 0,
@@ -488,6 +490,56 @@ FACTSTR_API factstr_status factstr_query_submit(factstr_store store, const char 
                                                 factstr_completion_callback callback,
                                                 void *user_data, factstr_request *request,
                                                 factstr_buffer *error);
+
+/* ---- Reading page by page ---- */
+
+/*
+ * Begins to read the events of a query page by page, in its order, in memory that does not grow
+ * with their number. `query` is as for factstr_query. Nothing is read yet: the first page fixes how
+ * far the log is read, and all pages are of the log as it was then. Close the reading by
+ * factstr_read_close; factstr_store_close does that for all readings of the store.
+ *
+ * Statuses
+ *   FACTSTR_OK                  (empty); *reading is the handle, else 0
+ *   FACTSTR_INVALID_ARGUMENT    reading is NULL, or query cannot be used
+ *   FACTSTR_INVALID_HANDLE
+ *   FACTSTR_STORE_CLOSED        the store began to close
+ */
+FACTSTR_API factstr_status factstr_read_open(factstr_store store, const char *query,
+                                             size_t query_len, factstr_reading *reading,
+                                             factstr_buffer *error);
+/*
+ * Reads the next page: up to 1000 events, and up to 1 MiB or a single event. Without "more" it was
+ * the last one; further pages are empty. After an error the next call reads the same page again,
+ * but after FACTSTR_LOG_TRUNCATED the reading is over: what was read is of a log that is not there
+ * any more. One thread at a time may read.
+ *
+ * Statuses: those of factstr_query, without FACTSTR_INVALID_ARGUMENT, and
+ *   FACTSTR_OK                    out: InteropPage
+ *   FACTSTR_INVALID_STATE         another call reads a page
+ *   FACTSTR_INVALID_HANDLE        the reading, or its store, was closed
+ */
+FACTSTR_API factstr_status factstr_read_next(factstr_reading reading, factstr_buffer *out);
+/*
+ * As factstr_append_submit, for factstr_read_next. If the request is cancelled before it is
+ * answered, the page is still to be read.
+ *
+ * Statuses: those of factstr_query_submit, without FACTSTR_INVALID_ARGUMENT.
+ */
+FACTSTR_API factstr_status factstr_read_next_submit(factstr_reading reading, uint64_t tag,
+                                                    factstr_completion_callback callback,
+                                                    void *user_data, factstr_request *request,
+                                                    factstr_buffer *error);
+/*
+ * Releases a reading. A page that is being read is still answered.
+ *
+ * Statuses
+ *   FACTSTR_OK
+ *   FACTSTR_INVALID_HANDLE
+ */
+FACTSTR_API factstr_status factstr_read_close(factstr_reading reading);
+
+/* ---- Answers of submitted requests ---- */
 
 /*
  * Waits until a stream has come to a sequence number: everything up to there was handled or does

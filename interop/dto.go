@@ -49,6 +49,12 @@ type InteropQueryResult struct {
 	CurrentContextVersion      *uint64              `json:"current_context_version"`
 }
 
+// InteropPage holds rows of a query that is read page by page.
+type InteropPage struct {
+	EventRecords []InteropEventRecord `json:"event_records"`
+	More         bool                 `json:"more"`
+}
+
 // InteropAppendResult is the range that a committed batch got.
 type InteropAppendResult struct {
 	FirstSequenceNumber uint64 `json:"first_sequence_number"`

@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"strconv"
 	"sync"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -90,6 +91,16 @@ func (t *QueryText) grow(need int) error {
 // Finish ends the text with what the query returned, and with a NUL that its length does not count.
 func (t *QueryText) Finish(result *factstr.QueryResult) error {
 	t.text = t.codec.appendEnd(append(t.text, ']'), result)
+	return t.finish()
+}
+
+// FinishPage is Finish for the rows of a page, which are not all of a query: an InteropPage.
+func (t *QueryText) FinishPage(more bool) error {
+	t.text = append(strconv.AppendBool(append(t.text, `],"more":`...), more), '}')
+	return t.finish()
+}
+
+func (t *QueryText) finish() error {
 	t.length = len(t.text)
 	size := t.length + 1
 	switch {

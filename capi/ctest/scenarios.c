@@ -156,6 +156,32 @@ static void play_query(player *player, const cJSON *step) {
   free(query);
 }
 
+/* Page by page, until there is nothing more. */
+static void play_read(player *player, const cJSON *step) {
+  char *query = json_text(item(step, "read"));
+  factstr_reading reading;
+  factstr_buffer out;
+  answer got = take(factstr_read_open(player->store, JSON(query), &reading, &out), &out);
+  free(query);
+  if (got.status == FACTSTR_OK) {
+    cJSON *rows = cJSON_CreateObject(), *records = cJSON_AddArrayToObject(rows, "event_records");
+    for (int more = 1; more;) {
+      drop(got);
+      got = take(factstr_read_next(reading, &out), &out);
+      CHECK(got.status == FACTSTR_OK);
+      cJSON *row, *page = cJSON_GetObjectItem(got.json, "event_records");
+      while ((row = cJSON_DetachItemFromArray(page, 0)) != NULL) {
+        cJSON_AddItemToArray(records, row);
+      }
+      more = cJSON_IsTrue(item(got.json, "more"));
+    }
+    CHECK_STATUS(factstr_read_close(reading), FACTSTR_OK);
+    cJSON_Delete(got.json);
+    got.json = rows;
+  }
+  compare(got, step);
+}
+
 /* Of `gives` the fields that it names: the others depend on the store. */
 static void play_explain(player *player, const cJSON *step) {
   char *query = json_text(item(step, "explain"));
@@ -278,6 +304,8 @@ static void play_step(player *player, const cJSON *step) {
     play_query(player, step);
   } else if (item(step, "explain") != NULL) {
     play_explain(player, step);
+  } else if (item(step, "read") != NULL) {
+    play_read(player, step);
   } else if (item(step, "open") != NULL) {
     play_open(player, step);
   } else if (item(step, "receives") != NULL) {

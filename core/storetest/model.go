@@ -186,6 +186,9 @@ func (m *modelRun) query() {
 	query := m.anyQuery()
 	rows, version := m.reference.query(query)
 	got := facttest.Query(m.t, m.store, query)
+	if read := readAll(m.t, m.store, query); !slices.EqualFunc(read, got.EventRecords, sameAs) {
+		m.t.Fatalf("query %+v gave %v, reading %v", query, facttest.Numbers(got.EventRecords), facttest.Numbers(read))
+	}
 	var last *uint64
 	if n := len(rows); n > 0 {
 		last = &rows[n-1].number
@@ -250,3 +253,5 @@ func (m *modelRun) expectLive(result factstr.AppendResult) {
 func (m *modelRun) checkLive() {
 	m.live.want(m.t, m.expected...)
 }
+
+func sameAs(a, b factstr.EventRecord) bool { return sameRecord(&a, &b) }

@@ -29,6 +29,7 @@ func Run(t *testing.T, newLog func(t testing.TB) Log) {
 	}{
 		{"append", appendTests},
 		{"query", queryTests},
+		{"reading", readingTests},
 		{"conditional append", conditionalTests},
 		{"append when", appendWhenTests},
 		{"decide", decideTests},

@@ -115,6 +115,17 @@ func checkExplanation(answer, gives []byte) error {
 	return nil
 }
 
+func checkRows(answer, gives []byte) error {
+	var got interop.InteropPage
+	var want struct {
+		EventRecords []record `json:"event_records"`
+	}
+	if err := decodeBoth(answer, &got, gives, &want); err != nil {
+		return err
+	}
+	return checkRecords(got.EventRecords, want.EventRecords)
+}
+
 func checkBatch(batch []byte, want []record) error {
 	var got []interop.InteropEventRecord
 	if err := decodeStrictly(batch, &got); err != nil {

@@ -68,6 +68,9 @@ func (p *player) play(step *Step) error {
 	case step.WaitForCursor != nil:
 		wait := step.WaitForCursor
 		return step.checkWait(p.surface.WaitForCursor(wait.Name, wait.Number, step.mostOfWait()))
+	case step.Read != nil:
+		answer, err := p.surface.Read(step.Read)
+		return step.check(answer, err, checkRows)
 	case step.Reopen:
 		return p.reopen()
 	case step.Open != nil:

@@ -37,6 +37,7 @@ type Step struct {
 	} `json:"append_if"`
 	Query   json.RawMessage `json:"query"`
 	Explain json.RawMessage `json:"explain"`
+	Read    json.RawMessage `json:"read"`
 
 	Stream         string          `json:"stream"`
 	Open           json.RawMessage `json:"open"`
@@ -70,6 +71,7 @@ func (step *Step) UnmarshalJSON(text []byte) error {
 	kinds := 0
 	asks := []bool{
 		step.Append != nil, step.AppendIf != nil, step.AppendWhen != nil, step.Query != nil, step.Explain != nil,
+		step.Read != nil,
 	}
 	others := []bool{step.Open != nil, step.Receives != nil, step.Unsubscribe, step.Ends != nil, step.Reopen,
 		step.WaitFor != nil, step.WaitForCursor != nil}

@@ -17,6 +17,8 @@ type Surface interface {
 	AppendWhen(events, conditions []byte) (result []byte, err error)
 	Query(query []byte) (result []byte, err error)
 	Explain(query []byte) (explanation []byte, err error)
+	// Read returns an InteropPage of all rows.
+	Read(query []byte) (rows []byte, err error)
 	// OpenStream returns when the replay of a stream that is not live is done. If it returns an
 	// error, ended is not called.
 	OpenStream(registration []byte, handle func(batch []byte, position uint64) error,
@@ -79,6 +81,22 @@ func (s onStore) Explain(query []byte) ([]byte, error) {
 		return nil, err
 	}
 	return interop.Codec{}.AppendExplanation(nil, explanation), nil
+}
+
+func (s onStore) Read(query []byte) ([]byte, error) {
+	decoded, err := interop.DecodeQuery(query, factstr.DefaultLimits())
+	if err != nil {
+		return nil, err
+	}
+	var records []factstr.EventRecord
+	for record, err := range s.store.Read(context.Background(), decoded) {
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, record)
+	}
+	rows := interop.Codec{}.AppendBatch([]byte(`{"event_records":`), records)
+	return append(rows, `,"more":false}`...), nil
 }
 
 func (s onStore) AppendWhen(events, conditions []byte) ([]byte, error) {

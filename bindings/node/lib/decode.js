@@ -111,6 +111,10 @@ function appendResultOf({ first_sequence_number, last_sequence_number, committed
   };
 }
 
+function page(text, rawPayloads) {
+  return parseRecords(text, rawPayloads, ({ event_records }) => event_records);
+}
+
 function appendResult(text) {
   return appendResultOf(JSON.parse(text));
 }
@@ -198,8 +202,10 @@ function interopError(parsed, cause) {
 module.exports = {
   batches,
   queryResult,
+  page,
   appendResult,
   appendIfResult,
+  page,
   progress,
   statistics,
   explanation,

@@ -184,6 +184,16 @@ interface Store<Payload> {
    */
   waitForCursor(name: string, number: bigint, options?: WaitOptions | null): Promise<void>;
 
+  /**
+   * The records of a query one after the other, in its order and in bounded memory, up to the head
+   * that the log has when the iteration begins: `for await (const record of store.read(query))`.
+   * Rejects with `LogTruncated` when the log was replaced meanwhile.
+   */
+  read(
+    query?: EventQuery | null,
+    options?: RequestOptions | null,
+  ): AsyncIterable<EventRecord<Payload>>;
+
   /** Runs a query, and tells how it was answered instead of what it found. */
   explain(query?: EventQuery | null): Promise<QueryExplanation>;
 

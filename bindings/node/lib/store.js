@@ -10,6 +10,7 @@ const encode = require('./encode.js');
 const { FactstrError, invalidArgument } = require('./errors.js');
 const { log, register, unregister } = require('./log.js');
 const { native } = require('./native.js');
+const { readRows } = require('./reading.js');
 const { opening, request } = require('./requests.js');
 const {
   allClosed,
@@ -324,6 +325,14 @@ class Store {
       (tag) => native.waitForSubmit(handle, text, tag),
       () => undefined,
     );
+  }
+
+  read(query, options) {
+    const text = encode.query(query);
+    const signal = requestSignal(options);
+    const source = { store: this, open: () => this.#open, rawPayloads: this.#rawPayloads };
+    source.open(); // a closed store is told at once
+    return { [Symbol.asyncIterator]: () => readRows(source, text, signal) };
   }
 
   async explain(query) {

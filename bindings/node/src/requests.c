@@ -229,6 +229,58 @@ static napi_value explain_submit(napi_env env, napi_callback_info info) {
   return result;
 }
 
+/* openReading(store, query) -> its handle */
+static napi_value open_reading(napi_env env, napi_callback_info info) {
+  attachment *a;
+  factstr_store store;
+  text query;
+  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "store", &store},
+                 {PARAMETER_TEXT, "query", &query})) {
+    return NULL;
+  }
+  factstr_reading reading;
+  factstr_buffer error = {NULL, 0};
+  factstr_status status = factstr_read_open(store, query.data, query.len, &reading, &error);
+  text_free(&query);
+  if (status != FACTSTR_OK) {
+    return throw_status(a, env, status, &error);
+  }
+  return handle_value(env, reading);
+}
+
+/* readNextSubmit(reading, tag) */
+static napi_value read_next_submit(napi_env env, napi_callback_info info) {
+  attachment *a;
+  factstr_reading reading;
+  double tag;
+  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "reading", &reading},
+                 {PARAMETER_NUMBER, "tag", &tag})) {
+    return NULL;
+  }
+  item *it = answer_create(a, env, ITEM_COMPLETION, tag);
+  if (it == NULL) {
+    return NULL;
+  }
+  factstr_buffer error = {NULL, 0};
+  factstr_status status =
+      factstr_read_next_submit(reading, (uint64_t)tag, on_completion, it, NULL, &error);
+  if (status != FACTSTR_OK) {
+    answer_abandon(it); /* nothing was submitted, and no completion follows */
+  }
+  return result_nothing(a, env, status, &error);
+}
+
+/* closeReading(reading) */
+static napi_value close_reading(napi_env env, napi_callback_info info) {
+  attachment *a;
+  factstr_reading reading;
+  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "reading", &reading})) {
+    return NULL;
+  }
+  factstr_read_close(reading); /* unknown if its store was closed */
+  return undefined(env);
+}
+
 /* cancel(store, tag) */
 static napi_value cancel(napi_env env, napi_callback_info info) {
   attachment *a;
@@ -251,6 +303,9 @@ const function_entry request_functions[] = {
     {"waitForSubmit", wait_for_submit},
     {"statisticsSubmit", statistics_submit},
     {"explainSubmit", explain_submit},
+    {"openReading", open_reading},
+    {"readNextSubmit", read_next_submit},
+    {"closeReading", close_reading},
     {"cancel", cancel},
     {NULL, NULL},
 };

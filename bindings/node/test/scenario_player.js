@@ -119,6 +119,7 @@ class ScenarioPlayer {
       append_when: (step) => this.#appendWhen(step),
       query: (step) => this.#query(step),
       explain: (step) => this.#explain(step),
+      read: (step) => this.#read(step),
       open: (step) => this.#openStream(step),
       receives: (step) => this.#receives(step),
       wait_for: (step) =>
@@ -177,6 +178,17 @@ class ScenarioPlayer {
 
   async #query({ query, gives, fails }) {
     this.#compare(await outcome(() => this.#calls.query(this.#store, asked(query))), gives, fails);
+  }
+
+  async #read({ read, gives, fails }) {
+    const all = async () => {
+      const event_records = [];
+      for await (const record of this.#store.read(asked(read))) {
+        event_records.push(record);
+      }
+      return { event_records };
+    };
+    this.#compare(await outcome(all), gives, fails);
   }
 
   /** Of `gives` the fields that it names: the others depend on the store. */

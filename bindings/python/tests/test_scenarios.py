@@ -83,6 +83,13 @@ class Scenarios(StoreCase):
                 self.without_time(record) for record in result["event_records"]
             ]
             return result
+        if "read" in step:
+            return {
+                "event_records": [
+                    self.without_time(dataclasses.asdict(record))
+                    for record in self.store.read(step["read"])
+                ]
+            }
         if "explain" in step:
             return dataclasses.asdict(self.store.explain(step["explain"]))
         if "reopen" in step:

@@ -30,6 +30,9 @@ ELSEWHERE = {
     ("query", "BUSY"): "",  # another process recovers SQLite's log after a crash
     ("explain", "READ_ONLY"): "TestAStandbyIsReadUntilItIsPromoted",
     ("explain", "BUSY"): "",  # as for query
+    ("read_next", "READ_ONLY"): "TestAStandbyIsReadUntilItIsPromoted",
+    ("read_next", "BUSY"): "",  # as for query
+    ("read_next", "INVALID_STATE"): "",  # two calls at once: capi/internal/objects
     ("append", "INVALID_STATE"): UNKNOWN,
     ("append_if", "INVALID_STATE"): UNKNOWN,
     ("append_when", "INVALID_STATE"): UNKNOWN,

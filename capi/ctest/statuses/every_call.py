@@ -24,7 +24,9 @@ def settings_come_first(lib: Library, folder: Path) -> None:
 def handles(lib: Library) -> Iterator[tuple[str, str]]:
     """The functions that take a handle, with the name of that parameter."""
     for name, function in lib.functions.items():
-        if re.fullmatch(r"factstr_(store|stream|request|opening)", function.parameters[0][0]):
+        if re.fullmatch(
+            r"factstr_(store|stream|request|opening|reading)", function.parameters[0][0]
+        ):
             yield name, function.parameters[0][1]
 
 
@@ -67,6 +69,7 @@ def bad_arguments_are_refused(lib: Library, folder: Path) -> None:
         ("append_when", {"store": store, "conditions": b"{"}),
         ("query", {"store": store, "query": b'{"limit":-1}'}),
         ("explain", {"store": store, "query": b'{"limit":-1}'}),
+        ("read_open", {"store": store, "reading": None}),
         ("append_submit", {"store": store, "events": None}),
         ("append_if_submit", {"store": store, "query": b"["}),
         ("append_when_submit", {"store": store, "conditions": b"["}),

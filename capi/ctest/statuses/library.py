@@ -126,6 +126,7 @@ class Library:
                 "factstr_store *",
                 "factstr_stream *",
                 "factstr_opening *",
+                "factstr_reading *",
                 "factstr_delivery *",
             ):
                 arguments.append(ctypes.byref(handle))

@@ -26,6 +26,10 @@ def calls_of_a_store(lib: Library, folder: Path) -> None:
     lib.answered("OK", "append", store=store)
     lib.answered("OK", "query", store=store)
     lib.expect("OK", "explain", store=store)
+    reading = lib.expect("OK", "read_open", store=store)
+    lib.answered("OK", "read_next", reading=reading)
+    lib.expect("OK", "read_close", reading=reading)
+    lib.expect("INVALID_HANDLE", "read_next_submit", reading=reading)
     lib.answered("CONDITIONAL_APPEND_CONFLICT", "append_if", store=store)
     lib.answered("CONDITIONAL_APPEND_CONFLICT", "append_when", store=store)
     version = ctypes.c_uint64(2)
@@ -137,8 +141,12 @@ def a_closing_store(lib: Library, folder: Path) -> None:
     other = b'{"durable":{"name":"e"}}'
     stream = lib.expect("OK", "stream_open", store=store, registration=other)
     closing = threading.Thread(target=lambda: lib.expect("TIMEOUT", "store_close", store=store))
+    reading = lib.expect("OK", "read_open", store=store)
     closing.start()
     eventually(lambda: lib.call("append", store=store)[0] == "STORE_CLOSED")
+    lib.expect("STORE_CLOSED", "read_open", store=store)
+    lib.expect("STORE_CLOSED", "read_next", reading=reading)
+    lib.expect("STORE_CLOSED", "read_next_submit", reading=reading)
     for name in (
         "append_if",
         "append_when",
@@ -179,6 +187,8 @@ def more_requests_than_are_kept(lib: Library, folder: Path) -> None:
     store = lib.memory()
     for _ in range(65536):
         lib.c.factstr_query_submit(store, b"{}", 2, 1, None, None, None, None)
+    reading = lib.expect("OK", "read_open", store=store)
+    lib.expect("BUSY", "read_next_submit", reading=reading)
     for name in (
         "append_submit",
         "append_when_submit",

@@ -103,6 +103,8 @@ def damaged_facts(lib: Library, folder: Path) -> None:
     store = lib.sqlite(path)
     lib.answered("CORRUPT", "query", store=store)
     lib.expect("CORRUPT", "explain", store=store)
+    reading = lib.expect("OK", "read_open", store=store)
+    lib.answered("CORRUPT", "read_next", reading=reading)
     picky = b'{"filters":[{"payload_predicates":[7]}]}'
     lib.answered("CORRUPT", "append_if", store=store, query=picky)
     lib.answered(
@@ -138,6 +140,8 @@ def dropped_tables(lib: Library, folder: Path) -> None:
     lib.answered("UNSUPPORTED_FORMAT", "append_when", store=store)
     lib.answered("UNSUPPORTED_FORMAT", "query", store=store)
     lib.expect("UNSUPPORTED_FORMAT", "explain", store=store)
+    reading = lib.expect("OK", "read_open", store=store)
+    lib.answered("UNSUPPORTED_FORMAT", "read_next", reading=reading)
     other = b'{"durable":{"name":"e"}}'
     lib.expect("UNSUPPORTED_FORMAT", "stream_open", store=store, registration=other)
     lib.expect("UNSUPPORTED_FORMAT", "stream_next", stream=stream, timeout_ms=-1)
@@ -159,6 +163,8 @@ def a_file_that_was_replaced(lib: Library, folder: Path) -> None:
     lib.answered("LOG_TRUNCATED", "append_when", store=store)
     lib.answered("LOG_TRUNCATED", "query", store=store)
     lib.expect("LOG_TRUNCATED", "explain", store=store)
+    reading = lib.expect("OK", "read_open", store=store)
+    lib.answered("LOG_TRUNCATED", "read_next", reading=reading)
     if lib.call("stream_next", stream=stream, timeout_ms=-1)[0] == "OK":  # it was read before
         lib.expect("OK", "stream_acknowledge", stream=stream, delivery=1)
     lib.expect("LOG_TRUNCATED", "stream_next", stream=stream, timeout_ms=-1)

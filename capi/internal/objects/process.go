@@ -1,11 +1,11 @@
 // Package objects holds the objects behind the handles of the C library: stores with their codec,
-// submitted requests, completions, streams and openings. It knows no C, and passes JSON texts to
-// interop unread.
+// submitted requests, completions, streams, readings and openings. It knows no C, and passes JSON
+// texts to interop unread.
 //
-// A Process owns the tables of handles. A Store owns its streams and requests: its close removes
-// their handles, whatever their state, while the objects live on until their last callback has
-// returned. Handles and objects end separately on purpose: a caller that closes from inside its own
-// callback cannot wait for that callback, but its handles are gone when the close returns.
+// A Process owns the tables of handles. A Store owns its streams, readings and requests: its close
+// removes their handles, whatever their state, while the objects live on until their last callback
+// has returned. Handles and objects end separately on purpose: a caller that closes from inside
+// its own callback cannot wait for that callback, but its handles are gone when the close returns.
 //
 // The order of locks is Store.mu, then submissions.mu or a table's own; no lock is held during a
 // callback, a call of core, or a wait. Store.mu guards closing, so whatever is added under it (a
@@ -45,6 +45,7 @@ type Process struct {
 	stores   *handle.Table[*Store]
 	streams  *handle.Table[*Stream]
 	requests *handle.Table[*Request]
+	readings *handle.Table[*Reading]
 	openings *handle.Table[*Opening]
 }
 
@@ -58,13 +59,14 @@ func NewProcess(newMemory func() interop.Memory) *Process {
 		stores:   handle.NewTable[*Store](numbers),
 		streams:  handle.NewTable[*Stream](numbers),
 		requests: handle.NewTable[*Request](numbers),
+		readings: handle.NewTable[*Reading](numbers),
 		openings: handle.NewTable[*Opening](numbers),
 	}
 }
 
 // OpenHandles counts the handles that are open.
 func (p *Process) OpenHandles() int {
-	return p.stores.Len() + p.streams.Len() + p.requests.Len() + p.openings.Len()
+	return p.stores.Len() + p.streams.Len() + p.requests.Len() + p.readings.Len() + p.openings.Len()
 }
 
 // Store finds a store by its handle.
@@ -89,6 +91,14 @@ func (p *Process) Request(number uint64) (*Request, error) {
 		return request, nil
 	}
 	return nil, invalidHandle("request", number)
+}
+
+// Reading finds a reading by its handle.
+func (p *Process) Reading(number uint64) (*Reading, error) {
+	if reading, ok := p.readings.Get(number); ok {
+		return reading, nil
+	}
+	return nil, invalidHandle("reading", number)
 }
 
 // Opening finds a store that is being opened.

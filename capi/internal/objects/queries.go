@@ -45,7 +45,11 @@ func (q *queries) read() {
 			if sub.context.Err() != nil {
 				return cancelled()
 			}
-			answer = sub.store.read(sub.context, sub.query)
+			if sub.page != nil {
+				answer = sub.page(sub.context)
+			} else {
+				answer = sub.store.read(sub.context, sub.query)
+			}
 			answer.dropWhenLost()
 			return answer.Err
 		})

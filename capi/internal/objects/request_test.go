@@ -206,3 +206,30 @@ func TestEveryKindOfAnswerFitsItsSize(t *testing.T) {
 		t.Errorf("got %s", text)
 	}
 }
+
+func TestAReadingIsReadByOneCallAtATime(t *testing.T) {
+	process, store := open(t, `{}`)
+	appendOne(t, store)
+	number, err := store.OpenReading(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reading, err := process.Reading(number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reading.busy.Store(true)
+	if answer := reading.Next(); factstr.CodeOf(answer.Err) != factstr.CodeInvalidState {
+		t.Errorf("%v", answer.Err)
+	}
+	reading.busy.Store(false)
+	answer := reading.Next()
+	if answer.Err != nil || !strings.HasSuffix(string(answer.Text.Bytes()), `],"more":false}`) {
+		t.Errorf("%v", answer.Err)
+	}
+	answer.Drop()
+	closeNow(t, store)
+	if _, err := process.Reading(number); factstr.CodeOf(err) != factstr.CodeInvalidHandle {
+		t.Errorf("after the close of its store: %v", err)
+	}
+}

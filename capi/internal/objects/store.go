@@ -31,9 +31,10 @@ type Store struct {
 	dispatcher  dispatcher
 	queries     queries
 
-	mu      sync.Mutex
-	closing bool
-	streams map[*Stream]struct{} // those with an open handle
+	mu       sync.Mutex
+	closing  bool
+	streams  map[*Stream]struct{} // those with an open handle
+	readings map[uint64]struct{}  // the open handles
 	// active counts streams whose end was not reported yet. It grows under mu, and only before
 	// closing.
 	active   sync.WaitGroup
@@ -45,7 +46,7 @@ type Store struct {
 // Add wraps an opened store and gives it a handle.
 func (p *Process) Add(core *factstr.Store, options interop.StoreOptions) *Store {
 	s := &Store{process: p, core: core, codec: options.Codec, limits: options.Store.Limits, closeTimeout: options.Store.CloseTimeout,
-		streams: map[*Stream]struct{}{}, ending: make(chan struct{}), closed: make(chan struct{})}
+		streams: map[*Stream]struct{}{}, readings: map[uint64]struct{}{}, ending: make(chan struct{}), closed: make(chan struct{})}
 	if s.limits.BatchEventsMax == 0 {
 		s.limits.BatchEventsMax = factstr.DefaultLimits().BatchEventsMax
 	}
@@ -100,8 +101,9 @@ func (s *Store) QueryAtOnce(query []byte) (answer Answer, answered bool) {
 }
 
 func (s *Store) readAtOnce(query factstr.EventQuery) (answer Answer, answered bool) {
-	return s.written(func(text *interop.QueryText) (*factstr.QueryResult, bool, error) {
-		return s.core.QueryIntoAtOnce(query, text)
+	return s.written(func(text *interop.QueryText) (finish func() error, answered bool, err error) {
+		result, answered, err := s.core.QueryIntoAtOnce(query, text)
+		return func() error { return text.Finish(result) }, answered, err
 	})
 }
 
@@ -113,16 +115,16 @@ func (s *Store) decodeQuery(query []byte) (factstr.EventQuery, error) {
 }
 
 func (s *Store) read(ctx context.Context, query factstr.EventQuery) Answer {
-	answer, _ := s.written(func(text *interop.QueryText) (*factstr.QueryResult, bool, error) {
+	answer, _ := s.written(func(text *interop.QueryText) (finish func() error, answered bool, err error) {
 		result, err := s.core.QueryInto(ctx, query, text)
-		return result, true, err
+		return func() error { return text.Finish(result) }, true, err
 	})
 	return answer
 }
 
-// written makes the answer of a query that is written while it is read. The text is freed if the
-// query fails, is not answered or panics.
-func (s *Store) written(read func(*interop.QueryText) (*factstr.QueryResult, bool, error)) (answer Answer,
+// written makes the answer of a query that is written while it is read; finish ends its text. The
+// text is freed if the query fails, is not answered or panics.
+func (s *Store) written(read func(*interop.QueryText) (finish func() error, answered bool, err error)) (answer Answer,
 	answered bool) {
 	text := s.codec.NewQueryText(s.process.newMemory())
 	whole := false
@@ -131,9 +133,9 @@ func (s *Store) written(read func(*interop.QueryText) (*factstr.QueryResult, boo
 			text.Free()
 		}
 	}()
-	result, answered, err := read(text)
+	finish, answered, err := read(text)
 	if answered && err == nil {
-		err = text.Finish(result)
+		err = finish()
 	}
 	if !answered || err != nil {
 		return s.failed(err), answered
@@ -237,6 +239,10 @@ func (s *Store) release() {
 	for stream := range s.streams {
 		s.process.streams.Remove(stream.handle)
 		delete(s.streams, stream)
+	}
+	for number := range s.readings {
+		s.process.readings.Remove(number)
+		delete(s.readings, number)
 	}
 	s.mu.Unlock()
 	s.submissions.releaseRequests(s.process)

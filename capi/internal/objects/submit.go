@@ -33,8 +33,9 @@ type submission struct {
 	context  context.Context
 	cancel   context.CancelFunc
 	answered atomic.Bool
-	query    factstr.EventQuery // if isQuery
 	isQuery  bool
+	query    factstr.EventQuery               // if isQuery
+	page     func(ctx context.Context) Answer // of a reading, instead of query
 }
 
 // Request is a submitted request that has a handle.

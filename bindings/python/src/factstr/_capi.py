@@ -103,6 +103,10 @@ PROTOTYPES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "factstr_query_submit": (_status, (_handle, *_text, *_submitted)),
     "factstr_wait_for": (_status, (_handle, *_text, _buffer)),
     "factstr_wait_for_submit": (_status, (_handle, *_text, *_submitted)),
+    "factstr_read_open": (_status, (_handle, *_text, POINTER(_handle), _buffer)),
+    "factstr_read_next": (_status, (_handle, _buffer)),
+    "factstr_read_next_submit": (_status, (_handle, *_submitted)),
+    "factstr_read_close": (_status, (_handle,)),
     "factstr_request_wait": (_status, (_handle, c_int64, _buffer)),
     "factstr_completions_next": (
         _status,

@@ -89,6 +89,11 @@ class Decoder:
             fields["current_context_version"],
         )
 
+    def page(self, text: bytes) -> tuple[tuple[EventRecord, ...], bool]:
+        """Returns the records of a page, and whether more follow."""
+        fields = self._decode(text)
+        return _records(fields["event_records"]), fields["more"]
+
     def batches(self, text: bytes) -> Iterator[Batch]:
         """Yields the batches of a text. Those before one that cannot be read come first."""
         try:

@@ -17,6 +17,7 @@ from ._decoding import Decoder, ParseFloat
 from ._encoding import encode_conditions, encode_events, encode_query
 from ._opening import open_store
 from ._owner import Owner
+from ._reading import Reading
 from ._registration import register
 from ._requests import Call
 from ._subscription import Subscription
@@ -124,6 +125,14 @@ class Store(Closeable):
         return self._decoder.query_result(
             self._requests.answer(self._query, True, text, len(text or b""))
         )
+
+    def read(self, query: QueryInput | None = None) -> Reading:
+        """Iterates over the matching records in the order of the query, in bounded memory however
+        many they are, up to the head that the log has when the first one is read.
+
+        The iteration raises LogTruncated when the log was replaced meanwhile.
+        """
+        return Reading(self._owner, self._requests, encode_query(query))
 
     def decide(
         self,

@@ -88,7 +88,6 @@ case ${1:-help} in
   dist)
     need_base pkg-config cmake make
     need_python_tools
-    build_all
     step dist "${@:2}"
     step check-wheels
     step check-install
@@ -108,11 +107,7 @@ case ${1:-help} in
   install | release)
     need_base pkg-config cmake make
     need_python_tools
-<<<<<<< HEAD
     [ "$1" = release ] || [ -d build/dist/c ] || step dist --here
-=======
-    [ "$1" = release ] || [ -d build/dist/c ] || { build_all && step dist --here; }
->>>>>>> 7fabfc2 (dist --here reaches its script; docs/platforms.md says what is built now)
     step "$1" "${@:2}"
     ;;
   clean)

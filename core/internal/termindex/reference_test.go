@@ -17,8 +17,8 @@ type reference struct {
 	terms     [][]terms.Term
 }
 
-// rounds is how often a test repeats what it draws at random: long in the long lane. What a test goes
-// through step by step it always does in full.
+// rounds is how often a test repeats what it draws at random: long in the long lane. What a test
+// goes through step by step it always does in full.
 func rounds(t testing.TB, short, long int) int {
 	if os.Getenv("FACTSTR_TORTURE") == "1" {
 		return long

@@ -3,6 +3,8 @@
 # for arm64 under qemu-user. emulated.sh [PART [OPTION...]]
 #
 #   go    the Go suites of core, its stores but PostgreSQL's, and interop; OPTIONs go to go test
+#   jobs  what dist/ has, installed in empty folders: stores opened, streamed from, killed and raced
+#         for in C, Node and Python; OPTIONs are platforms (tools/emulated/jobs.sh)
 #
 # What an emulator lacks is worked around here or skipped by the test itself, which then names the
 # emulator (core/internal/proctest/emulator.go). Neither of them is the real system: what passes
@@ -68,7 +70,13 @@ go_suites() {
 
 part=${1:-all}
 case $part in
-  all) go_suites ;;
+  all)
+    status=0
+    tools/emulated/jobs.sh || status=1
+    go_suites || status=1
+    exit "$status"
+    ;;
   go) go_suites "${@:2}" ;;
+  jobs) tools/emulated/jobs.sh "${@:2}" ;;
   *) echo "emulated.sh: there is no part $part" >&2 && exit 2 ;;
 esac

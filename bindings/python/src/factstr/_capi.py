@@ -161,7 +161,8 @@ def load() -> ctypes.CDLL:
         with _loading:
             if _loaded is None:
                 _loaded = _load(LIBRARY)
-                os.register_at_fork(after_in_child=_note_fork)
+                if sys.platform != "win32":  # which has no fork
+                    os.register_at_fork(after_in_child=_note_fork)
     return _loaded
 
 

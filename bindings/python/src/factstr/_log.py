@@ -9,6 +9,8 @@ apart. A thread of Python reads them from the other end and logs them.
 A logger that is stuck fills the socket. Then write(2) blocks for _SEND_TIMEOUT and fails, the
 library's own queue of records fills, and the library drops records and reports how many. No call
 of a store waits for the logger, except that close() waits for a second at most.
+
+Only Linux has such a socket. Elsewhere the library writes its warnings to standard error itself.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ import contextlib
 import ctypes
 import json
 import logging
-import posix  # eventlet replaces what os has
 import struct
+import sys
 import traceback
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -29,6 +31,9 @@ from . import _threads
 from ._capi import LOG_INFO, LOG_WARNING
 from ._waiting import wait_for
 from .errors import InvalidState
+
+if sys.platform == "linux":
+    import posix  # eventlet replaces what os has
 
 log = logging.getLogger("factstr")
 

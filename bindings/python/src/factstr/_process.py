@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import ctypes
+import sys
 import weakref
 
 from . import _threads
@@ -29,7 +30,7 @@ def register(owner: Owner) -> None:
 def start_log(library: ctypes.CDLL) -> None:
     """Starts the log at the first opening, which is when the library starts its own."""
     global _log_bridge
-    if in_forked_child():
+    if sys.platform != "linux" or in_forked_child():
         return
     with _starting_log:
         if _log_bridge is None:

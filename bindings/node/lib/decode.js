@@ -205,7 +205,6 @@ module.exports = {
   page,
   appendResult,
   appendIfResult,
-  page,
   progress,
   statistics,
   explanation,

@@ -7,6 +7,7 @@ import type {
   AppendResult,
   Decision,
   EventQuery,
+  EventRecord,
   NewEvent,
   QueryResult,
 } from './types/facts.js';

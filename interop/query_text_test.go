@@ -9,36 +9,8 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/interop/memorytest"
 )
-
-// heapMemory is a Memory that counts what was not freed.
-type heapMemory struct {
-	block  []byte
-	blocks *atomic.Int64 // that are not freed
-	most   int           // bytes of a block
-}
-
-func (m *heapMemory) Resize(size int) []byte {
-	if size > m.most {
-		return nil
-	}
-	if m.block == nil {
-		m.blocks.Add(1)
-	}
-	block := make([]byte, size)
-	copy(block, m.block)
-	m.block = block
-	return block
-}
-
-func (m *heapMemory) View() []byte { return m.block }
-
-func (m *heapMemory) Free() {
-	if m.block != nil {
-		m.blocks.Add(-1)
-	}
-	m.block = nil
-}
 
 // G6 G8: a result that is written row by row is the text of the result that has all rows, wherever
 // the text moves from scratch into memory.
@@ -48,7 +20,7 @@ func TestTheTextThatIsWrittenRowByRowIsTheResult(t *testing.T) {
 		for _, count := range []int{0, 1, 2, 3, 40, 200} {
 			codec := Codec{NumbersAsStrings: count%2 == 0}
 			result := &factstr.QueryResult{CurrentContextVersion: factstr.Version(math.MaxUint64)}
-			memory := &heapMemory{blocks: &blocks, most: math.MaxInt}
+			memory := &memorytest.Heap{Blocks: &blocks, Most: math.MaxInt}
 			text := codec.NewQueryText(memory)
 			text.Begin()
 			_ = text.Take(&factstr.EventRecord{EventType: "of a log that was replaced"})
@@ -71,7 +43,7 @@ func TestTheTextThatIsWrittenRowByRowIsTheResult(t *testing.T) {
 				t.Fatalf("%d rows of %d bytes: got %.300s, want %.300s", count, size, text.Bytes(), want)
 			}
 			_, length := text.Memory()
-			if room := len(memory.block); room <= length || memory.block[length] != 0 || room > length+length/8+1 {
+			if room := len(memory.Block); room <= length || memory.Block[length] != 0 || room > length+length/8+1 {
 				t.Errorf("%d rows of %d bytes: a text of %d bytes in a block of %d, without a NUL or with too much room",
 					count, size, length, room)
 			}
@@ -86,7 +58,7 @@ func TestTheTextThatIsWrittenRowByRowIsTheResult(t *testing.T) {
 func TestATextThatFindsNoMemoryFailsAndIsFreed(t *testing.T) {
 	var blocks atomic.Int64
 	for _, most := range []int{10, 300 << 10} {
-		text := Codec{}.NewQueryText(&heapMemory{blocks: &blocks, most: most})
+		text := Codec{}.NewQueryText(&memorytest.Heap{Blocks: &blocks, Most: most})
 		text.Begin()
 		var err error
 		for i := 0; err == nil && i < 100; i++ {
@@ -97,7 +69,7 @@ func TestATextThatFindsNoMemoryFailsAndIsFreed(t *testing.T) {
 		}
 		text.Free()
 	}
-	short := Codec{}.NewQueryText(&heapMemory{blocks: &blocks, most: 10})
+	short := Codec{}.NewQueryText(&memorytest.Heap{Blocks: &blocks, Most: 10})
 	short.Begin()
 	if err := short.Finish(&factstr.QueryResult{}); !errors.Is(err, factstr.CodeInternal) {
 		t.Errorf("got %v", err)

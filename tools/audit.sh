@@ -33,7 +33,7 @@ go_modules() {
 
 npm_packages() {
   local folder
-  for folder in tools/node tools/bench/node; do
+  for folder in tools/node tools/bench/node examples/course/node; do
     timeout 60 npm audit --prefix "$folder" --audit-level=high --fetch-retries=0 --fetch-timeout=20000 || return
   done
 }
@@ -41,8 +41,9 @@ npm_packages() {
 # pip-audit brings thirty packages, so it is not among the pinned tools.
 python_packages() {
   command -v pip-audit >/dev/null || { echo "pip-audit is not installed; python3 -m pip install pip-audit does that" && return 1; }
-  local log=build/lint/pip-audit.log
-  timeout 120 pip-audit --disable-pip --require-hashes -r tools/requirements/go.txt -r tools/requirements/node.txt -r tools/requirements/python.txt -r tools/requirements/bench.txt -r tools/requirements/docs.txt | tee "$log" || return
+  local log=build/lint/pip-audit.log file files=()
+  for file in tools/requirements/*.txt examples/course/python/requirements.txt; do files+=(-r "$file"); done
+  timeout 120 pip-audit --disable-pip --require-hashes "${files[@]}" | tee "$log" || return
   ! grep "could not be audited" "$log"
 }
 

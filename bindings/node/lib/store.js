@@ -1,125 +1,15 @@
 'use strict';
 
-const { performance } = require('node:perf_hooks');
-const { setTimeout } = require('node:timers');
-
 const { signalOf } = require('./abort.js');
+const { closing, opened } = require('./closing.js');
 const { attemptsOf, decide } = require('./decide.js');
 const decode = require('./decode.js');
 const encode = require('./encode.js');
 const { FactstrError, invalidArgument } = require('./errors.js');
-const { log, register, unregister } = require('./log.js');
 const { native } = require('./native.js');
 const { readRows } = require('./reading.js');
 const { opening, request } = require('./requests.js');
-const {
-  allClosed,
-  cutStreams,
-  hasLiveStreams,
-  keepProgress,
-  openBatches,
-  openDurable,
-  openFrom,
-  openLive,
-  streamsBehind,
-} = require('./open_streams.js');
-
-// The memory that the collector is told a store uses. Without it the collector is in no hurry to
-// collect so small an object, and a dropped store holds descriptors, of which a process has 1,024.
-const WEIGHT_BYTES = 8 << 20;
-
-// The pause between two looks at whether the live streams are done, when a store is closed.
-const DRAIN_PAUSE_MS = 2;
-
-// 0.5.2 had no close(): a store that is dropped without it is closed when it is collected. Open
-// streams and requests keep it from that.
-const dropped = new FinalizationRegistry((handle) => {
-  try {
-    native.closeStore(handle);
-  } catch {
-    // No caller is left to act on it.
-  }
-  released(handle);
-});
-
-function released(handle) {
-  unregister(handle);
-  native.weigh(-WEIGHT_BYTES);
-}
-
-function closeNow(store, handle) {
-  keepProgress(store);
-  try {
-    native.closeStore(handle);
-  } finally {
-    released(handle);
-  }
-}
-
-/**
- * Closes when the live streams have got everything that was committed before: they have no cursor,
- * so a fact that they do not get now they never get. // G17
- */
-function closeDrained(store, handle, timeoutMs, committed) {
-  const deadline = performance.now() + timeoutMs;
-  let head; // undefined until it is known
-  if (store instanceof FactstrPostgresStore) {
-    // The event loop must not wait for a server, which may not answer. What this store committed
-    // itself is known without it.
-    askStatistics(store, handle).then(
-      (statistics) => (head = statistics.head),
-      () => (head = committed),
-    );
-  } else {
-    head = headOf(handle, committed);
-  }
-  const isDone = () =>
-    performance.now() >= deadline ||
-    (head !== undefined && streamsBehind(store, head).length === 0);
-  const close = () => {
-    cutStreams(store, head, committed);
-    closeNow(store, handle);
-  };
-  const later = () => {
-    if (!isDone()) {
-      setTimeout(later, DRAIN_PAUSE_MS);
-      return;
-    }
-    try {
-      close();
-    } catch (error) {
-      // close() has returned, so no caller gets the error; the store is closed all the same.
-      log(handle, 'warning', 'task_failed', `closing a store: ${error.message}`, {
-        task: 'closing',
-        error: error.message,
-      });
-    }
-  };
-  if (isDone()) {
-    close();
-  } else {
-    setTimeout(later, DRAIN_PAUSE_MS);
-  }
-}
-
-// A log that cannot be read does not hold the closing up.
-function headOf(handle, committed) {
-  try {
-    return decode.statistics(native.statistics(handle)).head;
-  } catch {
-    return committed;
-  }
-}
-
-function askStatistics(store, handle) {
-  return request(
-    store,
-    handle,
-    undefined,
-    (tag) => native.statisticsSubmit(handle, tag),
-    decode.statistics,
-  );
-}
+const { allClosed, openBatches, openDurable, openFrom, openLive } = require('./open_streams.js');
 
 function requestSignal(options) {
   return signalOf(encode.options(options, ['signal']));
@@ -139,9 +29,7 @@ class Store {
     this.#rawPayloads = rawPayloads;
     this.#closeTimeoutMs = closeTimeoutMs;
     this.#onLog = onLog;
-    register(handle, onLog);
-    native.weigh(WEIGHT_BYTES);
-    dropped.register(this, handle, this);
+    opened(this, handle, onLog);
   }
 
   get #open() {
@@ -348,19 +236,25 @@ class Store {
   }
 
   async statistics() {
-    return askStatistics(this, this.#open);
+    const handle = this.#open;
+    return request(
+      this,
+      handle,
+      undefined,
+      (tag) => native.statisticsSubmit(handle, tag),
+      decode.statistics,
+    );
   }
 
   close() {
     const handle = this.#handle;
     if (handle !== undefined) {
       this.#handle = undefined;
-      dropped.unregister(this);
-      if (hasLiveStreams(this)) {
-        closeDrained(this, handle, this.#closeTimeoutMs, this.#committed);
-      } else {
-        closeNow(this, handle);
-      }
+      closing(this, handle, {
+        timeoutMs: this.#closeTimeoutMs,
+        committed: this.#committed,
+        remote: this instanceof FactstrPostgresStore,
+      });
     }
   }
 }

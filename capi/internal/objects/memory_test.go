@@ -7,41 +7,13 @@ import (
 	"time"
 
 	"github.com/factstr/factstr-go/interop"
+	"github.com/factstr/factstr-go/interop/memorytest"
 )
-
-// heapMemory is a Memory that counts what was not freed.
-type heapMemory struct {
-	block  []byte
-	blocks *atomic.Int64 // that are not freed
-	most   int           // bytes of a block
-}
-
-func (m *heapMemory) Resize(size int) []byte {
-	if size > m.most {
-		return nil
-	}
-	if m.block == nil {
-		m.blocks.Add(1)
-	}
-	block := make([]byte, size)
-	copy(block, m.block)
-	m.block = block
-	return block
-}
-
-func (m *heapMemory) View() []byte { return m.block }
-
-func (m *heapMemory) Free() {
-	if m.block != nil {
-		m.blocks.Add(-1)
-	}
-	m.block = nil
-}
 
 // blocks are those of the tests' processes.
 var blocks atomic.Int64
 
-func newHeapMemory() interop.Memory { return &heapMemory{blocks: &blocks, most: 1 << 40} }
+func newHeapMemory() interop.Memory { return &memorytest.Heap{Blocks: &blocks, Most: 1 << 40} }
 
 // Results lie outside Go's heap, so whatever becomes of an answer, its memory must be freed.
 func TestTheMemoryOfResultsIsFreedWhateverBecomesOfThem(t *testing.T) {

@@ -170,9 +170,10 @@ func selected(file *ast.File) (names [][2]string) {
 
 // One matcher decides for every store and every surface, so nobody else may look into a filter: the
 // plan compiler makes the candidates and the matcher of it, validation checks its limits, durable
-// streams spell it for their cursors, and Or copies it.
+// streams spell it for their cursors, Or copies it, and its size is measured for limits and the
+// queue.
 func TestOnlyThePlanCompilerValidationAndTheSpellerReadFilters(t *testing.T) { // G12
-	readers := []string{"query_plan.go", "validate.go", "durable_query.go", "event_query.go"}
+	readers := []string{"query_plan.go", "validate.go", "durable_query.go", "event_query.go", "query_size.go"}
 	for _, pkg := range ours(t, "core/...") {
 		if ofTests(pkg) {
 			continue // the suite's reference model is a matcher of its own, on purpose

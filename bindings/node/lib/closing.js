@@ -112,8 +112,8 @@ function opened(store, handle, onLog) {
 
 /**
  * Closes an opened store: at once, or when its live streams are done, after `timeoutMs` at most.
- * `committed` is the newest fact that its appends were answered with; a `remote` store's head is not
- * known without a server.
+ * `committed` is the newest fact that its appends were answered with; the head of a `remote` store
+ * is not known without a server.
  */
 function closing(store, handle, options) {
   dropped.unregister(store);

@@ -60,7 +60,7 @@ func writeBeyondTheLimit(side *proctest.Side, arguments []string) error {
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &lowered); err != nil {
 		return err
 	}
-	try("beyond", []factstr.NewEvent{facttest.Fact("beyond", `1`), largeFact(100_000), facttest.Fact("beyond", `3`)})
+	try("beyond", []factstr.NewEvent{facttest.Fact("beyond", `1`), largeFact(roomStep + 200_000), facttest.Fact("beyond", `3`)})
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
 		return err
 	}

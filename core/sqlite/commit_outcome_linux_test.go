@@ -83,7 +83,7 @@ func TestADiskThatIsFullDuringACommitIsToldAndTheStoreGoesOn(t *testing.T) {
 	facttest.Append(t, store, facttest.Batch(1, "a")...)
 	makeRoom := fillDisk(t, folder)
 	for range 2 {
-		_, err := store.Append(t.Context(), []factstr.NewEvent{facttest.Fact("a", `1`), largeFact(100_000)})
+		_, err := store.Append(t.Context(), []factstr.NewEvent{facttest.Fact("a", `1`), largeFact(roomStep + 200_000)})
 		if failure := facttest.WantError(t, err, factstr.CodeBackendFailure, "disk is full"); failure.Reason != factstr.ReasonDiskFull {
 			t.Errorf("reason %s", failure.Reason)
 		}

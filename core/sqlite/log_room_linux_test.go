@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -108,5 +109,24 @@ func TestRoomIsNotMadeInAnotherFileOrBeyondALimit(t *testing.T) {
 	}
 	if size, err := extendLog(path, own.fileID, 10); err != nil || size != 10 {
 		t.Errorf("%d, %v", size, err)
+	}
+}
+
+// G5: room is a wish, and facts need the disk more. What did not fit whole is given back.
+func TestRoomThatDoesNotFitTakesNothingOfTheDisk(t *testing.T) {
+	path := filepath.Join(smallDisk(t, "1m"), "log")
+	if err := os.WriteFile(path, []byte("frames"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	own, err := stateOf(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := extendLog(path, own.fileID, 2<<20); err == nil {
+		t.Error("two mebibytes found room on a disk of one")
+	}
+	after, err := os.ReadFile(path)
+	if err != nil || string(after) != "frames" {
+		t.Errorf("%d bytes of the log, %v", len(after), err)
 	}
 }

@@ -124,6 +124,9 @@ func extendLog(path string, log fileID, step int64) (size int64, err error) {
 	if err != nil || state.fileID != log {
 		return 0, errors.ErrUnsupported
 	}
-	_, err = file.WriteAt(make([]byte, step), state.size)
-	return state.size + step, err
+	if _, err = file.WriteAt(make([]byte, step), state.size); err != nil {
+		// What is left of a disk that is full belongs to facts, of whomever.
+		return 0, errors.Join(err, file.Truncate(state.size))
+	}
+	return state.size + step, nil
 }

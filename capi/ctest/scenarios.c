@@ -216,10 +216,10 @@ static void play_open(player *player, const cJSON *step) {
   stream->fail_deliveries = item(step, "fail_deliveries");
   player->streams[player->stream_count++] = stream;
 
-  char *asked = json_text(item(step, "open"));
-  char *registration = malloc(strlen(asked) + 32);
-  sprintf(registration, "{\"positions\":true%s%s", strcmp(asked, "{}") == 0 ? "" : ",", asked + 1);
-  free(asked);
+  cJSON *asked = cJSON_Duplicate(item(step, "open"), 1);
+  cJSON_AddTrueToObject(asked, "positions");
+  char *registration = json_text(asked);
+  cJSON_Delete(asked);
   factstr_buffer error;
   answer opened = take(factstr_stream_open(player->store, JSON(registration), &callbacks, stream,
                                            &stream->handle, &error),

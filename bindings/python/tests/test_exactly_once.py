@@ -25,13 +25,14 @@ def statement(_):
 
 def end_when_done():
     own = sqlite3.connect(path, timeout=30)
+    watching.set()
     while True:
         try:
             if own.execute("SELECT position FROM place").fetchall() == [(int(last),)]:
                 os._exit(0)
         except sqlite3.OperationalError:
             pass  # no table yet
-        time.sleep(0.01)
+        time.sleep(0.01)  # another connection's commit is reported by nothing
 
 connect = sqlite3.connect
 def traced(*arguments, **named):
@@ -39,8 +40,9 @@ def traced(*arguments, **named):
     database.set_trace_callback(statement)
     return database
 
+watching = threading.Event()
 threading.Thread(target=end_when_done, daemon=True).start()
-time.sleep(0.05)
+watching.wait()  # its own connection is not traced
 sqlite3.connect = traced
 exec(recipe)
 follow(opened(kind, place), path)

@@ -132,7 +132,7 @@ void items_clear(attachment *a);
  * submitted, so that an answer can always be delivered. NULL with an exception pending.
  */
 item *answer_create(attachment *a, napi_env env, enum item_kind kind, double tag);
-/* Nothing was submitted. */
+/* Nothing was submitted, and no callback follows. */
 void answer_abandon(item *it);
 /* The callback of the library has filled the item. */
 void answer_push(item *it);
@@ -186,6 +186,37 @@ bool call_read(napi_env env, napi_callback_info info, attachment **a, const para
 #define READ_CALL(env, info, a, ...)                                                               \
   call_read((env), (info), (a), (const parameter[]){__VA_ARGS__},                                  \
             sizeof((const parameter[]){__VA_ARGS__}) / sizeof(parameter))
+
+/*
+ * What blocking calls, submitted ones and openings have in common: the arguments of a call on the
+ * library, in this order. A submitted call has a tag of JavaScript's behind them.
+ */
+enum { TEXTS_MAX = 3 };
+
+typedef struct call_shape {
+  const char *handle;             /* what the handle is of; NULL: there is none */
+  enum parameter_type texts_type; /* PARAMETER_TEXT or PARAMETER_C_STRING */
+  const char *texts[TEXTS_MAX];   /* their names; the rest is NULL */
+  bool has_expected;
+} call_shape;
+
+typedef struct call_values {
+  uint64_t handle;
+  text texts[TEXTS_MAX];
+  expected expected;
+  double tag;
+} call_values;
+
+/* After true the values must be freed by values_free. */
+bool values_read(napi_env env, napi_callback_info info, attachment **a, const call_shape *shape,
+                 bool has_tag, call_values *values);
+void values_free(const call_shape *shape, call_values *values);
+
+extern const call_shape takes_store;
+extern const call_shape takes_query;
+extern const call_shape takes_events;
+extern const call_shape takes_events_if;
+extern const call_shape takes_events_when;
 
 /* ---- results.c: errors and results. A throw_ function returns NULL, with an exception pending. */
 

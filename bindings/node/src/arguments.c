@@ -177,3 +177,42 @@ bool call_read(napi_env env, napi_callback_info info, attachment **a, const para
   }
   return true;
 }
+
+static size_t texts_len(const call_shape *shape) {
+  size_t len = 0;
+  while (len < TEXTS_MAX && shape->texts[len] != NULL) {
+    len++;
+  }
+  return len;
+}
+
+bool values_read(napi_env env, napi_callback_info info, attachment **a, const call_shape *shape,
+                 bool has_tag, call_values *values) {
+  parameter parameters[TEXTS_MAX + 3];
+  size_t len = 0;
+  if (shape->handle != NULL) {
+    parameters[len++] = (parameter){PARAMETER_HANDLE, shape->handle, &values->handle};
+  }
+  for (size_t i = 0; i < texts_len(shape); i++) {
+    parameters[len++] = (parameter){shape->texts_type, shape->texts[i], &values->texts[i]};
+  }
+  if (shape->has_expected) {
+    parameters[len++] = (parameter){PARAMETER_EXPECTED, "expected", &values->expected};
+  }
+  if (has_tag) {
+    parameters[len++] = (parameter){PARAMETER_NUMBER, "tag", &values->tag};
+  }
+  return call_read(env, info, a, parameters, len);
+}
+
+void values_free(const call_shape *shape, call_values *values) {
+  for (size_t i = texts_len(shape); i-- > 0;) {
+    text_free(&values->texts[i]);
+  }
+}
+
+const call_shape takes_store = {.handle = "store"};
+const call_shape takes_query = {"store", PARAMETER_TEXT, {"query"}, false};
+const call_shape takes_events = {"store", PARAMETER_TEXT, {"events"}, false};
+const call_shape takes_events_if = {"store", PARAMETER_TEXT, {"events", "query"}, true};
+const call_shape takes_events_when = {"store", PARAMETER_TEXT, {"events", "conditions"}, false};

@@ -4,15 +4,9 @@
  */
 #include "addon.h"
 
-enum { OPENING_TEXTS_MAX = 3 };
-
-/*
- * How a kind of store is opened: the names of the texts that JavaScript gives, options last, and
- * the calls that take them in this order.
- */
+/* How a kind of store is opened: the texts that JavaScript gives, options last. */
 typedef struct opener {
-  size_t len;
-  const char *names[OPENING_TEXTS_MAX];
+  call_shape shape;
   factstr_status (*open)(const text *given, factstr_store *store, factstr_buffer *error);
   factstr_status (*submit)(const text *given, factstr_open_callback callback, item *it,
                            factstr_buffer *error); /* NULL: it never blocks */
@@ -55,28 +49,15 @@ static factstr_status bootstrap_submit(const text *given, factstr_open_callback 
                                            given[2].len, callback, it, &it->opening, error);
 }
 
-static const opener memory = {1, {"options"}, memory_open, NULL};
-static const opener sqlite = {2, {"path", "options"}, sqlite_open, sqlite_submit};
-static const opener postgres = {2, {"url", "options"}, postgres_open, postgres_submit};
+static const opener memory = {{NULL, PARAMETER_C_STRING, {"options"}, false}, memory_open, NULL};
+static const opener sqlite = {
+    {NULL, PARAMETER_C_STRING, {"path", "options"}, false}, sqlite_open, sqlite_submit};
+static const opener postgres = {
+    {NULL, PARAMETER_C_STRING, {"url", "options"}, false}, postgres_open, postgres_submit};
 static const opener bootstrap = {
-    3, {"target.serverUrl", "target.databaseName", "options"}, bootstrap_open, bootstrap_submit};
-
-/* Reads the texts, and behind them the tag unless it is NULL. */
-static bool opening_read(napi_env env, napi_callback_info info, attachment **a, const opener *by,
-                         text *given, double *tag) {
-  parameter parameters[OPENING_TEXTS_MAX + 1];
-  for (size_t i = 0; i < by->len; i++) {
-    parameters[i] = (parameter){PARAMETER_C_STRING, by->names[i], &given[i]};
-  }
-  parameters[by->len] = (parameter){PARAMETER_NUMBER, "tag", tag};
-  return call_read(env, info, a, parameters, by->len + (tag == NULL ? 0 : 1));
-}
-
-static void texts_free(text *given, size_t len) {
-  while (len > 0) {
-    text_free(&given[--len]);
-  }
-}
+    {NULL, PARAMETER_C_STRING, {"target.serverUrl", "target.databaseName", "options"}, false},
+    bootstrap_open,
+    bootstrap_submit};
 
 /* Each opening that is under way has room among the stores already. */
 static bool reserve_store(attachment *a) {
@@ -100,12 +81,12 @@ static napi_value open_now(attachment *a, napi_env env, const opener *by, const 
 /* open(texts...) -> the handle of the store */
 static napi_value open_store(napi_env env, napi_callback_info info, const opener *by) {
   attachment *a;
-  text given[OPENING_TEXTS_MAX];
-  if (!opening_read(env, info, &a, by, given, NULL)) {
+  call_values values;
+  if (!values_read(env, info, &a, &by->shape, false, &values)) {
     return NULL;
   }
-  napi_value handle = open_now(a, env, by, given);
-  texts_free(given, by->len);
+  napi_value handle = open_now(a, env, by, values.texts);
+  values_free(&by->shape, &values);
   return handle;
 }
 
@@ -141,13 +122,12 @@ static napi_value open_later(attachment *a, napi_env env, const opener *by, cons
 /* submit(texts..., tag) -> the handle of the opening. When it throws, nothing was submitted. */
 static napi_value submit_opening(napi_env env, napi_callback_info info, const opener *by) {
   attachment *a;
-  text given[OPENING_TEXTS_MAX];
-  double tag;
-  if (!opening_read(env, info, &a, by, given, &tag)) {
+  call_values values;
+  if (!values_read(env, info, &a, &by->shape, true, &values)) {
     return NULL;
   }
-  napi_value handle = open_later(a, env, by, given, tag);
-  texts_free(given, by->len);
+  napi_value handle = open_later(a, env, by, values.texts, values.tag);
+  values_free(&by->shape, &values);
   return handle;
 }
 

@@ -42,108 +42,54 @@ static void on_completion(void *user_data, uint64_t tag, factstr_status status, 
   answer_push(it);
 }
 
-/* A request as the library takes it; its parts are the texts and the version of one call. */
-typedef struct submission {
-  factstr_store store;
-  text first;
-  text second; /* of a conditional append: the query or the conditions */
-  expected version;
-  double tag;
-} submission;
+typedef factstr_status submit_function(const call_values *v, item *it, factstr_buffer *error);
 
-typedef factstr_status submit_function(const submission *s, item *it, factstr_buffer *error);
-
-/* Submits what was read, and frees its texts. */
-static napi_value submit(attachment *a, napi_env env, submission *s, bool has_second,
+static napi_value submit(napi_env env, napi_callback_info info, const call_shape *shape,
                          submit_function *call) {
+  attachment *a;
+  call_values values;
+  if (!values_read(env, info, &a, shape, true, &values)) {
+    return NULL;
+  }
   napi_value answer = NULL;
-  item *it = answer_create(a, env, ITEM_COMPLETION, s->tag);
+  item *it = answer_create(a, env, ITEM_COMPLETION, values.tag);
   if (it != NULL) {
     factstr_buffer error = {NULL, 0};
-    factstr_status status = call(s, it, &error);
+    factstr_status status = call(&values, it, &error);
     if (status != FACTSTR_OK) {
-      answer_abandon(it); /* nothing was submitted, and no completion follows */
+      answer_abandon(it);
     }
     answer = result_nothing(a, env, status, &error);
   }
-  text_free(&s->first);
-  if (has_second) {
-    text_free(&s->second);
-  }
+  values_free(shape, &values);
   return answer;
 }
 
-/* (store, request, tag) */
-static napi_value submit_text(napi_env env, napi_callback_info info, const char *name,
-                              submit_function *call) {
-  attachment *a;
-  submission s;
-  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "store", &s.store},
-                 {PARAMETER_TEXT, name, &s.first}, {PARAMETER_NUMBER, "tag", &s.tag})) {
-    return NULL;
-  }
-  return submit(a, env, &s, false, call);
-}
-
+/* A request of one text. */
 #define SUBMITS(name, function)                                                                    \
-  static factstr_status name(const submission *s, item *it, factstr_buffer *error) {               \
-    return function(s->store, s->first.data, s->first.len, (uint64_t)s->tag, on_completion, it,    \
-                    NULL, error);                                                                  \
+  static factstr_status name(const call_values *v, item *it, factstr_buffer *error) {              \
+    return function(v->handle, v->texts[0].data, v->texts[0].len, (uint64_t)v->tag, on_completion, \
+                    it, NULL, error);                                                              \
   }
-SUBMITS(send_append, factstr_append_submit)
-SUBMITS(send_query, factstr_query_submit)
-SUBMITS(send_wait, factstr_wait_for_submit)
+SUBMITS(submit_append, factstr_append_submit)
+SUBMITS(submit_query, factstr_query_submit)
+SUBMITS(submit_wait, factstr_wait_for_submit)
 #undef SUBMITS
 
-static factstr_status send_append_if(const submission *s, item *it, factstr_buffer *error) {
-  return factstr_append_if_submit(s->store, s->first.data, s->first.len, s->second.data,
-                                  s->second.len, s->version.none ? NULL : &s->version.version,
-                                  (uint64_t)s->tag, on_completion, it, NULL, error);
+static factstr_status submit_append_if(const call_values *v, item *it, factstr_buffer *error) {
+  return factstr_append_if_submit(v->handle, v->texts[0].data, v->texts[0].len, v->texts[1].data,
+                                  v->texts[1].len, v->expected.none ? NULL : &v->expected.version,
+                                  (uint64_t)v->tag, on_completion, it, NULL, error);
 }
 
-static factstr_status send_append_when(const submission *s, item *it, factstr_buffer *error) {
-  return factstr_append_when_submit(s->store, s->first.data, s->first.len, s->second.data,
-                                    s->second.len, (uint64_t)s->tag, on_completion, it, NULL,
+static factstr_status submit_append_when(const call_values *v, item *it, factstr_buffer *error) {
+  return factstr_append_when_submit(v->handle, v->texts[0].data, v->texts[0].len, v->texts[1].data,
+                                    v->texts[1].len, (uint64_t)v->tag, on_completion, it, NULL,
                                     error);
 }
 
-/* appendSubmit(store, events, tag) */
-static napi_value append_submit(napi_env env, napi_callback_info info) {
-  return submit_text(env, info, "events", send_append);
-}
-
-/* querySubmit(store, query, tag) */
-static napi_value query_submit(napi_env env, napi_callback_info info) {
-  return submit_text(env, info, "query", send_query);
-}
-
-/* waitForSubmit(store, wait, tag) */
-static napi_value wait_for_submit(napi_env env, napi_callback_info info) {
-  return submit_text(env, info, "wait", send_wait);
-}
-
-/* appendIfSubmit(store, events, query, expected, tag) */
-static napi_value append_if_submit(napi_env env, napi_callback_info info) {
-  attachment *a;
-  submission s;
-  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "store", &s.store},
-                 {PARAMETER_TEXT, "events", &s.first}, {PARAMETER_TEXT, "query", &s.second},
-                 {PARAMETER_EXPECTED, "expected", &s.version}, {PARAMETER_NUMBER, "tag", &s.tag})) {
-    return NULL;
-  }
-  return submit(a, env, &s, true, send_append_if);
-}
-
-/* appendWhenSubmit(store, events, conditions, tag) */
-static napi_value append_when_submit(napi_env env, napi_callback_info info) {
-  attachment *a;
-  submission s;
-  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "store", &s.store},
-                 {PARAMETER_TEXT, "events", &s.first}, {PARAMETER_TEXT, "conditions", &s.second},
-                 {PARAMETER_NUMBER, "tag", &s.tag})) {
-    return NULL;
-  }
-  return submit(a, env, &s, true, send_append_when);
+static factstr_status submit_read_next(const call_values *v, item *it, factstr_buffer *error) {
+  return factstr_read_next_submit(v->handle, (uint64_t)v->tag, on_completion, it, NULL, error);
 }
 
 /*
@@ -153,18 +99,17 @@ static napi_value append_when_submit(napi_env env, napi_callback_info info) {
 typedef struct threaded_request {
   factstr_store store;
   item *it;
-  bool explains;
-  size_t query_len;
-  char query[]; /* only of a request that explains one */
+  factstr_status (*call)(factstr_store store, const char *text, size_t text_len,
+                         factstr_buffer *out);
+  size_t text_len;
+  char text[];
 } threaded_request;
 
 static thread_result THREAD_CALL answer_on_thread(void *data) {
   threaded_request *request = data;
   item *it = request->it;
   factstr_buffer out = {NULL, 0};
-  it->status = request->explains
-                   ? factstr_explain(request->store, request->query, request->query_len, &out)
-                   : factstr_statistics(request->store, &out);
+  it->status = request->call(request->store, request->text, request->text_len, &out);
   free(request);
   if (!item_set_text(it, out.data, out.len) && it->status == FACTSTR_OK) {
     it->status = FACTSTR_INTERNAL;
@@ -174,59 +119,87 @@ static thread_result THREAD_CALL answer_on_thread(void *data) {
   return 0;
 }
 
-/* `query` is NULL for statistics. */
-static napi_value submit_to_thread(attachment *a, napi_env env, factstr_store store,
-                                   const text *query, double tag) {
-  size_t len = query == NULL ? 0 : query->len;
+/* `text` is NULL for a call that takes none. The status alone tells what failed. */
+static factstr_status submit_to_thread(const call_values *v, const text *text, item *it,
+                                       factstr_status (*call)(factstr_store, const char *, size_t,
+                                                              factstr_buffer *)) {
+  size_t len = text == NULL ? 0 : text->len;
   threaded_request *request = malloc(sizeof *request + len);
   if (request == NULL) {
-    return throw_no_memory(env);
+    return FACTSTR_INTERNAL;
   }
-  request->store = store;
-  request->explains = query != NULL;
-  request->query_len = len;
-  if (query != NULL) {
-    memcpy(request->query, query->data, len);
-  }
-  request->it = answer_create(a, env, ITEM_COMPLETION, tag);
-  if (request->it == NULL) {
-    free(request);
-    return NULL;
+  request->store = v->handle;
+  request->it = it;
+  request->call = call;
+  request->text_len = len;
+  if (len > 0) {
+    memcpy(request->text, text->data, len);
   }
   if (!start_thread(answer_on_thread, request)) {
-    answer_abandon(request->it);
     free(request);
-    napi_throw_error(env, "Internal", "factstr: the system starts no further thread");
-    return NULL;
+    return FACTSTR_INTERNAL;
   }
-  return undefined(env);
+  return FACTSTR_OK;
+}
+
+static factstr_status statistics_of(factstr_store store, const char *text, size_t text_len,
+                                    factstr_buffer *out) {
+  (void)text;
+  (void)text_len;
+  return factstr_statistics(store, out);
+}
+
+static factstr_status submit_statistics(const call_values *v, item *it, factstr_buffer *error) {
+  (void)error;
+  return submit_to_thread(v, NULL, it, statistics_of);
+}
+
+static factstr_status submit_explain(const call_values *v, item *it, factstr_buffer *error) {
+  (void)error;
+  return submit_to_thread(v, &v->texts[0], it, factstr_explain);
+}
+
+static const call_shape takes_wait = {"store", PARAMETER_TEXT, {"wait"}, false};
+static const call_shape takes_reading = {.handle = "reading"};
+
+/* appendSubmit(store, events, tag) */
+static napi_value append_submit(napi_env env, napi_callback_info info) {
+  return submit(env, info, &takes_events, submit_append);
+}
+
+/* appendIfSubmit(store, events, query, expected, tag) */
+static napi_value append_if_submit(napi_env env, napi_callback_info info) {
+  return submit(env, info, &takes_events_if, submit_append_if);
+}
+
+/* appendWhenSubmit(store, events, conditions, tag) */
+static napi_value append_when_submit(napi_env env, napi_callback_info info) {
+  return submit(env, info, &takes_events_when, submit_append_when);
+}
+
+/* querySubmit(store, query, tag) */
+static napi_value query_submit(napi_env env, napi_callback_info info) {
+  return submit(env, info, &takes_query, submit_query);
+}
+
+/* waitForSubmit(store, wait, tag) */
+static napi_value wait_for_submit(napi_env env, napi_callback_info info) {
+  return submit(env, info, &takes_wait, submit_wait);
 }
 
 /* statisticsSubmit(store, tag) */
 static napi_value statistics_submit(napi_env env, napi_callback_info info) {
-  attachment *a;
-  factstr_store store;
-  double tag;
-  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "store", &store},
-                 {PARAMETER_NUMBER, "tag", &tag})) {
-    return NULL;
-  }
-  return submit_to_thread(a, env, store, NULL, tag);
+  return submit(env, info, &takes_store, submit_statistics);
 }
 
 /* explainSubmit(store, query, tag) */
 static napi_value explain_submit(napi_env env, napi_callback_info info) {
-  attachment *a;
-  factstr_store store;
-  text query;
-  double tag;
-  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "store", &store},
-                 {PARAMETER_TEXT, "query", &query}, {PARAMETER_NUMBER, "tag", &tag})) {
-    return NULL;
-  }
-  napi_value result = submit_to_thread(a, env, store, &query, tag);
-  text_free(&query);
-  return result;
+  return submit(env, info, &takes_query, submit_explain);
+}
+
+/* readNextSubmit(reading, tag) */
+static napi_value read_next_submit(napi_env env, napi_callback_info info) {
+  return submit(env, info, &takes_reading, submit_read_next);
 }
 
 /* openReading(store, query) -> its handle */
@@ -246,28 +219,6 @@ static napi_value open_reading(napi_env env, napi_callback_info info) {
     return throw_status(a, env, status, &error);
   }
   return handle_value(env, reading);
-}
-
-/* readNextSubmit(reading, tag) */
-static napi_value read_next_submit(napi_env env, napi_callback_info info) {
-  attachment *a;
-  factstr_reading reading;
-  double tag;
-  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "reading", &reading},
-                 {PARAMETER_NUMBER, "tag", &tag})) {
-    return NULL;
-  }
-  item *it = answer_create(a, env, ITEM_COMPLETION, tag);
-  if (it == NULL) {
-    return NULL;
-  }
-  factstr_buffer error = {NULL, 0};
-  factstr_status status =
-      factstr_read_next_submit(reading, (uint64_t)tag, on_completion, it, NULL, &error);
-  if (status != FACTSTR_OK) {
-    answer_abandon(it); /* nothing was submitted, and no completion follows */
-  }
-  return result_nothing(a, env, status, &error);
 }
 
 /* closeReading(reading) */

@@ -4,32 +4,48 @@
  */
 #include "addon.h"
 
-typedef factstr_status ask_function(factstr_store store, const char *request, size_t request_len,
-                                    factstr_buffer *out);
+typedef factstr_status call_function(const call_values *v, factstr_buffer *out);
 
-/* (store, request) -> text */
-static napi_value ask(napi_env env, napi_callback_info info, const char *name, ask_function *call) {
+static napi_value call_store(napi_env env, napi_callback_info info, const call_shape *shape,
+                             call_function *call) {
   attachment *a;
-  factstr_store store;
-  text request;
-  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "store", &store},
-                 {PARAMETER_TEXT, name, &request})) {
+  call_values values;
+  if (!values_read(env, info, &a, shape, false, &values)) {
     return NULL;
   }
   factstr_buffer out = {NULL, 0};
-  factstr_status status = call(store, request.data, request.len, &out);
-  text_free(&request);
-  return result_text(a, env, status, &out);
+  factstr_status status = call(&values, &out);
+  values_free(shape, &values);
+  /* A conflict is an answer, not an exception. */
+  return result_text(a, env, status == FACTSTR_CONDITIONAL_APPEND_CONFLICT ? FACTSTR_OK : status,
+                     &out);
+}
+
+static factstr_status call_append(const call_values *v, factstr_buffer *out) {
+  return factstr_append(v->handle, v->texts[0].data, v->texts[0].len, out);
+}
+
+static factstr_status call_append_if(const call_values *v, factstr_buffer *out) {
+  return factstr_append_if(v->handle, v->texts[0].data, v->texts[0].len, v->texts[1].data,
+                           v->texts[1].len, v->expected.none ? NULL : &v->expected.version, out);
+}
+
+static factstr_status call_append_when(const call_values *v, factstr_buffer *out) {
+  return factstr_append_when(v->handle, v->texts[0].data, v->texts[0].len, v->texts[1].data,
+                             v->texts[1].len, out);
+}
+
+static factstr_status call_query(const call_values *v, factstr_buffer *out) {
+  return factstr_query(v->handle, v->texts[0].data, v->texts[0].len, out);
+}
+
+static factstr_status call_statistics(const call_values *v, factstr_buffer *out) {
+  return factstr_statistics(v->handle, out);
 }
 
 /* append(store, events) -> text */
 static napi_value append(napi_env env, napi_callback_info info) {
-  return ask(env, info, "events", factstr_append);
-}
-
-/* query(store, query) -> text */
-static napi_value query(napi_env env, napi_callback_info info) {
-  return ask(env, info, "query", factstr_query);
+  return call_store(env, info, &takes_events, call_append);
 }
 
 /*
@@ -37,61 +53,22 @@ static napi_value query(napi_env env, napi_callback_info info) {
  * InteropError that holds the conflict
  */
 static napi_value append_if(napi_env env, napi_callback_info info) {
-  attachment *a;
-  factstr_store store;
-  text events;
-  text context;
-  expected version;
-  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "store", &store},
-                 {PARAMETER_TEXT, "events", &events}, {PARAMETER_TEXT, "query", &context},
-                 {PARAMETER_EXPECTED, "expected", &version})) {
-    return NULL;
-  }
-  factstr_buffer out = {NULL, 0};
-  factstr_status status =
-      factstr_append_if(store, events.data, events.len, context.data, context.len,
-                        version.none ? NULL : &version.version, &out);
-  text_free(&events);
-  text_free(&context);
-  /* A conflict is an answer, not an exception. */
-  return result_text(a, env, status == FACTSTR_CONDITIONAL_APPEND_CONFLICT ? FACTSTR_OK : status,
-                     &out);
+  return call_store(env, info, &takes_events_if, call_append_if);
 }
 
-/*
- * appendWhen(store, events, conditions) -> text: an InteropAppendResult, or the InteropError that
- * holds the conflict
- */
+/* appendWhen(store, events, conditions) -> text, as that of appendIf */
 static napi_value append_when(napi_env env, napi_callback_info info) {
-  attachment *a;
-  factstr_store store;
-  text events;
-  text conditions;
-  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "store", &store},
-                 {PARAMETER_TEXT, "events", &events},
-                 {PARAMETER_TEXT, "conditions", &conditions})) {
-    return NULL;
-  }
-  factstr_buffer out = {NULL, 0};
-  factstr_status status =
-      factstr_append_when(store, events.data, events.len, conditions.data, conditions.len, &out);
-  text_free(&events);
-  text_free(&conditions);
-  /* A conflict is an answer, not an exception. */
-  return result_text(a, env, status == FACTSTR_CONDITIONAL_APPEND_CONFLICT ? FACTSTR_OK : status,
-                     &out);
+  return call_store(env, info, &takes_events_when, call_append_when);
+}
+
+/* query(store, query) -> text */
+static napi_value query(napi_env env, napi_callback_info info) {
+  return call_store(env, info, &takes_query, call_query);
 }
 
 /* statistics(store) -> text; blocks for as long as reading the head takes */
 static napi_value statistics(napi_env env, napi_callback_info info) {
-  attachment *a;
-  factstr_store store;
-  if (!READ_CALL(env, info, &a, {PARAMETER_HANDLE, "store", &store})) {
-    return NULL;
-  }
-  factstr_buffer out = {NULL, 0};
-  factstr_status status = factstr_statistics(store, &out);
-  return result_text(a, env, status, &out);
+  return call_store(env, info, &takes_store, call_statistics);
 }
 
 /* closeStore(store) */

@@ -29,11 +29,13 @@
 // # Queries
 //
 // [Store.Query] returns the facts that match a query, in the order of their sequence numbers, and
-// the version of the whole context, both from one snapshot of the log. [AllEvents] and [OfTypes]
-// make queries; [EventQuery.Or], [EventQuery.After] and [EventQuery.AtMost] refine them. An
-// [EventFilter] selects by event type, by payload, or by both: a payload matches a predicate that
-// is a recursive subset of it. [Store.QueryAtOnce] is for callers that must not wait.
-// [Store.QueryInto] gives the rows to a [RowTaker] while they are read.
+// the version of the whole context, both from one snapshot of the log. [AllEvents], [OfTypes],
+// [Where] and [AnyOf] make queries; [EventQuery.Where], [EventQuery.Or], [EventQuery.After] and
+// [EventQuery.AtMost] refine them. An [EventFilter] selects by event type, by payload, or by both:
+// a payload matches a predicate that is a recursive subset of it. [Decode] reads the payload of a
+// fact that was returned. [Store.Read] reads any number of facts in bounded memory.
+// [Store.QueryAtOnce] is for callers that must not wait. [Store.QueryInto] gives the rows to a
+// [RowTaker] while they are read.
 //
 // # Streams
 //

@@ -20,6 +20,10 @@ type EventQuery struct {
 	// Backwards returns the newest fact first. It changes the order of the returned facts, and
 	// which of them a Limit keeps; MinSequenceNumber stays their lower end.
 	Backwards bool
+
+	// fault is what Where or AnyOf refused: the call that is given the query returns it. So a query
+	// can be put together in one expression.
+	fault error
 }
 
 // EventFilter matches a fact whose type is one of EventTypes and whose payload matches one of

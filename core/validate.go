@@ -41,6 +41,9 @@ func validateEvents(events []NewEvent, limits Limits) (size int, err error) {
 
 // validateQuery checks a query against the limits and compiles it.
 func validateQuery(field string, query EventQuery, limits Limits) (*Plan, error) {
+	if query.fault != nil {
+		return nil, NewError(CodeInvalidArgument, "%s: %w", field, query.fault)
+	}
 	// Counting comes first, so that refusing a large query costs little.
 	if err := sizeOf(query).within(field+".filters", "a query", limits); err != nil {
 		return nil, err

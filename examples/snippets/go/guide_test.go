@@ -2,7 +2,6 @@ package snippets
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,19 +25,12 @@ var errTooLittle = errors.New("the account does not hold that much")
 
 // withdraw withdraws if the balance allows it, whoever else deposits and withdraws meanwhile.
 func withdraw(ctx context.Context, store *factstr.Store, account string, amount int) error {
-	ofAccount, err := json.Marshal(map[string]string{"account": account})
-	if err != nil {
-		return err
-	}
-	movements := factstr.EventQuery{Filters: []factstr.EventFilter{{
-		EventTypes:        []string{"Deposited", "Withdrawn"},
-		PayloadPredicates: []json.RawMessage{ofAccount},
-	}}}
-	_, err = store.Decide(ctx, movements, func(seen *factstr.QueryResult) ([]factstr.NewEvent, error) {
+	movements := factstr.OfTypes("Deposited", "Withdrawn").Where(map[string]string{"account": account})
+	_, err := store.Decide(ctx, movements, func(seen *factstr.QueryResult) ([]factstr.NewEvent, error) {
 		balance := 0
 		for _, record := range seen.EventRecords {
-			var moved movement
-			if err := json.Unmarshal(record.Payload, &moved); err != nil {
+			moved, err := factstr.Decode[movement](record)
+			if err != nil {
 				return nil, err
 			}
 			if record.EventType == "Withdrawn" {

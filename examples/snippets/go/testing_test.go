@@ -2,109 +2,69 @@ package snippets
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
-	"sync"
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"github.com/factstr/factstr-go/core/memory"
+	"github.com/factstr/factstr-go/core/factstrtest"
 )
 
 // The command that is tested: a course takes so many students, and each of them once.
 const capacity = 2
+
+var errFull = errors.New("the course is full")
 
 type enrolled struct {
 	Course  string `json:"course"`
 	Student string `json:"student"`
 }
 
-func enrol(ctx context.Context, store *factstr.Store, course, student string) (answer string, err error) {
-	predicate, err := json.Marshal(map[string]string{"course": course})
-	if err != nil {
-		return "", err
-	}
-	seats := factstr.EventQuery{Filters: []factstr.EventFilter{{
-		EventTypes: []string{"Enrolled"}, PayloadPredicates: []json.RawMessage{predicate},
-	}}}
-	_, err = store.Decide(ctx, seats, func(seen *factstr.QueryResult) ([]factstr.NewEvent, error) {
+func enrol(ctx context.Context, store *factstr.Store, course, student string) error {
+	seats := factstr.OfTypes("Enrolled").Where(map[string]string{"course": course})
+	_, err := store.Decide(ctx, seats, func(seen *factstr.QueryResult) ([]factstr.NewEvent, error) {
 		var students []string
 		for _, record := range seen.EventRecords {
-			var fact enrolled
-			if err := json.Unmarshal(record.Payload, &fact); err != nil {
+			fact, err := factstr.Decode[enrolled](record)
+			if err != nil {
 				return nil, err
 			}
 			students = append(students, fact.Student)
 		}
 		switch {
 		case slices.Contains(students, student):
-			answer = "already"
-			return nil, nil
+			return nil, nil // once is enough
 		case len(students) >= capacity:
-			answer = "full"
-			return nil, nil
+			return nil, errFull
 		}
-		answer = "enrolled"
 		fact, err := factstr.Event("Enrolled", enrolled{course, student})
 		return []factstr.NewEvent{fact}, err
 	}, factstr.DecideOptions{})
-	return answer, err
+	return err
 }
 
-func open(t *testing.T) *factstr.Store {
-	t.Helper()
-	store, err := memory.Open(memory.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	return store
+// seat is the fact that a student is in the course go.
+func seat(student string) factstr.NewEvent {
+	return factstrtest.Fact("Enrolled", enrolled{"go", student})
 }
 
 func TestAFullCourseTakesNobody(t *testing.T) {
-	store := open(t)
-	for _, student := range []string{"Ada", "Ben"} {
-		given, err := factstr.Event("Enrolled", enrolled{"go", student})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := store.Append(t.Context(), []factstr.NewEvent{given}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	factstrtest.Given(t, seat("Ada"), seat("Ben")).
+		When(func(ctx context.Context, store *factstr.Store) error { return enrol(ctx, store, "go", "Cleo") }).
+		ThenError(errFull)
+}
 
-	if answer, err := enrol(t.Context(), store, "go", "Cleo"); err != nil || answer != "full" {
-		t.Errorf("Cleo is %s, %v", answer, err)
-	}
+func TestAStudentIsEnrolledOnce(t *testing.T) {
+	ada := func(ctx context.Context, store *factstr.Store) error { return enrol(ctx, store, "go", "Ada") }
+	factstrtest.Given(t).When(ada).Then(seat("Ada")).When(ada).ThenNothing()
 }
 
 func TestOfManyAtOnceOnlySoManyGetInAsThereIsRoom(t *testing.T) {
-	store := open(t)
-	var group sync.WaitGroup
-	answers := make(chan string, 20)
-	for i := range cap(answers) {
-		group.Go(func() {
-			answer, err := enrol(t.Context(), store, "go", string(rune('a'+i)))
-			if err != nil {
-				t.Error(err)
-			}
-			answers <- answer
-		})
-	}
-	group.Wait()
-	close(answers)
-
-	in := 0
-	for answer := range answers {
-		if answer == "enrolled" {
-			in++
-		}
-	}
-	if in != capacity {
-		t.Errorf("%d students are in a course for %d", in, capacity)
+	scenario := factstrtest.Given(t).WhenAtOnce(20, func(ctx context.Context, store *factstr.Store, i int) error {
+		return enrol(ctx, store, "go", fmt.Sprint("student ", i))
+	})
+	if got := len(scenario.Appended()); got != capacity {
+		t.Errorf("%d students are in a course for %d", got, capacity)
 	}
 }

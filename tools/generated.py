@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from api_pages import api
 from benchmark_tables import benchmarks, workloads
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -144,6 +145,7 @@ MAKERS: dict[str, Callable[..., str]] = {
     "options": options,
     "errors": errors,
     "reasons": reasons,
+    "api": api,
     "layers": layers,
     "benchmarks": benchmarks,
     "workloads": workloads,

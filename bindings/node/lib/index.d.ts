@@ -47,6 +47,10 @@ export * from './types/streams.js';
 interface Store<Payload> {
   /** Returns after the batch is as durable as the store promises. */
   append(events: readonly NewEvent<Payload>[]): AppendResult;
+  /**
+   * The matching facts in ascending order, and the version of their context, both from one snapshot
+   * of the log. null, undefined and {} ask for all.
+   */
   query(query?: EventQuery | null): QueryResult<Payload>;
   /**
    * Appends only if the context version of `query` equals `expected`; null or undefined expects
@@ -69,14 +73,17 @@ interface Store<Payload> {
     conditions: readonly AppendCondition[],
   ): AppendIfResult;
 
+  /** As `append`, without blocking the event loop; appends that wait together commit together. */
   appendAsync(
     events: readonly NewEvent<Payload>[],
     options?: RequestOptions | null,
   ): Promise<AppendResult>;
+  /** As `query`, without blocking the event loop. */
   queryAsync(
     query?: EventQuery | null,
     options?: RequestOptions | null,
   ): Promise<QueryResult<Payload>>;
+  /** As `appendIf`, without blocking the event loop. */
   appendIfAsync(
     events: readonly NewEvent<Payload>[],
     query: EventQuery,
@@ -84,6 +91,7 @@ interface Store<Payload> {
     options?: RequestOptions | null,
   ): Promise<AppendIfResult>;
 
+  /** As `appendWhen`, without blocking the event loop. */
   appendWhenAsync(
     events: readonly NewEvent<Payload>[],
     conditions: readonly AppendCondition[],
@@ -111,6 +119,7 @@ interface Store<Payload> {
     handle: EventRecordsHandle<Payload>,
     options?: StreamOptions | null,
   ): EventStreamSubscription;
+  /** As `streamAll`, with the matching facts of each batch that has any. */
   streamTo(
     query: EventQuery,
     handle: EventStreamHandle<Payload>,
@@ -135,6 +144,10 @@ interface Store<Payload> {
     handle: EventRecordsHandle<Payload>,
     options?: DurableStreamOptions | null,
   ): Promise<EventStreamSubscription>;
+  /**
+   * As `streamAllDurable`, with the matching facts of each batch that has any. A name stays with
+   * its query.
+   */
   streamToDurable(
     durableStream: DurableStream,
     query: EventQuery,

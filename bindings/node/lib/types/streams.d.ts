@@ -139,6 +139,7 @@ export declare class EventStreamSubscription {
   readonly closed: Promise<void>;
   /** Lets the process end although the stream is open. */
   unref(): this;
+  /** Takes `unref` back. */
   ref(): this;
   [Symbol.dispose](): void;
   [Symbol.asyncDispose](): Promise<void>;

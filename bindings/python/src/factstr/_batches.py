@@ -135,6 +135,7 @@ class Batches(Closeable):
 
     @property
     def closed(self) -> bool:
+        """True once the loop was left or the stream has ended."""
         return not self._stream.value
 
     def close(self) -> None:

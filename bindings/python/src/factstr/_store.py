@@ -309,6 +309,7 @@ class Store(Closeable):
 
     @property
     def closed(self) -> bool:
+        """True once close() was called."""
         return not self._owner.handle.number
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
 """The parts of the documentation that are written from data: tables of options and errors from
-interop/catalog, the picture of the layers from the imports of the code, and tables of benchmarks
-from their figures.
+interop/catalog, the pages of the API from the sources, tables of benchmarks from their figures; and
+what the picture of the packages shows.
 """
 
 from __future__ import annotations
@@ -122,23 +122,9 @@ def bindings() -> dict[str, set[str]]:
     return found
 
 
-def layers() -> str:
-    """A flowchart in Mermaid: each arrow is an import that no longer way implies."""
-    arrows = {**bindings(), "include/factstr.h": {"capi"}, **imports()}
-
-    def beyond(package: str) -> set[str]:
-        near = arrows.get(package, set())
-        return near.union(*(beyond(each) for each in near))
-
-    lines = ["```mermaid", "flowchart TD"]
-    lines += [f'  {re.sub(r"[^a-z]", "_", name)}["{name}"]' for name in arrows]
-    for package, near in arrows.items():
-        implied: set[str] = set().union(*(beyond(each) for each in near))
-        lines += [
-            f"  {re.sub(r'[^a-z]', '_', package)} --> {re.sub(r'[^a-z]', '_', each)}"
-            for each in sorted(near - implied)
-        ]
-    return "\n".join([*lines, "```", ""])
+def arrows() -> dict[str, set[str]]:
+    """What each part imports: the bindings the header, the header the library, a package others."""
+    return {**bindings(), "include/factstr.h": {"capi"}, **imports()}
 
 
 MAKERS: dict[str, Callable[..., str]] = {
@@ -146,7 +132,6 @@ MAKERS: dict[str, Callable[..., str]] = {
     "errors": errors,
     "reasons": reasons,
     "api": api,
-    "layers": layers,
     "benchmarks": benchmarks,
     "workloads": workloads,
 }

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import html
 
+from package_picture import ROW, laid_out
+
 INK, LINE, BLUE, GREEN, RED, GREY = "#1f2933", "#52606d", "#dbeafe", "#d1fae5", "#fee2e2", "#f1f5f9"
 
 
@@ -167,7 +169,26 @@ def layers() -> Picture:
     return p
 
 
+def packages() -> Picture:
+    rows, ways = laid_out()
+    left = min(place.x - place.width / 2 for row in rows for place in row) - 20
+    right = max(place.x + place.width / 2 for row in rows for place in row) + 20
+    p = Picture(round(right - left), ROW * len(rows) + 16, "What each package imports")
+    top = {place: ROW * number + 20 for number, row in enumerate(rows) for place in row}
+    for way in ways:
+        points = [(round(place.x - left, 1), top[place] + 15) for place in way]
+        first, last = points[0], points[-1]
+        p.arrow((first[0], first[1] + 15), *points[1:-1], (last[0], last[1] - 15))
+    for place, y in top.items():
+        if place.name:
+            inside = place.name.startswith("core")
+            fill = GREEN if inside else BLUE
+            x = round(place.x - place.width / 2 - left, 1)
+            p.box(x, y, round(place.width, 1), 30, place.name, fill=fill)
+    return p
+
+
 def pictures() -> dict[str, str]:
     """Each picture's file name, and the SVG."""
-    drawn = (context, conditional_append, replay_joins_live, group_commit, layers)
+    drawn = (context, conditional_append, replay_joins_live, group_commit, layers, packages)
     return {f"{draw.__name__.replace('_', '-')}.svg": draw().svg() for draw in drawn}

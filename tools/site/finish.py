@@ -2,7 +2,8 @@
 
 Writes what lies beside the pages: the list of versions, the page that leads to the newest one, and
 all pages as plain text (llms.txt lists them, llms-full.txt holds them) for assistants that write
-code, so that they need not guess. Fails if a link of a page leads nowhere, to a page or to a place in it.
+code, so that they need not guess. Fails if a link of a page leads nowhere, to a page or to a place
+in it, and if a page would fetch something from another host.
 """
 
 from __future__ import annotations
@@ -14,14 +15,19 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+# What a browser fetches by itself, and the parts of the theme that its script fetches something for.
+FETCHED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href"}
+FETCHING = {("data-md-component", "source"), ("class", "mermaid")}
+
 
 class Page(HTMLParser):
-    """The places of a page, and where its links lead."""
+    """The places of a page, where its links lead, and what it fetches from other hosts."""
 
     def __init__(self, file: Path) -> None:
         super().__init__()
         self.places: set[str] = set()
         self.links: set[str] = set()
+        self.fetched: set[str] = set()
         self.feed(file.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -30,9 +36,15 @@ class Page(HTMLParser):
                 self.places.add(value)
             if name in ("href", "src") and value:
                 self.links.add(value)
+            if FETCHED.get(tag) == name and value and urlsplit(value).netloc:
+                self.fetched.add(value)
+            if (name, value) in FETCHING:
+                self.fetched.add(f'what {name}="{value}" stands for')
+        if ("rel", "canonical") in attrs:  # names the page and is not fetched
+            self.fetched.discard(dict(attrs)["href"] or "")
 
 
-def broken_links(site: Path) -> list[str]:
+def faults(site: Path) -> list[str]:
     pages = {file: Page(file) for file in site.rglob("*.html") if file.name != "404.html"}
     broken = []
     for file, page in pages.items():
@@ -47,6 +59,7 @@ def broken_links(site: Path) -> list[str]:
                 broken.append(f"{file.relative_to(site)}: {link} leads nowhere")
             elif target in pages and unquote(parts.fragment) not in {"", *pages[target].places}:
                 broken.append(f"{file.relative_to(site)}: {link} has no such place")
+        broken += [f"{file.relative_to(site)}: fetches {each}" for each in sorted(page.fetched)]
     return broken
 
 
@@ -73,7 +86,7 @@ def main() -> int:
     listed_text, full_text = as_text(pages)
     (html / version / "llms.txt").write_text(listed_text, encoding="utf-8")
     (html / version / "llms-full.txt").write_text(full_text, encoding="utf-8")
-    broken = broken_links(html / version)
+    broken = faults(html / version)
     print("\n".join(broken), end="\n" if broken else "")
     built = sorted((page.parent.name for page in html.glob("*/index.html")), key=newest_first)
     listed = [{"version": each, "title": each, "aliases": []} for each in built]
@@ -81,7 +94,9 @@ def main() -> int:
     there = f'<!doctype html><meta http-equiv="refresh" content="0; url={built[0]}/">'
     (html / "index.html").write_text(f"{there}<title>FACTSTR</title>\n", encoding="utf-8")
     count = len(list((html / version).rglob("*.html")))
-    print(f"{html / version}: {count} pages, {len(broken)} broken links")
+    print(
+        f"{html / version}: {count} pages, {len(broken)} broken links or fetches from other hosts"
+    )
     return 1 if broken else 0
 
 

@@ -35,7 +35,7 @@ type logRoom struct {
 func (b *backend) makeRoom(index logIndex) {
 	room, used := &b.room, index.bytes()
 	if room.salt != index.salt {
-		file, err := stateOf(b.path + "-wal")
+		file, err := identityOf(b.path + "-wal")
 		if err != nil {
 			return
 		}

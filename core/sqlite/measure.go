@@ -16,6 +16,6 @@ func (b *backend) Measure(_ context.Context, statistics *factstr.Statistics) err
 }
 
 func (b *backend) logFileBytes() int64 {
-	log, _ := stateOf(b.path + "-wal")
+	log, _ := identityOf(b.path + "-wal")
 	return log.size
 }

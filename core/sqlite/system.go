@@ -6,6 +6,7 @@ package sqlite
 // no other file looks at the system's name. Each has
 //
 //	stateOf, stateOfDescriptor   identity, size, times, links and kind of a file
+//	identityOf                   the same without times, for files that are written to all the time
 //	localPath, realPath          refuse what is no local file; the one path of a file
 //	realFolder, placeName        the same of a folder, of the spelling of a name
 //	uriPath, uriOptions          the path as SQLite wants it

@@ -27,6 +27,8 @@ var failing failures
 
 func stateOf(string) (fileState, error) { return fileState{}, errors.ErrUnsupported }
 
+func identityOf(string) (fileState, error) { return fileState{}, errors.ErrUnsupported }
+
 func stateOfDescriptor(int) (fileState, error) { return fileState{}, errors.ErrUnsupported }
 
 func localPath(path string) (string, error) { return path, nil }

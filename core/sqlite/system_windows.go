@@ -35,6 +35,8 @@ func stateOf(path string) (state fileState, err error) {
 	return stateOfDescriptor(int(handle))
 }
 
+func identityOf(path string) (fileState, error) { return stateOf(path) }
+
 func openToLook(path string) (windows.Handle, error) {
 	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {

@@ -29,7 +29,9 @@
  * thread switches would take longer than all else but the sync. Its signals are blocked meanwhile,
  * so it may wait for the disk there and for nobody else; another process's lock may be held for as
  * long as busy_timeout_ms. If anybody is in the way, a goroutine carries it out, and the thread
- * waits in C as all others do (Queue.AtOnce in core/internal/commit).
+ * waits in C as all others do (Queue.AtOnce in core/internal/commit). A query, or the context of
+ * an append, that memory and a few facts of the index answer is read on the caller's thread for the
+ * same reason, and within the same bounds (core/query_at_once.go).
  *
  * Rejected: one word for a whole group, woken by one system call, would also wake those that wait
  * for the next group.

@@ -98,7 +98,8 @@ func (s *Store) submitConditional(ctx context.Context, request *appendRequest, d
 
 // looksAheadApart looks ahead in the tail, and reports whether that was not enough. A condition
 // that takes long is looked at on a goroutine of its own, since a submitting goroutine must not
-// wait. A log that is in memory itself (no tail) is read quickly enough in the group.
+// wait; only a lone append of AppendTogether looks a few facts up before that. A log that is in
+// memory itself (no tail) is read quickly enough in the group.
 func (s *Store) looksAheadApart(conditions []condition) bool {
 	work := match.WorkUntil(nil, aheadWork)
 	return !s.lookAheadInTail(conditions, &work) && s.options.TailEvents >= 0

@@ -76,7 +76,7 @@ func (s *Store) AppendTogether(batches []*PreparedAppend) {
 		if _, batch.Err = s.enterAppend(); batch.Err != nil {
 			continue
 		}
-		if batch.ahead {
+		if batch.ahead && !(len(batches) == 1 && s.lookAheadAtOnce(batch.request.conditions)) {
 			go s.aheadTogether(batch.request)
 		} else {
 			requests = append(requests, batch.request)

@@ -37,6 +37,17 @@ type NearLog interface {
 	ScansAtOnce()
 }
 
+// NearScanner is a NearHead that can mostly look a few facts up without waiting for another call,
+// another process or a server.
+type NearScanner interface {
+	NearHead
+	// ScanAtOnce is HeadAndScan for a thread that may wait for the disk for about a millisecond,
+	// and for nothing else. It returns ErrWouldWait if it would have to, if the scan takes many
+	// rows, or if anything fails: what was visited does not count then, and the caller asks
+	// HeadAndScan.
+	ScanAtOnce(ctx context.Context, scan Scan, visit func(EventRecord) (more bool)) (Head, error)
+}
+
 // NearCommitter is implemented by a backend that can mostly commit without waiting for another
 // call, another process or a server.
 type NearCommitter interface {
@@ -46,9 +57,9 @@ type NearCommitter interface {
 	CommitAtOnce(ctx context.Context, group *Group) error
 }
 
-// ErrWouldWait is returned by CommitAtOnce, and by Group.Decide during it. No caller of a Store
-// sees it.
-var ErrWouldWait = errors.New("the commit would have to wait")
+// ErrWouldWait is returned by ScanAtOnce, by CommitAtOnce, and by Group.Decide during that. No
+// caller of a Store sees it.
+var ErrWouldWait = errors.New("the call would have to wait")
 
 // Pacer is implemented by a backend whose scan finds all candidates of its range before it visits
 // the first, and may pass over facts without visiting them. Pace returns the number of the fact

@@ -121,6 +121,23 @@ func (s *Store) lookAhead(ctx context.Context, conditions []condition) error {
 	return nil
 }
 
+// lookAheadAtOnce is lookAhead for a thread that must not wait for others, as far as a few facts
+// tell, see query_at_once.go. It reports false if they do not.
+func (s *Store) lookAheadAtOnce(conditions []condition) (done bool) {
+	known, work := s.log.current(), match.WorkUntil(nil, aheadWork)
+	log, _ := s.scannerAtOnce(&known)
+	for i := range conditions {
+		c := &conditions[i]
+		floor, before := c.lookedAt(&known)
+		version, err := latestMatch(s.context, &known, log, c.plan, floor, known.head.SequenceNumber, &work)
+		if err != nil {
+			return false
+		}
+		c.note(&known, max(version, before))
+	}
+	return true
+}
+
 // note keeps the result of looking ahead.
 func (c *condition) note(known *tail, version uint64) {
 	c.checked, c.epoch, c.upTo, c.version = true, known.epoch, known.head.SequenceNumber, version

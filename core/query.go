@@ -1,11 +1,6 @@
 package factstr
 
-import (
-	"context"
-	"errors"
-
-	"github.com/factstr/factstr-go/core/internal/match"
-)
+import "context"
 
 // How a query reads
 //
@@ -87,63 +82,6 @@ func (s *Store) runQuery(ctx context.Context, plan *Plan, query EventQuery, take
 
 // replacedMax is how often a query starts: the log would have to be replaced during each try.
 const replacedMax = 3
-
-// QueryAtOnce is Query for a caller that must not wait. ok is false if the result would take a wait
-// or more than about a millisecond of work: call Query then. ok is true if all facts that matter
-// are in memory and the head can be read without waiting, and also if the query is refused with an
-// error.
-func (s *Store) QueryAtOnce(query EventQuery) (result *QueryResult, ok bool, err error) {
-	list := &recordList{}
-	result, ok, err = s.QueryIntoAtOnce(query, list)
-	if result != nil {
-		result.EventRecords = list.all()
-	}
-	return result, ok, err
-}
-
-// QueryIntoAtOnce is QueryAtOnce with the rows given to taker. If ok is false, what was taken is no
-// result.
-func (s *Store) QueryIntoAtOnce(query EventQuery, taker RowTaker) (result *QueryResult, ok bool, err error) {
-	backend, can := s.backend.(NearHead)
-	if !can {
-		return nil, false, nil
-	}
-	plan, err := validateQuery("query", query, s.options.Limits)
-	if err != nil {
-		return nil, true, err
-	}
-	done, err := s.enter()
-	if err != nil {
-		return nil, true, err
-	}
-	defer done()
-	scan, rows := s.rowsOf(plan, query, taker, match.WorkUntil(nil, aheadWork))
-	log := scanner(tailOnly{})
-	if _, near := s.backend.(NearLog); near {
-		log = s.backend
-	} else if known := s.log.current(); scan.After < known.floor() && rows.more() && !plan.Nothing() &&
-		!scan.Descending {
-		return nil, false, nil
-	}
-	head, ok := backend.HeadAtOnce()
-	known := s.log.current()
-	if !ok || head != known.head {
-		return nil, false, nil
-	}
-	result, err = s.collect(s.context, &known, log, scan, scan.After, rows)
-	if errors.Is(err, errBelowTail) || rows.work.Spent() {
-		return nil, false, nil
-	}
-	return result, true, err
-}
-
-// tailOnly is the scanner of a query that may read nothing but the tail.
-type tailOnly struct{}
-
-func (tailOnly) Scan(context.Context, Scan, func(EventRecord) (more bool)) error { return errBelowTail }
-
-// errBelowTail ends a query that would have to read the backend. No caller sees it.
-var errBelowTail = errors.New("the facts are not in memory")
 
 // read runs the query once. If same is false, the log was replaced meanwhile, and the query must be
 // run again.

@@ -30,6 +30,7 @@ type indexedSource struct {
 	after      uint64 // what the index was not asked for yet is in (after, upTo]
 	upTo       uint64
 	descending bool
+	few        bool     // more than fewRows rows at a time are none: see ScanAtOnce
 	wanted     int      // how many numbers are proposed next
 	proposed   []uint64 // and not read yet
 	rows       *resultSet
@@ -90,6 +91,9 @@ func (s *indexedSource) propose() error {
 		s.proposed = s.proposed[:0]
 		s.rest, err = s.unread(err, s.after, s.upTo)
 		return err
+	}
+	if s.few && len(s.proposed) > fewRows {
+		return factstr.ErrWouldWait // before any of them is read
 	}
 	switch n := len(s.proposed); {
 	case n < s.wanted: // there are no more

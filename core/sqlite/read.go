@@ -23,26 +23,27 @@ func (b *backend) HeadAtOnce() (head factstr.Head, ok bool) {
 	if head, ok, err := b.headNow(); ok {
 		return head, err == nil
 	}
-	r := &b.readers
-	select {
-	case r.permits <- struct{}{}:
-		defer func() { <-r.permits }()
-	default:
-		return head, false
-	}
-	if !b.connections.using.TryRLock() {
-		return head, false
-	}
-	defer b.connections.using.RUnlock()
-	c, err := r.takeIdle()
-	if c == nil || err != nil {
-		return head, false
-	}
-	whole := false
-	defer func() { r.giveBack(c, whole) }()
-	head, _, err = b.readAndKeepHead(c)
-	whole = true // not after a panic
-	return head, err == nil && b.intact() == nil
+	err := b.readers.lendAtOnce(func(r *reader) (err error) {
+		head, _, err = b.readAndKeepHead(r.conn)
+		return err
+	})
+	return head, err == nil
+}
+
+// ScanAtOnce reads a few rows of a known state that the index proposes.
+func (b *backend) ScanAtOnce(
+	ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool,
+) (head factstr.Head, err error) {
+	scan.UpTo = min(scan.UpTo, factstr.SequenceMax)
+	err = b.readers.lendAtOnce(func(r *reader) (err error) {
+		r.few = true
+		var done, known bool
+		if head, _, done, known, err = r.pageOfKnown(ctx, scan, visit); err == nil && !(known && done) {
+			err = factstr.ErrWouldWait
+		}
+		return err
+	})
+	return head, err
 }
 
 // HeadAndScan reads the head in the transaction of each page, so that head and page are of the same

@@ -43,7 +43,12 @@ import (
 const (
 	pageTime  = 40 * time.Millisecond // of a read transaction
 	pageCheck = 256                   // rows between looks at the clock
+	fewRows   = 128                   // read at once
 )
+
+// fewTime is how long reading a few rows at once may take: longer if they are on the disk and not
+// in the system's memory. Tests change it.
+var fewTime = time.Millisecond
 
 // reader reads on one connection.
 type reader struct {
@@ -54,6 +59,7 @@ type reader struct {
 	inTransaction bool           // statements see one state without a transaction of their own
 	inWrite       bool           // inside a write transaction, which ends no page early
 	anchor        termindex.Fact // of the index, which the log was found to hold
+	few           bool           // a page that would take many rows or much time ends with ErrWouldWait
 }
 
 // merges reports whether a scan for this many types reads SQLite's index on them.
@@ -165,6 +171,9 @@ func (r *reader) pageOf(
 		// of them knows how far it has come.
 		if (admitted || !record.typeless) && !visit(record.EventRecord) {
 			return 0, true, nil
+		}
+		if r.few && (n > fewRows || time.Since(started) > fewTime) {
+			return 0, false, factstr.ErrWouldWait
 		}
 		if n%pageCheck == 0 {
 			if ctx.Err() != nil {

@@ -95,6 +95,36 @@ func (p *readerPool) lend(ctx context.Context, read func(*reader) error) error {
 	return p.backend.unlessReplaced(err)
 }
 
+// lendAtOnce is with for a caller that must not wait for anybody. It returns ErrWouldWait if it
+// would have to, and after any error of the read.
+func (p *readerPool) lendAtOnce(read func(*reader) error) error {
+	select {
+	case p.permits <- struct{}{}:
+		defer func() { <-p.permits }()
+	default:
+		return factstr.ErrWouldWait
+	}
+	if !p.backend.connections.using.TryRLock() {
+		return factstr.ErrWouldWait
+	}
+	defer p.backend.connections.using.RUnlock()
+	c, err := p.takeIdle()
+	if c == nil || err != nil {
+		return factstr.ErrWouldWait
+	}
+	whole := false
+	defer func() { p.giveBack(c, whole) }()
+	patience := c.engine.busyTimeout
+	c.engine.busyTimeout = 0
+	err = read(&reader{conn: c, index: &p.backend.index, typeIndex: &p.backend.typeIndex, backend: p.backend})
+	c.engine.busyTimeout = patience
+	whole = true // not after a panic
+	if err != nil || p.backend.intact() != nil {
+		return factstr.ErrWouldWait
+	}
+	return nil
+}
+
 func (p *readerPool) take(ctx context.Context) (*conn, error) {
 	if c, err := p.takeIdle(); c != nil || err != nil {
 		return c, err

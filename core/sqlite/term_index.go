@@ -236,10 +236,16 @@ func (r *reader) openHeld(scan factstr.Scan, view *indexView, query terms.Query)
 				r.index.damaged.Store(damage.First)
 			}
 			r.index.refuse(view)
+			if r.few {
+				return nil, factstr.ErrWouldWait
+			}
 			rest := scan
 			rest.After, rest.UpTo = after, upTo
 			return r.openRange(rest)
 		},
+	}
+	if r.few {
+		indexed.few, indexed.wanted = true, fewRows+1
 	}
 	if scan.Wanted > 0 {
 		indexed.wanted = min(scan.Wanted, proposedMin)
@@ -252,7 +258,12 @@ func (r *reader) openHeld(scan factstr.Scan, view *indexView, query terms.Query)
 	if above.After >= above.UpTo {
 		return indexed
 	}
-	openAbove := func() (source, error) { return r.openRange(above) }
+	openAbove := func() (source, error) {
+		if r.few && above.UpTo-above.After > fewRows {
+			return nil, factstr.ErrWouldWait
+		}
+		return r.openRange(above)
+	}
 	if scan.Descending {
 		return &joinedSource{open: []func() (source, error){openAbove, func() (source, error) { return indexed, nil }}}
 	}

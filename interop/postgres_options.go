@@ -1,10 +1,9 @@
 package interop
 
 import (
+	"encoding/json"
 	"math"
 	"time"
-
-	"github.com/goccy/go-json"
 
 	factstr "github.com/factstr/factstr-go/core"
 )

@@ -20,6 +20,8 @@ RUN_BY = {
     "examples/snippets/node/": ("tools/test.sh", "examples/snippets/node/"),
     "examples/snippets/python": ("tools/test.sh", "examples/snippets/python"),
     "examples/snippets/go/": ("tools/test.sh", "go test -race"),
+    "examples/bank/": ("tools/examples.sh", "examples/bank/test/run.sh"),
+    "examples/query-model/": ("tools/examples.sh", "examples/query-model/run.sh"),
     "examples/projection/": ("bindings/python/tests/test_exactly_once.py", '"projection"'),
     "core/postgres/testdata/documented/": ("core/postgres/documented_test.go", '"documented"'),
 }

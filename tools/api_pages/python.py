@@ -98,7 +98,7 @@ def _class(node: ast.ClassDef) -> Entry:
         return Entry(node.name, _signature(made, node.name), described)
     head = f"class {node.name}" + (f"({', '.join(bases)})" if bases else "")
     fields = [ast.unparse(each) for each in node.body if isinstance(each, ast.AnnAssign)]
-    fields = [each for each in fields if not each.startswith("_")]
+    fields = [each.replace("'", '"') for each in fields if not each.startswith("_")]
     lines = "".join(f"\n    {each}" for each in fields)
     return Entry(node.name, head + (f":{lines}" if lines else ""), described)
 

@@ -15,7 +15,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-# What a browser fetches by itself, and the parts of the theme that its script fetches something for.
+# What a browser fetches by itself, and parts of the theme that its script fetches something for.
 FETCHED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href"}
 FETCHING = {("data-md-component", "source"), ("class", "mermaid")}
 

@@ -1,0 +1,15 @@
+import type { Store } from '../facts.js';
+import { checked, once } from '../once.js';
+import { context, paidIn } from './query_model.js';
+import { mayDeposit } from './rule.js';
+
+export async function deposit(
+  store: Store,
+  command: string,
+  account: string,
+  cents: string,
+): Promise<string> {
+  const amount = checked(cents, command, account);
+  const fact = { event_type: 'Deposited', payload: { command, account, amount } };
+  return once(store, fact, context(account), (facts) => mayDeposit(paidIn(facts), amount));
+}

@@ -86,7 +86,8 @@ case ${1:-help} in
     step bench "${@:2}"
     ;;
   dist)
-    need_base pkg-config cmake make
+    need_base pkg-config cmake make g++ luajit
+    need_rust
     need_python_tools
     step dist "${@:2}"
     step check-wheels

@@ -57,8 +57,14 @@ c_library_installed_into_a_prefix() {
   says_what_is_expected ./quickstart
 }
 
+c_library_from_other_languages() {
+  unpack_c
+  "$root/examples/ffi/run.sh" "$PWD"
+}
+
 python3 tools/check_packages.py
 python3 tools/try_packages.py
 try c-pkg-config c_package_with_pkg_config
 try c-cmake c_package_with_cmake
 try c-prefix c_library_installed_into_a_prefix
+try c-languages c_library_from_other_languages

@@ -56,7 +56,7 @@ def expected() -> dict[str, tuple[set[str], int]]:
         ending = "zip" if platform.os == "win32" else "tar.gz"
         known[f"c/factstr-{VERSION}-{name}.{ending}"] = (
             WITH_THE_LIBRARY
-            | {"README.md", "c-api.md", "quickstart.c", "factstr.h", "factstr.pc"}
+            | {"README.md", "c-api.md", "quickstart.c", "factstr.h", "factstr.hpp", "factstr.pc"}
             | {"factstr-config.cmake", "factstr-config-version.cmake", platform.library}
             | ({"factstr.lib"} if platform.os == "win32" else set()),
             BYTES_MAX,

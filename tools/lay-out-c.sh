@@ -10,7 +10,7 @@ built=build/platforms/$platform/lib
 major=${version%%.*}
 
 mkdir -p "$root/include" "$root/lib/pkgconfig" "$root/lib/cmake/factstr" "$root/examples" "$root/docs"
-cp include/factstr.h "$root/include/"
+cp include/factstr.h include/factstr.hpp "$root/include/"
 case $platform in
   linux-*)
     cp "$built/libfactstr.so.$major" "$root/lib/libfactstr.so.$version"

@@ -25,7 +25,7 @@ go_format() { # prints what is not formatted
 }
 
 c_format() {
-  sources '*.c' '*.h' | xargs clang-format --dry-run -Werror
+  sources '*.c' '*.h' '*.cpp' '*.hpp' | xargs clang-format --dry-run -Werror
 }
 
 python_types() {

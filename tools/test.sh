@@ -67,6 +67,8 @@ run postgres-18 lines newer_postgres_tests
 run symbols lines one tools/check-symbols.sh
 run c lines capi/ctest/run.sh
 run c-sanitized lines capi/ctest/run.sh --asan
+run cpp lines capi/ctest/cpp/run.sh
+run cpp-sanitized lines capi/ctest/cpp/run.sh --asan
 run node node node --test --test-reporter=spec bindings/node/test/*.test.*js
 run python python env PYTHONPATH=bindings/python/src python3 -m unittest discover -s bindings/python/tests
 run git-history node node --test --test-reporter=spec examples/git-history/test/*.test.mjs

@@ -201,6 +201,9 @@ need_docs_tools() {
 }
 
 # What checks packages and workflows; its programs are called as python3 -m, with these modules.
+# The example in Rust needs a compiler alone, of any age.
+need_rust() { command -v rustc >/dev/null || need_packages rustc; }
+
 need_release_tools() {
   fetch_pinned release
   cp tools/requirements/release.txt "$tools/release.txt"

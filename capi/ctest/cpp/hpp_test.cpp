@@ -1,0 +1,196 @@
+/* Tests of factstr.hpp: hpp_test FOLDER. Prints "N passed, N failed" last. */
+#include <factstr.hpp>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdio>
+#include <mutex>
+#include <vector>
+
+namespace {
+
+int passed, failed;
+
+void expect(bool holds, const char *what) {
+  (holds ? passed : failed)++;
+  if (!holds)
+    std::printf("FAILED: %s\n", what);
+}
+
+template <typename Call> factstr_status status_of(Call call) {
+  try {
+    call();
+    return FACTSTR_OK;
+  } catch (const factstr::error &e) {
+    return e.status();
+  }
+}
+
+bool has(const std::string &text, const char *part) { return text.find(part) != std::string::npos; }
+
+const char deposit[] = R"([{"event_type":"Deposited","payload":{"account":"a"}}])";
+const char of_a[] = R"({"filters":[{"payload_predicates":[{"account":"a"}]}]})";
+
+void appends_and_conditions(factstr::store store) {
+  expect(has(store.append(deposit), R"("first_sequence_number":1)"), "an append has a number");
+  expect(has(store.append_if(deposit, of_a, 1), R"("first_sequence_number":2)"),
+         "append_if with the version");
+  try {
+    store.append_if(deposit, of_a, std::nullopt);
+    expect(false, "append_if with an old version throws");
+  } catch (const factstr::conflict &e) {
+    expect(has(e.json(), R"("actual_context_version":2)"), "the conflict has the version");
+    expect(e.status() == FACTSTR_CONDITIONAL_APPEND_CONFLICT, "the conflict has its status");
+    expect(has(e.what(), "ConditionalAppendConflict"), "what() names the status");
+  }
+  const std::string once = std::string(R"([{"fail_if_events_match":)") + of_a + R"(,"after":2}])";
+  expect(has(store.append_when(deposit, once), R"("first_sequence_number":3)"),
+         "append_when that holds");
+  expect(status_of([&] { store.append_when(deposit, once); }) ==
+             FACTSTR_CONDITIONAL_APPEND_CONFLICT,
+         "append_when that does not hold");
+  expect(status_of([&] { store.append("[]"); }) == FACTSTR_EMPTY_APPEND, "an empty batch");
+  expect(status_of([&] { store.append("[{}]"); }) == FACTSTR_INVALID_ARGUMENT,
+         "a batch that is no batch");
+  expect(has(store.query(of_a), R"("current_context_version":3)"), "a query");
+  expect(has(store.query(), R"("sequence_number":3)"), "a query for everything");
+  expect(has(store.explain(of_a), R"("matches":3)"), "explain");
+  expect(has(store.statistics(), R"("head":3)"), "statistics");
+}
+
+void submitted_calls(factstr::store store) {
+  std::vector<std::future<std::string>> appended;
+  for (int i = 0; i < 100; i++)
+    appended.push_back(store.append_async(deposit));
+  for (auto &answer : appended)
+    expect(has(answer.get(), "first_sequence_number"), "a submitted append is answered");
+  expect(has(store.query_async(of_a).get(), R"("current_context_version":100)"),
+         "a submitted query");
+  auto late = store.append_if_async(deposit, of_a, std::nullopt);
+  expect(status_of([&] { late.get(); }) == FACTSTR_CONDITIONAL_APPEND_CONFLICT,
+         "a future throws the conflict");
+  auto never = store.append_when_async(deposit, R"([{"fail_if_events_match":{}}])");
+  expect(status_of([&] { never.get(); }) == FACTSTR_CONDITIONAL_APPEND_CONFLICT,
+         "append_when_async");
+  expect(status_of([&] { store.append_async("[]"); }) == FACTSTR_EMPTY_APPEND,
+         "bad input throws at once");
+  // A future that nobody asks, of a store that is closed.
+  store.append_async(deposit);
+  store.close();
+  expect(status_of([&] { store.query(); }) == FACTSTR_INVALID_HANDLE, "a closed store");
+}
+
+void readings(factstr::store store) {
+  for (int i = 0; i < 2500; i++)
+    store.append_async(deposit);
+  store.append(deposit);
+  factstr::reading reading = store.read();
+  int pages = 0;
+  std::string last;
+  while (auto page = reading.next()) {
+    pages++;
+    last = *page;
+  }
+  expect(pages == 3, "2501 events are three pages");
+  expect(has(last, R"("sequence_number":2501)"), "the last page has the last event");
+  expect(!reading.next(), "nothing comes after the last page");
+}
+
+void streams_with_handlers(factstr::store store) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  int calls = 0;
+  bool fails = true;
+  auto kept = std::make_shared<int>(7); // freed when the stream has ended
+  std::weak_ptr<int> watched = kept;
+  {
+    factstr::stream stream = store.open_stream(
+        R"({"durable":{"name":"model"},"retry":{"max_attempts":3,"delay_ms":1}})",
+        [&, held = std::move(kept)](std::string_view batch) {
+          const std::lock_guard<std::mutex> lock(mutex);
+          calls++;
+          changed.notify_all();
+          if (std::exchange(fails, false))
+            throw std::runtime_error("not yet");
+          expect(batch.find("Deposited") != std::string_view::npos, "a handler gets the batch");
+        });
+    expect(stream.wait_ready(10000), "an empty log is replayed");
+    store.append(deposit);
+    std::unique_lock<std::mutex> lock(mutex);
+    expect(changed.wait_for(lock, std::chrono::seconds(30), [&] { return calls == 2; }),
+           "a batch whose handler threw comes again");
+    lock.unlock();
+    store.wait_for(R"({"durable":{"name":"model"},"number":1,"timeout_ms":30000})");
+    factstr::stream moved = std::move(stream);
+    expect(has(moved.progress(), R"("position":1)"), "progress of a stream that was moved");
+    expect(!watched.expired(), "the handler lives as long as the stream");
+  }
+  expect(watched.expired(), "the handler is freed with its stream");
+  {
+    std::string ended;
+    factstr::stream stream = store.open_stream(
+        R"({"after":0})", [](std::string_view) { throw std::runtime_error("no such account"); });
+    try {
+      stream.wait_ready(30000);
+    } catch (const factstr::error &e) {
+      ended = e.json();
+    }
+    expect(has(ended, "HandlerFailed") && has(ended, "no such account"),
+           "a stream ends with what its handler threw");
+  }
+  {
+    factstr::stream stream = store.open_stream(R"({"after":0})", [](std::string_view) { throw 7; });
+    expect(status_of([&] { stream.wait_ready(30000); }) == FACTSTR_HANDLER_FAILED,
+           "a handler may throw anything");
+  }
+  expect(status_of([&] { store.open_stream(R"({"what":1})", [](std::string_view) {}); }) ==
+             FACTSTR_INVALID_ARGUMENT,
+         "a registration that is none");
+}
+
+void streams_that_are_pulled(factstr::store store) {
+  factstr::stream stream = store.open_stream(R"({"durable":{"name":"pulled"}})");
+  expect(!stream.next(0), "nothing to take");
+  store.append(deposit);
+  auto first = stream.next(30000);
+  expect(first && has(first->text(), "Deposited"), "a batch to take");
+  expect(status_of([&] { stream.next(0); }) == FACTSTR_INVALID_STATE, "one delivery at a time");
+  first->acknowledge();
+  expect(status_of([&] { first->acknowledge(); }) == FACTSTR_INVALID_HANDLE,
+         "an answer counts once");
+  store.append(deposit);
+  auto second = stream.next(30000);
+  if (second)
+    second->refuse("broken");
+  expect(status_of([&] { stream.next(30000); }) == FACTSTR_HANDLER_FAILED,
+         "a refused batch ends the stream");
+  factstr::stream drained = store.open_stream("{}");
+  drained.drain();
+  expect(status_of([&] { drained.next(30000); }) == FACTSTR_ENDED, "a drained stream has ended");
+  drained.unsubscribe();
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  if (argc != 2)
+    return 2;
+  const std::string folder = argv[1];
+  int made = 0;
+  for (auto *topic : {&appends_and_conditions, &submitted_calls, &readings, &streams_with_handlers,
+                      &streams_that_are_pulled}) {
+    topic(factstr::store::memory());
+    topic(factstr::store::sqlite(folder + "/facts-" + std::to_string(made++) + ".db"));
+  }
+  expect(status_of([] { factstr::store::memory("{\"what\":1}"); }) == FACTSTR_INVALID_ARGUMENT,
+         "an unknown option");
+  expect(status_of([] { factstr::store::sqlite(""); }) == FACTSTR_INVALID_ARGUMENT, "no path");
+  expect(status_of([] { factstr::store::postgres("nonsense://"); }) == FACTSTR_INVALID_ARGUMENT,
+         "no URL");
+  expect(status_of([] { factstr::store::postgres_bootstrap("nonsense://", "x"); }) ==
+             FACTSTR_INVALID_ARGUMENT,
+         "no server");
+  expect(factstr_open_handles() == 0, "every handle is closed");
+  std::printf("%d passed, %d failed\n", passed, failed);
+  return failed != 0;
+}

@@ -17,11 +17,39 @@ _ERRORS = "Every exception has its `code`.\n[Errors](errors.md) says for each wh
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def _modules() -> dict[str, ast.Module]:
+_ASYNCIO = (
+    "The calls of `factstr.aio`, which are those above as coroutines.\n"
+    "[Python](python.md#asyncio) shows their use."
+)
+
+
+def _modules(folder: Path) -> dict[str, ast.Module]:
     return {
         file.stem: ast.parse(file.read_text(encoding="utf-8"))
-        for file in sorted(_PACKAGE.glob("*.py"))
+        for file in sorted(folder.glob("*.py"))
     }
+
+
+def _asyncio() -> Section:
+    modules, section = _modules(_PACKAGE / "aio"), Section("asyncio", _ASYNCIO)
+    classes = {
+        node.name: node
+        for module in modules.values()
+        for node in module.body
+        if isinstance(node, ast.ClassDef)
+    }
+    for name in (*_STORES, "Store", "Subscription", "Batches", "Reading"):
+        node, prefix = classes[name], f"aio.{name}"
+        section.entries.append(Entry(prefix, f"class {prefix}", _documented(node)))
+        section.entries += [
+            Entry(f"{prefix}.{each.name}", each.code, each.prose) for each in _methods(node, "")
+        ]
+    section.entries += [
+        Entry(f"aio.{node.name}", _signature(node, node.name, skip_first=False), _documented(node))
+        for node in modules["_cancelling"].body
+        if isinstance(node, ast.FunctionDef) and node.name == "went_on"
+    ]
+    return section
 
 
 def _documented(node: ast.ClassDef | _Function) -> str:
@@ -104,7 +132,7 @@ def _class(node: ast.ClassDef) -> Entry:
 
 
 def page() -> str:
-    modules = _modules()
+    modules = _modules(_PACKAGE)
     (names,) = (
         ast.literal_eval(node.value)
         for node in modules["__init__"].body
@@ -147,4 +175,5 @@ def page() -> str:
             dicts.entries.append(_class(node))
         else:
             types.entries.append(_class(node))
-    return assembled([opening, calls, subscription, batches, types, dicts, errors], "python")
+    sections = [opening, calls, subscription, batches, types, dicts, errors, _asyncio()]
+    return assembled(sections, "python")

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import factstr
 import server
-from factstr import _capi
+from factstr import _capi, aio
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCE = Path(factstr.__file__).resolve().parents[1]
@@ -59,6 +59,17 @@ def opened(kind: str, place: str, lock_ms: int | None = None, **options: Any) ->
     if kind == "sqlite":
         return factstr.SqliteStore(place, **options)
     return factstr.PostgresStore(server.database_url(), schema=place, **options)
+
+
+def opening(kind: str, place: str, lock_ms: int | None = None, **options: Any) -> aio.Opening[Any]:
+    """As opened, for asyncio."""
+    if kind == "memory":
+        return aio.MemoryStore.open(**options)
+    if lock_ms is not None:
+        options["busy_timeout_ms" if kind == "sqlite" else "lock_timeout_ms"] = lock_ms
+    if kind == "sqlite":
+        return aio.SqliteStore.open(place, **options)
+    return aio.PostgresStore.open(server.database_url(), schema=place, **options)
 
 
 class StoreCase(PlaceCase):

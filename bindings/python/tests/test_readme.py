@@ -16,7 +16,7 @@ README = Path(__file__).parents[1] / "README.md"
 class Readme(ProgramCase):
     def setUp(self) -> None:
         super().setUp()
-        self.on_sqlite, self.on_postgres = re.findall(
+        self.on_sqlite, self.on_postgres, self.on_asyncio = re.findall(
             r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL
         )
 
@@ -27,6 +27,13 @@ class Readme(ProgramCase):
                 f"import os, sys\nos.chdir(sys.argv[1])\n{self.on_sqlite}",
                 self.folder,
             )
+
+    def test_its_example_on_asyncio_runs(self) -> None:
+        self.prints(
+            "taken: ['12A']",
+            f"import os, sys\nos.chdir(sys.argv[1])\n{self.on_asyncio}",
+            self.folder,
+        )
 
     def test_its_example_on_postgres_runs_again_and_again(self) -> None:
         name = f"test_{uuid.uuid4().hex}"

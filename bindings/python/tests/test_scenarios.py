@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 import factstr
-from support import ROOT, WAIT_S, Deliveries, StoreCase, on_every_store, same_json
+from bridged import LoopThread
+from support import ROOT, WAIT_S, Deliveries, StoreCase, on_every_store, opening, same_json
 
 SCENARIOS = sorted((ROOT / "interop" / "testdata" / "scenarios").glob("*.json"))
 
@@ -144,6 +145,21 @@ class Scenarios(StoreCase):
     def assert_contains(self, fields: dict[str, Any], expected: dict[str, Any]) -> None:
         named = {name: fields.get(name) for name in expected}
         self.assertTrue(same_json(named, expected), f"{named} is not {expected}")
+
+
+@on_every_store
+class ScenariosOfAsyncio(Scenarios):
+    """The same through factstr.aio."""
+
+    def setUp(self) -> None:
+        self.loop = LoopThread()
+        self.addCleanup(self.loop.close)
+        super().setUp()
+
+    def open(self, **options: Any) -> Any:
+        store = self.loop.bridged(opening(self.kind, self.place, **options))
+        self.addCleanup(store.close)
+        return store
 
 
 def shown(error: factstr.FactstrError | None) -> dict[str, Any]:

@@ -11,17 +11,18 @@ stream is closed at the latest when the iterator is collected, or with its store
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator
 from ctypes import byref, c_size_t, c_uint64
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from . import _threads
-from ._capi import ENDED, OK, TIMEOUT, Buffer, in_forked_child, status_name, take
+from ._capi import ENDED, OK, TIMEOUT, Buffer, in_forked_child, take
 from ._closeable import Closeable
 from ._encoding import encode_registration
 from ._types import Batch
 from ._waiting import WAIT_MS
-from .errors import InvalidArgument, error_from, forked
+from .errors import InvalidArgument, forked
 
 if TYPE_CHECKING:
     from ._owner import Owner
@@ -39,6 +40,27 @@ class OpenBatch(Batch):
     def ack(self) -> None:
         """Acknowledges the batch now. Further calls do nothing."""
         self._of._acknowledge(self)
+
+
+class Pulled(NamedTuple):
+    """What the library answered when it was asked for batches."""
+
+    status: int
+    first: int
+    batches: int
+    text: bytes
+
+
+def pull(library: ctypes.CDLL, stream: int, wait_ms: int) -> Pulled | None:
+    """Asks the library for the next batches; returns None if none came in time."""
+    first, count, buffer = c_uint64(), c_size_t(), Buffer()
+    status = library.factstr_stream_next_many(
+        stream, _BATCHES_MAX, wait_ms, byref(first), byref(count), byref(buffer)
+    )
+    text = take(library, buffer)
+    if status == TIMEOUT and not text:
+        return None
+    return Pulled(status, first.value, count.value, text)
 
 
 class Batches(Closeable):
@@ -82,12 +104,20 @@ class Batches(Closeable):
 
     def _following(self) -> OpenBatch | None:
         """Returns the next batch; None at the end of the stream."""
+        if not self._goes_on() or (self._needs_more() and not self._take()):
+            return None
+        return self._opened()
+
+    def _goes_on(self) -> bool:
         if in_forked_child():
             raise forked()
-        if not self._stream.value:
-            return None
-        if (self._next > self._last or self._gives_back) and not self._take():
-            return None
+        return bool(self._stream.value)
+
+    def _needs_more(self) -> bool:
+        return self._next > self._last or self._gives_back
+
+    def _opened(self) -> OpenBatch:
+        """Returns the next of the batches that were taken, which is in hand now."""
         batch = OpenBatch(rest := next(self._rest))
         batch.position, batch._of, batch._delivery = rest.position, self, self._next
         self._next += 1
@@ -108,30 +138,27 @@ class Batches(Closeable):
         """Takes the next batches, and waits for them. Returns False at the end of the stream, or
         raises why it ended.
         """
-        library, first, count = self._library, c_uint64(), c_size_t()
         pause = _threads.pauses() if _threads.greenlets() else None
-        status, text = TIMEOUT, b""
-        while status == TIMEOUT and not text:
-            buffer = Buffer()
-            status = library.factstr_stream_next_many(
-                self._stream.value,
-                _BATCHES_MAX,
-                0 if pause else WAIT_MS,
-                byref(first),
-                byref(count),
-                byref(buffer),
-            )
-            text = take(library, buffer)
-            if status == TIMEOUT and pause is not None:
+        while (pulled := pull(self._library, self._stream.value, 0 if pause else WAIT_MS)) is None:
+            if pause is not None:
                 pause()
-        if status == OK:
-            self._rest = self._owner.decoder.batches(text)
-            self._next, self._last = first.value, first.value + count.value - 1
+        return self._taken(pulled)
+
+    def _taken(self, pulled: Pulled) -> bool:
+        if pulled.status == OK:
+            self._rest = self._owner.decoder.batches(pulled.text)
+            self._next, self._last = pulled.first, pulled.first + pulled.batches - 1
             self._gives_back = False
             return True
-        if status == ENDED:
+        if pulled.status == ENDED:
             return False
-        raise error_from(status_name(library, status), text)
+        self._owner.handle.check(pulled.status, pulled.text)
+        raise AssertionError(f"status {pulled.status}")
+
+    @property
+    def number(self) -> int:
+        """The handle of the stream; 0 after its end."""
+        return self._stream.value
 
     @property
     def closed(self) -> bool:

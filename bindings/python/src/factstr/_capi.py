@@ -140,6 +140,7 @@ PROTOTYPES: dict[str, tuple[type | None, tuple[type, ...]]] = {
 # there; this flag guards the waits in Python, whose threads do not exist in the child.
 _in_forked_child = False
 _loaded: ctypes.CDLL | None = None
+_quick: ctypes.CDLL | None = None
 _loading = Lock()
 
 
@@ -166,9 +167,22 @@ def load() -> ctypes.CDLL:
     return _loaded
 
 
-def _load(path: Path) -> ctypes.CDLL:
+def load_quick() -> ctypes.CDLL:
+    """Returns the library for calls that take no longer than giving up the interpreter's lock and
+    getting it back: they keep it.
+    """
+    global _quick
+    load()
+    if _quick is None:
+        with _loading:
+            if _quick is None:
+                _quick = _load(LIBRARY, ctypes.PyDLL)
+    return _quick
+
+
+def _load(path: Path, kind: type[ctypes.CDLL] = ctypes.CDLL) -> ctypes.CDLL:
     try:
-        library = ctypes.CDLL(str(path))
+        library = kind(str(path))
     except OSError as error:
         raise InternalError(
             f"the native library cannot be loaded: {error}. It comes with the wheel of this "

@@ -4,15 +4,16 @@ The order matters to whoever reads the log next:
 
 1. The handle is disowned: from now on every call raises StoreClosed, and no stream can register.
    The caller who gets the handle closes; every other one waits for it.
-2. Live streams get what was committed before. A live stream has no cursor: what it does not get now
+2. Calls in flight of a store for asyncio are cancelled or end (aio/_answers.py).
+3. Live streams get what was committed before. A live stream has no cursor: what it does not get now
    is lost to it. A durable one resumes from its cursor.
-3. Every stream finishes the delivery that it is handling. To the library a pulled delivery is no
+4. Every stream finishes the delivery that it is handling. To the library a pulled delivery is no
    running callback and would not be waited for, but its acknowledgement moves the cursor; without
    it the batch would come again.
-4. The library ends the streams and stores their cursors, then the store's handle is released, and
+5. The library ends the streams and stores their cursors, then the store's handle is released, and
    with it those of its streams.
 
-Steps 2 to 4 share one deadline, close_timeout_ms. A handler that runs longer keeps its thread, which
+Steps 2 to 5 share one deadline, close_timeout_ms. A handler that runs longer keeps its thread, which
 ends by itself; close() raises Timeout then, with the store closed all the same.
 
 A handler may close its own store, so no step waits for the thread that calls.
@@ -77,6 +78,7 @@ class Closing:
     def _close(self, handle: int, deadline: float) -> None:
         library, streams = self._owner.library, self._owner.streams()
         try:
+            self._requests.before_close(handle, deadline)
             self._deliver_the_rest(handle, streams, deadline)
             finished = _end(streams, deadline)
         except BaseException:  # Ctrl-C ends the wait for handlers, and leaves nothing open

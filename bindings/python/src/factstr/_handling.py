@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 import traceback
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from ._types import Batch, Handler
 
 ASYNC = "the handler is async, and nothing would await it: give a plain function"
+RETURNED_FALSE = "the handler returned False"
 
 
 class Handling:
@@ -29,26 +31,52 @@ class Handling:
 
     def batch(self, batch: Batch) -> str | None:
         """Hands one batch to the handler; returns None if it was handled, else why not."""
-        first, last = batch[0].sequence_number, batch[-1].sequence_number
-        self._attempt = self._attempt + 1 if first == self._first else 1
-        self._first = first
-        failed = self._call(batch)
-        if failed is not None:
-            fields = self._log_fields(
-                "handler_failed", error=failed, first=first, last=last, attempt=self._attempt
-            )
-            message = f"a handler of a stream failed: {failed}"
-            emit(logging.WARNING, message, fields, error=self.failure)
-        return failed
-
-    def _call(self, batch: Batch) -> str | None:
-        self.failure = None
+        self._begin(batch)
         try:
             result = self._handler(batch)
         except BaseException as error:
-            self.failure = error
-            return "".join(traceback.format_exception_only(type(error), error)).strip()
+            return self._failed(batch, error)
         if inspect.iscoroutine(result):
             result.close()
-            return ASYNC
-        return "the handler returned False" if result is False else None
+            return self._failed(batch, None, ASYNC)
+        return None if result is not False else self._failed(batch, None, RETURNED_FALSE)
+
+    async def batch_async(self, batch: Batch) -> str | None:
+        """As batch(), for a handler that may be async."""
+        self._begin(batch)
+        try:
+            result = self._handler(batch)
+            if inspect.isawaitable(result):
+                result = await result
+        except asyncio.CancelledError as error:
+            if _is_cancelled():
+                raise
+            return self._failed(batch, error)
+        except BaseException as error:
+            return self._failed(batch, error)
+        return None if result is not False else self._failed(batch, None, RETURNED_FALSE)
+
+    def _begin(self, batch: Batch) -> None:
+        first = batch[0].sequence_number
+        self._attempt = self._attempt + 1 if first == self._first else 1
+        self._first = first
+        self.failure = None
+
+    def _failed(self, batch: Batch, error: BaseException | None, why: str = "") -> str:
+        self.failure = error
+        if error is not None:
+            why = "".join(traceback.format_exception_only(type(error), error)).strip()
+        last = batch[-1].sequence_number
+        fields = self._log_fields(
+            "handler_failed", error=why, first=self._first, last=last, attempt=self._attempt
+        )
+        emit(logging.WARNING, f"a handler of a stream failed: {why}", fields, error=error)
+        return why
+
+
+def _is_cancelled() -> bool:
+    """Reports whether somebody cancelled this task, rather than something that it awaited. Before
+    Python 3.11 a task does not know.
+    """
+    cancelling = getattr(asyncio.current_task(), "cancelling", None)
+    return cancelling is None or cancelling() > 0

@@ -16,6 +16,8 @@ from ._waiting import WAIT_MS
 from .errors import InvalidArgument, StoreClosed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ._owner import Owner
     from ._types import CursorEveryInput, Handler, ProgressHandler, QueryInput, RetryInput
 
@@ -31,9 +33,13 @@ def register(
     retry: RetryInput | None = None,
     cursor_every: CursorEveryInput | None = None,
     on_progress: ProgressHandler | None = None,
+    make: Callable[..., Stream] | None = None,
 ) -> Stream:
-    """Registers a stream and starts its thread. Returns after the replay of one that is not live."""
-    _check_functions(handler, on_progress)
+    """Registers a stream, which `make` makes if given, and starts its thread. Returns after the replay of one
+    that is not live.
+    """
+    if make is None:
+        _check_functions(handler, on_progress)
     is_live = durable_name is None and after is None
     registration = encode_registration(query, durable_name, after, retry, cursor_every)
     library, number, buffer = owner.library, c_uint64(), Buffer()
@@ -50,7 +56,7 @@ def register(
             byref(buffer),
         )
         owner.handle.check(status, take(library, buffer))
-        stream = Stream(owner, number.value, handler, durable_name, is_live=is_live)
+        stream = (make or Stream)(owner, number.value, handler, durable_name, is_live=is_live)
         owner.remember(stream)
         stream.start()
         started = True

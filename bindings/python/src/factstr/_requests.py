@@ -38,6 +38,8 @@ class Requests:
     def __init__(self, handle: Handle) -> None:
         self._handle = handle
         self._given_up: list[int] = []
+        self.before_close: Callable[[int, float], None] = _nothing_in_flight
+        """Called with the handle and a deadline before it is released."""
 
     def answer(self, call: Call, waits: bool, *arguments: Any) -> bytes:
         """Returns the answer to one call. `waits` is False for a call that never blocks for long."""
@@ -84,3 +86,7 @@ class Requests:
             status = library.factstr_request_wait(request, timeout_ms, byref(buffer))
             if not take(library, buffer) and status == TIMEOUT:
                 self._given_up.append(request)
+
+
+def _nothing_in_flight(handle: int, deadline: float) -> None:
+    del handle, deadline

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from . import _capi, _process, _threads
@@ -42,6 +42,19 @@ from .errors import ConditionalAppendConflict, InvalidArgument
 _DECIDE_PAUSE_MIN_S, _DECIDE_PAUSE_MAX_S = 0.004, 0.25
 
 
+def check_attempts(attempts: Any) -> None:
+    if not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 1:
+        raise InvalidArgument(f"attempts must be an int, 1 or more, not {attempts!r}")
+
+
+def pauses_between_attempts() -> Iterator[float]:
+    """Yields the longest pause after each attempt of decide, in seconds."""
+    pause = _DECIDE_PAUSE_MIN_S
+    while True:
+        yield pause
+        pause = min(2 * pause, _DECIDE_PAUSE_MAX_S)
+
+
 class Store(Closeable):
     """What every store can do. Open one of its subclasses. All methods may be called from any
     thread, also inside handlers.
@@ -68,6 +81,7 @@ class Store(Closeable):
         self._decoder = Decoder(parse_float)
         owner = Owner(self, library, self._decoder)
         self._requests = owner.requests
+        self._queue_timeout_ms = options.get("queue_timeout_ms")
         self._closing = Closing(owner, self._requests, options.get("close_timeout_ms"))
         self._owner = owner
         open_store(owner.handle, open_, before, options)
@@ -148,10 +162,8 @@ class Store(Closeable):
         Returns None if there is nothing to append. Raises ConditionalAppendConflict when all
         attempts are spent, and what `decide` raises as it is.
         """
-        if not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 1:
-            raise InvalidArgument(f"attempts must be an int, 1 or more, not {attempts!r}")
-        pause_max = _DECIDE_PAUSE_MIN_S
-        while True:
+        check_attempts(attempts)
+        for pause_max in pauses_between_attempts():
             seen = self.query(query)
             decided = decide(seen)
             events = decided if decided is None or isinstance(decided, list) else list(decided)
@@ -164,7 +176,7 @@ class Store(Closeable):
                 if attempts == 0:
                     raise
             _threads.sleep(random.uniform(0, pause_max))
-            pause_max = min(2 * pause_max, _DECIDE_PAUSE_MAX_S)
+        raise AssertionError("the pauses do not end")
 
     def stream_all(self, handle: Handler) -> Subscription:
         """Delivers every batch that is committed from now on, on a thread of the subscription."""

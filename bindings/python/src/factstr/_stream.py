@@ -199,6 +199,10 @@ class Stream(OpenStream):
             self._owner.forget(self)
             self._thread = None
             self._ended.set()
+            self._has_ended()
+
+    def _has_ended(self) -> None:
+        """Called on the thread at its end."""
 
     def _deliver(self) -> FactstrError | None:
         """Delivers until the stream ends; returns why, None if the program ended it."""
@@ -217,31 +221,45 @@ class Stream(OpenStream):
 
     def _handle_all(self, stream: int, first: int, count: int, text: bytes) -> bool:
         """Handles batches one after the other; returns False if the program ended the stream."""
-        lock, call, advance = self._handle.lock, self._calls.batch, self._advance
         last = first + count - 1
         for delivery, batch in enumerate(self._decoder.batches(text), first):
-            with lock:
-                if self._stopping:
-                    return False  # the batch stays unanswered: a durable stream gets it again
-                self._in_delivery = True
-            failed = call(batch)
-            # The library ignores the answer to a delivery that is no longer open; the next pull
-            # returns how the stream ended.
-            goes_on = False
-            if failed is not None:
-                message = failed[:1000].replace("\0", "\\0").encode("utf-8", "backslashreplace")
-                self._library.factstr_stream_refuse(stream, delivery, message, len(message))
-            elif delivery == last:
-                self._library.factstr_stream_acknowledge(stream, delivery)
-            else:
-                goes_on = advance(stream, delivery) == OK
-            with lock:
-                self._in_delivery = False
-                if self._stopping:
-                    return False
+            if not self._begins():
+                return False
+            failed = self._calls.batch(batch)
+            goes_on = self._answered(stream, delivery, last, failed)
+            if not self._ends():
+                return False
             if not goes_on:
                 break
         return True
+
+    def _begins(self) -> bool:
+        """Begins a delivery, unless the stream is being ended: then the batch stays unanswered, and
+        a durable stream gets it again.
+        """
+        with self._handle.lock:
+            self._in_delivery = not self._stopping
+            return self._in_delivery
+
+    def _ends(self) -> bool:
+        """Ends a delivery; returns False if the stream is being ended."""
+        with self._handle.lock:
+            self._in_delivery = False
+            return not self._stopping
+
+    def _answered(self, stream: int, delivery: int, last: int, failed: str | None) -> bool:
+        """Answers a delivery; returns whether the one behind it may begin."""
+        # The library ignores the answer to a delivery that is no longer open; the next pull returns
+        # how the stream ended.
+        if failed is not None:
+            message = failed[:1000].replace("\0", "\\0").encode("utf-8", "backslashreplace")
+            self._library.factstr_stream_refuse(stream, delivery, message, len(message))
+            return False
+        if delivery == last:
+            self._library.factstr_stream_acknowledge(stream, delivery)
+            return False
+        advanced: int = self._advance(stream, delivery)
+        return advanced == OK
 
     def _reason(self, status: int, text: bytes) -> FactstrError | None:
         if status == ENDED:

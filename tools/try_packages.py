@@ -5,6 +5,7 @@ It runs on Linux, macOS and Windows.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -56,6 +57,30 @@ def npm(folder: Path, platform: str) -> None:
     run(folder, "npm", "install", *options, *(ROOT / "dist/npm" / name for name in packages))
     shutil.copy(EXAMPLES / "node/quickstart.mjs", folder)
     says_what_is_expected(folder, "node", "quickstart.mjs")
+    typescript(folder)
+
+
+def typescript(folder: Path) -> None:
+    """Compiles the tests of the types and the recipes of the docs as a program's own project would,
+    and runs the recipes."""
+    modules = ROOT / "tools/node/node_modules"
+    if not (modules / "zod").exists():
+        run(ROOT, "npm", "ci", "--prefix", "tools/node", "--silent", "--no-audit", "--no-fund")
+    for source in (ROOT / "bindings/node/test/types").iterdir():
+        shutil.copy(source, folder)
+    shutil.copy(ROOT / "examples/snippets/node/recipes.test.mts", folder)
+    shutil.copytree(modules / "zod", folder / "node_modules/zod")
+    settings = json.loads((ROOT / "tools/node/tsconfig.json").read_text(encoding="utf-8"))
+    options = settings["compilerOptions"] | {
+        "noEmit": False,
+        "outDir": "out",
+        "typeRoots": [str(modules / "@types")],
+    }
+    (folder / "tsconfig.json").write_text(
+        json.dumps({"compilerOptions": options, "include": ["*.ts", "*.mts"]}), encoding="utf-8"
+    )
+    run(folder, "node", modules / "typescript/bin/tsc", "--project", ".")
+    run(folder, "node", "--test", "out/recipes.test.mjs")
 
 
 def wheel(folder: Path, platform: str) -> None:

@@ -23,6 +23,7 @@ _TITLES = {
     "facts": "Facts and queries",
     "streams": "Types of streams",
     "options": "Options",
+    "schema": "Validators",
     "errors": "Errors",
     "operating": "Operating",
 }

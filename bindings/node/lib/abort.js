@@ -1,7 +1,7 @@
 'use strict';
 
 const encode = require('./encode.js');
-const { FactstrError, invalidArgument } = require('./errors.js');
+const { AbortError, FactstrError, invalidArgument } = require('./errors.js');
 
 // Each signal has one listener, however many calls share it: Node warns of a leak at the eleventh.
 const callbacks = new WeakMap();
@@ -19,6 +19,17 @@ function signalOf({ signal }) {
     throw invalidArgument('options.signal must be an AbortSignal');
   }
   return signal;
+}
+
+/** What ends the wait for an answer, among options that were read. */
+function limitsOf(options) {
+  const { timeoutMs } = options;
+  return {
+    signal: signalOf(options),
+    timeoutMs: encode.isAbsent(timeoutMs)
+      ? undefined
+      : encode.wholeNumber(timeoutMs, 'options.timeoutMs'),
+  };
 }
 
 /** Calls `callback` when the signal aborts. Returns the function that undoes this. */
@@ -61,8 +72,11 @@ function begin(start, signal, callback) {
   return ignoreAbort;
 }
 
+/** The error of a wait that was given up: by the signal, or by the program in another way. */
 function cancelled(signal, message) {
-  return new FactstrError('Cancelled', message, { cause: signal.reason });
+  return signal.aborted
+    ? new AbortError('Cancelled', message, { cause: signal.reason })
+    : new FactstrError('Cancelled', message);
 }
 
-module.exports = { begin, cancelled, signalOf };
+module.exports = { begin, cancelled, limitsOf, signalOf };

@@ -1,6 +1,7 @@
 'use strict';
 
 const { cancelled } = require('./abort.js');
+const { withFrames } = require('./errors.js');
 
 /**
  * The batches of a stream, for one `for await`. The stream's handler hands over one batch and
@@ -65,7 +66,7 @@ class Batches {
       await new Promise((resolve) => (this.#wake = resolve));
     }
     if (this.#offered === undefined || this.#stream.isUnsubscribed) {
-      await this.#stream.closed;
+      await withFrames(this.#stream.closed);
       if (this.#signal?.aborted) {
         throw cancelled(this.#signal, 'aborted while it was iterated over');
       }

@@ -43,38 +43,75 @@ function closeNow(store, handle) {
   }
 }
 
-/**
- * Closes when the live streams have got everything that was committed before: they have no cursor,
- * so a fact that they do not get now they never get. // G17
- */
-function closeDrained(store, handle, { timeoutMs, committed, remote }) {
-  const deadline = performance.now() + timeoutMs;
-  let head; // undefined until it is known
-  if (remote) {
-    // The event loop must not wait for a server, which may not answer. What this store committed
-    // itself is known without it.
-    request(
+/** The same on a thread of the library: it may wait for a server. */
+async function closeOnThread(store, handle) {
+  keepProgress(store);
+  try {
+    await request(
       store,
       handle,
-      undefined,
-      (tag) => native.statisticsSubmit(handle, tag),
-      decode.statistics,
-    ).then(
-      (statistics) => (head = statistics.head),
-      () => (head = committed),
+      {},
+      (tag) => native.closeStoreSubmit(handle, tag),
+      () => undefined,
     );
-  } else {
-    head = headOf(handle, committed);
+  } finally {
+    released(handle);
   }
-  const isDone = () =>
-    performance.now() >= deadline ||
-    (head !== undefined && streamsBehind(store, head).length === 0);
+}
+
+/**
+ * What live streams still get of a store that is closed: everything that was committed before. They
+ * have no cursor, so a fact that they do not get now they never get. // G17
+ */
+class Draining {
+  #store;
+  #committed;
+  #deadline;
+  #head; // undefined until it is known
+
+  constructor(store, handle, { timeoutMs, committed, remote }) {
+    this.#store = store;
+    this.#committed = committed;
+    this.#deadline = performance.now() + timeoutMs;
+    if (remote) {
+      // The event loop must not wait for a server, which may not answer. What this store committed
+      // itself is known without it.
+      request(
+        store,
+        handle,
+        {},
+        (tag) => native.statisticsSubmit(handle, tag),
+        decode.statistics,
+      ).then(
+        (statistics) => (this.#head = statistics.head),
+        () => (this.#head = committed),
+      );
+    } else {
+      this.#head = headOf(handle, committed);
+    }
+  }
+
+  get isDone() {
+    return (
+      performance.now() >= this.#deadline ||
+      (this.#head !== undefined && streamsBehind(this.#store, this.#head).length === 0)
+    );
+  }
+
+  /** Gives up what is left. */
+  cut() {
+    cutStreams(this.#store, this.#head, this.#committed);
+  }
+}
+
+function closeDrained(store, handle, options) {
+  const draining = new Draining(store, handle, options);
   const close = () => {
-    cutStreams(store, head, committed);
+    draining.cut();
     closeNow(store, handle);
   };
   const later = () => {
-    if (!isDone()) {
+    if (!draining.isDone) {
       setTimeout(later, DRAIN_PAUSE_MS);
       return;
     }
@@ -88,7 +125,7 @@ function closeDrained(store, handle, { timeoutMs, committed, remote }) {
       });
     }
   };
-  if (isDone()) {
+  if (draining.isDone) {
     close();
   } else {
     setTimeout(later, DRAIN_PAUSE_MS);
@@ -124,4 +161,17 @@ function closing(store, handle, options) {
   }
 }
 
-module.exports = { closing, opened };
+/** The same without blocking: the promise settles when the store is closed. */
+async function closingLater(store, handle, options) {
+  dropped.unregister(store);
+  if (hasLiveStreams(store)) {
+    const draining = new Draining(store, handle, options);
+    while (!draining.isDone) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_PAUSE_MS));
+    }
+    draining.cut();
+  }
+  await closeOnThread(store, handle);
+}
+
+module.exports = { closing, closingLater, opened };

@@ -1,6 +1,7 @@
 'use strict';
 
-const { setTimeout } = require('node:timers');
+const { performance } = require('node:perf_hooks');
+const { clearTimeout, setTimeout } = require('node:timers');
 
 const { begin, cancelled } = require('./abort.js');
 const { FactstrError, invalidArgument } = require('./errors.js');
@@ -18,7 +19,7 @@ function attemptsOf({ attempts = ATTEMPTS }) {
   return attempts;
 }
 
-function pause(ms, signal) {
+function pause(ms, { signal }) {
   return new Promise((resolve, reject) => {
     let timer;
     const ignoreAbort = begin(
@@ -39,16 +40,29 @@ function pause(ms, signal) {
 
 /**
  * Queries, decides and appends on the context that was seen, again after each conflict. `query` and
- * `appendIf` are those of the store.
+ * `appendIf` are those of the store, and take what is left of the limits.
  */
-async function decide({ query, appendIf }, fn, attempts, signal) {
+async function decide({ query, appendIf }, fn, attempts, { signal, timeoutMs }) {
+  const begun = performance.now();
+  const left = () => {
+    const ms =
+      timeoutMs === undefined ? undefined : Math.ceil(begun + timeoutMs - performance.now());
+    if (ms < 0) {
+      throw new FactstrError('Timeout', `not decided in ${timeoutMs} ms; nothing was written`);
+    }
+    return { signal, timeoutMs: ms };
+  };
   for (let pauseMax = PAUSE_MIN_MS; ; pauseMax = Math.min(2 * pauseMax, PAUSE_MAX_MS)) {
-    const seen = await query();
+    const seen = await query(left());
     const events = await fn(seen);
     if (events === undefined || events === null || events.length === 0) {
       return undefined;
     }
-    const { append_result, conflict } = await appendIf(events, seen.current_context_version);
+    const { append_result, conflict } = await appendIf(
+      events,
+      seen.current_context_version,
+      left(),
+    );
     if (append_result) {
       return append_result;
     }
@@ -59,7 +73,7 @@ async function decide({ query, appendIf }, fn, attempts, signal) {
         { conflict },
       );
     }
-    await pause(Math.random() * pauseMax, signal);
+    await pause(Math.random() * pauseMax, { signal });
   }
 }
 

@@ -42,17 +42,19 @@ function parseReadable(text, recordsOf) {
 }
 
 /**
- * Parses a text whose records `recordsOf` finds: with numbers as numbers.js reads them, or with
- * each payload as its own text.
+ * Parses a text whose records `recordsOf` finds. `reads` says how the store reads payloads: `raw`,
+ * each as its own text, or with numbers as numbers.js reads them and then through its `schemas`, if
+ * there are any.
  */
-function parseRecords(text, rawPayloads, recordsOf) {
-  const cut = rawPayloads ? cutPayloads(text) : undefined;
+function parseRecords(text, { raw, schemas }, recordsOf) {
+  const cut = raw ? cutPayloads(text) : undefined;
   const parsed = cut ? JSON.parse(cut.text) : parseReadable(text, recordsOf);
   for (const record of recordsOf(parsed)) {
     record.sequence_number = sequenceNumber(record.sequence_number);
     if (cut) {
       record.payload = cut.payloads[record.payload];
     }
+    schemas?.read(record);
   }
   return parsed;
 }
@@ -70,8 +72,8 @@ function batchOf({ position, event_records }) {
  * The delivered batches, as EventBatch[]. When one cannot be read, those before it come with its
  * `error`.
  */
-function batches(text, rawPayloads) {
-  if (!rawPayloads) {
+function batches(text, { raw, schemas }) {
+  if (!raw && schemas === undefined) {
     try {
       return { batches: parse(text).map(batchOf) };
     } catch {
@@ -84,9 +86,10 @@ function batches(text, rawPayloads) {
     try {
       for (const record of records) {
         const payload = cut.payloads[record.payload];
-        record.payload = rawPayloads
+        record.payload = raw
           ? payload
           : parse(`[${payload}]`, `the payload of fact ${record.sequence_number}`)[0];
+        schemas?.read(record);
       }
     } catch (error) {
       return { batches: parsed.slice(0, i), error };
@@ -95,8 +98,8 @@ function batches(text, rawPayloads) {
   return { batches: parsed };
 }
 
-function queryResult(text, rawPayloads) {
-  const parsed = parseRecords(text, rawPayloads, ({ event_records }) => event_records);
+function queryResult(text, reads) {
+  const parsed = parseRecords(text, reads, ({ event_records }) => event_records);
   return withVersions({ event_records: parsed.event_records }, parsed, [
     'last_returned_sequence_number',
     'current_context_version',
@@ -111,8 +114,8 @@ function appendResultOf({ first_sequence_number, last_sequence_number, committed
   };
 }
 
-function page(text, rawPayloads) {
-  return parseRecords(text, rawPayloads, ({ event_records }) => event_records);
+function page(text, reads) {
+  return parseRecords(text, reads, ({ event_records }) => event_records);
 }
 
 function appendResult(text) {
@@ -179,24 +182,19 @@ function explanation(text) {
 }
 
 /** A FactstrError of an InteropError. When `text` is empty there is only the code. */
-function error(code, text, cause) {
+function error(code, text) {
   return interopError(
     text === '' ? { code, message: `libfactstr answered ${code}` } : JSON.parse(text),
-    cause,
   );
 }
 
-function interopError(parsed, cause) {
-  const details = {
+function interopError(parsed) {
+  return new FactstrError(parsed.code, parsed.message, {
     reason: parsed.reason ?? undefined,
     store: parsed.store ?? undefined,
     operation: parsed.operation ?? undefined,
     conflict: parsed.conflict ? conflict(parsed.conflict) : undefined,
-  };
-  if (cause !== undefined) {
-    details.cause = cause;
-  }
-  return new FactstrError(parsed.code, parsed.message, details);
+  });
 }
 
 module.exports = {

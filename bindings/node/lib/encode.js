@@ -1,7 +1,10 @@
 'use strict';
 
+const { fileURLToPath } = require('node:url');
+
 const { invalidArgument } = require('./errors.js');
 const { RawJson, write } = require('./payload.js');
+const { schemasOf } = require('./schemas.js');
 
 // Requests are written by hand from the fields that are known: other fields are ignored, undefined
 // and null mean absent, and BigInt becomes digits. What a value must look like is for the library
@@ -27,6 +30,18 @@ function string(value, what) {
     throw invalidArgument(`${what} must be a string`);
   }
   return value;
+}
+
+/** A path of a file, which may be given as a file: URL. */
+function path(value) {
+  if (!(value instanceof URL)) {
+    return string(value, 'path');
+  }
+  try {
+    return fileURLToPath(value);
+  } catch (cause) {
+    throw invalidArgument('path must be a string or a file: URL', cause);
+  }
 }
 
 function isAbsent(value) {
@@ -199,6 +214,8 @@ const storeOptionNames = {
   predicateBytesMax: 'predicate_bytes_max',
   resultBytesMax: 'result_bytes_max',
   rawPayloads: OURS,
+  schemas: OURS,
+  validateReads: OURS,
   onLog: OURS,
 };
 
@@ -228,7 +245,7 @@ function storeOptions(value, known) {
 
 /** The same for an opening that does not block, whose options may include a signal. */
 function openOptions(value, known) {
-  return storeOptions(value, { ...known, signal: OURS });
+  return storeOptions(value, { ...known, signal: OURS, timeoutMs: OURS });
 }
 
 // The library's default.
@@ -239,12 +256,21 @@ const CLOSE_TIMEOUT_MS = 5000;
  * silence.
  */
 function ownOptions(value) {
-  const { rawPayloads, onLog, closeTimeoutMs } = value ?? {};
+  const { rawPayloads, schemas, validateReads, onLog, closeTimeoutMs } = value ?? {};
   if (onLog !== undefined && onLog !== null && onLog !== false && typeof onLog !== 'function') {
     throw invalidArgument('options.onLog must be a function, or null or false for silence');
   }
+  const raw = isAbsent(rawPayloads) ? false : boolean(rawPayloads, 'options.rawPayloads');
+  const validates = isAbsent(validateReads)
+    ? false
+    : boolean(validateReads, 'options.validateReads');
+  if (raw && validates) {
+    throw invalidArgument('options.validateReads needs payloads that are read: no rawPayloads');
+  }
+  const bySchema = schemasOf(schemas);
   return {
-    rawPayloads: isAbsent(rawPayloads) ? false : boolean(rawPayloads, 'options.rawPayloads'),
+    reads: { raw, schemas: validates ? bySchema : undefined },
+    schemas: bySchema,
     onLog,
     closeTimeoutMs: closeTimeoutMs ?? CLOSE_TIMEOUT_MS,
   };
@@ -324,6 +350,8 @@ module.exports = {
   sqliteOptionNames,
   storeOptionNames,
   storeOptions,
+  path,
   string,
   wait,
+  wholeNumber,
 };

@@ -21,8 +21,43 @@ Object.defineProperty(FactstrError.prototype, 'name', {
   writable: true,
 });
 
+/** A signal was aborted. The name is that of Node's own calls, the code `Cancelled`. */
+class AbortError extends FactstrError {}
+Object.defineProperty(AbortError.prototype, 'name', {
+  value: 'AbortError',
+  configurable: true,
+  writable: true,
+});
+
 function invalidArgument(message, cause) {
   return new FactstrError('InvalidArgument', message, cause === undefined ? {} : { cause });
+}
+
+const identifier = /^[A-Za-z_$][\w$]*$/;
+
+/** Names a value by the keys that lead to it: `events[0].payload.seats[1]["two words"]`. */
+function place(what, keys) {
+  const texts = keys.map((key) => {
+    if (typeof key === 'number') {
+      return `[${key}]`;
+    }
+    const name = String(key);
+    return identifier.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`;
+  });
+  return what + texts.join('');
+}
+
+/**
+ * Awaits a promise of the event loop. Its error gets the frames of those who await: it was made
+ * where nobody called.
+ */
+async function withFrames(promise) {
+  try {
+    return await promise;
+  } catch (error) {
+    Error.captureStackTrace?.(error, withFrames);
+    throw error;
+  }
 }
 
 /** Returns a thrown value, whatever it is, as text. */
@@ -36,4 +71,4 @@ function describe(failure) {
   return text.replace(/\p{Surrogate}/gu, '\uFFFD');
 }
 
-module.exports = { FactstrError, describe, invalidArgument };
+module.exports = { AbortError, FactstrError, describe, invalidArgument, place, withFrames };

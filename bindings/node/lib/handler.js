@@ -18,7 +18,7 @@ const { handOver } = require('./native.js');
 class HandlerRunner {
   #stream;
   #handler;
-  #rawPayloads;
+  #reads;
   #waiting = [];
   #rest; // { delivery, batches, next, error }
   #deliverNext = () => this.#deliverWaiting();
@@ -28,10 +28,10 @@ class HandlerRunner {
   #hasDropped = false; // batches were left unhandled
   #last = 0n; // the position of the newest batch that a handler was called for
 
-  constructor(stream, handler, rawPayloads) {
+  constructor(stream, handler, reads) {
     this.#stream = stream;
     this.#handler = handler;
-    this.#rawPayloads = rawPayloads;
+    this.#reads = reads;
   }
 
   get isHandling() {
@@ -51,7 +51,7 @@ class HandlerRunner {
   lastReceived() {
     const waiting = this.#waiting.at(-1);
     try {
-      return decode.batches(waiting.text, true).batches.at(-1).position;
+      return decode.batches(waiting.text, { raw: true }).batches.at(-1).position;
     } catch {
       return this.#last; // none waits
     }
@@ -92,7 +92,7 @@ class HandlerRunner {
   }
 
   #begin(delivery, text) {
-    this.#rest = { delivery, next: 0, ...decode.batches(text, this.#rawPayloads) };
+    this.#rest = { delivery, next: 0, ...decode.batches(text, this.#reads) };
     this.#deliver();
   }
 

@@ -2,13 +2,14 @@
 /// <reference lib="esnext.disposable" />
 
 import type {
+  AnyEvents,
   AppendCondition,
   AppendIfResult,
   AppendResult,
   Decision,
-  EventQuery,
-  EventRecord,
-  NewEvent,
+  EventRecordOf,
+  NewEventOf,
+  QueryInput,
   QueryResult,
 } from './types/facts.js';
 import type { QueryExplanation, StoreStatistics } from './types/operating.js';
@@ -18,6 +19,7 @@ import type {
   OpenOptions,
   PostgresStoreOptions,
   RequestOptions,
+  SignalOptions,
   SqliteStoreOptions,
   StoreOptions,
   WaitOptions,
@@ -38,28 +40,30 @@ export * from './types/errors.js';
 export * from './types/facts.js';
 export * from './types/operating.js';
 export * from './types/options.js';
+export * from './types/schema.js';
 export * from './types/streams.js';
 
 /**
- * The methods of every store. `Payload` is the type that the program expects of its payloads;
- * nothing checks it. Synchronous methods throw a FactstrError, the others reject with one.
+ * The methods of every store. `Events` declares its events, `{ Deposited: { account: string } }`.
+ * Nothing checks stored facts against it but the option `schemas`. Synchronous methods throw a
+ * FactstrError, the others reject with one.
  */
-interface Store<Payload> {
+export interface Store<Events = AnyEvents> {
   /** Returns after the batch is as durable as the store promises. */
-  append(events: readonly NewEvent<Payload>[]): AppendResult;
+  append(events: readonly NewEventOf<Events>[]): AppendResult;
   /**
    * The matching facts in ascending order, and the version of their context, both from one snapshot
    * of the log. null, undefined and {} ask for all.
    */
-  query(query?: EventQuery | null): QueryResult<Payload>;
+  query(query?: QueryInput<Events> | null): QueryResult<Events>;
   /**
    * Appends only if the context version of `query` equals `expected`; null or undefined expects
    * that no event matches. Otherwise it returns the conflict and writes nothing. A Number is
    * refused: it cannot hold every sequence number.
    */
   appendIf(
-    events: readonly NewEvent<Payload>[],
-    query: EventQuery,
+    events: readonly NewEventOf<Events>[],
+    query: QueryInput<Events>,
     expected?: bigint | null,
   ): AppendIfResult;
 
@@ -69,32 +73,32 @@ interface Store<Payload> {
    * conditions it appends as `append`.
    */
   appendWhen(
-    events: readonly NewEvent<Payload>[],
-    conditions: readonly AppendCondition[],
+    events: readonly NewEventOf<Events>[],
+    conditions: readonly AppendCondition<Events>[],
   ): AppendIfResult;
 
   /** As `append`, without blocking the event loop; appends that wait together commit together. */
   appendAsync(
-    events: readonly NewEvent<Payload>[],
+    events: readonly NewEventOf<Events>[],
     options?: RequestOptions | null,
   ): Promise<AppendResult>;
   /** As `query`, without blocking the event loop. */
   queryAsync(
-    query?: EventQuery | null,
+    query?: QueryInput<Events> | null,
     options?: RequestOptions | null,
-  ): Promise<QueryResult<Payload>>;
+  ): Promise<QueryResult<Events>>;
   /** As `appendIf`, without blocking the event loop. */
   appendIfAsync(
-    events: readonly NewEvent<Payload>[],
-    query: EventQuery,
+    events: readonly NewEventOf<Events>[],
+    query: QueryInput<Events>,
     expected?: bigint | null,
     options?: RequestOptions | null,
   ): Promise<AppendIfResult>;
 
   /** As `appendWhen`, without blocking the event loop. */
   appendWhenAsync(
-    events: readonly NewEvent<Payload>[],
-    conditions: readonly AppendCondition[],
+    events: readonly NewEventOf<Events>[],
+    conditions: readonly AppendCondition<Events>[],
     options?: RequestOptions | null,
   ): Promise<AppendIfResult>;
 
@@ -105,29 +109,29 @@ interface Store<Payload> {
    * nothing to append; rejects with the conflict when all attempts are spent.
    */
   decide(
-    query: EventQuery | null | undefined,
-    fn: (seen: QueryResult<Payload>) => Decision<Payload> | Promise<Decision<Payload>>,
+    query: QueryInput<Events> | null | undefined,
+    fn: (seen: QueryResult<Events>) => Decision<Events> | Promise<Decision<Events>>,
     options?: DecideOptions | null,
   ): Promise<AppendResult | undefined>;
 
   /** Sees every batch committed after it returned. */
   streamAll(
-    handle: EventStreamHandle<Payload>,
+    handle: EventStreamHandle<Events>,
     options?: StreamOptions | null,
   ): EventStreamSubscription;
   streamAll(
-    handle: EventRecordsHandle<Payload>,
+    handle: EventRecordsHandle<Events>,
     options?: StreamOptions | null,
   ): EventStreamSubscription;
   /** As `streamAll`, with the matching facts of each batch that has any. */
   streamTo(
-    query: EventQuery,
-    handle: EventStreamHandle<Payload>,
+    query: QueryInput<Events>,
+    handle: EventStreamHandle<Events>,
     options?: StreamOptions | null,
   ): EventStreamSubscription;
   streamTo(
-    query: EventQuery,
-    handle: EventRecordsHandle<Payload>,
+    query: QueryInput<Events>,
+    handle: EventRecordsHandle<Events>,
     options?: StreamOptions | null,
   ): EventStreamSubscription;
   /**
@@ -136,12 +140,12 @@ interface Store<Payload> {
    */
   streamAllDurable(
     durableStream: DurableStream,
-    handle: EventStreamHandle<Payload>,
+    handle: EventStreamHandle<Events>,
     options?: DurableStreamOptions | null,
   ): Promise<EventStreamSubscription>;
   streamAllDurable(
     durableStream: DurableStream,
-    handle: EventRecordsHandle<Payload>,
+    handle: EventRecordsHandle<Events>,
     options?: DurableStreamOptions | null,
   ): Promise<EventStreamSubscription>;
   /**
@@ -150,14 +154,14 @@ interface Store<Payload> {
    */
   streamToDurable(
     durableStream: DurableStream,
-    query: EventQuery,
-    handle: EventStreamHandle<Payload>,
+    query: QueryInput<Events>,
+    handle: EventStreamHandle<Events>,
     options?: DurableStreamOptions | null,
   ): Promise<EventStreamSubscription>;
   streamToDurable(
     durableStream: DurableStream,
-    query: EventQuery,
-    handle: EventRecordsHandle<Payload>,
+    query: QueryInput<Events>,
+    handle: EventRecordsHandle<Events>,
     options?: DurableStreamOptions | null,
   ): Promise<EventStreamSubscription>;
 
@@ -170,14 +174,14 @@ interface Store<Payload> {
    */
   streamFrom(
     after: bigint,
-    query: EventQuery | null | undefined,
-    handle: EventStreamHandle<Payload>,
+    query: QueryInput<Events> | null | undefined,
+    handle: EventStreamHandle<Events>,
     options?: StreamFromOptions | null,
   ): Promise<EventStreamSubscription>;
   streamFrom(
     after: bigint,
-    query: EventQuery | null | undefined,
-    handle: EventRecordsHandle<Payload>,
+    query: QueryInput<Events> | null | undefined,
+    handle: EventRecordsHandle<Events>,
     options?: StreamFromOptions | null,
   ): Promise<EventStreamSubscription>;
 
@@ -189,7 +193,9 @@ interface Store<Payload> {
    * the batch in hand: of a durable name it comes again. The loop throws the reason if the stream
    * fails.
    */
-  stream(options?: BatchesOptions | null): AsyncGenerator<OpenBatch<Payload>, void, undefined>;
+  stream(
+    options?: BatchesOptions<Events> | null,
+  ): AsyncGenerator<OpenBatch<Events>, void, undefined>;
 
   /**
    * Resolves when the durable stream of this name has come to a sequence number, in whatever
@@ -204,12 +210,12 @@ interface Store<Payload> {
    * Rejects with `LogTruncated` when the log was replaced meanwhile.
    */
   read(
-    query?: EventQuery | null,
-    options?: RequestOptions | null,
-  ): AsyncIterable<EventRecord<Payload>>;
+    query?: QueryInput<Events> | null,
+    options?: SignalOptions | null,
+  ): AsyncIterable<EventRecordOf<Events>>;
 
   /** Runs a query, and tells how it was answered instead of what it found. */
-  explain(query?: EventQuery | null): Promise<QueryExplanation>;
+  explain(query?: QueryInput<Events> | null): Promise<QueryExplanation>;
 
   /** Counts and sizes of the store. A log that cannot be read is not an error here. */
   statistics(): Promise<StoreStatistics>;
@@ -221,60 +227,65 @@ interface Store<Payload> {
    * May be called again.
    */
   close(): void;
+  /**
+   * The same without blocking the event loop. Resolves when the store is closed, its streams have
+   * ended and running handlers have settled.
+   */
+  closeAsync(): Promise<void>;
   [Symbol.dispose](): void;
-  /** Closes, and waits until running handlers have settled. */
+  /** `closeAsync`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** Facts in memory, for the life of the instance. */
-export declare class FactstrMemoryStore<Payload = unknown> {
-  constructor(options?: StoreOptions | null);
+export declare class FactstrMemoryStore<Events = AnyEvents> {
+  constructor(options?: StoreOptions<Events> | null);
 }
-export interface FactstrMemoryStore<Payload = unknown> extends Store<Payload> {}
+export interface FactstrMemoryStore<Events = AnyEvents> extends Store<Events> {}
 
 /** Facts in a SQLite database, created when it does not exist. */
-export declare class FactstrSqliteStore<Payload = unknown> {
-  /** @param path file system path; '' and ':memory:' are refused */
-  constructor(path: string, options?: SqliteStoreOptions | null);
+export declare class FactstrSqliteStore<Events = AnyEvents> {
+  /** @param path file system path, or a file: URL; '' and ':memory:' are refused */
+  constructor(path: string | URL, options?: SqliteStoreOptions<Events> | null);
   /** The same without blocking the event loop, for example while another program has a lock. */
-  static open<Payload = unknown>(
-    path: string,
-    options?: (SqliteStoreOptions & OpenOptions) | null,
-  ): Promise<FactstrSqliteStore<Payload>>;
+  static open<Events = AnyEvents>(
+    path: string | URL,
+    options?: (SqliteStoreOptions<Events> & OpenOptions) | null,
+  ): Promise<FactstrSqliteStore<Events>>;
 }
-export interface FactstrSqliteStore<Payload = unknown> extends Store<Payload> {}
+export interface FactstrSqliteStore<Events = AnyEvents> extends Store<Events> {}
 
 /**
  * Facts in a PostgreSQL database, shared by many processes and hosts. The constructor and
  * `bootstrap` block the thread for as long as connecting takes; `open` and `bootstrapAsync` do not.
  * A lost connection is made again. No message contains the password or the URL.
  */
-export declare class FactstrPostgresStore<Payload = unknown> {
+export declare class FactstrPostgresStore<Events = AnyEvents> {
   /**
    * Opens a database that exists, and creates what is missing in it.
    * @param url `postgres://user:password@host:5432/database?sslmode=require`, or keywords:
    * `host=... dbname=...`
    */
-  constructor(url: string, options?: PostgresStoreOptions | null);
+  constructor(url: string, options?: PostgresStoreOptions<Events> | null);
   /** The same without blocking the event loop. */
-  static open<Payload = unknown>(
+  static open<Events = AnyEvents>(
     url: string,
-    options?: (PostgresStoreOptions & OpenOptions) | null,
-  ): Promise<FactstrPostgresStore<Payload>>;
+    options?: (PostgresStoreOptions<Events> & OpenOptions) | null,
+  ): Promise<FactstrPostgresStore<Events>>;
   /**
    * Creates the database when it does not exist, and opens it. Several processes may do so at once.
    */
-  static bootstrap<Payload = unknown>(
+  static bootstrap<Events = AnyEvents>(
     target: FactstrPostgresBootstrapOptions,
-    options?: PostgresStoreOptions | null,
-  ): FactstrPostgresStore<Payload>;
+    options?: PostgresStoreOptions<Events> | null,
+  ): FactstrPostgresStore<Events>;
   /** The same without blocking the event loop. */
-  static bootstrapAsync<Payload = unknown>(
+  static bootstrapAsync<Events = AnyEvents>(
     target: FactstrPostgresBootstrapOptions,
-    options?: (PostgresStoreOptions & OpenOptions) | null,
-  ): Promise<FactstrPostgresStore<Payload>>;
+    options?: (PostgresStoreOptions<Events> & OpenOptions) | null,
+  ): Promise<FactstrPostgresStore<Events>>;
 }
-export interface FactstrPostgresStore<Payload = unknown> extends Store<Payload> {}
+export interface FactstrPostgresStore<Events = AnyEvents> extends Store<Events> {}
 
 /** Settings of the whole process. Call it before the first store is opened. */
 export declare function configure(settings: {

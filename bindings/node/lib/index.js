@@ -3,7 +3,7 @@
 const encode = require('./encode.js');
 const { FactstrError } = require('./errors.js');
 const { native } = require('./native.js');
-const { FactstrMemoryStore, FactstrPostgresStore, FactstrSqliteStore } = require('./store.js');
+const { FactstrMemoryStore, FactstrPostgresStore, FactstrSqliteStore } = require('./stores.js');
 const { EventStreamSubscription } = require('./subscription.js');
 
 function configure(settings) {

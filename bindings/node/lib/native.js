@@ -45,8 +45,11 @@ function dispatch(kind, id, status, number, text) {
   }
 }
 
-function makeError(status, text, cause) {
-  return decode.error(native.statusName(status), text, cause);
+function makeError(status, text) {
+  const error = decode.error(native.statusName(status), text);
+  // A stack has ten frames: those that made it say nothing.
+  Error.captureStackTrace?.(error, makeError);
+  return error;
 }
 
 // How many requests, openings and streams keep the event loop alive. A store that is merely open

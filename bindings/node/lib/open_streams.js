@@ -2,7 +2,7 @@
 
 const { Batches } = require('./batches.js');
 const encode = require('./encode.js');
-const { invalidArgument } = require('./errors.js');
+const { invalidArgument, withFrames } = require('./errors.js');
 const { receivers } = require('./native.js');
 const { Stream } = require('./stream.js');
 const { subscriptionOf } = require('./subscription.js');
@@ -60,7 +60,7 @@ const fromOptions = [...liveOptions, 'onProgress', 'retry'];
 const durableOptions = [...fromOptions, 'cursorEvery'];
 
 /**
- * Opens a stream on `source`, the { store, handle, rawPayloads, answered } of a store, that begins
+ * Opens a stream on `source`, the { store, handle, reads, answered } of a store, that begins
  * at `origin` (encode.registration).
  */
 function open(source, origin, query, handler, options) {
@@ -76,14 +76,14 @@ function openLive(source, query, handler, options) {
   return subscriptionOf(open(source, {}, query, handler, given));
 }
 
-function openDurable(source, durable, query, handler, options) {
+async function openDurable(source, durable, query, handler, options) {
   const given = encode.options(options, durableOptions);
-  return openReplaying(source, { durable: durable ?? null }, query, handler, given);
+  return await openReplaying(source, { durable: durable ?? null }, query, handler, given);
 }
 
-function openFrom(source, after, query, handler, options) {
+async function openFrom(source, after, query, handler, options) {
   const given = encode.options(options, fromOptions);
-  return openReplaying(source, { after: after ?? null }, query, handler, given);
+  return await openReplaying(source, { after: after ?? null }, query, handler, given);
 }
 
 /** Resolves to the subscription when the replay is done. */
@@ -96,7 +96,7 @@ async function openReplaying(source, origin, query, handler, given) {
   if (onProgress) {
     stream.watchReplay(onProgress);
   }
-  await stream.ready;
+  await withFrames(stream.ready);
   return subscriptionOf(stream);
 }
 

@@ -2,7 +2,7 @@
 
 const { types } = require('node:util');
 
-const { invalidArgument } = require('./errors.js');
+const { invalidArgument, place } = require('./errors.js');
 
 // Writes payloads and predicates as JSON text. JSON.stringify silently changes values that JSON
 // cannot hold: NaN to null, a Map or an ArrayBuffer to {}, and it drops a function. Facts are kept
@@ -40,8 +40,6 @@ const hidden = [
   types.isGeneratorObject,
   types.isSymbolObject,
 ];
-
-const identifier = /^[A-Za-z_$][\w$]*$/;
 
 function nameOf(value) {
   const name = value.constructor?.name;
@@ -89,13 +87,7 @@ class Writer {
   }
 
   #place() {
-    const keys = this.#path.map((key) => {
-      if (typeof key === 'number') {
-        return `[${key}]`;
-      }
-      return identifier.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
-    });
-    return this.#what + keys.join('');
+    return place(this.#what, this.#path);
   }
 
   #refuse(problem) {

@@ -11,16 +11,16 @@ const { request } = require('./requests.js');
  * However the loop is left, the reading is closed. Only a generator that is dropped in the middle,
  * without return(), leaves that to the close of the store; a reading holds a few hundred bytes.
  */
-async function* readRows({ store, open, rawPayloads }, query, signal) {
+async function* readRows({ store, open, reads }, query, signal) {
   const reading = native.openReading(open(), query);
   try {
     for (;;) {
       const page = await request(
         store,
         open(),
-        signal,
+        { signal },
         (tag) => native.readNextSubmit(reading, tag),
-        (text) => decode.page(text, rawPayloads),
+        (text) => decode.page(text, reads),
       );
       for (const record of page.event_records) {
         yield record;

@@ -1,7 +1,13 @@
 'use strict';
 
+const { clearTimeout, setTimeout } = require('node:timers');
+
 const { begin, cancelled } = require('./abort.js');
+const { FactstrError } = require('./errors.js');
 const { OK, holdLoop, makeError, native, receivers, releaseLoop } = require('./native.js');
+
+// A longer one would end at once.
+const TIMEOUT_MAX_MS = 2 ** 31 - 1;
 
 // What was submitted to the library and has no answer yet, by tag: requests to a store, and
 // openings of stores.
@@ -9,94 +15,104 @@ const pending = new Map();
 let lastTag = 0;
 
 /**
- * Calls `send(tag)`, which submits something to the library, and promises what `settle(status,
- * handle, text)` makes of the answer: it returns the value or throws the error. When the signal
- * aborts first, calls `abort(tag, sent)`, where `sent` is what `send` returned. `keep` is not
- * collected before the answer has come.
+ * Calls `send(tag)`, which submits something to the library, and promises the answer: { status,
+ * handle, text, isLate }. When the signal aborts or the time is over first, calls `abort(tag, sent,
+ * isLate)`, where `sent` is what `send` returned. `keep` is not collected before the answer has
+ * come.
+ *
+ * The answer is read, and an error of it is made, by those who await it: only there does the stack
+ * have the frames of the call.
  */
-function submit({ keep, signal, abortedEarly, send, abort, settle }) {
-  return new Promise((resolve, reject) => {
+function submit({ keep, limits: { signal, timeoutMs }, abortedEarly, send, abort }) {
+  return new Promise((resolve) => {
     if (signal?.aborted) {
       throw cancelled(signal, abortedEarly);
     }
     const tag = ++lastTag;
+    const request = { keep, resolve, ignoreAbort: undefined, timer: undefined, isLate: false };
     let sent;
-    const ignoreAbort = begin(
+    request.ignoreAbort = begin(
       () => (sent = send(tag)),
       signal,
       () => abort(tag, sent),
     );
-    pending.set(tag, { keep, resolve, reject, settle, ignoreAbort });
+    if (timeoutMs <= TIMEOUT_MAX_MS) {
+      request.timer = setTimeout(() => {
+        request.isLate = true;
+        abort(tag, sent);
+      }, timeoutMs);
+    }
+    pending.set(tag, request);
     holdLoop();
   });
 }
 
 receivers.answer = (tag, status, handle, text) => {
-  const { resolve, reject, settle, ignoreAbort } = pending.get(tag);
+  const { resolve, ignoreAbort, timer, isLate } = pending.get(tag);
   pending.delete(tag);
   releaseLoop();
   ignoreAbort?.();
-  try {
-    resolve(settle(status, handle, text));
-  } catch (error) {
-    reject(error);
-  }
+  clearTimeout(timer);
+  resolve({ status, handle, text, isLate });
 };
 
 /**
- * Submits a request to a store and promises its decoded answer. When the signal aborts, a request
- * that still waits in the queue rejects with `Cancelled` and wrote nothing; one that the store has
- * begun goes on and settles as it ends.
+ * Submits a request to a store and promises its decoded answer. `limits` are those of abort.js.
+ * When the signal aborts or the time is over, a request that still waits in the queue rejects with
+ * `Cancelled` or `Timeout` and wrote nothing; one that the store has begun goes on and settles as
+ * it ends.
  */
-function request(store, handle, signal, send, decodeAnswer) {
-  return submit({
+async function request(store, handle, limits, send, decodeAnswer) {
+  const { status, text, isLate } = await submit({
     keep: store,
-    signal,
+    limits,
     abortedEarly: 'aborted before it was submitted; nothing was written',
     send,
     abort: (tag) => native.cancel(handle, tag),
-    settle(status, _, text) {
-      const code = status === OK ? 'Ok' : native.statusName(status);
-      // For the caller of a conditional append a conflict is an answer, not an error.
-      if (code === 'Ok' || code === 'ConditionalAppendConflict') {
-        return decodeAnswer(text);
-      }
-      throw makeError(status, text, code === 'Cancelled' ? signal?.reason : undefined);
-    },
   });
+  const code = status === OK ? 'Ok' : native.statusName(status);
+  // For the caller of a conditional append a conflict is an answer, not an error.
+  if (code === 'Ok' || code === 'ConditionalAppendConflict') {
+    return decodeAnswer(text);
+  }
+  if (code === 'Cancelled' && limits.signal?.aborted) {
+    throw cancelled(limits.signal, 'aborted while it waited; nothing was written');
+  }
+  if (code === 'Cancelled' && isLate) {
+    throw new FactstrError('Timeout', `not done in ${limits.timeoutMs} ms; nothing was written`);
+  }
+  throw makeError(status, text);
 }
 
 /**
  * Submits the opening of a store and promises what `wrap` makes of the store's handle. When the
- * signal aborts first, the promise rejects with `Cancelled`, and a store that was opened all the
- * same is closed, because nobody would know of it.
+ * signal aborts or the time is over first, the promise rejects with `Cancelled` or `Timeout`, and a
+ * store that was opened all the same is closed, because nobody would know of it.
  */
-function opening(signal, send, wrap) {
-  let isAborted = false;
-  return submit({
-    signal,
+async function opening(limits, send, wrap) {
+  let isGivenUp = false;
+  const { status, handle, text, isLate } = await submit({
+    limits,
     abortedEarly: 'aborted before the store was opened',
     send,
     abort(tag, sent) {
-      isAborted = true;
+      isGivenUp = true;
       native.cancelOpening(sent);
     },
-    settle(status, handle, text) {
-      if (isAborted) {
-        if (status === OK) {
-          native.closeStore(handle);
-        }
-        throw cancelled(
-          signal,
-          'aborted before the store was open; what was created until then stays',
-        );
-      }
-      if (status !== OK) {
-        throw makeError(status, text);
-      }
-      return wrap(handle);
-    },
   });
+  if (isGivenUp) {
+    if (status === OK) {
+      native.closeStore(handle);
+    }
+    const stays = 'what was created until then stays';
+    throw isLate
+      ? new FactstrError('Timeout', `the store was not open in ${limits.timeoutMs} ms; ${stays}`)
+      : cancelled(limits.signal, `aborted before the store was open; ${stays}`);
+  }
+  if (status !== OK) {
+    throw makeError(status, text);
+  }
+  return wrap(handle);
 }
 
 module.exports = { opening, request };

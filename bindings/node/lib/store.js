@@ -1,41 +1,49 @@
 'use strict';
 
-const { signalOf } = require('./abort.js');
-const { closing, opened } = require('./closing.js');
+const { inspect } = require('node:util');
+
+const { limitsOf, signalOf } = require('./abort.js');
+const { closing, closingLater, opened } = require('./closing.js');
 const { attemptsOf, decide } = require('./decide.js');
 const decode = require('./decode.js');
 const encode = require('./encode.js');
 const { FactstrError, invalidArgument } = require('./errors.js');
 const { native } = require('./native.js');
 const { readRows } = require('./reading.js');
-const { opening, request } = require('./requests.js');
+const { request } = require('./requests.js');
 const { allClosed, openBatches, openDurable, openFrom, openLive } = require('./open_streams.js');
 
-function requestSignal(options) {
-  return signalOf(encode.options(options, ['signal']));
+function requestLimits(options) {
+  return limitsOf(encode.options(options, ['signal', 'timeoutMs']));
 }
 
 /** The methods of every store. The stores differ only in how they are opened. */
 class Store {
   #handle;
-  #rawPayloads;
-  #closeTimeoutMs;
-  #onLog; // log.js does not keep it
+  #own; // its options that this package acts on; log.js does not keep onLog
+  #reads; // how payloads are read: decode.js
+  #schemas;
+  #closed; // a promise, once it is closed without blocking
   #answered = { number: 0n }; // the newest fact that an asynchronous append was answered with
   #committed = 0n; // the newest fact that any append was answered with
 
-  constructor(handle, { rawPayloads, onLog, closeTimeoutMs }) {
+  /** `own` are the options of encode.ownOptions, `shown` to whoever looks at it, and `isRemote`. */
+  constructor(handle, own) {
     this.#handle = handle;
-    this.#rawPayloads = rawPayloads;
-    this.#closeTimeoutMs = closeTimeoutMs;
-    this.#onLog = onLog;
-    opened(this, handle, onLog);
+    this.#own = own;
+    this.#reads = own.reads;
+    this.#schemas = own.schemas;
+    opened(this, handle, own.onLog);
   }
 
-  get #open() {
+  #assertOpen() {
     if (this.#handle === undefined) {
       throw new FactstrError('StoreClosed', 'this store was closed; open a new one');
     }
+  }
+
+  get #open() {
+    this.#assertOpen();
     return this.#handle;
   }
 
@@ -44,7 +52,7 @@ class Store {
     return {
       store: this,
       handle: this.#open,
-      rawPayloads: this.#rawPayloads,
+      reads: this.#reads,
       answered: this.#answered,
     };
   }
@@ -76,10 +84,21 @@ class Store {
     return result;
   };
 
-  #decodeResult = (text) => decode.queryResult(text, this.#rawPayloads);
+  #decodeResult = (text) => decode.queryResult(text, this.#reads);
+
+  #text(events) {
+    this.#assertOpen(); // a closed store is told before anything else
+    return encode.events(this.#schemas ? this.#schemas.events(events) : events);
+  }
+
+  /** Only schemas are waited for: without them a request is submitted before its call returns. */
+  async #textLater(events) {
+    this.#assertOpen();
+    return encode.events(await this.#schemas.eventsLater(events));
+  }
 
   append(events) {
-    return this.#noteCommit(decode.appendResult(native.append(this.#open, encode.events(events))));
+    return this.#noteCommit(decode.appendResult(native.append(this.#open, this.#text(events))));
   }
 
   query(query) {
@@ -90,7 +109,7 @@ class Store {
     return this.#noteConditional(
       native.appendIf(
         this.#open,
-        encode.events(events),
+        this.#text(events),
         encode.query(query),
         encode.expected(expected),
       ),
@@ -99,7 +118,7 @@ class Store {
 
   appendWhen(events, conditions) {
     return this.#noteConditional(
-      native.appendWhen(this.#open, encode.events(events), encode.conditions(conditions)),
+      native.appendWhen(this.#open, this.#text(events), encode.conditions(conditions)),
     );
   }
 
@@ -114,12 +133,12 @@ class Store {
   // The asynchronous forms are async functions, so that bad input rejects like everything else.
 
   async appendAsync(events, options) {
+    const text = this.#schemas ? await this.#textLater(events) : this.#text(events);
     const handle = this.#open;
-    const text = encode.events(events);
-    return request(
+    return await request(
       this,
       handle,
-      requestSignal(options),
+      requestLimits(options),
       (tag) => native.appendSubmit(handle, text, tag),
       this.#decodeAppend,
     );
@@ -128,37 +147,37 @@ class Store {
   async queryAsync(query, options) {
     const handle = this.#open;
     const text = encode.query(query);
-    return request(
+    return await request(
       this,
       handle,
-      requestSignal(options),
+      requestLimits(options),
       (tag) => native.querySubmit(handle, text, tag),
       this.#decodeResult,
     );
   }
 
   async appendIfAsync(events, query, expected, options) {
-    const handle = this.#open;
-    const eventsText = encode.events(events);
     const queryText = encode.query(query);
     const version = encode.expected(expected);
-    return request(
+    const eventsText = this.#schemas ? await this.#textLater(events) : this.#text(events);
+    const handle = this.#open;
+    return await request(
       this,
       handle,
-      requestSignal(options),
+      requestLimits(options),
       (tag) => native.appendIfSubmit(handle, eventsText, queryText, version, tag),
       this.#decodeAppendIf,
     );
   }
 
   async appendWhenAsync(events, conditions, options) {
-    const handle = this.#open;
-    const eventsText = encode.events(events);
     const conditionsText = encode.conditions(conditions);
-    return request(
+    const eventsText = this.#schemas ? await this.#textLater(events) : this.#text(events);
+    const handle = this.#open;
+    return await request(
       this,
       handle,
-      requestSignal(options),
+      requestLimits(options),
       (tag) => native.appendWhenSubmit(handle, eventsText, conditionsText, tag),
       this.#decodeAppendIf,
     );
@@ -168,13 +187,12 @@ class Store {
     if (typeof fn !== 'function') {
       throw invalidArgument('fn must be a function that returns the events to append');
     }
-    const given = encode.options(options, ['attempts', 'signal']);
-    const signal = signalOf(given);
+    const given = encode.options(options, ['attempts', 'signal', 'timeoutMs']);
     const calls = {
-      query: () => this.queryAsync(query, { signal }),
-      appendIf: (events, version) => this.appendIfAsync(events, query, version, { signal }),
+      query: (limits) => this.queryAsync(query, limits),
+      appendIf: (events, version, limits) => this.appendIfAsync(events, query, version, limits),
     };
-    return decide(calls, fn, attemptsOf(given), signal);
+    return await decide(calls, fn, attemptsOf(given), limitsOf(given));
   }
 
   streamAll(handle, options) {
@@ -186,15 +204,15 @@ class Store {
   }
 
   async streamAllDurable(durableStream, handle, options) {
-    return openDurable(this.#source, durableStream, undefined, handle, options);
+    return await openDurable(this.#source, durableStream, undefined, handle, options);
   }
 
   async streamToDurable(durableStream, query, handle, options) {
-    return openDurable(this.#source, durableStream, query, handle, options);
+    return await openDurable(this.#source, durableStream, query, handle, options);
   }
 
   async streamFrom(after, query, handle, options) {
-    return openFrom(this.#source, after, query, handle, options);
+    return await openFrom(this.#source, after, query, handle, options);
   }
 
   stream(options) {
@@ -206,10 +224,10 @@ class Store {
     const given = encode.options(options, ['signal', 'timeoutMs']);
     const stream = `"durable":{"name":${JSON.stringify(encode.string(name, 'name'))}}`;
     const text = encode.wait(stream, number, given);
-    return request(
+    return await request(
       this,
       handle,
-      signalOf(given),
+      { signal: signalOf(given) },
       (tag) => native.waitForSubmit(handle, text, tag),
       () => undefined,
     );
@@ -217,8 +235,8 @@ class Store {
 
   read(query, options) {
     const text = encode.query(query);
-    const signal = requestSignal(options);
-    const source = { store: this, open: () => this.#open, rawPayloads: this.#rawPayloads };
+    const signal = signalOf(encode.options(options, ['signal']));
+    const source = { store: this, open: () => this.#open, reads: this.#reads };
     source.open(); // a closed store is told at once
     return { [Symbol.asyncIterator]: () => readRows(source, text, signal) };
   }
@@ -226,10 +244,10 @@ class Store {
   async explain(query) {
     const handle = this.#open;
     const text = encode.query(query);
-    return request(
+    return await request(
       this,
       handle,
-      undefined,
+      {},
       (tag) => native.explainSubmit(handle, text, tag),
       decode.explanation,
     );
@@ -237,10 +255,10 @@ class Store {
 
   async statistics() {
     const handle = this.#open;
-    return request(
+    return await request(
       this,
       handle,
-      undefined,
+      {},
       (tag) => native.statisticsSubmit(handle, tag),
       decode.statistics,
     );
@@ -250,12 +268,28 @@ class Store {
     const handle = this.#handle;
     if (handle !== undefined) {
       this.#handle = undefined;
-      closing(this, handle, {
-        timeoutMs: this.#closeTimeoutMs,
-        committed: this.#committed,
-        remote: this instanceof FactstrPostgresStore,
-      });
+      closing(this, handle, this.#closingOptions);
     }
+  }
+
+  closeAsync() {
+    const handle = this.#handle;
+    const ended = allClosed(this);
+    if (handle !== undefined) {
+      this.#handle = undefined;
+      this.#closed = closingLater(this, handle, this.#closingOptions);
+    }
+    return Promise.all([this.#closed, ended]).then(() => {});
+  }
+
+  get #closingOptions() {
+    const { closeTimeoutMs, isRemote } = this.#own;
+    return { timeoutMs: closeTimeoutMs, committed: this.#committed, remote: isRemote };
+  }
+
+  [inspect.custom](depth, options) {
+    const state = this.#handle === undefined ? 'closed' : 'open';
+    return `${this.constructor.name} ${inspect({ ...this.#own.shown, state }, options)}`;
   }
 }
 
@@ -265,102 +299,9 @@ if (Symbol.dispose !== undefined) {
   };
 }
 if (Symbol.asyncDispose !== undefined) {
-  Store.prototype[Symbol.asyncDispose] = async function asyncDispose() {
-    const ended = allClosed(this);
-    this.close();
-    await ended;
+  Store.prototype[Symbol.asyncDispose] = function asyncDispose() {
+    return this.closeAsync();
   };
 }
 
-// Wraps an already open handle without running the subclass constructor, which would open a second
-// store.
-function storeOf(kind, options) {
-  const own = encode.ownOptions(options);
-  return (handle) => Reflect.construct(Store, [handle, own], kind);
-}
-
-/**
- * Opens without blocking. `texts` are the library's arguments; the last one holds the options.
- */
-function openLater(kind, options, submitOpening, texts) {
-  const wrap = storeOf(kind, options);
-  return opening(signalOf(options ?? {}), (tag) => submitOpening(...texts, tag), wrap);
-}
-
-class FactstrMemoryStore extends Store {
-  constructor(options) {
-    const own = encode.ownOptions(options);
-    super(native.openMemory(encode.storeOptions(options, encode.storeOptionNames)), own);
-  }
-}
-
-class FactstrSqliteStore extends Store {
-  constructor(path, options) {
-    const own = encode.ownOptions(options);
-    super(
-      native.openSqlite(
-        encode.string(path, 'path'),
-        encode.storeOptions(options, encode.sqliteOptionNames),
-      ),
-      own,
-    );
-  }
-
-  static async open(path, options) {
-    const texts = [
-      encode.string(path, 'path'),
-      encode.openOptions(options, encode.sqliteOptionNames),
-    ];
-    return openLater(FactstrSqliteStore, options, native.openSqliteSubmit, texts);
-  }
-}
-
-// No message repeats a URL: there may be a password in it.
-
-function bootstrapTexts(target) {
-  const { serverUrl, databaseName } = encode.object(target, 'target');
-  return [
-    encode.string(serverUrl, 'target.serverUrl'),
-    encode.string(databaseName, 'target.databaseName'),
-  ];
-}
-
-class FactstrPostgresStore extends Store {
-  constructor(url, options) {
-    const own = encode.ownOptions(options);
-    super(
-      native.openPostgres(
-        encode.string(url, 'url'),
-        encode.storeOptions(options, encode.postgresOptionNames),
-      ),
-      own,
-    );
-  }
-
-  static async open(url, options) {
-    const texts = [
-      encode.string(url, 'url'),
-      encode.openOptions(options, encode.postgresOptionNames),
-    ];
-    return openLater(FactstrPostgresStore, options, native.openPostgresSubmit, texts);
-  }
-
-  static bootstrap(target, options) {
-    const texts = [
-      ...bootstrapTexts(target),
-      encode.storeOptions(options, encode.postgresOptionNames),
-    ];
-    const wrap = storeOf(FactstrPostgresStore, options);
-    return wrap(native.bootstrapPostgres(...texts));
-  }
-
-  static async bootstrapAsync(target, options) {
-    const texts = [
-      ...bootstrapTexts(target),
-      encode.openOptions(options, encode.postgresOptionNames),
-    ];
-    return openLater(FactstrPostgresStore, options, native.bootstrapPostgresSubmit, texts);
-  }
-}
-
-module.exports = { FactstrMemoryStore, FactstrPostgresStore, FactstrSqliteStore };
+module.exports = { Store };

@@ -41,6 +41,7 @@ class Stream {
   #storeHandle;
   #handle; // undefined before the library opened it and after the end
   #isLive;
+  #name; // of a durable stream
   #handlerRunner;
   #log;
   #onError;
@@ -63,7 +64,7 @@ class Stream {
   #end; // { status, text } once the library reported it
   #isOver = false; // #finish was called
 
-  constructor({ store, handle, rawPayloads, answered }, { durable, after }, handler, options) {
+  constructor({ store, handle, reads, answered }, { durable, after }, handler, options) {
     if (typeof handler !== 'function') {
       throw invalidArgument('handle must be a function');
     }
@@ -75,6 +76,7 @@ class Stream {
     this.#storeHandle = handle;
     this.#answered = answered;
     this.#isLive = durable === undefined && after === undefined;
+    this.#name = durable?.name;
     this.#handlerRunner = new HandlerRunner(
       {
         handled: (batch) => this.#acknowledge(batch),
@@ -86,7 +88,7 @@ class Stream {
         },
       },
       handler,
-      rawPayloads,
+      reads,
     );
     this.#log = new StreamLog(handle, this.#isLive, durable?.name, () => this.#number());
     this.#onError = onError;
@@ -137,6 +139,12 @@ class Stream {
     return this.#place(text);
   }
 
+  /** What util.inspect shows of it. */
+  shown() {
+    const { state, position } = this.progress();
+    return { ...(this.#name === undefined ? {} : { durable: this.#name }), state, position };
+  }
+
   /** Resolves when everything up to a number was handled or does not match. */
   async waitFor(number, options) {
     const given = encode.options(options, ['signal', 'timeoutMs']);
@@ -148,7 +156,7 @@ class Stream {
         await request(
           this.store,
           this.#storeHandle,
-          signal,
+          { signal },
           (tag) => native.waitForSubmit(this.#storeHandle, text, tag),
           () => undefined,
         );

@@ -1,5 +1,7 @@
 'use strict';
 
+const { inspect } = require('node:util');
+
 const fromThisFile = Symbol('EventStreamSubscription');
 
 /** What the program holds of an open stream. */
@@ -29,6 +31,10 @@ class EventStreamSubscription {
 
   unsubscribe() {
     this.#stream.unsubscribe();
+  }
+
+  [inspect.custom](depth, options) {
+    return `EventStreamSubscription ${inspect(this.#stream.shown(), options)}`;
   }
 
   ref() {

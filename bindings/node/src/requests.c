@@ -149,6 +149,20 @@ static factstr_status statistics_of(factstr_store store, const char *text, size_
   return factstr_statistics(store, out);
 }
 
+static factstr_status close_of(factstr_store store, const char *text, size_t text_len,
+                               factstr_buffer *out) {
+  (void)text;
+  (void)text_len;
+  factstr_status status = factstr_store_close(store, out);
+  return status == FACTSTR_CLOSING ? FACTSTR_OK : status;
+}
+
+static factstr_status submit_close(const call_values *v, item *it, factstr_buffer *error) {
+  (void)error;
+  handle_list_remove(&it->attachment->stores, v->handle);
+  return submit_to_thread(v, NULL, it, close_of);
+}
+
 static factstr_status submit_statistics(const call_values *v, item *it, factstr_buffer *error) {
   (void)error;
   return submit_to_thread(v, NULL, it, statistics_of);
@@ -195,6 +209,11 @@ static napi_value statistics_submit(napi_env env, napi_callback_info info) {
 /* explainSubmit(store, query, tag) */
 static napi_value explain_submit(napi_env env, napi_callback_info info) {
   return submit(env, info, &takes_query, submit_explain);
+}
+
+/* closeStoreSubmit(store, tag): without waiting for what closing waits for */
+static napi_value close_store_submit(napi_env env, napi_callback_info info) {
+  return submit(env, info, &takes_store, submit_close);
 }
 
 /* readNextSubmit(reading, tag) */
@@ -254,6 +273,7 @@ const function_entry request_functions[] = {
     {"waitForSubmit", wait_for_submit},
     {"statisticsSubmit", statistics_submit},
     {"explainSubmit", explain_submit},
+    {"closeStoreSubmit", close_store_submit},
     {"openReading", open_reading},
     {"readNextSubmit", read_next_submit},
     {"closeReading", close_reading},

@@ -224,7 +224,7 @@ eachStore('bad input', (open) => {
           () => store.streamToDurable({ name: 'model' }, {}, handle, { signals: null }),
         ],
         ['options', () => store.streamAll(handle, 5)],
-        ['options.timeoutMs', () => store.appendAsync(facts('a'), { timeoutMs: 5 })],
+        ['options.timeout', () => store.appendAsync(facts('a'), { timeout: 5 })],
         ['options.Signal', () => store.queryAsync({}, { Signal: undefined })],
         ['options.signall', () => store.appendIfAsync(facts('a'), {}, null, { signall: null })],
       ].map(([word, call]) => assert.rejects(async () => call(), naming(word), String(call))),

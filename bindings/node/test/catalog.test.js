@@ -21,6 +21,7 @@ const typeOf = {
   count: 'number',
   text: 'string',
   boolean: 'boolean',
+  schemas: 'PayloadSchemas<Events> | null',
 };
 
 /** The options of an interface of the types, as `name: type`. */
@@ -51,7 +52,7 @@ test('every option of the table is taken, and one of another store is refused', 
     sqlite: (given) => new factstr.FactstrSqliteStore('', given),
     postgres: (given) => new factstr.FactstrPostgresStore('', given),
   };
-  const sample = { text: 'x', boolean: true, function: () => {} };
+  const sample = { text: 'x', boolean: true, function: () => {}, schemas: {} };
   for (const [store, open] of Object.entries(openings)) {
     for (const { node: name, store: of, type } of options.filter((option) => option.node)) {
       const known = of === 'every' || of === store;

@@ -221,7 +221,7 @@ test('long strings full of escapes are passed over without recursion', () => {
   const escaped = JSON.stringify('"\\\n'.repeat(1 << 20));
   const { batches } = decode.batches(
     `[{"position":"1","event_records":[{"sequence_number":"1","occurred_at":"","event_type":"a","payload":${escaped}}]}]`,
-    true,
+    { raw: true },
   );
   assert.equal(batches[0][0].payload, escaped);
 });

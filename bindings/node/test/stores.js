@@ -133,7 +133,10 @@ function withCode(code, more = () => true) {
   return (error) => {
     assert.ok(error instanceof FactstrError, String(error?.stack ?? error));
     assert.equal(error.code, code, error.message);
-    assert.equal(error.name, 'FactstrError');
+    assert.match(
+      error.name,
+      error.code === 'Cancelled' ? /^(AbortError|FactstrError)$/ : /^FactstrError$/,
+    );
     assert.ok(error.message.length > 10, `the message says nothing: ${error.message}`);
     return more(error);
   };

@@ -98,19 +98,6 @@ test('http', async (t) => {
   assert.equal((await post(40)).status, 422);
 });
 
-test('numbers', (t) => {
-  const store = new FactstrMemoryStore();
-  t.after(() => store.close());
-  store.append([deposited('a1', 50)]);
-  // #region json
-  const { event_records, current_context_version } = store.query();
-  const text = JSON.stringify({ event_records, current_context_version }, (_, value) =>
-    typeof value === 'bigint' ? value.toString() : value,
-  );
-  // #endregion
-  assert.equal(JSON.parse(text).current_context_version, '1');
-});
-
 test('a view that is kept current', async (t) => {
   const store = new FactstrMemoryStore();
   t.after(() => store.close());
@@ -131,23 +118,6 @@ test('a view that is kept current', async (t) => {
   assert.equal(balances.get('a1'), 50);
   view.unsubscribe();
   await view.closed;
-});
-
-test('shutdown', async (t) => {
-  const store = new FactstrSqliteStore(scratch(t));
-  const handled = [];
-  const subscription = store.streamAll((batch) => handled.push(...batch));
-  store.append([deposited('a1', 50)]);
-  // #region shutdown
-  async function shutDown() {
-    store.close(); // live streams still get what was committed
-    await subscription.closed; // the last handler has returned
-  }
-  process.once('SIGTERM', () => void shutDown());
-  // #endregion
-  process.emit('SIGTERM');
-  await subscription.closed;
-  assert.equal(handled.length, 1);
 });
 
 test('worker threads', async (t) => {

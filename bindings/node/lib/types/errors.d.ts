@@ -27,7 +27,8 @@ export type FactstrErrorCode =
 /** Act on `code`, never on the message. */
 export declare class FactstrError extends Error {
   private constructor();
-  readonly name: 'FactstrError';
+  /** `AbortError` after a signal was aborted, whose code is `Cancelled`, as in Node's own calls. */
+  readonly name: 'FactstrError' | 'AbortError';
   readonly code: FactstrErrorCode;
   /** Of a BackendFailure. */
   readonly reason?:
@@ -35,6 +36,9 @@ export declare class FactstrError extends Error {
   readonly store?: string | undefined;
   readonly operation?: string | undefined;
   readonly conflict?: ConditionalAppendConflict | undefined;
-  /** What the handler threw (HandlerFailed), or the reason of the signal (Cancelled). */
+  /**
+   * What the handler threw (HandlerFailed), the reason of the signal (Cancelled), or the issues of
+   * a schema (InvalidArgument, InvalidState).
+   */
   readonly cause?: unknown;
 }

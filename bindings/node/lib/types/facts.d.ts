@@ -1,8 +1,33 @@
 // Facts, and what is asked of them.
 
+/** The events of a store for which nobody declared any: every type, every payload. */
+export type AnyEvents = Record<string, unknown>;
+
+/** The names of declared events. */
+export type EventTypeOf<Events> = Extract<keyof Events, string>;
+
+/** A fact to append that is one of the declared events; a union that `event_type` tells apart. */
+export type NewEventOf<Events> = ValueOf<{
+  [Type in keyof Events]: Type extends string ? NewEvent<Events[Type], Type> : never;
+}>;
+
+/** A stored fact that is one of the declared events; a union that `event_type` tells apart. */
+export type EventRecordOf<Events> = ValueOf<{
+  [Type in keyof Events]: Type extends string ? EventRecord<Events[Type], Type> : never;
+}>;
+
+// As `Map[keyof Map]`, but so that a store of declared events can be given for a store of any: the
+// compiler takes what is indexed by `keyof` for invariant, and looks into this.
+type ValueOf<Map> = Map extends Record<string, infer Value> ? Value : never;
+
+/** The declaration for a store from a union of events: `EventsOf<Deposited | Withdrawn>`. */
+export type EventsOf<Event extends { event_type: string; payload: unknown }> = {
+  [Type in Event['event_type']]: Extract<Event, { event_type: Type }>['payload'];
+};
+
 /** A fact to append. */
-export interface NewEvent<Payload = unknown> {
-  event_type: string;
+export interface NewEvent<Payload = unknown, Type extends string = string> {
+  event_type: Type;
   /**
    * Any value that JSON can hold; a BigInt is written as the integer that it is. A value that
    * JSON.stringify would silently turn into another one is refused: NaN, Infinity, undefined in
@@ -13,14 +38,14 @@ export interface NewEvent<Payload = unknown> {
 }
 
 /** A stored fact. */
-export interface EventRecord<Payload = unknown> {
+export interface EventRecord<Payload = unknown, Type extends string = string> {
   sequence_number: bigint;
   /**
    * When it was recorded: `YYYY-MM-DDTHH:MM:SS.ffffffZ`. Do not order by it: order by
    * `sequence_number`.
    */
   occurred_at: string;
-  event_type: string;
+  event_type: Type;
   /**
    * An integer that a Number cannot hold exactly, such as 9007199254740993n, is a BigInt. Any other
    * number that a Number cannot hold exactly makes reading fail with `InvalidState`; with the
@@ -33,18 +58,31 @@ export interface EventRecord<Payload = unknown> {
  * Matches an event that has one of the types AND matches one of the predicates. An absent field
  * does not constrain; an empty array matches nothing.
  */
-export interface EventFilter {
-  event_types?: string[] | null | undefined;
+export interface EventFilter<Events = AnyEvents> {
+  event_types?: EventTypeOf<Events>[] | null | undefined;
   /**
    * A payload matches when it contains the predicate: objects by subset, arrays by containment,
    * scalars by equality (numbers by exact value; BigInt too).
    */
-  payload_predicates?: unknown[] | null | undefined;
+  payload_predicates?: PayloadPredicate<Events[EventTypeOf<Events>]>[] | null | undefined;
 }
 
-export interface EventQuery {
+/** A part of a payload. */
+export type PayloadPredicate<Payload> = unknown extends Payload
+  ? unknown
+  : Payload extends { toJSON(...given: never[]): infer Written }
+    ? Payload | PayloadPredicate<Written>
+    : Payload extends readonly (infer Element)[]
+      ? readonly PayloadPredicate<Element>[]
+      : Payload extends object
+        ? { readonly [Key in keyof Payload]?: PayloadPredicate<Payload[Key]> | undefined }
+        : Payload extends number
+          ? Payload | bigint
+          : Payload;
+
+export interface EventQuery<Events = AnyEvents> {
   /** Alternatives. Absent or empty: all events. */
-  filters?: EventFilter[] | null | undefined;
+  filters?: EventFilter<Events>[] | null | undefined;
   /** Exclusive read cursor: only rows above it are returned. Contexts and streams ignore it. */
   min_sequence_number?: bigint | null | undefined;
   /** Returns at most so many rows, the lowest sequence numbers first. */
@@ -53,16 +91,25 @@ export interface EventQuery {
   backwards?: boolean | null | undefined;
 }
 
+type ReadonlyDeep<Value> = Value extends readonly (infer Element)[]
+  ? readonly ReadonlyDeep<Element>[]
+  : Value extends object
+    ? { readonly [Key in keyof Value]: ReadonlyDeep<Value[Key]> }
+    : Value;
+
+/** What the methods take for a query: an EventQuery, or one that `as const` made readonly. */
+export type QueryInput<Events = AnyEvents> = ReadonlyDeep<EventQuery<Events>>;
+
 /** Fails if a fact that `fail_if_events_match` matches has a sequence number above `after`. */
-export interface AppendCondition {
+export interface AppendCondition<Events = AnyEvents> {
   /** Its cursor and limit do not narrow the context. */
-  fail_if_events_match: EventQuery;
+  fail_if_events_match: QueryInput<Events>;
   /** Usually the number up to which you have read; absent: no fact at all may match. */
   after?: bigint | null | undefined;
 }
 
-export interface QueryResult<Payload = unknown> {
-  event_records: EventRecord<Payload>[];
+export interface QueryResult<Events = AnyEvents> {
+  event_records: EventRecordOf<Events>[];
   /** The sequence number of the last returned row; absent when there are none. */
   last_returned_sequence_number?: bigint | null | undefined;
   /**
@@ -86,10 +133,9 @@ export interface ConditionalAppendConflict {
 }
 
 /** What `fn` of `decide` returns: the events to append, if any. */
-export type Decision<Payload = unknown> = readonly NewEvent<Payload>[] | null | undefined | void;
+export type Decision<Events = AnyEvents> = readonly NewEventOf<Events>[] | null | undefined | void;
 
-/** Exactly one of the two is present. */
-export interface AppendIfResult {
-  append_result?: AppendResult | null | undefined;
-  conflict?: ConditionalAppendConflict | null | undefined;
-}
+/** Exactly one of the two is present: `if (answer.conflict)` tells them apart. */
+export type AppendIfResult =
+  | { append_result: AppendResult; conflict?: null | undefined }
+  | { append_result?: null | undefined; conflict: ConditionalAppendConflict };

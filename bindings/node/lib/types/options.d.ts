@@ -1,4 +1,6 @@
+import type { AnyEvents } from './facts.js';
 import type { LogRecord } from './operating.js';
+import type { PayloadSchemas } from './schema.js';
 
 /** The part of an AbortSignal that is used. */
 export interface AbortSignalLike {
@@ -8,12 +10,21 @@ export interface AbortSignalLike {
   removeEventListener(type: 'abort', listener: () => void): void;
 }
 
-export interface RequestOptions {
+export interface SignalOptions {
   /**
-   * Aborting rejects a request that still waits with `Cancelled`: nothing was written. One that the
-   * store has begun goes on and settles as it ends.
+   * Aborting rejects a request that still waits with an error of the name `AbortError` and the code
+   * `Cancelled`: nothing was written. An append that the store has begun goes on and settles as it
+   * ends.
    */
   signal?: AbortSignalLike | null | undefined;
+}
+
+export interface RequestOptions extends SignalOptions {
+  /**
+   * After this time a request that still waits rejects with `Timeout`: nothing was written. An
+   * append that the store has begun goes on and settles as it ends. Default: without limit.
+   */
+  timeoutMs?: number | null | undefined;
 }
 
 export interface WaitOptions {
@@ -34,9 +45,11 @@ export interface OpenOptions {
    * created until then, such as a file or tables, stays.
    */
   signal?: AbortSignalLike | null | undefined;
+  /** After this time the opening is given up in the same way, with `Timeout`. */
+  timeoutMs?: number | null | undefined;
 }
 
-export interface StoreOptions {
+export interface StoreOptions<Events = AnyEvents> {
   /** How long closing waits at most. Default 5,000. */
   closeTimeoutMs?: number | undefined;
   /** How long a blocking append waits for room in a full queue before `Busy`. Default 5,000. */
@@ -57,6 +70,19 @@ export interface StoreOptions {
    */
   rawPayloads?: boolean | undefined;
   /**
+   * Validators of payloads by the type of their events, as Standard Schema has them (Zod, Valibot,
+   * ArkType, ...). An append stores what the validator returns, or fails with `InvalidArgument`,
+   * which names the place (`events[0].payload.amount`) and has the issues as its cause. The
+   * schemas declare the store's events, too.
+   */
+  schemas?: PayloadSchemas<Events> | null | undefined;
+  /**
+   * Validates what is read, too, by queries, streams and loops: a payload becomes what its
+   * validator returns, and one that it refuses makes reading fail with `InvalidState`. Default
+   * false.
+   */
+  validateReads?: boolean | undefined;
+  /**
    * Called with every record that the store logs, of every level. Default: warnings and errors
    * become `process.emitWarning` of the type `FactstrWarning`, with the event as code. null or
    * false is silence. It keeps no process alive; an exception of it becomes a warning.
@@ -64,12 +90,12 @@ export interface StoreOptions {
   onLog?: ((record: LogRecord) => void) | null | false | undefined;
 }
 
-export interface SqliteStoreOptions extends StoreOptions {
+export interface SqliteStoreOptions<Events = AnyEvents> extends StoreOptions<Events> {
   /** How long a write waits for other processes before `Busy`. Default 5,000. */
   busyTimeoutMs?: number | undefined;
 }
 
-export interface PostgresStoreOptions extends StoreOptions {
+export interface PostgresStoreOptions<Events = AnyEvents> extends StoreOptions<Events> {
   /**
    * Holds the tables; created when it does not exist. Default: the current schema of the
    * connection.

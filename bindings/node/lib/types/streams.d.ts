@@ -1,5 +1,5 @@
 import type { FactstrError } from './errors.js';
-import type { EventQuery, EventRecord } from './facts.js';
+import type { AnyEvents, EventRecordOf, QueryInput } from './facts.js';
 import type { AbortSignalLike, WaitOptions } from './options.js';
 
 export interface DurableStream {
@@ -11,7 +11,7 @@ export interface DurableStream {
 }
 
 /** The matching events of one committed batch, in ascending order. */
-export interface EventBatch<Payload = unknown> extends Array<EventRecord<Payload>> {
+export interface EventBatch<Events = AnyEvents> extends Array<EventRecordOf<Events>> {
   /**
    * The last sequence number of the committed batch, whether that event matches or not: everything
    * up to here was delivered or does not match. Not enumerable.
@@ -24,14 +24,14 @@ export interface EventBatch<Payload = unknown> extends Array<EventRecord<Payload
  * `false` (also by a promise). The next batch comes when this one is handled. It may call every
  * method of the store. It may declare the payloads that it expects, which nothing checks.
  */
-export type EventStreamHandle<Payload = unknown> = {
-  handle(events: EventBatch<Payload>): unknown;
+export type EventStreamHandle<Events = AnyEvents> = {
+  handle(events: EventBatch<Events>): unknown;
 }['handle'];
 /** The same for a handler that declares its parameter as an array of records. */
-export type EventRecordsHandle<Payload = unknown> = {
-  handle(events: EventRecord<Payload>[]): unknown;
+export type EventRecordsHandle<Events = AnyEvents> = {
+  handle(events: EventRecordOf<Events>[]): unknown;
 }['handle'];
-export type StreamHandler<Payload = unknown> = EventStreamHandle<Payload>;
+export type StreamHandler<Events = AnyEvents> = EventStreamHandle<Events>;
 
 export interface StreamOptions {
   /**
@@ -47,8 +47,8 @@ export interface StreamOptions {
 }
 
 /** Of `stream`. */
-export interface BatchesOptions {
-  query?: EventQuery | null | undefined;
+export interface BatchesOptions<Events = AnyEvents> {
+  query?: QueryInput<Events> | null | undefined;
   /** Begins behind this number. */
   after?: bigint | null | undefined;
   /** Begins at the cursor of this name. */
@@ -60,7 +60,7 @@ export interface BatchesOptions {
 }
 
 /** A batch of an iteration. */
-export interface OpenBatch<Payload = unknown> extends EventBatch<Payload> {
+export interface OpenBatch<Events = AnyEvents> extends EventBatch<Events> {
   /** Acknowledges the batch now. Further calls do nothing. */
   ack(): void;
 }

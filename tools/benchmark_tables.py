@@ -121,3 +121,34 @@ def workloads() -> str:
     return "".join(f"| {cells} |\n" for cells in ("workload | is", "--- | ---")) + "".join(
         f"| `{name}` | {text} |\n" for name, text in what.items()
     )
+
+
+def speed(language: str = "go") -> str:
+    """The figures of SQLite that a reader asks for first, through one language."""
+    record = json.loads(
+        (FIGURES / ("stores.json" if language == "go" else "languages.json")).read_text("utf-8")
+    )
+    found = {
+        result["workload"]: number(statistics.median(result["values"]))
+        for result in record["results"]
+        if result["store"] == "sqlite" and result["through"] == language
+    }
+    parts = [
+        f"one caller {found['append']}",
+        f"64 callers {found['callers-64']}",
+        f"batches of 100 {found['batch-100']}",
+    ]
+    if "callers-1024" in found:
+        parts.insert(2, f"1,024 callers {found['callers-1024']}")
+    facts, select = (
+        ("1,000,000", "select-1m") if "select-1m" in found else ("100,000", "select-100k")
+    )
+    floor = number(floor_of(record["results"]))
+    return (
+        f"Facts a second, each on disk before its append returns, on SQLite through "
+        f"{LANGUAGES[language]}: {', '.join(parts)}.\n"
+        f"A bare loop that writes 4 KiB and syncs made {floor} rounds there.\n"
+        f"A query that finds ten of {facts} facts took {found[select]} us; "
+        f"{found['replay']} facts a second were replayed.\n"
+        f"Measured {record['date']} on {record['machine'].split(', go')[0]}.\n"
+    )

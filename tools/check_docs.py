@@ -22,7 +22,7 @@ BLOCK = re.compile(r"(<!-- from: (\S+?)(?:#(\S+))? -->\n```\w+\n)(.*?)(```\n)", 
 # Languages whose blocks a reader copies; the tests run every one of them.
 CODE = re.compile(r"(?<! -->)\n```(c|cpp|go|js|mjs|ts|python|sql)\n")
 REGION = r"^[^\S\n]*(?://|#|--) ?#?region {}\n(.*?)^[^\S\n]*(?://|#|--) ?#?endregion$"
-MADE = re.compile(r"(<!-- made: ([\w ]+) -->\n\n)(.*?)(\n<!-- end -->\n)", re.DOTALL)
+MADE = re.compile(r"(<!-- made: ([\w ]+) -->\n)((?:(?!<!-- made).)*?)(<!-- end -->\n)", re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 FENCED = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
 # A sentence ends, and the next one begins on the same line.
@@ -41,7 +41,7 @@ def source(file: str, region: str | None) -> str:
 
 def up_to_date(text: str) -> str:
     text = BLOCK.sub(lambda m: m[1] + source(m[2], m[3]) + m[5], text)
-    return MADE.sub(lambda m: m[1] + generated(m[2]) + m[4], text)
+    return MADE.sub(lambda m: f"{m[1]}\n{generated(m[2])}\n{m[4]}", text)
 
 
 def checked(page: Path, write: bool) -> list[str]:

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from api_pages import api
-from benchmark_tables import benchmarks, workloads
+from benchmark_tables import benchmarks, speed, workloads
 
 ROOT = Path(__file__).resolve().parent.parent
 CATALOG = ROOT / "interop" / "catalog"
 MODULE = "github.com/factstr/factstr-go/"
+REPOSITORY = "https://github.com/factstr/factstr-go"
 
 
 def catalog(name: str) -> Any:
@@ -122,6 +123,15 @@ def bindings() -> dict[str, set[str]]:
     return found
 
 
+def part(name: str) -> str:
+    """A part of the README, for the pages of the packages: their links lead to the repository."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = re.search(rf"<!-- part: {name} -->\n(.*?)<!-- end part -->", text, re.DOTALL)
+    if found is None:
+        raise SystemExit(f"README.md has no part {name}")
+    return re.sub(r"\]\((?!\w+:)", f"]({REPOSITORY}/blob/main/", found[1])
+
+
 def arrows() -> dict[str, set[str]]:
     """What each part imports: the bindings the header, the header the library, a package others."""
     return {**bindings(), "include/factstr.h": {"capi"}, **imports()}
@@ -133,6 +143,8 @@ MAKERS: dict[str, Callable[..., str]] = {
     "reasons": reasons,
     "api": api,
     "benchmarks": benchmarks,
+    "part": part,
+    "speed": speed,
     "workloads": workloads,
 }
 

@@ -15,3 +15,5 @@ if (seen.event_records.length > 0) {
   }
 }
 store.close();
+// prints Ada has seat A1
+// prints Ben is too late: seat A1 is taken

@@ -5,8 +5,8 @@ import { Refused, type Fact, type Payload, type Store } from './facts.js';
 
 /**
  * Appends the fact of a command if the rule allows it, unless it is there already. The context has
- * the facts that the rule needs, and those with the command's id: so of two processes that carry out
- * the same command at once, one appends, and the other one finds what it did.
+ * the facts that the rule needs, and those with the command's id: so of two processes that carry
+ * out the same command at once, one appends, and the other one finds what it did.
  */
 export async function once(
   store: Store,

@@ -1,5 +1,5 @@
-// What a transfer has to know: the balance of one account, and whether the other one is in use. Both
-// are in one context, so they are true at the same moment.
+// What a transfer has to know: the balance of one account, and whether the other one is in use.
+// Both are in one context, so they are true at the same moment.
 import type { EventFilter } from '@factstr/factstr-node';
 
 import { change, movesOf, type Fact } from '../facts.js';

@@ -93,6 +93,51 @@ def deposited(account: str, amount: int) -> factstr.NewEvent:
     return factstr.NewEvent("Deposited", {"account": account, "amount": amount})
 
 
+# region asyncio
+async def deposit(store: aio.Store, account: str, amount: int) -> int:
+    fact = factstr.NewEvent("Deposited", {"account": account, "amount": amount})
+    return (await store.append([fact])).last_sequence_number
+
+
+async def many_deposits(path: str) -> list[int]:
+    async with aio.SqliteStore.open(path) as store:
+        return await asyncio.gather(*(deposit(store, "a1", n) for n in range(1000)))
+
+
+# endregion
+
+
+# region asyncio-projection
+async def deposit_and_read(store: aio.Store, balances: Balances, amount: int) -> int:
+    async def project(batch: factstr.Batch) -> None:
+        await asyncio.to_thread(balances.handle, batch)
+
+    query = factstr.EventQuery(filters=[factstr.EventFilter(event_types=["Deposited"])])
+    async with await store.stream_to_durable("balances", query, project) as view:
+        await view.wait_for(await deposit(store, "a1", amount))
+        row = balances.database.execute("SELECT amount FROM balances").fetchone()
+        return int(row[0])
+
+
+# endregion
+
+
+# region asyncio-timeout
+async def deposit_within(store: aio.Store, seconds: float) -> int | None:
+    try:
+        return await asyncio.wait_for(deposit(store, "a1", 7), seconds)
+    except asyncio.TimeoutError as timeout:
+        outcome = aio.went_on(timeout)
+        if isinstance(outcome, factstr.AppendResult):
+            return outcome.last_sequence_number  # it was being committed
+        if outcome is not None:
+            raise outcome from None  # CommitUnknown: look before appending again
+        return None  # nothing was written
+
+
+# endregion
+
+
 class Guide(unittest.TestCase):
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()
@@ -123,69 +168,24 @@ class Guide(unittest.TestCase):
             )
 
     def test_asyncio(self) -> None:
-        path = self.path
-        numbers: list[int] = []
-
-        # region asyncio
-        async def main() -> None:
-            async with aio.SqliteStore.open(path) as store:
-
-                async def deposit(account: str, amount: int) -> int:
-                    fact = factstr.NewEvent("Deposited", {"account": account, "amount": amount})
-                    return (await store.append([fact])).last_sequence_number
-
-                numbers.extend(await asyncio.gather(*(deposit("a1", n) for n in range(1000))))
-
-        asyncio.run(main())
-        # endregion
-        self.assertEqual(sorted(numbers), list(range(1, 1001)))
+        self.assertEqual(sorted(asyncio.run(many_deposits(self.path))), list(range(1, 1001)))
 
     def test_asyncio_projection(self) -> None:
-        async def main() -> tuple[int, int | None]:
+        async def main() -> None:
+            balances = Balances(self.path + "-balances")
+            self.addCleanup(balances.database.close)
             async with aio.SqliteStore.open(self.path) as store:
-                balances = Balances(self.path + "-balances")
-                self.addCleanup(balances.database.close)
-
-                # region asyncio-projection
-                async def project(batch: factstr.Batch) -> None:
-                    await asyncio.to_thread(balances.handle, batch)
-
-                async def deposit_and_read(amount: int) -> int:
-                    appended = await store.append([deposited("a1", amount)])
-                    await view.wait_for(appended.last_sequence_number)
-                    row = balances.database.execute("SELECT amount FROM balances").fetchone()
-                    return int(row[0])
-
-                query = {"filters": [{"event_types": ["Deposited"]}]}
-                async with await store.stream_to_durable("balances", query, project) as view:
-                    balance = await deposit_and_read(50)
-                # endregion
-
+                self.assertEqual(await deposit_and_read(store, balances, 50), 50)
                 # region asyncio-loop
                 async with store.stream(after=0) as batches:
                     async for batch in batches:
                         total = sum(record.payload["amount"] for record in batch)
                         break
-
                 # endregion
-                # region asyncio-timeout
-                async def deposit_within(seconds: float) -> int | None:
-                    try:
-                        appending = store.append([deposited("a1", 7)])
-                        return (await asyncio.wait_for(appending, seconds)).last_sequence_number
-                    except asyncio.TimeoutError as timeout:
-                        outcome = aio.went_on(timeout)
-                        if isinstance(outcome, factstr.AppendResult):
-                            return outcome.last_sequence_number  # it was being committed
-                        if outcome is not None:
-                            raise outcome from None  # CommitUnknown: look before appending again
-                        return None  # nothing was written
+                self.assertEqual(total, 50)
+                self.assertEqual(await deposit_within(store, 10), 2)
 
-                # endregion
-                self.assertEqual((balance, total), (50, 50))
-                return balance, await deposit_within(10)
-
-        self.assertEqual(asyncio.run(main()), (50, 2))
+        asyncio.run(main())
 
     def test_json(self) -> None:
         with factstr.MemoryStore() as store:

@@ -191,6 +191,9 @@ FACTSTR_API factstr_status factstr_memory_open(const char *options_json, size_t 
  * options:
  *   "busy_timeout_ms": n        how long a write waits for other processes before it returns
  *                               FACTSTR_BUSY; default 5000
+ *   "full_fsync": true | false  on macOS a commit waits until the drive has emptied its cache, and
+ *                               so survives a loss of power; default false. Elsewhere every commit
+ *                               waits for the drive, and this changes nothing
  *
  * Statuses
  *   FACTSTR_OK                    (empty)

@@ -61,6 +61,8 @@ func TestEveryOptionOfCReachesItsFieldInGo(t *testing.T) {
 				want = 7 * time.Millisecond
 			case "text":
 				value, want = `"x"`, "x"
+			case "boolean":
+				value, want = "true", true
 			}
 			options, err := surface.decode(fmt.Appendf(nil, `{%q: %s}`, o.C, value))
 			if err != nil {
@@ -100,6 +102,8 @@ func TestCRefusesWhatIsBelowTheLeastOfAnOption(t *testing.T) {
 				value, refused = `""`, true
 			case o.Type == "choice":
 				value, refused = `"else"`, true
+			case o.Type == "boolean":
+				refused = true
 			case o.Min != nil:
 				value = fmt.Sprint(*o.Min - 1)
 			}

@@ -13,9 +13,10 @@ import (
 type StoreOptions struct {
 	Store factstr.Options
 	Codec Codec
-	// BusyTimeout and MaxPageCount belong to the SQLite store. Only tests set MaxPageCount, to run
-	// into a full disk.
+	// BusyTimeout, FullFsync and MaxPageCount belong to the SQLite store. Only tests set
+	// MaxPageCount, to run into a full disk.
 	BusyTimeout  time.Duration
+	FullFsync    bool
 	MaxPageCount int
 	Postgres     PostgresOptions
 }
@@ -40,6 +41,7 @@ var (
 	memoryOptionsShape = optionsShape()
 	sqliteOptionsShape = optionsShape(
 		field{name: "busy_timeout_ms", shape: signedShape},
+		field{name: "full_fsync", shape: boolShape},
 		field{name: "testing_max_page_count", shape: unsignedShape},
 	)
 	settingsShape = &shape{kind: object, fields: []field{
@@ -79,6 +81,7 @@ func decodeOptions(request []byte, want *shape) (StoreOptions, error) {
 		PredicatesMax   *uint64 `json:"predicate_bytes_max"`
 		ResultBytesMax  *uint64 `json:"result_bytes_max"`
 		BusyTimeoutMS   *int64  `json:"busy_timeout_ms"`
+		FullFsync       *bool   `json:"full_fsync"`
 		MaxPageCount    *uint64 `json:"testing_max_page_count"`
 	}
 	if err := json.Unmarshal(request, &dto); err != nil {
@@ -89,6 +92,7 @@ func decodeOptions(request []byte, want *shape) (StoreOptions, error) {
 	options.Store.CloseTimeout = timeLimit(dto.CloseTimeoutMS)
 	options.Store.QueueTimeout = timeLimit(dto.QueueTimeoutMS)
 	options.BusyTimeout = timeLimit(dto.BusyTimeoutMS)
+	options.FullFsync = dto.FullFsync != nil && *dto.FullFsync
 	if err := setLimits([]limit{
 		{"payload_bytes_max", dto.PayloadBytesMax, &options.Store.Limits.PayloadBytesMax},
 		{"batch_events_max", dto.BatchEventsMax, &options.Store.Limits.BatchEventsMax},

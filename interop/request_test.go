@@ -70,12 +70,12 @@ func TestARegistrationIsReadWhole(t *testing.T) {
 
 func TestOptionsAreReadWhole(t *testing.T) {
 	got, err := DecodeSQLiteOptions([]byte(`{"close_timeout_ms":0,"queue_timeout_ms":-1,"sequence_numbers":"string","payload_bytes_max":1,"batch_events_max":2,
-		"batch_bytes_max":3,"predicate_bytes_max":7,"result_bytes_max":4,"busy_timeout_ms":5,"testing_max_page_count":6}`))
+		"batch_bytes_max":3,"predicate_bytes_max":7,"result_bytes_max":4,"busy_timeout_ms":5,"full_fsync":true,"testing_max_page_count":6}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	limits := factstr.Limits{PayloadBytesMax: 1, BatchEventsMax: 2, BatchBytesMax: 3, PredicateBytesMax: 7, ResultBytesMax: 4}
-	if got.Store.Limits != limits || !got.Codec.NumbersAsStrings || got.MaxPageCount != 6 {
+	if got.Store.Limits != limits || !got.Codec.NumbersAsStrings || got.MaxPageCount != 6 || !got.FullFsync {
 		t.Errorf("got %+v", got)
 	}
 	if s := got.Store; s.CloseTimeout != 1 || s.QueueTimeout < 1000*time.Hour || got.BusyTimeout != 5*time.Millisecond {

@@ -13,6 +13,7 @@ import (
 type backend struct {
 	path        string
 	busyTimeout time.Duration
+	pragmas     []string // of every connection
 	pageCount   int
 	observer    *factstr.Observer
 	schema      atomic.Int64 // SQLite's schema_version at which the tables were last found right

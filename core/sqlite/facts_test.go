@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"database/sql"
 	"net/url"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
 // newPath returns the path of a database that does not exist yet.
@@ -23,6 +25,8 @@ func openStore(t testing.TB, path string) *factstr.Store {
 
 func openStoreWith(t testing.TB, path string, options Options) *factstr.Store {
 	t.Helper()
+	// The default, but for an emulator.
+	options.CloseTimeout = cmp.Or(options.CloseTimeout, proctest.Patience(5*time.Second))
 	store, err := Open(t.Context(), path, options)
 	return facttest.Opened(t, store, err)
 }

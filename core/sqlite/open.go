@@ -25,6 +25,10 @@ type Options struct {
 	// BusyTimeout is how long a write waits for other processes before it returns CodeBusy; default
 	// 5 s.
 	BusyTimeout time.Duration
+	// FullFsync lets each commit on macOS wait until the drive has emptied its cache (F_FULLFSYNC).
+	// Without it a commit survives a crash of the system, but a loss of power may take the newest
+	// ones. On other systems it changes nothing: there each commit waits for the drive.
+	FullFsync bool
 	// MaxPageCount limits the size of the database, so that tests can fill it. 0 is no limit.
 	MaxPageCount int
 }
@@ -105,6 +109,9 @@ var processSettings = sync.OnceFunc(func() {
 
 func openBackend(ctx context.Context, path string, options Options) (_ *backend, err error) {
 	b := &backend{path: path, busyTimeout: options.BusyTimeout, pageCount: options.MaxPageCount, observer: options.Log()}
+	if options.FullFsync {
+		b.pragmas = []string{"fullfsync = ON", "checkpoint_fullfsync = ON"}
+	}
 	defer func() {
 		if err != nil {
 			_ = b.Close()

@@ -22,12 +22,12 @@ import (
 
 func init() {
 	maps.Copy(roles, sharetest.Roles(func(ctx context.Context, arguments []string) (*factstr.Store, error) {
-		return Open(ctx, arguments[0], Options{BusyTimeout: time.Minute})
+		return Open(ctx, arguments[0], Options{BusyTimeout: proctest.Patience(time.Minute)})
 	}))
 	roles["appender"] = appendWithoutPause
 	// Whoever creates is as impatient as by default.
 	roles["opener"] = sharetest.OpenOnce(func(ctx context.Context, arguments []string) (*factstr.Store, error) {
-		return Open(ctx, arguments[0], Options{})
+		return Open(ctx, arguments[0], Options{BusyTimeout: proctest.Patience(5 * time.Second)})
 	})
 }
 

@@ -41,6 +41,9 @@ func TestSideFilesThatAreTakenAwayAreNoticed(t *testing.T) {
 		"backup put back by hand": func(path, backup string) error { return putBack(path, backup) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			if name == "index emptied" {
+				proctest.NotUnder(t, proctest.Qemu, "its SIGBUS does not carry the address by which SQLite knows a mapping that was cut")
+			}
 			path := newPath(t)
 			backup := filepath.Join(filepath.Dir(path), "backup")
 			filled(t, path, 7)

@@ -33,7 +33,8 @@ func TestTheTableHasEveryOptionOfGo(t *testing.T) {
 }
 
 func goType(kind string) string {
-	return map[string]string{"milliseconds": "time.Duration", "bytes": "int", "count": "int", "text": "string", "logger": "*slog.Logger"}[kind]
+	return map[string]string{"milliseconds": "time.Duration", "boolean": "bool", "bytes": "int", "count": "int",
+		"text": "string", "logger": "*slog.Logger"}[kind]
 }
 
 // fields returns the exported fields of a struct with their types; those of Limits by their path.

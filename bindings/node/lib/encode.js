@@ -175,6 +175,7 @@ function boolean(value, what) {
 
 // Every other option of the library is a whole number.
 const textFields = new Set(['application_name', 'direct_url', 'schema']);
+const booleanFields = new Set(['full_fsync']);
 
 // Options that the library does not know, because this package acts on them.
 const OURS = Symbol('of this package');
@@ -193,13 +194,19 @@ function options(value, names) {
   return isAbsent(value) ? {} : refuseUnknown(value, 'options', names);
 }
 
+function readerOf(field) {
+  if (textFields.has(field)) {
+    return string;
+  }
+  return booleanFields.has(field) ? boolean : wholeNumber;
+}
+
 /** Maps options by name to the library's fields, as `known` says. */
 function settings(value, what, known) {
   const fields = {};
   for (const [name, setting] of Object.entries(refuseUnknown(value, what, Object.keys(known)))) {
     if (!isAbsent(setting) && known[name] !== OURS) {
-      const read = textFields.has(known[name]) ? string : wholeNumber;
-      fields[known[name]] = read(setting, `${what}.${name}`);
+      fields[known[name]] = readerOf(known[name])(setting, `${what}.${name}`);
     }
   }
   return fields;
@@ -222,6 +229,7 @@ const storeOptionNames = {
 const sqliteOptionNames = {
   ...storeOptionNames,
   busyTimeoutMs: 'busy_timeout_ms',
+  fullFsync: 'full_fsync',
 };
 
 const postgresOptionNames = {

@@ -5,7 +5,7 @@ const { test } = require('node:test');
 
 const { RawJson } = require('../lib/encode.js');
 const { native } = require('../lib/native.js');
-const { FactstrMemoryStore, FactstrPostgresStore } = require('../lib/index.js');
+const { FactstrMemoryStore, FactstrPostgresStore, FactstrSqliteStore } = require('../lib/index.js');
 const {
   eachStore,
   facts,
@@ -296,7 +296,7 @@ test('a store handle that was closed is not known any more', () => {
   assert.throws(() => native.closeStore(handle), withCode('InvalidHandle'));
 });
 
-test('options that are misspelt or no whole number are refused', () => {
+test('options that are misspelt or of the wrong type are refused', () => {
   assert.throws(() => new FactstrMemoryStore({ closeTimeout: 5 }), naming('closeTimeoutMs'));
   assert.throws(() => new FactstrMemoryStore({ busyTimeoutMs: 5 }), naming('busyTimeoutMs'));
   assert.throws(() => new FactstrMemoryStore({ closeTimeoutMs: '5' }), naming('closeTimeoutMs'));
@@ -307,12 +307,17 @@ test('options that are misspelt or no whole number are refused', () => {
     () => new FactstrMemoryStore({ rawPayloads: 'yes' }),
     naming('options.rawPayloads'),
   );
+  assert.throws(
+    () => new FactstrSqliteStore('never made.sqlite', { fullFsync: 1 }),
+    naming('options.fullFsync'),
+  );
 });
 
 test('options of a PostgreSQL store that are misspelt or of the wrong type are refused before anything connects', () => {
   for (const [options, word] of [
     [{ table: 'facts' }, 'options.table'],
     [{ busyTimeoutMs: 5 }, 'options.busyTimeoutMs'],
+    [{ fullFsync: true }, 'options.fullFsync'],
     [{ application_name: 'billing' }, 'applicationName'],
     [{ schema: 5 }, 'options.schema'],
     [{ schema: '' }, 'schema'],

@@ -14,7 +14,7 @@ from typing import Any, get_type_hints
 from factstr import _options, errors
 
 TABLES = Path(__file__).resolve().parents[3] / "interop" / "catalog"
-TYPES = {"milliseconds": int, "bytes": int, "count": int, "text": str}
+TYPES = {"milliseconds": int, "bytes": int, "count": int, "text": str, "boolean": bool}
 
 
 DICTS: dict[type, tuple[str, ...]] = {

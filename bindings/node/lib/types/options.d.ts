@@ -93,6 +93,11 @@ export interface StoreOptions<Events = AnyEvents> {
 export interface SqliteStoreOptions<Events = AnyEvents> extends StoreOptions<Events> {
   /** How long a write waits for other processes before `Busy`. Default 5,000. */
   busyTimeoutMs?: number | undefined;
+  /**
+   * On macOS a commit waits until the drive has emptied its cache, and so survives a loss of power.
+   * Elsewhere every commit waits for the drive, and this changes nothing. Default false.
+   */
+  fullFsync?: boolean | undefined;
 }
 
 export interface PostgresStoreOptions<Events = AnyEvents> extends StoreOptions<Events> {

@@ -166,7 +166,10 @@ async function added(): Promise<void> {
     FactstrSqliteStore.open('facts.sqlite'),
     FactstrPostgresStore.open('postgres://localhost/facts', null),
   ];
-  await using store = new FactstrSqliteStore('facts.sqlite', { busyTimeoutMs: 100 });
+  await using store = new FactstrSqliteStore('facts.sqlite', {
+    busyTimeoutMs: 100,
+    fullFsync: true,
+  });
   const signal = new AbortController().signal;
   await store.appendIfAsync([{ event_type: 'a', payload: null }], {}, 5n, { signal });
   await store.queryAsync({ limit: 10 }, { signal });

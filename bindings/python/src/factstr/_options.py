@@ -32,9 +32,12 @@ class SqliteOptions(StoreOptions, total=False):
     """Options of a SqliteStore: those of every store, and
 
     busy_timeout_ms  how long a write waits for other processes before it raises Busy; 5000
+    full_fsync       on macOS a commit waits until the drive has emptied its cache, and so survives
+                     a loss of power; elsewhere every commit does; False
     """
 
     busy_timeout_ms: int
+    full_fsync: bool
 
 
 class PostgresOptions(StoreOptions, total=False):

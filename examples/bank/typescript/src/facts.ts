@@ -1,27 +1,31 @@
 // What happens in this bank, as all slices write and read it. Amounts are whole cents.
-import type { EventFilter, EventRecord, FactstrSqliteStore } from '@factstr/factstr-node';
+import type {
+  EventFilter,
+  EventRecordOf,
+  FactstrSqliteStore,
+  NewEventOf,
+} from '@factstr/factstr-node';
 
-export interface Deposited {
+interface Moved {
   command: string;
   account: string;
   amount: number;
 }
-export type Withdrawn = Deposited;
-export interface Transferred {
-  command: string;
-  from: string;
-  to: string;
-  amount: number;
+export interface BankEvents {
+  Deposited: Moved;
+  Withdrawn: Moved;
+  Transferred: { command: string; from: string; to: string; amount: number };
 }
-export type Payload = Deposited | Withdrawn | Transferred;
-export type Fact = EventRecord<Payload>;
-export type Store = FactstrSqliteStore<Payload>;
+export type Fact = EventRecordOf<BankEvents>;
+export type NewFact = NewEventOf<BankEvents>;
+export type Context = EventFilter<BankEvents>[];
+export type Store = FactstrSqliteStore<BankEvents>;
 
 /** A refusal by a rule: an answer, not a failure. */
 export class Refused extends Error {}
 
 /** All facts that move money into or out of an account. */
-export function movesOf(account: string): EventFilter[] {
+export function movesOf(account: string): Context {
   return [
     { event_types: ['Deposited', 'Withdrawn'], payload_predicates: [{ account }] },
     { event_types: ['Transferred'], payload_predicates: [{ from: account }, { to: account }] },
@@ -31,10 +35,9 @@ export function movesOf(account: string): EventFilter[] {
 /** What a fact changes in the balance of an account. */
 export function change(account: string, { event_type, payload }: Fact): number {
   if (event_type === 'Transferred') {
-    const { from, to, amount } = payload as Transferred;
+    const { from, to, amount } = payload;
     return (to === account ? amount : 0) - (from === account ? amount : 0);
   }
-  const moved = payload as Deposited | Withdrawn;
-  if (moved.account !== account) return 0;
-  return event_type === 'Deposited' ? moved.amount : -moved.amount;
+  if (payload.account !== account) return 0;
+  return event_type === 'Deposited' ? payload.amount : -payload.amount;
 }

@@ -8,7 +8,7 @@ import { FactstrError, FactstrSqliteStore } from '@factstr/factstr-node';
 
 import { balance } from './balance/balance.js';
 import { deposit } from './deposit/deposit.js';
-import { Refused, type Payload, type Store } from './facts.js';
+import { Refused, type BankEvents, type Store } from './facts.js';
 import { transfer } from './transfer/transfer.js';
 import { withdraw } from './withdraw/withdraw.js';
 
@@ -33,7 +33,7 @@ const AGAIN = ['Busy', 'Timeout', 'ConditionalAppendConflict', 'CommitUnknown'];
 
 const [path = '', slice = '', ...words] = process.argv.slice(2);
 try {
-  const store = await FactstrSqliteStore.open<Payload>(path);
+  const store = await FactstrSqliteStore.open<BankEvents>(path);
   try {
     console.log(await carryOut(store, slice, words));
   } finally {

@@ -1,7 +1,5 @@
 // How every command is carried out: once, however often it is sent.
-import type { EventFilter, NewEvent } from '@factstr/factstr-node';
-
-import { Refused, type Fact, type Payload, type Store } from './facts.js';
+import { Refused, type Context, type Fact, type NewFact, type Store } from './facts.js';
 
 /**
  * Appends the fact of a command if the rule allows it, unless it is there already. The context has
@@ -10,8 +8,8 @@ import { Refused, type Fact, type Payload, type Store } from './facts.js';
  */
 export async function once(
   store: Store,
-  fact: NewEvent<Payload>,
-  context: EventFilter[],
+  fact: NewFact,
+  context: Context,
   rule: (facts: Fact[]) => void,
 ): Promise<string> {
   const { command } = fact.payload;
@@ -32,7 +30,7 @@ export async function once(
   return `done before: fact ${earlier.sequence_number}`;
 }
 
-function same(earlier: Fact, fact: NewEvent<Payload>): boolean {
+function same(earlier: Fact, fact: NewFact): boolean {
   const before = new Map(Object.entries(earlier.payload));
   return (
     earlier.event_type === fact.event_type &&

@@ -1,23 +1,19 @@
 // The rules: which facts a decision depends on, and what may happen. Nothing here knows of HTTP.
-import type { EventFilter, EventRecord, FactstrPostgresStore } from '@factstr/factstr-node';
+import type { EventFilter, EventRecordOf, FactstrPostgresStore } from '@factstr/factstr-node';
 
-export interface CourseOpened {
-  course: string;
-  title: string;
-  places: number;
+export interface CourseEvents {
+  CourseOpened: { course: string; title: string; places: number };
+  StudentEnrolled: { course: string; student: string };
 }
-export interface StudentEnrolled {
-  course: string;
-  student: string;
-}
-export type Payload = CourseOpened | StudentEnrolled;
-export type Store = FactstrPostgresStore<Payload>;
+export type Course = CourseEvents['CourseOpened'];
+export type Fact = EventRecordOf<CourseEvents>;
+export type Store = FactstrPostgresStore<CourseEvents>;
 
 export type Opening = 'opened' | 'is open' | 'is another course';
 export type Enrolment = 'enrolled' | 'was enrolled' | 'full' | 'no such course';
 
 /** What a decision about a course depends on: the facts of that course, and of no other one. */
-function factsOf(course: string): { filters: EventFilter[] } {
+function factsOf(course: string): { filters: EventFilter<CourseEvents>[] } {
   return {
     filters: [
       { event_types: ['CourseOpened', 'StudentEnrolled'], payload_predicates: [{ course }] },
@@ -25,12 +21,11 @@ function factsOf(course: string): { filters: EventFilter[] } {
   };
 }
 
-function opened(facts: EventRecord<Payload>[]): CourseOpened | undefined {
-  return facts.find(({ event_type }) => event_type === 'CourseOpened')?.payload as
-    CourseOpened | undefined;
+function opened(facts: Fact[]): Course | undefined {
+  return facts.find((fact) => fact.event_type === 'CourseOpened')?.payload;
 }
 
-export async function open(store: Store, course: CourseOpened): Promise<Opening> {
+export async function open(store: Store, course: Course): Promise<Opening> {
   let answer: Opening = 'opened';
   await store.decide(factsOf(course.course), ({ event_records }) => {
     const before = opened(event_records);
@@ -50,8 +45,8 @@ export async function enrol(store: Store, course: string, student: string): Prom
   await store.decide(factsOf(course), ({ event_records }) => {
     const places = opened(event_records)?.places;
     const students = event_records
-      .filter(({ event_type }) => event_type === 'StudentEnrolled')
-      .map(({ payload }) => (payload as StudentEnrolled).student);
+      .filter((fact) => fact.event_type === 'StudentEnrolled')
+      .map(({ payload }) => payload.student);
     answer =
       places === undefined
         ? 'no such course'

@@ -2,7 +2,7 @@
 // stream: first everything that is there, then what any service on any host commits.
 import type { EventStreamSubscription } from '@factstr/factstr-node';
 
-import type { CourseOpened, Payload, Store, StudentEnrolled } from './courses.js';
+import type { Fact, Store } from './courses.js';
 
 export interface Places {
   course: string;
@@ -25,14 +25,14 @@ export class PlacesView {
     );
   }
 
-  #take(batch: { event_type: string; payload: Payload }[]): void {
+  #take(batch: Fact[]): void {
     const changed = new Set<Places>();
     for (const { event_type, payload } of batch) {
       if (event_type === 'CourseOpened') {
-        const { course, title, places } = payload as CourseOpened;
+        const { course, title, places } = payload;
         this.#courses.set(course, { course, title, places, left: places });
       }
-      const course = this.#courses.get((payload as StudentEnrolled).course);
+      const course = this.#courses.get(payload.course);
       if (course) {
         if (event_type === 'StudentEnrolled') course.left -= 1;
         changed.add(course);

@@ -9,7 +9,7 @@ import * as courses from './courses.js';
 import { PlacesView } from './places.js';
 
 const [url = '', port = '3001'] = process.argv.slice(2);
-const store = await FactstrPostgresStore.open<courses.Payload>(url, { schema: 'courses' });
+const store = await FactstrPostgresStore.open<courses.CourseEvents>(url, { schema: 'courses' });
 const view = new PlacesView();
 await view.follow(store);
 const page = await readFile(new URL('../../page/index.html', import.meta.url));
@@ -21,7 +21,7 @@ server.get('/', (_, reply) => reply.type('text/html').send(page));
 server.get('/courses', () => view.all());
 
 const name = { type: 'string', minLength: 1, maxLength: 100 };
-server.post<{ Body: courses.CourseOpened }>(
+server.post<{ Body: courses.Course }>(
   '/courses',
   {
     schema: {

@@ -1,4 +1,4 @@
-import type { Store } from '../facts.js';
+import type { NewFact, Store } from '../facts.js';
 import { checked, once } from '../once.js';
 import { context, paidIn } from './query_model.js';
 import { mayDeposit } from './rule.js';
@@ -10,6 +10,6 @@ export async function deposit(
   cents: string,
 ): Promise<string> {
   const amount = checked(cents, command, account);
-  const fact = { event_type: 'Deposited', payload: { command, account, amount } };
+  const fact: NewFact = { event_type: 'Deposited', payload: { command, account, amount } };
   return once(store, fact, context(account), (facts) => mayDeposit(paidIn(facts), amount));
 }

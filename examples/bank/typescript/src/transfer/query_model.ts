@@ -1,15 +1,13 @@
 // What a transfer has to know: the balance of one account, and whether the other one is in use.
 // Both are in one context, so they are true at the same moment.
-import type { EventFilter } from '@factstr/factstr-node';
-
-import { change, movesOf, type Fact } from '../facts.js';
+import { change, movesOf, type Context, type Fact } from '../facts.js';
 
 export interface Accounts {
   balance: number;
   known: boolean;
 }
 
-export function context(from: string, to: string): EventFilter[] {
+export function context(from: string, to: string): Context {
   return [
     ...movesOf(from),
     { event_types: ['Deposited'], payload_predicates: [{ account: to }] },

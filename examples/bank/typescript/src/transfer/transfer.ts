@@ -1,4 +1,4 @@
-import type { Store } from '../facts.js';
+import type { NewFact, Store } from '../facts.js';
 import { checked, once } from '../once.js';
 import { accounts, context } from './query_model.js';
 import { mayTransfer } from './rule.js';
@@ -11,7 +11,7 @@ export async function transfer(
   cents: string,
 ): Promise<string> {
   const amount = checked(cents, command, from, to);
-  const fact = { event_type: 'Transferred', payload: { command, from, to, amount } };
+  const fact: NewFact = { event_type: 'Transferred', payload: { command, from, to, amount } };
   return once(store, fact, context(from, to), (facts) =>
     mayTransfer(from, to, accounts(from, to, facts), amount),
   );

@@ -1,9 +1,7 @@
 // What a withdrawal has to know: the balance of one account.
-import type { EventFilter } from '@factstr/factstr-node';
+import { change, movesOf, type Context, type Fact } from '../facts.js';
 
-import { change, movesOf, type Fact } from '../facts.js';
-
-export function context(account: string): EventFilter[] {
+export function context(account: string): Context {
   return movesOf(account);
 }
 

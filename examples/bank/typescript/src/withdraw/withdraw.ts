@@ -1,4 +1,4 @@
-import type { Store } from '../facts.js';
+import type { NewFact, Store } from '../facts.js';
 import { checked, once } from '../once.js';
 import { balance, context } from './query_model.js';
 import { mayWithdraw } from './rule.js';
@@ -10,7 +10,7 @@ export async function withdraw(
   cents: string,
 ): Promise<string> {
   const amount = checked(cents, command, account);
-  const fact = { event_type: 'Withdrawn', payload: { command, account, amount } };
+  const fact: NewFact = { event_type: 'Withdrawn', payload: { command, account, amount } };
   return once(store, fact, context(account), (facts) =>
     mayWithdraw(account, balance(account, facts), amount),
   );

@@ -89,25 +89,45 @@ func (b *backend) scanNewer(ctx context.Context, scan factstr.Scan, visit visito
 	})
 }
 
-// scanRange visits every fact of the range.
+// scanRange visits every fact of the range. It takes the lock once a chunk: once a fact was half of
+// a walk over facts of other types.
 func (b *backend) scanRange(ctx context.Context, scan factstr.Scan, visit visitor) (more bool, err error) {
-	first, last := scan.After+1, scan.UpTo
-	step := func(n uint64) uint64 { return first + n }
 	trace := scan.Plan.Trace()
 	trace.From(factstr.AccessWalk, scan.After, scan.UpTo)
-	if scan.Descending {
-		step = func(n uint64) uint64 { return last - n }
-	}
-	for n := uint64(0); first+n <= last; n++ {
-		if n%ctxEvery == ctxEvery-1 && ctx.Err() != nil {
-			return false, ctx.Err()
+	for scan.After < scan.UpTo {
+		facts := b.factsIn(&scan)
+		for i := range facts {
+			trace.Read(1)
+			at := i
+			if scan.Descending {
+				at = len(facts) - 1 - i
+			}
+			if !visit(facts[at]) {
+				return false, nil
+			}
 		}
-		trace.Read(1)
-		if !visit(b.record(step(n))) {
-			return false, nil
+		if ctx.Err() != nil {
+			return false, ctx.Err()
 		}
 	}
 	return true, nil
+}
+
+// factsIn returns the next facts of a range, those of one chunk, and moves the range behind them.
+// They never change, and a chunk never moves.
+func (b *backend) factsIn(scan *factstr.Scan) []factstr.EventRecord {
+	from, to := scan.After, scan.UpTo
+	if scan.Descending {
+		from = max(from, (to-1)/chunkSize*chunkSize)
+		scan.UpTo = from
+	} else {
+		to = min(to, (from/chunkSize+1)*chunkSize)
+		scan.After = to
+	}
+	chunk := from / chunkSize * chunkSize
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.chunks[from/chunkSize][from-chunk : to-chunk]
 }
 
 func (b *backend) Boundaries(_ context.Context, after, upTo uint64, visit func(factstr.Boundary)) error {

@@ -48,6 +48,7 @@ static const struct {
     {"pulled", pulled_stream_tests},
     {"closing", closing_tests},
     {"threads", thread_tests},
+    {"turns", turn_tests},
     {"statuses", status_tests},
     {"forks", fork_tests},
     {"signals", signal_tests},

@@ -18,6 +18,7 @@ void pending_delivery_tests(void);
 void pulled_stream_tests(void);
 void closing_tests(void);
 void thread_tests(void);
+void turn_tests(void);
 void fork_tests(void);
 void signal_tests(void);
 void status_tests(void);

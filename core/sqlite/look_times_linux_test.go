@@ -9,9 +9,9 @@ import (
 
 // A kernel that stores times of many grains gives the second write within a tick of its clock a
 // time of its own if somebody has asked for the file's times since the first one. Else it leaves
-// the inode as it is, and the sync of a commit writes the log and nothing else. So after two writes with
-// a look in between the log has the time of the tick, unless another program has taken a time of
-// its own in the same tick, or the tick ended: then the round says nothing. G5
+// the inode as it is, and the sync of a commit writes the log and nothing else. So after two writes
+// with a look in between the log has the time of the tick, unless another program has taken a time
+// of its own in the same tick, or the tick ended: then the round says nothing. G5
 func TestALookDoesNotMakeTheNextWriteToTheLogStoreATime(t *testing.T) {
 	b := openTestBackend(t, newPath(t))
 	log, err := os.OpenFile(b.path+"-wal", os.O_RDWR, 0)

@@ -6,6 +6,7 @@ go 1.26.0
 ignore ./tools/node/node_modules
 
 require (
+	github.com/goccy/go-json v0.12.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/zeebo/xxh3 v1.1.0
 	golang.org/x/sys v0.49.0

@@ -1,10 +1,11 @@
 package interop
 
 import (
-	"encoding/json"
 	"math"
 	"slices"
 	"time"
+
+	"github.com/goccy/go-json"
 
 	factstr "github.com/factstr/factstr-go/core"
 )

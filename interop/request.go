@@ -2,9 +2,10 @@ package interop
 
 import (
 	"context"
-	"encoding/json"
 	"math"
 	"time"
+
+	"github.com/goccy/go-json"
 
 	factstr "github.com/factstr/factstr-go/core"
 )
@@ -211,7 +212,7 @@ func wait(ms *uint64) time.Duration {
 	}
 }
 
-// unfilled is the error for a text that passed the scan and that encoding/json then refused: a
+// unfilled is the error for a text that passed the scan and that goccy/go-json then refused: a
 // defect of this package.
 func unfilled(name string, err error) error {
 	return factstr.NewError(factstr.CodeInternal, "%s passed the scan but could not be read: %w", name, err)

@@ -1,9 +1,10 @@
 package interop
 
 import (
-	"encoding/json"
 	"math"
 	"time"
+
+	"github.com/goccy/go-json"
 
 	factstr "github.com/factstr/factstr-go/core"
 )

@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # is missing here is an error, so that nobody ships one whose licence nobody has read.
 LICENSES = {
     "github.com/dustin/go-humanize": "MIT",
+    "github.com/goccy/go-json": "MIT",
     "github.com/google/uuid": "BSD-3-Clause",
     "github.com/jackc/pgpassfile": "MIT",
     "github.com/jackc/pgservicefile": "MIT",

@@ -69,6 +69,14 @@ const (
 	// LogDeliveriesCut (warning): a store was closed before a live stream had delivered what was
 	// committed. "stream", "position", "through".
 	LogDeliveriesCut LogEvent = "deliveries_cut"
+	// LogVerifying (info): how far a verification has come, every ten seconds. "position",
+	// "through".
+	LogVerifying LogEvent = "verifying"
+	// LogVerified (info): a verification found nothing wrong. "through", "duration_ms".
+	LogVerified LogEvent = "verified"
+	// LogUnsound (warning): a verification found something wrong, which its caller was told in
+	// full. "findings", "through", "duration_ms".
+	LogUnsound LogEvent = "log_unsound"
 	// LogRecordsDropped (warning): the logger was too slow. "dropped".
 	LogRecordsDropped LogEvent = "records_dropped"
 )
@@ -78,7 +86,8 @@ func (e LogEvent) Level() slog.Level {
 	switch e {
 	case LogPanicRecovered, LogStreamEnded, LogStorePoisoned:
 		return slog.LevelError
-	case LogReconnected, LogReadable, LogLeaseTaken, LogCommitSettled, LogGroupRetried, LogCheckpointCaughtUp, LogIndexUsable, LogIndexBuilding, LogIndexBuilt, LogCursorStored:
+	case LogReconnected, LogReadable, LogLeaseTaken, LogCommitSettled, LogGroupRetried, LogCheckpointCaughtUp, LogIndexUsable, LogIndexBuilding, LogIndexBuilt, LogCursorStored,
+		LogVerifying, LogVerified:
 		return slog.LevelInfo
 	}
 	return slog.LevelWarn

@@ -953,6 +953,47 @@ FACTSTR_API factstr_status factstr_statistics(factstr_store store, factstr_buffe
 FACTSTR_API factstr_status factstr_explain(factstr_store store, const char *query, size_t query_len,
                                            factstr_buffer *out);
 
+/*
+ * Reads the whole log, and reports what is wrong with it. It changes nothing, takes bounded memory,
+ * and runs beside appends, queries and streams; every ten seconds its progress is logged
+ * ("verifying"). A damaged log gives findings and no error.
+ *   {"head": n,                          the newest event when the call began, up to which was read
+ *    "facts": n, "batches": n,           how many events were read, and in how many batches they were
+ *                                        committed
+ *    "cursors": n,                       durable names
+ *    "index_through": n | null,          up to where the index of terms was compared; null without
+ *                                        an index
+ *    "findings": [                       what is wrong; at most 100, and "findings_more" is how many
+ *                                        more there are. Empty: the log is sound
+ *      {"kind": "missing_facts"          numbers that no event has
+ *             | "damaged_fact"           an event that cannot be returned
+ *             | "wrong_batch"            a range of a batch that cannot have been committed
+ *             | "wrong_cursor"           a durable name whose cursor cannot be used
+ *             | "wrong_index"            the index of terms leaves events out, or cannot be read
+ *             | "damaged_storage",       SQLite's own check of the file found it damaged
+ *       "first": n | null, "last": n | null,   the events that are concerned
+ *       "durable_name": s | null,
+ *       "message": s}],                  what is wrong, and what to do
+ *    "findings_more": n,
+ *    "microseconds": n}
+ * More fields may be added. head, facts, batches, index_through, first and last are spelled as
+ * "sequence_numbers" says; all others are JSON numbers.
+ *
+ * Statuses: those of factstr_query, without FACTSTR_INVALID_ARGUMENT, and
+ *   FACTSTR_OK         out: the object above
+ *   FACTSTR_CORRUPT    not even the newest event can be read; all other damage is a finding
+ */
+FACTSTR_API factstr_status factstr_verify(factstr_store store, factstr_buffer *out);
+/*
+ * As factstr_append_submit, for factstr_verify. factstr_cancel gives it up.
+ *
+ * Statuses: those of factstr_query_submit, without FACTSTR_INVALID_ARGUMENT.
+ */
+FACTSTR_API factstr_status factstr_verify_submit(factstr_store store, uint64_t tag,
+                                                 factstr_completion_callback callback,
+                                                 void *user_data, factstr_request *request,
+                                                 factstr_buffer *error);
+
 /* Levels of records. FACTSTR_LOG_OFF is above all of them. */
 enum { FACTSTR_LOG_INFO = 1, FACTSTR_LOG_WARNING = 2, FACTSTR_LOG_ERROR = 3, FACTSTR_LOG_OFF = 4 };
 

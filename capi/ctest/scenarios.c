@@ -183,16 +183,8 @@ static void play_read(player *player, const cJSON *step) {
 }
 
 /* Of `gives` the fields that it names: the others depend on the store. */
-static void play_explain(player *player, const cJSON *step) {
-  char *query = json_text(item(step, "explain"));
-  factstr_buffer out;
-  answer got = take(factstr_explain(player->store, JSON(query), &out), &out);
-  free(query);
-  const cJSON *gives = item(step, "gives"), *field;
-  if (gives == NULL) {
-    compare(got, step);
-    return;
-  }
+static void compare_named(answer got, const cJSON *gives) {
+  const cJSON *field;
   if (got.status != FACTSTR_OK) {
     FAIL("%s: %s", factstr_status_name(got.status), json_string(got.json, "message"));
   }
@@ -201,6 +193,26 @@ static void play_explain(player *player, const cJSON *step) {
       FAIL("got %s", json_text(got.json));
     }
   }
+}
+
+static void play_verify(player *player, const cJSON *step) {
+  factstr_buffer out;
+  answer got = take(factstr_verify(player->store, &out), &out);
+  compare_named(got, item(step, "gives"));
+  drop(got);
+}
+
+static void play_explain(player *player, const cJSON *step) {
+  char *query = json_text(item(step, "explain"));
+  factstr_buffer out;
+  answer got = take(factstr_explain(player->store, JSON(query), &out), &out);
+  free(query);
+  const cJSON *gives = item(step, "gives");
+  if (gives == NULL) {
+    compare(got, step);
+    return;
+  }
+  compare_named(got, gives);
   CHECK(json_integer(got.json, "rows_read") >= json_integer(got.json, "candidates"));
   CHECK(json_integer(got.json, "candidates") >= json_integer(got.json, "matches"));
   drop(got);
@@ -306,6 +318,8 @@ static void play_step(player *player, const cJSON *step) {
     play_explain(player, step);
   } else if (item(step, "read") != NULL) {
     play_read(player, step);
+  } else if (item(step, "verify") != NULL) {
+    play_verify(player, step);
   } else if (item(step, "open") != NULL) {
     play_open(player, step);
   } else if (item(step, "receives") != NULL) {

@@ -26,6 +26,8 @@ type statements struct {
 	byNumberDown    string
 	toIndex         string
 	rowChanges      string
+	storedBatches   string
+	storedCursors   string
 }
 
 func statementsOf(schema string) *statements {
@@ -94,6 +96,11 @@ func statementsOf(schema string) *statements {
 		byNumberDown: byNumber + " DESC)",
 		toIndex: in.Replace(`SELECT sequence_number, occurred_at, event_type, payload, xmin FROM {schema}.events
 			WHERE sequence_number {>=} $1 ORDER BY sequence_number LIMIT $2`),
+		storedBatches: in.Replace(`SELECT first_sequence_number, last_sequence_number FROM {schema}.append_batches
+			WHERE first_sequence_number {>=} $1 AND first_sequence_number {<=} $2 ORDER BY first_sequence_number LIMIT $3`),
+		// In the order of bytes, whatever the database's own is.
+		storedCursors: in.Replace(`SELECT durable_stream_id, last_processed_sequence_number FROM {schema}.durable_stream_cursors
+			WHERE durable_stream_id COLLATE pg_catalog."C" {>} $1 ORDER BY durable_stream_id COLLATE pg_catalog."C" LIMIT $2`),
 		// A partitioned table has no counts of its own.
 		rowChanges: in.Replace(`SELECT coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_tuples_updated(t.relid)
 				{+} pg_catalog.pg_stat_get_tuples_deleted(t.relid)), 0)::BIGINT

@@ -54,6 +54,7 @@ func Run(t *testing.T, newLog func(t testing.TB) Log) {
 		{"observer", observerTests},
 		{"statistics", statisticsTests},
 		{"explain", explainTests},
+		{"verify", verifyTests},
 		{"errors and queries of Go", goErrorTests},
 		{"sharing", sharingTests},
 		{"model", modelTests},

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/jsonvalue"
@@ -124,6 +125,29 @@ func checkRows(answer, gives []byte) error {
 		return err
 	}
 	return checkRecords(got.EventRecords, want.EventRecords)
+}
+
+// verification is what every store says alike of a log.
+type verification struct {
+	Head         uint64                   `json:"head"`
+	Facts        uint64                   `json:"facts"`
+	Batches      uint64                   `json:"batches"`
+	Cursors      uint64                   `json:"cursors"`
+	Findings     []interop.InteropFinding `json:"findings"`
+	FindingsMore uint64                   `json:"findings_more"`
+}
+
+func checkVerification(answer, gives []byte) error {
+	var got interop.InteropVerification
+	var want verification
+	if err := decodeBoth(answer, &got, gives, &want); err != nil {
+		return err
+	}
+	if have := (verification{got.Head, got.Facts, got.Batches, got.Cursors, got.Findings,
+		got.FindingsMore}); !reflect.DeepEqual(have, want) {
+		return fmt.Errorf("answered %s, want %s", answer, gives)
+	}
+	return nil
 }
 
 func checkBatch(batch []byte, want []record) error {

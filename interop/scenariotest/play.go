@@ -71,6 +71,9 @@ func (p *player) play(step *Step) error {
 	case step.Read != nil:
 		answer, err := p.surface.Read(step.Read)
 		return step.check(answer, err, checkRows)
+	case step.Verify:
+		answer, err := p.surface.Verify()
+		return step.check(answer, err, checkVerification)
 	case step.Reopen:
 		return p.reopen()
 	case step.Open != nil:

@@ -38,6 +38,7 @@ type Step struct {
 	Query   json.RawMessage `json:"query"`
 	Explain json.RawMessage `json:"explain"`
 	Read    json.RawMessage `json:"read"`
+	Verify  bool            `json:"verify"`
 
 	Stream         string          `json:"stream"`
 	Open           json.RawMessage `json:"open"`
@@ -71,7 +72,7 @@ func (step *Step) UnmarshalJSON(text []byte) error {
 	kinds := 0
 	asks := []bool{
 		step.Append != nil, step.AppendIf != nil, step.AppendWhen != nil, step.Query != nil, step.Explain != nil,
-		step.Read != nil,
+		step.Read != nil, step.Verify,
 	}
 	others := []bool{step.Open != nil, step.Receives != nil, step.Unsubscribe, step.Ends != nil, step.Reopen,
 		step.WaitFor != nil, step.WaitForCursor != nil}

@@ -17,6 +17,7 @@ type Surface interface {
 	AppendWhen(events, conditions []byte) (result []byte, err error)
 	Query(query []byte) (result []byte, err error)
 	Explain(query []byte) (explanation []byte, err error)
+	Verify() (verification []byte, err error)
 	// Read returns an InteropPage of all rows.
 	Read(query []byte) (rows []byte, err error)
 	// OpenStream returns when the replay of a stream that is not live is done. If it returns an
@@ -81,6 +82,14 @@ func (s onStore) Explain(query []byte) ([]byte, error) {
 		return nil, err
 	}
 	return interop.Codec{}.AppendExplanation(nil, explanation), nil
+}
+
+func (s onStore) Verify() ([]byte, error) {
+	verification, err := s.store.Verify(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	return interop.Codec{}.AppendVerification(nil, verification), nil
 }
 
 func (s onStore) Read(query []byte) ([]byte, error) {

@@ -181,6 +181,23 @@ function explanation(text) {
   return parsed;
 }
 
+/** A Verification. */
+function verification(text) {
+  const parsed = JSON.parse(text);
+  const numbers = (object, fields) => {
+    for (const field of fields) {
+      if (object[field] !== null) {
+        object[field] = sequenceNumber(object[field]);
+      }
+    }
+  };
+  numbers(parsed, ['head', 'facts', 'batches', 'index_through']);
+  for (const finding of parsed.findings) {
+    numbers(finding, ['first', 'last']);
+  }
+  return parsed;
+}
+
 /** A FactstrError of an InteropError. When `text` is empty there is only the code. */
 function error(code, text) {
   return interopError(
@@ -206,5 +223,6 @@ module.exports = {
   progress,
   statistics,
   explanation,
+  verification,
   error,
 };

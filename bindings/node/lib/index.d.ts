@@ -12,7 +12,7 @@ import type {
   QueryInput,
   QueryResult,
 } from './types/facts.js';
-import type { QueryExplanation, StoreStatistics } from './types/operating.js';
+import type { QueryExplanation, StoreStatistics, Verification } from './types/operating.js';
 import type {
   DecideOptions,
   FactstrPostgresBootstrapOptions,
@@ -216,6 +216,14 @@ export interface Store<Events = AnyEvents> {
 
   /** Runs a query, and tells how it was answered instead of what it found. */
   explain(query?: QueryInput<Events> | null): Promise<QueryExplanation>;
+
+  /**
+   * Reads the whole log, and reports what is wrong with it: missing numbers, damaged facts, batches
+   * that are not whole, cursors that cannot be right, an index that does not agree with the facts,
+   * and what SQLite's own check of the file finds. It changes nothing and runs beside everything
+   * else. A damaged log gives findings and no error.
+   */
+  verify(options?: RequestOptions | null): Promise<Verification>;
 
   /** Counts and sizes of the store. A log that cannot be read is not an error here. */
   statistics(): Promise<StoreStatistics>;

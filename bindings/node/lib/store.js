@@ -253,6 +253,17 @@ class Store {
     );
   }
 
+  async verify(options) {
+    const handle = this.#open;
+    return request(
+      this,
+      handle,
+      requestSignal(options),
+      (tag) => native.verifySubmit(handle, tag),
+      decode.verification,
+    );
+  }
+
   async statistics() {
     const handle = this.#open;
     return await request(

@@ -92,6 +92,10 @@ static factstr_status submit_read_next(const call_values *v, item *it, factstr_b
   return factstr_read_next_submit(v->handle, (uint64_t)v->tag, on_completion, it, NULL, error);
 }
 
+static factstr_status submit_verify(const call_values *v, item *it, factstr_buffer *error) {
+  return factstr_verify_submit(v->handle, (uint64_t)v->tag, on_completion, it, NULL, error);
+}
+
 /*
  * The library has no asynchronous statistics or explanations, and they may ask a server. So a
  * thread is started for each, which blocks all signals as the library's threads do.
@@ -216,6 +220,11 @@ static napi_value close_store_submit(napi_env env, napi_callback_info info) {
   return submit(env, info, &takes_store, submit_close);
 }
 
+/* verifySubmit(store, tag) */
+static napi_value verify_submit(napi_env env, napi_callback_info info) {
+  return submit(env, info, &takes_store, submit_verify);
+}
+
 /* readNextSubmit(reading, tag) */
 static napi_value read_next_submit(napi_env env, napi_callback_info info) {
   return submit(env, info, &takes_reading, submit_read_next);
@@ -274,6 +283,7 @@ const function_entry request_functions[] = {
     {"statisticsSubmit", statistics_submit},
     {"explainSubmit", explain_submit},
     {"closeStoreSubmit", close_store_submit},
+    {"verifySubmit", verify_submit},
     {"openReading", open_reading},
     {"readNextSubmit", read_next_submit},
     {"closeReading", close_reading},

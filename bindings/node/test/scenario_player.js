@@ -120,6 +120,7 @@ class ScenarioPlayer {
       query: (step) => this.#query(step),
       explain: (step) => this.#explain(step),
       read: (step) => this.#read(step),
+      verify: (step) => this.#verify(step),
       open: (step) => this.#openStream(step),
       receives: (step) => this.#receives(step),
       wait_for: (step) =>
@@ -199,6 +200,10 @@ class ScenarioPlayer {
       const { rows_read, candidates, matches } = actual;
       assert.ok(rows_read >= candidates && candidates >= matches, JSON.stringify(actual));
     }
+  }
+
+  async #verify({ gives, fails }) {
+    this.#compare(await outcome(() => this.#store.verify()), undefined, fails ?? gives);
   }
 
   async #openStream({

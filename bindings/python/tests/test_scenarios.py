@@ -59,6 +59,8 @@ class Scenarios(StoreCase):
             self.assert_contains(result, {"current_context_version": None, **step["gives"]})
             self.assertGreaterEqual(result["rows_read"], result["candidates"])
             self.assertGreaterEqual(result["candidates"], result["matches"])
+        elif "verify" in step:
+            self.assert_contains(result, step["gives"])
         elif "gives" in step:
             expected = {**dict.fromkeys(result), **step["gives"]}
             self.assertTrue(same_json(result, expected), f"{result} is not {expected}")
@@ -93,6 +95,9 @@ class Scenarios(StoreCase):
             }
         if "explain" in step:
             return dataclasses.asdict(self.store.explain(step["explain"]))
+        if "verify" in step:
+            found = dataclasses.asdict(self.store.verify())
+            return {**found, "findings": list(found["findings"])}
         if "reopen" in step:
             self.store.close()
             self.store = self.open(parse_float=Decimal)

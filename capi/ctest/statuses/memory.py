@@ -26,6 +26,7 @@ def calls_of_a_store(lib: Library, folder: Path) -> None:
     lib.answered("OK", "append", store=store)
     lib.answered("OK", "query", store=store)
     lib.expect("OK", "explain", store=store)
+    lib.answered("OK", "verify", store=store)
     reading = lib.expect("OK", "read_open", store=store)
     lib.answered("OK", "read_next", reading=reading)
     lib.expect("OK", "read_close", reading=reading)
@@ -157,6 +158,8 @@ def a_closing_store(lib: Library, folder: Path) -> None:
         "query_submit",
         "wait_for",
         "wait_for_submit",
+        "verify",
+        "verify_submit",
     ):
         lib.expect("STORE_CLOSED", name, store=store)
     for name in ("completions_next", "stream_open", "statistics", "explain"):
@@ -194,6 +197,7 @@ def more_requests_than_are_kept(lib: Library, folder: Path) -> None:
         "append_when_submit",
         "query_submit",
         "wait_for_submit",
+        "verify_submit",
         "append_if_submit",
     ):
         lib.expect("BUSY", name, store=store)

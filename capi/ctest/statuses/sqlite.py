@@ -140,6 +140,7 @@ def dropped_tables(lib: Library, folder: Path) -> None:
     lib.answered("UNSUPPORTED_FORMAT", "append_when", store=store)
     lib.answered("UNSUPPORTED_FORMAT", "query", store=store)
     lib.expect("UNSUPPORTED_FORMAT", "explain", store=store)
+    lib.answered("UNSUPPORTED_FORMAT", "verify", store=store)
     reading = lib.expect("OK", "read_open", store=store)
     lib.answered("UNSUPPORTED_FORMAT", "read_next", reading=reading)
     other = b'{"durable":{"name":"e"}}'
@@ -163,6 +164,7 @@ def a_file_that_was_replaced(lib: Library, folder: Path) -> None:
     lib.answered("LOG_TRUNCATED", "append_when", store=store)
     lib.answered("LOG_TRUNCATED", "query", store=store)
     lib.expect("LOG_TRUNCATED", "explain", store=store)
+    lib.answered("LOG_TRUNCATED", "verify", store=store)
     reading = lib.expect("OK", "read_open", store=store)
     lib.answered("LOG_TRUNCATED", "read_next", reading=reading)
     if lib.call("stream_next", stream=stream, timeout_ms=-1)[0] == "OK":  # it was read before

@@ -10,9 +10,10 @@ import (
 // Answer is the outcome of a request. Only the result of a query is text from the beginning, in
 // memory that Go's collector does not know: whoever gets an Answer takes its Text, or calls Drop.
 type Answer struct {
-	Err    error                // if nil, one of the next three is set
+	Err    error                // if nil, one of the next four is set
 	Text   *interop.QueryText   // the result of a query
 	Append factstr.AppendResult // the result of an append
+	Plain  []byte               // the result of another call
 
 	Nothing bool // there is no result
 	codec   interop.Codec
@@ -45,6 +46,8 @@ func (a *Answer) Size() int {
 		return errorSize
 	case a.Text != nil:
 		return len(a.Text.Bytes())
+	case a.Plain != nil:
+		return len(a.Plain)
 	case a.Nothing:
 		return 0
 	default:
@@ -59,6 +62,8 @@ func (a *Answer) AppendText(dst []byte) []byte {
 		return a.codec.AppendError(dst, a.Err)
 	case a.Text != nil:
 		return append(dst, a.Text.Bytes()...)
+	case a.Plain != nil:
+		return append(dst, a.Plain...)
 	case a.Nothing:
 		return dst
 	default:

@@ -73,6 +73,46 @@ export interface QueryExplanation {
   microseconds: number;
 }
 
+/** What was found wrong with a log. Without findings it is sound. */
+export interface Verification {
+  /** The newest fact when the verification began, up to which was read. */
+  head: bigint;
+  facts: bigint;
+  /** In how many batches the facts were committed. */
+  batches: bigint;
+  /** Durable names. */
+  cursors: number;
+  /** Up to where the index of terms was compared with the facts; null without an index. */
+  index_through: bigint | null;
+  /** At most 100. */
+  findings: {
+    /**
+     * - `missing_facts`: numbers that no fact has
+     * - `damaged_fact`: a fact that cannot be returned
+     * - `wrong_batch`: a range of a batch that cannot have been committed
+     * - `wrong_cursor`: a durable name whose cursor cannot be used
+     * - `wrong_index`: the index of terms leaves facts out, or cannot be read
+     * - `damaged_storage`: SQLite's own check of the file found it damaged
+     */
+    kind:
+      | 'missing_facts'
+      | 'damaged_fact'
+      | 'wrong_batch'
+      | 'wrong_cursor'
+      | 'wrong_index'
+      | 'damaged_storage';
+    /** The facts that are concerned, if there are any. */
+    first: bigint | null;
+    last: bigint | null;
+    durable_name: string | null;
+    /** What is wrong, and what to do. */
+    message: string;
+  }[];
+  /** Findings that are not listed. */
+  findings_more: number;
+  microseconds: number;
+}
+
 /** What a store has counted since it was opened, in this process alone. */
 export interface StoreStatistics {
   store_kind: 'memory' | 'sqlite' | 'postgres';

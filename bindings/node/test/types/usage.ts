@@ -121,6 +121,9 @@ const told = new FactstrMemoryStore({
     void [level === 'error', event, message, durable_name],
 });
 void told.explain({ limit: 1n }).then(({ plan, steps }) => [plan === 'terms', steps[0]?.up_to]);
+void told
+  .verify({ signal: new AbortController().signal })
+  .then(({ findings, head }) => [findings[0]?.kind === 'wrong_index', findings[0]?.first, head]);
 void told.statistics().then(({ head, streams }) => [head + (streams[0]?.lag ?? 0n), quiet]);
 
 // A handler may say what it expects of payloads.

@@ -28,6 +28,7 @@ from ._types import (
     EventQueryDict,
     EventRecord,
     Explanation,
+    Finding,
     Handler,
     NewEvent,
     NewEventDict,
@@ -41,6 +42,7 @@ from ._types import (
     StreamProgress,
     StreamStatistics,
     Term,
+    Verification,
 )
 from ._version import __version__
 from .errors import (
@@ -97,6 +99,7 @@ __all__ = [
     "EventRecord",
     "Explanation",
     "FactstrError",
+    "Finding",
     "ForkError",
     "Handler",
     "HandlerFailed",
@@ -131,5 +134,6 @@ __all__ = [
     "Term",
     "Timeout",
     "UnsupportedFormat",
+    "Verification",
     "__version__",
 ]

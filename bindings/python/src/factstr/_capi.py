@@ -132,6 +132,8 @@ PROTOTYPES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "factstr_stream_close": (_status, (_handle,)),
     "factstr_statistics": (_status, (_handle, _buffer)),
     "factstr_explain": (_status, (_handle, *_text, _buffer)),
+    "factstr_verify": (_status, (_handle, _buffer)),
+    "factstr_verify_submit": (_status, (_handle, *_submitted)),
     "factstr_log_set": (_status, (c_void_p, c_void_p, c_int32)),
     "factstr_open_handles": (c_uint64, ()),
 }

@@ -19,12 +19,14 @@ from ._types import (
     Batch,
     EventRecord,
     Explanation,
+    Finding,
     QueryResult,
     Statistics,
     Step,
     StreamProgress,
     StreamStatistics,
     Term,
+    Verification,
 )
 from .errors import FactstrError, InvalidState, error_of
 
@@ -137,6 +139,14 @@ class Decoder:
         )
         fields["steps"] = tuple(_step(each) for each in fields["steps"])
         return Explanation(**{name: fields[name] for name in Explanation.__slots__})
+
+    def verification(self, text: bytes) -> Verification:
+        fields = self._decode(text)
+        fields["findings"] = tuple(
+            Finding(**{name: each[name] for name in Finding.__slots__})
+            for each in fields["findings"]
+        )
+        return Verification(**{name: fields[name] for name in Verification.__slots__})
 
     def stream_number(self, text: bytes, handle: int) -> int | None:
         """Returns the number of a stream in its store, from the store's statistics."""

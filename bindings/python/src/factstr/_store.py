@@ -33,6 +33,7 @@ from ._types import (
     QueryResult,
     RetryInput,
     Statistics,
+    Verification,
 )
 from ._waiting import interruptible
 from .errors import ConditionalAppendConflict, InvalidArgument
@@ -78,6 +79,7 @@ class Store(Closeable):
         self._append_if = Call(library.factstr_append_if, library.factstr_append_if_submit)
         self._append_when = Call(library.factstr_append_when, library.factstr_append_when_submit)
         self._query = Call(library.factstr_query, library.factstr_query_submit)
+        self._verify = Call(library.factstr_verify, library.factstr_verify_submit)
         self._decoder = Decoder(parse_float)
         owner = Owner(self, library, self._decoder)
         self._requests = owner.requests
@@ -308,6 +310,16 @@ class Store(Closeable):
         status, answer = interruptible(lambda: owner.explain(handle, text), lambda _: None)
         owner.handle.check(status, answer)
         return self._decoder.explanation(answer)
+
+    def verify(self) -> Verification:
+        """Reads the whole log, and returns what is wrong with it: missing numbers, damaged facts,
+        batches that are not whole, cursors that cannot be right, an index that does not agree with
+        the facts, and what SQLite's own check of the file finds.
+
+        It changes nothing and runs beside everything else. A damaged log gives findings and no
+        error.
+        """
+        return self._decoder.verification(self._requests.answer(self._verify, True))
 
     def statistics(self) -> Statistics:
         """Returns what the store counts since it was opened. A log that cannot be read at the

@@ -277,6 +277,59 @@ class Explanation:
     microseconds: int
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is wrong with a log.
+
+    kind          missing_facts: numbers that no fact has; damaged_fact: a fact that cannot be
+                  returned; wrong_batch: a range of a batch that cannot have been committed;
+                  wrong_cursor: a durable name whose cursor cannot be used; wrong_index: the index
+                  of terms leaves facts out, or cannot be read; damaged_storage: SQLite's own check
+                  of the file found it damaged
+    first         the facts that are concerned, if there are any: from this number
+    last          to this one
+    durable_name  of a cursor
+    message       what is wrong, and what to do
+    """
+
+    kind: Literal[
+        "missing_facts",
+        "damaged_fact",
+        "wrong_batch",
+        "wrong_cursor",
+        "wrong_index",
+        "damaged_storage",
+    ]
+    first: int | None
+    last: int | None
+    durable_name: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was found wrong with a log. Without findings it is sound.
+
+    head           the newest fact when the verification began, up to which was read
+    facts          how many were read
+    batches        in how many batches they were committed
+    cursors        durable names
+    index_through  up to where the index of terms was compared with the facts; None without an index
+    findings       at most 100
+    findings_more  how many are not listed
+    microseconds   that it took
+    """
+
+    head: int
+    facts: int
+    batches: int
+    cursors: int
+    index_through: int | None
+    findings: tuple[Finding, ...]
+    findings_more: int
+    microseconds: int
+
+
 class NewEventDict(TypedDict):
     event_type: str
     payload: Any

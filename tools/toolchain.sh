@@ -24,7 +24,7 @@ has_package() {
     ca-certificates) [ -s "${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}" ] || [ -d /etc/pki/tls/certs ] ;;
     libc6-dev) has_header stdio.h ;;
     libcjson-dev) has_header cjson/cJSON.h ;;
-    pkg-config | gcc | g++ | git | python3 | cmake | make | chromium | curl) command -v "$1" >/dev/null ;;
+    pkg-config | gcc | g++ | git | python3 | cmake | make | chromium | curl | luajit) command -v "$1" >/dev/null ;;
     postgresql) has_postgres ;;
     wine64) [ -x /usr/lib/wine/wine64 ] ;;
     qemu-user-static) command -v qemu-aarch64-static >/dev/null ;;

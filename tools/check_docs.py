@@ -14,7 +14,8 @@ import sys
 import textwrap
 from pathlib import Path
 
-from generated import generated
+from code_blocks import counted
+from generated import catalog, generated
 from pictures import pictures
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,6 +24,8 @@ BLOCK = re.compile(r"(<!-- from: (\S+?)(?:#(\S+))? -->\n```\w+\n)(.*?)(```\n)", 
 CODE = re.compile(r"(?<! -->)\n```(c|cpp|go|js|mjs|ts|python|sql)\n")
 REGION = r"^[^\S\n]*(?://|#|--) ?#?region {}\n(.*?)^[^\S\n]*(?://|#|--) ?#?endregion$"
 MADE = re.compile(r"(<!-- made: ([\w ]+) -->\n)((?:(?!<!-- made).)*?)(<!-- end -->\n)", re.DOTALL)
+# What no program brings about by itself.
+WITHOUT_EXAMPLE = ("NotImplemented", "InvalidHandle", "Internal")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 FENCED = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
 # A sentence ends, and the next one begins on the same line.
@@ -75,6 +78,21 @@ def navigation() -> list[str]:
     return [f"tools/site/zensical.toml: the navigation lacks {name}" for name in there - listed]
 
 
+def errors_explained() -> list[str]:
+    """Each code has its part on the page of errors, with an example unless only a defect or another
+    language brings it about."""
+    text = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    problems = []
+    for row in catalog("errors.json")["codes"]:
+        code = row["code"]
+        part = re.search(rf"### {code}\n(.*?)(?=\n##|\Z)", text, re.DOTALL)
+        if part is None or f"<!-- made: error {code} -->" not in part[1]:
+            problems.append(f"docs/errors.md does not explain {code}")
+        elif "```" not in part[1] and code not in WITHOUT_EXAMPLE:
+            problems.append(f"docs/errors.md has no example for {code}")
+    return problems
+
+
 def drawn(write: bool) -> list[str]:
     problems = []
     for name, svg in pictures().items():
@@ -97,7 +115,7 @@ def pages() -> list[Path]:
 def main() -> int:
     found = pages()
     problems = [problem for page in found for problem in checked(page, "--write" in sys.argv)]
-    problems += navigation() + drawn("--write" in sys.argv)
+    problems += navigation() + drawn("--write" in sys.argv) + counted()[1] + errors_explained()
     print("\n".join(problems) or f"{len(found)} pages: blocks, tables, links and lines are right")
     return 1 if problems else 0
 

@@ -44,7 +44,7 @@ def expected() -> dict[str, tuple[set[str], int]]:
     main = f"npm/factstr-factstr-node-{VERSION}.tgz"
     lib = {p.name for p in (ROOT / "bindings/node/lib").glob("*.*")}
     known: dict[str, tuple[set[str], int]] = {
-        main: (ALWAYS | lib | {"package.json", "README.md"}, MAIN_BYTES_MAX)
+        main: (ALWAYS | lib | {"package.json", "README.md", "AGENTS.md"}, MAIN_BYTES_MAX)
     }
     for name, platform in PLATFORMS.items():
         known[f"npm/factstr-factstr-node-{name}-{VERSION}.tgz"] = (
@@ -56,13 +56,22 @@ def expected() -> dict[str, tuple[set[str], int]]:
         ending = "zip" if platform.os == "win32" else "tar.gz"
         known[f"c/factstr-{VERSION}-{name}.{ending}"] = (
             WITH_THE_LIBRARY
-            | {"README.md", "c-api.md", "quickstart.c", "factstr.h", "factstr.hpp", "factstr.pc"}
+            | {
+                "README.md",
+                "AGENTS.md",
+                "c-api.md",
+                "quickstart.c",
+                "factstr.h",
+                "factstr.hpp",
+                "factstr.pc",
+            }
             | {"factstr-config.cmake", "factstr-config-version.cmake", platform.library}
             | ({"factstr.lib"} if platform.os == "win32" else set()),
             BYTES_MAX,
         )
         known[f"python/{name}"] = (
-            WITH_THE_LIBRARY | {"__init__.py", "py.typed", "METADATA", platform.library},
+            WITH_THE_LIBRARY
+            | {"__init__.py", "py.typed", "AGENTS.md", "METADATA", platform.library},
             BYTES_MAX,
         )
     return known

@@ -17,21 +17,24 @@ ROOT = Path(__file__).resolve().parent.parent
 RUN_BY = {
     "examples/hello/": ("tools/test.sh", "examples/hello/run.sh"),
     "examples/quickstart/": ("tools/test.sh", "examples/quickstart/run.sh"),
+    "examples/snippets/node/recipes": ("tools/try_packages.py", "recipes.test.mts"),
     "examples/snippets/node/": ("tools/test.sh", "examples/snippets/node/"),
     "examples/snippets/python": ("tools/test.sh", "examples/snippets/python"),
     "examples/snippets/go/": ("tools/test.sh", "go test -race"),
     "examples/bank/": ("tools/examples.sh", "examples/bank/test/run.sh"),
     "examples/query-model/": ("tools/examples.sh", "examples/query-model/run.sh"),
+    "examples/ffi/": ("tools/check-install.sh", "examples/ffi/run.sh"),
     "examples/projection/": ("bindings/python/tests/test_exactly_once.py", '"projection"'),
     "core/postgres/testdata/documented/": ("core/postgres/documented_test.go", '"documented"'),
 }
 SOURCE = re.compile(r"<!-- from: (\S+?)(?:#\S+)? -->\n")
-MADE = re.compile(r"<!-- made: api \w+ -->\n(.*?)\n<!-- end -->\n", re.DOTALL)
+MADE = re.compile(r"<!-- made: (?:api|signatures) \w+ -->\n(.*?)\n<!-- end -->\n", re.DOTALL)
 BLOCK = re.compile(r"^ *```(\w*)\n.*?^ *```$", re.DOTALL | re.MULTILINE)
 CODE = ("c", "cpp", "go", "js", "mjs", "ts", "python", "sql")
 
 
-def main() -> int:
+def counted() -> tuple[list[str], list[str]]:
+    """What there is, and what is wrong."""
     runs: Counter[str] = Counter()
     declarations = others = blocks = 0
     problems = []
@@ -55,13 +58,20 @@ def main() -> int:
             if says not in (ROOT / runner).read_text(encoding="utf-8"):
                 problems.append(f"{runner} does not run {found} any more")
             runs[found] += 1
-    for source, count in sorted(runs.items()):
-        print(f"{count:4} from {source} (run by {RUN_BY[source][0]})")
-    print(
+    said = [
+        f"{count:4} from {source} (run by {RUN_BY[source][0]})"
+        for source, count in sorted(runs.items())
+    ]
+    said.append(
         f"{blocks} blocks of code, {sum(runs.values())} of them run by CI; {declarations} "
         f"declarations from sources that CI compiles; {others} blocks of shapes, commands and output"
     )
-    print("\n".join(problems), end="\n" if problems else "")
+    return said, problems
+
+
+def main() -> int:
+    said, problems = counted()
+    print("\n".join([*said, *problems]))
     return 1 if problems else 0
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from api_pages import api
+from api_pages import api, signatures
 from benchmark_tables import benchmarks, speed, workloads
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -76,6 +76,20 @@ def errors() -> str:
     return table(["code", "when", "what to do"], rows)
 
 
+def error(code: str) -> str:
+    """What is said of one code."""
+    (row,) = (row for row in catalog("errors.json")["codes"] if row["code"] == code)
+    committed = {
+        "CommitUnknown": "nobody can know at this moment",
+        "LogTruncated": "nothing by the call; facts that were committed before may be missing",
+        "Internal": "nothing: a panic after the commit is `CommitUnknown`",
+    }.get(code, "nothing by the call; what was committed before stays")
+    if code.startswith("DurableStream") or code == "HandlerFailed":
+        committed = "it is about a stream, not about an append; all facts stay"
+    items = [("What happened", row["when"]), ("Committed", committed), ("What to do", row["do"])]
+    return "".join(f"- **{name}:** {text}\n" for name, text in items if text)
+
+
 def reasons() -> str:
     rows = [[f"`{row['reason']}`", row["means"]] for row in catalog("errors.json")["reasons"]]
     return table(["`reason`", "means"], rows)
@@ -132,6 +146,15 @@ def part(name: str) -> str:
     return re.sub(r"\]\((?!\w+:)", f"]({REPOSITORY}/blob/main/", found[1])
 
 
+def version() -> str:
+    return f"Version {(ROOT / 'VERSION').read_text(encoding='utf-8').strip()}.\n"
+
+
+def rules() -> str:
+    """What a coding assistant must not get wrong, in every language."""
+    return (ROOT / "tools" / "site" / "agents-rules.md").read_text(encoding="utf-8")
+
+
 def arrows() -> dict[str, set[str]]:
     """What each part imports: the bindings the header, the header the library, a package others."""
     return {**bindings(), "include/factstr.h": {"capi"}, **imports()}
@@ -139,12 +162,16 @@ def arrows() -> dict[str, set[str]]:
 
 MAKERS: dict[str, Callable[..., str]] = {
     "options": options,
+    "error": error,
     "errors": errors,
     "reasons": reasons,
     "api": api,
     "benchmarks": benchmarks,
     "part": part,
+    "rules": rules,
+    "signatures": signatures,
     "speed": speed,
+    "version": version,
     "workloads": workloads,
 }
 

@@ -34,4 +34,5 @@ cp tools/package/c/factstr-config.cmake "$root/lib/cmake/factstr/"
 cp examples/quickstart/c/*.c "$root/examples/"
 # The page links to others of the project, which are not here.
 sed -E 's#\[([^]]*)\]\([^\#)][^)]*\)#\1#g' docs/c-api.md >"$root/docs/c-api.md"
+python3 tools/agents.py c >"$root/docs/AGENTS.md"
 cp "$goes_with_it"/* tools/package/c/README.md "$root/"

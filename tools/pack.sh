@@ -21,6 +21,7 @@ pack_main() {
   local staged=build/dist/npm/factstr-node
   mkdir -p "$staged"
   cp -R "$node/package.json" "$node/README.md" "$node/lib" "${licenses[@]}" "$staged/"
+  python3 tools/agents.py node >"$staged/AGENTS.md"
   npm pack --silent --pack-destination dist/npm "./$staged"
 }
 
@@ -42,6 +43,7 @@ pack_wheel() { # pack_wheel PLATFORM
   mkdir "$staged/bindings/python/src/factstr/_native"
   cp "build/platforms/$1/lib/$(python3 tools/platforms.py library "$1")" "$staged/bindings/python/src/factstr/_native/"
   cp "build/dist/$1"/* "$staged/bindings/python/"
+  python3 tools/agents.py python >"$staged/bindings/python/src/factstr/AGENTS.md"
   (cd "$staged/bindings/python" && python3 -m hatchling build -t wheel -d "$OLDPWD/dist/python")
 }
 

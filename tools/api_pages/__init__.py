@@ -5,6 +5,7 @@ that is mended there is mended on its page by python3 tools/check_docs.py --writ
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from . import c, go, node, python
@@ -19,3 +20,11 @@ _LANGUAGES: dict[str, Callable[[], str]] = {
 
 def api(language: str) -> str:
     return _LANGUAGES[language]()
+
+
+def signatures(language: str) -> str:
+    """The declarations of the page of a language, without what is said of them."""
+    blocks = re.findall(r"^```(\w+)\n(.*?)^```$", api(language), re.DOTALL | re.MULTILINE)
+    code = [text.rstrip() for fence, text in blocks if fence != "text"]
+    fence = next(fence for fence, _ in blocks if fence != "text")
+    return f"```{fence}\n" + "\n".join(code) + "\n```\n"

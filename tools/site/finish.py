@@ -63,18 +63,36 @@ def faults(site: Path) -> list[str]:
     return broken
 
 
-def as_text(pages: Path) -> tuple[str, str]:
-    """The list of the pages in the order of the navigation, and all of them one after the other."""
-    order = re.findall(r'= "([\w-]+)\.md"', (pages.parent / "zensical.toml").read_text("utf-8"))
-    texts = {name: (pages / f"{name}.md").read_text(encoding="utf-8") for name in order}
-    listed = "".join(
-        f"- [{text.splitlines()[0].lstrip('# ')}]({name.replace('index', '.')}/): {text.splitlines()[2]}\n"
-        for name, text in texts.items()
-    )
-    head = (
-        "# FACTSTR\n\nAn embeddable event store of immutable facts, for Node, Python, Go and C.\n\n"
-    )
-    return head + listed, head + "\n\n".join(texts.values())
+def as_text(pages: Path) -> tuple[str, dict[str, str]]:
+    """The list of the pages by the sections of the navigation, in the form of llmstxt.org, and each
+    page as plain Markdown. What is listed first is what an assistant needs first.
+    """
+    navigation = (pages.parent / "zensical.toml").read_text(encoding="utf-8")
+    sections: dict[str, list[str]] = {}
+    for title, page in re.findall(r'\{ "([^"]+)" = (?:\[|"([\w-]+)\.md")', navigation):
+        if page:
+            sections[list(sections)[-1]].append(page)
+        else:
+            sections[title] = []
+    texts = {
+        name: (pages / f"{name}.md").read_text(encoding="utf-8")
+        for listed in sections.values()
+        for name in listed
+    }
+    first = sections.pop("Assistants")
+    parts = [
+        "# FACTSTR",
+        "> An embeddable event store of immutable facts, for Node, Python, Go and C.",
+        "Do not guess calls: read the page for assistants of your language first. "
+        "llms-full.txt has all pages in one file.",
+    ]
+    for title, listed in {"Assistants": first, **sections}.items():
+        entries = [
+            f"- [{texts[name].splitlines()[0].lstrip('# ')}]({name}.md): {texts[name].splitlines()[2]}"
+            for name in listed
+        ]
+        parts.append(f"## {title}\n\n" + "\n".join(entries))
+    return "\n\n".join(parts) + "\n", texts
 
 
 def newest_first(version: str) -> list[int]:
@@ -83,10 +101,14 @@ def newest_first(version: str) -> list[int]:
 
 def main() -> int:
     pages, html, version = Path(sys.argv[1]), Path(sys.argv[2]).resolve(), sys.argv[3]
-    listed_text, full_text = as_text(pages)
+    listed_text, texts = as_text(pages)
     (html / version / "llms.txt").write_text(listed_text, encoding="utf-8")
-    (html / version / "llms-full.txt").write_text(full_text, encoding="utf-8")
+    (html / version / "llms-full.txt").write_text("\n\n".join(texts.values()), encoding="utf-8")
+    for name, text in texts.items():
+        (html / version / f"{name}.md").write_text(text, encoding="utf-8")
     broken = faults(html / version)
+    unlisted = {page.stem for page in pages.glob("*.md")} - set(texts)
+    broken += [f"llms.txt lacks {name}" for name in sorted(unlisted)]
     print("\n".join(broken), end="\n" if broken else "")
     built = sorted((page.parent.name for page in html.glob("*/index.html")), key=newest_first)
     listed = [{"version": each, "title": each, "aliases": []} for each in built]

@@ -13,6 +13,7 @@ cp tools/site/site.css "$site/docs/"
 sed "s|^site_dir = .*|site_dir = \"html/$version\"|" tools/site/zensical.toml >"$site/zensical.toml"
 (cd "$site" && PYTHONPATH=$OLDPWD/.tools/docs python3 -m zensical build --clean -f zensical.toml)
 python3 tools/site/finish.py "$site/docs" "$site/html" "$version"
+python3 tools/site/questions.py "$site/html/$version"
 python3 tools/code_blocks.py
 
 if [ "${1:-}" = --serve ]; then

@@ -20,7 +20,8 @@ import (
 
 // panickingBackend is an empty log whose reads panic when told so.
 type panickingBackend struct {
-	panics atomic.Bool
+	factstr.CursorKeeper // nil: these calls panic, too
+	panics               atomic.Bool
 }
 
 func (b *panickingBackend) Kind() string { return "panicking" }

@@ -35,7 +35,7 @@ func go_factstr_explain(
 	})
 }
 
-// laterText runs a call whose result is a text.
+// laterText runs a call whose result is a text, or nothing.
 func laterText(
 	number C.factstr_store, out *C.factstr_buffer, wait *C.struct_fs_wait,
 	do func(*objects.Store) ([]byte, error),
@@ -43,7 +43,8 @@ func laterText(
 	return later(wait, func() C.factstr_status {
 		return onStore(number, out, func(store *objects.Store) error {
 			text, err := do(store)
-			if err == nil && !put(out, len(text), func(dst []byte) []byte { return append(dst, text...) }) {
+			if err == nil && len(text) > 0 && !put(out, len(text),
+				func(dst []byte) []byte { return append(dst, text...) }) {
 				err = noMemory()
 			}
 			return err

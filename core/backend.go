@@ -46,6 +46,7 @@ type Boundary struct {
 // called concurrently, except that core makes one Commit call at a time per store.
 type Backend interface {
 	Reader
+	CursorKeeper
 
 	// Kind names the store kind in messages, such as "sqlite".
 	Kind() string

@@ -185,6 +185,21 @@ func (c *cursorWriter) flushName(ctx context.Context, name string) {
 	}
 }
 
+// flushHeld writes the cursors of all streams that hold a name. If it fails, they stay behind.
+func (c *cursorWriter) flushHeld(ctx context.Context) {
+	var held []*EventStream
+	for _, st := range c.store.streams.list() {
+		if st.durable != nil {
+			held = append(held, st)
+		}
+	}
+	for some := range slices.Chunk(held, passAtOnce) {
+		if c.write(ctx, some) != nil {
+			return
+		}
+	}
+}
+
 // flushLast writes the cursor of a stream that ends. It gives up after half the close timeout: a
 // cursor that lags behind repeats deliveries and does no other harm.
 func (c *cursorWriter) flushLast(st *EventStream) {

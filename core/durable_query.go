@@ -56,11 +56,25 @@ func spellList[L ~[]E, E any](text []byte, list L, spell func([]byte, E) []byte)
 // the Rust stores spelled the same number in several ways. exact is the exact spelling stored
 // beside it, "" if another program stored the cursor.
 func (q DurableQuery) Same(text, exact string) bool {
-	// The exact spelling counts unless another program has changed the text since.
-	if exact != "" && string(jsonvalue.AppendCanonical(nil, []byte(exact))) == text {
+	if counts(text, exact) {
 		return exact == q.Exact || sameJSON(exact, q.Exact)
 	}
 	return text == q.Text || sameJSON(text, q.Text)
+}
+
+// ExactQuery returns the exact spelling of a stored query if it has one, else its text.
+func ExactQuery(text, exact string) string {
+	if counts(text, exact) {
+		return exact
+	}
+	return text
+}
+
+// counts reports whether the exact spelling is that of the text: another program may have changed
+// the text since.
+func counts(text, exact string) bool {
+	return exact != "" && jsonvalue.Valid([]byte(exact)) &&
+		string(jsonvalue.AppendCanonical(nil, []byte(exact))) == text
 }
 
 func sameJSON(a, b string) bool {

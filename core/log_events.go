@@ -61,6 +61,9 @@ const (
 	LogCursorNotStored LogEvent = "cursor_not_stored"
 	// LogCursorStored (info): cursors are stored again. "attempts", "duration_ms".
 	LogCursorStored LogEvent = "cursor_stored"
+	// LogCursorChanged (info): a call changed the cursor of a durable name. "operation" ("reset",
+	// "copy", "delete"), "durable_name", "to".
+	LogCursorChanged LogEvent = "cursor_changed"
 	// LogWentBackwards (warning): the log went backwards or is another one now. "head_before",
 	// "head".
 	LogWentBackwards LogEvent = "log_went_backwards"
@@ -87,7 +90,7 @@ func (e LogEvent) Level() slog.Level {
 	case LogPanicRecovered, LogStreamEnded, LogStorePoisoned:
 		return slog.LevelError
 	case LogReconnected, LogReadable, LogLeaseTaken, LogCommitSettled, LogGroupRetried, LogCheckpointCaughtUp, LogIndexUsable, LogIndexBuilding, LogIndexBuilt, LogCursorStored,
-		LogVerifying, LogVerified:
+		LogVerifying, LogVerified, LogCursorChanged:
 		return slog.LevelInfo
 	}
 	return slog.LevelWarn

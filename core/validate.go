@@ -78,12 +78,15 @@ func validateExpected(expected *uint64) error {
 }
 
 // validateDurableName checks the name of a durable stream.
-func validateDurableName(name string) error {
+func validateDurableName(name string) error { return validateNameIn("durable.name", name) }
+
+// validateNameIn checks the name of a durable stream in a field of that name.
+func validateNameIn(field, name string) error {
 	if name == "" {
-		return NewError(CodeInvalidArgument, "durable.name is empty; give the stream a name")
+		return NewError(CodeInvalidArgument, "%s is empty; give the stream a name", field)
 	}
 	if problem := textProblem(name, NameBytesMax); problem != "" {
-		return NewError(CodeInvalidArgument, "durable.name %s", problem)
+		return NewError(CodeInvalidArgument, "%s %s", field, problem)
 	}
 	return nil
 }

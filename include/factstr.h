@@ -588,6 +588,62 @@ FACTSTR_API factstr_status factstr_wait_for_submit(factstr_store store, const ch
                                                    factstr_buffer *error);
 
 /*
+ * Lists and changes the cursors of durable names, in whatever process they are active. `call` is
+ * JSON with exactly one of these fields:
+ *   {"cursors": {}}                                 lists them
+ *   {"cursor_reset": {"name": string, "to": n}}     sets the cursor: the next registration delivers
+ *                                                   what matches above `to`, which is 0 for all and
+ *                                                   the head at most. Within a batch the rest of the
+ *                                                   batch is delivered
+ *   {"cursor_copy": {"from": string, "to": string}} gives a new name the query and the cursor of
+ *                                                   another one
+ *   {"cursor_delete": {"name": string}}             forgets the cursor and the query of a name
+ * A cursor is changed only while nobody holds the name, and a copy is made only while nobody holds
+ * either: else FACTSTR_DURABLE_STREAM_ACTIVE. A delivery of a former stream of the name that is
+ * still being handled moves it no more.
+ *
+ * out is the list, or empty for a change:
+ *   {"cursors": [{"name": string,
+ *       "query": InteropEventQuery | null,   null: the stored text is none
+ *       "cursor": n,                         everything up to it was handled or does not match
+ *       "lag_events": n,                     facts above it, matching or not
+ *       "lag_seconds": number | null,        the age of the oldest fact above it that matches, by
+ *                                            this machine's clock; 0: none does
+ *       "held_by": string | null}]}          who has the name, for people to read: "this store", or
+ *                                            what is known of another holder; null: nobody
+ * in the order of the names. The cursors of this store's own streams are stored first.
+ *
+ * Statuses
+ *   FACTSTR_OK                       out: the list, or nothing
+ *   FACTSTR_DURABLE_STREAM_ACTIVE    somebody holds the name
+ *   FACTSTR_INVALID_ARGUMENT         call cannot be used, a name is not known, that of a copy is, or
+ *                                    the log does not reach `to`
+ *   FACTSTR_READ_ONLY, FACTSTR_BUSY, FACTSTR_TIMEOUT, FACTSTR_BACKEND_FAILURE, FACTSTR_CORRUPT,
+ *   FACTSTR_UNSUPPORTED_FORMAT, FACTSTR_LOG_TRUNCATED   as for factstr_append; nothing was changed
+ *   FACTSTR_COMMIT_UNKNOWN           a change may or may not have been made: list the cursors
+ *   FACTSTR_STORE_CLOSED, FACTSTR_INVALID_HANDLE
+ */
+FACTSTR_API factstr_status factstr_cursors(factstr_store store, const char *call, size_t call_len,
+                                           factstr_buffer *out);
+
+/*
+ * As factstr_append_submit, for factstr_cursors, whose statuses and text the answer has.
+ * factstr_cancel gives it up: FACTSTR_CANCELLED means that nothing was changed.
+ *
+ * Statuses
+ *   FACTSTR_OK                  (empty); the answer follows
+ *   FACTSTR_INVALID_ARGUMENT    call cannot be used
+ *   FACTSTR_INVALID_HANDLE
+ *   FACTSTR_STORE_CLOSED        the store began to close
+ *   FACTSTR_BUSY                65536 requests of the store are unanswered or untaken
+ */
+FACTSTR_API factstr_status factstr_cursors_submit(factstr_store store, const char *call,
+                                                  size_t call_len, uint64_t tag,
+                                                  factstr_completion_callback callback,
+                                                  void *user_data, factstr_request *request,
+                                                  factstr_buffer *error);
+
+/*
  * Waits for the answer of a request: the status and the text of the blocking call. An answer
  * releases the request. FACTSTR_TIMEOUT with an empty buffer means not answered yet: wait again. (A
  * request that itself timed out has an InteropError in the buffer.)

@@ -304,6 +304,11 @@ public:
   std::string statistics() const {
     return call([&](factstr_buffer *out) { return factstr_statistics(get(), out); });
   }
+  std::string cursors(std::string_view asked) {
+    return call([&](factstr_buffer *out) {
+      return factstr_cursors(get(), asked.data(), asked.size(), out);
+    });
+  }
   void wait_for(std::string_view position) {
     call([&](factstr_buffer *out) {
       return factstr_wait_for(get(), position.data(), position.size(), out);

@@ -53,6 +53,7 @@ type wireCase struct {
 	Conditions   wireText
 	Registration wireText
 	Wait         wireText
+	CursorCall   wireText `json:"cursor_call"`
 	Options      wireText
 	Expected     *uint64 `json:",string"`
 	Code         factstr.Code
@@ -131,6 +132,12 @@ func (c *wireCase) make(t testing.TB, store *factstr.Store) error {
 		wait, err := DecodeWait(c.Wait)
 		if err == nil {
 			err = store.WaitForCursor(t.Context(), wait.Durable.Name, wait.Number)
+		}
+		return err
+	case "cursors":
+		call, err := DecodeCursorCall(c.CursorCall)
+		if err == nil {
+			_, err = Codec{}.Do(t.Context(), store, call, nil)
 		}
 		return err
 	case "memory_open":

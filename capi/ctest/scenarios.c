@@ -293,6 +293,35 @@ static void play_wait(player *player, const cJSON *step) {
   }
 }
 
+/* Of ages only whether they are above 0, and of holders whether there is one. */
+static void play_cursors(player *player, const cJSON *step, const char *call) {
+  cJSON *asked = cJSON_CreateObject(), *cursor;
+  cJSON_AddItemToObject(asked, call, cJSON_Duplicate(item(step, call), 1));
+  char *text = json_text(asked);
+  factstr_buffer out;
+  answer got = take(factstr_cursors(player->store, JSON(text), &out), &out);
+  free(text), cJSON_Delete(asked);
+  const cJSON *fails = item(step, "fails");
+  if (fails != NULL) {
+    compare_failure(got.status, got.json, fails);
+    drop(got);
+    return;
+  }
+  if (item(step, "gives") == NULL) {
+    expect_ok(got);
+    return;
+  }
+  cJSON_ArrayForEach(cursor, item(got.json, "cursors")) {
+    int waits = strtod(json_string(cursor, "lag_seconds") + 1, NULL) > 0;
+    int held = cJSON_IsString(item(cursor, "held_by"));
+    cJSON_DeleteItemFromObject(cursor, "lag_seconds");
+    cJSON_DeleteItemFromObject(cursor, "held_by");
+    cJSON_AddBoolToObject(cursor, "waits", waits);
+    cJSON_AddBoolToObject(cursor, "held", held);
+  }
+  compare(got, step);
+}
+
 static void play_ends(player *player, const cJSON *step) {
   player_stream *stream = find(player, json_string(step, "stream"));
   await_counter(&stream->ended, 1);
@@ -301,6 +330,17 @@ static void play_ends(player *player, const cJSON *step) {
                       : json_parse(stream->end_reason, strlen(stream->end_reason));
   compare_failure(stream->end, reason, item(step, "ends"));
   cJSON_Delete(reason);
+}
+
+/* The call about cursors that a step makes, NULL if it makes none. */
+static const char *cursor_call(const cJSON *step) {
+  static const char *const calls[] = {"cursors", "cursor_reset", "cursor_copy", "cursor_delete"};
+  for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+    if (item(step, calls[i]) != NULL) {
+      return calls[i];
+    }
+  }
+  return NULL;
 }
 
 static void open_store(player *player) { player->store = player->kind->open(player->place); }
@@ -326,6 +366,8 @@ static void play_step(player *player, const cJSON *step) {
     play_receives(player, step);
   } else if (item(step, "wait_for") != NULL || item(step, "wait_for_cursor") != NULL) {
     play_wait(player, step);
+  } else if (cursor_call(step) != NULL) {
+    play_cursors(player, step, cursor_call(step));
   } else if (item(step, "unsubscribe") != NULL) {
     CHECK_STATUS(factstr_stream_unsubscribe(find(player, json_string(step, "stream"))->handle),
                  FACTSTR_OK);

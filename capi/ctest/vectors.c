@@ -61,6 +61,11 @@ static factstr_status make_call(const cJSON *vector, factstr_store store, factst
     char *wait = request_text(vector, "wait", &wait_len);
     status = factstr_wait_for(store, wait, wait_len, out);
     free(wait);
+  } else if (strcmp(call, "cursors") == 0) {
+    size_t cursors_len;
+    char *cursors = request_text(vector, "cursor_call", &cursors_len);
+    status = factstr_cursors(store, cursors, cursors_len, out);
+    free(cursors);
   } else {
     FAIL("unknown call %s", call);
   }

@@ -16,6 +16,7 @@ type backend struct {
 	boundaries []factstr.Boundary
 	types      map[string]string // one string for all facts of a type
 	cursors    map[string]*cursor
+	generation uint64 // the newest of any cursor
 
 	index *index // has its own synchronization
 }

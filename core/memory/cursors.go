@@ -29,7 +29,7 @@ func (b *backend) ClaimStream(_ context.Context, name string, query factstr.Dura
 		return factstr.StreamClaim{}, factstr.ErrStreamActive(name)
 	}
 	state.active = true
-	state.generation++
+	state.generation = b.nextGeneration()
 	return factstr.StreamClaim{Generation: state.generation, Cursor: state.position,
 		Release: func() { b.release(state) }}, nil
 }

@@ -15,37 +15,55 @@ func (b *backend) ClaimStream(
 	ctx context.Context, name string, query factstr.DurableQuery,
 ) (factstr.StreamClaim, error) {
 	c := &claiming{backend: b, name: name, query: query}
+	err := b.whileFree(ctx, b.leases.with, c.try, func() (held string) {
+		if c.lease == nil {
+			held = name
+		}
+		return held
+	})
+	if err != nil {
+		c.leave()
+		return factstr.StreamClaim{}, failure("registering a durable stream", err)
+	}
+	return c.claim, nil
+}
+
+// whileFree calls try, by with, until it finds no name held by another store: held returns one that
+// the last call did, "" if none. That store may be releasing the name at this moment, or it may
+// have stopped without closing its connection. If the name stays held, whileFree fails with
+// ErrStreamActive.
+func (b *backend) whileFree(
+	ctx context.Context, with func(context.Context, func(context.Context, *session) error) error,
+	try func(ctx context.Context, s *session) error, held func() (name string),
+) error {
 	for begun := time.Now(); ; {
-		err := b.leases.with(ctx, c.try)
+		err := with(ctx, try)
 		waited := time.Since(begun)
 		switch {
 		case lost(err) && ctx.Err() == nil && waited < claimGrace: // it was idle while the server restarted: again, after a pause
 		case err != nil:
-			c.leave()
-			return factstr.StreamClaim{}, failure("registering a durable stream", err)
-		case c.lease != nil:
-			return c.claim, nil
+			return err
+		case held() == "":
+			return nil
 		}
-		// Another store has the name. It may be releasing it at this moment, or it may have stopped
-		// without closing its connection.
-		if waited > claimGrace {
+		if name := held(); waited > claimGrace {
 			var evicted int64
 			err := b.leases.with(ctx, func(ctx context.Context, s *session) (err error) {
 				evicted, err = b.evictSilent(ctx, s, name)
 				return err
 			})
 			if err != nil {
-				return factstr.StreamClaim{}, failure("registering a durable stream", err)
+				return err
 			}
 			if evicted == 0 {
-				return factstr.StreamClaim{}, factstr.ErrStreamActive(name)
+				return factstr.ErrStreamActive(name)
 			}
 			begun = time.Now()
 		}
 		select {
 		case <-time.After(claimPause):
 		case <-ctx.Done():
-			return factstr.StreamClaim{}, failure("registering a durable stream", ctx.Err())
+			return ctx.Err()
 		}
 	}
 }

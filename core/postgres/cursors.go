@@ -9,27 +9,32 @@ import (
 
 // storedCursor is what the database holds of a durable name.
 type storedCursor struct {
-	found  bool
-	number int64
-	head   factstr.Head // of the log from which it was read
+	found        bool
+	query, exact string
+	number       int64
+	head         factstr.Head // of the log from which it was read
 }
 
 // readCursor returns the cursor of a name. It fails if the name was registered with another query.
 func (b *backend) readCursor(
 	ctx context.Context, s *session, name string, query factstr.DurableQuery,
 ) (stored storedCursor, err error) {
-	same := true
+	stored, err = b.lookUp(ctx, s, name)
+	if err == nil && stored.found && !query.Same(stored.query, stored.exact) {
+		err = factstr.ErrQueryMismatch(name)
+	}
+	return stored, err
+}
+
+func (b *backend) lookUp(ctx context.Context, s *session, name string) (stored storedCursor, err error) {
 	err = s.rows(ctx, b.statements.readCursor, func(row [][]byte) bool {
-		stored = storedCursor{found: true, number: max(int64Of(row[2]), 0)}
+		stored = storedCursor{found: true, query: string(row[0]), exact: string(row[1]),
+			number: max(int64Of(row[2]), 0)}
 		if row[3] != nil {
 			stored.head = headOf(row[3], row[4])
 		}
-		same = query.Same(string(row[0]), string(row[1]))
 		return false
 	}, name)
-	if err == nil && !same {
-		err = factstr.ErrQueryMismatch(name)
-	}
 	return stored, err
 }
 

@@ -164,12 +164,39 @@ func (l *leases) close() {
 // with runs use with the session. It opens a new session if there is none, and reclaims the leases
 // on it; it drops a session that use finds lost. If ctx ends, with returns, but use runs on.
 func (l *leases) with(ctx context.Context, use func(ctx context.Context, s *session) error) error {
+	done, err := l.begin(ctx, use)
+	if err != nil {
+		return err
+	}
 	select {
-	case <-l.using:
+	case err := <-done:
+		return err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	done := make(chan error, 1)
+}
+
+// withToEnd is with for a caller that must know how use ended: if ctx ends before use begins, use
+// is not called; after that withToEnd waits for it, which takes no longer than the response
+// timeout.
+func (l *leases) withToEnd(ctx context.Context, use func(ctx context.Context, s *session) error) error {
+	done, err := l.begin(ctx, use)
+	if err != nil {
+		return err
+	}
+	return <-done
+}
+
+// begin starts use when nobody else has the session. done gives how it ended.
+func (l *leases) begin(
+	ctx context.Context, use func(ctx context.Context, s *session) error,
+) (done <-chan error, err error) {
+	select {
+	case <-l.using:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	ended := make(chan error, 1)
 	go func() {
 		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.backend.options.ResponseTimeout)
 		defer cancel()
@@ -181,16 +208,11 @@ func (l *leases) with(ctx context.Context, use func(ctx context.Context, s *sess
 					"panic while durable names were looked after: %v; this is a defect of the library", reason)
 			}
 			l.using <- struct{}{}
-			done <- err
+			ended <- err
 		}()
 		err = late(limited, l.use(limited, use), l.backend.options.ResponseTimeout)
 	}()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return ended, nil
 }
 
 // use is the part of with that needs the token.

@@ -18,6 +18,9 @@ type statements struct {
 	storedCursor    string
 	raiseGeneration string
 	enterCursor     string
+	setCursor       string
+	deleteCursor    string
+	listCursors     string
 	moveCursors     string
 	readMoved       string
 	generations     string
@@ -75,6 +78,12 @@ func statementsOf(schema string) *statements {
 			VALUES ($1, (extract(epoch FROM pg_catalog.clock_timestamp()) {*} 1000000)::BIGINT, $2)
 			ON CONFLICT (name) DO UPDATE SET generation = greatest(d.generation {+} 1, excluded.generation), exact_query = excluded.exact_query RETURNING generation`),
 		enterCursor: in.Replace(`INSERT INTO {schema}.durable_stream_cursors (durable_stream_id, event_query, last_processed_sequence_number) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING`),
+		setCursor: in.Replace(`UPDATE {schema}.durable_stream_cursors SET last_processed_sequence_number = $2
+			WHERE durable_stream_id {=} $1 RETURNING last_processed_sequence_number`),
+		deleteCursor: in.Replace("DELETE FROM {schema}.durable_stream_cursors WHERE durable_stream_id {=} $1"),
+		listCursors: in.Replace(`SELECT k.durable_stream_id, k.event_query, d.exact_query, k.last_processed_sequence_number
+			FROM {schema}.durable_stream_cursors k LEFT JOIN {schema}.factstr_durable_streams d ON d.name {=} k.durable_stream_id
+			ORDER BY pg_catalog.convert_to(k.durable_stream_id, 'UTF8')`),
 		// FOR SHARE orders cursor writes against registrations: a write that has read the
 		// generation commits first, and one that has not waits and then sees the new generation.
 		moveCursors: in.Replace(`WITH w AS (

@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -16,10 +18,7 @@ func (b *backend) ClaimStream(
 	var slot int64
 	var taken *lease
 	err = b.write(ctx, "registering a durable stream", func(c *conn) (bool, error) {
-		if err := c.script(durableStreamsSchema); err != nil {
-			return false, err
-		}
-		if err := c.script(durableNamesSchema); err != nil {
+		if err := makeDurableTables(c); err != nil {
 			return false, err
 		}
 		if slot, err = slotOf(c, name); err != nil {
@@ -44,9 +43,12 @@ func (b *backend) ClaimStream(
 		if claim.Head, err = readHead(c); err != nil {
 			return false, err
 		}
-		generation := max(stored.generation+1, time.Now().UnixMicro())
+		generation := stored.next()
 		claim.Cursor, claim.Generation = uint64(stored.position), uint64(generation)
 		b.leases.registered(taken, generation)
+		if err := c.change(holdersTable, noteHolder, name, generation, holder()); err != nil {
+			return false, err
+		}
 		return true, c.change(rustformat.Generations, raiseGeneration, name, generation, query.Exact)
 	})
 	if err != nil {
@@ -66,6 +68,25 @@ func (b *backend) ClaimStream(
 		}
 	}
 	return claim, nil
+}
+
+// makeDurableTables makes the tables that durable names need besides their cursors.
+func makeDurableTables(c *conn) error {
+	for _, schema := range []string{durableStreamsSchema, durableNamesSchema, durableHoldersSchema} {
+		if err := c.script(schema); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// holder describes this process to people.
+func holder() string {
+	host, err := os.Hostname()
+	if err != nil {
+		return fmt.Sprintf("process %d", os.Getpid())
+	}
+	return fmt.Sprintf("process %d on %s", os.Getpid(), host)
 }
 
 // slotOf returns the slot of a name. A new name gets one that was never another name's, even if the

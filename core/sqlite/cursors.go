@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
 )
@@ -12,6 +13,8 @@ const (
 	// raiseGeneration stores a generation above every one that a lost table may have given out.
 	raiseGeneration = `INSERT INTO factstr_durable_streams (name, generation, exact_query) VALUES (?1, ?2, ?3)
 		ON CONFLICT (name) DO UPDATE SET generation = excluded.generation, exact_query = excluded.exact_query`
+	noteHolder = `INSERT INTO factstr_durable_holders (name, generation, holder) VALUES (?1, ?2, ?3)
+		ON CONFLICT (name) DO UPDATE SET generation = excluded.generation, holder = excluded.holder`
 )
 
 // storedCursor is what the database knows of a durable name.
@@ -21,6 +24,10 @@ type storedCursor struct {
 	position     int64
 	generation   int64
 }
+
+// next returns the generation of the next registration or change of the name: above that one, and
+// above all that a lost table may have given out.
+func (s storedCursor) next() int64 { return max(s.generation+1, time.Now().UnixMicro()) }
 
 func readCursor(c *conn, name string) (stored storedCursor, err error) {
 	const find = `SELECT k.event_query, k.last_processed_sequence_number, d.generation, d.exact_query FROM subscriber_cursors k

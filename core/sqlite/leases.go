@@ -71,6 +71,28 @@ func (l *leases) free(slot int64, held *lease) {
 	}
 }
 
+const heldElsewhere = "another process"
+
+// holder returns factstr.HeldHere, heldElsewhere, or "" if nobody holds the slot.
+func (l *leases) holder(slot int64) (string, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.held[slot] != nil {
+		return factstr.HeldHere, nil
+	}
+	if slot == 0 {
+		return "", nil
+	}
+	held, err := l.file.Held(leasesOffset+slot, 1)
+	switch {
+	case err != nil:
+		return "", factstr.BackendFailure(factstr.ReasonIO, "sqlite: a lock on the database file: %w", err)
+	case held:
+		return heldElsewhere, nil
+	}
+	return "", nil
+}
+
 func (l *leases) registered(held *lease, generation int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

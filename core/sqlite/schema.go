@@ -24,6 +24,11 @@ var durableStreamsSchema string
 //go:embed migrations/0003_durable_names.sql
 var durableNamesSchema string
 
+// durableHoldersSchema tells people who has a name. It is made with the first durable stream, too.
+//
+//go:embed migrations/0004_durable_holders.sql
+var durableHoldersSchema string
+
 const schemaObjects = `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND lower(name) IN
 	('events', 'append_batches', 'store_metadata', 'subscriber_cursors')`
 

@@ -23,9 +23,16 @@ var affinities = map[rustformat.Kind]string{
 // slotsTable holds the lock number of each durable name.
 const slotsTable = "factstr_durable_names"
 
+// holdersTable says who has each durable name.
+const holdersTable = "factstr_durable_holders"
+
 var tables = append(rustformat.Tables("subscriber_cursors", "subscriber_id"), rustformat.Table{
 	Name:    slotsTable,
 	Columns: []rustformat.Column{{Name: "name", Kind: rustformat.Text}, {Name: "slot", Kind: rustformat.Number}},
+}, rustformat.Table{
+	Name: holdersTable,
+	Columns: []rustformat.Column{{Name: "name", Kind: rustformat.Text}, {Name: "generation", Kind: rustformat.Number},
+		{Name: "holder", Kind: rustformat.Text}},
 })
 
 // checkTables refuses a file in which something else has the name of one of the store's tables, or

@@ -43,6 +43,7 @@ func Run(t *testing.T, newLog func(t testing.TB) Log) {
 		{"reading ahead", readAheadTests},
 		{"durable names", nameTests},
 		{"durable cursors", cursorTests},
+		{"changes of cursors", cursorChangeTests},
 		{"pull streams", pullTests},
 		{"waiting for streams", waitingTests},
 		{"closing", closingTests},

@@ -187,3 +187,41 @@ func decodeBoth(answer []byte, got any, gives []byte, want any) error {
 func same[N comparable](a, b *N) bool {
 	return a == b || a != nil && b != nil && *a == *b
 }
+
+// cursorShape is a durable cursor as the files spell it: of ages they know only whether they are
+// above 0, of holders whether there is one.
+type cursorShape struct {
+	Name      string          `json:"name"`
+	Query     json.RawMessage `json:"query"`
+	Cursor    uint64          `json:"cursor"`
+	LagEvents uint64          `json:"lag_events"`
+	Waits     bool            `json:"waits"`
+	Held      bool            `json:"held"`
+}
+
+func checkCursors(answer, gives []byte) error {
+	var got struct {
+		Cursors []interop.InteropCursor `json:"cursors"`
+	}
+	if err := decodeStrictly(answer, &got); err != nil {
+		return err
+	}
+	var want struct {
+		Cursors []cursorShape `json:"cursors"`
+	}
+	if err := decodeStrictly(gives, &want); err != nil {
+		return err
+	}
+	if len(got.Cursors) != len(want.Cursors) {
+		return fmt.Errorf("got %s", answer)
+	}
+	for i, one := range got.Cursors {
+		expected := want.Cursors[i]
+		if one.Name != expected.Name || one.Cursor != expected.Cursor || one.LagEvents != expected.LagEvents ||
+			(*one.LagSeconds > 0) != expected.Waits || (one.HeldBy != nil) != expected.Held ||
+			!jsonvalue.Equal(one.Query, expected.Query) {
+			return fmt.Errorf("got %s", answer)
+		}
+	}
+	return nil
+}

@@ -74,6 +74,15 @@ func (p *player) play(step *Step) error {
 	case step.Verify:
 		answer, err := p.surface.Verify()
 		return step.check(answer, err, checkVerification)
+	case step.Cursors != nil:
+		answer, err := p.surface.Cursors(cursorCall("cursors", step.Cursors))
+		return step.check(answer, err, checkCursors)
+	case step.CursorReset != nil:
+		return p.changeCursor(step, cursorCall("cursor_reset", step.CursorReset))
+	case step.CursorCopy != nil:
+		return p.changeCursor(step, cursorCall("cursor_copy", step.CursorCopy))
+	case step.CursorDelete != nil:
+		return p.changeCursor(step, cursorCall("cursor_delete", step.CursorDelete))
 	case step.Reopen:
 		return p.reopen()
 	case step.Open != nil:
@@ -128,6 +137,19 @@ func (step *Step) checkWait(err error) error {
 		return step.Fails.check(err)
 	}
 	return err
+}
+
+// cursorCall makes the request of a step.
+func cursorCall(name string, arguments []byte) []byte {
+	return fmt.Appendf(nil, `{%q:%s}`, name, arguments)
+}
+
+func (p *player) changeCursor(step *Step, call []byte) error {
+	answer, err := p.surface.Cursors(call)
+	if err == nil && len(answer) > 0 {
+		return fmt.Errorf("a change answered %s", answer)
+	}
+	return step.checkWait(err)
 }
 
 func (p *player) reopen() (err error) {

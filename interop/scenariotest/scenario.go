@@ -53,6 +53,11 @@ type Step struct {
 		Name   string `json:"name"`
 		Number uint64 `json:"number"`
 	} `json:"wait_for_cursor"`
+	Cursors      json.RawMessage `json:"cursors"`
+	CursorReset  json.RawMessage `json:"cursor_reset"`
+	CursorCopy   json.RawMessage `json:"cursor_copy"`
+	CursorDelete json.RawMessage `json:"cursor_delete"`
+
 	Reopen bool `json:"reopen"`
 
 	Gives json.RawMessage `json:"gives"`
@@ -72,10 +77,11 @@ func (step *Step) UnmarshalJSON(text []byte) error {
 	kinds := 0
 	asks := []bool{
 		step.Append != nil, step.AppendIf != nil, step.AppendWhen != nil, step.Query != nil, step.Explain != nil,
-		step.Read != nil, step.Verify,
+		step.Read != nil, step.Verify, step.Cursors != nil,
 	}
 	others := []bool{step.Open != nil, step.Receives != nil, step.Unsubscribe, step.Ends != nil, step.Reopen,
-		step.WaitFor != nil, step.WaitForCursor != nil}
+		step.WaitFor != nil, step.WaitForCursor != nil, step.CursorReset != nil, step.CursorCopy != nil,
+		step.CursorDelete != nil}
 	for _, is := range slices.Concat(asks, others) {
 		if is {
 			kinds++

@@ -26,6 +26,8 @@ type Surface interface {
 		ended func(error)) (OpenedStream, error)
 	// WaitForCursor waits at most so long.
 	WaitForCursor(name string, number uint64, most time.Duration) error
+	// Cursors makes a call of factstr_cursors.
+	Cursors(call []byte) (answer []byte, err error)
 	Close() error
 }
 
@@ -174,6 +176,14 @@ func (s onStore) WaitForCursor(name string, number uint64, most time.Duration) e
 	ctx, cancel := context.WithTimeout(context.Background(), most)
 	defer cancel()
 	return s.store.WaitForCursor(ctx, name, number)
+}
+
+func (s onStore) Cursors(call []byte) ([]byte, error) {
+	decoded, err := interop.DecodeCursorCall(call)
+	if err != nil {
+		return nil, err
+	}
+	return interop.Codec{}.Do(context.Background(), s.store, decoded, nil)
 }
 
 func (s onStore) Close() error {

@@ -198,6 +198,11 @@ function verification(text) {
   return parsed;
 }
 
+/** A DurableCursor of each durable name. */
+function cursors(text) {
+  return parse(text).cursors.map((one) => place(one, ['cursor', 'lag_events']));
+}
+
 /** A FactstrError of an InteropError. When `text` is empty there is only the code. */
 function error(code, text) {
   return interopError(
@@ -224,5 +229,6 @@ module.exports = {
   statistics,
   explanation,
   verification,
+  cursors,
   error,
 };

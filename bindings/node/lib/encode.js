@@ -355,6 +355,7 @@ module.exports = {
   postgresOptionNames,
   query,
   registration,
+  sequenceNumber,
   sqliteOptionNames,
   storeOptionNames,
   storeOptions,

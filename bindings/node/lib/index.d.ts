@@ -26,6 +26,7 @@ import type {
 } from './types/options.js';
 import type {
   BatchesOptions,
+  DurableCursor,
   DurableStream,
   DurableStreamOptions,
   EventRecordsHandle,
@@ -203,6 +204,25 @@ export interface Store<Events = AnyEvents> {
    * made of an append can be read after it. The name need not be active, or known.
    */
   waitForCursor(name: string, number: bigint, options?: WaitOptions | null): Promise<void>;
+
+  /**
+   * The state of every durable name, wherever it is active, in the order of the names. The cursors
+   * of this store's own subscriptions are stored first.
+   */
+  cursors(options?: RequestOptions | null): Promise<DurableCursor[]>;
+  /**
+   * Sets the cursor of a durable name: the next registration delivers what matches above `to`,
+   * which is 0n for all and the head at most. Rejects with `DurableStreamActive` while somebody
+   * holds the name, and with `InvalidArgument` if it is not known.
+   */
+  cursorReset(name: string, to: bigint, options?: RequestOptions | null): Promise<void>;
+  /**
+   * Gives the new name `to` the query and the cursor of `from`. Rejects with `DurableStreamActive`
+   * while somebody holds either, and with `InvalidArgument` if `from` is not known, or `to` is.
+   */
+  cursorCopy(from: string, to: string, options?: RequestOptions | null): Promise<void>;
+  /** Forgets a durable name, which may then be registered anew with any query. */
+  cursorDelete(name: string, options?: RequestOptions | null): Promise<void>;
 
   /**
    * The records of a query one after the other, in its order and in bounded memory, up to the head

@@ -4,6 +4,7 @@ const { inspect } = require('node:util');
 
 const { limitsOf, signalOf } = require('./abort.js');
 const { closing, closingLater, opened } = require('./closing.js');
+const { calls, cursorCall } = require('./cursors.js');
 const { attemptsOf, decide } = require('./decide.js');
 const decode = require('./decode.js');
 const encode = require('./encode.js');
@@ -231,6 +232,22 @@ class Store {
       (tag) => native.waitForSubmit(handle, text, tag),
       () => undefined,
     );
+  }
+
+  async cursors(options) {
+    return await cursorCall(this, this.#open, calls.list(), options);
+  }
+
+  async cursorReset(name, to, options) {
+    return await cursorCall(this, this.#open, calls.reset(name, to), options);
+  }
+
+  async cursorCopy(from, to, options) {
+    return await cursorCall(this, this.#open, calls.copy(from, to), options);
+  }
+
+  async cursorDelete(name, options) {
+    return await cursorCall(this, this.#open, calls.delete(name), options);
   }
 
   read(query, options) {

@@ -74,6 +74,7 @@ static napi_value submit(napi_env env, napi_callback_info info, const call_shape
 SUBMITS(submit_append, factstr_append_submit)
 SUBMITS(submit_query, factstr_query_submit)
 SUBMITS(submit_wait, factstr_wait_for_submit)
+SUBMITS(submit_cursors, factstr_cursors_submit)
 #undef SUBMITS
 
 static factstr_status submit_append_if(const call_values *v, item *it, factstr_buffer *error) {
@@ -177,6 +178,7 @@ static factstr_status submit_explain(const call_values *v, item *it, factstr_buf
   return submit_to_thread(v, &v->texts[0], it, factstr_explain);
 }
 
+static const call_shape takes_call = {"store", PARAMETER_TEXT, {"call"}, false};
 static const call_shape takes_wait = {"store", PARAMETER_TEXT, {"wait"}, false};
 static const call_shape takes_reading = {.handle = "reading"};
 
@@ -198,6 +200,11 @@ static napi_value append_when_submit(napi_env env, napi_callback_info info) {
 /* querySubmit(store, query, tag) */
 static napi_value query_submit(napi_env env, napi_callback_info info) {
   return submit(env, info, &takes_query, submit_query);
+}
+
+/* cursorsSubmit(store, call, tag) */
+static napi_value cursors_submit(napi_env env, napi_callback_info info) {
+  return submit(env, info, &takes_call, submit_cursors);
 }
 
 /* waitForSubmit(store, wait, tag) */
@@ -280,6 +287,7 @@ const function_entry request_functions[] = {
     {"appendWhenSubmit", append_when_submit},
     {"querySubmit", query_submit},
     {"waitForSubmit", wait_for_submit},
+    {"cursorsSubmit", cursors_submit},
     {"statisticsSubmit", statistics_submit},
     {"explainSubmit", explain_submit},
     {"closeStoreSubmit", close_store_submit},

@@ -135,6 +135,13 @@ class ScenarioPlayer {
             options,
           ),
         ),
+      cursors: (step) => this.#cursors(step),
+      cursor_reset: ({ cursor_reset: { name, to }, ...step }) =>
+        this.#changes(step, () => this.#store.cursorReset(name, BigInt(to))),
+      cursor_copy: ({ cursor_copy: { from, to }, ...step }) =>
+        this.#changes(step, () => this.#store.cursorCopy(from, to)),
+      cursor_delete: ({ cursor_delete: { name }, ...step }) =>
+        this.#changes(step, () => this.#store.cursorDelete(name)),
       unsubscribe: (step) => this.#streams.get(step.stream).subscription.unsubscribe(),
       ends: (step) => this.#ends(step),
       reopen: () => this.#reopen(),
@@ -204,6 +211,21 @@ class ScenarioPlayer {
 
   async #verify({ gives, fails }) {
     this.#compare(await outcome(() => this.#store.verify()), undefined, fails ?? gives);
+  }
+
+  /** `held` says whether somebody has the name; ages are only compared with 0. */
+  async #cursors({ gives }) {
+    const found = (await this.#store.cursors()).map(({ lag_seconds, held_by, ...cursor }) => ({
+      ...cursor,
+      waits: lag_seconds > 0,
+      held: held_by !== null,
+    }));
+    assert.deepEqual(spelled({ cursors: found }), spelled(gives));
+  }
+
+  async #changes({ fails }, change) {
+    const ended = await change().then(() => ({ code: 'Ok' }), failure);
+    this.#compare(ended, undefined, fails ?? { code: 'Ok' });
   }
 
   async #openStream({

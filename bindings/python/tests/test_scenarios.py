@@ -98,7 +98,16 @@ class Scenarios(StoreCase):
         if "verify" in step:
             found = dataclasses.asdict(self.store.verify())
             return {**found, "findings": list(found["findings"])}
-        if "reopen" in step:
+        if "cursors" in step:
+            return {"cursors": [self.shape_of(each) for each in self.store.cursors()]}
+        if "cursor_reset" in step:
+            self.store.cursor_reset(**step["cursor_reset"])
+        elif "cursor_copy" in step:
+            copy = step["cursor_copy"]
+            self.store.cursor_copy(copy["from"], copy["to"])
+        elif "cursor_delete" in step:
+            self.store.cursor_delete(**step["cursor_delete"])
+        elif "reopen" in step:
             self.store.close()
             self.store = self.open(parse_float=Decimal)
         elif "open" in step:
@@ -126,6 +135,13 @@ class Scenarios(StoreCase):
             self.assertTrue(subscription.wait(WAIT_S), "the stream has not ended")
             self.assert_contains(shown(subscription.error), step["ends"])
         return {}
+
+    @staticmethod
+    def shape_of(cursor: factstr.DurableCursor) -> dict[str, Any]:
+        """Ages are only compared with 0, and holders with nobody."""
+        fields = dataclasses.asdict(cursor)
+        age, holder = fields.pop("lag_seconds"), fields.pop("held_by")
+        return {**fields, "waits": age > 0, "held": holder is not None}
 
     def register(self, name: str, how: dict[str, Any], failing: tuple[int, ...]) -> None:
         self.assertLessEqual(how.keys(), {"query", "durable", "after", "retry"})

@@ -33,6 +33,7 @@ ELSEWHERE = {
     ("verify", "READ_ONLY"): "TestAStandbyIsReadUntilItIsPromoted",
     ("verify", "BUSY"): "",  # as for query
     ("verify", "CORRUPT"): "",  # the page of the newest fact is damaged while the store is open
+    ("cursors", "COMMIT_UNKNOWN"): "TestAChangeOfACursorWhoseAnswerIsLostIsUnknown",
     ("read_next", "READ_ONLY"): "TestAStandbyIsReadUntilItIsPromoted",
     ("read_next", "BUSY"): "",  # as for query
     ("read_next", "INVALID_STATE"): "",  # two calls at once: capi/internal/objects

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from library import Library, OnOpen
+from library import RESET, Library, OnOpen
 
 
 def settings_come_first(lib: Library, folder: Path) -> None:
@@ -78,6 +78,8 @@ def bad_arguments_are_refused(lib: Library, folder: Path) -> None:
         ("stream_open", {"store": store, "registration": b'{"retry":{"max_attempts":1}}'}),
         ("wait_for", {"store": store, "wait_for": b"{}"}),
         ("wait_for_submit", {"store": store, "wait_for": b"{}"}),
+        ("cursors", {"store": store, "call": RESET}),
+        ("cursors_submit", {"store": store, "call": b"{}"}),
         ("stream_next", {"stream": stream, "delivery": None}),
         ("stream_next_many", {"stream": stream, "batches_max": 0}),
         ("stream_refuse", {"stream": stream, "message_len": 3}),

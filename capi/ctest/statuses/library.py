@@ -49,6 +49,9 @@ ONE = b'[{"event_type":"a","payload":1}]'
 DURABLE = b'{"durable":{"name":"d"}}'
 
 
+RESET = b'{"cursor_reset":{"name":"d","to":0}}'
+
+
 def waiting_for(stream: int, number: int) -> bytes:
     return b'{"stream":%d,"number":%d}' % (stream, number)
 
@@ -64,6 +67,7 @@ USUAL: dict[str, Any] = {
     "options_json": None,
     "message": None,
     "wait_for": b'{"durable":{"name":"d"},"number":9,"timeout_ms":0}',
+    "call": b'{"cursors":{}}',
     "expected": None,
     "callback": None,
     "callbacks": None,

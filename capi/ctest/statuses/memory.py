@@ -10,6 +10,7 @@ from typing import Any
 from library import (
     DURABLE,
     ON_NONE,
+    RESET,
     Callbacks,
     Library,
     OnBatch,
@@ -45,6 +46,9 @@ def calls_of_a_store(lib: Library, folder: Path) -> None:
     lib.expect("TIMEOUT", "wait_for", store=store)
     lib.expect("OK", "wait_for_submit", store=store)
     lib.expect("OK", "completions_next", store=store, timeout_ms=-1)
+    lib.expect("OK", "cursors", store=store)
+    lib.expect("OK", "cursors_submit", store=store)
+    lib.expect("OK", "completions_next", store=store, timeout_ms=-1)
     lib.expect("OK", "statistics", store=store)
     lib.expect("OK", "store_close", store=store)
 
@@ -54,6 +58,7 @@ def streams_that_are_pulled(lib: Library, folder: Path) -> None:
     lib.expect("OK", "append", store=store)
     stream = lib.expect("OK", "stream_open", store=store, registration=DURABLE)
     lib.expect("DURABLE_STREAM_ACTIVE", "stream_open", store=store, registration=DURABLE)
+    lib.expect("DURABLE_STREAM_ACTIVE", "cursors", store=store, call=RESET)
     lib.expect("TIMEOUT", "stream_wait_ready", stream=stream)
     lib.expect("OK", "stream_progress", stream=stream)
     next_one = {"stream": stream, "timeout_ms": -1}
@@ -160,6 +165,8 @@ def a_closing_store(lib: Library, folder: Path) -> None:
         "wait_for_submit",
         "verify",
         "verify_submit",
+        "cursors",
+        "cursors_submit",
     ):
         lib.expect("STORE_CLOSED", name, store=store)
     for name in ("completions_next", "stream_open", "statistics", "explain"):
@@ -198,6 +205,7 @@ def more_requests_than_are_kept(lib: Library, folder: Path) -> None:
         "query_submit",
         "wait_for_submit",
         "verify_submit",
+        "cursors_submit",
         "append_if_submit",
     ):
         lib.expect("BUSY", name, store=store)

@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from library import DURABLE, NONE, ON_NONE, ONE, Library
+from library import DURABLE, NONE, ON_NONE, ONE, RESET, Library
 
 
 class Proxy:
@@ -133,12 +133,17 @@ def servers(lib: Library, folder: Path) -> None:
     lib.answered("TIMEOUT", "query", store=store)
     lib.expect("TIMEOUT", "explain", store=store)
     lib.answered("TIMEOUT", "verify", store=store)
+    lib.expect("TIMEOUT", "cursors", store=store)
     reading = lib.expect("OK", "read_open", store=store)
     lib.answered("TIMEOUT", "read_next", reading=reading)
     lib.expect("TIMEOUT", "stream_open", store=store, registration=DURABLE)
     opened("BUSY", url, name)
     opened("TIMEOUT", impatient, name, lock_timeout_ms=-1)
     server.run("ROLLBACK")
+    writing = lib.expect("OK", "postgres_open", url=url.encode(), options_json=options(name))
+    stream = lib.expect("OK", "stream_open", store=writing, registration=DURABLE)
+    lib.expect("OK", "stream_close", stream=stream)
+    lib.expect("OK", "store_close", store=writing)
     # A server that may not be written.
     read_only = url + "&options=-c%20default_transaction_read_only%3Don"
     opened("READ_ONLY", read_only + "&target_session_attrs=read-write", name)
@@ -147,6 +152,7 @@ def servers(lib: Library, folder: Path) -> None:
     lib.answered("READ_ONLY", "append_if", store=store, query=NONE)
     lib.answered("READ_ONLY", "append_when", store=store, conditions=ON_NONE)
     lib.expect("READ_ONLY", "stream_open", store=store, registration=DURABLE)
+    lib.expect("READ_ONLY", "cursors", store=store, call=RESET)
     # Tables that are no store's, and a batch beyond the end of the log.
     server.run(f"CREATE SCHEMA {name}x; CREATE TABLE {name}x.events (n int)")
     opened("UNSUPPORTED_FORMAT", url, name + "x")
@@ -165,6 +171,7 @@ def servers(lib: Library, folder: Path) -> None:
     lib.answered("BACKEND_FAILURE", "query", store=store)
     lib.expect("BACKEND_FAILURE", "explain", store=store)
     lib.answered("BACKEND_FAILURE", "verify", store=store)
+    lib.expect("BACKEND_FAILURE", "cursors", store=store)
     reading = lib.expect("OK", "read_open", store=store)
     lib.answered("BACKEND_FAILURE", "read_next", reading=reading)
     lib.expect("BACKEND_FAILURE", "stream_open", store=store, registration=DURABLE)

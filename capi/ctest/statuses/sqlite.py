@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from library import DURABLE, NONE, ON_NONE, Library, OnOpen, all_taken, waiting_for
+from library import DURABLE, NONE, ON_NONE, RESET, Library, OnOpen, all_taken, waiting_for
 from processes import other_process, sql
 
 
@@ -72,6 +72,7 @@ def a_locked_log(lib: Library, folder: Path) -> None:
         lib.answered("BUSY", "append_if", store=store, query=NONE)
         lib.answered("BUSY", "append_when", store=store, conditions=ON_NONE)
         lib.expect("BUSY", "stream_open", store=store, registration=DURABLE)
+        lib.expect("BUSY", "cursors", store=store, call=RESET)
     lib.expect("OK", "store_close", store=store)
     store = lib.sqlite(path, b'{"busy_timeout_ms":60000}')
     with other_process(path, "BEGIN IMMEDIATE"):
@@ -119,6 +120,7 @@ def damaged_facts(lib: Library, folder: Path) -> None:
     sql(path, "UPDATE subscriber_cursors SET last_processed_sequence_number = 'x'")
     store = lib.sqlite(path)
     lib.expect("CORRUPT", "stream_open", store=store, registration=DURABLE)
+    lib.expect("CORRUPT", "cursors", store=store, call=RESET)
     lib.expect("OK", "store_close", store=store)
     sql(path, "UPDATE subscriber_cursors SET last_processed_sequence_number = 99")
     store = lib.sqlite(path)
@@ -145,6 +147,7 @@ def dropped_tables(lib: Library, folder: Path) -> None:
     lib.answered("UNSUPPORTED_FORMAT", "read_next", reading=reading)
     other = b'{"durable":{"name":"e"}}'
     lib.expect("UNSUPPORTED_FORMAT", "stream_open", store=store, registration=other)
+    lib.expect("UNSUPPORTED_FORMAT", "cursors", store=store)
     lib.expect("UNSUPPORTED_FORMAT", "stream_next", stream=stream, timeout_ms=-1)
     lib.expect("UNSUPPORTED_FORMAT", "stream_next_many", stream=stream, timeout_ms=-1)
     lib.expect("UNSUPPORTED_FORMAT", "stream_wait_ready", stream=stream, timeout_ms=-1)
@@ -165,6 +168,7 @@ def a_file_that_was_replaced(lib: Library, folder: Path) -> None:
     lib.answered("LOG_TRUNCATED", "query", store=store)
     lib.expect("LOG_TRUNCATED", "explain", store=store)
     lib.answered("LOG_TRUNCATED", "verify", store=store)
+    lib.expect("LOG_TRUNCATED", "cursors", store=store)
     reading = lib.expect("OK", "read_open", store=store)
     lib.answered("LOG_TRUNCATED", "read_next", reading=reading)
     if lib.call("stream_next", stream=stream, timeout_ms=-1)[0] == "OK":  # it was read before

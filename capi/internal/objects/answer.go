@@ -7,8 +7,8 @@ import (
 	"github.com/factstr/factstr-go/interop"
 )
 
-// Answer is the outcome of a request. Only the result of a query is text from the beginning, in
-// memory that Go's collector does not know: whoever gets an Answer takes its Text, or calls Drop.
+// Answer is the outcome of a request. The result of a query is text from the beginning, in memory
+// that Go's collector does not know: whoever gets an Answer takes its Text, or calls Drop.
 type Answer struct {
 	Err    error                // if nil, one of the next four is set
 	Text   *interop.QueryText   // the result of a query

@@ -159,15 +159,7 @@ func (s *Store) Explain(query []byte) ([]byte, error) {
 
 // Statistics returns the JSON of factstr_statistics.
 func (s *Store) Statistics() ([]byte, error) {
-	var streams []*Stream
-	s.mu.Lock()
-	for stream := range s.streams {
-		streams = append(streams, stream)
-	}
-	s.mu.Unlock()
-	for _, stream := range streams {
-		stream.advanceNow()
-	}
+	s.advanceAll()
 	statistics, err := s.core.Statistics(context.Background())
 	if err != nil {
 		return nil, err
@@ -181,6 +173,19 @@ func (s *Store) Statistics() ([]byte, error) {
 	}
 	s.mu.Unlock()
 	return s.codec.AppendStatistics(nil, statistics, handles), nil
+}
+
+// advanceAll lets count what callbacks have handled of the batches that they hold.
+func (s *Store) advanceAll() {
+	var streams []*Stream
+	s.mu.Lock()
+	for stream := range s.streams {
+		streams = append(streams, stream)
+	}
+	s.mu.Unlock()
+	for _, stream := range streams {
+		stream.advanceNow()
+	}
 }
 
 func (s *Store) failed(err error) Answer { return Answer{Err: err, codec: s.codec} }

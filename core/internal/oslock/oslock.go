@@ -95,6 +95,10 @@ func (f *File) Try(offset int64) error { return f.lock(exclusive, offset, 1, fal
 // TryShared takes bytes that others may share, or returns ErrHeld.
 func (f *File) TryShared(offset, length int64) error { return f.lock(shared, offset, length, false) }
 
+// AskingTakes reports whether Held takes the bytes for a moment, so that somebody who tries to take
+// them then is refused.
+const AskingTakes = exclusiveToReaders
+
 // Held reports whether another open file has a lock on one of the bytes. Two who ask at once may
 // see each other on Windows, which has no such question and takes a lock for a moment instead.
 func (f *File) Held(offset, length int64) (bool, error) {

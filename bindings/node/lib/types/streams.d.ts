@@ -1,5 +1,5 @@
 import type { FactstrError } from './errors.js';
-import type { AnyEvents, EventRecordOf, QueryInput } from './facts.js';
+import type { EventQuery, AnyEvents, EventRecordOf, QueryInput } from './facts.js';
 import type { AbortSignalLike, WaitOptions } from './options.js';
 
 export interface DurableStream {
@@ -143,4 +143,25 @@ export declare class EventStreamSubscription {
   ref(): this;
   [Symbol.dispose](): void;
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** The state of a durable name. */
+export interface DurableCursor {
+  name: string;
+  /** What it was registered with; null if another program has left another text. */
+  query: EventQuery | null;
+  /** The stored cursor: everything up to it was handled or does not match. */
+  cursor: bigint;
+  /** Facts above the cursor, matching or not. */
+  lag_events: bigint;
+  /**
+   * The age in seconds of the oldest fact above the cursor that matches, by this machine's clock; 0
+   * if none does, null if `query` is.
+   */
+  lag_seconds: number | null;
+  /**
+   * Who has the name, for people to read: `this store`, or what is known of another holder. null
+   * means that nobody has it, so that it can be changed.
+   */
+  held_by: string | null;
 }

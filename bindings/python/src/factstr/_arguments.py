@@ -39,17 +39,17 @@ def path_bytes(path: Any) -> bytes:
     return encoded
 
 
-def durable_name(name: Any) -> str:
+def durable_name(name: Any, argument: str = "name") -> str:
     # To the library None means a live stream.
     if not isinstance(name, str):
-        raise InvalidArgument(f"name must be a str, not {type(name).__name__}")
+        raise InvalidArgument(f"{argument} must be a str, not {type(name).__name__}")
     return name
 
 
-def position(after: Any) -> int:
+def position(after: Any, argument: str = "after") -> int:
     # To the library None means a live stream.
     if not isinstance(after, int) or isinstance(after, bool):
-        raise InvalidArgument(f"after must be an int, not {type(after).__name__}")
+        raise InvalidArgument(f"{argument} must be an int, not {type(after).__name__}")
     return after
 
 

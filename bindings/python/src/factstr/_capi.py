@@ -102,6 +102,8 @@ PROTOTYPES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "factstr_append_when_submit": (_status, (_handle, *_text, *_text, *_submitted)),
     "factstr_query_submit": (_status, (_handle, *_text, *_submitted)),
     "factstr_wait_for": (_status, (_handle, *_text, _buffer)),
+    "factstr_cursors": (_status, (_handle, *_text, _buffer)),
+    "factstr_cursors_submit": (_status, (_handle, *_text, *_submitted)),
     "factstr_wait_for_submit": (_status, (_handle, *_text, *_submitted)),
     "factstr_read_open": (_status, (_handle, *_text, POINTER(_handle), _buffer)),
     "factstr_read_next": (_status, (_handle, _buffer)),

@@ -17,6 +17,7 @@ from ._types import (
     Alternative,
     AppendResult,
     Batch,
+    DurableCursor,
     EventRecord,
     Explanation,
     Finding,
@@ -147,6 +148,19 @@ class Decoder:
             for each in fields["findings"]
         )
         return Verification(**{name: fields[name] for name in Verification.__slots__})
+
+    def cursors(self, text: bytes) -> tuple[DurableCursor, ...]:
+        return tuple(
+            DurableCursor(
+                each["name"],
+                each["query"],
+                each["cursor"],
+                each["lag_events"],
+                None if each["lag_seconds"] is None else float(each["lag_seconds"]),
+                each["held_by"],
+            )
+            for each in self._decode(text)["cursors"]
+        )
 
     def stream_number(self, text: bytes, handle: int) -> int | None:
         """Returns the number of a stream in its store, from the store's statistics."""

@@ -94,6 +94,10 @@ def encode_wait(stream: dict[str, Any], number: Any, timeout: float | None) -> b
     return _encode(wait, "wait").encode("ascii")
 
 
+def encode_cursor_call(call: Mapping[str, Any]) -> bytes:
+    return _encode(call, "call").encode("ascii")
+
+
 def encode_options(options: Mapping[str, Any]) -> bytes | None:
     present = {name: value for name, value in options.items() if value is not None}
     return _encode(present, "options").encode("ascii") if present else None

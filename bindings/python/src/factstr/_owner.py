@@ -69,6 +69,12 @@ class Owner:
         call = Call(library.factstr_wait_for, library.factstr_wait_for_submit)
         self.requests.answer(call, True, text, len(text))
 
+    def cursors(self, call: bytes) -> bytes:
+        """Makes a call of factstr_cursors, and returns its answer."""
+        library = self.library
+        forms = Call(library.factstr_cursors, library.factstr_cursors_submit)
+        return self.requests.answer(forms, True, call, len(call))
+
     def store(self) -> object:
         """Returns the store; None once it is being finalized."""
         return self._store()

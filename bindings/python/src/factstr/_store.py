@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from . import _capi, _process, _threads
+from . import _capi, _cursors, _process, _threads
 from ._arguments import durable_name, expected_version, position
 from ._batches import Batches
 from ._capi import in_forked_child
@@ -25,6 +25,7 @@ from ._types import (
     AppendResult,
     ConditionInput,
     CursorEveryInput,
+    DurableCursor,
     EventInput,
     Explanation,
     Handler,
@@ -302,6 +303,35 @@ class Store(Closeable):
         Raises Timeout if that takes longer than `timeout` seconds.
         """
         self._owner.wait_for({"durable": {"name": durable_name(name)}}, number, timeout)
+
+    def cursors(self) -> tuple[DurableCursor, ...]:
+        """Returns the state of every durable name, wherever it is active, in the order of the
+        names. The cursors of this store's own subscriptions are stored first.
+        """
+        return self._decoder.cursors(self._owner.cursors(_cursors.LIST))
+
+    def cursor_reset(self, name: str, to: int) -> None:
+        """Sets the cursor of a durable name: the next registration delivers what matches above
+        `to`, which is 0 for all and the head at most.
+
+        Raises DurableStreamActive while somebody holds the name, InvalidArgument if it is not known.
+        """
+        self._owner.cursors(_cursors.reset(name, to))
+
+    def cursor_copy(self, from_name: str, to_name: str) -> None:
+        """Gives the new name `to_name` the query and the cursor of `from_name`.
+
+        Raises DurableStreamActive while somebody holds either, InvalidArgument if `from_name` is not
+        known, or `to_name` is.
+        """
+        self._owner.cursors(_cursors.copy(from_name, to_name))
+
+    def cursor_delete(self, name: str) -> None:
+        """Forgets a durable name, which may then be registered anew with any query.
+
+        Raises DurableStreamActive while somebody holds it, InvalidArgument if it is not known.
+        """
+        self._owner.cursors(_cursors.delete(name))
 
     def explain(self, query: QueryInput | None = None) -> Explanation:
         """Runs a query, and returns how it was answered instead of what it found."""

@@ -225,6 +225,28 @@ class Alternative:
 
 
 @dataclass(frozen=True, slots=True)
+class DurableCursor:
+    """The state of a durable name.
+
+    query        what it was registered with, as a query is spelled in JSON; None if another program
+                 has left another text
+    cursor       the stored cursor: everything up to it was handled or does not match
+    lag_events   facts above the cursor, matching or not
+    lag_seconds  the age of the oldest fact above the cursor that matches, by this machine's clock;
+                 0 if none does, None if query is
+    held_by      who has the name, for people to read: "this store", or what is known of another
+                 holder; None means that nobody has it, so that it can be changed
+    """
+
+    name: str
+    query: dict[str, Any] | None
+    cursor: int
+    lag_events: int
+    lag_seconds: float | None
+    held_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """A way in which facts were read.
 

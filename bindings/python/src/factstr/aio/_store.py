@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from .. import _memory, _postgres, _sqlite
+from .. import _cursors, _memory, _postgres, _sqlite
 from .._arguments import durable_name, expected_version, position
 from .._capi import in_forked_child
 from .._decoding import ParseFloat
@@ -22,6 +22,7 @@ from .._types import (
     AppendResult,
     ConditionInput,
     CursorEveryInput,
+    DurableCursor,
     EventInput,
     Explanation,
     QueryInput,
@@ -267,6 +268,40 @@ class Store:
     async def _wait_for(self, stream: dict[str, Any], number: int, timeout: float | None) -> None:
         text = encode_wait(stream, number, timeout)
         await self._answers.ask("factstr_wait_for_submit", bytes, text, len(text))
+
+    async def cursors(self) -> tuple[DurableCursor, ...]:
+        """Returns the state of every durable name, wherever it is active, in the order of the
+        names. The cursors of this store's own subscriptions are stored first.
+        """
+        return await self._answers.ask(
+            "factstr_cursors_submit", self._decoder.cursors, _cursors.LIST, len(_cursors.LIST)
+        )
+
+    async def cursor_reset(self, name: str, to: int) -> None:
+        """Sets the cursor of a durable name: the next registration delivers what matches above
+        `to`, which is 0 for all and the head at most.
+
+        Raises DurableStreamActive while somebody holds the name, InvalidArgument if it is not known.
+        """
+        await self._change_cursor(_cursors.reset(name, to))
+
+    async def cursor_copy(self, from_name: str, to_name: str) -> None:
+        """Gives the new name `to_name` the query and the cursor of `from_name`.
+
+        Raises DurableStreamActive while somebody holds either, InvalidArgument if `from_name` is not
+        known, or `to_name` is.
+        """
+        await self._change_cursor(_cursors.copy(from_name, to_name))
+
+    async def cursor_delete(self, name: str) -> None:
+        """Forgets a durable name, which may then be registered anew with any query.
+
+        Raises DurableStreamActive while somebody holds it, InvalidArgument if it is not known.
+        """
+        await self._change_cursor(_cursors.delete(name))
+
+    async def _change_cursor(self, call: bytes) -> None:
+        await self._answers.ask("factstr_cursors_submit", bytes, call, len(call))
 
     async def explain(self, query: QueryInput | None = None) -> Explanation:
         """Runs a query, and returns how it was answered instead of what it found."""

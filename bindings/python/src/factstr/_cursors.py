@@ -1,0 +1,22 @@
+"""The calls about the cursors of durable names, as the library takes them."""
+
+from __future__ import annotations
+
+from ._arguments import durable_name, position
+from ._encoding import encode_cursor_call
+
+LIST = encode_cursor_call({"cursors": {}})
+
+
+def reset(name: str, to: int) -> bytes:
+    call = {"name": durable_name(name), "to": position(to, "to")}
+    return encode_cursor_call({"cursor_reset": call})
+
+
+def copy(from_name: str, to_name: str) -> bytes:
+    call = {"from": durable_name(from_name, "from_name"), "to": durable_name(to_name, "to_name")}
+    return encode_cursor_call({"cursor_copy": call})
+
+
+def delete(name: str) -> bytes:
+    return encode_cursor_call({"cursor_delete": {"name": durable_name(name)}})

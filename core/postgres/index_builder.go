@@ -54,6 +54,8 @@ type indexBuilder struct {
 	terms    []terms.Term
 	pageRows int
 	changes  changes
+	begun    time.Time     // when the first fact was indexed
+	spent    time.Duration // reading facts since
 
 	merging bool
 	merged  chan mergedSegments
@@ -132,6 +134,7 @@ func (x *indexBuilder) follow() error {
 	for x.ctx.Err() == nil {
 		begun := time.Now()
 		more, err := x.page()
+		x.spent += time.Since(begun)
 		if err != nil {
 			return failure("indexing", err)
 		}
@@ -195,6 +198,9 @@ func (x *indexBuilder) add(fact anchor, eventType string, payload []byte) {
 	x.terms = x.index.seed.Append(x.terms[:0], eventType, payload)
 	if len(x.terms) > terms.FactMax {
 		x.terms = append(x.terms[:0], terms.Always)
+	}
+	if x.last.number == 0 {
+		x.begun, x.spent = time.Now(), 0
 	}
 	if x.chunk == nil || !x.chunk.Add(fact.number, x.terms) {
 		x.freeze()

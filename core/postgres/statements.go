@@ -110,9 +110,10 @@ func statementsOf(schema string) *statements {
 		// In the order of bytes, whatever the database's own is.
 		storedCursors: in.Replace(`SELECT durable_stream_id, last_processed_sequence_number FROM {schema}.durable_stream_cursors
 			WHERE durable_stream_id COLLATE pg_catalog."C" {>} $1 ORDER BY durable_stream_id COLLATE pg_catalog."C" LIMIT $2`),
-		// A partitioned table has no counts of its own.
-		rowChanges: in.Replace(`SELECT coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_tuples_updated(t.relid)
-				{+} pg_catalog.pg_stat_get_tuples_deleted(t.relid)), 0)::BIGINT
+		// A partitioned table has no counts of its own, and a standby has none: NULL.
+		rowChanges: in.Replace(`SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery()
+				THEN coalesce(pg_catalog.sum(pg_catalog.pg_stat_get_tuples_updated(t.relid)
+				{+} pg_catalog.pg_stat_get_tuples_deleted(t.relid)), 0)::BIGINT END
 			FROM (SELECT {events name}::pg_catalog.regclass UNION ALL
 				SELECT relid FROM pg_catalog.pg_partition_tree({events name}::pg_catalog.regclass)
 				WHERE relid {<>} {events name}::pg_catalog.regclass) t (relid)`),

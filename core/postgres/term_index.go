@@ -48,7 +48,7 @@ import (
 // that are gone are not found, and rows that do not match any more are refused by the matcher. But
 // a changed row may match what its terms do not say. So the builder looks at the server's counts of
 // updates and deletions of the table, once a second while there are queries, and begins anew if
-// they rose (index_changes.go).
+// they rose (index_changes.go). A standby has no such counts; there an index is built anew at times.
 //
 // # Which scans use it
 //
@@ -91,15 +91,17 @@ type anchor struct {
 
 // indexSizes decide when the index is used. Tests choose small ones.
 type indexSizes struct {
-	factsPerQuery      uint64 // the index is started by a selective query for each so many facts
-	queriesMin         uint64 // and at least so many
-	rangeMin           uint64 // a shorter range is read without it
-	lag                uint64 // facts below the head that are not indexed before it is followed again
-	chunkMin, chunkMax int    // entries of the first chunk and of the largest
+	factsPerQuery      uint64        // the index is started by a selective query for each so many facts
+	queriesMin         uint64        // and at least so many
+	rangeMin           uint64        // a shorter range is read without it
+	lag                uint64        // facts below the head that are not indexed before it is followed again
+	chunkMin, chunkMax int           // entries of the first chunk and of the largest
+	renewMin           time.Duration // how old an index becomes at least, see changes
 }
 
 var usualIndexSizes = indexSizes{
 	factsPerQuery: 1_000, queriesMin: 64, rangeMin: 64, lag: 8_192, chunkMin: 1 << 11, chunkMax: 1 << 17,
+	renewMin: time.Minute,
 }
 
 // search is one scan's use of the index.

@@ -235,6 +235,32 @@ func TestFactsThatSomebodyChangesByHandAreFoundSoon(t *testing.T) { // G12
 	})
 }
 
+// G12: a standby does not count changes, so its index is built anew at times, also once more after
+// its promotion.
+func TestFactsThatSomebodyChangesByHandAreFoundOnAStandby(t *testing.T) {
+	t.Parallel()
+	primary, standby := faulttest.Pair(t)
+	facttest.AppendCourses(t, openStore(t, faulttest.Secretly(primary.URL())), 0, 60)
+	faulttest.WaitForStandby(t, primary, standby)
+	sizes := smallIndex
+	sizes.renewMin = time.Millisecond
+	indexed := openIndexed(t, faulttest.Secretly(standby.URL()), Options{}, sizes)
+	raw := faulttest.OpenSQL(t, primary.URL())
+	for number := 5; number < 8; number++ {
+		awaitTermIndex(t, indexed)
+		raw.Run(fmt.Sprintf(`UPDATE events SET payload = '{"course":"c99"}' WHERE sequence_number = %d`, number))
+		faulttest.WaitForStandby(t, primary, standby)
+		if number == 7 {
+			faulttest.Must(t, primary.Kill())
+			faulttest.Must(t, standby.Promote())
+		}
+		faulttest.Eventually(t, "finding the changed fact", func() bool {
+			found := facttest.Numbers(facttest.Query(t, indexed, course(99)).EventRecords)
+			return slices.Contains(found, uint64(number))
+		})
+	}
+}
+
 func TestAReaderHasAnIndexOfTerms(t *testing.T) { // G8
 	t.Parallel()
 	url := pgtest.Database(t)

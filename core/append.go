@@ -92,7 +92,10 @@ func (s *Store) submitConditional(ctx context.Context, request *appendRequest, d
 	if err != nil {
 		return err
 	}
-	go s.submitAhead(ctx, request, done, leave)
+	if !s.submitAhead(ctx, request, done, leave) {
+		leave()
+		return errQueueFull()
+	}
 	return nil
 }
 
@@ -105,16 +108,24 @@ func (s *Store) looksAheadApart(conditions []condition) bool {
 	return !s.lookAheadInTail(conditions, &work) && s.options.TailEvents >= 0
 }
 
-// submitAhead looks ahead and submits. leave ends the call that it belongs to.
-func (s *Store) submitAhead(ctx context.Context, request *appendRequest, done func(AppendResult, error), leave func()) {
-	err := s.lookAheadGuarded(ctx, request.conditions)
-	if err == nil {
-		err = s.submit(ctx, request, done)
-	}
-	leave() // before done, which may close the store
-	if err != nil {
-		s.answer(done, AppendResult{}, err)
-	}
+// submitAhead looks ahead and submits, on another goroutine. leave ends the call that it belongs
+// to. It reports false if there is no room for it.
+func (s *Store) submitAhead(ctx context.Context, request *appendRequest, done func(AppendResult, error),
+	leave func()) bool {
+	var err error
+	return s.ahead.add(ctx, &aheadJob{
+		size: request.size,
+		look: func() { err = s.lookAheadGuarded(ctx, request.conditions) },
+		then: func() {
+			if err == nil {
+				err = s.submit(ctx, request, done)
+			}
+			leave() // before done, which may close the store
+			if err != nil {
+				s.answer(done, AppendResult{}, err)
+			}
+		},
+	})
 }
 
 // answer calls a caller's function. A panic in it is logged.
@@ -171,8 +182,10 @@ func (s *Store) submit(ctx context.Context, request *appendRequest, done func(Ap
 			err = interrupted(ctx, "append")
 		case outcome == commit.Answered && request.aside:
 			if err = request.setAside(); err == nil {
-				go s.submitAhead(ctx, request, done, leave)
-				return
+				if s.submitAhead(ctx, request, done, leave) {
+					return
+				}
+				err = errQueueFull()
 			}
 		case outcome == commit.Answered:
 			result, err = request.result, request.err

@@ -77,7 +77,10 @@ func (s *Store) AppendTogether(batches []*PreparedAppend) {
 			continue
 		}
 		if batch.ahead && !(len(batches) == 1 && s.lookAheadAtOnce(batch.request.conditions)) {
-			go s.aheadTogether(batch.request)
+			if !s.aheadTogether(batch.request) {
+				s.leave()
+				batch.Err = errQueueFull()
+			}
 		} else {
 			requests = append(requests, batch.request)
 		}
@@ -105,17 +108,24 @@ func notQueued(outcome commit.Outcome) error {
 	return ErrStoreClosed()
 }
 
-// aheadTogether looks ahead for a request, queues it, and answers it if that fails.
-func (s *Store) aheadTogether(request *appendRequest) {
-	err := s.lookAheadGuarded(context.Background(), request.conditions)
-	if err == nil {
-		queued, outcome := s.queueTogether([]*appendRequest{request})
-		if queued == 1 {
-			return
-		}
-		err = notQueued(outcome)
-	}
-	s.tell([]AppendAnswer{{Tag: request.tag, Err: err}}, request.taker)
+// aheadTogether looks ahead for a request, queues it, and answers it if that fails, all on another
+// goroutine. It reports false if there is no room for it.
+func (s *Store) aheadTogether(request *appendRequest) bool {
+	var err error
+	return s.ahead.add(context.Background(), &aheadJob{
+		size: request.size,
+		look: func() { err = s.lookAheadGuarded(context.Background(), request.conditions) },
+		then: func() {
+			if err == nil {
+				queued, outcome := s.queueTogether([]*appendRequest{request})
+				if queued == 1 {
+					return
+				}
+				err = notQueued(outcome)
+			}
+			s.tell([]AppendAnswer{{Tag: request.tag, Err: err}}, request.taker)
+		},
+	})
 }
 
 // answerTogether answers the requests of AppendTogether in a group. Those that were set aside are
@@ -131,8 +141,10 @@ func (s *Store) answerTogether(tickets []*commit.Ticket[*appendRequest], outcome
 		} else if request.aside {
 			err := request.setAside()
 			if err == nil {
-				go s.aheadTogether(request)
-				continue
+				if s.aheadTogether(request) {
+					continue
+				}
+				err = errQueueFull()
 			}
 			answer = AppendAnswer{Tag: request.tag, Err: err}
 		}

@@ -29,6 +29,7 @@ type Store struct {
 
 	streams  streams
 	cursors  cursorWriter
+	ahead    aheadLine
 	counters counters
 	retried  repeats // the logged LogGroupRetried; owned by the goroutine that leads the queue
 

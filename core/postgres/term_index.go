@@ -48,7 +48,8 @@ import (
 // that are gone are not found, and rows that do not match any more are refused by the matcher. But
 // a changed row may match what its terms do not say. So the builder looks at the server's counts of
 // updates and deletions of the table, once a second while there are queries, and begins anew if
-// they rose (index_changes.go). A standby has no such counts; there an index is built anew at times.
+// they rose (index_changes.go). A standby has no such counts: there the index is built anew at
+// times.
 //
 // # Which scans use it
 //

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"reflect"
+	"runtime"
 	"testing"
 	"time"
 
@@ -202,4 +203,49 @@ func TestALoneConditionalAppendLooksItsContextUpAtOnce(t *testing.T) {
 	answers, _ = atOnce(t, store, &course, &expected, elsewhere)
 	wantAppended(t, answers, 203)
 	WantGapless(t, other, 203)
+}
+
+// G9 G11: however many conditional appends are submitted whose contexts must be read, few read at a
+// time, and each gets its answer.
+func TestSubmittedConditionalAppendsThatLookAheadTakeFewGoroutines(t *testing.T) {
+	b, err := openBackend(t.Context(), newPath(t), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := factstr.OpenStore(t.Context(), b, factstr.Options{TailEvents: 10})
+	store = Opened(t, store, err)
+	Append(t, store, Fact("a", `{"course":"mine"}`))
+	AppendCourses(t, store, 0, 100)
+	for range readersMax { // nobody can read
+		b.readers.permits <- struct{}{}
+	}
+	const submitted = 500
+	before, answers := runtime.NumGoroutine(), make(chan error, submitted)
+	done := func(_ factstr.AppendResult, err error) { answers <- err }
+	expected := uint64(1) // below the tail
+	for range submitted {
+		err := store.AppendIfAsync(t.Context(), []factstr.NewEvent{Fact("a", `{"course":"mine"}`)},
+			PayloadQuery(`{"course":"mine"}`), &expected, done)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if more := runtime.NumGoroutine() - before; more > 100 {
+		t.Errorf("%d goroutines more", more)
+	}
+	for range readersMax {
+		<-b.readers.permits
+	}
+	won := 0
+	for range submitted {
+		switch err := <-answers; {
+		case err == nil:
+			won++
+		case !errors.Is(err, factstr.CodeConditionalAppendConflict):
+			t.Fatal(err)
+		}
+	}
+	if won != 1 {
+		t.Errorf("%d appends won", won)
+	}
 }

@@ -94,6 +94,7 @@ check "ruff check" ruff check --quiet .
 check "ruff format" ruff format --quiet --check .
 check "mypy --strict" python_types
 check "npm ci of the tools" node_tools
+check "pyright, and mistakes that type checkers find" python3 tools/check_python_types.py
 check "prettier" javascript_format
 check "eslint" javascript_faults
 check "tsc --strict" tools/node/node_modules/.bin/tsc --project tools/node/tsconfig.json

@@ -3,7 +3,9 @@ import sys
 import factstr
 
 with factstr.SqliteStore(sys.argv[1] if len(sys.argv) > 1 else "hello.db") as store:
-    seat = {"filters": [{"event_types": ["SeatReserved"], "payload_predicates": [{"seat": "A1"}]}]}
+    seat: factstr.EventQueryDict = {
+        "filters": [{"event_types": ["SeatReserved"], "payload_predicates": [{"seat": "A1"}]}]
+    }
 
     seen = store.query(seat)  # what this decision depends on
     if seen.event_records:
@@ -11,7 +13,7 @@ with factstr.SqliteStore(sys.argv[1] if len(sys.argv) > 1 else "hello.db") as st
     else:
         # Two people decide on the same view. It still holds for the first of them only.
         for by in ("Ada", "Ben"):
-            fact = {"event_type": "SeatReserved", "payload": {"seat": "A1", "by": by}}
+            fact = factstr.NewEvent("SeatReserved", {"seat": "A1", "by": by})
             try:
                 store.append_if([fact], seat, seen.current_context_version)
                 print(f"{by} has seat A1")

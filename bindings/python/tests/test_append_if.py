@@ -56,7 +56,7 @@ class AppendIf(StoreCase):
             ({"filters": [{"event_types": object()}]}, None),
         ):
             with self.refused(factstr.EmptyAppend):
-                self.store.append_if([], query, expected)
+                self.store.append_if([], query, expected)  # type: ignore[arg-type]
 
     def test_of_racing_threads_one_wins_each_round(self) -> None:  # G11
         threads, rounds = 8, 25
@@ -66,7 +66,7 @@ class AppendIf(StoreCase):
 
         def race(me: int) -> None:
             for turn in range(rounds):
-                context = {"filters": [{"event_types": [f"Taken{turn}"]}]}
+                context: factstr.EventQueryDict = {"filters": [{"event_types": [f"Taken{turn}"]}]}
                 barrier.wait()
                 try:
                     winners.append(

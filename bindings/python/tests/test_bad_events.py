@@ -95,13 +95,13 @@ class BadEvents(StoreCase):
 
     def test_an_unknown_field_is_refused_by_name(self) -> None:
         with self.refused(InvalidArgument, "occured"):
-            self.store.append([{"event_type": "a", "payload": 1, "occured": 2}])
+            self.store.append([{"event_type": "a", "payload": 1, "occured": 2}])  # type: ignore[list-item]
 
     def test_a_missing_field_is_refused_by_name(self) -> None:
         with self.refused(InvalidArgument, "payload"):
-            self.store.append([{"event_type": "a"}])
+            self.store.append([{"event_type": "a"}])  # type: ignore[list-item]
         with self.refused(InvalidArgument, "event_type"):
-            self.store.append([{"payload": 1}])
+            self.store.append([{"payload": 1}])  # type: ignore[list-item]
 
     def test_a_number_where_a_string_belongs_is_refused(self) -> None:
         events: list[Any] = [

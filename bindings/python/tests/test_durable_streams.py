@@ -15,7 +15,7 @@ from support import (
     on_persistent_stores,
 )
 
-A = {"filters": [{"event_types": ["a"]}]}
+A: factstr.EventQueryDict = {"filters": [{"event_types": ["a"]}]}
 
 
 @on_every_store
@@ -104,7 +104,7 @@ class DurableStreams(StoreCase):
 
     def test_retry_and_cursor_every_may_be_dicts(self) -> None:  # G21 G23
         got = Deliveries(failing=(1,))
-        retry = {"max_attempts": 1, "delay_ms": 1}
+        retry: factstr.RetryDict = {"max_attempts": 1, "delay_ms": 1}
         self.store.stream_to_durable(
             "model", A, got, retry=retry, cursor_every=factstr.CursorEvery(batches=1)
         )

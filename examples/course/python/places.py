@@ -27,7 +27,9 @@ class PlacesView:
         def handle(batch: Sequence[factstr.EventRecord]) -> None:
             loop.call_soon_threadsafe(self._take, batch)
 
-        query = {"filters": [{"event_types": ["CourseOpened", "StudentEnrolled"]}]}
+        query: factstr.EventQueryDict = {
+            "filters": [{"event_types": ["CourseOpened", "StudentEnrolled"]}]
+        }
         return await asyncio.to_thread(store.stream_from, 0, query, handle)
 
     def _take(self, batch: Sequence[factstr.EventRecord]) -> None:

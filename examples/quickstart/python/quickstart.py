@@ -8,12 +8,12 @@ import factstr
 with factstr.SqliteStore(sys.argv[1] if len(sys.argv) > 1 else "quickstart.db") as store:
     # Facts are appended in batches. A batch is committed whole or not at all, and here only if
     # nobody has announced the concert yet.
-    announcement = {
+    announcement: factstr.EventQueryDict = {
         "filters": [
             {"event_types": ["ConcertAnnounced"], "payload_predicates": [{"concert": "c-7"}]}
         ]
     }
-    facts = [
+    facts: list[factstr.NewEventDict] = [
         {
             "event_type": "ConcertAnnounced",
             "payload": {"concert": "c-7", "seats": ["A1", "A2", "A3"]},
@@ -29,7 +29,7 @@ with factstr.SqliteStore(sys.argv[1] if len(sys.argv) > 1 else "quickstart.db") 
     # Before a decision, read the facts that it depends on: its context. The decision is appended
     # only if the context is unchanged.
     def reserve(seat: str, *people: str) -> None:
-        context = {
+        context: factstr.EventQueryDict = {
             "filters": [
                 {
                     "event_types": ["SeatReserved"],
@@ -43,7 +43,7 @@ with factstr.SqliteStore(sys.argv[1] if len(sys.argv) > 1 else "quickstart.db") 
             return
         # They all decide on the same view. The first decision changes it.
         for by in people:
-            fact = {
+            fact: factstr.NewEventDict = {
                 "event_type": "SeatReserved",
                 "payload": {"concert": "c-7", "seat": seat, "by": by},
             }

@@ -49,7 +49,7 @@ class Ours:
         self.store.append([{"event_type": kind, "payload": payload} for kind, payload in facts])
 
     def newest(self, account: int) -> int | None:
-        query = {**self.context(account, None), "limit": 1}
+        query: Any = {**self.context(account, None), "limit": 1}
         return self.store.query(query).current_context_version
 
     def read(self, account: int, type_: int) -> tuple[int, int | None]:
@@ -59,7 +59,7 @@ class Ours:
     def append_if(
         self, facts: list[Fact], account: int, type_: int | None, version: int | None
     ) -> int:
-        events = [{"event_type": kind, "payload": payload} for kind, payload in facts]
+        events: Any = [{"event_type": kind, "payload": payload} for kind, payload in facts]
         answer = self.store.append_if(events, self.context(account, type_), version)
         return answer.last_sequence_number
 

@@ -70,17 +70,17 @@ class Batches(Closeable):
         self, owner: Owner, query: QueryInput | None, after: int | None, durable: str | None
     ) -> None:
         self._stream = c_uint64()
+        self._store = owner.store()  # kept alive
         if after is not None and durable is not None:
             raise InvalidArgument("give either after or durable: a cursor says where to begin")
         self._owner = owner
-        self._store = owner.store()  # kept alive
         self._library = library = owner.library
         self._rest: Iterator[Batch] = iter(())
         self._last = 0  # the number of the last delivery that was taken
         self._next = 1
         self._open: OpenBatch | None = None  # in hand, and not acknowledged
         self._gives_back = False  # the library has taken back the rest
-        registration = encode_registration(query, durable, after, None, None)
+        registration = encode_registration(query, durable, after, None, None, owner.dumps)
         buffer = Buffer()
         status = library.factstr_stream_open(
             owner.handle.use(),
@@ -171,6 +171,9 @@ class Batches(Closeable):
         self._open = None
         if stream and not in_forked_child():
             self._library.factstr_stream_close(stream)
+
+    def __repr__(self) -> str:
+        return f"<Batches of {self._store!r}, {'closed' if self.closed else 'open'}>"
 
     def __del__(self) -> None:
         self.close()

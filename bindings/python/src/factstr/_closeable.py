@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from types import TracebackType
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from .errors import FactstrError
 
 Self = TypeVar("Self", bound="Closeable")
+
+
+def refuse_pickling(held: object) -> NoReturn:
+    """Refuses what belongs to its process: a copy elsewhere would refer to nothing."""
+    raise TypeError(
+        f"{held!r} cannot be pickled or copied: it belongs to this process. Pass on the path or the "
+        "URL, and open a store of its own in each process, after the fork"
+    )
 
 
 class Closeable(ABC):
@@ -18,6 +26,9 @@ class Closeable(ABC):
 
     @abstractmethod
     def close(self) -> None: ...
+
+    def __reduce__(self) -> NoReturn:
+        refuse_pickling(self)
 
     def __enter__(self: Self) -> Self:
         return self

@@ -21,6 +21,7 @@ from ._types import (
     EventRecord,
     Explanation,
     Finding,
+    JsonLoads,
     QueryResult,
     Statistics,
     Step,
@@ -29,7 +30,7 @@ from ._types import (
     Term,
     Verification,
 )
-from .errors import FactstrError, InvalidState, error_of
+from .errors import FactstrError, InvalidArgument, InvalidState, error_of
 
 ParseFloat = Callable[[str], Any]
 
@@ -58,10 +59,13 @@ def _integer(text: str) -> int | Decimal:
 
 class Decoder:
     """Decodes the answers of one store. `parse_float` makes fractions from their text; the default,
-    float, means _fraction.
+    float, means _fraction. `loads` decodes answers that hold payloads instead.
     """
 
-    def __init__(self, parse_float: ParseFloat) -> None:
+    def __init__(self, parse_float: ParseFloat, loads: JsonLoads | None = None) -> None:
+        if loads is not None and parse_float is not float:
+            raise InvalidArgument("give either parse_float or json_loads, which makes all numbers")
+        self._loads = loads
         self._parse_float: ParseFloat = _fraction if parse_float is float else parse_float
         self._standard = json.JSONDecoder(parse_float=self._parse_float).decode
 
@@ -76,6 +80,14 @@ class Decoder:
         except (ValueError, ArithmeticError) as error:
             raise InvalidState(f"a stored value cannot be held by Python: {error}") from error
 
+    def _with_payloads(self, text: bytes) -> Any:
+        if self._loads is None:
+            return self._decode(text)
+        try:
+            return self._loads(text)
+        except Exception as error:
+            raise InvalidState(f"json_loads cannot read a stored value: {error}") from error
+
     def append_result(self, text: bytes) -> AppendResult:
         fields = self._decode(text)
         return AppendResult(
@@ -85,7 +97,7 @@ class Decoder:
         )
 
     def query_result(self, text: bytes) -> QueryResult:
-        fields = self._decode(text)
+        fields = self._with_payloads(text)
         return QueryResult(
             _records(fields["event_records"]),
             fields["last_returned_sequence_number"],
@@ -94,19 +106,21 @@ class Decoder:
 
     def page(self, text: bytes) -> tuple[tuple[EventRecord, ...], bool]:
         """Returns the records of a page, and whether more follow."""
-        fields = self._decode(text)
+        fields = self._with_payloads(text)
         return _records(fields["event_records"]), fields["more"]
 
     def batches(self, text: bytes) -> Iterator[Batch]:
         """Yields the batches of a text. Those before one that cannot be read come first."""
         try:
-            decoded = self._decode(text)
+            decoded = self._with_payloads(text)
         except InvalidState:
             yield from map(_batch, self._readable(text.decode()))
             raise
         yield from map(_batch, decoded)
 
     def _readable(self, text: str) -> Iterator[dict[str, Any]]:
+        if self._loads is not None:
+            return
         decode = json.JSONDecoder(parse_float=self._parse_float).raw_decode
         start = 1
         while True:

@@ -20,7 +20,7 @@ def decode_deep(
     text: str, parse_float: Callable[[str], Any], parse_int: Callable[[str], Any]
 ) -> Any:
     whole: list[Any] = []
-    container: Any = whole
+    container: list[Any] | dict[str | None, Any] = whole
     outer: list[Any] = []
     key: str | None = None
     position = 0
@@ -33,7 +33,7 @@ def decode_deep(
             continue
         if mark == '"':
             value, position = scanstring(text, position)
-            if key is None and type(container) is dict:
+            if key is None and isinstance(container, dict):
                 key = value
                 continue
         elif mark is not None:
@@ -42,7 +42,7 @@ def decode_deep(
             value = _WORDS[word]
         else:
             value = parse_float(integer + fraction) if fraction else parse_int(integer)
-        if type(container) is dict:
+        if isinstance(container, dict):
             container[key] = value
             key = None
         else:

@@ -23,6 +23,7 @@ from ._types import (
     CursorEvery,
     EventFilter,
     EventQuery,
+    JsonDumps,
     NewEvent,
     QueryInput,
     Retry,
@@ -33,20 +34,65 @@ _LEVELS_MAX = 127 + 4  # a payload's, and those of the query around it
 _INT_BITS_MAX = 3322  # 1,000 digits, the library's limit; Python itself writes no more than 4,300
 
 
-def encode_events(events: Iterable[Any]) -> bytes:
+class _Text:
+    """JSON that is written already."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+class _Refused(ValueError):
+    """A value that cannot be written. `path` leads to it, from the inside out."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.path: list[str | int] = []
+
+    def where(self, name: str) -> str:
+        for step in reversed(self.path):
+            if isinstance(step, int):
+                name += f"[{step}]"
+            else:
+                name += f".{step}" if step.isidentifier() else f"[{step!r}]"
+        return name
+
+
+def _dumped(value: Any, dumps: JsonDumps, name: str) -> _Text:
+    """Returns what the program's own encoder makes of a value."""
+    try:
+        text = dumps(value)
+    except Exception as error:
+        raise InvalidArgument(f"{name}: json_dumps failed: {error}") from error
+    try:
+        written = text.encode().decode() if isinstance(text, str) else bytes(text).decode()
+    except (TypeError, UnicodeError) as error:
+        raise InvalidArgument(f"{name}: what json_dumps returned is no text: {error}") from None
+    if not written.strip():
+        raise InvalidArgument(f"{name}: json_dumps returned nothing")
+    return _Text(written)
+
+
+def encode_events(events: Iterable[Any], dumps: JsonDumps | None = None) -> bytes:
     # Iterating over a mapping or a string would yield nonsense: it is one event without its list.
     if isinstance(events, (Mapping, str, bytes, NewEvent)) or not isinstance(events, Iterable):
         raise InvalidArgument(f"events must be a list of events, not {type(events).__name__}")
-    texts = [_encode(_event(event), f"events[{index}]") for index, event in enumerate(events)]
-    return f"[{','.join(texts)}]".encode("ascii")
+    texts = [
+        _encode(_event(event, dumps, index), f"events[{index}]")
+        for index, event in enumerate(events)
+    ]
+    return f"[{','.join(texts)}]".encode()
 
 
-def encode_query(query: QueryInput | None) -> bytes | None:
+def encode_query(query: QueryInput | None, dumps: JsonDumps | None = None) -> bytes | None:
     """Returns None for None, which means all facts to the C API, too."""
-    return None if query is None else _encode(_query(query), "query").encode("ascii")
+    return None if query is None else _encode(_query(query, dumps), "query").encode()
 
 
-def encode_conditions(conditions: Iterable[ConditionInput]) -> bytes:
+def encode_conditions(
+    conditions: Iterable[ConditionInput], dumps: JsonDumps | None = None
+) -> bytes:
     # Iterating over a mapping or a string would yield nonsense: it is one condition, no list.
     if isinstance(conditions, (Mapping, str, bytes, AppendCondition)) or not isinstance(
         conditions, Iterable
@@ -54,7 +100,7 @@ def encode_conditions(conditions: Iterable[ConditionInput]) -> bytes:
         raise InvalidArgument(
             f"conditions must be a list of conditions, not {type(conditions).__name__}"
         )
-    return _encode([_condition(each) for each in conditions], "conditions").encode("ascii")
+    return _encode([_condition(each, dumps) for each in conditions], "conditions").encode()
 
 
 _TIMEOUT_MAX_S = 1e12  # beyond it the wait is without limit
@@ -66,10 +112,11 @@ def encode_registration(
     after: int | None,
     retry: Any,
     cursor_every: Any,
+    dumps: JsonDumps | None = None,
 ) -> bytes:
     registration: dict[str, Any] = {"positions": True}
     if query is not None:
-        registration["query"] = _query(query)
+        registration["query"] = _query(query, dumps)
     if durable is not None:
         registration["durable"] = {"name": durable}
     if after is not None:
@@ -80,7 +127,7 @@ def encode_registration(
         registration["cursor_every"] = (
             _present(cursor_every) if isinstance(cursor_every, CursorEvery) else cursor_every
         )
-    return _encode(registration, "registration").encode("ascii")
+    return _encode(registration, "registration").encode()
 
 
 def encode_wait(stream: dict[str, Any], number: Any, timeout: float | None) -> bytes:
@@ -103,31 +150,41 @@ def encode_options(options: Mapping[str, Any]) -> bytes | None:
     return _encode(present, "options").encode("ascii") if present else None
 
 
-def _event(event: Any) -> Any:
-    return (
+def _event(event: Any, dumps: JsonDumps | None, index: int) -> Any:
+    fields: Any = (
         {"event_type": event.event_type, "payload": event.payload}
         if isinstance(event, NewEvent)
         else event
     )
-
-
-def _query(query: QueryInput) -> Any:
-    fields: Any = _present(query) if isinstance(query, EventQuery) else query
-    filters = fields.get("filters") if isinstance(fields, Mapping) else None
-    if isinstance(filters, (list, tuple)):
-        return {
-            **fields,
-            "filters": [
-                _present(each) if isinstance(each, EventFilter) else each for each in filters
-            ],
-        }
+    if dumps is not None and isinstance(fields, Mapping) and "payload" in fields:
+        payload = _dumped(fields["payload"], dumps, f"events[{index}].payload")
+        return {**fields, "payload": payload}
     return fields
 
 
-def _condition(condition: ConditionInput) -> Any:
+def _query(query: QueryInput, dumps: JsonDumps | None) -> Any:
+    fields: Any = _present(query) if isinstance(query, EventQuery) else query
+    filters = fields.get("filters") if isinstance(fields, Mapping) else None
+    if isinstance(filters, (list, tuple)):
+        return {**fields, "filters": [_filter(each, dumps) for each in filters]}
+    return fields
+
+
+def _filter(filter_: Any, dumps: JsonDumps | None) -> Any:
+    fields = _present(filter_) if isinstance(filter_, EventFilter) else filter_
+    if dumps is None or not isinstance(fields, Mapping):
+        return fields
+    predicates = fields.get("payload_predicates")
+    if not isinstance(predicates, (list, tuple)):
+        return fields
+    written = [_dumped(each, dumps, "payload_predicates") for each in predicates]
+    return {**fields, "payload_predicates": written}
+
+
+def _condition(condition: ConditionInput, dumps: JsonDumps | None) -> Any:
     fields: Any = _present(condition) if isinstance(condition, AppendCondition) else condition
     if isinstance(fields, Mapping) and fields.get("fail_if_events_match") is not None:
-        return {**fields, "fail_if_events_match": _query(fields["fail_if_events_match"])}
+        return {**fields, "fail_if_events_match": _query(fields["fail_if_events_match"], dumps)}
     return fields
 
 
@@ -141,8 +198,8 @@ def _encode(value: Any, name: str) -> str:
     parts: list[str] = []
     try:
         _write(value, parts.append)
-    except ValueError as error:
-        raise InvalidArgument(f"{name}: {error}") from None
+    except _Refused as error:
+        raise InvalidArgument(f"{error.where(name)}: {error}") from None
     except RecursionError:
         if _is_too_deep(value):
             raise InvalidArgument(f"{name}: nested too deeply; 127 levels are the limit") from None
@@ -184,40 +241,56 @@ def _write(value: Any, out: Callable[[str], None]) -> None:
         out("false")
     elif isinstance(value, int):
         if value.bit_length() > _INT_BITS_MAX:
-            raise ValueError("a number has more than 1000 digits, which is the limit")
+            raise _Refused("a number has more than 1000 digits, which is the limit")
         out(int.__repr__(value))
     elif isinstance(value, float):
         out(_finite(math.isfinite(value), float.__repr__(value)))
     elif isinstance(value, Mapping):
         separator = "{"
         plain = type(value) is dict
-        for key, item in value.items():
-            if type(key) is not str:
-                if not isinstance(key, str):
-                    kind = type(key).__name__
-                    raise ValueError(
-                        f"the key {key!r} is {kind}, and keys of JSON objects are strings"
-                    )
-                plain = False
-            out(separator)
-            out(_quoted(key))
-            out(":")
-            _write(item, out)
-            separator = ","
+        inside: str | None = None  # the key whose value is being written
+        try:
+            for key, item in value.items():
+                if type(key) is not str:
+                    if not isinstance(key, str):
+                        inside = None
+                        kind = type(key).__name__
+                        raise _Refused(
+                            f"the key {key!r} is {kind}, and keys of JSON objects are strings"
+                        )
+                    plain = False
+                inside = key
+                out(separator)
+                out(_quoted(key))
+                out(":")
+                _write(item, out)
+                separator = ","
+        except _Refused as refused:
+            if inside is not None:
+                refused.path.append(str.__str__(inside))
+            raise
         out("}" if separator == "," else "{}")
         if not plain:
             _distinct(str.__str__(key) for key, _ in value.items())
     elif isinstance(value, (list, tuple)):
         separator = "["
-        for item in value:
-            out(separator)
-            _write(item, out)
-            separator = ","
+        index = 0
+        try:
+            for item in value:
+                out(separator)
+                _write(item, out)
+                separator = ","
+                index += 1
+        except _Refused as refused:
+            refused.path.append(index)
+            raise
         out("]" if separator == "," else "[]")
     elif isinstance(value, Decimal):
         out(_finite(value.is_finite(), Decimal.__str__(value)))
+    elif isinstance(value, _Text):
+        out(value.text)
     else:
-        raise ValueError(
+        raise _Refused(
             f"{type(value).__name__} is no JSON value; "
             "convert it to a string, number, list or dict first"
         )
@@ -230,11 +303,11 @@ def _distinct(keys: Iterable[str]) -> None:
     seen: set[str] = set()
     for key in keys:
         if key in seen:
-            raise ValueError(f"the key {key!r} is there twice")
+            raise _Refused(f"the key {key!r} is there twice")
         seen.add(key)
 
 
 def _finite(is_finite: bool, text: str) -> str:
     if not is_finite:
-        raise ValueError(f"{text} is no JSON number")
+        raise _Refused(f"{text} is no JSON number")
     return text

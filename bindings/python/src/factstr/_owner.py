@@ -20,6 +20,7 @@ from ._decoding import Decoder
 from ._encoding import encode_wait
 from ._handle import Handle
 from ._requests import Call, Requests
+from ._types import JsonDumps
 from .errors import FactstrError, StoreClosed
 
 
@@ -53,9 +54,12 @@ class OpenStream(ABC):
 class Owner:
     """The handle of one store, the decoder of its answers, and its open streams."""
 
-    def __init__(self, store: object, library: ctypes.CDLL, decoder: Decoder) -> None:
+    def __init__(
+        self, store: object, library: ctypes.CDLL, decoder: Decoder, dumps: JsonDumps | None = None
+    ) -> None:
         self.library = library
         self.decoder = decoder
+        self.dumps = dumps
         self.handle = Handle(library, _store_closed)
         self.requests = Requests(self.handle)
         # Weak, so that a store that the program drops is finalized at once.

@@ -10,6 +10,7 @@ from ._arguments import c_text
 from ._decoding import ParseFloat
 from ._options import PostgresOptions
 from ._store import Store
+from ._types import JsonDumps, JsonLoads
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -19,16 +20,33 @@ class PostgresStore(Store):
     """A store in a PostgreSQL database, which many processes on many hosts may have open."""
 
     def __init__(
-        self, url: str, *, parse_float: ParseFloat = float, **options: Unpack[PostgresOptions]
+        self,
+        url: str,
+        *,
+        parse_float: ParseFloat = float,
+        json_dumps: JsonDumps | None = None,
+        json_loads: JsonLoads | None = None,
+        **options: Unpack[PostgresOptions],
     ) -> None:
         """`url` is such as postgres://user:password@host:5432/database, or libpq's keywords.
         Tables are created, a database never is.
 
         `parse_float` makes the fractions in payloads from their text, as in the json module:
         decimal.Decimal keeps them exact.
+
+        `json_dumps` writes the payloads and predicates instead of the package, and `json_loads` reads
+        the answers that hold payloads: orjson.dumps and orjson.loads, or those of msgspec.json.
+        Numbers are then as exact as these are.
         """
         library = _capi.load()
-        self._connect(library.factstr_postgres_open, (c_text("url", url),), options, parse_float)
+        self._connect(
+            library.factstr_postgres_open,
+            (c_text("url", url),),
+            options,
+            parse_float,
+            json_dumps,
+            json_loads,
+        )
 
     @classmethod
     def bootstrap(
@@ -37,6 +55,8 @@ class PostgresStore(Store):
         database_name: str,
         *,
         parse_float: ParseFloat = float,
+        json_dumps: JsonDumps | None = None,
+        json_loads: JsonLoads | None = None,
         **options: Unpack[PostgresOptions],
     ) -> Self:
         """Creates the database if it is missing, and opens it. `server_url` names the server and
@@ -48,7 +68,9 @@ class PostgresStore(Store):
         library = _capi.load()
         names = c_text("server_url", server_url), c_text("database_name", database_name)
         store = cls.__new__(cls)
-        store._connect(library.factstr_postgres_bootstrap, names, options, parse_float)
+        store._connect(
+            library.factstr_postgres_bootstrap, names, options, parse_float, json_dumps, json_loads
+        )
         return store
 
     def _connect(
@@ -57,9 +79,11 @@ class PostgresStore(Store):
         before: tuple[bytes, ...],
         options: PostgresOptions,
         parse_float: ParseFloat,
+        json_dumps: JsonDumps | None,
+        json_loads: JsonLoads | None,
     ) -> None:
         self._schema = options.get("schema")
-        super().__init__(open_, before, dict(options), parse_float)
+        super().__init__(open_, before, dict(options), parse_float, json_dumps, json_loads)
 
     def __repr__(self) -> str:
         # No part of the URL, which may hold a password.

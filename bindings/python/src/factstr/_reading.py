@@ -62,5 +62,8 @@ class Reading(Closeable, Iterator[EventRecord]):
         if number and not in_forked_child():
             self._owner.library.factstr_read_close(number)
 
+    def __repr__(self) -> str:
+        return f"<Reading of {self._owner.store()!r}, {'closed' if self.closed else 'open'}>"
+
     def __del__(self) -> None:
         self.close()

@@ -41,7 +41,7 @@ def register(
     if make is None:
         _check_functions(handler, on_progress)
     is_live = durable_name is None and after is None
-    registration = encode_registration(query, durable_name, after, retry, cursor_every)
+    registration = encode_registration(query, durable_name, after, retry, cursor_every, owner.dumps)
     library, number, buffer = owner.library, c_uint64(), Buffer()
     stream: Stream | None = None
     started = False

@@ -10,6 +10,7 @@ from ._arguments import path_bytes
 from ._decoding import ParseFloat
 from ._options import SqliteOptions
 from ._store import Store
+from ._types import JsonDumps, JsonLoads
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -25,15 +26,26 @@ class SqliteStore(Store):
         path: str | os.PathLike[str],
         *,
         parse_float: ParseFloat = float,
+        json_dumps: JsonDumps | None = None,
+        json_loads: JsonLoads | None = None,
         **options: Unpack[SqliteOptions],
     ) -> None:
         """`parse_float` makes the fractions in payloads from their text, as in the json module:
         decimal.Decimal keeps them exact.
+
+        `json_dumps` writes the payloads and predicates instead of the package, and `json_loads` reads
+        the answers that hold payloads: orjson.dumps and orjson.loads, or those of msgspec.json.
+        Numbers are then as exact as these are.
         """
         library = _capi.load()
         self._path = path
         super().__init__(
-            library.factstr_sqlite_open, (path_bytes(path),), dict(options), parse_float
+            library.factstr_sqlite_open,
+            (path_bytes(path),),
+            dict(options),
+            parse_float,
+            json_dumps,
+            json_loads,
         )
 
     @property

@@ -29,6 +29,8 @@ from ._types import (
     EventInput,
     Explanation,
     Handler,
+    JsonDumps,
+    JsonLoads,
     ProgressHandler,
     QueryInput,
     QueryResult,
@@ -70,6 +72,8 @@ class Store(Closeable):
         before: tuple[Any, ...],
         options: dict[str, Any],
         parse_float: ParseFloat,
+        json_dumps: JsonDumps | None = None,
+        json_loads: JsonLoads | None = None,
     ) -> None:
         library = _capi.load()
         if "sequence_numbers" in options:
@@ -81,8 +85,12 @@ class Store(Closeable):
         self._append_when = Call(library.factstr_append_when, library.factstr_append_when_submit)
         self._query = Call(library.factstr_query, library.factstr_query_submit)
         self._verify = Call(library.factstr_verify, library.factstr_verify_submit)
-        self._decoder = Decoder(parse_float)
-        owner = Owner(self, library, self._decoder)
+        for name, hook in (("json_dumps", json_dumps), ("json_loads", json_loads)):
+            if hook is not None and not callable(hook):
+                raise InvalidArgument(f"{name} must be a function, not {type(hook).__name__}")
+        self._dumps = json_dumps
+        self._decoder = Decoder(parse_float, json_loads)
+        owner = Owner(self, library, self._decoder, json_dumps)
         self._requests = owner.requests
         self._queue_timeout_ms = options.get("queue_timeout_ms")
         self._closing = Closing(owner, self._requests, options.get("close_timeout_ms"))
@@ -92,7 +100,7 @@ class Store(Closeable):
 
     def append(self, events: Iterable[EventInput]) -> AppendResult:
         """Appends one batch. Returns after it is as durable as the store promises."""
-        text = encode_events(events)
+        text = encode_events(events, self._dumps)
         return self._decoder.append_result(
             self._requests.answer(self._append, self._append_waits, text, len(text))
         )
@@ -108,10 +116,10 @@ class Store(Closeable):
 
         Raises ConditionalAppendConflict with both versions otherwise: then nothing happened.
         """
-        text = encode_events(events)
+        text = encode_events(events, self._dumps)
         query, expected = b"{}", None
         if text != b"[]":  # EmptyAppend takes precedence over errors of the other arguments
-            query = encode_query(context_query) or query
+            query = encode_query(context_query, self._dumps) or query
             expected = expected_version(expected_context_version)
         answer = self._requests.answer(
             self._append_if, self._append_waits, text, len(text), query, len(query), expected
@@ -126,9 +134,9 @@ class Store(Closeable):
         Raises ConditionalAppendConflict otherwise, with the index of the first condition that does
         not hold: then nothing happened.
         """
-        text, expected = encode_events(events), b"[]"
+        text, expected = encode_events(events, self._dumps), b"[]"
         if text != b"[]":  # EmptyAppend takes precedence over errors of the other arguments
-            expected = encode_conditions(conditions)
+            expected = encode_conditions(conditions, self._dumps)
         answer = self._requests.answer(
             self._append_when, self._append_waits, text, len(text), expected, len(expected)
         )
@@ -138,7 +146,7 @@ class Store(Closeable):
         """Returns the matching records in ascending order, and the version of their context.
         None or {} asks for all.
         """
-        text = encode_query(query)
+        text = encode_query(query, self._dumps)
         return self._decoder.query_result(
             self._requests.answer(self._query, True, text, len(text or b""))
         )
@@ -149,7 +157,7 @@ class Store(Closeable):
 
         The iteration raises LogTruncated when the log was replaced meanwhile.
         """
-        return Reading(self._owner, self._requests, encode_query(query))
+        return Reading(self._owner, self._requests, encode_query(query, self._dumps))
 
     def decide(
         self,
@@ -335,7 +343,7 @@ class Store(Closeable):
 
     def explain(self, query: QueryInput | None = None) -> Explanation:
         """Runs a query, and returns how it was answered instead of what it found."""
-        owner, text = self._owner, encode_query(query)
+        owner, text = self._owner, encode_query(query, self._dumps)
         handle = owner.handle.use()
         status, answer = interruptible(lambda: owner.explain(handle, text), lambda _: None)
         owner.handle.check(status, answer)

@@ -96,6 +96,16 @@ class Stream(OpenStream):
     def start(self) -> None:
         _threads.start(self._run, f"factstr-stream-{self._handle.number}")
 
+    def described(self) -> str:
+        """Says for a repr what the stream is and whether it runs."""
+        kind = "live" if self.is_live else "from a number"
+        if self.durable_name is not None:
+            kind = f"durable {self.durable_name!r}"
+        state = "running"
+        if self.ended:
+            state = "ended" if self.error is None else f"ended by {self.error.code}"
+        return f"{kind} of {self._store!r}, {state}"
+
     @property
     def ended(self) -> bool:
         return self._ended.is_set()

@@ -78,3 +78,6 @@ class Subscription(Closeable):
         closed.
         """
         return self._stream.error
+
+    def __repr__(self) -> str:
+        return f"<Subscription {self._stream.described()}>"

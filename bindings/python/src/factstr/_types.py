@@ -4,10 +4,12 @@ input with.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, TypedDict
 
+from ._time import utc
 from .errors import FactstrError
 
 
@@ -88,6 +90,13 @@ class EventRecord:
     occurred_at: str
     event_type: str
     payload: Any
+
+    @property
+    def time(self) -> datetime:
+        """`occurred_at` as a datetime in UTC. What another program stored more precisely than
+        microseconds is cut off here, and exact in `occurred_at`.
+        """
+        return utc(self.occurred_at)
 
 
 class Batch(tuple[EventRecord, ...]):
@@ -388,13 +397,17 @@ class CursorEveryDict(TypedDict, total=False):
     ms: int
 
 
-# Mapping stands beside the typed dicts for input whose fields are known at run time only; the
-# library checks every field in any case.
-EventInput = NewEvent | NewEventDict | Mapping[str, Any]
-QueryInput = EventQuery | EventQueryDict | Mapping[str, Any]
-ConditionInput = AppendCondition | AppendConditionDict | Mapping[str, Any]
-RetryInput = Retry | RetryDict | Mapping[str, Any]
-CursorEveryInput = CursorEvery | CursorEveryDict | Mapping[str, Any]
+# A typed dict is checked field by field, so a typo is found before the program runs. Input whose
+# fields are known at run time only wants a cast; the library checks every field in any case.
+EventInput = NewEvent | NewEventDict
+QueryInput = EventQuery | EventQueryDict
+ConditionInput = AppendCondition | AppendConditionDict
+RetryInput = Retry | RetryDict
+CursorEveryInput = CursorEvery | CursorEveryDict
+JsonDumps = Callable[[Any], str | bytes]
+"""Writes a payload as JSON, such as json.dumps or orjson.dumps."""
+JsonLoads = Callable[[bytes], Any]
+"""Reads JSON, such as json.loads or orjson.loads."""
 Handler = Callable[[Batch], object]
 """Receives one committed batch. It has failed if it raises or returns False."""
 ProgressHandler = Callable[[StreamProgress], object]

@@ -61,6 +61,7 @@ def interruptible(call: Callable[[], Result], undo: Callable[[Result], None]) ->
     wanted = True
 
     def run() -> None:
+        keep = True
         try:
             result = call()
             with lock:
@@ -68,10 +69,9 @@ def interruptible(call: Callable[[], Result], undo: Callable[[Result], None]) ->
                 keep = wanted
         except BaseException as error:
             raised.append(error)
-            keep = True
         done.set()
         if not keep:
-            undo(result)
+            undo(results[0])
 
     try:
         try:

@@ -12,11 +12,12 @@ import ctypes
 import queue
 from collections.abc import AsyncIterator
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from .. import _threads
 from .._batches import Batches as _Batches
 from .._batches import OpenBatch, Pulled, pull
+from .._closeable import refuse_pickling
 from .._types import QueryInput
 from .._waiting import WAIT_MS
 from ._off_loop import off_loop
@@ -110,6 +111,9 @@ class Batches:
         if self._puller is not None:
             self._puller.stop()
 
+    def __reduce__(self) -> NoReturn:
+        refuse_pickling(self)
+
     async def __aenter__(self) -> Batches:
         await self._open()
         return self
@@ -121,6 +125,9 @@ class Batches:
         trace: TracebackType | None,
     ) -> None:
         self._close()
+
+    def __repr__(self) -> str:
+        return f"<aio.Batches of {self._owner.store()!r}, {'closed' if self.closed else 'open'}>"
 
     def __del__(self) -> None:
         self._close()

@@ -18,13 +18,13 @@ _OUTCOME = "_factstr_outcome"
 def note(cancelled: BaseException, outcome: AppendResult | CommitUnknown) -> None:
     """Notes how the append of a cancelled await went on."""
     setattr(cancelled, _OUTCOME, outcome)
-    if hasattr(cancelled, "add_note"):  # Python 3.11
+    if (add_note := getattr(cancelled, "add_note", None)) is not None:  # Python 3.11
         said = (
             f"the append was committed all the same, as {outcome}"
             if isinstance(outcome, AppendResult)
             else f"{outcome}"
         )
-        cancelled.add_note(said)
+        add_note(said)
 
 
 def went_on(error: BaseException) -> AppendResult | CommitUnknown | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from ctypes import byref, c_uint64
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from .._capi import Buffer, in_forked_child, take
+from .._closeable import refuse_pickling
 from .._types import EventRecord
 from ._answers import Answers
 
@@ -66,6 +67,9 @@ class Reading(AsyncIterator[EventRecord]):
         if number and not in_forked_child():
             self._owner.library.factstr_read_close(number)
 
+    def __reduce__(self) -> NoReturn:
+        refuse_pickling(self)
+
     async def __aenter__(self) -> Reading:
         return self
 
@@ -76,6 +80,9 @@ class Reading(AsyncIterator[EventRecord]):
         trace: TracebackType | None,
     ) -> None:
         self._close()
+
+    def __repr__(self) -> str:
+        return f"<aio.Reading of {self._owner.store()!r}, {'closed' if self.closed else 'open'}>"
 
     def __del__(self) -> None:
         self._close()

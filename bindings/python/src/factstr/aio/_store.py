@@ -8,11 +8,12 @@ import os
 import random
 from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import _cursors, _memory, _postgres, _sqlite
 from .._arguments import durable_name, expected_version, position
 from .._capi import in_forked_child
+from .._closeable import refuse_pickling
 from .._decoding import ParseFloat
 from .._encoding import encode_conditions, encode_events, encode_query, encode_wait
 from .._options import PostgresOptions, SqliteOptions, StoreOptions
@@ -25,11 +26,14 @@ from .._types import (
     DurableCursor,
     EventInput,
     Explanation,
+    JsonDumps,
+    JsonLoads,
     QueryInput,
     QueryResult,
     RetryInput,
     Statistics,
     StreamProgress,
+    Verification,
 )
 from ..errors import ConditionalAppendConflict
 from ._answers import Answers
@@ -54,6 +58,7 @@ class Store:
         self._store = store
         self._owner = store._owner
         self._decoder = store._decoder
+        self._dumps = store._dumps
         self._answers = Answers(self._owner.handle, store._queue_timeout_ms)
         store._requests.before_close = self._answers.end
 
@@ -63,7 +68,7 @@ class Store:
         If the await is cancelled before a group has taken the batch, nothing is written; went_on()
         tells, of the CancelledError, whether it was committed all the same.
         """
-        text = encode_events(events)
+        text = encode_events(events, self._dumps)
         return await self._answers.append(
             "factstr_append_submit", self._decoder.append_result, text, len(text)
         )
@@ -79,10 +84,10 @@ class Store:
 
         Raises ConditionalAppendConflict with both versions otherwise: then nothing happened.
         """
-        text = encode_events(events)
+        text = encode_events(events, self._dumps)
         query, expected = b"{}", None
         if text != b"[]":  # EmptyAppend takes precedence over errors of the other arguments
-            query = encode_query(context_query) or query
+            query = encode_query(context_query, self._dumps) or query
             expected = expected_version(expected_context_version)
         return await self._answers.append(
             "factstr_append_if_submit",
@@ -98,9 +103,9 @@ class Store:
         Raises ConditionalAppendConflict otherwise, with the index of the first condition that does
         not hold: then nothing happened.
         """
-        text, expected = encode_events(events), b"[]"
+        text, expected = encode_events(events, self._dumps), b"[]"
         if text != b"[]":  # EmptyAppend takes precedence over errors of the other arguments
-            expected = encode_conditions(conditions)
+            expected = encode_conditions(conditions, self._dumps)
         return await self._answers.append(
             "factstr_append_when_submit",
             self._decoder.append_result,
@@ -111,7 +116,7 @@ class Store:
         """Returns the matching records in ascending order, and the version of their context.
         None or {} asks for all.
         """
-        text = encode_query(query)
+        text = encode_query(query, self._dumps)
         return await self._answers.ask(
             "factstr_query_submit", self._decoder.query_result, text, len(text or b"")
         )
@@ -123,7 +128,7 @@ class Store:
 
         The iteration raises LogTruncated when the log was replaced meanwhile.
         """
-        return Reading(self._owner, self._answers, encode_query(query))
+        return Reading(self._owner, self._answers, encode_query(query, self._dumps))
 
     async def decide(
         self,
@@ -307,6 +312,16 @@ class Store:
         """Runs a query, and returns how it was answered instead of what it found."""
         return await off_loop(lambda: self._store.explain(query))
 
+    async def verify(self) -> Verification:
+        """Reads the whole log, and returns what is wrong with it: missing numbers, damaged facts,
+        batches that are not whole, cursors that cannot be right, an index that does not agree with
+        the facts, and what SQLite's own check of the file finds.
+
+        It changes nothing and runs beside everything else. A damaged log gives findings and no
+        error.
+        """
+        return await self._answers.ask("factstr_verify_submit", self._decoder.verification)
+
     async def statistics(self) -> Statistics:
         """Returns what the store counts since it was opened. A log that cannot be read at the
         moment is no error but the `failure` in the result.
@@ -326,6 +341,9 @@ class Store:
         """
         if not in_forked_child():  # there nothing of the store exists
             await asyncio.shield(off_loop(self._store.close))
+
+    def __reduce__(self) -> NoReturn:
+        refuse_pickling(self)
 
     async def __aenter__(self) -> Self:
         return self
@@ -347,10 +365,20 @@ class MemoryStore(Store):
 
     @classmethod
     def open(
-        cls, *, parse_float: ParseFloat = float, **options: Unpack[StoreOptions]
+        cls,
+        *,
+        parse_float: ParseFloat = float,
+        json_dumps: JsonDumps | None = None,
+        json_loads: JsonLoads | None = None,
+        **options: Unpack[StoreOptions],
     ) -> Opening[Self]:
         """As factstr.MemoryStore()."""
-        return Opening(lambda: _memory.MemoryStore(parse_float=parse_float, **options), cls)
+        return Opening(
+            lambda: _memory.MemoryStore(
+                parse_float=parse_float, json_dumps=json_dumps, json_loads=json_loads, **options
+            ),
+            cls,
+        )
 
 
 class SqliteStore(Store):
@@ -364,10 +392,21 @@ class SqliteStore(Store):
         path: str | os.PathLike[str],
         *,
         parse_float: ParseFloat = float,
+        json_dumps: JsonDumps | None = None,
+        json_loads: JsonLoads | None = None,
         **options: Unpack[SqliteOptions],
     ) -> Opening[Self]:
         """As factstr.SqliteStore()."""
-        return Opening(lambda: _sqlite.SqliteStore(path, parse_float=parse_float, **options), cls)
+        return Opening(
+            lambda: _sqlite.SqliteStore(
+                path,
+                parse_float=parse_float,
+                json_dumps=json_dumps,
+                json_loads=json_loads,
+                **options,
+            ),
+            cls,
+        )
 
 
 class PostgresStore(Store):
@@ -375,11 +414,24 @@ class PostgresStore(Store):
 
     @classmethod
     def open(
-        cls, url: str, *, parse_float: ParseFloat = float, **options: Unpack[PostgresOptions]
+        cls,
+        url: str,
+        *,
+        parse_float: ParseFloat = float,
+        json_dumps: JsonDumps | None = None,
+        json_loads: JsonLoads | None = None,
+        **options: Unpack[PostgresOptions],
     ) -> Opening[Self]:
         """As factstr.PostgresStore()."""
         return Opening(
-            lambda: _postgres.PostgresStore(url, parse_float=parse_float, **options), cls
+            lambda: _postgres.PostgresStore(
+                url,
+                parse_float=parse_float,
+                json_dumps=json_dumps,
+                json_loads=json_loads,
+                **options,
+            ),
+            cls,
         )
 
     @classmethod
@@ -389,12 +441,19 @@ class PostgresStore(Store):
         database_name: str,
         *,
         parse_float: ParseFloat = float,
+        json_dumps: JsonDumps | None = None,
+        json_loads: JsonLoads | None = None,
         **options: Unpack[PostgresOptions],
     ) -> Opening[Self]:
         """As factstr.PostgresStore.bootstrap()."""
         return Opening(
             lambda: _postgres.PostgresStore.bootstrap(
-                server_url, database_name, parse_float=parse_float, **options
+                server_url,
+                database_name,
+                parse_float=parse_float,
+                json_dumps=json_dumps,
+                json_loads=json_loads,
+                **options,
             ),
             cls,
         )

@@ -6,9 +6,10 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .._capi import in_forked_child
+from .._closeable import refuse_pickling
 from .._registration import register
 from .._types import Batch, StreamProgress
 from ..errors import (
@@ -109,6 +110,12 @@ class Subscription:
         closed.
         """
         return self._stream.error
+
+    def __reduce__(self) -> NoReturn:
+        refuse_pickling(self)
+
+    def __repr__(self) -> str:
+        return f"<aio.Subscription {self._stream.described()}>"
 
     async def __aenter__(self) -> Subscription:
         return self

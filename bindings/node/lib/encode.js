@@ -3,7 +3,7 @@
 const { fileURLToPath } = require('node:url');
 
 const { invalidArgument } = require('./errors.js');
-const { RawJson, write } = require('./payload.js');
+const { RawJson, plainText, quoted, write } = require('./payload.js');
 const { schemasOf } = require('./schemas.js');
 
 // Requests are written by hand from the fields that are known: other fields are ignored, undefined
@@ -48,18 +48,27 @@ function isAbsent(value) {
   return value === undefined || value === null;
 }
 
-function event(value, what) {
-  const { event_type, payload } = object(value, what);
-  if (typeof event_type !== 'string') {
-    throw invalidArgument(`${what}.event_type must be a string`);
+function event(value, i) {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalidArgument(`events[${i}] must be an object`);
   }
-  return `{"event_type":${JSON.stringify(event_type)},"payload":${write(payload, `${what}.payload`)}}`;
+  const { event_type, payload } = value;
+  if (typeof event_type !== 'string') {
+    throw invalidArgument(`events[${i}].event_type must be a string`);
+  }
+  const text = plainText(payload) ?? write(payload, `events[${i}].payload`);
+  return `{"event_type":${quoted(event_type)},"payload":${text}}`;
 }
 
 function events(value) {
-  return `[${array(value, 'events')
-    .map((entry, i) => event(entry, `events[${i}]`))
-    .join(',')}]`;
+  if (!Array.isArray(value)) {
+    throw invalidArgument('events must be an array');
+  }
+  let text = '';
+  for (let i = 0; i < value.length; i++) {
+    text += i === 0 ? event(value[i], i) : `,${event(value[i], i)}`;
+  }
+  return `[${text}]`;
 }
 
 function filter(value, what) {

@@ -67,6 +67,7 @@ case ${1:-help} in
   torture)
     need_base libcjson-dev pgbouncer
     need_postgres
+    need_k6
     build_all
     step torture "${@:2}"
     ;;

@@ -200,10 +200,19 @@ need_docs_tools() {
   cp tools/requirements/docs.txt "$tools/docs.txt"
 }
 
-# What checks packages and workflows; its programs are called as python3 -m, with these modules.
+# k6 drives the workloads of examples/dcb-http in the long lane. Only its program is used.
+need_k6() {
+  local version=v1.8.1
+  [ "$(cat "$tools/k6.txt" 2>/dev/null)" != $version ] || return 0
+  say "building k6 $version into .tools/ (some minutes)"
+  (cd / && GOBIN=$tools/bin go install "go.k6.io/k6@$version") || { say "k6 could not be built" && exit 2; }
+  echo $version >"$tools/k6.txt"
+}
+
 # The example in Rust needs a compiler alone, of any age.
 need_rust() { command -v rustc >/dev/null || need_packages rustc; }
 
+# What checks packages and workflows; its programs are called as python3 -m, with these modules.
 need_release_tools() {
   fetch_pinned release
   cp tools/requirements/release.txt "$tools/release.txt"

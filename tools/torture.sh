@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The long lane: torture.sh [RUNS [FUZZ_TIME]]. The Go tests again and again under the race
 # detector, on one processor and on several, those of killed processes, servers and hosts for
-# longer, then every fuzz target, storms of millions of signals, and the C tests again and again.
+# longer, then every fuzz target, decisions over HTTP, storms of millions of signals, and the C
+# tests again and again.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 runs=${1:-10} fuzz_time=${2:-60s}
@@ -25,6 +26,9 @@ done <<<"$targets"
 
 mkdir -p build
 go build -o build/pgserver ./tools/pgserver
+echo "== decisions under load over HTTP, on SQLite and PostgreSQL"
+build/pgserver -- tools/dcb.sh
+
 echo "== millions of signals, in C, Node and Python"
 tools/build-node.sh && tools/build-python.sh
 FACTSTR_TORTURE=1 build/pgserver -- capi/ctest/run.sh

@@ -21,7 +21,7 @@ REPOSITORY = "https://github.com/factstr/factstr-go"
 
 TABS = re.compile(r"^<!-- tabs -->\n(.*?)^<!-- end tabs -->\n", re.DOTALL | re.MULTILINE)
 TAB = re.compile(r"^\*\*([^*\n]+)\*\*\n", re.MULTILINE)
-COMMENT = re.compile(r"^<!-- (?:from|made|end|run)\b.*?-->\n\n?", re.MULTILINE)
+COMMENT = re.compile(r"^<!-- (?:from: .*|made: .*|end|run.*) -->\n\n?", re.MULTILINE)
 LINK = re.compile(r"(\]\()([^)#\s]+)(#[^)]*)?(\))")
 
 
@@ -47,7 +47,10 @@ def prepared(page: Path, docs: Path) -> str:
         return f"{match[1]}{place}{match[3] or ''}{match[4]}"
 
     text = COMMENT.sub("", page.read_text(encoding="utf-8"))
-    return TABS.sub(tabs, LINK.sub(link, text))
+    text = TABS.sub(tabs, LINK.sub(link, text))
+    if "<!-- " in text:
+        raise SystemExit(f"{page}: a comment stays that means something to nobody")
+    return text
 
 
 def main() -> None:

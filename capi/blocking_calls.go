@@ -50,17 +50,24 @@ func appendOf(one *C.struct_fs_append) objects.Append {
 //
 //export go_factstr_appends
 func go_factstr_appends() C.factstr_status {
+	woken := 0
 	for all := C.fs_take_joined(); all != nil; {
-		all = startTogether(all)
+		var more int
+		all, more = startTogether(all)
+		woken += more
 	}
-	if alone.Load() {
-		runtime.Gosched() // as in later
+	// Yielding starts the streams at once that a lone append has woken, before its thread returns,
+	// which keeps its processor when it leaves Go. Where they are many, it would return behind them.
+	const few = 2
+	if alone.Load() || 0 < woken && woken <= few {
+		runtime.Gosched()
 	}
 	return C.FS_LATER
 }
 
-// startTogether queues the appends of one store, up to so many, and returns the others.
-func startTogether(all *C.struct_fs_append) (others *C.struct_fs_append) {
+// startTogether queues the appends of one store, up to so many, and returns the others, and how
+// many streams it has woken.
+func startTogether(all *C.struct_fs_append) (others *C.struct_fs_append, woken int) {
 	const most = 64
 	number := all.store
 	started := make([]*C.struct_fs_append, 0, most)
@@ -86,10 +93,9 @@ func startTogether(all *C.struct_fs_append) (others *C.struct_fs_append) {
 		for _, one := range started {
 			C.fs_finish(&one.wait, putError(one.out, interop.Codec{}, err))
 		}
-		return others
+		return others, 0
 	}
-	appendTogether(store, started)
-	return others
+	return others, appendTogether(store, started)
 }
 
 // link makes an append the one before another. Both lie on the stacks of threads of C.
@@ -97,7 +103,7 @@ func link(one, next *C.struct_fs_append) {
 	setPointer(unsafe.Pointer(&one.next), unsafe.Pointer(next))
 }
 
-func appendTogether(store *objects.Store, all []*C.struct_fs_append) {
+func appendTogether(store *objects.Store, all []*C.struct_fs_append) (woken int) {
 	taker := appendTaker{store}
 	batches, queued := make([]*factstr.PreparedAppend, 0, len(all)), all[:0]
 	for _, one := range all {
@@ -108,7 +114,7 @@ func appendTogether(store *objects.Store, all []*C.struct_fs_append) {
 		}
 		batches, queued = append(batches, batch), append(queued, one)
 	}
-	store.AppendTogether(batches)
+	woken = store.AppendTogether(batches)
 	for i, batch := range batches {
 		one := queued[i]
 		switch {
@@ -119,6 +125,7 @@ func appendTogether(store *objects.Store, all []*C.struct_fs_append) {
 			C.fs_finish(&one.wait, putError(one.out, store.Codec(), batch.Err))
 		}
 	}
+	return woken
 }
 
 // appendTaker gives the answers of a group to the threads that wait for them in C.

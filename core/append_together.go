@@ -70,7 +70,13 @@ func (s *Store) preparedConditional(request *appendRequest, tag any, taker Answe
 // AppendTogether queues batches, each of which is appended or fails by itself, and returns at once.
 // It is for a program whose callers wait outside of Go and are woken in bulk, as those of a C
 // library.
-func (s *Store) AppendTogether(batches []*PreparedAppend) {
+//
+// A lone batch may be committed before it returns, on the goroutine that calls. Then woken is how
+// many streams began to wait for a processor because of it, and a thread that leaves Go next should
+// yield its own to them, if they are few: the runtime may take milliseconds to notice that nobody
+// uses it. The streams that another goroutine wakes meanwhile are counted as well.
+func (s *Store) AppendTogether(batches []*PreparedAppend) (woken int) {
+	before := s.log.waker.woken.Load()
 	requests := make([]*appendRequest, 0, len(batches))
 	for _, batch := range batches {
 		if _, batch.Err = s.enterAppend(); batch.Err != nil {
@@ -92,6 +98,7 @@ func (s *Store) AppendTogether(batches []*PreparedAppend) {
 			batch.Err = notQueued(outcome)
 		}
 	}
+	return int(s.log.waker.woken.Load() - before)
 }
 
 func (s *Store) queueTogether(requests []*appendRequest) (queued int, outcome commit.Outcome) {

@@ -33,6 +33,7 @@ type streamWaker struct {
 	always map[*EventStream]struct{}     // those of them that no terms narrow
 	byTerm map[terms.Term][]filedPart
 	parked atomic.Int64 // written under the lock
+	woken  atomic.Uint64
 
 	durable int    // how many of the parked streams are durable
 	passed  func() // called when the log moved and a durable stream is parked; must not wait
@@ -132,6 +133,7 @@ func (w *streamWaker) wake(st *EventStream, position uint64) {
 		return
 	}
 	st.parked = false
+	w.woken.Add(1)
 	w.count(st, -1)
 	st.position.Store(position)
 	select {

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -153,4 +154,66 @@ func TestOfAppendsAtOnceOnOneContextExactlyOneWins(t *testing.T) {
 		}
 	}
 	facttest.WantGapless(t, stores[0], rounds)
+}
+
+// G15 G18: the thread of a lone append learns how many streams it has woken, so that it can yield to
+// them. A stream that its facts do not concern is not woken, and one that has not come back from its
+// handler is not waited for.
+func TestALoneAppendSaysHowManyStreamsItHasWoken(t *testing.T) {
+	store := openStore(t, newPath(t))
+	appendOne := func(eventType string) (woken int) {
+		t.Helper()
+		taker := appended{make(chan factstr.AppendAnswer, 1)}
+		prepared, err := store.PrepareAppend([]factstr.NewEvent{facttest.Fact(eventType, `{}`)}, nil, taker)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if woken = store.AppendTogether([]*factstr.PreparedAppend{prepared}); prepared.Err != nil {
+			t.Fatal(prepared.Err)
+		}
+		if answer := <-taker.answers; answer.Err != nil {
+			t.Fatal(answer.Err)
+		}
+		return woken
+	}
+	if woken := appendOne("a"); woken != 0 {
+		t.Errorf("%d streams woken where there is none", woken)
+	}
+	handled, held := make(chan string), make(chan struct{})
+	handler := factstr.HandleFunc(func(_ context.Context, batch []factstr.EventRecord) error {
+		handled <- batch[0].EventType
+		if batch[0].EventType == "held" {
+			<-held
+		}
+		return nil
+	})
+	if _, err := store.StreamTo(t.Context(), factstr.OfTypes("a", "held"), handler); err != nil {
+		t.Fatal(err)
+	}
+	// The stream parks some time after its handler has returned, or has not begun to yet.
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		woken := appendOne("a")
+		<-handled
+		if woken == 1 {
+			break
+		}
+		if woken != 0 || time.Now().After(deadline) {
+			t.Fatalf("%d streams woken, one waits", woken)
+		}
+	}
+	for range 100 {
+		if woken := appendOne("other"); woken != 0 {
+			t.Fatalf("%d streams woken by a fact that concerns none", woken)
+		}
+	}
+	for appendOne("held") != 1 {
+		<-handled
+		held <- struct{}{}
+	}
+	<-handled
+	if woken := appendOne("a"); woken != 0 {
+		t.Errorf("%d streams woken, though the only one is in its handler", woken)
+	}
+	close(held)
+	<-handled
 }

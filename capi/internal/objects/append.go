@@ -133,8 +133,10 @@ func (s *Store) PrepareAppend(given Append, tag any, taker factstr.AnswerTaker) 
 }
 
 // AppendTogether queues batches and returns. Their taker gets the answers, except where Err of a
-// batch is set.
-func (s *Store) AppendTogether(batches []*factstr.PreparedAppend) { s.core.AppendTogether(batches) }
+// batch is set. woken is how many streams it has woken.
+func (s *Store) AppendTogether(batches []*factstr.PreparedAppend) (woken int) {
+	return s.core.AppendTogether(batches)
+}
 
 // Answered makes the Answer of an append.
 func (s *Store) Answered(answer *factstr.AppendAnswer) Answer {

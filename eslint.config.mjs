@@ -41,4 +41,12 @@ export default [
     languageOptions: { sourceType: 'module', globals: globals.node },
     rules,
   },
+  {
+    files: ['examples/dcb-http/k6/*.js'],
+    languageOptions: {
+      sourceType: 'module',
+      globals: { __ENV: 'readonly', __ITER: 'readonly', __VU: 'readonly' },
+    },
+    rules,
+  },
 ];

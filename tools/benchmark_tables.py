@@ -152,3 +152,42 @@ def speed(language: str = "go") -> str:
         f"{found['replay']} facts a second were replayed.\n"
         f"Measured {record['date']} on {record['machine'].split(', go')[0]}.\n"
     )
+
+
+# What a reader compares, of the table of other stores.
+COMPARED = {
+    "append": "one caller appends",
+    "callers-64": "64 callers, a condition each",
+    "callers-1024": "1,024 callers, a condition each",
+    "deciders-64": "64 callers, a query and a condition each",
+    "batch-100": "batches of 100",
+    "select-1m": "a query that finds 10 of 1,000,000",
+    "append-if-1m": "a conditional append at 1,000,000",
+    "query-all-1m": "a query for all of 1,000,000",
+}
+
+
+def compared() -> str:
+    """Medians of our stores beside others; the best of a row is bold."""
+    record = json.loads((FIGURES / "others.json").read_text(encoding="utf-8"))
+    results = [result for result in record["results"] if result["store"] != "file"]
+    columns = list(dict.fromkeys(column(result) for result in results))
+    lines = [["", "unit", *columns], ["---", "---", *["--:"] * len(columns)]]
+    for workload, says in COMPARED.items():
+        found = {column(r): r for r in results if r["workload"] == workload}
+        medians = {name: float(statistics.median(r["values"])) for name, r in found.items()}
+        unit = next(iter(found.values()))["unit"]
+        best = (min if unit in LESS_IS_BETTER else max)(medians.values())
+        cells = [
+            ""
+            if name not in medians
+            else f"**{number(medians[name])}**"
+            if medians[name] == best
+            else number(medians[name])
+            for name in columns
+        ]
+        lines.append([says, unit, *cells])
+    table = "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    return (
+        f"Measured {record['date']} on one machine, in turns, medians of three rounds.\n\n{table}\n"
+    )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from api_pages import api, signatures
-from benchmark_tables import benchmarks, speed, workloads
+from benchmark_tables import benchmarks, compared, speed, workloads
 
 ROOT = Path(__file__).resolve().parent.parent
 CATALOG = ROOT / "interop" / "catalog"
@@ -162,6 +162,7 @@ def arrows() -> dict[str, set[str]]:
 
 MAKERS: dict[str, Callable[..., str]] = {
     "options": options,
+    "compared": compared,
     "error": error,
     "errors": errors,
     "reasons": reasons,

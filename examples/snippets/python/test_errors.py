@@ -32,7 +32,7 @@ class Errors(unittest.TestCase):
         self.addCleanup(store.close)
         orders: list[str] = []
         # region EmptyAppend
-        facts = [{"event_type": "OrderPlaced", "payload": {"order": each}} for each in orders]
+        facts = [factstr.NewEvent("OrderPlaced", {"order": each}) for each in orders]
         if facts:  # store.append([]) is EmptyAppend
             store.append(facts)
         # endregion
@@ -43,8 +43,8 @@ class Errors(unittest.TestCase):
         store = factstr.MemoryStore()
         self.addCleanup(store.close)
         # region ConditionalAppendConflict
-        seat = {"filters": [{"payload_predicates": [{"seat": "A1"}]}]}
-        fact = {"event_type": "SeatReserved", "payload": {"seat": "A1"}}
+        seat = factstr.EventQuery([factstr.EventFilter(payload_predicates=[{"seat": "A1"}])])
+        fact = factstr.NewEvent("SeatReserved", {"seat": "A1"})
         store.append_if([fact], seat, None)  # nobody has it
         try:
             store.append_if([fact], seat, None)  # decided on the same view
@@ -57,13 +57,14 @@ class Errors(unittest.TestCase):
         store = factstr.MemoryStore()
         self.addCleanup(store.close)
         # region InvalidArgument
+        wanted: Any = {"filters": [{"types": ["OrderPlaced"]}]}
         try:
-            store.query({"filters": [{"types": ["OrderPlaced"]}]})
+            store.query(wanted)
         except factstr.InvalidArgument as error:
             print(error)  # names the field: it is called event_types
         # endregion
         with self.assertRaisesRegex(factstr.InvalidArgument, "types"):
-            store.query({"filters": [{"types": ["OrderPlaced"]}]})
+            store.query(wanted)
 
     def test_store_closed(self) -> None:
         # region StoreClosed
@@ -152,8 +153,9 @@ class Errors(unittest.TestCase):
         # region CommitUnknown
         def pay(store: factstr.Store, payment: str, amount: int) -> int:
             """Appends a payment once, however often it is called with the same id."""
-            once = {"filters": [{"payload_predicates": [{"payment": payment}]}]}
-            fact = {"event_type": "Paid", "payload": {"payment": payment, "amount": amount}}
+            paid = factstr.EventFilter(payload_predicates=[{"payment": payment}])
+            once = factstr.EventQuery([paid])
+            fact = factstr.NewEvent("Paid", {"payment": payment, "amount": amount})
             try:
                 return store.append_if([fact], once, None).first_sequence_number
             except factstr.ConditionalAppendConflict as done:
@@ -239,8 +241,8 @@ class Errors(unittest.TestCase):
     def test_durable_stream_query_mismatch(self) -> None:
         # region DurableStreamQueryMismatch
         with factstr.MemoryStore() as store:
-            orders = {"filters": [{"event_types": ["OrderPlaced"]}]}
-            more = {"filters": [{"event_types": ["OrderPlaced", "OrderShipped"]}]}
+            orders = factstr.EventQuery([factstr.EventFilter(["OrderPlaced"])])
+            more = factstr.EventQuery([factstr.EventFilter(["OrderPlaced", "OrderShipped"])])
             store.stream_to_durable("orders", orders, lambda batch: None).close()
             try:
                 store.stream_to_durable("orders", more, lambda batch: None)

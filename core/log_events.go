@@ -75,11 +75,14 @@ const (
 	// LogVerifying (info): how far a verification has come, every ten seconds. "position",
 	// "through".
 	LogVerifying LogEvent = "verifying"
-	// LogVerified (info): a verification found nothing wrong. "through", "duration_ms".
+	// LogVerified (info): a verification has ended; what it found its caller was told. "findings",
+	// "through", "duration_ms".
 	LogVerified LogEvent = "verified"
-	// LogUnsound (warning): a verification found something wrong, which its caller was told in
-	// full. "findings", "through", "duration_ms".
-	LogUnsound LogEvent = "log_unsound"
+	// LogBackingUp (info): how far a backup has come, every ten seconds. "path", "copied_bytes",
+	// "bytes".
+	LogBackingUp LogEvent = "backing_up"
+	// LogBackedUp (info): a backup was made. "path", "bytes", "through", "duration_ms".
+	LogBackedUp LogEvent = "backed_up"
 	// LogRecordsDropped (warning): the logger was too slow. "dropped".
 	LogRecordsDropped LogEvent = "records_dropped"
 )
@@ -90,7 +93,7 @@ func (e LogEvent) Level() slog.Level {
 	case LogPanicRecovered, LogStreamEnded, LogStorePoisoned:
 		return slog.LevelError
 	case LogReconnected, LogReadable, LogLeaseTaken, LogCommitSettled, LogGroupRetried, LogCheckpointCaughtUp, LogIndexUsable, LogIndexBuilding, LogIndexBuilt, LogCursorStored,
-		LogVerifying, LogVerified, LogCursorChanged:
+		LogVerifying, LogVerified, LogBackingUp, LogBackedUp, LogCursorChanged:
 		return slog.LevelInfo
 	}
 	return slog.LevelWarn

@@ -35,7 +35,6 @@ const (
 	verifyWindow   = 8_192
 	verifyPairsMax = 1 << 20 // terms of the facts of a window; a window with more is cut
 	verifyPage     = 1_000   // rows of batches or cursors that are read at once
-	verifyTold     = 10 * time.Second
 )
 
 // verifier is a running Verify.
@@ -68,8 +67,7 @@ func (s *Store) Verify(ctx context.Context) (*Verification, error) {
 	defer done()
 	backend, can := s.backend.(Verifier)
 	if !can {
-		return nil, &Error{Code: CodeNotImplemented, Store: s.backend.Kind(), Operation: "verify",
-			Message: fmt.Sprintf("the %s store cannot be verified", s.backend.Kind())}
+		return nil, NotImplemented(s.backend.Kind(), "verify", "use a store that can")
 	}
 	if ctx.Err() != nil {
 		return nil, interrupted(ctx, "the verification")
@@ -323,7 +321,7 @@ func (v *verifier) batchesAbove(ctx context.Context, head uint64) error {
 }
 
 func (v *verifier) tellProgress(reached, head uint64) {
-	if time.Since(v.told) < verifyTold {
+	if time.Since(v.told) < toldEvery {
 		return
 	}
 	v.told = time.Now()
@@ -332,13 +330,7 @@ func (v *verifier) tellProgress(reached, head uint64) {
 }
 
 func (v *verifier) tellEnd(took time.Duration) {
-	findings := uint64(len(v.report.Findings)) + v.report.FindingsMore
-	if findings == 0 {
-		v.store.tells.Tell(LogVerified, fmt.Sprintf("the log is sound up to %d", v.report.Head.SequenceNumber),
-			"through", v.report.Head.SequenceNumber, "duration_ms", took.Milliseconds())
-		return
-	}
-	v.store.tells.Tell(LogUnsound, fmt.Sprintf("the verification found %d things that are wrong; the first: %s", findings,
-		v.report.Findings[0].Message), "findings", findings, "through", v.report.Head.SequenceNumber, "duration_ms",
-		took.Milliseconds())
+	findings, through := uint64(len(v.report.Findings))+v.report.FindingsMore, v.report.Head.SequenceNumber
+	v.store.tells.Tell(LogVerified, fmt.Sprintf("the log is verified up to %d: %d findings", through, findings),
+		"findings", findings, "through", through, "duration_ms", took.Milliseconds())
 }

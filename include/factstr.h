@@ -651,6 +651,7 @@ FACTSTR_API factstr_status factstr_cursors_submit(factstr_store store, const cha
  * Statuses: those of factstr_append_if and factstr_query, without FACTSTR_EMPTY_APPEND, and
  *   FACTSTR_TIMEOUT (empty)    not answered within timeout_ms
  *   FACTSTR_CANCELLED          given up by factstr_cancel; nothing was written
+ *   FACTSTR_NOT_IMPLEMENTED    as from factstr_backup
  */
 FACTSTR_API factstr_status factstr_request_wait(factstr_request request, int64_t timeout_ms,
                                                 factstr_buffer *out);
@@ -1047,6 +1048,42 @@ FACTSTR_API factstr_status factstr_verify(factstr_store store, factstr_buffer *o
  */
 FACTSTR_API factstr_status factstr_verify_submit(factstr_store store, uint64_t tag,
                                                  factstr_completion_callback callback,
+                                                 void *user_data, factstr_request *request,
+                                                 factstr_buffer *error);
+
+/*
+ * Copies the log of a SQLite store into a new file at `path`, a path of the file system in UTF-8,
+ * while appends, queries and streams go on: a database that can be opened as a store, with
+ * everything up to one moment during the call, batches and durable cursors included. It is synced,
+ * and has its name when it is whole: a backup that is cancelled, fails or is killed leaves no file
+ * under that name. Every ten seconds its progress is logged ("backing_up").
+ *   {"head": n,           the newest event in the copy
+ *    "bytes": n, "microseconds": n}
+ * More fields may be added. head is spelled as "sequence_numbers" says, the others are JSON
+ * numbers.
+ *
+ * Statuses
+ *   FACTSTR_OK                    out: the object above
+ *   FACTSTR_INVALID_ARGUMENT      path cannot be used, or something is there already
+ *   FACTSTR_INVALID_HANDLE
+ *   FACTSTR_NOT_IMPLEMENTED       the store is no SQLite store; the message says what to do instead
+ *   FACTSTR_STORE_CLOSED          the store began to close
+ *   FACTSTR_BUSY                  another backup is just being written to this path, or another
+ *                                 process held the database's lock
+ *   FACTSTR_BACKEND_FAILURE       such as a folder that does not exist, or a full disk
+ *   FACTSTR_UNSUPPORTED_FORMAT    the database is no store any more
+ *   FACTSTR_CORRUPT               the database is damaged
+ *   FACTSTR_LOG_TRUNCATED         the database was removed or replaced
+ */
+FACTSTR_API factstr_status factstr_backup(factstr_store store, const char *path,
+                                          factstr_buffer *out);
+/*
+ * As factstr_append_submit, for factstr_backup. factstr_cancel gives it up.
+ *
+ * Statuses: those of factstr_query_submit.
+ */
+FACTSTR_API factstr_status factstr_backup_submit(factstr_store store, const char *path,
+                                                 uint64_t tag, factstr_completion_callback callback,
                                                  void *user_data, factstr_request *request,
                                                  factstr_buffer *error);
 

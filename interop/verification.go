@@ -58,3 +58,16 @@ func (c Codec) appendFinding(dst []byte, finding *factstr.Finding) []byte {
 	}
 	return append(jsonvalue.AppendString(append(dst, `,"message":`...), finding.Message), '}')
 }
+
+// InteropBackup is a copy of a log.
+type InteropBackup struct {
+	Head         uint64 `json:"head"`
+	Bytes        uint64 `json:"bytes"`
+	Microseconds uint64 `json:"microseconds"`
+}
+
+// AppendBackup appends an InteropBackup.
+func (c Codec) AppendBackup(dst []byte, made *factstr.Backup) []byte {
+	dst = c.appendNumber(append(dst, `{"head":`...), made.Head.SequenceNumber)
+	return append(appendCount(appendCount(dst, "bytes", uint64(made.Bytes)), "microseconds", made.Microseconds), '}')
+}

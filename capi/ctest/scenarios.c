@@ -202,6 +202,17 @@ static void play_verify(player *player, const cJSON *step) {
   drop(got);
 }
 
+static void play_backup(player *player, const cJSON *step) {
+  factstr_buffer out;
+  answer got = take(factstr_backup(player->store, fresh_path("backup.db"), &out), &out);
+  if (item(step, "fails") != NULL) {
+    compare(got, step);
+    return;
+  }
+  compare_named(got, item(step, "gives"));
+  drop(got);
+}
+
 static void play_explain(player *player, const cJSON *step) {
   char *query = json_text(item(step, "explain"));
   factstr_buffer out;
@@ -360,6 +371,8 @@ static void play_step(player *player, const cJSON *step) {
     play_read(player, step);
   } else if (item(step, "verify") != NULL) {
     play_verify(player, step);
+  } else if (item(step, "backup") != NULL) {
+    play_backup(player, step);
   } else if (item(step, "open") != NULL) {
     play_open(player, step);
   } else if (item(step, "receives") != NULL) {

@@ -52,3 +52,8 @@ func (b *backend) OpenTermIndex(context.Context) (index factstr.TermIndex, used 
 	return factstr.TermIndex{Source: *b.index.parts.Load(), Seed: b.index.seed, Through: through,
 		Remedy: "this is a defect of the library", Release: func() {}}, true, nil
 }
+
+// Backup implements factstr.Backuper.
+func (b *backend) Backup(context.Context, string, func(copied, of int64)) (factstr.Backup, error) {
+	return factstr.Backup{}, factstr.NotImplemented("memory", "backup", "read the facts and append them to a SQLite store, if they are to outlive the process")
+}

@@ -66,3 +66,8 @@ func (b *backend) OpenTermIndex(ctx context.Context) (index factstr.TermIndex, u
 	return factstr.TermIndex{Source: view.parts, Seed: b.index.seed, Through: view.anchor.number,
 		Remedy: "close this store and open it again, which builds the index anew", Release: func() {}}, true, nil
 }
+
+// Backup implements factstr.Backuper.
+func (b *backend) Backup(context.Context, string, func(copied, of int64)) (factstr.Backup, error) {
+	return factstr.Backup{}, factstr.NotImplemented("postgres", "backup", "the server makes them while it runs: pg_dump with the schema "+b.schema+", or pg_basebackup")
+}

@@ -32,8 +32,18 @@ type statementKey struct {
 // not make an empty one in its place (mode=rw). The path is percent-encoded into a file: URI, since
 // in a plain path a '?' would start options.
 func openConn(ctx context.Context, path string, busyTimeout time.Duration, pragmas ...string) (*conn, error) {
+	return openConnAs(ctx, path, "rw", busyTimeout, pragmas...)
+}
+
+// stillMode opens a file that nobody changes, without its log and its locks.
+const stillMode = "ro&immutable=1"
+
+// openConnAs is openConn with a mode of SQLite's URIs.
+func openConnAs(
+	ctx context.Context, path, mode string, busyTimeout time.Duration, pragmas ...string,
+) (*conn, error) {
 	uri := "file:" + (&url.URL{Path: uriPath(path)}).EscapedPath()
-	opened, err := openEngine(strings.ReplaceAll(uri, "?", "%3F") + "?mode=rw" + uriOptions)
+	opened, err := openEngine(strings.ReplaceAll(uri, "?", "%3F") + "?mode=" + mode + uriOptions)
 	if err != nil {
 		return nil, err
 	}

@@ -74,3 +74,6 @@ func descriptorsOf(path string, known map[int]fileID) (map[int]fileID, error) {
 
 // unmark is the command with which a person removes a mark.
 func unmark(name, path string) string { return "xattr -d " + name + " " + path }
+
+// renameNew gives a file a name that nothing has, unless somebody takes it just then.
+func renameNew(from, to string) error { return renameIfNew(from, to) }

@@ -177,3 +177,15 @@ func descriptorsOf(path string, known map[int]fileID) (map[int]fileID, error) {
 
 // unmark is the command with which a person removes a mark.
 func unmark(name, path string) string { return "setfattr -x " + name + " " + path }
+
+// renameNew gives a file a name that nothing has.
+func renameNew(from, to string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+	if err == unix.EINVAL || err == unix.ENOSYS { // not on this file system, or an old kernel
+		return renameIfNew(from, to)
+	}
+	if err != nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+	}
+	return nil
+}

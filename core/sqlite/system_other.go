@@ -84,3 +84,7 @@ func removeMark(int, string) error { return errors.ErrUnsupported }
 func unmark(string, string) string { return "" }
 
 func extendLog(string, fileID, int64) (int64, error) { return 0, errors.ErrUnsupported }
+
+func renameNew(string, string) error { return errors.ErrUnsupported }
+
+func syncFolder(string) error { return errors.ErrUnsupported }

@@ -130,3 +130,21 @@ func extendLog(path string, log fileID, step int64) (size int64, err error) {
 	}
 	return state.size + step, nil
 }
+
+// renameIfNew is renameNew where the system does not look itself.
+func renameIfNew(from, to string) error {
+	if _, err := os.Lstat(to); err == nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: unix.EEXIST}
+	}
+	return os.Rename(from, to)
+}
+
+// syncFolder makes a new name in a folder durable.
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = folder.Close() }()
+	return folder.Sync()
+}

@@ -150,6 +150,20 @@ func checkVerification(answer, gives []byte) error {
 	return nil
 }
 
+func checkBackup(answer, gives []byte) error {
+	var got interop.InteropBackup
+	var want struct {
+		Head uint64 `json:"head"`
+	}
+	if err := decodeBoth(answer, &got, gives, &want); err != nil {
+		return err
+	}
+	if got.Head != want.Head || got.Bytes == 0 {
+		return fmt.Errorf("answered %s, want %s", answer, gives)
+	}
+	return nil
+}
+
 func checkBatch(batch []byte, want []record) error {
 	var got []interop.InteropEventRecord
 	if err := decodeStrictly(batch, &got); err != nil {

@@ -83,6 +83,9 @@ func (p *player) play(step *Step) error {
 		return p.changeCursor(step, cursorCall("cursor_copy", step.CursorCopy))
 	case step.CursorDelete != nil:
 		return p.changeCursor(step, cursorCall("cursor_delete", step.CursorDelete))
+	case step.Backup:
+		answer, err := p.surface.Backup()
+		return step.check(answer, err, checkBackup)
 	case step.Reopen:
 		return p.reopen()
 	case step.Open != nil:

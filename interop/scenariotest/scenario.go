@@ -39,6 +39,7 @@ type Step struct {
 	Explain json.RawMessage `json:"explain"`
 	Read    json.RawMessage `json:"read"`
 	Verify  bool            `json:"verify"`
+	Backup  bool            `json:"backup"`
 
 	Stream         string          `json:"stream"`
 	Open           json.RawMessage `json:"open"`
@@ -77,7 +78,7 @@ func (step *Step) UnmarshalJSON(text []byte) error {
 	kinds := 0
 	asks := []bool{
 		step.Append != nil, step.AppendIf != nil, step.AppendWhen != nil, step.Query != nil, step.Explain != nil,
-		step.Read != nil, step.Verify, step.Cursors != nil,
+		step.Read != nil, step.Verify, step.Backup, step.Cursors != nil,
 	}
 	others := []bool{step.Open != nil, step.Receives != nil, step.Unsubscribe, step.Ends != nil, step.Reopen,
 		step.WaitFor != nil, step.WaitForCursor != nil, step.CursorReset != nil, step.CursorCopy != nil,

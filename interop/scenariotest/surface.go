@@ -3,6 +3,8 @@ package scenariotest
 import (
 	"context"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -18,6 +20,8 @@ type Surface interface {
 	Query(query []byte) (result []byte, err error)
 	Explain(query []byte) (explanation []byte, err error)
 	Verify() (verification []byte, err error)
+	// Backup copies the log to where nothing is, and removes the copy.
+	Backup() (backup []byte, err error)
 	// Read returns an InteropPage of all rows.
 	Read(query []byte) (rows []byte, err error)
 	// OpenStream returns when the replay of a stream that is not live is done. If it returns an
@@ -92,6 +96,19 @@ func (s onStore) Verify() ([]byte, error) {
 		return nil, err
 	}
 	return interop.Codec{}.AppendVerification(nil, verification), nil
+}
+
+func (s onStore) Backup() ([]byte, error) {
+	folder, err := os.MkdirTemp("", "factstr-backup-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	made, err := s.store.Backup(context.Background(), filepath.Join(folder, "copy.db"))
+	if err != nil {
+		return nil, err
+	}
+	return interop.Codec{}.AppendBackup(nil, made), nil
 }
 
 func (s onStore) Read(query []byte) ([]byte, error) {

@@ -203,6 +203,13 @@ function cursors(text) {
   return parse(text).cursors.map((one) => place(one, ['cursor', 'lag_events']));
 }
 
+/** A Backup. */
+function backup(text) {
+  const parsed = JSON.parse(text);
+  parsed.head = sequenceNumber(parsed.head);
+  return parsed;
+}
+
 /** A FactstrError of an InteropError. When `text` is empty there is only the code. */
 function error(code, text) {
   return interopError(
@@ -229,6 +236,7 @@ module.exports = {
   statistics,
   explanation,
   verification,
+  backup,
   cursors,
   error,
 };

@@ -12,7 +12,7 @@ import type {
   QueryInput,
   QueryResult,
 } from './types/facts.js';
-import type { QueryExplanation, StoreStatistics, Verification } from './types/operating.js';
+import type { Backup, QueryExplanation, StoreStatistics, Verification } from './types/operating.js';
 import type {
   DecideOptions,
   FactstrPostgresBootstrapOptions,
@@ -236,6 +236,14 @@ export interface Store<Events = AnyEvents> {
 
   /** Runs a query, and tells how it was answered instead of what it found. */
   explain(query?: QueryInput<Events> | null): Promise<QueryExplanation>;
+
+  /**
+   * Copies the log of a SQLite store into a new file while appends, queries and streams go on: a
+   * database that can be opened as a store. It has its name when it is whole and synced; a backup
+   * that is cancelled, fails or is killed leaves no file under that name. A file that exists is
+   * refused. Other stores reject with `NotImplemented`, which says what to do.
+   */
+  backup(path: string | URL, options?: RequestOptions | null): Promise<Backup>;
 
   /**
    * Reads the whole log, and reports what is wrong with it: missing numbers, damaged facts, batches

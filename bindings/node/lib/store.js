@@ -270,12 +270,24 @@ class Store {
     );
   }
 
-  async verify(options) {
+  async backup(path, options) {
     const handle = this.#open;
-    return request(
+    const file = encode.path(path);
+    return await request(
       this,
       handle,
-      requestSignal(options),
+      requestLimits(options),
+      (tag) => native.backupSubmit(handle, file, tag),
+      decode.backup,
+    );
+  }
+
+  async verify(options) {
+    const handle = this.#open;
+    return await request(
+      this,
+      handle,
+      requestLimits(options),
       (tag) => native.verifySubmit(handle, tag),
       decode.verification,
     );

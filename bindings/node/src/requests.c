@@ -93,6 +93,11 @@ static factstr_status submit_read_next(const call_values *v, item *it, factstr_b
   return factstr_read_next_submit(v->handle, (uint64_t)v->tag, on_completion, it, NULL, error);
 }
 
+static factstr_status submit_backup(const call_values *v, item *it, factstr_buffer *error) {
+  return factstr_backup_submit(v->handle, v->texts[0].data, (uint64_t)v->tag, on_completion, it,
+                               NULL, error);
+}
+
 static factstr_status submit_verify(const call_values *v, item *it, factstr_buffer *error) {
   return factstr_verify_submit(v->handle, (uint64_t)v->tag, on_completion, it, NULL, error);
 }
@@ -179,6 +184,7 @@ static factstr_status submit_explain(const call_values *v, item *it, factstr_buf
 }
 
 static const call_shape takes_call = {"store", PARAMETER_TEXT, {"call"}, false};
+static const call_shape takes_path = {"store", PARAMETER_C_STRING, {"path"}, false};
 static const call_shape takes_wait = {"store", PARAMETER_TEXT, {"wait"}, false};
 static const call_shape takes_reading = {.handle = "reading"};
 
@@ -225,6 +231,11 @@ static napi_value explain_submit(napi_env env, napi_callback_info info) {
 /* closeStoreSubmit(store, tag): without waiting for what closing waits for */
 static napi_value close_store_submit(napi_env env, napi_callback_info info) {
   return submit(env, info, &takes_store, submit_close);
+}
+
+/* backupSubmit(store, path, tag) */
+static napi_value backup_submit(napi_env env, napi_callback_info info) {
+  return submit(env, info, &takes_path, submit_backup);
 }
 
 /* verifySubmit(store, tag) */
@@ -292,6 +303,7 @@ const function_entry request_functions[] = {
     {"explainSubmit", explain_submit},
     {"closeStoreSubmit", close_store_submit},
     {"verifySubmit", verify_submit},
+    {"backupSubmit", backup_submit},
     {"openReading", open_reading},
     {"readNextSubmit", read_next_submit},
     {"closeReading", close_reading},

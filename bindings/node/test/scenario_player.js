@@ -1,6 +1,9 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
 
 const { Deliveries } = require('./deliveries.js');
 const { FactstrError } = require('../lib/index.js');
@@ -121,6 +124,7 @@ class ScenarioPlayer {
       explain: (step) => this.#explain(step),
       read: (step) => this.#read(step),
       verify: (step) => this.#verify(step),
+      backup: (step) => this.#backup(step),
       open: (step) => this.#openStream(step),
       receives: (step) => this.#receives(step),
       wait_for: (step) =>
@@ -206,6 +210,16 @@ class ScenarioPlayer {
     if (gives !== undefined) {
       const { rows_read, candidates, matches } = actual;
       assert.ok(rows_read >= candidates && candidates >= matches, JSON.stringify(actual));
+    }
+  }
+
+  async #backup({ gives, fails }) {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'factstr-backup-'));
+    try {
+      const made = await outcome(() => this.#store.backup(path.join(folder, 'copy.db')));
+      this.#compare(made, undefined, fails ?? gives);
+    } finally {
+      fs.rmSync(folder, { recursive: true });
     }
   }
 

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import logging
 import unittest
+import uuid
 from decimal import Decimal
 from typing import Any
 
@@ -59,7 +60,7 @@ class Scenarios(StoreCase):
             self.assert_contains(result, {"current_context_version": None, **step["gives"]})
             self.assertGreaterEqual(result["rows_read"], result["candidates"])
             self.assertGreaterEqual(result["candidates"], result["matches"])
-        elif "verify" in step:
+        elif "verify" in step or "backup" in step:
             self.assert_contains(result, step["gives"])
         elif "gives" in step:
             expected = {**dict.fromkeys(result), **step["gives"]}
@@ -95,6 +96,8 @@ class Scenarios(StoreCase):
             }
         if "explain" in step:
             return dataclasses.asdict(self.store.explain(step["explain"]))
+        if "backup" in step:
+            return dataclasses.asdict(self.store.backup(self.folder / f"{uuid.uuid4().hex}.db"))
         if "verify" in step:
             found = dataclasses.asdict(self.store.verify())
             return {**found, "findings": list(found["findings"])}

@@ -30,6 +30,8 @@ ELSEWHERE = {
     ("query", "BUSY"): "",  # another process recovers SQLite's log after a crash
     ("explain", "READ_ONLY"): "TestAStandbyIsReadUntilItIsPromoted",
     ("explain", "BUSY"): "",  # as for query
+    ("backup", "BUSY"): "TestABackupReplacesNothingAndLeavesNothingBehind",
+    ("backup", "CORRUPT"): "",  # the database is damaged while the store is open
     ("verify", "READ_ONLY"): "TestAStandbyIsReadUntilItIsPromoted",
     ("verify", "BUSY"): "",  # as for query
     ("verify", "CORRUPT"): "",  # the page of the newest fact is damaged while the store is open

@@ -76,6 +76,8 @@ def bad_arguments_are_refused(lib: Library, folder: Path) -> None:
         ("query_submit", {"store": store, "query": b"["}),
         ("completions_next", {"store": store, "out_max": 0}),
         ("stream_open", {"store": store, "registration": b'{"retry":{"max_attempts":1}}'}),
+        ("backup", {"store": store, "path": b"\xff"}),
+        ("backup_submit", {"store": store, "path": b"\xff"}),
         ("wait_for", {"store": store, "wait_for": b"{}"}),
         ("wait_for_submit", {"store": store, "wait_for": b"{}"}),
         ("cursors", {"store": store, "call": RESET}),

@@ -28,6 +28,7 @@ def calls_of_a_store(lib: Library, folder: Path) -> None:
     lib.answered("OK", "query", store=store)
     lib.expect("OK", "explain", store=store)
     lib.answered("OK", "verify", store=store)
+    lib.answered("NOT_IMPLEMENTED", "backup", store=store)
     reading = lib.expect("OK", "read_open", store=store)
     lib.answered("OK", "read_next", reading=reading)
     lib.expect("OK", "read_close", reading=reading)
@@ -165,6 +166,8 @@ def a_closing_store(lib: Library, folder: Path) -> None:
         "wait_for_submit",
         "verify",
         "verify_submit",
+        "backup",
+        "backup_submit",
         "cursors",
         "cursors_submit",
     ):
@@ -204,6 +207,7 @@ def more_requests_than_are_kept(lib: Library, folder: Path) -> None:
         "append_when_submit",
         "query_submit",
         "wait_for_submit",
+        "backup_submit",
         "verify_submit",
         "cursors_submit",
         "append_if_submit",

@@ -73,6 +73,14 @@ export interface QueryExplanation {
   microseconds: number;
 }
 
+/** A copy of a log. */
+export interface Backup {
+  /** The newest fact in it. */
+  head: bigint;
+  bytes: number;
+  microseconds: number;
+}
+
 /** What was found wrong with a log. Without findings it is sound. */
 export interface Verification {
   /** The newest fact when the verification began, up to which was read. */

@@ -121,6 +121,7 @@ const told = new FactstrMemoryStore({
     void [level === 'error', event, message, durable_name],
 });
 void told.explain({ limit: 1n }).then(({ plan, steps }) => [plan === 'terms', steps[0]?.up_to]);
+void told.backup(new URL('file:///tmp/copy.db')).then(({ head, bytes }) => [head > 0n, bytes / 2]);
 void told
   .verify({ signal: new AbortController().signal })
   .then(({ findings, head }) => [findings[0]?.kind === 'wrong_index', findings[0]?.first, head]);

@@ -134,6 +134,8 @@ PROTOTYPES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "factstr_stream_close": (_status, (_handle,)),
     "factstr_statistics": (_status, (_handle, _buffer)),
     "factstr_explain": (_status, (_handle, *_text, _buffer)),
+    "factstr_backup": (_status, (_handle, c_char_p, _buffer)),
+    "factstr_backup_submit": (_status, (_handle, c_char_p, *_submitted)),
     "factstr_verify": (_status, (_handle, _buffer)),
     "factstr_verify_submit": (_status, (_handle, *_submitted)),
     "factstr_log_set": (_status, (c_void_p, c_void_p, c_int32)),

@@ -16,6 +16,7 @@ from ._deep_json import decode_deep
 from ._types import (
     Alternative,
     AppendResult,
+    Backup,
     Batch,
     DurableCursor,
     EventRecord,
@@ -154,6 +155,10 @@ class Decoder:
         )
         fields["steps"] = tuple(_step(each) for each in fields["steps"])
         return Explanation(**{name: fields[name] for name in Explanation.__slots__})
+
+    def backup(self, text: bytes) -> Backup:
+        fields = self._decode(text)
+        return Backup(**{name: fields[name] for name in Backup.__slots__})
 
     def verification(self, text: bytes) -> Verification:
         fields = self._decode(text)

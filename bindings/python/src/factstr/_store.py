@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import random
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from . import _capi, _cursors, _process, _threads
-from ._arguments import durable_name, expected_version, position
+from ._arguments import durable_name, expected_version, path_bytes, position
 from ._batches import Batches
 from ._capi import in_forked_child
 from ._closeable import Closeable
@@ -23,6 +24,7 @@ from ._requests import Call
 from ._subscription import Subscription
 from ._types import (
     AppendResult,
+    Backup,
     ConditionInput,
     CursorEveryInput,
     DurableCursor,
@@ -84,6 +86,7 @@ class Store(Closeable):
         self._append_if = Call(library.factstr_append_if, library.factstr_append_if_submit)
         self._append_when = Call(library.factstr_append_when, library.factstr_append_when_submit)
         self._query = Call(library.factstr_query, library.factstr_query_submit)
+        self._backup = Call(library.factstr_backup, library.factstr_backup_submit)
         self._verify = Call(library.factstr_verify, library.factstr_verify_submit)
         for name, hook in (("json_dumps", json_dumps), ("json_loads", json_loads)):
             if hook is not None and not callable(hook):
@@ -348,6 +351,16 @@ class Store(Closeable):
         status, answer = interruptible(lambda: owner.explain(handle, text), lambda _: None)
         owner.handle.check(status, answer)
         return self._decoder.explanation(answer)
+
+    def backup(self, path: str | os.PathLike[str]) -> Backup:
+        """Copies the log of a SQLite store into a new file while appends, queries and streams go
+        on: a database that can be opened as a store.
+
+        It has its name when it is whole and synced: a backup that is interrupted, fails or is
+        killed leaves no file under that name. A file that exists is refused. Other stores raise
+        OperationNotImplemented, which says what to do.
+        """
+        return self._decoder.backup(self._requests.answer(self._backup, True, path_bytes(path)))
 
     def verify(self) -> Verification:
         """Reads the whole log, and returns what is wrong with it: missing numbers, damaged facts,

@@ -309,6 +309,20 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
+class Backup:
+    """A copy of a log.
+
+    head          the newest fact in it
+    bytes         size of its file
+    microseconds  that it took
+    """
+
+    head: int
+    bytes: int
+    microseconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """Something that is wrong with a log.
 

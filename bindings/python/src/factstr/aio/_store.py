@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import _cursors, _memory, _postgres, _sqlite
-from .._arguments import durable_name, expected_version, position
+from .._arguments import durable_name, expected_version, path_bytes, position
 from .._capi import in_forked_child
 from .._closeable import refuse_pickling
 from .._decoding import ParseFloat
@@ -21,6 +21,7 @@ from .._store import Store as SyncStore
 from .._store import check_attempts, pauses_between_attempts
 from .._types import (
     AppendResult,
+    Backup,
     ConditionInput,
     CursorEveryInput,
     DurableCursor,
@@ -311,6 +312,18 @@ class Store:
     async def explain(self, query: QueryInput | None = None) -> Explanation:
         """Runs a query, and returns how it was answered instead of what it found."""
         return await off_loop(lambda: self._store.explain(query))
+
+    async def backup(self, path: str | os.PathLike[str]) -> Backup:
+        """Copies the log of a SQLite store into a new file while appends, queries and streams go
+        on: a database that can be opened as a store.
+
+        It has its name when it is whole and synced: a backup that is cancelled, fails or is killed
+        leaves no file under that name. A file that exists is refused. Other stores raise
+        OperationNotImplemented, which says what to do.
+        """
+        return await self._answers.ask(
+            "factstr_backup_submit", self._decoder.backup, path_bytes(path)
+        )
 
     async def verify(self) -> Verification:
         """Reads the whole log, and returns what is wrong with it: missing numbers, damaged facts,

@@ -24,6 +24,12 @@ type HeadScanner interface {
 	HeadAndScan(ctx context.Context, scan Scan, visit func(EventRecord) (more bool)) (Head, error)
 }
 
+// BatchScanner is implemented by a Reader that is far away, and so does Scan and Boundaries in one
+// step. It returns the batches that overlap the range of the scan, as Boundaries visits them.
+type BatchScanner interface {
+	ScanWithBoundaries(ctx context.Context, scan Scan, visit func(EventRecord) (more bool)) ([]Boundary, error)
+}
+
 // NearHead is implemented by a backend that can often read its head without waiting for another
 // call, another process or a server. If it cannot at the moment, for whatever reason, ok is false
 // and the caller asks Head.

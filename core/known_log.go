@@ -3,6 +3,7 @@ package factstr
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -61,8 +62,9 @@ import (
 //   - It is noticed at the next look at the head: that of the next query or append, or of the
 //     watcher while a stream is open. Until then streams may get facts of the former log.
 //   - Another log that holds the known number with the same microsecond passes for the known one.
-//   - The ranges of batches are read after the facts. If the log is replaced in between, facts of the
-//     former log may be delivered in ranges of the new one until the next look.
+//   - The ranges of batches are read after the facts, by a reader that is no BatchScanner. If the log
+//     is replaced in between, facts of the former log may be delivered in ranges of the new one until
+//     the next look.
 //   - publish does not look at the epoch. A commit to the former log that returns after restart
 //     moves the head to a fact that the new log does not hold; the next look restarts again.
 //
@@ -233,15 +235,13 @@ func (l *knownLog) advance(ctx context.Context, known tail, head Head, reader Re
 	}
 	since := known.head.SequenceNumber
 	if head.SequenceNumber-since <= uint64(max(l.eventsMax, 0)) {
-		records, same, err := readSince(ctx, reader, known.head, head.SequenceNumber, l.bytesMax)
+		var boundaries []Boundary
+		records, same, err := readSince(ctx, reader, known.head, head.SequenceNumber, l.bytesMax, &boundaries)
 		// The last fact is the head by its time, too: a scan in pages may have begun in another log
 		// than it ended in. A log that holds this head holds everything below it.
 		if err == nil && same && len(records) > 0 && records[len(records)-1].isAt(head) {
-			var boundaries []Boundary
-			if err = reader.Boundaries(ctx, since, head.SequenceNumber, func(b Boundary) { boundaries = append(boundaries, b) }); err == nil {
-				l.publish(since, records, boundaries, nil)
-				return l.current(), nil
-			}
+			l.publish(since, records, boundaries, nil)
+			return l.current(), nil
 		}
 		// A damaged row concerns only those who ask for it.
 		if err != nil && CodeOf(err) != CodeCorrupt {
@@ -254,7 +254,7 @@ func (l *knownLog) advance(ctx context.Context, known tail, head Head, reader Re
 // skipTo starts an empty tail at a head that is too far away to read everything up to it. It reads
 // the known head again: a log that does not hold it any more is restarted.
 func (l *knownLog) skipTo(ctx context.Context, known tail, head Head, reader Reader) (tail, error) {
-	_, same, err := readSince(ctx, reader, known.head, known.head.SequenceNumber, 0)
+	_, same, err := readSince(ctx, reader, known.head, known.head.SequenceNumber, 0, nil)
 	if err != nil && CodeOf(err) != CodeCorrupt {
 		return tail{}, err
 	}
@@ -274,17 +274,20 @@ func (r *EventRecord) isAt(head Head) bool {
 	return r.SequenceNumber == head.SequenceNumber && r.OccurredAt == head.OccurredAt
 }
 
-// readSince reads the facts above a head, up to the number upTo and at most bytesMax bytes of them.
-// same reports whether the log still holds that head. The scan begins at the head itself, so that
-// one read answers both; the empty log is part of every log.
-func readSince(ctx context.Context, reader Reader, since Head, upTo uint64, bytesMax int) (records []EventRecord, same bool, err error) {
+// readSince reads the facts above a head, up to the number upTo and at most bytesMax bytes of them,
+// and their batches, unless boundaries is nil. same reports whether the log still holds that head.
+// The scan begins at the head itself, so that one read answers both; the empty log is part of every
+// log.
+func readSince(ctx context.Context, reader Reader, since Head, upTo uint64, bytesMax int,
+	boundaries *[]Boundary) (records []EventRecord, same bool, err error) {
 	after, bytes := since.SequenceNumber, 0
 	if after > 0 {
 		after--
 	} else {
 		same = true
 	}
-	err = reader.Scan(ctx, Scan{Plan: everythingPlan, After: after, UpTo: upTo}, func(record EventRecord) bool {
+	scan := Scan{Plan: everythingPlan, After: after, UpTo: upTo}
+	visit := func(record EventRecord) bool {
 		if record.SequenceNumber == since.SequenceNumber {
 			same = record.OccurredAt == since.OccurredAt
 			return same
@@ -295,7 +298,17 @@ func readSince(ctx context.Context, reader Reader, since Head, upTo uint64, byte
 		records = append(records, record)
 		bytes += recordBytes(&record)
 		return bytes <= bytesMax
-	})
+	}
+	both, together := reader.(BatchScanner)
+	if boundaries != nil && together {
+		*boundaries, err = both.ScanWithBoundaries(ctx, scan, visit)
+		*boundaries = slices.DeleteFunc(*boundaries, func(b Boundary) bool { return b.Last <= since.SequenceNumber })
+		return records, same, err
+	}
+	if err = reader.Scan(ctx, scan, visit); err == nil && same && boundaries != nil {
+		err = reader.Boundaries(ctx, since.SequenceNumber, upTo,
+			func(b Boundary) { *boundaries = append(*boundaries, b) })
+	}
 	return records, same, err
 }
 

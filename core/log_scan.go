@@ -112,7 +112,7 @@ func (l *oneLog) Scan(ctx context.Context, scan Scan, visit func(EventRecord) (m
 	if now := l.store.log.current(); now.head == head && now.epoch == l.known.epoch {
 		return nil // the log grew, and this store knows by what
 	}
-	_, same, err := readSince(ctx, l.store.backend, l.known.head, l.known.head.SequenceNumber, 0)
+	_, same, err := readSince(ctx, l.store.backend, l.known.head, l.known.head.SequenceNumber, 0, nil)
 	if err != nil && CodeOf(err) != CodeCorrupt {
 		return err
 	}

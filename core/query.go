@@ -162,8 +162,18 @@ func (s *Store) refreshAndScan(ctx context.Context, scan *Scan, rows *rows) (tai
 	now, err := s.log.reach(ctx, since, head, s.backend)
 	if now.epoch != known.epoch {
 		rows.dropBack(none) // they may be of the log that was there before
-	} else {
-		scan.After = below.UpTo
+		return now, err
+	}
+	scan.After = below.UpTo
+	// What the tail has dropped since is still in the snapshot.
+	if floor := min(now.floor(), known.head.SequenceNumber); floor > scan.After && rows.more() && !rows.work.Ended() {
+		scan.Plan.trace.on(SourceTail, PurposeRows)
+		known.matching(scan.Plan, scan.After, floor, false, &rows.work,
+			func(record *EventRecord) bool { return rows.take(*record) })
+		scan.After = floor
+		if err == nil {
+			err = givenUp(ctx, &rows.work)
+		}
 	}
 	return now, err
 }

@@ -130,7 +130,8 @@ func (st *EventStream) open(ctx context.Context, origin origin, query EventQuery
 		// of the former log, which the epoch cannot show, as the refresh belongs to the new log
 		// already.
 		var same bool
-		if _, same, err = readSince(ctx, s.backend, claimed, claimed.SequenceNumber, 0); CodeOf(err) == CodeCorrupt {
+		if _, same, err = readSince(ctx, s.backend, claimed, claimed.SequenceNumber, 0,
+			nil); CodeOf(err) == CodeCorrupt {
 			same, err = true, nil // a damaged head is in the log all the same
 		}
 		if err == nil && !same {

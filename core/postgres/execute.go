@@ -40,15 +40,6 @@ type before struct {
 	values []any
 }
 
-// rowsAfter is rows with another statement, without values, sent ahead in the same round trip.
-func (s *session) rowsAfter(
-	ctx context.Context, first string, visitFirst func(row [][]byte),
-	text string, visit func(row [][]byte) (more bool), values ...any,
-) error {
-	_, err := s.inOneTrip(ctx, []before{{text: first, visit: visitFirst}}, text, visit, values...)
-	return err
-}
-
 // loginRole sets the role for one transaction.
 const loginRole = "SELECT pg_catalog.set_config('role', 'none', true)"
 
@@ -56,7 +47,9 @@ const loginRole = "SELECT pg_catalog.set_config('role', 'none', true)"
 // logged in: another role that ALTER ROLE ... SET role makes of it may see and end no backend, not
 // even its own.
 func (s *session) asLogin(ctx context.Context, text string, visit func(row [][]byte) (more bool), values ...any) error {
-	return s.rowsAfter(ctx, loginRole, func([][]byte) {}, text, visit, values...)
+	role := before{text: loginRole, visit: func([][]byte) {}}
+	_, err := s.inOneTrip(ctx, []before{role}, text, visit, values...)
+	return err
 }
 
 func (s *session) inOneTrip(

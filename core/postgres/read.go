@@ -103,17 +103,26 @@ func (r reader) unlessSilent(ctx context.Context, read func(ctx context.Context,
 func (r reader) HeadAndScan(
 	ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool,
 ) (head factstr.Head, err error) {
-	err = r.scan(ctx, scan, &head, visit)
+	err = r.scan(ctx, scan, &head, nil, visit)
 	return head, err
+}
+
+// ScanWithBoundaries reads the batches in the round trip of the first page.
+func (r reader) ScanWithBoundaries(
+	ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool,
+) ([]factstr.Boundary, error) {
+	batches := &batches{after: scan.After, upTo: scan.UpTo}
+	err := r.scan(ctx, scan, nil, batches, visit)
+	return batches.found, err
 }
 
 // Scan reads the range in pages.
 func (r reader) Scan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) error {
-	return r.scan(ctx, scan, nil, visit)
+	return r.scan(ctx, scan, nil, nil, visit)
 }
 
 func (r reader) scan(
-	ctx context.Context, scan factstr.Scan, head *factstr.Head, visit func(factstr.EventRecord) bool,
+	ctx context.Context, scan factstr.Scan, head *factstr.Head, batches *batches, visit func(factstr.EventRecord) bool,
 ) error {
 	scan.UpTo = min(scan.UpTo, factstr.SequenceMax)
 	search := r.index.search(scan)
@@ -134,7 +143,7 @@ func (r reader) scan(
 			}
 			told = part.access
 		}
-		page := page{part: part, head: head, visit: visit, trace: trace}
+		page := page{part: part, head: head, batches: batches, visit: visit, trace: trace}
 		err = r.read(ctx, &page)
 		cut := lost(err) && ctx.Err() == nil && !isOverdue(err) && cuts < 2
 		if cut {
@@ -144,6 +153,9 @@ func (r reader) scan(
 		}
 		if head != nil {
 			r.index.saw(*head)
+		}
+		if !cut {
+			batches = nil // they came with the page
 		}
 		if page.enough {
 			return nil
@@ -174,6 +186,7 @@ func (r reader) scan(
 type page struct {
 	part
 	head    *factstr.Head // is read as well, unless nil
+	batches *batches      // the same
 	visit   func(factstr.EventRecord) bool
 	trace   *factstr.Trace
 	count   int
@@ -201,12 +214,20 @@ func (r reader) fill(ctx context.Context, s *session, page *page, heard func()) 
 	if page.view != nil {
 		take = page.behindAnchor(take)
 	}
-	if page.head == nil {
+	var ahead []before
+	if page.head != nil {
+		*page.head = factstr.Head{}
+		ahead = append(ahead, before{text: r.statements.head,
+			visit: func(row [][]byte) { *page.head = headOf(row[0], row[1]) }})
+	}
+	if page.batches != nil {
+		ahead = append(ahead, page.batches.before(r.statements))
+	}
+	if ahead == nil {
 		return s.rows(ctx, page.text, take, page.values...)
 	}
-	*page.head = factstr.Head{}
-	takeHead := func(row [][]byte) { *page.head = headOf(row[0], row[1]) }
-	return s.rowsAfter(ctx, r.statements.head, takeHead, page.text, take, page.values...)
+	_, err := s.inOneTrip(ctx, ahead, page.text, take, page.values...)
+	return err
 }
 
 // take hands a row to the consumer. It closes the connection if much is left that nobody wants.
@@ -239,21 +260,33 @@ func (r reader) Pace(ctx context.Context, after, upTo uint64, facts int) (number
 }
 
 func (r reader) Boundaries(ctx context.Context, after, upTo uint64, visit func(factstr.Boundary)) error {
-	var found []factstr.Boundary
+	batches := &batches{after: after, upTo: upTo}
 	err := r.withRetry(ctx, func(ctx context.Context, s *session) error {
-		found = found[:0]
-		return s.rows(ctx, r.statements.boundaries, func(row [][]byte) bool {
-			if first, last := int64Of(row[0]), int64Of(row[1]); first > 0 && last >= first && uint64(last) > after {
-				found = append(found, factstr.Boundary{First: uint64(first), Last: uint64(last)})
-			}
-			return true
-		}, int64(after), int64(min(upTo, factstr.SequenceMax)))
+		read := batches.before(r.statements)
+		return s.rows(ctx, read.text, all(read.visit), read.values...)
 	})
 	if err != nil {
 		return failure("reading the batches", err)
 	}
-	for _, boundary := range found {
+	for _, boundary := range batches.found {
 		visit(boundary)
 	}
 	return nil
+}
+
+// batches are the ranges of batches that overlap (after, upTo].
+type batches struct {
+	after, upTo uint64
+	found       []factstr.Boundary
+}
+
+// before returns the statement that finds them. Those that were found before are forgotten.
+func (b *batches) before(t *statements) before {
+	b.found = b.found[:0]
+	return before{text: t.boundaries, values: []any{int64(b.after), int64(min(b.upTo, factstr.SequenceMax))},
+		visit: func(row [][]byte) {
+			if first, last := int64Of(row[0]), int64Of(row[1]); first > 0 && last >= first && uint64(last) > b.after {
+				b.found = append(b.found, factstr.Boundary{First: uint64(first), Last: uint64(last)})
+			}
+		}}
 }

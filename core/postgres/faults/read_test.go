@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -13,21 +14,85 @@ import (
 	"github.com/factstr/factstr-go/core/postgres/pgtest"
 )
 
-// G7: a query asks for head and rows in one round trip, even right after others appended, and gets
-// both right.
-func TestAQueryOfALogThatIsKnownTakesOneRoundTrip(t *testing.T) {
-	url := pgtest.WithParam(pgtest.Database(t), "sslmode", "disable")
-	other := openStore(t, url)
-	facttest.Append(t, other, facttest.Batch(50, "a")...)
+// openCounted opens a store whose round trips are counted.
+func openCounted(t *testing.T, url string, options postgres.Options) (store *factstr.Store, trips *atomic.Int32) {
+	t.Helper()
 	proxy := pgtest.NewProxy(t, faulttest.AddressOf(t, url))
-	store := openStoreWith(t, pgtest.WithAddress(url, proxy.Address()), postgres.Options{Options: factstr.Options{TailEvents: -1}})
-	var trips atomic.Int32
+	trips = new(atomic.Int32)
+	store = openStoreWith(t, pgtest.WithAddress(url, proxy.Address()), options)
 	proxy.Hook(func(from pgtest.Direction, data []byte) pgtest.Verdict {
 		if from == pgtest.FromClient {
 			trips.Add(1)
 		}
 		return pgtest.Pass
 	})
+	return store, trips
+}
+
+// G3 G7 G8: what others have appended comes with its batches in one more round trip, also when the
+// tail drops facts for it.
+func TestAQueryCatchesUpWithOthersInOneRoundTrip(t *testing.T) {
+	url := pgtest.WithParam(pgtest.Database(t), "sslmode", "disable")
+	other := openStore(t, url)
+	facttest.Append(t, other, facttest.Batch(50, "a")...)
+	store, trips := openCounted(t, url, postgres.Options{Options: factstr.Options{TailEvents: 20}})
+	sizes := make(batchSizes, 1)
+	head := uint64(50)
+	query := func() int {
+		t.Helper()
+		trips.Store(0)
+		result := facttest.Query(t, store, factstr.AllEvents())
+		if got := facttest.VersionText(result.CurrentContextVersion); len(result.EventRecords) != int(head) ||
+			got != fmt.Sprint(head) {
+			t.Errorf("%d rows at version %s, want %d", len(result.EventRecords), got, head)
+		}
+		for i, record := range result.EventRecords {
+			if record.SequenceNumber != uint64(i+1) {
+				t.Fatalf("row %d is fact %d", i+1, record.SequenceNumber)
+			}
+		}
+		return int(trips.Load())
+	}
+	more := func(facts int) {
+		facttest.Append(t, other, facttest.Batch(facts, "b")...)
+		head += uint64(facts)
+	}
+	query()
+	more(1)
+	query() // prepares
+	for round := range 30 {
+		more(1 + round%7)
+		if got := query(); got > 2 {
+			t.Errorf("round %d: %d round trips", round, got)
+		}
+		if got := query(); got > 1 {
+			t.Errorf("round %d: %d round trips for what is known", round, got)
+		}
+	}
+	_, err := store.StreamAll(t.Context(), sizes)
+	faulttest.Must(t, err)
+	more(3)
+	query() // catches up before the stream does, or after it
+	if got := <-sizes; got != 3 {
+		t.Errorf("a batch of 3 was delivered as %d facts", got)
+	}
+}
+
+// batchSizes handles a stream and takes the sizes of its batches.
+type batchSizes chan int
+
+func (b batchSizes) HandleStream(_ context.Context, batch []factstr.EventRecord) error {
+	b <- len(batch)
+	return nil
+}
+
+// G7: a query asks for head and rows in one round trip, even right after others appended, and gets
+// both right.
+func TestAQueryOfALogThatIsKnownTakesOneRoundTrip(t *testing.T) {
+	url := pgtest.WithParam(pgtest.Database(t), "sslmode", "disable")
+	other := openStore(t, url)
+	facttest.Append(t, other, facttest.Batch(50, "a")...)
+	store, trips := openCounted(t, url, postgres.Options{Options: factstr.Options{TailEvents: -1}})
 	want := func(query factstr.EventQuery, rows int, version uint64, most int) {
 		t.Helper()
 		trips.Store(0)

@@ -173,6 +173,22 @@ class Pe(Binary):
                 entry += size
         return names
 
+    def versions(self) -> set[str]:
+        """Returns the versions that its resource names, in numbers and in words."""
+        begin = self.offset(self.directory(2)) if self.directory(2) else len(self.data)
+        fixed = self.data.find(struct.pack("<I", 0xFEEF04BD), begin)
+        if fixed < 0:
+            return set()
+        found = set()
+        for at in (8, 16):  # of the file, of the product
+            high, low = self.numbers("II", fixed + at)
+            found.add(f"{high >> 16}.{high & 0xFFFF}.{low >> 16}")
+        for word in ("FileVersion", "ProductVersion"):
+            key = self.data.find(f"{word}\0".encode("utf-16-le"), fixed)
+            value = (key + 2 * len(word) + 2 + 3) & ~3  # begins at a multiple of four
+            found.add(self.data[value : value + 128].decode("utf-16-le", "replace").split("\0")[0])
+        return found
+
 
 class MachO(Binary):
     """Reads a library of macOS for one processor."""

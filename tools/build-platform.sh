@@ -47,6 +47,11 @@ mkdir -p "$out/lib" "$out/node"
 new=$(mktemp -d "$out/new.XXXXXX")
 trap 'rm -rf "$new"' EXIT
 
+resource() { # resource FILE DESCRIPTION: its version, as Windows shows it, into FILE.res
+  python3 tools/version_resource.py "$1" "$2" >"$new/$1.rc"
+  zig rc /:no-preprocess "/fo$PWD/$new/$1.res" -- "$new/$1.rc"
+}
+
 # Go gives the linker a list of what to export that names its own functions, too, or none, and zig's
 # linker for macOS knows no such list: tools/link-platform.sh.
 export FACTSTR_TARGET=$target
@@ -55,6 +60,9 @@ case $GOOS in
     export FACTSTR_EXPORTS=$PWD/$new/factstr.def
     { echo "LIBRARY $library" && echo EXPORTS && sed 's/^/  /' tools/symbols.txt; } >"$FACTSTR_EXPORTS"
     zig dlltool -m i386:x86-64 -d "$FACTSTR_EXPORTS" -l "$new/factstr.lib"
+    resource "$library" "FACTSTR, an embeddable event store"
+    resource factstr_node.node "FACTSTR for Node.js"
+    export FACTSTR_RESOURCE=$PWD/$new/$library.res
     link+=("-extld=$PWD/tools/link-platform.sh")
     ;;
   darwin)
@@ -80,7 +88,7 @@ case $GOOS in
       "-Wl,-rpath,\$ORIGIN" -Wl,-z,nodelete -Wl,-z,relro,-z,now -Wl,-soname,factstr_node.node
     ;;
   windows)
-    zig cc "${flags[@]}" -o "${addon[@]}" "$new/factstr.lib"
+    zig cc "${flags[@]}" -o "${addon[@]}" "$new/factstr.lib" "$new/factstr_node.node.res"
     ;;
   darwin)
     zig cc "${flags[@]}" -fPIC -o "${addon[@]}" "$new/$library" \

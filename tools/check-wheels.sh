@@ -21,6 +21,18 @@ for wheel in dist/python/*manylinux*.whl; do
   ok "auditwheel: $(basename "$wheel") works from $oldest on"
 done
 
+# A pre-release is spelled in another way by Python's packages than by everybody else.
+pre=$(mktemp -d)
+trap 'rm -rf "$pre"' EXIT
+here=$(python3 tools/platforms.py here)
+cp -R "build/dist/wheel-$here" "$pre/wheel"
+echo 1.0.0-rc.1 >"$pre/wheel/VERSION"
+echo '__version__ = "1.0.0-rc.1"' >"$pre/wheel/bindings/python/src/factstr/_version.py"
+(cd "$pre/wheel/bindings/python" && PYTHONPATH='' python3 -m hatchling build -t wheel -d "$pre")
+[ "$(find "$pre" -name 'factstr-1.0.0rc1-py3-none-*.whl' | wc -l)" = 1 ] || { ls "$pre" && exit 1; }
+python3 -m twine check --strict "$pre"/*.whl >build/twine.log 2>&1 || { cat build/twine.log && exit 1; }
+ok "version 1.0.0-rc.1 is the wheel 1.0.0rc1"
+
 for list in build/dist/*/factstr.spdx.json; do
   python3 -m spdx_tools.spdx.clitools.pyspdxtools --infile "$list" >build/spdx.log 2>&1 || { cat build/spdx.log && exit 1; }
   ok "SPDX: $(basename "$(dirname "$list")")"

@@ -15,6 +15,7 @@ from pathlib import Path
 from binaries import Elf, MachO, Pe
 from platforms import PLATFORMS, ROOT
 
+VERSION = (ROOT / "VERSION").read_text(encoding="utf-8").strip()
 GLIBC_MAX = (2, 17)
 MACOS_MIN = (12, 0)
 ADDON_EXPORTS = {"napi_register_module_v1", "node_api_module_get_api_version_v1"}
@@ -64,6 +65,8 @@ def check_pe(library: Path, addon: Path, machine: str) -> None:
     for file in (lib, node):
         require(file.machine == machine, f"{file.name} is for {file.machine}")
         require(file.is_dll, f"{file.name} is no DLL")
+        versions = {VERSION, VERSION.partition("-")[0]}
+        require(file.versions() == versions, f"{file.name} has the versions {file.versions()}")
     check_exports(lib.name, lib.exports(), FUNCTIONS)
     check_exports(node.name, node.exports(), ADDON_EXPORTS)
     for file, others in ((lib, set()), (node, {library.name})):

@@ -19,6 +19,17 @@ PLACES = {
 }
 
 
+def python_version(version: str) -> str | None:
+    """Returns a version as Python's packages spell it (1.0.0-rc.1 is 1.0.0rc1 there), and None for
+    one that they cannot: of pre-releases they know alpha, beta and rc, with a number.
+    """
+    match = re.fullmatch(r"(\d+\.\d+\.\d+)(?:-(alpha|beta|rc)\.(0|[1-9]\d*))?", version)
+    if not match:
+        return None
+    release, word, number = match.groups()
+    return release + {None: "", "alpha": "a", "beta": "b", "rc": "rc"}[word] + (number or "")
+
+
 def spelled() -> dict[str, str]:
     found: dict[str, str] = {}
     for path, pattern in PLACES.items():
@@ -50,7 +61,10 @@ def main() -> int:
         if not re.search(rf"^## {re.escape(version)} - \d{{4}}-\d\d-\d\d$", changes, re.M):
             print(f"CHANGELOG.md gives {version} no date", file=sys.stderr)
             return 1
-    return 1 if wrong or not re.fullmatch(r"\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?", version) else 0
+    if python_version(version) is None:
+        print(f"VERSION is {version}; it may be like 1.2.3 or 1.2.3-rc.1", file=sys.stderr)
+        return 1
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ case ${1:-} in
   --publish) [ -n "${GITHUB_ACTIONS:-}" ] || { echo "only the workflow publishes (RELEASING.md)" >&2 && exit 2; }; options=(--provenance) ;;
   *) sed -n '2,3s/^# //p' "${BASH_SOURCE[0]}" >&2 && exit 2 ;;
 esac
+# Who asks for no version gets none that is still being tried.
+case $version in *-*) options+=(--tag next) ;; esac
 
 for platform in $(python3 tools/platforms.py list) ''; do
   package=dist/npm/factstr-factstr-node-${platform:+$platform-}$version.tgz

@@ -21,6 +21,8 @@ MACHO_VERSION_MIN = 0x24  # LC_VERSION_MIN_MACOSX
 
 class NativeLibraryHook(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        from packaging.version import Version  # comes with hatchling
+
         package = Path(self.root, "src", "factstr")
         libraries = list((package / "_native").glob("*factstr*"))
         if len(libraries) != 1:
@@ -29,7 +31,8 @@ class NativeLibraryHook(BuildHookInterface[Any]):
                 "tools/build-python.sh puts it there"
             )
         spelled = re.findall(r'__version__ = "(.+)"', (package / "_version.py").read_text())
-        if spelled != [self.metadata.version]:
+        # Python's packages spell 1.0.0-rc.1 as 1.0.0rc1; the package itself says what the library says.
+        if [str(Version(version)) for version in spelled] != [self.metadata.version]:
             raise ValueError(f"_version.py says {spelled}, and VERSION is {self.metadata.version}")
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{platform_tag(libraries[0].read_bytes())}"

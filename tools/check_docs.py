@@ -15,6 +15,7 @@ import textwrap
 from pathlib import Path
 
 from code_blocks import counted
+from formatted import formatted
 from generated import catalog, generated
 from pictures import pictures
 
@@ -39,7 +40,8 @@ def source(file: str, region: str | None) -> str:
     found = re.search(REGION.format(re.escape(region)), text, re.DOTALL | re.MULTILINE)
     if found is None:
         raise SystemExit(f"{file} has no region {region}")
-    return textwrap.dedent(found[1]).strip("\n") + "\n"
+    text = textwrap.dedent(found[1]).strip("\n") + "\n"
+    return formatted(text) if file.endswith(".py") else text
 
 
 def up_to_date(text: str) -> str:

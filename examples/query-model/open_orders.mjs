@@ -1,11 +1,13 @@
 // Open orders, as one feature sees them: a query model of its own in memory, fed live by streamTo.
 // node open_orders.mjs [DATABASE]
+import { fileURLToPath } from 'node:url';
+
 import { FactstrSqliteStore } from '@factstr/factstr-node';
 
 const ORDERS = { filters: [{ event_types: ['OrderPlaced', 'OrderShipped'] }] };
 
 /** Who waits for which order. Follows what any process commits. */
-class OpenOrders {
+export class OpenOrders {
   #customers = new Map();
   #handled = 0n;
   #failure;
@@ -50,14 +52,18 @@ async function once(store, event_type, payload) {
   return appended?.last_sequence_number ?? number;
 }
 
-const store = await FactstrSqliteStore.open(process.argv[2] ?? 'orders.db');
-try {
-  const orders = new OpenOrders(store);
-  await once(store, 'OrderPlaced', { order: 'o-1', customer: 'Ada' });
-  await once(store, 'OrderPlaced', { order: 'o-2', customer: 'Ada' });
-  const last = await once(store, 'OrderShipped', { order: 'o-1' });
-  await orders.subscription.waitFor(last); // so that what was just appended is seen
-  console.log('Ada waits for', ...orders.of('Ada'));
-} finally {
-  store.close();
+async function main(path = 'orders.db') {
+  const store = await FactstrSqliteStore.open(path);
+  try {
+    const orders = new OpenOrders(store);
+    await once(store, 'OrderPlaced', { order: 'o-1', customer: 'Ada' });
+    await once(store, 'OrderPlaced', { order: 'o-2', customer: 'Ada' });
+    const last = await once(store, 'OrderShipped', { order: 'o-1' });
+    await orders.subscription.waitFor(last); // so that what was just appended is seen
+    console.log('Ada waits for', ...orders.of('Ada'));
+  } finally {
+    store.close();
+  }
 }
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main(process.argv[2]);

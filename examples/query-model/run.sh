@@ -42,4 +42,16 @@ with factstr.SqliteStore(sys.argv[1]) as store:
     else:
         raise AssertionError("it answers although it has missed a batch")
 EOF
+cat >"$work/missed.mjs" <<'EOF'
+import assert from 'node:assert/strict';
+const { FactstrMemoryStore } = await import(`${process.argv[2]}/../node_modules/@factstr/factstr-node/lib/index.mjs`);
+const { OpenOrders } = await import(`${process.argv[2]}/open_orders.mjs`);
+const store = new FactstrMemoryStore();
+const orders = new OpenOrders(store);
+const { last_sequence_number } = store.append([{ event_type: 'OrderShipped', payload: { order: 'unknown' } }]);
+await orders.subscription.waitFor(last_sequence_number);
+assert.throws(() => orders.of('Ada'), /not known any more/);
+store.close();
+EOF
+node "$work/missed.mjs" "$PWD"
 echo "query model: two languages on one file, run twice, follows another process, and tells when it has missed a batch"

@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from formatted import formatted
+
 # The pages have one sentence a line, as all of docs/ has.
 _SENTENCE_ENDS = re.compile(r"([A-Za-z0-9)`\"'\]}][.!?]) +(?=[A-Z`])")
 _CALLS = ("store.", "subscription.", "factstr_")
@@ -101,7 +103,8 @@ def assembled(
             if callable_ and not entry.prose and entry.name.startswith(_CALLS):
                 raise SystemExit(f"{entry.name} has no comment that says what it does")
             own = {name: place for name, place in names.items() if place != anchor(entry.name)}
-            parts.append(f"### `{entry.name}`\n\n```{language}\n{entry.code}\n```")
+            code = formatted(entry.code).rstrip("\n") if language == "python" else entry.code
+            parts.append(f"### `{entry.name}`\n\n```{language}\n{code}\n```")
             if entry.prose:
                 parts.append(linked(entry.prose, own))
     return "\n\n".join(parts) + "\n"

@@ -7,6 +7,7 @@
 #   wheels        what the package index and auditwheel say
 #   runtimes      Node 18 to the newest, Bun, Deno, every Python
 #   bundlers      docs/bundlers.md
+#   test_runners  Vitest and Jest, docs/testing.md
 #   suites        every test of Node and Python against the packages
 #   beside        another Go library in one process; the canary for musl
 #   reproducible  a clone in another folder gives the same bytes
@@ -14,7 +15,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
-[ "${1:-}" = --dry-run ] || { sed -n '2,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2 && exit 2; }
+[ "${1:-}" = --dry-run ] || { sed -n '2,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2 && exit 2; }
 shift
 version=$(cat VERSION)
 passed=0 failed=0 logs=$root/build/release
@@ -47,10 +48,11 @@ wheels() { tools/check-wheels.sh; }
 suites() { tools/check-suites.sh; }
 runtimes() { tools/check-runtimes.sh; }
 bundlers() { tools/check-bundlers.sh; }
+test_runners() { tools/check-test-runners.sh; }
 beside() { tools/check-beside.sh; }
 emulated() { ./build.sh emulated; }
 
-[ $# -gt 0 ] || set -- packages wheels suites runtimes bundlers beside reproducible emulated
+[ $# -gt 0 ] || set -- packages wheels suites runtimes bundlers test_runners beside reproducible emulated
 for name; do
   part "$name" "$name"
 done

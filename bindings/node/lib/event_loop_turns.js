@@ -3,6 +3,8 @@
 const { performance } = require('node:perf_hooks');
 const { setImmediate, setTimeout } = require('node:timers');
 
+const { microtask } = require('./microtask.js');
+
 // The event loop belongs to the program. What the library has for JavaScript, answers to requests
 // and deliveries of streams, is handed over in turns: for TURN_MS, with all that awaiting programs
 // do when they are answered, and then timers and I/O get theirs. A handler is not interrupted.
@@ -69,13 +71,13 @@ function turns({
       if (time - began >= left) {
         later();
       } else if (kind !== undefined) {
-        queueMicrotask(resume);
+        microtask(resume);
       } else if (!rest()) {
         // Something has come meanwhile, or answers are held.
         if (holdAnswers) {
           pause();
         } else {
-          queueMicrotask(resume);
+          microtask(resume);
         }
       } else {
         isIdle = true;
@@ -138,7 +140,7 @@ function turns({
     poke() {
       if (isIdle) {
         isIdle = false;
-        queueMicrotask(start);
+        microtask(start);
       }
     },
   };

@@ -1,6 +1,7 @@
 'use strict';
 
 const { describe } = require('./errors.js');
+const { microtask } = require('./microtask.js');
 const { receivers } = require('./native.js');
 const { parse } = require('./numbers.js');
 
@@ -92,7 +93,7 @@ function log(handle, level, event, message, attributes) {
   const tell = listener(String(handle));
   if (tell !== undefined) {
     const time = new Date().toISOString().replace('Z', '000Z');
-    queueMicrotask(() => call(tell, { time, level, event, message, ...attributes }));
+    microtask(() => call(tell, { time, level, event, message, ...attributes }));
   }
 }
 

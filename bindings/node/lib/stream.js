@@ -1,11 +1,14 @@
 'use strict';
 
+const { performance } = require('node:perf_hooks');
+
 const { begin, cancelled, signalOf } = require('./abort.js');
 const decode = require('./decode.js');
 const { HandlerRunner } = require('./handler.js');
 const encode = require('./encode.js');
 const { describe, invalidArgument } = require('./errors.js');
 const { OK, holdLoop, makeError, native, releaseLoop } = require('./native.js');
+const { microtask } = require('./microtask.js');
 const { watch } = require('./progress.js');
 const { request } = require('./requests.js');
 const { StreamLog } = require('./stream_log.js');
@@ -333,7 +336,7 @@ class Stream {
     if (this.#onError) {
       // In a microtask: an exception of onError is the program's uncaught exception and leaves the
       // stream as it is.
-      queueMicrotask(() => this.#onError(failure));
+      microtask(() => this.#onError(failure));
     } else if (this.isLive || this.#retries) {
       this.#log.handlerFailed(batch, failure); // else the end is logged
     }

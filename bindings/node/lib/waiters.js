@@ -1,5 +1,7 @@
 'use strict';
 
+const { clearTimeout, setTimeout } = require('node:timers');
+
 const { begin, cancelled } = require('./abort.js');
 const { FactstrError } = require('./errors.js');
 

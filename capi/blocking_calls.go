@@ -56,13 +56,17 @@ func go_factstr_appends() C.factstr_status {
 		all, more = startTogether(all)
 		woken += more
 	}
-	// Yielding starts the streams at once that a lone append has woken, before its thread returns,
-	// which keeps its processor when it leaves Go. Where they are many, it would return behind them.
+	yieldTo(woken)
+	return C.FS_LATER
+}
+
+// yieldTo starts the streams at once that a lone append has woken, before its thread returns, which
+// keeps its processor when it leaves Go. Where they are many, it would return behind them.
+func yieldTo(woken int) {
 	const few = 2
 	if alone.Load() || 0 < woken && woken <= few {
 		runtime.Gosched()
 	}
-	return C.FS_LATER
 }
 
 // startTogether queues the appends of one store, up to so many, and returns the others, and how

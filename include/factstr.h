@@ -424,6 +424,46 @@ FACTSTR_API factstr_status factstr_append_when(factstr_store store, const char *
 FACTSTR_API factstr_status factstr_query(factstr_store store, const char *query, size_t query_len,
                                          factstr_buffer *out);
 
+/*
+ * As factstr_append, for a thread that must come back soon, such as one that looks after the
+ * signals of its program: it waits for the disk, and for nobody else. If another append, another
+ * process or a server would have to be waited for, or there is more to do than takes about a
+ * millisecond, it returns FACTSTR_TIMEOUT with an empty buffer, and nothing was appended: submit
+ * the request then.
+ *
+ * Statuses: those of factstr_append, without FACTSTR_BUSY, and
+ *   FACTSTR_TIMEOUT (empty)    not answered; nothing was appended
+ */
+FACTSTR_API factstr_status factstr_append_at_once(factstr_store store, const char *events,
+                                                  size_t events_len, factstr_buffer *out);
+/*
+ * As factstr_append_at_once, for factstr_append_if.
+ *
+ * Statuses: those of factstr_append_if, without FACTSTR_BUSY, and
+ *   FACTSTR_TIMEOUT (empty)    not answered; nothing was appended
+ */
+FACTSTR_API factstr_status factstr_append_if_at_once(factstr_store store, const char *events,
+                                                     size_t events_len, const char *query,
+                                                     size_t query_len, const uint64_t *expected,
+                                                     factstr_buffer *out);
+/*
+ * As factstr_append_at_once, for factstr_append_when.
+ *
+ * Statuses: those of factstr_append_when, without FACTSTR_BUSY, and
+ *   FACTSTR_TIMEOUT (empty)    not answered; nothing was appended
+ */
+FACTSTR_API factstr_status factstr_append_when_at_once(factstr_store store, const char *events,
+                                                       size_t events_len, const char *conditions,
+                                                       size_t conditions_len, factstr_buffer *out);
+/*
+ * As factstr_append_at_once, for factstr_query.
+ *
+ * Statuses: those of factstr_query, without FACTSTR_BUSY, and
+ *   FACTSTR_TIMEOUT (empty)    not answered
+ */
+FACTSTR_API factstr_status factstr_query_at_once(factstr_store store, const char *query,
+                                                 size_t query_len, factstr_buffer *out);
+
 /* ---- The same, asynchronous ---- */
 
 /*

@@ -92,6 +92,44 @@ func TestALoneAppendIsCommittedAtOnceOrByAnotherGoroutine(t *testing.T) {
 	facttest.WantGapless(t, other, int(number))
 }
 
+// G5 G10: an append that may not wait is answered, or nothing of it happened.
+func TestAnAppendAtOnceIsAnsweredOrNotBegun(t *testing.T) {
+	path := newPath(t)
+	store := openStoreWith(t, path, Options{BusyTimeout: time.Minute})
+	other, raw := openStore(t, path), openRaw(t, path)
+	all := factstr.AllEvents()
+	atOnce := func(expected *uint64) (factstr.AppendResult, bool, error) {
+		t.Helper()
+		prepared, err := store.PrepareAppendIf([]factstr.NewEvent{facttest.Fact("a", `{}`)}, all, expected, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		result, _, done, err := store.AppendAtOnce(prepared)
+		return result, done, err
+	}
+	if result, done, err := atOnce(nil); !done || err != nil || result.FirstSequenceNumber != 1 {
+		t.Errorf("nothing is in the way: %+v, %v, %v", result, done, err)
+	}
+	if _, done, err := atOnce(nil); !done || !errors.Is(err, factstr.CodeConditionalAppendConflict) {
+		t.Errorf("a conflict: %v, %v", done, err)
+	}
+	raw.exec("BEGIN IMMEDIATE")
+	result, done, err := atOnce(factstr.Version(1))
+	raw.exec("ROLLBACK")
+	if done {
+		t.Errorf("beside a lock: %+v, %v", result, err)
+	}
+	facttest.Append(t, other, facttest.Fact("a", `{}`))
+	if result, done, err := atOnce(factstr.Version(2)); done {
+		t.Errorf("after another store, which must be read first: %+v, %v", result, err)
+	}
+	facttest.WantGapless(t, store, 2)
+	facttest.Close(t, store)
+	if _, done, err := atOnce(nil); !done || !errors.Is(err, factstr.CodeStoreClosed) {
+		t.Errorf("closed: %v, %v", done, err)
+	}
+}
+
 // G5: the same while this store itself writes, or another process has the turn to.
 func TestALoneAppendDoesNotWaitForAnotherWriteOnTheThreadThatBroughtIt(t *testing.T) {
 	path := newPath(t)

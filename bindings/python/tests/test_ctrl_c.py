@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import unittest
+from collections.abc import Callable
 
+import factstr
 import pretended
-from programs import ProgramCase
-from support import on_persistent_stores
+from factstr._requests import Call
+from programs import ProgramCase, run_program
+from support import StoreCase, fact, on_persistent_stores, opened
 
 # Sends SIGINT to the process as soon as a condition holds by which the main thread must be waiting
 # for the library.
@@ -147,6 +151,90 @@ with opened(*sys.argv[1:]) as store:
             self.kind,
             self.place,
         )
+
+
+SLOW = """
+store = opened(*sys.argv[1:], close_timeout_ms=3_600_000)
+entered = threading.Event()
+def handle(batch):
+    entered.set()
+    time.sleep(3_600)
+def wait_for_ctrl_c():
+    store.append([factstr.NewEvent("a", 1)])
+    entered.wait()
+    interrupt_when(lambda: True)
+    time.sleep(3_600)
+"""
+
+
+class ControlCWithASlowHandler(ProgramCase):
+    """A program that waited for the handler would be killed by its time limit."""
+
+    def ends(self, code: str) -> None:
+        done = run_program(INTERRUPT + SLOW + code, self.kind, self.place)
+        self.assertIn("KeyboardInterrupt", done.stderr)
+        self.assertEqual(done.returncode, -signal.SIGINT, done.stderr)
+        with opened(self.kind, self.place) as store:
+            self.assertEqual([batch.position for batch in read_all(store, "model")], [1])
+
+    def test_it_ends_a_program_that_closes_nothing(self) -> None:
+        self.ends("store.stream_all_durable('model', handle)\nwait_for_ctrl_c()")
+
+    def test_it_ends_a_block_of_a_store(self) -> None:
+        self.ends("with store:\n store.stream_all_durable('model', handle)\n wait_for_ctrl_c()")
+
+    def test_it_ends_a_block_of_a_subscription(self) -> None:
+        self.ends("with store.stream_all_durable('model', handle): wait_for_ctrl_c()")
+
+    def test_it_ends_a_program_on_asyncio(self) -> None:
+        self.ends(
+            """
+import asyncio
+store.close()
+async def handle(batch):
+    interrupt_when(lambda: True)
+    await asyncio.sleep(3_600)
+async def main():
+    from factstr import aio
+    opening = aio.SqliteStore.open(sys.argv[2], close_timeout_ms=3_600_000)
+    async with opening as store, await store.stream_all_durable("model", handle):
+        await store.append([factstr.NewEvent("a", 1)])
+        await asyncio.sleep(3_600)
+asyncio.run(main())
+"""
+        )
+
+
+def read_all(store: factstr.Store, name: str) -> list[factstr.Batch]:
+    batches: list[factstr.Batch] = []
+    store.stream_all_durable(name, batches.append).close()
+    return batches
+
+
+class TheMainThread(StoreCase):
+    def test_it_makes_calls_without_a_detour_while_nobody_is_in_the_way(self) -> None:
+        store, submitted = self.store, 0
+
+        def counted(submit: Callable[..., int]) -> Callable[..., int]:
+            def count(*arguments: object) -> int:
+                nonlocal submitted
+                submitted += 1
+                return submit(*arguments)
+
+            return count
+
+        for name in ("_append", "_append_if", "_append_when", "_query"):
+            call: Call = getattr(store, name)
+            setattr(store, name, call._replace(submit=counted(call.submit)))
+        for n in range(50):
+            store.append([fact("a", n)])
+            seen = store.query({"filters": [{"payload_predicates": [n]}]})
+            store.append_if([fact("b", n)], {"limit": 1}, seen.current_context_version)
+            store.append_when([fact("c", n)], [{"fail_if_events_match": {}, "after": 3 * n + 2}])
+        with self.assertRaises(factstr.ConditionalAppendConflict):
+            store.append_if([fact("d")], {}, 1)
+        self.assertEqual(store.statistics().head, 150)
+        self.assertLess(submitted, 20, "of 201 calls; the store itself may be in the way of a few")
 
 
 class ControlCWhileOpening(ProgramCase):

@@ -39,6 +39,17 @@ ELSEWHERE = {
     ("read_next", "READ_ONLY"): "TestAStandbyIsReadUntilItIsPromoted",
     ("read_next", "BUSY"): "",  # as for query
     ("read_next", "INVALID_STATE"): "",  # two calls at once: capi/internal/objects
+    **{
+        (f"{name}_at_once", status): ""  # as for the calls of the same names without "at once"
+        for name in ("append", "append_if", "append_when")
+        for status in ("INVALID_STATE", "READ_ONLY", "COMMIT_UNKNOWN", "CORRUPT")
+    },
+    # Seldom at once: what a query cannot read in a moment it leaves to the other call.
+    ("query_at_once", "READ_ONLY"): "",
+    ("query_at_once", "BACKEND_FAILURE"): "",
+    ("query_at_once", "UNSUPPORTED_FORMAT"): "",
+    ("query_at_once", "CORRUPT"): "",
+    ("query_at_once", "LOG_TRUNCATED"): "",
     ("append", "INVALID_STATE"): UNKNOWN,
     ("append_if", "INVALID_STATE"): UNKNOWN,
     ("append_when", "INVALID_STATE"): UNKNOWN,

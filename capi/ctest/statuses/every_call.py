@@ -64,6 +64,10 @@ def bad_arguments_are_refused(lib: Library, folder: Path) -> None:
         ("postgres_open_submit", {"callback": on_open, "options_json": b"{"}),
         ("postgres_bootstrap_submit", {"callback": on_open, "database_name": b"no name"}),
         ("append", {"store": store, "events": b"{"}),
+        ("append_at_once", {"store": store, "events": b"{"}),
+        ("append_if_at_once", {"store": store, "query": None}),
+        ("append_when_at_once", {"store": store, "conditions": None}),
+        ("query_at_once", {"store": store, "query": b"{"}),
         ("append_if", {"store": store, "query": None}),
         ("append_when", {"store": store, "conditions": None}),
         ("append_when", {"store": store, "conditions": b"{"}),
@@ -89,7 +93,8 @@ def bad_arguments_are_refused(lib: Library, folder: Path) -> None:
     for name, given in bad:
         lib.expect("INVALID_ARGUMENT", name, **given)
     appends = ("append", "append_if", "append_when")
-    for name in (*appends, *(f"{append}_submit" for append in appends)):
+    appends += tuple(f"{name}_at_once" for name in appends)
+    for name in (*appends, *(f"{append}_submit" for append in appends[:3])):
         lib.expect("EMPTY_APPEND", name, store=store, events=b"[]")
     lib.expect("OK", "store_close", store=store)
     store = lib.memory(b'{"result_bytes_max":1}')

@@ -37,6 +37,11 @@ def calls_of_a_store(lib: Library, folder: Path) -> None:
     lib.answered("CONDITIONAL_APPEND_CONFLICT", "append_when", store=store)
     version = ctypes.c_uint64(2)
     lib.expect("OK", "append_if", store=store, expected=ctypes.byref(version))
+    version = ctypes.c_uint64(3)
+    lib.expect("OK", "append_if_at_once", store=store, expected=ctypes.byref(version))
+    lib.expect("OK", "append_at_once", store=store)
+    lib.expect("OK", "append_when_at_once", store=store, conditions=ON_NONE)
+    lib.expect("OK", "query_at_once", store=store)
     lib.expect("OK", "append_if_submit", store=store)
     lib.expect("OK", "append_when", store=store, conditions=ON_NONE)
     lib.expect("OK", "append_when_submit", store=store)
@@ -157,6 +162,10 @@ def a_closing_store(lib: Library, folder: Path) -> None:
     for name in (
         "append_if",
         "append_when",
+        "append_at_once",
+        "append_if_at_once",
+        "append_when_at_once",
+        "query_at_once",
         "query",
         "append_submit",
         "append_if_submit",

@@ -138,6 +138,20 @@ func (s *Store) AppendTogether(batches []*factstr.PreparedAppend) (woken int) {
 	return s.core.AppendTogether(batches)
 }
 
+// AppendAtOnce appends a batch if nobody but the disk must be waited for; else answered is false,
+// and nothing was appended.
+func (s *Store) AppendAtOnce(given Append) (answer Answer, woken int, answered bool) {
+	if s.InMemory {
+		return s.Append(given), 0, true
+	}
+	prepared, err := s.PrepareAppend(given, nil, nil)
+	if err != nil {
+		return s.failed(err), 0, true
+	}
+	result, woken, answered, err := s.core.AppendAtOnce(prepared)
+	return Answer{Append: result, Err: err, codec: s.codec}, woken, answered
+}
+
 // Answered makes the Answer of an append.
 func (s *Store) Answered(answer *factstr.AppendAnswer) Answer {
 	return Answer{Append: answer.Result, Err: answer.Err, codec: s.codec}

@@ -238,6 +238,22 @@ func (q *Queue[T]) SubmitTogether(requests []T, size func(T) int) (queued int, o
 	return queued, outcome
 }
 
+// TryAtOnce carries out a lone request on the caller's goroutine, as SubmitTogether does, if the
+// queue is idle and that takes no wait. Otherwise it returns false, and nothing was done.
+func (q *Queue[T]) TryAtOnce(request T) (done bool) {
+	q.mu.Lock()
+	if q.AtOnce == nil || q.closed || q.running {
+		q.mu.Unlock()
+		return false
+	}
+	q.running = true
+	q.mu.Unlock()
+	group := []*Ticket[T]{{Request: request, state: taken}}
+	done = q.AtOnce(group[0])
+	q.settle(group)
+	return done
+}
+
 // Close lets nothing in any more and ends all waiting tickets with QueueClosed. idle is closed when
 // the running group is done. A ticket that was told to lead still leads its group.
 func (q *Queue[T]) Close() (idle <-chan struct{}) {

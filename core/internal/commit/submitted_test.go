@@ -196,6 +196,47 @@ func TestALoneRequestIsCarriedOutByTheThreadThatBringsIt(t *testing.T) {
 	receive(t, q.Close())
 }
 
+// G18: a caller that must come back soon does not wait: either it is done, or nothing was done.
+func TestARequestThatWouldWaitIsNotCarriedOutAtOnce(t *testing.T) {
+	g := newGate(t)
+	q := New(roomy, g.run, func([]*Ticket[int], Outcome) {})
+	if q.TryAtOnce(1) {
+		t.Error("carried out without a function for it")
+	}
+	var carried []int
+	waits := false
+	q.AtOnce = func(ticket *Ticket[int]) (done bool) {
+		if !waits {
+			carried = append(carried, ticket.Request)
+		}
+		return !waits
+	}
+	if !q.TryAtOnce(2) {
+		t.Error("nothing is in the way")
+	}
+	waits = true
+	if q.TryAtOnce(3) {
+		t.Error("done, though it would wait")
+	}
+	waits = false
+	answered := make(chan struct{})
+	q.Submit(4, 1, func(*Ticket[int], Outcome) { close(answered) })
+	g.expect(4)
+	if q.TryAtOnce(5) {
+		t.Error("done beside a group")
+	}
+	g.end()
+	receive(t, answered)
+	awaitIdle(q)
+	if !q.TryAtOnce(6) || !slices.Equal(carried, []int{2, 6}) {
+		t.Errorf("carried out at once: %v", carried)
+	}
+	receive(t, q.Close())
+	if q.TryAtOnce(7) {
+		t.Error("done though the queue is closed")
+	}
+}
+
 // awaitIdle waits until leadership was given up, which comes after the answers.
 func awaitIdle(q *Queue[int]) {
 	for idle := false; !idle; runtime.Gosched() {

@@ -10,6 +10,9 @@ from .errors import FactstrError
 
 Self = TypeVar("Self", bound="Closeable")
 
+# Most handlers end within it. The batch of a slower one counts as not handled.
+HURRY_S = 0.5
+
 
 def refuse_pickling(held: object) -> NoReturn:
     """Refuses what belongs to its process: a copy elsewhere would refer to nothing."""
@@ -27,6 +30,10 @@ class Closeable(ABC):
     @abstractmethod
     def close(self) -> None: ...
 
+    def _close_in_a_hurry(self) -> None:
+        """Closes after Ctrl-C, which waits for handlers no longer than HURRY_S."""
+        self.close()
+
     def __reduce__(self) -> NoReturn:
         refuse_pickling(self)
 
@@ -40,7 +47,10 @@ class Closeable(ABC):
         trace: TracebackType | None,
     ) -> None:
         try:
-            self.close()
+            if isinstance(error, KeyboardInterrupt):
+                self._close_in_a_hurry()
+            else:
+                self.close()
         except FactstrError:
             # The error inside the block says more than a close that took too long.
             if error is None:

@@ -56,8 +56,9 @@ class Closing:
         )
         self._done = _threads.Flag()
 
-    def close(self) -> None:
-        deadline = time.monotonic() + self._timeout
+    def close(self, within: float = threading.TIMEOUT_MAX) -> None:
+        """Closes the store. Waits for `within` seconds at most, if that is less than the timeout."""
+        deadline = time.monotonic() + min(self._timeout, within)
         handle = self._owner.handle.disown()
         if not handle:
             if not any(each.in_handler() for each in self._owner.streams()):

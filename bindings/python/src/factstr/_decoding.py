@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -34,6 +35,9 @@ from ._types import (
 from .errors import FactstrError, InvalidArgument, InvalidState, error_of
 
 ParseFloat = Callable[[str], Any]
+_APPENDED = re.compile(
+    rb'\{"first_sequence_number":(\d+),"last_sequence_number":(\d+),"committed_count":(\d+)\}'
+)
 
 
 def _fraction(text: str) -> float | Decimal:
@@ -90,6 +94,9 @@ class Decoder:
             raise InvalidState(f"json_loads cannot read a stored value: {error}") from error
 
     def append_result(self, text: bytes) -> AppendResult:
+        found = _APPENDED.fullmatch(text)
+        if found is not None:  # in a third of the time
+            return AppendResult(*map(int, found.groups()))
         fields = self._decode(text)
         return AppendResult(
             fields["first_sequence_number"],

@@ -76,7 +76,9 @@ def _dumped(value: Any, dumps: JsonDumps, name: str) -> _Text:
 
 def encode_events(events: Iterable[Any], dumps: JsonDumps | None = None) -> bytes:
     # Iterating over a mapping or a string would yield nonsense: it is one event without its list.
-    if isinstance(events, (Mapping, str, bytes, NewEvent)) or not isinstance(events, Iterable):
+    if type(events) is not list and (  # asking for abstract classes takes a microsecond
+        isinstance(events, (Mapping, str, bytes, NewEvent)) or not isinstance(events, Iterable)
+    ):
         raise InvalidArgument(f"events must be a list of events, not {type(events).__name__}")
     texts = [
         _encode(_event(event, dumps, index), f"events[{index}]")
@@ -245,7 +247,7 @@ def _write(value: Any, out: Callable[[str], None]) -> None:
         out(int.__repr__(value))
     elif isinstance(value, float):
         out(_finite(math.isfinite(value), float.__repr__(value)))
-    elif isinstance(value, Mapping):
+    elif isinstance(value, (dict, Mapping)):
         separator = "{"
         plain = type(value) is dict
         inside: str | None = None  # the key whose value is being written

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class PostgresStore(Store):
     """A store in a PostgreSQL database, which many processes on many hosts may have open."""
 
+    _at_once = False  # the server is waited for
+
     def __init__(
         self,
         url: str,

@@ -53,10 +53,11 @@ def _name_of(handle: int) -> str | None:
 def _close_all() -> None:
     # Before the interpreter ends: afterwards the threads of streams could not finish what they
     # handle.
+    error: BaseException | None = getattr(sys, "last_value", None)  # what ended the program
     for owner in _registered():
         store = owner.store()
         if isinstance(store, Closeable):
             with contextlib.suppress(FactstrError):
-                store.close()
+                store.__exit__(None if error is None else type(error), error, None)
     if _log_bridge is not None and not in_forked_child():
         _log_bridge.stop()

@@ -11,24 +11,28 @@ from . import _threads
 from ._capi import OK, TIMEOUT, Buffer, take
 from ._handle import Handle
 from ._waiting import WAIT_MS
+from .errors import FactstrError
 
 _GREENLETS_WAIT_MS = 1  # most answers come within it; during a slower one other greenlets run
 _tags = itertools.count(1)
 
 
 class Call(NamedTuple):
-    """The two forms of a call in the C API."""
+    """The forms of a call in the C API."""
 
     blocking: Callable[..., int]
     submit: Callable[..., int]
+    at_once: Callable[..., int] | None = None
 
 
 class Requests:
     """Makes the calls of one store.
 
-    In the main thread, where Ctrl-C can come, a call is submitted and its answer is awaited in
-    steps, which costs a change of threads in the library. Elsewhere, and where a call never waits,
-    it is made directly.
+    In the main thread, where Ctrl-C can come, a call is first tried in a form that waits for the
+    disk alone, and that most calls are answered by. If anybody else must be waited for, nothing has
+    happened: it is submitted then, and its answer is awaited in steps, which costs changes of
+    threads. Under greenlets it is submitted in any case, since the disk may take longer than others
+    want to wait. In other threads, and where a call never waits, it is made directly.
 
     After Ctrl-C the request is cancelled: if no group has taken it yet, nothing is written. Its
     answer still needs to be fetched, or its handle would stay open. That is left to the next call
@@ -53,6 +57,12 @@ class Requests:
             return text
         request, tag = c_uint64(), next(_tags)
         try:
+            if call.at_once is not None and not _threads.greenlets():
+                status = call.at_once(handle, *arguments, byref(buffer))
+                if status != TIMEOUT or buffer.data:
+                    text = take(library, buffer)
+                    self._handle.check(status, text)
+                    return text
             status = call.submit(handle, *arguments, tag, None, None, byref(request), byref(buffer))
             if status == OK:
                 wait_ms, pause = (
@@ -67,6 +77,8 @@ class Requests:
                         wait_ms = 0
                     status = library.factstr_request_wait(request, wait_ms, byref(buffer))
             text = take(library, buffer)
+        except FactstrError:
+            raise  # the answer
         except BaseException:
             library.factstr_cancel(handle, tag)
             if request.value:

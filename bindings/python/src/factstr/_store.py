@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import random
 import warnings
@@ -12,7 +13,7 @@ from . import _capi, _cursors, _process, _threads
 from ._arguments import durable_name, expected_version, path_bytes, position
 from ._batches import Batches
 from ._capi import in_forked_child
-from ._closeable import Closeable
+from ._closeable import HURRY_S, Closeable
 from ._closing import Closing
 from ._decoding import Decoder, ParseFloat
 from ._encoding import encode_conditions, encode_events, encode_query
@@ -67,6 +68,7 @@ class Store(Closeable):
     """
 
     _append_waits = True
+    _at_once = True  # whether a call may be answered without waiting for anybody but the disk
 
     def __init__(
         self,
@@ -82,10 +84,10 @@ class Store(Closeable):
             raise InvalidArgument(
                 "sequence_numbers: leave it out; integers of Python hold every sequence number"
             )
-        self._append = Call(library.factstr_append, library.factstr_append_submit)
-        self._append_if = Call(library.factstr_append_if, library.factstr_append_if_submit)
-        self._append_when = Call(library.factstr_append_when, library.factstr_append_when_submit)
-        self._query = Call(library.factstr_query, library.factstr_query_submit)
+        self._append = self._call(library, "factstr_append")
+        self._append_if = self._call(library, "factstr_append_if")
+        self._append_when = self._call(library, "factstr_append_when")
+        self._query = self._call(library, "factstr_query")
         self._backup = Call(library.factstr_backup, library.factstr_backup_submit)
         self._verify = Call(library.factstr_verify, library.factstr_verify_submit)
         for name, hook in (("json_dumps", json_dumps), ("json_loads", json_loads)):
@@ -100,6 +102,10 @@ class Store(Closeable):
         self._owner = owner
         open_store(owner.handle, open_, before, options)
         _process.register(owner)
+
+    def _call(self, library: ctypes.CDLL, name: str) -> Call:
+        at_once = getattr(library, f"{name}_at_once") if self._at_once else None
+        return Call(getattr(library, name), getattr(library, f"{name}_submit"), at_once)
 
     def append(self, events: Iterable[EventInput]) -> AppendResult:
         """Appends one batch. Returns after it is as durable as the store promises."""
@@ -396,6 +402,10 @@ class Store(Closeable):
         """
         if not in_forked_child():  # there nothing of the store exists
             self._closing.close()
+
+    def _close_in_a_hurry(self) -> None:
+        if not in_forked_child():
+            self._closing.close(HURRY_S)
 
     def __del__(self) -> None:
         # An __init__ that raised may have come before there was an owner.

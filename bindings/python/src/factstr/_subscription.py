@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ._capi import in_forked_child
-from ._closeable import Closeable
+from ._closeable import HURRY_S, Closeable
 from .errors import forked
 
 if TYPE_CHECKING:
@@ -39,6 +39,13 @@ class Subscription(Closeable):
         self._stream.finish()
         if not self._stream.in_handler():
             self._stream.wait()
+
+    def _close_in_a_hurry(self) -> None:
+        if in_forked_child():
+            return
+        self._stream.finish()
+        if not self._stream.in_handler() and not self._stream.wait(HURRY_S):
+            self._stream.unsubscribe()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Waits until the subscription has ended; returns False if that took longer than `timeout`

@@ -4,9 +4,10 @@ Python runs the handler of a signal in the main thread, between two bytecodes. A
 library runs no bytecode: a signal that comes meanwhile is noticed when the call returns, and Ctrl-C
 would seem to do nothing. So the package follows three rules.
 
-1. A call that takes a timeout waits for WAIT_MS at most and is repeated until it has an answer:
-   wait_for here, Requests.answer, Stream.wait_ready. The same holds for locks of Python, because a
-   signal that arrives just before a wait begins is noticed only at its end.
+1. A call waits for WAIT_MS at most and is repeated until it has an answer: wait_for here,
+   Requests.answer, Stream.wait_ready. Only what waits for nothing but the disk is called as it is.
+   The same holds for locks of Python, because a signal that arrives just before a wait begins is
+   noticed only at its end.
 2. A call without a timeout (opening, closing, statistics) runs on a thread of its own while the main
    thread waits for it in steps: interruptible. After Ctrl-C the call still runs to its end, and what
    it returns is undone there; a lock decides which of the two threads undoes it.
@@ -14,7 +15,10 @@ would seem to do nothing. So the package follows three rules.
    received it, cleaning up happens in `except BaseException`, and each step of an end (unsubscribe,
    close) may be repeated or left to the stream's thread, which looks for itself (Stream._deliver).
 
-Only the main thread pays for this: other threads never see a signal and call the library directly.
+Only the main thread does this: other threads never see a signal and call the library directly.
+
+After Ctrl-C a handler is waited for no longer than HURRY_S: at the end of a `with` block
+(Closeable.__exit__), and when the program ends (_process).
 
 Under gevent and eventlet a wait must also let other greenlets run: see _threads.
 """

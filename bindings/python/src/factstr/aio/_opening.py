@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -50,10 +51,13 @@ class Opening(Generic[Opened]):
 
 async def close_after(closeable: Any, error: BaseException | None) -> None:
     """Closes at the end of a block. The error inside the block says more than a close that took too
-    long.
+    long. After Ctrl-C, which asyncio.run() makes a cancellation of, there is no time for slow handlers.
     """
     try:
-        await closeable.close()
+        if isinstance(error, (KeyboardInterrupt, asyncio.CancelledError)):
+            await closeable._close_in_a_hurry()
+        else:
+            await closeable.close()
     except FactstrError:
         if error is None:
             raise

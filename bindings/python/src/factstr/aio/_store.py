@@ -358,6 +358,9 @@ class Store:
     def __reduce__(self) -> NoReturn:
         refuse_pickling(self)
 
+    async def _close_in_a_hurry(self) -> None:
+        await asyncio.shield(off_loop(self._store._close_in_a_hurry))
+
     async def __aenter__(self) -> Self:
         return self
 

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .._capi import in_forked_child
-from .._closeable import refuse_pickling
+from .._closeable import HURRY_S, refuse_pickling
 from .._registration import register
 from .._types import Batch, StreamProgress
 from ..errors import (
@@ -60,6 +60,13 @@ class Subscription:
         self._stream.finish()
         if not self._stream.in_handler():
             await self._stream.wait_async()
+
+    async def _close_in_a_hurry(self) -> None:
+        if in_forked_child():
+            return
+        self._stream.finish()
+        if not self._stream.in_handler() and not await self._stream.wait_async(HURRY_S):
+            self._stream.unsubscribe()
 
     async def wait(self, timeout: float | None = None) -> bool:
         """Waits until the subscription has ended; returns False if that took longer than `timeout`

@@ -1,0 +1,48 @@
+/* Appends and queries that answer at once or not at all. */
+#define _DEFAULT_SOURCE /* stack_t in strict C11 */
+#include "public.h"
+
+static factstr_status append_at_once(struct fs_append append) {
+  REFUSE_CHILD(append.out);
+  const char *events = append.events;
+  REQUIRE_TEXT(events, append.out);
+  IN_GO(append_at_once(&append));
+}
+
+factstr_status factstr_append_at_once(factstr_store store, const char *events, size_t events_len,
+                                      factstr_buffer *out) {
+  return append_at_once(
+      (struct fs_append){.store = store, .events = events, .events_len = events_len, .out = out});
+}
+
+factstr_status factstr_append_if_at_once(factstr_store store, const char *events, size_t events_len,
+                                         const char *query, size_t query_len,
+                                         const uint64_t *expected, factstr_buffer *out) {
+  return append_at_once((struct fs_append){.store = store,
+                                           .events = events,
+                                           .events_len = events_len,
+                                           .kind = FS_APPEND_IF,
+                                           .context = query,
+                                           .context_len = query_len,
+                                           .expected = expected,
+                                           .out = out});
+}
+
+factstr_status factstr_append_when_at_once(factstr_store store, const char *events,
+                                           size_t events_len, const char *conditions,
+                                           size_t conditions_len, factstr_buffer *out) {
+  return append_at_once((struct fs_append){.store = store,
+                                           .events = events,
+                                           .events_len = events_len,
+                                           .kind = FS_APPEND_WHEN,
+                                           .context = conditions,
+                                           .context_len = conditions_len,
+                                           .out = out});
+}
+
+factstr_status factstr_query_at_once(factstr_store store, const char *query, size_t query_len,
+                                     factstr_buffer *out) {
+  REFUSE_CHILD(out);
+  REQUIRE_OPTIONAL(query, query_len, out);
+  IN_GO(query_at_once(store, MUTABLE(query), query_len, out));
+}

@@ -21,7 +21,8 @@ import (
 // panickingBackend is an empty log whose reads panic when told so.
 type panickingBackend struct {
 	factstr.CursorKeeper // nil: these calls panic, too
-	panics               atomic.Bool
+	factstr.ParkKeeper
+	panics atomic.Bool
 }
 
 func (b *panickingBackend) Kind() string { return "panicking" }

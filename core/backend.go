@@ -47,6 +47,7 @@ type Boundary struct {
 type Backend interface {
 	Reader
 	CursorKeeper
+	ParkKeeper
 
 	// Kind names the store kind in messages, such as "sqlite".
 	Kind() string

@@ -36,6 +36,7 @@ type CursorState struct {
 	// HeldBy tells people who has the name: HeldHere, or what is known of another holder. "" means
 	// that nobody has it.
 	HeldBy string
+	Parked int // its parked batches
 }
 
 // HeldHere is the HeldBy of a name that is active in the store that is asked.

@@ -79,7 +79,11 @@ func (st *EventStream) follow() (err error) {
 	}()
 	pause := readPause
 	for {
-		changed, err := st.catchUp()
+		err := st.redeliver()
+		var changed <-chan struct{}
+		if err == nil {
+			changed, err = st.catchUp()
+		}
 		if err == nil {
 			var over bool
 			if over, err = st.drained(); over {
@@ -123,6 +127,7 @@ func (st *EventStream) wait(changed, begun <-chan struct{}) error {
 	select {
 	case <-changed:
 	case <-begun:
+	case <-st.looking():
 	case <-st.lost():
 		return ErrStreamLost(st.durable.name)
 	case <-st.context.Done():
@@ -172,6 +177,9 @@ func (st *EventStream) catchUp() (changed <-chan struct{}, err error) {
 		st.failure.set(nil) // now, since a handler may take long
 		for len(batches) > 0 {
 			if err := st.truncated(st.store.log.current()); err != nil {
+				return nil, err
+			}
+			if err := st.redeliver(); err != nil {
 				return nil, err
 			}
 			count, err := st.deliver(batches)

@@ -55,6 +55,8 @@ type DurableCursor struct {
 	// HeldBy says for people who has the name, as far as is known: HeldHere for this store. ""
 	// means that nobody has it, so that it can be changed.
 	HeldBy string
+	// Parked is the number of batches that were put aside, see Store.Parked.
+	Parked int
 }
 
 // Cursors returns the state of every durable name, in the order of the names. The cursors of this
@@ -77,7 +79,8 @@ func (s *Store) Cursors(ctx context.Context) ([]DurableCursor, error) {
 	now := time.Now()
 	cursors := make([]DurableCursor, len(stored))
 	for i, one := range stored {
-		cursors[i] = DurableCursor{Name: one.Name, QueryText: one.Query, Cursor: one.Cursor, HeldBy: one.HeldBy}
+		cursors[i] = DurableCursor{Name: one.Name, QueryText: one.Query, Cursor: one.Cursor, HeldBy: one.HeldBy,
+			Parked: one.Parked}
 		if head := known.head.SequenceNumber; one.Cursor < head {
 			cursors[i].LagEvents = head - one.Cursor
 		}

@@ -61,6 +61,12 @@ const (
 	LogCursorNotStored LogEvent = "cursor_not_stored"
 	// LogCursorStored (info): cursors are stored again. "attempts", "duration_ms".
 	LogCursorStored LogEvent = "cursor_stored"
+	// LogBatchParked (warning): a durable stream has put a batch aside and goes on. "stream",
+	// "durable_name", "error", "first", "last", "attempt".
+	LogBatchParked LogEvent = "batch_parked"
+	// LogParkedDiscarded (warning): a call removed parked batches, which nobody will handle.
+	// "durable_name", "batches".
+	LogParkedDiscarded LogEvent = "parked_discarded"
 	// LogCursorChanged (info): a call changed the cursor of a durable name. "operation" ("reset",
 	// "copy", "delete"), "durable_name", "to".
 	LogCursorChanged LogEvent = "cursor_changed"

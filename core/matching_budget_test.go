@@ -15,11 +15,12 @@ import (
 // sharedLog is a backend whose log another process appends to right before this store's commits.
 type sharedLog struct {
 	CursorKeeper // nil: nothing asks for cursors
-	mu           sync.Mutex
-	records      []EventRecord
-	others       int      // commits of the other process that are still to come
-	fact         NewEvent // what it appends
-	began        func()   // of scans; may be nil
+	ParkKeeper
+	mu      sync.Mutex
+	records []EventRecord
+	others  int      // commits of the other process that are still to come
+	fact    NewEvent // what it appends
+	began   func()   // of scans; may be nil
 }
 
 func (l *sharedLog) Kind() string { return "shared" }

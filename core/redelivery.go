@@ -54,6 +54,12 @@ func (st *EventStream) deliver(batches []Delivery) (done int, err error) {
 			st.tellFailed(err, batch, attempt, "; the stream goes on with the next batch")
 			return done + 1, nil // a live stream's failure concerns this batch only
 		}
+		if attempt >= st.options.retry.MaxAttempts && st.options.retry.GiveUp == GiveUpPark {
+			if err := st.park(batches[0], err, attempt+1); err != nil {
+				return done, err
+			}
+			return done + 1, nil
+		}
 		if attempt >= st.options.retry.MaxAttempts {
 			kept := "cursor"
 			if st.durable == nil {

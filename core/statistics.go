@@ -47,7 +47,8 @@ type StreamStatistics struct {
 	Number      uint64 // the stream's number in its store, which logged records call "stream"
 	DurableName string // "" for a live stream
 	StreamProgress
-	Lag uint64 // facts between its position and the head, matching or not
+	Lag    uint64 // facts between its position and the head, matching or not
+	Parked uint64 // batches that it has put aside, or found so
 }
 
 type counters struct {
@@ -85,7 +86,7 @@ func (s *Store) Statistics(ctx context.Context) (Statistics, error) {
 	for _, stream := range s.streams.list() {
 		one := StreamStatistics{Number: stream.number, StreamProgress: stream.Progress()}
 		if stream.durable != nil {
-			one.DurableName = stream.durable.name
+			one.DurableName, one.Parked = stream.durable.name, uint64(stream.parking.count.Load())
 		}
 		if one.Position < known.head.SequenceNumber {
 			one.Lag = known.head.SequenceNumber - one.Position

@@ -94,6 +94,7 @@ type EventStream struct {
 	delivering atomic.Uint64                 // the position of the delivery that HandleStream has
 	wake       chan struct{}                 // ends the wait; has room for one value
 	stored     atomic.Uint64                 // the durable cursor as last written
+	parking    parking                       // of a durable stream
 	patient    time.Time                     // since when it waits to be stored; cursorWriter.pass's own
 
 	ready chan struct{} // closed when replay is done

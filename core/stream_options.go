@@ -8,7 +8,19 @@ type RetryPolicy struct {
 	MaxAttempts int           // redeliveries of one batch
 	Delay       time.Duration // before the first redelivery, doubled before each further one; default 100 ms
 	DelayMax    time.Duration // the longest delay; default 10 s
+	GiveUp      GiveUp        // what happens after the last attempt; default GiveUpEnd
 }
+
+// GiveUp is what a stream does with a batch whose handler has failed as often as it may.
+type GiveUp string
+
+const (
+	// GiveUpEnd ends the stream before the batch: nothing behind it is delivered.
+	GiveUpEnd GiveUp = "end"
+	// GiveUpPark, of a durable stream, puts the batch aside with its error, and goes on behind it:
+	// see Store.Parked. Batches are then not delivered in the order of the log.
+	GiveUpPark GiveUp = "park"
+)
 
 // CursorEvery is how soon a durable stream's cursor is stored after a batch was handled: after so
 // many batches or so much time, whichever comes first.

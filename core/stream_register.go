@@ -85,6 +85,13 @@ func (s *Store) register(ctx context.Context, origin origin, query EventQuery, h
 		option(&stream.options)
 	}
 	stream.options.withDefaults()
+	switch giveUp := stream.options.retry.GiveUp; {
+	case giveUp != "" && giveUp != GiveUpEnd && giveUp != GiveUpPark:
+		return nil, NewError(CodeInvalidArgument, "retry.give_up must be %q or %q, not %q", GiveUpEnd,
+			GiveUpPark, giveUp)
+	case giveUp == GiveUpPark && origin.durable == nil:
+		return nil, NewError(CodeInvalidArgument, "retry.give_up %q is for durable streams: another one has no place to keep a batch", GiveUpPark)
+	}
 	if handler == nil {
 		stream.pull = newPull(stream.drainBegun)
 		stream.handler = HandleFunc(stream.pull.offer)
@@ -146,6 +153,9 @@ func (st *EventStream) open(ctx context.Context, origin origin, query EventQuery
 			err = NewError(CodeLogTruncated, "after is %d, but the log ends at %d: facts that were handled are gone; restore the log, or begin again from 0",
 				cursor, known.head.SequenceNumber)
 		}
+	}
+	if err == nil && durable != nil {
+		err = st.beginParking(ctx)
 	}
 	if err == nil {
 		st.epoch, st.target = known.epoch, known.head.SequenceNumber

@@ -637,25 +637,42 @@ FACTSTR_API factstr_status factstr_wait_for_submit(factstr_store store, const ch
  *                                                   batch is delivered
  *   {"cursor_copy": {"from": string, "to": string}} gives a new name the query and the cursor of
  *                                                   another one
- *   {"cursor_delete": {"name": string}}             forgets the cursor and the query of a name
+ *   {"cursor_delete": {"name": string}}             forgets the cursor and the query of a name, which
+ *                                                   has no parked batches
+ *   {"parked": {"name": string}}                    lists the batches that a stream has put aside
+ *   {"redeliver_parked": {"name": string, "positions"?: [n]}}
+ *                                                   lets them be delivered again, all or those: by
+ *                                                   whoever holds the name, within a second or so,
+ *                                                   else by its next registration, before its replay.
+ *                                                   One that fails again stays parked
+ *   {"discard_parked": {"name": string, "positions"?: [n]}}
+ *                                                   removes them: nobody will handle them
  * A cursor is changed only while nobody holds the name, and a copy is made only while nobody holds
  * either: else FACTSTR_DURABLE_STREAM_ACTIVE. A delivery of a former stream of the name that is
  * still being handled moves it no more.
  *
- * out is the list, or empty for a change:
+ * out is a list, {"batches": n} with the number of parked batches that were found, or empty for a
+ * change of a cursor. The lists:
  *   {"cursors": [{"name": string,
  *       "query": InteropEventQuery | null,   null: the stored text is none
  *       "cursor": n,                         everything up to it was handled or does not match
  *       "lag_events": n,                     facts above it, matching or not
  *       "lag_seconds": number | null,        the age of the oldest fact above it that matches, by
  *                                            this machine's clock; 0: none does
- *       "held_by": string | null}]}          who has the name, for people to read: "this store", or
+ *       "held_by": string | null,            who has the name, for people to read: "this store", or
  *                                            what is known of another holder; null: nobody
+ *       "parked": n}]}                       batches that were put aside
+ *   {"parked": [{"first_sequence_number": n,   of the first fact that matches
+ *       "position": n,                         the batch's last number, which names it
+ *       "error": string, "attempts": n,        what the handler said last
+ *       "parked_at": string,
+ *       "redelivering": bool}]}                it is to be delivered again
  * in the order of the names. The cursors of this store's own streams are stored first.
  *
  * Statuses
  *   FACTSTR_OK                       out: the list, or nothing
  *   FACTSTR_DURABLE_STREAM_ACTIVE    somebody holds the name
+ *   FACTSTR_INVALID_STATE            a name with parked batches is to be deleted
  *   FACTSTR_INVALID_ARGUMENT         call cannot be used, a name is not known, that of a copy is, or
  *                                    the log does not reach `to`
  *   FACTSTR_READ_ONLY, FACTSTR_BUSY, FACTSTR_TIMEOUT, FACTSTR_BACKEND_FAILURE, FACTSTR_CORRUPT,
@@ -788,7 +805,10 @@ typedef struct factstr_stream_callbacks {
  *                                      goes on live. The caller keeps the number: the position of
  *                                      the last delivery that it handled. Without durable and after
  *                                      it is a live stream, which sees what is committed from now on
- *    "retry"?: {"max_attempts": n, "delay_ms": n, "delay_max_ms": n},
+ *    "retry"?: {"max_attempts": n, "delay_ms": n, "delay_max_ms": n,
+ *               "give_up"?: "end" | "park"},   "park", of a durable stream: a batch that failed in its
+ *                                              last attempt is put aside, and the stream goes on
+ *                                              (factstr_cursors); "end" is the default
  *                                      redelivery of a failed batch of a stream that is not live;
  *                                      default none
  *    "cursor_every"?: {"batches": n, "ms": n},
@@ -996,6 +1016,7 @@ FACTSTR_API factstr_status factstr_stream_close(factstr_stream stream);
  *      {"number": n,                     the stream's in its store, as "stream" in what is logged
  *       "handle": n | null, "durable_name": string | null,
  *       "lag": n,                        facts between its position and the head, matching or not
+ *       "parked": n,                     batches of a durable stream that were put aside
  *       "state": ..., "position": n, "replay_target": n, "stored_cursor": n, "failure": ...
  *                                        as in factstr_stream_progress
  *      }]}

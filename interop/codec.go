@@ -188,6 +188,7 @@ func (c Codec) AppendStatistics(dst []byte, s factstr.Statistics, handles map[ui
 			dst = jsonvalue.AppendString(append(dst, `,"durable_name":`...), stream.DurableName)
 		}
 		dst = c.appendNumber(append(dst, `,"lag":`...), stream.Lag)
+		dst = strconv.AppendUint(append(dst, `,"parked":`...), stream.Parked, 10)
 		dst = append(dst, ',')
 		dst = append(dst, c.AppendProgress(nil, stream.StreamProgress)[1:]...) // its fields, and the brace that ends it
 	}

@@ -74,8 +74,8 @@ func TestNumbersAreStringsWhenThatWasAskedFor(t *testing.T) {
 				StreamProgress: factstr.StreamProgress{Ready: true}}, {Number: 2, DurableName: "d"}}}, map[uint64]uint64{2: 40}),
 			`{"store_kind":"sqlite","head":"9","facts":"9","failure":null,"database_bytes":8,"log_file_bytes":null,"appends":0,"groups":2,"group_appends_max":0,"groups_retried":0,` +
 				`"queue_appends":0,"queue_bytes":0,"read_retries":0,"redeliveries":0,"reconnects":0,"tail_events":0,"tail_bytes":0,"index_watermark":"7","streams":[` +
-				`{"number":1,"handle":null,"durable_name":null,"lag":"3","state":"live","position":"0","replay_target":"0","stored_cursor":"0","failure":null},` +
-				`{"number":2,"handle":40,"durable_name":"d","lag":"0","state":"replaying","position":"0","replay_target":"0","stored_cursor":"0","failure":null}]}`},
+				`{"number":1,"handle":null,"durable_name":null,"lag":"3","parked":0,"state":"live","position":"0","replay_target":"0","stored_cursor":"0","failure":null},` +
+				`{"number":2,"handle":40,"durable_name":"d","lag":"0","parked":0,"state":"replaying","position":"0","replay_target":"0","stored_cursor":"0","failure":null}]}`},
 	} {
 		if string(c.got) != c.want {
 			t.Errorf("got  %s\nwant %s", c.got, c.want)

@@ -24,7 +24,22 @@ type CursorCall struct {
 	CursorDelete *struct {
 		Name string `json:"name"`
 	} `json:"cursor_delete"`
+	Parked *struct {
+		Name string `json:"name"`
+	} `json:"parked"`
+	RedeliverParked *someParked `json:"redeliver_parked"`
+	DiscardParked   *someParked `json:"discard_parked"`
 }
+
+type someParked struct {
+	Name      string   `json:"name"`
+	Positions []uint64 `json:"positions"` // nil for all
+}
+
+var someParkedShape = &shape{kind: object, fields: []field{
+	{name: "name", shape: textShape, required: true},
+	{name: "positions", shape: &shape{kind: list, element: unsignedShape, max: factstr.ParkedMax}},
+}}
 
 var cursorCallShape = &shape{kind: object, fields: []field{
 	{name: "cursors", shape: &shape{kind: object}},
@@ -34,11 +49,15 @@ var cursorCallShape = &shape{kind: object, fields: []field{
 		{name: "from", shape: textShape, required: true}, {name: "to", shape: textShape, required: true}}}},
 	{name: "cursor_delete", shape: &shape{kind: object, fields: []field{
 		{name: "name", shape: textShape, required: true}}}},
+	{name: "parked", shape: &shape{kind: object, fields: []field{
+		{name: "name", shape: textShape, required: true}}}},
+	{name: "redeliver_parked", shape: someParkedShape},
+	{name: "discard_parked", shape: someParkedShape},
 }}
 
 // DecodeCursorCall reads the request of factstr_cursors.
 func DecodeCursorCall(request []byte) (CursorCall, error) {
-	const depth = 2
+	const depth = 3
 	if err := scan("call", request, depth, cursorCallShape, nil); err != nil {
 		return CursorCall{}, err
 	}
@@ -48,7 +67,7 @@ func DecodeCursorCall(request []byte) (CursorCall, error) {
 	}
 	given := 0
 	for _, is := range []bool{call.Cursors != nil, call.CursorReset != nil, call.CursorCopy != nil,
-		call.CursorDelete != nil} {
+		call.CursorDelete != nil, call.Parked != nil, call.RedeliverParked != nil, call.DiscardParked != nil} {
 		if is {
 			given++
 		}
@@ -68,6 +87,21 @@ func (c Codec) Do(ctx context.Context, store *factstr.Store, call CursorCall, ds
 		return dst, store.CursorCopy(ctx, call.CursorCopy.From, call.CursorCopy.To)
 	case call.CursorDelete != nil:
 		return dst, store.CursorDelete(ctx, call.CursorDelete.Name)
+	case call.Parked != nil:
+		parked, err := store.Parked(ctx, call.Parked.Name)
+		if err != nil {
+			return dst, err
+		}
+		dst = appendList(append(dst, `{"parked":`...), parked, c.appendParked)
+		return append(dst, '}'), nil
+	case call.RedeliverParked != nil:
+		return c.found(dst, call.RedeliverParked, func(some *someParked) (int, error) {
+			return store.RedeliverParked(ctx, some.Name, some.Positions...)
+		})
+	case call.DiscardParked != nil:
+		return c.found(dst, call.DiscardParked, func(some *someParked) (int, error) {
+			return store.DiscardParked(ctx, some.Name, some.Positions...)
+		})
 	}
 	cursors, err := store.Cursors(ctx)
 	if err != nil {
@@ -85,6 +119,39 @@ type InteropCursor struct {
 	LagEvents  uint64          `json:"lag_events"`
 	LagSeconds *float64        `json:"lag_seconds"`
 	HeldBy     *string         `json:"held_by"`
+	Parked     uint64          `json:"parked"`
+}
+
+// InteropParkedBatch is a batch that a durable stream has put aside.
+type InteropParkedBatch struct {
+	FirstSequenceNumber uint64 `json:"first_sequence_number"`
+	Position            uint64 `json:"position"`
+	Error               string `json:"error"`
+	Attempts            uint64 `json:"attempts"`
+	ParkedAt            string `json:"parked_at"`
+	Redelivering        bool   `json:"redelivering"`
+}
+
+func (c Codec) appendParked(dst []byte, batch *factstr.ParkedBatch) []byte {
+	dst = c.appendNumber(append(dst, `{"first_sequence_number":`...), batch.First)
+	dst = c.appendNumber(append(dst, `,"position":`...), batch.Position)
+	dst = jsonvalue.AppendString(append(dst, `,"error":`...), batch.Error)
+	dst = appendCount(dst, "attempts", uint64(batch.Attempts))
+	dst = jsonvalue.AppendString(append(dst, `,"parked_at":`...), batch.ParkedAt)
+	return append(strconv.AppendBool(append(dst, `,"redelivering":`...), batch.Redelivering), '}')
+}
+
+// found makes a call for some parked batches, and appends how many it found. An empty list is none
+// of them, which core would take for all.
+func (c Codec) found(dst []byte, some *someParked, make func(*someParked) (int, error)) ([]byte, error) {
+	count := 0
+	if some.Positions == nil || len(some.Positions) > 0 {
+		var err error
+		if count, err = make(some); err != nil {
+			return dst, err
+		}
+	}
+	return append(strconv.AppendInt(append(dst, `{"batches":`...), int64(count), 10), '}'), nil
 }
 
 func (c Codec) appendCursor(dst []byte, cursor *factstr.DurableCursor) []byte {
@@ -106,7 +173,9 @@ func (c Codec) appendCursor(dst []byte, cursor *factstr.DurableCursor) []byte {
 	}
 	dst = append(dst, `,"held_by":`...)
 	if cursor.HeldBy == "" {
-		return append(dst, "null}"...)
+		dst = append(dst, "null"...)
+	} else {
+		dst = jsonvalue.AppendString(dst, cursor.HeldBy)
 	}
-	return append(jsonvalue.AppendString(dst, cursor.HeldBy), '}')
+	return append(appendCount(dst, "parked", uint64(cursor.Parked)), '}')
 }

@@ -53,6 +53,7 @@ var (
 			{name: "max_attempts", shape: unsignedShape},
 			{name: "delay_ms", shape: unsignedShape},
 			{name: "delay_max_ms", shape: unsignedShape},
+			{name: "give_up", shape: &shape{kind: text, choices: []string{string(factstr.GiveUpEnd), string(factstr.GiveUpPark)}}},
 		}}},
 		{name: "cursor_every", shape: &shape{kind: object, fields: []field{
 			{name: "batches", shape: unsignedShape},
@@ -136,6 +137,7 @@ func DecodeRegistration(request []byte, limits factstr.Limits) (Registration, er
 			MaxAttempts uint64  `json:"max_attempts"`
 			DelayMS     *uint64 `json:"delay_ms"`
 			DelayMaxMS  *uint64 `json:"delay_max_ms"`
+			GiveUp      *string `json:"give_up"`
 		} `json:"retry"`
 		CursorEvery *struct {
 			Batches *uint64 `json:"batches"`
@@ -171,6 +173,9 @@ func DecodeRegistration(request []byte, limits factstr.Limits) (Registration, er
 	}
 	if r := dto.Retry; r != nil {
 		registration.Retry = factstr.RetryPolicy{MaxAttempts: int(min(r.MaxAttempts, math.MaxInt32)), Delay: wait(r.DelayMS), DelayMax: wait(r.DelayMaxMS)}
+		if r.GiveUp != nil {
+			registration.Retry.GiveUp = factstr.GiveUp(*r.GiveUp)
+		}
 	}
 	if c := dto.CursorEvery; c != nil {
 		if c.Batches != nil {

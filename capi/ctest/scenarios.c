@@ -322,6 +322,12 @@ static void play_cursors(player *player, const cJSON *step, const char *call) {
     expect_ok(got);
     return;
   }
+  cJSON *batch;
+  cJSON_ArrayForEach(batch, item(got.json, "parked")) {
+    CHECK(json_string(batch, "error")[0] != '\0');
+    cJSON_DeleteItemFromObject(batch, "error");
+    cJSON_DeleteItemFromObject(batch, "parked_at");
+  }
   cJSON_ArrayForEach(cursor, item(got.json, "cursors")) {
     int waits = strtod(json_string(cursor, "lag_seconds") + 1, NULL) > 0;
     int held = cJSON_IsString(item(cursor, "held_by"));
@@ -345,7 +351,9 @@ static void play_ends(player *player, const cJSON *step) {
 
 /* The call about cursors that a step makes, NULL if it makes none. */
 static const char *cursor_call(const cJSON *step) {
-  static const char *const calls[] = {"cursors", "cursor_reset", "cursor_copy", "cursor_delete"};
+  static const char *const calls[] = {"cursors",       "cursor_reset", "cursor_copy",
+                                      "cursor_delete", "parked",       "redeliver_parked",
+                                      "discard_parked"};
   for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
     if (item(step, calls[i]) != NULL) {
       return calls[i];

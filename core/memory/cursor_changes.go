@@ -14,7 +14,8 @@ func (b *backend) ListCursors(context.Context) ([]factstr.CursorState, error) {
 	var cursors []factstr.CursorState
 	for _, name := range slices.Sorted(maps.Keys(b.cursors)) {
 		state := b.cursors[name]
-		one := factstr.CursorState{Name: name, Query: state.query.Exact, Cursor: state.position}
+		one := factstr.CursorState{Name: name, Query: state.query.Exact, Cursor: state.position,
+			Parked: len(state.parked)}
 		if state.active {
 			one.HeldBy = factstr.HeldHere
 		}
@@ -35,6 +36,7 @@ func (b *backend) ResetCursor(_ context.Context, name string, to uint64) error {
 	}
 	state.generation = b.nextGeneration()
 	state.position = to
+	maps.DeleteFunc(state.parked, func(position uint64, _ factstr.ParkedBatch) bool { return position > to })
 	return nil
 }
 
@@ -50,15 +52,18 @@ func (b *backend) CopyCursor(_ context.Context, from, to string) error {
 	} else if state != nil {
 		return factstr.ErrCursorKnown(to)
 	}
-	b.cursors[to] = &cursor{query: original.query, position: original.position, generation: b.nextGeneration()}
+	b.cursors[to] = &cursor{query: original.query, position: original.position, generation: b.nextGeneration(),
+		parked: maps.Clone(original.parked)}
 	return nil
 }
 
 func (b *backend) DeleteCursor(_ context.Context, name string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if _, err := b.free("name", name); err != nil {
+	if state, err := b.free("name", name); err != nil {
 		return err
+	} else if len(state.parked) > 0 {
+		return factstr.ErrStillParked(name)
 	}
 	delete(b.cursors, name)
 	return nil

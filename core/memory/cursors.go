@@ -12,6 +12,7 @@ type cursor struct {
 	position   uint64
 	generation uint64
 	active     bool
+	parked     map[uint64]factstr.ParkedBatch // by position
 }
 
 func (b *backend) ClaimStream(_ context.Context, name string, query factstr.DurableQuery) (factstr.StreamClaim, error) {

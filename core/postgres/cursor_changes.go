@@ -99,6 +99,9 @@ func (b *backend) ResetCursor(ctx context.Context, name string, to uint64) error
 		if err := b.raise(ctx, s, name, stored.exact); err != nil {
 			return err
 		}
+		if err := s.run(ctx, b.statements.removeAbove, name, int64(to)); err != nil {
+			return err
+		}
 		return b.set(ctx, s, name, int64(to))
 	})
 }
@@ -123,6 +126,9 @@ func (b *backend) CopyCursor(ctx context.Context, from, to string) error {
 		if err := s.run(ctx, b.statements.enterCursor, to, original.query); err != nil {
 			return err
 		}
+		if err := s.run(ctx, b.statements.copyParked, from, to); err != nil {
+			return err
+		}
 		return b.set(ctx, s, to, original.number)
 	})
 }
@@ -131,6 +137,11 @@ func (b *backend) DeleteCursor(ctx context.Context, name string) error {
 	return b.change(ctx, "deleting a durable cursor", []string{name}, func(ctx context.Context, s *session) error {
 		if _, err := b.knownCursor(ctx, s, "name", name); err != nil {
 			return err
+		}
+		if parked, _, err := s.one(ctx, b.statements.countParked, name); err != nil {
+			return err
+		} else if parked > 0 {
+			return factstr.ErrStillParked(name)
 		}
 		if err := b.raise(ctx, s, name, ""); err != nil {
 			return err
@@ -181,7 +192,7 @@ func (b *backend) ListCursors(ctx context.Context) ([]factstr.CursorState, error
 		err := s.rows(ctx, b.statements.listCursors, func(row [][]byte) bool {
 			cursors = append(cursors, factstr.CursorState{Name: string(row[0]),
 				Query:  factstr.ExactQuery(string(row[1]), string(row[2])),
-				Cursor: uint64(max(int64Of(row[3]), 0))})
+				Cursor: uint64(max(int64Of(row[3]), 0)), Parked: int(int64Of(row[4]))})
 			return true
 		})
 		if err != nil {

@@ -60,6 +60,9 @@ var durableStreamsSchema string
 //go:embed migrations/0003_type_index.sql
 var typeIndexSchema string
 
+//go:embed migrations/0005_parked_batches.sql
+var parkedSchema string
+
 // currentSchema returns the schema in which the connection's own settings would create tables.
 func currentSchema(ctx context.Context, s *session) (schema string, err error) {
 	err = s.rows(ctx, "SELECT pg_catalog.current_schema()::pg_catalog.text", func(row [][]byte) bool {
@@ -83,7 +86,7 @@ func prepareSchema(ctx context.Context, s *session, schema string) (*inspection,
 	if err := f.check(schema); err != nil {
 		return nil, err
 	}
-	if s.server.inRecovery || f.complete() && f.durables && f.function.ours() && !f.lacksIndexAtOnce() {
+	if s.server.inRecovery || f.complete() && f.durables && f.parks && f.function.ours() && !f.lacksIndexAtOnce() {
 		return f, readable(f, s, schema)
 	}
 	if f.complete() && !f.mayCreate {
@@ -138,6 +141,9 @@ func create(ctx context.Context, s *session, schema string) (*inspection, error)
 	}
 	if !f.durables {
 		missing = append(missing, durableStreamsSchema)
+	}
+	if !f.parks {
+		missing = append(missing, parkedSchema)
 	}
 	if f.lacksIndexAtOnce() {
 		missing = append(missing, typeIndexSchema)

@@ -31,6 +31,7 @@ type inspection struct {
 	odd       []oddity
 	function  functionFound
 	durables  bool // the table of generations exists
+	parks     bool // the table of parked batches exists
 	head      int64
 	markers   rustformat.Markers
 	mayCreate bool // the role may create in the schema, or the schema itself
@@ -133,6 +134,7 @@ func inspect(ctx context.Context, s *session, schema string) (*inspection, error
 		f.mayCreate = inDatabase
 	}
 	f.durables = len(f.columns[rustformat.Generations]) > 0
+	f.parks = len(f.columns[parkedTable]) > 0
 	if f.checkTables(schema) != nil || f.checkSight(schema) != nil {
 		return f, nil // check refuses it; its rows are not read
 	}

@@ -21,6 +21,14 @@ type statements struct {
 	setCursor       string
 	deleteCursor    string
 	listCursors     string
+	countParked     string
+	insertParked    string
+	listParked      string
+	markParked      string
+	removeParked    string
+	removeAbove     string
+	copyParked      string
+	failAgain       string
 	moveCursors     string
 	readMoved       string
 	generations     string
@@ -81,9 +89,27 @@ func statementsOf(schema string) *statements {
 		setCursor: in.Replace(`UPDATE {schema}.durable_stream_cursors SET last_processed_sequence_number = $2
 			WHERE durable_stream_id {=} $1 RETURNING last_processed_sequence_number`),
 		deleteCursor: in.Replace("DELETE FROM {schema}.durable_stream_cursors WHERE durable_stream_id {=} $1"),
-		listCursors: in.Replace(`SELECT k.durable_stream_id, k.event_query, d.exact_query, k.last_processed_sequence_number
+		listCursors: in.Replace(`SELECT k.durable_stream_id, k.event_query, d.exact_query, k.last_processed_sequence_number,
+				(SELECT pg_catalog.count(*) FROM {schema}.factstr_parked_batches p WHERE p.name {=} k.durable_stream_id)
 			FROM {schema}.durable_stream_cursors k LEFT JOIN {schema}.factstr_durable_streams d ON d.name {=} k.durable_stream_id
 			ORDER BY pg_catalog.convert_to(k.durable_stream_id, 'UTF8')`),
+		countParked: in.Replace("SELECT pg_catalog.count(*) FROM {schema}.factstr_parked_batches WHERE name {=} $1"),
+		// Nothing is inserted under another generation than $8.
+		insertParked: in.Replace(`INSERT INTO {schema}.factstr_parked_batches AS p (name, position, first, error, attempts, parked_at, redelivering)
+			SELECT $1, $2, $3, $4, $5, $6, false FROM {schema}.factstr_durable_streams d WHERE d.name {=} $1 AND d.generation {=} $7 FOR SHARE OF d
+			ON CONFLICT (name, position) DO UPDATE SET first = excluded.first, error = excluded.error, attempts = excluded.attempts, parked_at = excluded.parked_at, redelivering = false
+			RETURNING p.position`),
+		listParked: in.Replace(`SELECT position, first, error, attempts, parked_at, redelivering FROM {schema}.factstr_parked_batches
+			WHERE name {=} $1 ORDER BY position`),
+		markParked: in.Replace(`WITH m AS (UPDATE {schema}.factstr_parked_batches SET redelivering = true
+				WHERE name {=} $1 AND ($2 OR position {=} ANY ($3)) RETURNING 1) SELECT pg_catalog.count(*) FROM m`),
+		removeParked: in.Replace(`WITH m AS (DELETE FROM {schema}.factstr_parked_batches
+				WHERE name {=} $1 AND ($2 OR position {=} ANY ($3)) RETURNING 1) SELECT pg_catalog.count(*) FROM m`),
+		removeAbove: in.Replace("DELETE FROM {schema}.factstr_parked_batches WHERE name {=} $1 AND position {>} $2"),
+		copyParked: in.Replace(`INSERT INTO {schema}.factstr_parked_batches (name, position, first, error, attempts, parked_at, redelivering)
+			SELECT $2, position, first, error, attempts, parked_at, redelivering FROM {schema}.factstr_parked_batches WHERE name {=} $1`),
+		failAgain: in.Replace(`UPDATE {schema}.factstr_parked_batches SET error = $3, attempts = $4, redelivering = false
+			WHERE name {=} $1 AND position {=} $2`),
 		// FOR SHARE orders cursor writes against registrations: a write that has read the
 		// generation commits first, and one that has not waits and then sees the new generation.
 		moveCursors: in.Replace(`WITH w AS (

@@ -72,7 +72,8 @@ func (b *backend) ClaimStream(
 
 // makeDurableTables makes the tables that durable names need besides their cursors.
 func makeDurableTables(c *conn) error {
-	for _, schema := range []string{durableStreamsSchema, durableNamesSchema, durableHoldersSchema} {
+	for _, schema := range []string{durableStreamsSchema, durableNamesSchema, durableHoldersSchema,
+		parkedSchema} {
 		if err := c.script(schema); err != nil {
 			return err
 		}

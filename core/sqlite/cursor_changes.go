@@ -75,7 +75,10 @@ func (b *backend) ResetCursor(ctx context.Context, name string, to uint64) error
 		if to > head.SequenceNumber {
 			return factstr.ErrCursorBeyond(to, head.SequenceNumber)
 		}
-		if err := raise(c, name, stored); err != nil || stored.position == int64(to) {
+		if err := raise(c, name, stored); err != nil {
+			return err
+		}
+		if err := c.run(removeAbove, name, int64(to)); err != nil || stored.position == int64(to) {
 			return err
 		}
 		return c.change("subscriber_cursors", resetCursor, int64(to), name)
@@ -105,8 +108,8 @@ func (b *backend) CopyCursor(ctx context.Context, from, to string) error {
 		if err := c.change("subscriber_cursors", insertCursor, to, original.query); err != nil {
 			return err
 		}
-		if original.position == 0 {
-			return nil
+		if err := c.run(copyParked, from, to); err != nil || original.position == 0 {
+			return err
 		}
 		return c.change("subscriber_cursors", resetCursor, original.position, to)
 	})
@@ -117,6 +120,11 @@ func (b *backend) DeleteCursor(ctx context.Context, name string) error {
 		stored, err := knownCursor(c, "name", name)
 		if err != nil {
 			return err
+		}
+		if count, err := c.one(countParked, name); err != nil {
+			return err
+		} else if count != int64(0) {
+			return factstr.ErrStillParked(name)
 		}
 		stored.exact = ""
 		if err := raise(c, name, stored); err != nil {
@@ -173,11 +181,19 @@ func (b *backend) ListCursors(ctx context.Context) ([]factstr.CursorState, error
 				list += ", NULL"
 			}
 		}
+		if there, err := hasParked(r.conn); err != nil {
+			return err
+		} else if there {
+			list += ", (SELECT count(*) FROM factstr_parked_batches p WHERE p.name = k.subscriber_id)"
+		} else {
+			list += ", 0"
+		}
 		return r.conn.each(list+from+" ORDER BY k.subscriber_id", func(row []any) bool {
 			position, _ := row[2].(int64)
 			slot, _ := row[4].(int64)
+			parked, _ := row[6].(int64)
 			cursors = append(cursors, factstr.CursorState{Name: textOf(row[0]), Cursor: uint64(max(position, 0)),
-				Query: factstr.ExactQuery(textOf(row[1]), textOf(row[3])), HeldBy: textOf(row[5])})
+				Query: factstr.ExactQuery(textOf(row[1]), textOf(row[3])), HeldBy: textOf(row[5]), Parked: int(parked)})
 			slots = append(slots, slot&hashMask)
 			return true
 		})

@@ -29,6 +29,11 @@ var durableNamesSchema string
 //go:embed migrations/0004_durable_holders.sql
 var durableHoldersSchema string
 
+// parkedSchema holds parked batches. It is made with the first durable stream, too.
+//
+//go:embed migrations/0005_parked_batches.sql
+var parkedSchema string
+
 const schemaObjects = `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND lower(name) IN
 	('events', 'append_batches', 'store_metadata', 'subscriber_cursors')`
 

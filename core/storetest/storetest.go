@@ -44,6 +44,7 @@ func Run(t *testing.T, newLog func(t testing.TB) Log) {
 		{"durable names", nameTests},
 		{"durable cursors", cursorTests},
 		{"changes of cursors", cursorChangeTests},
+		{"parked batches", parkingTests},
 		{"pull streams", pullTests},
 		{"waiting for streams", waitingTests},
 		{"closing", closingTests},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/jsonvalue"
@@ -211,6 +212,7 @@ type cursorShape struct {
 	LagEvents uint64          `json:"lag_events"`
 	Waits     bool            `json:"waits"`
 	Held      bool            `json:"held"`
+	Parked    uint64          `json:"parked"`
 }
 
 func checkCursors(answer, gives []byte) error {
@@ -233,9 +235,40 @@ func checkCursors(answer, gives []byte) error {
 		expected := want.Cursors[i]
 		if one.Name != expected.Name || one.Cursor != expected.Cursor || one.LagEvents != expected.LagEvents ||
 			(*one.LagSeconds > 0) != expected.Waits || (one.HeldBy != nil) != expected.Held ||
+			one.Parked != expected.Parked ||
 			!jsonvalue.Equal(one.Query, expected.Query) {
 			return fmt.Errorf("got %s", answer)
 		}
+	}
+	return nil
+}
+
+// checkParked compares parked batches without what the handler said, and when.
+func checkParked(answer, gives []byte) error {
+	var got, want struct {
+		Parked []interop.InteropParkedBatch `json:"parked"`
+	}
+	if err := decodeStrictly(answer, &got); err != nil {
+		return err
+	}
+	if err := decodeStrictly(gives, &want); err != nil {
+		return err
+	}
+	for i := range got.Parked {
+		if got.Parked[i].Error == "" || got.Parked[i].ParkedAt == "" {
+			return fmt.Errorf("a parked batch has no reason or no time: %s", answer)
+		}
+		got.Parked[i].Error, got.Parked[i].ParkedAt = "", ""
+	}
+	if !slices.Equal(got.Parked, want.Parked) {
+		return fmt.Errorf("got %s", answer)
+	}
+	return nil
+}
+
+func checkSame(answer, gives []byte) error {
+	if !jsonvalue.Equal(answer, gives) {
+		return fmt.Errorf("got %s", answer)
 	}
 	return nil
 }

@@ -77,6 +77,15 @@ func (p *player) play(step *Step) error {
 	case step.Cursors != nil:
 		answer, err := p.surface.Cursors(cursorCall("cursors", step.Cursors))
 		return step.check(answer, err, checkCursors)
+	case step.Parked != nil:
+		answer, err := p.surface.Cursors(cursorCall("parked", step.Parked))
+		return step.check(answer, err, checkParked)
+	case step.Redeliver != nil:
+		answer, err := p.surface.Cursors(cursorCall("redeliver_parked", step.Redeliver))
+		return step.check(answer, err, checkSame)
+	case step.Discard != nil:
+		answer, err := p.surface.Cursors(cursorCall("discard_parked", step.Discard))
+		return step.check(answer, err, checkSame)
 	case step.CursorReset != nil:
 		return p.changeCursor(step, cursorCall("cursor_reset", step.CursorReset))
 	case step.CursorCopy != nil:

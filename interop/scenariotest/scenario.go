@@ -58,6 +58,9 @@ type Step struct {
 	CursorReset  json.RawMessage `json:"cursor_reset"`
 	CursorCopy   json.RawMessage `json:"cursor_copy"`
 	CursorDelete json.RawMessage `json:"cursor_delete"`
+	Parked       json.RawMessage `json:"parked"`
+	Redeliver    json.RawMessage `json:"redeliver_parked"`
+	Discard      json.RawMessage `json:"discard_parked"`
 
 	Reopen bool `json:"reopen"`
 
@@ -79,6 +82,7 @@ func (step *Step) UnmarshalJSON(text []byte) error {
 	asks := []bool{
 		step.Append != nil, step.AppendIf != nil, step.AppendWhen != nil, step.Query != nil, step.Explain != nil,
 		step.Read != nil, step.Verify, step.Backup, step.Cursors != nil,
+		step.Parked != nil, step.Redeliver != nil, step.Discard != nil,
 	}
 	others := []bool{step.Open != nil, step.Receives != nil, step.Unsubscribe, step.Ends != nil, step.Reopen,
 		step.WaitFor != nil, step.WaitForCursor != nil, step.CursorReset != nil, step.CursorCopy != nil,

@@ -198,9 +198,14 @@ function verification(text) {
   return parsed;
 }
 
-/** A DurableCursor of each durable name. */
-function cursors(text) {
-  return parse(text).cursors.map((one) => place(one, ['cursor', 'lag_events']));
+/** DurableCursor[], ParkedBatch[], or a count of parked batches. */
+function cursorAnswer(text) {
+  const { cursors, parked, batches: found } = parse(text);
+  return (
+    cursors?.map((one) => place(one, ['cursor', 'lag_events'])) ??
+    parked?.map((one) => place(one, ['first_sequence_number', 'position'])) ??
+    found
+  );
 }
 
 /** A Backup. */
@@ -237,6 +242,6 @@ module.exports = {
   explanation,
   verification,
   backup,
-  cursors,
+  cursorAnswer,
   error,
 };

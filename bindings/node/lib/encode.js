@@ -183,7 +183,7 @@ function boolean(value, what) {
 }
 
 // Every other option of the library is a whole number.
-const textFields = new Set(['application_name', 'direct_url', 'schema']);
+const textFields = new Set(['give_up', 'application_name', 'direct_url', 'schema']);
 const booleanFields = new Set(['full_fsync']);
 
 // Options that the library does not know, because this package acts on them.
@@ -337,6 +337,7 @@ function registration(queryValue, { durable, after }, options) {
       maxAttempts: 'max_attempts',
       delayMs: 'delay_ms',
       delayMaxMs: 'delay_max_ms',
+      giveUp: 'give_up',
     });
     fields.push(`"retry":${JSON.stringify(retry)}`);
   }
@@ -352,6 +353,7 @@ function registration(queryValue, { durable, after }, options) {
 
 module.exports = {
   RawJson,
+  array,
   conditions,
   configuration,
   events,

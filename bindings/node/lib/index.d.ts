@@ -33,6 +33,7 @@ import type {
   EventStreamHandle,
   EventStreamSubscription,
   OpenBatch,
+  ParkedBatch,
   StreamFromOptions,
   StreamOptions,
 } from './types/streams.js';
@@ -221,7 +222,31 @@ export interface Store<Events = AnyEvents> {
    * while somebody holds either, and with `InvalidArgument` if `from` is not known, or `to` is.
    */
   cursorCopy(from: string, to: string, options?: RequestOptions | null): Promise<void>;
-  /** Forgets a durable name, which may then be registered anew with any query. */
+  /**
+   * The batches that the durable stream of a name has put aside (`giveUp: 'park'`), in the order of
+   * the log.
+   */
+  parked(name: string, options?: RequestOptions | null): Promise<ParkedBatch[]>;
+  /**
+   * Lets parked batches be delivered again, those at `positions` or all: by whoever holds the name,
+   * within a second or so, else by its next registration, before its replay. Resolves with how many
+   * there are. One that fails again stays parked.
+   */
+  redeliverParked(
+    name: string,
+    positions?: readonly bigint[] | null,
+    options?: RequestOptions | null,
+  ): Promise<number>;
+  /** Removes parked batches, which nobody will handle then. Resolves with how many there were. */
+  discardParked(
+    name: string,
+    positions?: readonly bigint[] | null,
+    options?: RequestOptions | null,
+  ): Promise<number>;
+  /**
+   * Forgets a durable name, which may then be registered anew with any query. Rejects with
+   * `InvalidState` while it has parked batches.
+   */
   cursorDelete(name: string, options?: RequestOptions | null): Promise<void>;
 
   /**

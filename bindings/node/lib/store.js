@@ -246,6 +246,18 @@ class Store {
     return await cursorCall(this, this.#open, calls.copy(from, to), options);
   }
 
+  async parked(name, options) {
+    return await cursorCall(this, this.#open, calls.parked(name), options);
+  }
+
+  async redeliverParked(name, positions, options) {
+    return await cursorCall(this, this.#open, calls.redeliverParked(name, positions), options);
+  }
+
+  async discardParked(name, positions, options) {
+    return await cursorCall(this, this.#open, calls.discardParked(name, positions), options);
+  }
+
   async cursorDelete(name, options) {
     return await cursorCall(this, this.#open, calls.delete(name), options);
   }

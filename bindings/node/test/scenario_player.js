@@ -96,6 +96,7 @@ function camelCase(retry) {
       maxAttempts: retry.max_attempts,
       delayMs: retry.delay_ms,
       delayMaxMs: retry.delay_max_ms,
+      giveUp: retry.give_up,
     }
   );
 }
@@ -144,6 +145,11 @@ class ScenarioPlayer {
         this.#changes(step, () => this.#store.cursorReset(name, BigInt(to))),
       cursor_copy: ({ cursor_copy: { from, to }, ...step }) =>
         this.#changes(step, () => this.#store.cursorCopy(from, to)),
+      parked: (step) => this.#parked(step),
+      redeliver_parked: ({ redeliver_parked: { name, positions }, ...step }) =>
+        this.#parkedFound(step, () => this.#store.redeliverParked(name, positions?.map(BigInt))),
+      discard_parked: ({ discard_parked: { name, positions }, ...step }) =>
+        this.#parkedFound(step, () => this.#store.discardParked(name, positions?.map(BigInt))),
       cursor_delete: ({ cursor_delete: { name }, ...step }) =>
         this.#changes(step, () => this.#store.cursorDelete(name)),
       unsubscribe: (step) => this.#streams.get(step.stream).subscription.unsubscribe(),
@@ -235,6 +241,16 @@ class ScenarioPlayer {
       held: held_by !== null,
     }));
     assert.deepEqual(spelled({ cursors: found }), spelled(gives));
+  }
+
+  async #parked({ parked: { name }, gives }) {
+    const found = (await this.#store.parked(name)).map(({ error, parked_at, ...batch }) => batch);
+    assert.deepEqual(spelled({ parked: found }), gives);
+  }
+
+  async #parkedFound({ gives, fails }, call) {
+    const found = await call().then((batches) => ({ batches }), failure);
+    this.#compare(found, gives, fails);
   }
 
   async #changes({ fails }, change) {

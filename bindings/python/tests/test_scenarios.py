@@ -103,6 +103,15 @@ class Scenarios(StoreCase):
             return {**found, "findings": list(found["findings"])}
         if "cursors" in step:
             return {"cursors": [self.shape_of(each) for each in self.store.cursors()]}
+        if "parked" in step:
+            parked = [dataclasses.asdict(each) for each in self.store.parked(**step["parked"])]
+            for each in parked:
+                del each["error"], each["parked_at"]
+            return {"parked": parked}
+        if "redeliver_parked" in step:
+            return {"batches": self.store.redeliver_parked(**step["redeliver_parked"])}
+        if "discard_parked" in step:
+            return {"batches": self.store.discard_parked(**step["discard_parked"])}
         if "cursor_reset" in step:
             self.store.cursor_reset(**step["cursor_reset"])
         elif "cursor_copy" in step:

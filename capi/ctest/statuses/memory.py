@@ -87,6 +87,14 @@ def streams_that_are_pulled(lib: Library, folder: Path) -> None:
     lib.expect("HANDLER_FAILED", "stream_next_many", **next_one)
     lib.expect("OK", "wait_for", store=store, wait_for=waiting_for(stream, 2))
     lib.expect("HANDLER_FAILED", "wait_for", store=store, wait_for=waiting_for(stream, 3))
+    parking = b'{"durable":{"name":"p"},"retry":{"max_attempts":0,"give_up":"park"}}'
+    parks = lib.expect("OK", "stream_open", store=store, registration=parking)
+    lib.expect("OK", "stream_next", stream=parks, timeout_ms=-1)
+    lib.expect("OK", "stream_refuse", stream=parks, delivery=1)
+    lib.expect("OK", "stream_next", stream=parks, timeout_ms=-1)
+    lib.expect("OK", "stream_close", stream=parks)
+    forget = b'{"cursor_delete":{"name":"p"}}'
+    lib.expect("INVALID_STATE", "cursors", store=store, call=forget)
     other = b'{"durable":{"name":"d"},"query":{"filters":[{"event_types":["b"]}]}}'
     lib.expect("DURABLE_STREAM_QUERY_MISMATCH", "stream_open", store=store, registration=other)
     lib.expect("OK", "stream_close", stream=stream)

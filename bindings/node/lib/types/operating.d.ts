@@ -157,5 +157,7 @@ export interface StoreStatistics {
     durable_name: string | null;
     /** Facts between its position and the head, matching or not. */
     lag: bigint;
+    /** Batches of a durable stream that were put aside. */
+    parked: number;
   })[];
 }

@@ -102,6 +102,12 @@ export interface StreamFromOptions extends StreamOptions {
         maxAttempts?: number | undefined;
         delayMs?: number | undefined;
         delayMaxMs?: number | undefined;
+        /**
+         * What happens after the last attempt: the stream ends, or, of a durable stream, the batch
+         * is put aside with its error and the stream goes on (`store.parked(name)`). Default:
+         * `end`.
+         */
+        giveUp?: 'end' | 'park' | undefined;
       }
     | null
     | undefined;
@@ -164,4 +170,20 @@ export interface DurableCursor {
    * means that nobody has it, so that it can be changed.
    */
   held_by: string | null;
+  /** Batches that were put aside. */
+  parked: number;
+}
+
+/** A batch that a durable stream has put aside, since its handler failed. */
+export interface ParkedBatch {
+  /** Of the first fact that matches. */
+  first_sequence_number: bigint;
+  /** The batch's last number, which names it. */
+  position: bigint;
+  /** What the handler said last. */
+  error: string;
+  attempts: number;
+  parked_at: string;
+  /** It is to be delivered again. */
+  redelivering: boolean;
 }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from ._arguments import durable_name, position
 from ._encoding import encode_cursor_call
 
@@ -16,6 +19,24 @@ def reset(name: str, to: int) -> bytes:
 def copy(from_name: str, to_name: str) -> bytes:
     call = {"from": durable_name(from_name, "from_name"), "to": durable_name(to_name, "to_name")}
     return encode_cursor_call({"cursor_copy": call})
+
+
+def parked(name: str) -> bytes:
+    return encode_cursor_call({"parked": {"name": durable_name(name)}})
+
+
+def redeliver(name: str, positions: Iterable[int] | None) -> bytes:
+    return encode_cursor_call({"redeliver_parked": _some(name, positions)})
+
+
+def discard(name: str, positions: Iterable[int] | None) -> bytes:
+    return encode_cursor_call({"discard_parked": _some(name, positions)})
+
+
+def _some(name: str, positions: Iterable[int] | None) -> dict[str, Any]:
+    if positions is None:
+        return {"name": durable_name(name)}
+    return {"name": durable_name(name), "positions": [position(each) for each in positions]}
 
 
 def delete(name: str) -> bytes:

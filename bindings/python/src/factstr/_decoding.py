@@ -24,6 +24,7 @@ from ._types import (
     Explanation,
     Finding,
     JsonLoads,
+    ParkedBatch,
     QueryResult,
     Statistics,
     Step,
@@ -146,7 +147,9 @@ class Decoder:
         fields = self._decode(text)
         fields["failure"] = _failure(fields)
         fields["streams"] = tuple(
-            StreamStatistics(each["number"], each["durable_name"], each["lag"], _progress(each))
+            StreamStatistics(
+                each["number"], each["durable_name"], each["lag"], each["parked"], _progress(each)
+            )
             for each in fields["streams"]
         )
         return Statistics(**{name: fields[name] for name in Statistics.__slots__})
@@ -184,9 +187,19 @@ class Decoder:
                 each["lag_events"],
                 None if each["lag_seconds"] is None else float(each["lag_seconds"]),
                 each["held_by"],
+                each["parked"],
             )
             for each in self._decode(text)["cursors"]
         )
+
+    def parked(self, text: bytes) -> tuple[ParkedBatch, ...]:
+        return tuple(
+            ParkedBatch(**{name: each[name] for name in ParkedBatch.__slots__})
+            for each in self._decode(text)["parked"]
+        )
+
+    def parked_found(self, text: bytes) -> int:
+        return int(self._decode(text)["batches"])
 
     def stream_number(self, text: bytes, handle: int) -> int | None:
         """Returns the number of a stream in its store, from the store's statistics."""

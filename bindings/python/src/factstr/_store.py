@@ -34,6 +34,7 @@ from ._types import (
     Handler,
     JsonDumps,
     JsonLoads,
+    ParkedBatch,
     ProgressHandler,
     QueryInput,
     QueryResult,
@@ -343,10 +344,28 @@ class Store(Closeable):
         """
         self._owner.cursors(_cursors.copy(from_name, to_name))
 
+    def parked(self, name: str) -> tuple[ParkedBatch, ...]:
+        """Returns the batches that the durable stream of a name has put aside (`give_up="park"`), in
+        the order of the log.
+        """
+        return self._decoder.parked(self._owner.cursors(_cursors.parked(name)))
+
+    def redeliver_parked(self, name: str, positions: Iterable[int] | None = None) -> int:
+        """Lets parked batches be delivered again, those at `positions` or all: by whoever holds the
+        name, within a second or so, else by its next registration, before its replay. Returns how
+        many there are. One that fails again stays parked.
+        """
+        return self._decoder.parked_found(self._owner.cursors(_cursors.redeliver(name, positions)))
+
+    def discard_parked(self, name: str, positions: Iterable[int] | None = None) -> int:
+        """Removes parked batches, which nobody will handle then. Returns how many there were."""
+        return self._decoder.parked_found(self._owner.cursors(_cursors.discard(name, positions)))
+
     def cursor_delete(self, name: str) -> None:
         """Forgets a durable name, which may then be registered anew with any query.
 
-        Raises DurableStreamActive while somebody holds it, InvalidArgument if it is not known.
+        Raises DurableStreamActive while somebody holds it, InvalidArgument if it is not known,
+        InvalidState while it has parked batches.
         """
         self._owner.cursors(_cursors.delete(name))
 

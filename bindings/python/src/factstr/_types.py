@@ -62,12 +62,14 @@ class AppendCondition:
 @dataclass(frozen=True, slots=True)
 class Retry:
     """How often a durable stream redelivers a batch whose handler failed, before it ends. The delay
-    doubles up to `delay_max_ms`.
+    doubles up to `delay_max_ms`. With `give_up` "park" a durable stream then puts the batch aside and
+    goes on (Store.parked); the default is to end.
     """
 
     max_attempts: int
     delay_ms: int | None = None
     delay_max_ms: int | None = None
+    give_up: Literal["end", "park"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +157,14 @@ class StreamStatistics:
     number        its number in the store, `stream` in records of the log
     durable_name  None for a stream without one
     lag           facts between its position and the head, whether they match or not
+    parked        batches of a durable stream that were put aside
     progress      where it stands
     """
 
     number: int
     durable_name: str | None
     lag: int
+    parked: int
     progress: StreamProgress
 
 
@@ -245,6 +249,7 @@ class DurableCursor:
                  0 if none does, None if query is
     held_by      who has the name, for people to read: "this store", or what is known of another
                  holder; None means that nobody has it, so that it can be changed
+    parked       batches that were put aside
     """
 
     name: str
@@ -253,6 +258,26 @@ class DurableCursor:
     lag_events: int
     lag_seconds: float | None
     held_by: str | None
+    parked: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedBatch:
+    """A batch that a durable stream has put aside, since its handler failed.
+
+    first_sequence_number  of the first fact that matches
+    position               the batch's last number, which names it
+    error                  what the handler said last
+    attempts               deliveries so far
+    redelivering           it is to be delivered again
+    """
+
+    first_sequence_number: int
+    position: int
+    error: str
+    attempts: int
+    parked_at: str
+    redelivering: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,6 +429,7 @@ class RetryDict(TypedDict, total=False):
     max_attempts: int
     delay_ms: int
     delay_max_ms: int
+    give_up: Literal["end", "park"]
 
 
 class CursorEveryDict(TypedDict, total=False):

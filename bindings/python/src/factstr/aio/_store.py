@@ -8,7 +8,7 @@ import os
 import random
 from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from .. import _cursors, _memory, _postgres, _sqlite
 from .._arguments import durable_name, expected_version, path_bytes, position
@@ -29,6 +29,7 @@ from .._types import (
     Explanation,
     JsonDumps,
     JsonLoads,
+    ParkedBatch,
     QueryInput,
     QueryResult,
     RetryInput,
@@ -47,6 +48,7 @@ from ._subscription import AsyncHandler, Subscription, subscribe
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
+T = TypeVar("T")
 Decided = Iterable[EventInput] | None
 
 
@@ -299,12 +301,37 @@ class Store:
         """
         await self._change_cursor(_cursors.copy(from_name, to_name))
 
+    async def parked(self, name: str) -> tuple[ParkedBatch, ...]:
+        """Returns the batches that the durable stream of a name has put aside (`give_up="park"`), in
+        the order of the log.
+        """
+        return await self._ask_cursors(self._decoder.parked, _cursors.parked(name))
+
+    async def redeliver_parked(self, name: str, positions: Iterable[int] | None = None) -> int:
+        """Lets parked batches be delivered again, those at `positions` or all: by whoever holds the
+        name, within a second or so, else by its next registration, before its replay. Returns how
+        many there are. One that fails again stays parked.
+        """
+        return await self._ask_cursors(
+            self._decoder.parked_found, _cursors.redeliver(name, positions)
+        )
+
+    async def discard_parked(self, name: str, positions: Iterable[int] | None = None) -> int:
+        """Removes parked batches, which nobody will handle then. Returns how many there were."""
+        return await self._ask_cursors(
+            self._decoder.parked_found, _cursors.discard(name, positions)
+        )
+
     async def cursor_delete(self, name: str) -> None:
         """Forgets a durable name, which may then be registered anew with any query.
 
-        Raises DurableStreamActive while somebody holds it, InvalidArgument if it is not known.
+        Raises DurableStreamActive while somebody holds it, InvalidArgument if it is not known,
+        InvalidState while it has parked batches.
         """
         await self._change_cursor(_cursors.delete(name))
+
+    async def _ask_cursors(self, decode: Callable[[bytes], T], call: bytes) -> T:
+        return await self._answers.ask("factstr_cursors_submit", decode, call, len(call))
 
     async def _change_cursor(self, call: bytes) -> None:
         await self._answers.ask("factstr_cursors_submit", bytes, call, len(call))

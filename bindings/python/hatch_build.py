@@ -31,7 +31,7 @@ class NativeLibraryHook(BuildHookInterface[Any]):
                 "tools/build-python.sh puts it there"
             )
         spelled = re.findall(r'__version__ = "(.+)"', (package / "_version.py").read_text())
-        # Python's packages spell 1.0.0-rc.1 as 1.0.0rc1; the package itself says what the library says.
+        # Python's packages spell 1.0.0-rc.1 as 1.0.0rc1; the package says what the library says.
         if [str(Version(version)) for version in spelled] != [self.metadata.version]:
             raise ValueError(f"_version.py says {spelled}, and VERSION is {self.metadata.version}")
         build_data["pure_python"] = False

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -33,13 +34,17 @@ func TestASecondCopyOfTheLibraryInOneProcessIsRefusedByName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	named := 2
+	if runtime.GOOS != "linux" {
+		named = 1 // the first copy leaves no note of its path (system.go)
+	}
 	path := newPath(t)
 	store := openStore(t, path)
 	second := openStore(t, path) // the same copy may open it as often as it likes
 	anotherCopy(t, func() {
 		failure := refusedOpen(t, path, factstr.CodeInvalidState, path, "another copy")
-		if strings.Count(failure.Message, program) != 2 {
-			t.Errorf("%q does not name the two copies, here %s twice", failure.Message, program)
+		if strings.Count(failure.Message, program) != named {
+			t.Errorf("%q does not name the copies, here %s %d times", failure.Message, program, named)
 		}
 		facttest.Close(t, openStore(t, newPath(t))) // another file is none of the first copy's business
 	})

@@ -21,7 +21,7 @@ import threading
 from pathlib import Path
 
 LIVES = 5
-SILENCE_MAX = 300.0  # seconds until a job counts as hung, on a loaded machine under an emulator
+SILENCE_MAX = 900.0  # seconds until a job counts as hung, on a loaded machine under an emulator
 FOREVER = 1 << 30
 
 

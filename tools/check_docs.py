@@ -63,6 +63,10 @@ def checked(page: Path, write: bool) -> list[str]:
         problems += [f"{name}: a block of {m[1]} has no source" for m in CODE.finditer(written)]
     if text.count("<!-- made: ") != len(MADE.findall(text)):
         problems.append(f"{name}: a made part stands between <!-- made: ... --> and <!-- end -->")
+    headings = re.findall(r"^#+ .*$", FENCED.sub("", MADE.sub("", text)), re.MULTILINE)
+    if name.parts[0] == "docs":
+        twice = {each for each in headings if headings.count(each) > 1}
+        problems += [f"{name}: two parts have the heading {each}" for each in sorted(twice)]
     prose = FENCED.sub(lambda m: "\n" * m[0].count("\n"), text)
     for link in LINK.findall(prose):
         if "://" not in link and not (page.parent / link).exists():

@@ -2,9 +2,11 @@ package sqlite
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -247,5 +249,66 @@ func TestSubmittedConditionalAppendsThatLookAheadTakeFewGoroutines(t *testing.T)
 	}
 	if won != 1 {
 		t.Errorf("%d appends won", won)
+	}
+}
+
+// G8 G11: whatever others append, checkpoint and index meanwhile, an answer at once has every fact
+// that was acknowledged before the call, none twice and none of another context.
+func TestAnswersAtOnceMissNothingWhileOthersAppend(t *testing.T) {
+	indexAlways(t, 40)
+	path := newPath(t)
+	store, other, raw := openIndexed(t, path, 40), openStore(t, path), openRaw(t, path)
+	const contexts = 5
+	var acknowledged [contexts]atomic.Uint64 // the newest fact of each
+	var appended atomic.Int32
+	go func() {
+		defer appended.Store(300)
+		for n := 0; n < 300; n++ {
+			context, by := n%contexts, other
+			if n%3 == 0 {
+				by = store
+			}
+			result, err := by.Append(t.Context(), []factstr.NewEvent{Fact("mine", fmt.Sprintf(`{"context":%d}`, context))})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			acknowledged[context].Store(result.LastSequenceNumber)
+			appended.Add(1)
+			if n%50 == 49 {
+				raw.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+			}
+		}
+	}()
+	answered := 0
+	for n := 0; appended.Load() < 300; n++ {
+		context := n % contexts
+		query := PayloadQuery(fmt.Sprintf(`{"context":%d}`, context)).AtMost(1).NewestFirst()
+		if n%2 == 0 {
+			query = PayloadQuery(fmt.Sprintf(`{"context":%d}`, context))
+		}
+		least := acknowledged[context].Load()
+		result, ok, err := store.QueryAtOnce(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !ok {
+			Query(t, store, query)
+			continue
+		}
+		answered++
+		if version := result.CurrentContextVersion; version == nil && least > 0 || version != nil && *version < least {
+			t.Fatalf("version %s, and fact %d was acknowledged before", VersionText(version), least)
+		}
+		last := uint64(0)
+		for _, record := range result.EventRecords {
+			if record.SequenceNumber <= last || string(record.Payload) != fmt.Sprintf(`{"context":%d}`, context) {
+				t.Fatalf("fact %d, %s after %d", record.SequenceNumber, record.Payload, last)
+			}
+			last = record.SequenceNumber
+		}
+	}
+	if answered < 50 {
+		t.Errorf("%d answers at once", answered)
 	}
 }

@@ -1,7 +1,7 @@
 import unittest
-from concurrent.futures import ThreadPoolExecutor
 
 import factstr
+from factstr.testing import fact, given
 
 # The command that is tested: a course takes so many students, and each of them once.
 CAPACITY = 2
@@ -29,21 +29,20 @@ def enrol(store: factstr.Store, course: str, student: str) -> str:
     return answer
 
 
+def enrolled(student: str) -> factstr.NewEvent:
+    return fact("Enrolled", {"course": "go", "student": student})
+
+
 class Enrolment(unittest.TestCase):
     def test_a_full_course_takes_nobody(self) -> None:
-        with factstr.MemoryStore() as store:
-            given = [
-                factstr.NewEvent("Enrolled", {"course": "go", "student": student})
-                for student in ("Ada", "Ben")
-            ]
-            store.append(given)
+        full = given(enrolled("Ada"), enrolled("Ben"))
+        full.when(enrol, "go", "Cleo").then_nothing()
+        self.assertEqual(full.results, ["full"])
 
-            self.assertEqual(enrol(store, "go", "Cleo"), "full")
-
-            self.assertEqual(len(store.query().event_records), len(given))
+    def test_a_student_gets_a_place_once(self) -> None:
+        given(enrolled("Ada")).when(enrol, "go", "Ben").then(enrolled("Ben"))
+        given(enrolled("Ada")).when(enrol, "go", "Ada").then_nothing()
 
     def test_of_many_at_once_only_so_many_get_in_as_there_is_room(self) -> None:
-        with factstr.MemoryStore() as store, ThreadPoolExecutor(20) as threads:
-            answers = threads.map(lambda n: enrol(store, "go", f"student-{n}"), range(20))
-
-            self.assertEqual(list(answers).count("enrolled"), CAPACITY)
+        racing = given().when_at_once(20, lambda store, n: enrol(store, "go", f"student-{n}"))
+        self.assertEqual(racing.results.count("enrolled"), CAPACITY)

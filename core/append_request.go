@@ -2,6 +2,7 @@ package factstr
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"github.com/factstr/factstr-go/core/internal/terms"
 )
@@ -25,6 +26,9 @@ type appendRequest struct {
 	// of a request of AppendTogether
 	tag   any
 	taker AnswerTaker
+	// how many streams its commit has woken, if that was done at once; one that is looked ahead for
+	// may be at that meanwhile, on another goroutine
+	woken atomic.Int32
 }
 
 // appendRequest validates a batch. It also reads the terms of its events if the tail will index

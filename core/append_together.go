@@ -74,9 +74,8 @@ func (s *Store) preparedConditional(request *appendRequest, tag any, taker Answe
 // A lone batch may be committed before it returns, on the goroutine that calls. Then woken is how
 // many streams began to wait for a processor because of it, and a thread that leaves Go next should
 // yield its own to them, if they are few: the runtime may take milliseconds to notice that nobody
-// uses it. The streams that another goroutine wakes meanwhile are counted as well.
+// uses it.
 func (s *Store) AppendTogether(batches []*PreparedAppend) (woken int) {
-	before := s.log.waker.woken.Load()
 	requests := make([]*appendRequest, 0, len(batches))
 	for _, batch := range batches {
 		if _, batch.Err = s.enterAppend(); batch.Err != nil {
@@ -98,7 +97,10 @@ func (s *Store) AppendTogether(batches []*PreparedAppend) (woken int) {
 			batch.Err = notQueued(outcome)
 		}
 	}
-	return int(s.log.waker.woken.Load() - before)
+	for _, batch := range batches {
+		woken += int(batch.request.woken.Load())
+	}
+	return woken
 }
 
 func (s *Store) queueTogether(requests []*appendRequest) (queued int, outcome commit.Outcome) {

@@ -31,11 +31,13 @@ func (s *Store) runAtOnce(ticket *commit.Ticket[*appendRequest]) (done bool) {
 	}
 	requests := []*appendRequest{ticket.Request}
 	group := &Group{store: s, requests: requests, atOnce: true}
+	woken := s.log.waker.woken.Load()
 	err := s.commitGuarded(group, backend.CommitAtOnce)
 	if errors.Is(err, ErrWouldWait) {
 		return false
 	}
 	_ = s.settleGroup(group, err)
+	ticket.Request.woken.Store(int32(s.log.waker.woken.Load() - woken))
 	return !ticket.Request.again
 }
 

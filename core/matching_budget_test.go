@@ -141,7 +141,7 @@ func TestAHeavyConditionIsSetAsideAndTheOthersOfItsGroupCommit(t *testing.T) { /
 		t.Fatal(err)
 	}
 	if r := group.requests; !r[0].accepted || !r[2].accepted || !r[1].aside || r[1].accepted || r[1].again || r[1].err != nil {
-		t.Errorf("the heavy one: %+v, the others: %v %v", *r[1], r[0].accepted, r[2].accepted)
+		t.Errorf("the heavy one: %+v, the others: %v %v", r[1], r[0].accepted, r[2].accepted)
 	}
 	// All conditions of a group together have a bound as well; who finds it used up is decided in
 	// the next group.
@@ -166,7 +166,7 @@ func TestAHeavyConditionIsSetAsideAndTheOthersOfItsGroupCommit(t *testing.T) { /
 		}
 	}
 	if want := groupWork / conditionWork; aside != want || !late.again || late.aside || late.accepted {
-		t.Errorf("%d are set aside of %d, the last one: %+v", aside, want, *late)
+		t.Errorf("%d are set aside of %d, the last one: %+v", aside, want, late)
 	}
 }
 

@@ -194,9 +194,9 @@ func TestOfAppendsAtOnceOnOneContextExactlyOneWins(t *testing.T) {
 	facttest.WantGapless(t, stores[0], rounds)
 }
 
-// G15 G18: the thread of a lone append learns how many streams it has woken, so that it can yield to
-// them. A stream that its facts do not concern is not woken, and one that has not come back from its
-// handler is not waited for.
+// G15 G18: the thread of a lone append learns how many streams it has woken, so that it can yield
+// to them. A stream that its facts do not concern is not woken, and one that has not come back
+// from its handler is not waited for.
 func TestALoneAppendSaysHowManyStreamsItHasWoken(t *testing.T) {
 	store := openStore(t, newPath(t))
 	appendOne := func(eventType string) (woken int) {

@@ -112,7 +112,7 @@ func prepareSQLite(path, options *C.char, length C.size_t) (p prepared, err erro
 		return p, err
 	}
 	p.open, err = sqlite.Prepare(where, sqlite.Options{
-		Options: p.options.Store, BusyTimeout: p.options.BusyTimeout, FullFsync: p.options.FullFsync, MaxPageCount: p.options.MaxPageCount,
+		Options: p.options.Store, BusyTimeout: p.options.BusyTimeout, FullFsync: p.options.FullFsync, ReadOnly: p.options.ReadOnly, MaxPageCount: p.options.MaxPageCount,
 	})
 	return p, err
 }

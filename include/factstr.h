@@ -194,6 +194,9 @@ FACTSTR_API factstr_status factstr_memory_open(const char *options_json, size_t 
  *   "full_fsync": true | false  on macOS a commit waits until the drive has emptied its cache, and
  *                               so survives a loss of power; default false. Elsewhere every commit
  *                               waits for the drive, and this changes nothing
+ *   "read_only": true | false   opens an existing database without writing to it: appends, durable
+ *                               streams and changes of cursors are FACTSTR_READ_ONLY; default false.
+ *                               In a folder that cannot be written the log must be in use or empty
  *
  * Statuses
  *   FACTSTR_OK                    (empty)
@@ -237,6 +240,9 @@ FACTSTR_API factstr_status factstr_sqlite_open(const char *path, const char *opt
  *   "index_bytes_max": n        how much memory the index of terms of a store that is asked much
  *                               may take; default 256 MiB. A log that needs more is left to the
  *                               server's own index, and so are all with 0
+ *   "read_only": true | false   writes nothing to the database, so that a role that may only read is
+ *                               enough: appends, durable streams and changes of cursors are
+ *                               FACTSTR_READ_ONLY; default false
  * No message holds a password or a whole URL.
  *
  * A lost server does not end the store. Calls return FACTSTR_BACKEND_FAILURE with reason

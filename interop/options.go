@@ -14,10 +14,11 @@ import (
 type StoreOptions struct {
 	Store factstr.Options
 	Codec Codec
-	// BusyTimeout, FullFsync and MaxPageCount belong to the SQLite store. Only tests set
+	// BusyTimeout, FullFsync, ReadOnly and MaxPageCount belong to the SQLite store. Only tests set
 	// MaxPageCount, to run into a full disk.
 	BusyTimeout  time.Duration
 	FullFsync    bool
+	ReadOnly     bool
 	MaxPageCount int
 	Postgres     PostgresOptions
 }
@@ -43,6 +44,7 @@ var (
 	sqliteOptionsShape = optionsShape(
 		field{name: "busy_timeout_ms", shape: signedShape},
 		field{name: "full_fsync", shape: boolShape},
+		field{name: "read_only", shape: boolShape},
 		field{name: "testing_max_page_count", shape: unsignedShape},
 	)
 	settingsShape = &shape{kind: object, fields: []field{
@@ -83,6 +85,7 @@ func decodeOptions(request []byte, want *shape) (StoreOptions, error) {
 		ResultBytesMax  *uint64 `json:"result_bytes_max"`
 		BusyTimeoutMS   *int64  `json:"busy_timeout_ms"`
 		FullFsync       *bool   `json:"full_fsync"`
+		ReadOnly        *bool   `json:"read_only"`
 		MaxPageCount    *uint64 `json:"testing_max_page_count"`
 	}
 	if err := json.Unmarshal(request, &dto); err != nil {
@@ -93,6 +96,7 @@ func decodeOptions(request []byte, want *shape) (StoreOptions, error) {
 	options.Store.CloseTimeout = timeLimit(dto.CloseTimeoutMS)
 	options.Store.QueueTimeout = timeLimit(dto.QueueTimeoutMS)
 	options.BusyTimeout = timeLimit(dto.BusyTimeoutMS)
+	options.ReadOnly = dto.ReadOnly != nil && *dto.ReadOnly
 	options.FullFsync = dto.FullFsync != nil && *dto.FullFsync
 	if err := setLimits([]limit{
 		{"payload_bytes_max", dto.PayloadBytesMax, &options.Store.Limits.PayloadBytesMax},

@@ -26,6 +26,7 @@ type PostgresOptions struct {
 	ResponseTimeout time.Duration
 	PollInterval    time.Duration
 	IndexBytesMax   int
+	ReadOnly        bool
 }
 
 var postgresOptionsShape = optionsShape(
@@ -38,6 +39,7 @@ var postgresOptionsShape = optionsShape(
 	field{name: "response_timeout_ms", shape: signedShape},
 	field{name: "poll_interval_ms", shape: signedShape},
 	field{name: "index_bytes_max", shape: unsignedShape},
+	field{name: "read_only", shape: boolShape},
 )
 
 // DecodePostgresOptions reads the options of a PostgreSQL store; nil asks for the defaults.
@@ -56,6 +58,7 @@ func DecodePostgresOptions(request []byte) (StoreOptions, error) {
 		ResponseTimeoutMS *int64  `json:"response_timeout_ms"`
 		PollIntervalMS    *int64  `json:"poll_interval_ms"`
 		IndexBytesMax     *uint64 `json:"index_bytes_max"`
+		ReadOnly          *bool   `json:"read_only"`
 	}
 	if err := json.Unmarshal(request, &dto); err != nil {
 		return StoreOptions{}, unfilled("options", err)
@@ -94,6 +97,7 @@ func DecodePostgresOptions(request []byte) (StoreOptions, error) {
 		}
 		*t.into = timeLimit(t.given)
 	}
+	postgres.ReadOnly = dto.ReadOnly != nil && *dto.ReadOnly
 	postgres.LockTimeout = timeLimit(dto.LockTimeoutMS)
 	switch given := dto.IndexBytesMax; {
 	case given == nil:

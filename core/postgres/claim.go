@@ -14,6 +14,9 @@ import (
 func (b *backend) ClaimStream(
 	ctx context.Context, name string, query factstr.DurableQuery,
 ) (factstr.StreamClaim, error) {
+	if err := b.readOnly("registering a durable stream"); err != nil {
+		return factstr.StreamClaim{}, err
+	}
 	c := &claiming{backend: b, name: name, query: query}
 	err := b.whileFree(ctx, b.leases.with, c.try, func() (held string) {
 		if c.lease == nil {

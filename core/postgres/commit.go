@@ -70,6 +70,9 @@ const (
 
 // Commit tries until the group is in the log, was refused, or is in doubt for good.
 func (b *backend) Commit(ctx context.Context, group *factstr.Group) error {
+	if err := b.readOnly("append"); err != nil {
+		return err
+	}
 	b.writing.Lock()
 	defer b.writing.Unlock()
 	for c := (&commit{backend: b, group: group, deadline: time.Now().Add(b.options.LockTimeout)}); ; {

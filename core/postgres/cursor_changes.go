@@ -30,6 +30,9 @@ import (
 func (b *backend) change(
 	ctx context.Context, doing string, names []string, change func(ctx context.Context, s *session) error,
 ) error {
+	if err := b.readOnly(doing); err != nil {
+		return err
+	}
 	held := ""
 	try := func(ctx context.Context, s *session) (err error) {
 		held = ""

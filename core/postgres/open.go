@@ -119,7 +119,7 @@ func openBackend(ctx context.Context, config, direct *pgxpool.Config, options Op
 	}
 	defer func() {
 		// So that the first append finds a connection.
-		if err == nil && !b.pooled {
+		if err == nil && !b.pooled && !options.ReadOnly {
 			b.write(s)
 		} else {
 			s.drop()
@@ -130,7 +130,7 @@ func openBackend(ctx context.Context, config, direct *pgxpool.Config, options Op
 			return nil, err
 		}
 	}
-	f, err := prepareSchema(ctx, s, b.schema)
+	f, err := prepareSchema(ctx, s, b.schema, options.ReadOnly)
 	if err != nil {
 		return nil, err
 	}

@@ -38,6 +38,9 @@ type Options struct {
 	// many selective queries, about 20 bytes a fact; default 256 MiB. A log that needs more is left
 	// to the server's own index, and so are all with a negative limit.
 	IndexBytesMax int
+	// ReadOnly makes nothing in the database and writes nothing to it: appends, durable streams and
+	// changes of cursors are CodeReadOnly. The role needs no right but to read.
+	ReadOnly bool
 }
 
 func checkSchemaName(schema string) error {

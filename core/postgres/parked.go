@@ -69,6 +69,9 @@ func (b *backend) ListParked(ctx context.Context, name string) (parked []factstr
 func (b *backend) MarkParked(ctx context.Context, name string, positions []uint64, discard bool) (found int,
 	err error) {
 	const doing = "changing parked batches"
+	if err := b.readOnly(doing); err != nil {
+		return 0, err
+	}
 	statement := b.statements.markParked
 	if discard {
 		statement = b.statements.removeParked

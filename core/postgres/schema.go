@@ -78,13 +78,16 @@ func currentSchema(ctx context.Context, s *session) (schema string, err error) {
 
 // prepareSchema checks the format and creates what is missing, as far as the role may. If nothing
 // is missing it writes nothing.
-func prepareSchema(ctx context.Context, s *session, schema string) (*inspection, error) {
+func prepareSchema(ctx context.Context, s *session, schema string, readOnly bool) (*inspection, error) {
 	f, err := inspect(ctx, s, schema)
 	if err != nil {
 		return nil, err
 	}
 	if err := f.check(schema); err != nil {
 		return nil, err
+	}
+	if readOnly && !s.server.inRecovery {
+		return f, f.checkReadable(schema)
 	}
 	if s.server.inRecovery || f.complete() && f.durables && f.parks && f.function.ours() && !f.lacksIndexAtOnce() {
 		return f, readable(f, s, schema)

@@ -20,7 +20,9 @@ type backend struct {
 	typeIndex   atomic.Bool  // whether SQLite has an index on types then
 	guard       *oslock.File
 	instance    *instance
-	opened      bool // completely, so that the side files are known
+	readOnly    bool       // the option
+	stands      *fileState // of a database that is read without a log; see read_only.go
+	opened      bool       // completely, so that the side files are known
 
 	// writing guards the fields up to appended, and the turnstile's state.
 	writing   sync.Mutex
@@ -49,6 +51,11 @@ var (
 
 // intact returns an error if the files at the path are not the ones that are open, or the database
 // was written over; see replaced_files.go.
-func (b *backend) intact() error { return b.instance.sides.intact(b.path, b.guard) }
+func (b *backend) intact() error {
+	if b.stands != nil {
+		return b.stillStands()
+	}
+	return b.instance.sides.intact(b.path, b.guard)
+}
 
 func (b *backend) Kind() string { return "sqlite" }

@@ -64,8 +64,8 @@ type checkpointer struct {
 
 func (k *checkpointer) init(b *backend) {
 	k.backend = b
-	k.conn = b.keep(0) // it does not wait for locks, since others may wait for it; it tries again
-	k.waiting = b.instance.sides.waiting
+	k.conn = b.keep(0)                   // it does not wait for locks, since others may wait for it; it tries again
+	k.waiting = b.instance.sides.waiting // asked after commits only, which a log without sides has not
 	k.wake = make(chan struct{}, 1)
 	k.stop = make(chan struct{})
 	k.pages = checkpoint

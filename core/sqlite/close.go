@@ -27,7 +27,7 @@ func (b *backend) Close() error {
 // closeWriter closes the store's last connection. If nobody else has the database open, SQLite then
 // copies the log into it and removes the log.
 func (b *backend) closeWriter() {
-	if !b.opened {
+	if !b.opened || b.stands != nil {
 		b.dropWriter()
 		return
 	}

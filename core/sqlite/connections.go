@@ -43,7 +43,7 @@ func (b *backend) connect(ctx context.Context, wait time.Duration, pragmas ...st
 			return nil, err
 		}
 	}
-	c, err := openConn(ctx, b.path, wait, slices.Concat(b.pragmas, pragmas)...)
+	c, err := openConnAs(ctx, b.path, b.mode(), wait, slices.Concat(b.pragmas, pragmas)...)
 	if err != nil {
 		return nil, b.explained(failure("opening "+b.path, err))
 	}

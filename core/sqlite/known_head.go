@@ -130,7 +130,12 @@ func (k *knownHead) of(state logState) (head factstr.Head, anchor termindex.Fact
 	return k.head, k.anchor, k.known && k.state == state
 }
 
-func (b *backend) logState() (state logState, valid bool) { return b.instance.sides.state(b.path) }
+func (b *backend) logState() (state logState, valid bool) {
+	if b.stands != nil {
+		return state, false
+	}
+	return b.instance.sides.state(b.path)
+}
 
 // headNow returns the head if it is known without reading it.
 func (b *backend) headNow() (head factstr.Head, ok bool, err error) {

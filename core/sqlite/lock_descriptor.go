@@ -18,13 +18,17 @@ var parked struct {
 	guards map[fileID][]*oslock.File
 }
 
-func openGuard(path string) (file *oslock.File, state fileState, err error) {
-	if state, err = stateOf(path); err == nil {
+func openGuard(path string, readOnly bool) (file *oslock.File, state fileState, err error) {
+	if state, err = stateOf(path); err == nil && !readOnly {
 		if file = unpark(state.fileID); file != nil {
 			return file, state, nil
 		}
 	}
-	if file, err = oslock.Open(path); err != nil {
+	open := oslock.Open
+	if readOnly {
+		open = oslock.OpenToRead
+	}
+	if file, err = open(path); err != nil {
 		return nil, state, pathFailure(path, err)
 	}
 	if state, err = stateOfDescriptor(file.Descriptor()); err != nil {

@@ -29,6 +29,9 @@ type Options struct {
 	// Without it a commit survives a crash of the system, but a loss of power may take the newest
 	// ones. On other systems it changes nothing: there each commit waits for the drive.
 	FullFsync bool
+	// ReadOnly opens an existing database to read only: see read_only.go. Appends and durable
+	// streams are CodeReadOnly.
+	ReadOnly bool
 	// MaxPageCount limits the size of the database, so that tests can fill it. 0 is no limit.
 	MaxPageCount int
 }
@@ -61,7 +64,7 @@ func Prepare(path string, options Options) (open func(context.Context) (*factstr
 		if err := startTimers(); err != nil {
 			return nil, pathFailure(path, err)
 		}
-		path, err := preparePath(path)
+		path, err := preparePath(path, options.ReadOnly)
 		if err != nil {
 			return nil, err
 		}
@@ -108,7 +111,8 @@ var processSettings = sync.OnceFunc(func() {
 //  9. setMarks: the marks for a crash. They are last, since a refused opening must not change them.
 
 func openBackend(ctx context.Context, path string, options Options) (_ *backend, err error) {
-	b := &backend{path: path, busyTimeout: options.BusyTimeout, pageCount: options.MaxPageCount, observer: options.Log()}
+	b := &backend{path: path, busyTimeout: options.BusyTimeout, readOnly: options.ReadOnly,
+		pageCount: options.MaxPageCount, observer: options.Log()}
 	if options.FullFsync {
 		b.pragmas = []string{"fullfsync = ON", "checkpoint_fullfsync = ON"}
 	}
@@ -120,7 +124,7 @@ func openBackend(ctx context.Context, path string, options Options) (_ *backend,
 	if err := checkLeftLog(path); err != nil {
 		return nil, err
 	}
-	guard, state, err := openGuard(path)
+	guard, state, err := openGuard(path, options.ReadOnly)
 	if err != nil {
 		return nil, err
 	}
@@ -168,6 +172,11 @@ func (b *backend) prepare(ctx context.Context) error {
 	if err := checkSides(b.path, b.guard); err != nil {
 		return err
 	}
+	if b.readOnly {
+		if err := b.chooseMode(); err != nil {
+			return err
+		}
+	}
 	err := b.makeReady(ctx, b.busyTimeout)
 	if mayBeHeldByNobody(err) {
 		// Now every connection of this process is closed, unless it has other stores on the file.
@@ -175,6 +184,10 @@ func (b *backend) prepare(ctx context.Context) error {
 	}
 	if err != nil {
 		return err
+	}
+	if b.stands != nil {
+		b.opened = true
+		return b.intact()
 	}
 	sides := &b.instance.sides
 	if err := sides.identify(b.path, b.instance.id); err != nil {
@@ -207,8 +220,13 @@ func (b *backend) makeReady(ctx context.Context, wait time.Duration) (err error)
 	err = b.writer.withContext(ctx, func() error {
 		// Refusals come before anything is written, such as the journal mode of somebody else's
 		// database.
-		if _, err := checkFormat(b.writer, b.path); err != nil {
+		complete, err := checkFormat(b.writer, b.path)
+		if err != nil {
 			return err
+		}
+		if b.readOnly {
+			b.writer.engine.busyTimeout = b.busyTimeout
+			return b.checkReadable(complete)
 		}
 		if err := useWAL(b.writer, wait); err != nil {
 			return err

@@ -28,8 +28,15 @@ func absolutePath(path string) (string, error) {
 	return localPath(absolute)
 }
 
-// preparePath returns the one path that all openers of the file use, and makes its folder.
-func preparePath(path string) (string, error) {
+// preparePath returns the one path that all openers of the file use, and makes its folder unless
+// nothing may be made.
+func preparePath(path string, readOnly bool) (string, error) {
+	if readOnly {
+		if _, err := stateOf(path); err != nil && isGone(err) {
+			return "", factstr.BackendFailure(factstr.ReasonMissingPath,
+				"sqlite: there is no database %q, and a store that is opened read_only makes none: %w", path, err)
+		}
+	}
 	if state, err := stateOf(path); err == nil && state.kind != regularFile {
 		if state.kind == directory {
 			return "", factstr.NewError(factstr.CodeInvalidArgument, "path %q is a directory; give the path of a file in it", path)

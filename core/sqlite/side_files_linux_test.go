@@ -223,7 +223,7 @@ func TestAStoreOpensWhileTheLastOneOfTheProcessCloses(t *testing.T) {
 	path := newPath(t)
 	closing := openStore(t, path)
 	facttest.Append(t, closing, facttest.Batch(1, "a")...)
-	guard, state, err := openGuard(path)
+	guard, state, err := openGuard(path, false)
 	if err != nil {
 		t.Fatal(err)
 	}

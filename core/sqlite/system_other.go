@@ -88,3 +88,5 @@ func extendLog(string, fileID, int64) (int64, error) { return 0, errors.ErrUnsup
 func renameNew(string, string) error { return errors.ErrUnsupported }
 
 func syncFolder(string) error { return errors.ErrUnsupported }
+
+func mayWriteIn(string) bool { return false }

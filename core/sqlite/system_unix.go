@@ -148,3 +148,6 @@ func syncFolder(path string) error {
 	defer func() { _ = folder.Close() }()
 	return folder.Sync()
 }
+
+// mayWriteIn reports whether files may be made in a folder.
+func mayWriteIn(folder string) bool { return unix.Access(folder, unix.W_OK) == nil }

@@ -293,3 +293,5 @@ func renameNew(from, to string) error {
 }
 
 func syncFolder(string) error { return nil }
+
+func mayWriteIn(folder string) bool { return !isReadOnly(folder) }

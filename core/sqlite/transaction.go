@@ -93,6 +93,10 @@ func (b *backend) writeAtOnce(doing string, transaction func(*conn) (changed boo
 
 func (b *backend) waitAndTransact(ctx context.Context, doing string,
 	transaction func(*conn) (changed bool, err error)) error {
+	if b.readOnly {
+		return factstr.NewError(factstr.CodeReadOnly,
+			"sqlite: %s: this store was opened read_only; open another one without that option", doing)
+	}
 	if b.guard.ReadOnly() {
 		return factstr.NewError(factstr.CodeReadOnly, "sqlite: %s: the database cannot be written; check its permissions", doing)
 	}

@@ -184,7 +184,7 @@ function boolean(value, what) {
 
 // Every other option of the library is a whole number.
 const textFields = new Set(['give_up', 'application_name', 'direct_url', 'schema']);
-const booleanFields = new Set(['full_fsync']);
+const booleanFields = new Set(['full_fsync', 'read_only']);
 
 // Options that the library does not know, because this package acts on them.
 const OURS = Symbol('of this package');
@@ -239,6 +239,7 @@ const sqliteOptionNames = {
   ...storeOptionNames,
   busyTimeoutMs: 'busy_timeout_ms',
   fullFsync: 'full_fsync',
+  readOnly: 'read_only',
 };
 
 const postgresOptionNames = {
@@ -252,6 +253,7 @@ const postgresOptionNames = {
   responseTimeoutMs: 'response_timeout_ms',
   pollIntervalMs: 'poll_interval_ms',
   indexBytesMax: 'index_bytes_max',
+  readOnly: 'read_only',
 };
 
 /** The options of a store as the library takes them. */

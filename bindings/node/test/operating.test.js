@@ -7,7 +7,15 @@ const { test } = require('node:test');
 const { pathToFileURL } = require('node:url');
 
 const { FactstrError } = require('../lib/index.js');
-const { eachStore, facts, folder, noHandleIsLeftOpen, openSqlite } = require('./stores.js');
+const {
+  eachStore,
+  facts,
+  folder,
+  noHandleIsLeftOpen,
+  openAt,
+  openSqlite,
+  places,
+} = require('./stores.js');
 
 noHandleIsLeftOpen();
 
@@ -74,6 +82,29 @@ test('a backup is made while the store appends, and is a store', async (t) => {
   assert.deepEqual(copy.query().event_records, store.query({ limit: head }).event_records);
   await assert.rejects(store.backup(to), fails('InvalidArgument', /exists already/));
 });
+
+for (const kind of ['sqlite', 'postgres']) {
+  test(`a store that only reads sees what others commit, ${kind}`, async (t) => {
+    // G1 G5 G15
+    const place = places[kind](t);
+    const store = openAt(t, place);
+    store.append(facts('a', 'b'));
+    const [first, options] = place.args;
+    const reader = openAt(t, { ...place, args: [first, { ...options, readOnly: true }] });
+    assert.deepEqual(reader.query(), store.query());
+    const delivered = new Promise((resolve) => {
+      reader.streamAll(([record]) => resolve(record.sequence_number));
+    });
+    store.append(facts('c'));
+    assert.equal(await delivered, 3n);
+    assert.throws(() => reader.append(facts('d')), fails('ReadOnly', /read_only/));
+    await assert.rejects(
+      reader.streamAllDurable({ name: 'mine' }, () => {}),
+      fails('ReadOnly', /read_only/),
+    );
+    assert.throws(() => reader.append([]), fails('EmptyAppend', /./));
+  });
+}
 
 test('what is wrong is found, with its number and what to do', async (t) => {
   // G1

@@ -8,7 +8,7 @@ import unittest
 
 import factstr
 from factstr import aio
-from support import Deliveries, StoreCase, fact, on_every_store
+from support import Deliveries, StoreCase, fact, on_every_store, on_persistent_stores, opened
 
 
 @on_every_store
@@ -57,6 +57,26 @@ class Operating(StoreCase):
         for call in (self.store.verify, lambda: self.store.backup(self.folder / "copy.db")):
             with self.assertRaises(factstr.StoreClosed):
                 call()
+
+
+@on_persistent_stores
+class ReadOnlyStores(StoreCase):
+    def test_a_store_that_only_reads_sees_what_others_commit(self) -> None:  # G1 G5 G15
+        self.store.append([fact("a"), fact("b")])
+        deliveries = Deliveries()
+        with opened(self.kind, self.place, read_only=True) as reader:
+            self.assertEqual(reader.query(), self.store.query())
+            self.assertEqual(reader.verify().findings, ())
+            reader.stream_from(1, None, deliveries)
+            self.store.append([fact("c")])
+            seen = [number for _ in range(2) for number in deliveries.numbers()]
+            self.assertEqual(seen, [2, 3])
+            with self.assertRaises(factstr.ReadOnly):
+                reader.append([fact("d")])
+            with self.assertRaises(factstr.ReadOnly):
+                reader.stream_all_durable("mine", deliveries)
+            with self.assertRaises(factstr.EmptyAppend):
+                reader.append([])
 
 
 class OperatingOnFiles(StoreCase):

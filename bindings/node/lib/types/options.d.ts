@@ -98,6 +98,11 @@ export interface SqliteStoreOptions<Events = AnyEvents> extends StoreOptions<Eve
    * Elsewhere every commit waits for the drive, and this changes nothing. Default false.
    */
   fullFsync?: boolean | undefined;
+  /**
+   * Opens an existing database without writing to it. Appends, durable streams and changes of
+   * cursors are `ReadOnly`. Default false.
+   */
+  readOnly?: boolean | undefined;
 }
 
 export interface PostgresStoreOptions<Events = AnyEvents> extends StoreOptions<Events> {
@@ -133,6 +138,11 @@ export interface PostgresStoreOptions<Events = AnyEvents> extends StoreOptions<E
    * more is left to the server's own index, and so are all with 0. Default 256 MiB.
    */
   indexBytesMax?: number | undefined;
+  /**
+   * Writes nothing to the database, so that a role that may only read is enough. Appends, durable
+   * streams and changes of cursors are `ReadOnly`. Default false.
+   */
+  readOnly?: boolean | undefined;
 }
 
 export interface FactstrPostgresBootstrapOptions {

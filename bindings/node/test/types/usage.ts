@@ -173,6 +173,7 @@ async function added(): Promise<void> {
   await using store = new FactstrSqliteStore('facts.sqlite', {
     busyTimeoutMs: 100,
     fullFsync: true,
+    readOnly: false,
   });
   const signal = new AbortController().signal;
   await store.appendIfAsync([{ event_type: 'a', payload: null }], {}, 5n, { signal });

@@ -34,10 +34,13 @@ class SqliteOptions(StoreOptions, total=False):
     busy_timeout_ms  how long a write waits for other processes before it raises Busy; 5000
     full_fsync       on macOS a commit waits until the drive has emptied its cache, and so survives
                      a loss of power; elsewhere every commit does; False
+    read_only        opens an existing database without writing to it: appends, durable streams and
+                     changes of cursors raise ReadOnly; False
     """
 
     busy_timeout_ms: int
     full_fsync: bool
+    read_only: bool
 
 
 class PostgresOptions(StoreOptions, total=False):
@@ -60,6 +63,9 @@ class PostgresOptions(StoreOptions, total=False):
     index_bytes_max      how much memory the index of terms of a store that is asked much may take;
                          a log that needs more is left to the server's own index, and so are all
                          with 0; 256 MiB
+    read_only            writes nothing to the database, so that a role that may only read is
+                         enough: appends, durable streams and changes of cursors raise ReadOnly;
+                         False
     """
 
     schema: str
@@ -71,3 +77,4 @@ class PostgresOptions(StoreOptions, total=False):
     response_timeout_ms: int
     poll_interval_ms: int
     index_bytes_max: int
+    read_only: bool

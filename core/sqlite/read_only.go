@@ -1,0 +1,116 @@
+package sqlite
+
+import (
+	"path/filepath"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/oslock"
+)
+
+// Stores that only read
+//
+// With the option read_only a store opens its guard and all connections for reading. It makes no
+// database, changes no table, takes no exclusive lock, writes no mark, no checkpoint and no index.
+// Otherwise it is a store like any other: it has the database's locks, sees what others commit, and
+// its index of terms grows in memory.
+//
+// In write-ahead logging even a reader needs the index of the log (-shm), to say there what it
+// reads. What is possible depends on the folder:
+//
+//	folder               log (-wal)           what is done
+//	can be written       any                  SQLite makes log and index where they are missing
+//	cannot be written    somebody uses it     its index is opened for reading, which SQLite can
+//	cannot be written    missing or empty     the database stands for itself (stands)
+//	cannot be written    holds facts, unused  refused: only a writer can bring them in
+//
+// A database that stands for itself is opened without a log and without SQLite's locks
+// (immutable=1), which is right only while nobody writes. In a folder that is read-only here
+// somebody may write all the same, as a container's host. So each look (intact) compares the
+// database's identity, size and time of change with those of the opening, and looks for a log. A
+// writer makes a log before anything else, and copies it into the database later. What was read
+// before such a look is not returned: it is LogTruncated, and opening again uses the log.
+//
+// Rejected: reading the log from a copy in memory (SQLite can, but our locks on a dead index would
+// make it trust the index, see indexInUse); opening everything as immutable (a reader beside
+// writers must see their commits).
+
+// chooseMode decides how a database that is only read is opened.
+func (b *backend) chooseMode() error {
+	log, err := stateOf(b.path + "-wal")
+	if err != nil && !isGone(err) {
+		return pathFailure(b.path+"-wal", err)
+	}
+	if b.instance.sides.inUse() || mayWriteIn(filepath.Dir(b.path)) || b.logIsUsed() {
+		return nil
+	}
+	if log.size > 0 {
+		return factstr.NewError(factstr.CodeReadOnly,
+			"sqlite: the log %s-wal holds facts that no running store brings in, and its folder cannot be written: open the store once where it can be written, or copy database and log to such a folder", b.path)
+	}
+	state, err := stateOf(b.path)
+	if err != nil {
+		return pathFailure(b.path, err)
+	}
+	b.stands = &state
+	return nil
+}
+
+// logIsUsed reports whether a connection, of any process, uses the index of the log.
+func (b *backend) logIsUsed() bool {
+	file, err := oslock.OpenToRead(b.path + "-shm")
+	if err != nil {
+		return false
+	}
+	defer func() { _ = file.Close() }()
+	used, err := file.Held(indexInUse, 1)
+	return used && err == nil
+}
+
+// inUse reports whether a store of this process has side files open.
+func (s *sides) inUse() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.users > 0
+}
+
+// mode returns how connections open the database.
+func (b *backend) mode() string {
+	switch {
+	case b.stands != nil:
+		return stillMode
+	case b.readOnly:
+		return "ro"
+	}
+	return "rw"
+}
+
+// checkReadable refuses what only a writing store could use.
+func (b *backend) checkReadable(complete bool) error {
+	if !complete {
+		return factstr.NewError(factstr.CodeUnsupportedFormat,
+			"sqlite: %s holds no store, or one of an old format, and read_only changes nothing: open it once without read_only", b.path)
+	}
+	if b.stands != nil {
+		return nil
+	}
+	mode, err := b.writer.one("PRAGMA journal_mode")
+	if err == nil && mode != "wal" {
+		err = factstr.NewError(factstr.CodeUnsupportedFormat,
+			"sqlite: %s is not in write-ahead logging (journal_mode is %v), without which readers and writers wait for each other: open it once without read_only, which turns it on", b.path, mode)
+	}
+	return err
+}
+
+// stillStands returns an error if somebody writes to a database that was opened without a log.
+func (b *backend) stillStands() error {
+	now, err := stateOf(b.path)
+	if err != nil && !isGone(err) {
+		return pathFailure(b.path, err)
+	}
+	log, logErr := stateOf(b.path + "-wal")
+	if err != nil || now != *b.stands || logErr == nil && log.size > 0 {
+		return factstr.NewError(factstr.CodeLogTruncated,
+			"sqlite: somebody writes to %s, which was read without a log since nobody did when it was opened: open it again", b.path)
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package sqlite
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
+)
+
+// mountedToRead shows a folder at another place, where nothing can be written.
+func mountedToRead(t *testing.T, folder string) string {
+	t.Helper()
+	place := t.TempDir()
+	if err := syscall.Mount(folder, place, "", syscall.MS_BIND, ""); err != nil {
+		t.Skipf("needs the right to mount: %v", err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(place, syscall.MNT_DETACH) })
+	if err := syscall.Mount("", place, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	return place
+}
+
+// G1 G6 G24: on a file system that is read-only here, a database is read beside a writer on the
+// other side, without one, and never behind one that comes later.
+func TestAStoreReadsFromAFileSystemThatIsReadOnlyHere(t *testing.T) {
+	path := batched(t, 100)
+	place := filepath.Join(mountedToRead(t, filepath.Dir(path)), filepath.Base(path))
+
+	_, err := Open(t.Context(), place, Options{})
+	facttest.WantError(t, err, factstr.CodeReadOnly)
+	reader := openToRead(t, place) // nobody writes: the database stands for itself
+	wantReads(t, reader, 100)
+
+	// A writer in another process, which knows the folder by its other name.
+	writer := proctest.Start(t, "backed-up", path)
+	waitForGrowth(t, path)
+	_, err = reader.Query(t.Context(), factstr.AllEvents())
+	facttest.WantError(t, err, factstr.CodeLogTruncated, "open it again")
+	facttest.Close(t, reader)
+	// The database is the same file at another place, whose log this opening sees: the writer's.
+	beside := openToRead(t, place)
+	for *facttest.Query(t, beside, factstr.AllEvents().AtMost(0)).CurrentContextVersion <= 110 {
+		if t.Context().Err() != nil {
+			t.Fatal("nothing of the writer is seen")
+		}
+	}
+	if report, err := beside.Verify(t.Context()); err != nil || len(report.Findings) > 0 {
+		t.Errorf("%v %+v", err, report)
+	}
+	facttest.Close(t, beside)
+	writer.Kill()
+	// What the killed writer has left in the log only a writer can bring in.
+	_, err = Open(t.Context(), place, Options{ReadOnly: true})
+	facttest.WantError(t, err, factstr.CodeReadOnly, "open the store once where it can be written")
+	facttest.Close(t, openStore(t, path))
+	again := openToRead(t, place)
+	if report, err := again.Verify(t.Context()); err != nil || len(report.Findings) > 0 || report.Facts <= 100 {
+		t.Errorf("%v %+v", err, report)
+	}
+}
+
+// waitForGrowth waits until a log is there.
+func waitForGrowth(t *testing.T, path string) {
+	t.Helper()
+	for {
+		if log, err := os.Stat(path + "-wal"); err == nil && log.Size() > 100_000 {
+			return
+		}
+		if t.Context().Err() != nil {
+			t.Fatal("no log")
+		}
+	}
+}

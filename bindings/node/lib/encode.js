@@ -34,7 +34,8 @@ function string(value, what) {
 
 /** A path of a file, which may be given as a file: URL. */
 function path(value) {
-  if (!(value instanceof URL)) {
+  // A test runner may have a class URL of its own.
+  if (typeof value !== 'object' || typeof value?.href !== 'string') {
     return string(value, 'path');
   }
   try {

@@ -15,6 +15,7 @@ import type {
 import type { Backup, QueryExplanation, StoreStatistics, Verification } from './types/operating.js';
 import type {
   DecideOptions,
+  FileUrlLike,
   FactstrPostgresBootstrapOptions,
   OpenOptions,
   PostgresStoreOptions,
@@ -268,7 +269,7 @@ export interface Store<Events = AnyEvents> {
    * that is cancelled, fails or is killed leaves no file under that name. A file that exists is
    * refused. Other stores reject with `NotImplemented`, which says what to do.
    */
-  backup(path: string | URL, options?: RequestOptions | null): Promise<Backup>;
+  backup(path: string | FileUrlLike, options?: RequestOptions | null): Promise<Backup>;
 
   /**
    * Reads the whole log, and reports what is wrong with it: missing numbers, damaged facts, batches
@@ -307,10 +308,10 @@ export interface FactstrMemoryStore<Events = AnyEvents> extends Store<Events> {}
 /** Facts in a SQLite database, created when it does not exist. */
 export declare class FactstrSqliteStore<Events = AnyEvents> {
   /** @param path file system path, or a file: URL; '' and ':memory:' are refused */
-  constructor(path: string | URL, options?: SqliteStoreOptions<Events> | null);
+  constructor(path: string | FileUrlLike, options?: SqliteStoreOptions<Events> | null);
   /** The same without blocking the event loop, for example while another program has a lock. */
   static open<Events = AnyEvents>(
-    path: string | URL,
+    path: string | FileUrlLike,
     options?: (SqliteStoreOptions<Events> & OpenOptions) | null,
   ): Promise<FactstrSqliteStore<Events>>;
 }

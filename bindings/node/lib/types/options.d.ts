@@ -10,6 +10,14 @@ export interface AbortSignalLike {
   removeEventListener(type: 'abort', listener: () => void): void;
 }
 
+/** The part of a `file:` URL that is used. */
+export interface FileUrlLike {
+  readonly href: string;
+  readonly protocol: string;
+  readonly hostname: string;
+  readonly pathname: string;
+}
+
 export interface SignalOptions {
   /**
    * Aborting rejects a request that still waits with an error of the name `AbortError` and the code

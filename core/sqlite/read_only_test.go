@@ -62,6 +62,8 @@ func wantReads(t *testing.T, store *factstr.Store, head uint64) {
 	refused(err)
 	refused(store.CursorReset(ctx, "all", 0))
 	refused(store.CursorDelete(ctx, "all"))
+	_, err = store.DiscardParked(ctx, "all")
+	refused(err)
 	_, err = store.Append(ctx, nil)
 	facttest.WantError(t, err, factstr.CodeEmptyAppend)
 	stream.Unsubscribe()

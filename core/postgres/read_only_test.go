@@ -59,3 +59,37 @@ func TestAStoreThatOnlyReadsMakesNoTables(t *testing.T) { // G1
 		t.Error("the schema was made")
 	}
 }
+
+// G1 G8 G15: a standby serves a store that only reads as its primary does, by what is replicated.
+func TestAStoreThatOnlyReadsMayReadAStandby(t *testing.T) {
+	t.Parallel()
+	primary, standby := faulttest.Pair(t)
+	writer := openStore(t, faulttest.Secretly(primary.URL()))
+	facttest.Append(t, writer, facttest.BatchOf("a", "b")...)
+	faulttest.WaitForStandby(t, primary, standby)
+	reader := openStoreWith(t, faulttest.Secretly(standby.URL()), Options{ReadOnly: true})
+	deliveries := facttest.NewDeliveries(nil)
+	stream, err := reader.StreamFrom(t.Context(), 0, factstr.AllEvents(), deliveries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	facttest.WaitReady(t, stream)
+	result := facttest.Append(t, writer, facttest.BatchOf("c")...)
+	if err := stream.WaitFor(t.Context(), result.LastSequenceNumber); err != nil {
+		t.Fatal(err)
+	}
+	facttest.WantGapless(t, reader, int(result.LastSequenceNumber))
+	report, err := reader.Verify(t.Context())
+	if err != nil || len(report.Findings) > 0 || report.Facts != result.LastSequenceNumber {
+		t.Errorf("%v %+v", err, report)
+	}
+	_, err = reader.Append(t.Context(), facttest.BatchOf("d"))
+	facttest.WantError(t, err, factstr.CodeReadOnly, "read_only")
+	facttest.WantError(t, reader.CursorDelete(t.Context(), "mine"), factstr.CodeReadOnly, "read_only")
+	if _, err := reader.Cursors(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := reader.Parked(t.Context(), "mine"); err != nil && factstr.CodeOf(err) == factstr.CodeReadOnly {
+		t.Errorf("looking at parked batches is no write: %v", err)
+	}
+}

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VERSION = (ROOT / "VERSION").read_text(encoding="utf-8").strip()
 ALWAYS = {"LICENSE-MIT", "LICENSE-APACHE"}
 WITH_THE_LIBRARY = ALWAYS | {"THIRD_PARTY_LICENSES", "factstr.spdx.json"}
-BYTES_MAX = 6 << 20  # a package that holds the library: more is a new dependency, or a mistake
+BYTES_MAX = 7 << 20  # a package that holds the library: more is a new dependency, or a mistake
 MAIN_BYTES_MAX = 100 << 10
 
 

@@ -54,7 +54,7 @@ func parkUntilKilled(side *proctest.Side, arguments []string) error {
 	}
 }
 
-// changeCursorsUntilKilled resets, copies, deletes and marks, while others hold the names or do not.
+// changeCursorsUntilKilled resets, copies, deletes and marks, while others hold the names or not.
 func changeCursorsUntilKilled(side *proctest.Side, arguments []string) error {
 	ctx := context.Background()
 	store, err := Open(ctx, arguments[0], Options{})

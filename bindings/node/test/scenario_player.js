@@ -244,7 +244,10 @@ class ScenarioPlayer {
   }
 
   async #parked({ parked: { name }, gives }) {
-    const found = (await this.#store.parked(name)).map(({ error, parked_at, ...batch }) => batch);
+    const found = (await this.#store.parked(name)).map(({ error, parked_at, ...batch }) => {
+      assert.ok(error && parked_at);
+      return batch;
+    });
     assert.deepEqual(spelled({ parked: found }), gives);
   }
 

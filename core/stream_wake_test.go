@@ -38,6 +38,8 @@ func (l *namedLog) WriteCursors(_ context.Context, writes []CursorWrite) error {
 	return nil
 }
 
+func (l *namedLog) ListParked(context.Context, string) ([]ParkedBatch, error) { return nil, nil }
+
 func (l *namedLog) cursor(name string) uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -45,7 +45,8 @@ func TestANewStoreIsWhatTheRustStoreMakes(t *testing.T) {
 			names = append(names, name)
 		}
 	}
-	if want := []string{"factstr_append_v2", "factstr_durable_streams", "factstr_durable_streams_pkey", "factstr_events_type_sequence"}; !slices.Equal(names, want) {
+	if want := []string{"factstr_append_v2", "factstr_durable_streams", "factstr_durable_streams_pkey", "factstr_events_type_sequence",
+		"factstr_parked_batches", "factstr_parked_batches_pkey"}; !slices.Equal(names, want) {
 		t.Errorf("beside it there are %v, want %v", names, want)
 	}
 	const metadata = "SELECT key, value FROM store_metadata ORDER BY key"

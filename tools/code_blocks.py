@@ -24,7 +24,8 @@ RUN_BY = {
     "examples/bank/": ("tools/examples.sh", "examples/bank/test/run.sh"),
     "examples/query-model/": ("tools/examples.sh", "examples/query-model/run.sh"),
     "examples/ffi/": ("tools/check-install.sh", "examples/ffi/run.sh"),
-    "examples/projection/": ("bindings/python/tests/test_exactly_once.py", '"projection"'),
+    "examples/projection/counts.py": ("bindings/python/tests/test_exactly_once.py", '"projection"'),
+    "examples/projection/": ("tools/examples.sh", "examples/projection/test/run.sh"),
     "core/postgres/testdata/documented/": ("core/postgres/documented_test.go", '"documented"'),
 }
 SOURCE = re.compile(r"<!-- from: (\S+?)(?:#\S+)? -->\n")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The examples that tools/test.sh does not run: examples.sh [ENROLMENTS]. Those on a file first,
-# then the course services, which need a server and a browser. All of them run.
+# then those which need a server; the course services need a browser, too. All of them run.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 mkdir -p build/test
@@ -15,6 +15,7 @@ example() { # example COMMAND...
 example examples/query-model/run.sh
 example examples/plot/run.sh
 example examples/bank/test/run.sh
+example build/test/pgserver -- examples/projection/test/run.sh
 example build/test/pgserver -- examples/course/test/run.sh "$@"
 
 printf '\n%s passed, %s failed\n' "$passed" "$failed"

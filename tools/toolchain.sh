@@ -177,7 +177,8 @@ need_zig() {
   cp tools/requirements/zig.txt "$tools/zig.txt"
 }
 
-# What only ./build.sh bench needs goes into folders of its own, beside what the project uses.
+# What only ./build.sh bench and the projections of ./build.sh examples need goes into folders of
+# their own, beside what the project uses.
 need_bench_node() {
   cmp -s tools/requirements/node.txt "$tools/bench-node-runtime.txt" && return
   make_venv

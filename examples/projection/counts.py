@@ -15,10 +15,13 @@ def follow(store: factstr.Store, path: str) -> None:
     (after,) = database.execute("SELECT position FROM place").fetchone()
     for batch in store.stream(after=after):
         database.execute("BEGIN IMMEDIATE")
+        move = "UPDATE place SET position = ? WHERE position = ?"
+        if database.execute(move, (batch.position, after)).rowcount != 1:
+            raise RuntimeError("another program counts, too")
         for record in batch:
             database.execute(
                 "INSERT INTO totals VALUES (?, 1) ON CONFLICT DO UPDATE SET events = events + 1",
                 (record.event_type,),
             )
-        database.execute("UPDATE place SET position = ?", (batch.position,))
         database.execute("COMMIT")
+        after = batch.position

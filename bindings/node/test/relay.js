@@ -4,6 +4,7 @@ const { once } = require('node:events');
 const path = require('node:path');
 const { Worker } = require('node:worker_threads');
 
+const { serverOf, withAddress } = require('./server_address.js');
 const { atEnd } = require('./stores.js');
 
 /**
@@ -17,30 +18,13 @@ async function serve(t, name, workerData) {
   return { port, thread };
 }
 
-/** The same URL with another address. */
-function withAddress(url, host, port) {
-  const changed = new URL(url);
-  // Hosts may also be given behind the question mark, where they win.
-  for (const name of ['host', 'port', 'hostaddr']) {
-    changed.searchParams.delete(name);
-  }
-  changed.hostname = host;
-  changed.port = String(port);
-  return changed.href;
-}
-
 /**
  * A relay in front of the server of `url`: its URL, how many connections it carries, how to cut
  * them, and how to make the server seem away, back, and not to answer.
  */
 async function relay(t, url) {
-  const { hostname, port, searchParams } = new URL(url);
-  const given = searchParams.get('host') ?? decodeURIComponent(hostname);
-  const target = given.startsWith('/')
-    ? { path: `${given}/.s.PGSQL.${searchParams.get('port') ?? (port || 5432)}` }
-    : { host: given, port: Number(searchParams.get('port') ?? (port || 5432)) };
   const count = new Int32Array(new SharedArrayBuffer(4));
-  const served = await serve(t, 'relay.js', { target, count });
+  const served = await serve(t, 'relay.js', { target: serverOf(url), count });
   const tell = async (order) => {
     served.thread.postMessage(order);
     await once(served.thread, 'message');
@@ -55,4 +39,4 @@ async function relay(t, url) {
   };
 }
 
-module.exports = { relay, serve, withAddress };
+module.exports = { relay, serve };

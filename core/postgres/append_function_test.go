@@ -42,8 +42,8 @@ func wantOneLog(t *testing.T, store *factstr.Store, raw faulttest.SQL, schema st
 // restore into a renamed schema.
 func copySchema(raw faulttest.SQL, from, to string) {
 	raw.Run("CREATE SCHEMA " + quoted(to))
-	for _, table := range tables {
-		raw.Run(fmt.Sprintf("CREATE TABLE %s.%s (LIKE %s.%s INCLUDING ALL); INSERT INTO %s.%s SELECT * FROM %s.%s", quoted(to), table.Name, quoted(from), table.Name, quoted(to), table.Name, quoted(from), table.Name))
+	for _, table := range tableNames() {
+		raw.Run(fmt.Sprintf("CREATE TABLE %s.%s (LIKE %s.%s INCLUDING ALL); INSERT INTO %s.%s SELECT * FROM %s.%s", quoted(to), table, quoted(from), table, quoted(to), table, quoted(from), table))
 	}
 	definition := raw.One("SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = '" + appendFunction + "' AND pronamespace = '" + quoted(from) + "'::regnamespace")
 	raw.Run(strings.Replace(definition, "FUNCTION "+from+".", "FUNCTION "+quoted(to)+".", 1))

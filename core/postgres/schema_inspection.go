@@ -151,7 +151,10 @@ func inspect(ctx context.Context, s *session, schema string) (*inspection, error
 	return f, failure("reading the format", err)
 }
 
-func tableNames() (names []string) {
+// tableNames returns the names of the store's tables, that of parked batches included: a batch that
+// is put aside must be as safe as the cursor that moves past it.
+func tableNames() []string {
+	names := []string{parkedTable}
 	for _, table := range tables {
 		names = append(names, table.Name)
 	}

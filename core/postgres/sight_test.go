@@ -105,6 +105,29 @@ func TestTablesThatCannotKeepALogAreRefused(t *testing.T) { // G2 G5
 	}
 }
 
+// A batch that is parked must not get lost while the cursor stays behind it.
+func TestATableOfParkedBatchesThatMayLoseThemIsRefused(t *testing.T) { // G21
+	t.Parallel()
+	for change, word := range map[string]string{
+		"SET UNLOGGED": "LOGGED",
+		"ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY": "row level security",
+	} {
+		url := pgtest.Database(t)
+		facttest.Close(t, openStoreWith(t, url, Options{Schema: "app"}))
+		raw := faulttest.OpenSQL(t, url)
+		role, as := faulttest.NewRole(t, url)
+		raw.Run(strings.ReplaceAll(applicationRights, "{role}", role) + "ALTER TABLE app." + parkedTable + " " + change)
+		_, err := Open(t.Context(), as, Options{Schema: "app"})
+		if err == nil || !strings.Contains(err.Error(), word) || !strings.Contains(err.Error(), parkedTable) {
+			t.Errorf("%s: %v", change, err)
+		}
+	}
+	url := pgtest.Database(t)
+	facttest.Close(t, openStore(t, url))
+	faulttest.OpenSQL(t, url).Run("CREATE RULE r AS ON INSERT TO " + parkedTable + " DO INSTEAD NOTHING")
+	refusedOpen(t, url, Options{}, factstr.CodeUnsupportedFormat, parkedTable, "rule")
+}
+
 // Losing the table of generations loses no fact and no cursor, so it need not be logged.
 func TestATableOfGenerationsNeedNotBeLogged(t *testing.T) { // G22
 	t.Parallel()

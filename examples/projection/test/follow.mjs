@@ -1,6 +1,9 @@
 // Runs a projection in Node until all is counted: follow.mjs RECIPE LOG PLACE LAST [STATEMENTS].
 // Over SQLite it kills itself before the statement with that ordinal; over PostgreSQL the test,
-// which carries its messages, does.
+// which carries its messages, does. With the word "together" for an ordinal it says when it knows
+// its position, and goes on when its input ends.
+import { once } from 'node:events';
+
 import { FactstrPostgresStore, FactstrSqliteStore } from '@factstr/factstr-node';
 
 const [recipe, logText, place, lastText, statements] = process.argv.slice(2);
@@ -52,6 +55,10 @@ const store = log.path
 /** A store whose stream ends behind the last fact of the test. */
 const upToLast = {
   async *stream({ after }) {
+    if (statements === 'together') {
+      process.stdout.write('ready\n');
+      await once(process.stdin.resume(), 'end');
+    }
     if (after === last) return;
     for await (const batch of store.stream({ after })) {
       yield batch;

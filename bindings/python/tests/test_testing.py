@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import unittest
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import factstr
+from factstr import _capi
 from factstr.testing import fact, given
 from programs import environment
 from support import PlaceCase
@@ -34,6 +36,10 @@ ADA, BEN = fact("Enrolled", {"student": "Ada"}), fact("Enrolled", {"student": "B
 
 
 class Scenarios(unittest.TestCase):
+    def tearDown(self) -> None:
+        gc.collect()  # an error keeps the frames that it went through, and those the scenario
+        self.assertEqual(_capi.load().factstr_open_handles(), 0, "stores of scenarios are closed")
+
     def test_what_a_command_does_is_seen(self) -> None:
         scenario = given(ADA).when(enrol, "Ben").then(BEN)
         self.assertEqual(scenario.results, [2])

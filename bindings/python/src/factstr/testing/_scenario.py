@@ -21,7 +21,8 @@ def fact(event_type: str, payload: Any = None) -> NewEvent:
 
 def given(*facts: EventInput, store: Store | None = None) -> Scenario:
     """Begins a scenario in a new store in memory that holds the facts, all of one batch. `store`
-    names another one, which may hold facts already; the new one is closed with the scenario.
+    names another one, which may hold facts already; the new one is closed when Python collects the
+    scenario, which an error that a command raised can put off until a collection of cycles.
     """
     if store is not None:
         return Scenario(store, facts)

@@ -46,6 +46,11 @@ run() { # run NAME RUNNER COMMAND...
   summary+=("$(printf '%-22s %5d passed %4d failed %4d skipped %6d s' "$1" "$p" "$f" "$s" $((SECONDS - start)))")
 }
 
+# Python has no time limit for tests: after this one it says where each thread stands, and ends.
+python_tests() { # python_tests FOLDER
+  PYTHONPATH=bindings/python/src timeout --signal=ABRT --kill-after=30s 20m python3 -X faulthandler -m unittest discover -s "$1"
+}
+
 one() { # one COMMAND...: a check that counts as one test
   if "$@"; then echo "1 passed, 0 failed"; else echo "0 passed, 1 failed" && return 1; fi
 }
@@ -69,11 +74,11 @@ run c lines capi/ctest/run.sh
 run c-sanitized lines capi/ctest/run.sh --asan
 run cpp lines capi/ctest/cpp/run.sh
 run cpp-sanitized lines capi/ctest/cpp/run.sh --asan
-run node node node --test --test-reporter=spec bindings/node/test/*.test.*js
-run python python env PYTHONPATH=bindings/python/src python3 -m unittest discover -s bindings/python/tests
-run git-history node node --test --test-reporter=spec examples/git-history/test/*.test.mjs
-run snippets-node node node --test --test-reporter=spec examples/snippets/node/*.test.mjs
-run snippets-python python env PYTHONPATH=bindings/python/src python3 -m unittest discover -s examples/snippets/python
+run node node node --test --test-timeout=600000 --test-reporter=spec bindings/node/test/*.test.*js
+run python python python_tests bindings/python/tests
+run git-history node node --test --test-timeout=600000 --test-reporter=spec examples/git-history/test/*.test.mjs
+run snippets-node node node --test --test-timeout=600000 --test-reporter=spec examples/snippets/node/*.test.mjs
+run snippets-python python python_tests examples/snippets/python
 run readme-examples lines one examples/hello/run.sh
 run quickstart lines one examples/quickstart/run.sh
 

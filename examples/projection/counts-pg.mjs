@@ -3,13 +3,13 @@
  * `client` is a connected Client of pg, which nothing else uses.
  */
 export async function follow(store, client) {
-  await client.query(
-    'CREATE TABLE IF NOT EXISTS place (projection text PRIMARY KEY, position bigint)',
-  );
-  await client.query(
-    'CREATE TABLE IF NOT EXISTS totals (event_type text PRIMARY KEY, events bigint)',
-  );
-  await client.query("INSERT INTO place VALUES ('totals', 0) ON CONFLICT DO NOTHING");
+  // One transaction. Its first statement lets programs in one after another: IF NOT EXISTS fails
+  // where two of them make a table at once.
+  await client.query(`
+    SELECT pg_advisory_xact_lock(hashtext('totals'));
+    CREATE TABLE IF NOT EXISTS place (projection text PRIMARY KEY, position bigint);
+    CREATE TABLE IF NOT EXISTS totals (event_type text PRIMARY KEY, events bigint);
+    INSERT INTO place VALUES ('totals', 0) ON CONFLICT DO NOTHING`);
   const move = "UPDATE place SET position = $1 WHERE projection = 'totals' AND position = $2";
   const count = `INSERT INTO totals VALUES ($1, 1)
     ON CONFLICT (event_type) DO UPDATE SET events = totals.events + 1`;

@@ -6,13 +6,16 @@ import psycopg
 
 def follow(store: factstr.Store, url: str) -> None:
     with psycopg.connect(url, autocommit=True) as database:
-        database.execute(
-            "CREATE TABLE IF NOT EXISTS place (projection text PRIMARY KEY, position bigint)"
-        )
-        database.execute(
-            "CREATE TABLE IF NOT EXISTS totals (event_type text PRIMARY KEY, events bigint)"
-        )
-        database.execute("INSERT INTO place VALUES ('totals', 0) ON CONFLICT DO NOTHING")
+        with database.transaction():
+            # One after another: IF NOT EXISTS fails where two programs make a table at once.
+            database.execute("SELECT pg_advisory_xact_lock(hashtext('totals'))")
+            database.execute(
+                "CREATE TABLE IF NOT EXISTS place (projection text PRIMARY KEY, position bigint)"
+            )
+            database.execute(
+                "CREATE TABLE IF NOT EXISTS totals (event_type text PRIMARY KEY, events bigint)"
+            )
+            database.execute("INSERT INTO place VALUES ('totals', 0) ON CONFLICT DO NOTHING")
         ((after,),) = database.execute("SELECT position FROM place WHERE projection = 'totals'")
         for batch in store.stream(after=after):
             with database.transaction():

@@ -36,6 +36,6 @@ for service in "${services[@]}"; do
 done
 
 ln -sfn ../node/node_modules test/node_modules
-CHROMIUM=$(command -v chromium) SERVICES="${services[*]}" node --test --test-reporter=spec test/page.test.mjs
+CHROMIUM=$(command -v chromium) SERVICES="${services[*]}" node --test --test-timeout=600000 --test-reporter=spec test/page.test.mjs
 # Two in three who ask for a place find none left.
 node test/load.mjs "$enrolments" 50 20 $((enrolments / 120)) "${services[@]}"

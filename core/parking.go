@@ -2,6 +2,7 @@ package factstr
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -183,13 +184,22 @@ func (st *EventStream) redeliverOne(batch ParkedBatch) error {
 		return NewError(CodeLogTruncated, "the parked batch of %d to %d of durable stream %q is not in the log; check the log, and discard it",
 			batch.First, batch.Position, st.durable.name)
 	}
-	if st.durable.confirm != nil {
-		if err := st.durable.confirm(st.context); err != nil {
-			return err
+	handled, failed := 0, error(nil)
+	for handled == 0 && failed == nil { // a batch that is given back comes again
+		if st.durable.confirm != nil {
+			if err := st.durable.confirm(st.context); err != nil {
+				return err
+			}
 		}
+		handled, failed = st.handle(deliveries[:1])
 	}
-	_, failed := st.handle(deliveries[:1])
-	if st.context.Err() != nil && failed != nil {
+	switch {
+	case handled > 0:
+		failed = nil
+	case errors.Is(failed, errNobodyTakes):
+		st.endUntaken()
+		return failed
+	case st.context.Err() != nil:
 		return st.context.Err()
 	}
 	st.store.counters.redeliveries.Add(1)

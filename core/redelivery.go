@@ -38,10 +38,7 @@ func (st *EventStream) deliver(batches []Delivery) (done int, err error) {
 		}
 		batch := batches[0].Records
 		if errors.Is(err, errNobodyTakes) {
-			st.mu.Lock()
-			reason := st.draining.reason
-			st.mu.Unlock()
-			st.cutShort(reason)
+			st.endUntaken()
 			return done, err
 		}
 		if st.context.Err() != nil {

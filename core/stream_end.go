@@ -130,6 +130,14 @@ func (st *EventStream) cutShort(reason error) {
 	}
 }
 
+// endUntaken ends a stream that drains, and whose batches nobody takes.
+func (st *EventStream) endUntaken() {
+	st.mu.Lock()
+	reason := st.draining.reason
+	st.mu.Unlock()
+	st.cutShort(reason)
+}
+
 // finish stores the cursor, frees the name and reports the end, in this order. A panic in one of
 // these steps is logged, and the next one is done.
 func (st *EventStream) finish() {

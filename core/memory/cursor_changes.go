@@ -36,7 +36,7 @@ func (b *backend) ResetCursor(_ context.Context, name string, to uint64) error {
 	}
 	state.generation = b.nextGeneration()
 	state.position = to
-	maps.DeleteFunc(state.parked, func(position uint64, _ factstr.ParkedBatch) bool { return position > to })
+	maps.DeleteFunc(state.parked, func(_ uint64, batch factstr.ParkedBatch) bool { return batch.First > to })
 	return nil
 }
 

@@ -21,6 +21,9 @@ func (b *backend) ParkBatch(_ context.Context, move factstr.CursorWrite, batch f
 	if state.parked == nil {
 		state.parked = map[uint64]factstr.ParkedBatch{}
 	}
+	if former, parked := state.parked[batch.Position]; parked {
+		batch.First = min(batch.First, former.First)
+	}
 	state.parked[batch.Position] = batch
 	state.position = max(state.position, move.SequenceNumber)
 	return nil

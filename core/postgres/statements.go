@@ -97,7 +97,8 @@ func statementsOf(schema string) *statements {
 		// Nothing is inserted under another generation than $8.
 		insertParked: in.Replace(`INSERT INTO {schema}.factstr_parked_batches AS p (name, position, first, error, attempts, parked_at, redelivering)
 			SELECT $1, $2, $3, $4, $5, $6, false FROM {schema}.factstr_durable_streams d WHERE d.name {=} $1 AND d.generation {=} $7 FOR SHARE OF d
-			ON CONFLICT (name, position) DO UPDATE SET first = excluded.first, error = excluded.error, attempts = excluded.attempts, parked_at = excluded.parked_at, redelivering = false
+			ON CONFLICT (name, position) DO UPDATE SET first = least(p.first,
+				excluded.first), error = excluded.error, attempts = excluded.attempts, parked_at = excluded.parked_at, redelivering = false
 			RETURNING p.position`),
 		listParked: in.Replace(`SELECT position, first, error, attempts, parked_at, redelivering FROM {schema}.factstr_parked_batches
 			WHERE name {=} $1 ORDER BY position`),
@@ -105,7 +106,7 @@ func statementsOf(schema string) *statements {
 				WHERE name {=} $1 AND ($2 OR position {=} ANY ($3)) RETURNING 1) SELECT pg_catalog.count(*) FROM m`),
 		removeParked: in.Replace(`WITH m AS (DELETE FROM {schema}.factstr_parked_batches
 				WHERE name {=} $1 AND ($2 OR position {=} ANY ($3)) RETURNING 1) SELECT pg_catalog.count(*) FROM m`),
-		removeAbove: in.Replace("DELETE FROM {schema}.factstr_parked_batches WHERE name {=} $1 AND position {>} $2"),
+		removeAbove: in.Replace("DELETE FROM {schema}.factstr_parked_batches WHERE name {=} $1 AND first {>} $2"),
 		copyParked: in.Replace(`INSERT INTO {schema}.factstr_parked_batches (name, position, first, error, attempts, parked_at, redelivering)
 			SELECT $2, position, first, error, attempts, parked_at, redelivering FROM {schema}.factstr_parked_batches WHERE name {=} $1`),
 		failAgain: in.Replace(`UPDATE {schema}.factstr_parked_batches SET error = $3, attempts = $4, redelivering = false

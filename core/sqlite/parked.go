@@ -12,7 +12,8 @@ const parkedTable = "factstr_parked_batches"
 const (
 	countParked  = "SELECT count(*) FROM factstr_parked_batches WHERE name = ?1"
 	insertParked = `INSERT INTO factstr_parked_batches (name, position, first, error, attempts, parked_at, redelivering)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0) ON CONFLICT (name, position) DO UPDATE SET first = excluded.first,
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0) ON CONFLICT (name, position) DO UPDATE SET first = min(first,
+			excluded.first),
 		error = excluded.error, attempts = excluded.attempts, parked_at = excluded.parked_at, redelivering = 0`
 	listParked = `SELECT position, first, error, attempts, parked_at, redelivering FROM factstr_parked_batches
 		WHERE name = ?1 ORDER BY position`
@@ -20,7 +21,7 @@ const (
 	markAll     = "UPDATE factstr_parked_batches SET redelivering = 1 WHERE name = ?1"
 	removeOne   = "DELETE FROM factstr_parked_batches WHERE name = ?1 AND position = ?2"
 	removeAll   = "DELETE FROM factstr_parked_batches WHERE name = ?1"
-	removeAbove = "DELETE FROM factstr_parked_batches WHERE name = ?1 AND position > ?2"
+	removeAbove = "DELETE FROM factstr_parked_batches WHERE name = ?1 AND first > ?2"
 	copyParked  = `INSERT INTO factstr_parked_batches (name, position, first, error, attempts, parked_at, redelivering)
 		SELECT ?2, position, first, error, attempts, parked_at, redelivering FROM factstr_parked_batches WHERE name = ?1`
 	failAgain = `UPDATE factstr_parked_batches SET error = ?3, attempts = ?4, redelivering = 0 WHERE name = ?1 AND position = ?2`

@@ -45,6 +45,7 @@ func Run(t *testing.T, newLog func(t testing.TB) Log) {
 		{"durable cursors", cursorTests},
 		{"changes of cursors", cursorChangeTests},
 		{"parked batches", parkingTests},
+		{"redelivery of parked batches", redeliveryTests},
 		{"pull streams", pullTests},
 		{"waiting for streams", waitingTests},
 		{"closing", closingTests},

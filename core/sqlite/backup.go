@@ -8,7 +8,6 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"github.com/factstr/factstr-go/core/internal/oslock"
 	lib "modernc.org/sqlite/lib"
 )
 
@@ -43,8 +42,6 @@ import (
 
 // stepPages are copied between two looks at the context.
 const stepPages = 256
-
-const backupSuffix = ".factstr-backup"
 
 var _ factstr.Backuper = (*backend)(nil)
 
@@ -91,60 +88,6 @@ func (b *backend) Backup(
 	}
 	whole = true
 	return made, nil
-}
-
-// freePath makes the path of a backup absolute, and refuses one at which something is. Its folder
-// must exist: a backup belongs where somebody wanted it, and not beside a disk that is not there.
-func freePath(path string) (string, error) {
-	path, err := absolutePath(path)
-	if err != nil {
-		return "", err
-	}
-	if _, err := os.Lstat(path); err == nil {
-		return "", errThere(path)
-	}
-	// A log there would be taken for the copy's own when it is opened.
-	if log, err := os.Lstat(path + "-wal"); err == nil && log.Size() > 0 {
-		return "", factstr.NewError(factstr.CodeInvalidArgument,
-			"path: the log %s-wal of a former database is there, and would change the backup when it is opened; give another path, or move the log away", path)
-	}
-	return path, nil
-}
-
-func errThere(path string) error {
-	return factstr.NewError(factstr.CodeInvalidArgument,
-		"path: %s exists already; a backup replaces nothing: give the path of a file that does not exist", path)
-}
-
-// takeUnfinished makes the file of a backup that is being written, empty and locked.
-func takeUnfinished(path string) (*oslock.File, error) {
-	unfinished := path + backupSuffix
-	for {
-		file, err := oslock.Open(unfinished)
-		if err != nil {
-			return nil, backupFailure(path, err)
-		}
-		err = file.Try(turnstileOffset)
-		if err == nil {
-			var ours, there fileState
-			if ours, err = stateOfDescriptor(file.Descriptor()); err == nil {
-				if there, err = stateOf(unfinished); err == nil && there.fileID == ours.fileID {
-					if err = os.Truncate(unfinished, 0); err == nil {
-						return file, nil
-					}
-				} else if err == nil || isGone(err) {
-					_ = file.Close() // the backup before this one was just finished or given up
-					continue
-				}
-			}
-		}
-		_ = file.Close()
-		if errors.Is(err, oslock.ErrHeld) {
-			return nil, factstr.NewError(factstr.CodeBusy,
-				"sqlite: another backup is just being written to %s; wait for it, or give another path", path)
-		}
-		return nil, backupFailure(path, err)
-	}
 }
 
 // copyInto copies the state that the source's transaction sees, and makes sure that it is there.

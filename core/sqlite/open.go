@@ -94,7 +94,8 @@ var processSettings = sync.OnceFunc(func() {
 // The order matters: what can refuse the file comes before what changes anything, and each step
 // relies on the ones before.
 //
-//  1. checkLeftLog: no new database beside the log of one that is missing.
+//  1. checkUnfinished, checkSideNames, checkLeftLog: no half of a backup, no database that SQLite
+//     takes for a part of another one, no new database beside the log of one that is missing.
 //  2. openGuard: the descriptor that carries the store's locks. It identifies the file (device and
 //     inode); everything later compares with it. A missing file is made here, empty.
 //  3. checkNames, checkHeader: a single name, and nothing but a database.
@@ -121,8 +122,10 @@ func openBackend(ctx context.Context, path string, options Options) (_ *backend,
 			_ = b.Close()
 		}
 	}()
-	if err := checkLeftLog(path); err != nil {
-		return nil, err
+	for _, check := range []func(string) error{checkUnfinished, checkSideNames, checkLeftLog} {
+		if err := check(path); err != nil {
+			return nil, err
+		}
 	}
 	guard, state, err := openGuard(path, options.ReadOnly)
 	if err != nil {

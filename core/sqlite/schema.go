@@ -105,12 +105,14 @@ func markers(c *conn) (marked rustformat.Markers, err error) {
 	return marked, err
 }
 
+// databaseMagic is what every database begins with.
+const databaseMagic = "SQLite format 3\x00"
+
 // checkHeader refuses a file that is not a database before anything is created beside it.
 func checkHeader(path string, file *oslock.File) error {
-	const magic = "SQLite format 3\x00"
-	header := make([]byte, len(magic))
+	header := make([]byte, len(databaseMagic))
 	n, _ := file.ReadAt(header, 0)
-	if n > 0 && string(header[:n]) != magic {
+	if n > 0 && string(header[:n]) != databaseMagic {
 		return factstr.NewError(factstr.CodeUnsupportedFormat, "sqlite: %s is not a SQLite database; give another path", path)
 	}
 	return nil

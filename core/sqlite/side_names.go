@@ -1,0 +1,66 @@
+package sqlite
+
+import (
+	"path/filepath"
+	"strings"
+
+	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/oslock"
+	"modernc.org/sqlite"
+)
+
+// SQLite takes three names in the folder of a database for its own, and removes or writes over what
+// it finds there when it opens the database. So "orders" and "orders-journal" cannot both be
+// databases: opening the first would remove the second, with all its facts. Whichever of two such
+// names comes second is refused. A name alone is no reason: "orders-journal" is a good one while
+// there is no "orders".
+var sideSuffixes = []string{"-wal", "-shm", "-journal"}
+
+const sideNameInstead = "SQLite would take one for a part of the other, and remove it; " +
+	"give one of them another name, or move it to another folder"
+
+// checkSideNames refuses a path whose file SQLite takes for a part of another database, and one
+// beside which another database has such a name.
+func checkSideNames(path string) error {
+	if database, beside := databaseOf(path); beside {
+		return factstr.NewError(factstr.CodeInvalidState, "sqlite: %s is beside %s: %s", path, database, sideNameInstead)
+	}
+	for _, suffix := range sideSuffixes {
+		if isDatabase(path + suffix) {
+			return factstr.NewError(factstr.CodeInvalidState,
+				"sqlite: the database %s%s is beside %s: %s", path, suffix, path, sideNameInstead)
+		}
+	}
+	return nil
+}
+
+// databaseOf returns the path of which another one would be a side file, if a file is there.
+func databaseOf(path string) (database string, there bool) {
+	folder, name := filepath.Split(path)
+	for _, suffix := range sideSuffixes {
+		if own := len(name) - len(suffix); own > 0 && strings.HasSuffix(placeName(name), suffix) {
+			database = folder + name[:own]
+			state, err := stateOf(database)
+			return database, err == nil && state.kind == regularFile
+		}
+	}
+	return "", false
+}
+
+// isDatabase reports whether a file begins as a database does, which no log, index or journal does.
+func isDatabase(path string) bool {
+	if closingDropsLocks && !sqlite.OFDLockingEnabled() && strings.HasSuffix(path, "-shm") {
+		return false // closing it would drop SQLite's locks
+	}
+	if state, err := stateOf(path); err != nil || state.kind != regularFile || state.size < int64(len(databaseMagic)) {
+		return false
+	}
+	file, err := oslock.OpenToRead(path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = file.Close() }()
+	header := make([]byte, len(databaseMagic))
+	n, _ := file.ReadAt(header, 0)
+	return string(header[:n]) == databaseMagic
+}

@@ -11,35 +11,12 @@ import unittest
 from typing import Any
 
 import factstr
+from aio_case import AioCase, started
 from bridged import LoopThread
 from factstr import _capi, aio
 from locks import locked
 from programs import ProgramCase
-from support import WAIT_S, PlaceCase, fact, on_every_store, on_persistent_stores, opening
-
-
-class AioCase(unittest.IsolatedAsyncioTestCase, PlaceCase):
-    """Opens stores of one kind. After the test no handle of the library may be open."""
-
-    async def asyncSetUp(self) -> None:
-        asyncio.get_running_loop().set_debug(False)  # which the base class sets, and prints
-        self.store = await opening(self.kind, self.place, lock_ms=3_600_000)
-
-    async def asyncTearDown(self) -> None:
-        await self.store.close()
-        self.assertEqual(_capi.load().factstr_open_handles(), 0, "open handles")
-
-    async def types(self) -> list[str]:
-        return [record.event_type for record in (await self.store.query()).event_records]
-
-    async def taken(self) -> None:
-        """Waits until no append waits in the queue: a group has taken them."""
-        while (await self.store.statistics()).queue_appends > 0:
-            await asyncio.sleep(0)
-
-
-def started(call: Any) -> asyncio.Task[Any]:
-    return asyncio.get_running_loop().create_task(call)
+from support import WAIT_S, fact, on_every_store, on_persistent_stores, opening
 
 
 @on_persistent_stores

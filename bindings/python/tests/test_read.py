@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import unittest
+import unittest.mock
+from typing import Any
 
 import factstr
 from programs import ProgramCase
@@ -53,6 +55,23 @@ class Read(StoreCase):
         rows.close()
         with self.assertRaises(factstr.StoreClosed):
             self.store.read()
+
+    def test_a_reading_that_was_interrupted_leaves_no_page_out(self) -> None:  # G8
+        rows = self.store.read()
+        next(rows)
+        answer = rows._requests.answer
+
+        def interrupted(*arguments: Any) -> bytes:
+            answer(*arguments)  # the library has gone on
+            raise KeyboardInterrupt
+
+        with (
+            unittest.mock.patch.object(rows._requests, "answer", interrupted),
+            self.assertRaises(KeyboardInterrupt),
+        ):
+            list(rows)
+        with self.assertRaisesRegex(factstr.InvalidState, "interrupted"):
+            list(rows)
 
     def test_a_bad_query_is_refused_at_the_call(self) -> None:
         with self.refused(factstr.InvalidArgument, "query.filters"):

@@ -10,13 +10,15 @@ from ._closeable import Closeable
 from ._owner import Owner
 from ._requests import Call, Requests
 from ._types import EventRecord
+from .errors import InvalidState
 
 
 class Reading(Closeable, Iterator[EventRecord]):
     """Iterates over the records of a query in bounded memory: a page at a time is read.
 
     Its end, close(), the end of a `with` block and the collector close it, and it holds nothing
-    between two pages but its handle. One thread at a time may use it.
+    between two pages but its handle. One thread at a time may use it. After Ctrl-C during a page it
+    raises InvalidState: nobody knows whether the library has gone on behind that page.
     """
 
     def __init__(self, owner: Owner, requests: Requests, query: bytes | None) -> None:
@@ -25,6 +27,7 @@ class Reading(Closeable, Iterator[EventRecord]):
         self._requests = requests
         self._records: Iterator[EventRecord] = iter(())
         self._more = True
+        self._interrupted = False
         library = owner.library
         number, error = c_uint64(), Buffer()
         store = owner.handle.use()
@@ -43,13 +46,24 @@ class Reading(Closeable, Iterator[EventRecord]):
         for record in self._records:
             return record
         while self._more and self._number:
-            page = self._requests.answer(self._next, True)
+            page = self._page()
             records, self._more = self._owner.decoder.page(page)
             self._records = iter(records)
             for record in self._records:
                 return record
         self.close()
         raise StopIteration
+
+    def _page(self) -> bytes:
+        if self._interrupted:
+            raise InvalidState("this reading was interrupted in the middle; begin it again")
+        try:
+            return self._requests.answer(self._next, True)
+        except Exception:
+            raise  # the next call reads the same page again
+        except BaseException:
+            self._interrupted = True
+            raise
 
     @property
     def closed(self) -> bool:

@@ -14,8 +14,9 @@ The library never calls into Python, so a thread that keeps the lock is waited f
 A long text is decoded by the library for milliseconds, and gives the lock up.
 
 Cancelling. The library removes what no group has taken and answers Cancelled. A cancelled append
-waits for its answer for a second at most, to say how it ended (_cancelling.py); everything else is
-left to itself, and its answer is dropped.
+waits for its answer for a second at most, to say how it ended (_cancelling.py). A page of a reading
+is kept for its next step (begin), since the library has gone on behind it. Everything else is left to
+itself, and its answer is dropped.
 
 Closing. New calls are refused first. Everything in flight is then cancelled: what waits in the queue
 is answered, and reported as StoreClosed; the group that runs is answered as it ends. Only then the
@@ -104,6 +105,18 @@ class Answers:
         except _NoRoom as full:
             raise full.error from None
 
+    def begin(
+        self, name: str, decode: Callable[[bytes], Any], *arguments: Any, of: int = 0
+    ) -> asyncio.Future[Any]:
+        """As ask, for an answer that must not be lost with the await of it: returns the future,
+        which only its owner cancels.
+        """
+        try:
+            _, waiting = self._submit(of, name, decode, False, arguments)
+        except _NoRoom as full:
+            raise full.error from None
+        return waiting.future
+
     async def _answer(
         self,
         of: int,
@@ -112,6 +125,25 @@ class Answers:
         is_append: bool,
         arguments: tuple[Any, ...],
     ) -> Result:
+        tag, waiting = self._submit(of, name, decode, is_append, arguments)
+        try:
+            result: Result = await waiting.future
+            return result
+        except asyncio.CancelledError as cancelled:
+            self._quick.factstr_cancel(self._handle.number, tag)
+            if is_append:
+                await _outcome(waiting, cancelled)
+            raise
+
+    def _submit(
+        self,
+        of: int,
+        name: str,
+        decode: Callable[[bytes], Any],
+        is_append: bool,
+        arguments: tuple[Any, ...],
+    ) -> tuple[int, _Waiting]:
+        """Submits a call and returns its tag, by which it is cancelled."""
         handle, buffer = self._handle.use(), Buffer()
         if not self._started:
             self._start(handle)
@@ -127,14 +159,7 @@ class Answers:
         except BaseException:
             self._waiting.pop(tag, None)
             raise
-        try:
-            result: Result = await waiting.future
-            return result
-        except asyncio.CancelledError as cancelled:
-            self._quick.factstr_cancel(handle, tag)
-            if is_append:
-                await _outcome(waiting, cancelled)
-            raise
+        return tag, waiting
 
     def _refused(self, status: int, text: bytes) -> None:
         if status == BUSY:

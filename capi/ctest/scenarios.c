@@ -25,7 +25,7 @@ typedef struct player_stream {
 typedef struct store_kind {
   const char *name, *group;
   void (*choose)(char *place, size_t size);
-  factstr_store (*open)(const char *place);
+  answer (*open)(const char *place, const char *options, factstr_store *store);
 } store_kind;
 
 typedef struct player {
@@ -93,7 +93,7 @@ static void drop_occurred_at(cJSON *records) {
   }
 }
 
-/* Compares only the fields that `expected` has. */
+/* Compares only the fields that `expected` has; "says" is a part of the message. */
 static void compare_failure(factstr_status status, const cJSON *error, const cJSON *expected) {
   const char *code = json_string(expected, "code");
   if (code != NULL && strcmp(code, factstr_status_name(status)) != 0) {
@@ -102,7 +102,12 @@ static void compare_failure(factstr_status status, const cJSON *error, const cJS
   const cJSON *field;
   cJSON_ArrayForEach(field, expected) {
     const cJSON *got = error == NULL ? NULL : item(error, field->string);
-    if (strcmp(field->string, "code") != 0 && (got == NULL || !json_equal(got, field))) {
+    if (strcmp(field->string, "says") == 0) {
+      const char *message = error == NULL ? "" : json_string(error, "message");
+      if (strstr(message, field->valuestring) == NULL) {
+        FAIL("the message does not say %s: %s", field->valuestring, message);
+      }
+    } else if (strcmp(field->string, "code") != 0 && (got == NULL || !json_equal(got, field))) {
       FAIL("%s of the failure differs", field->string);
     }
   }
@@ -126,9 +131,17 @@ static void compare(answer got, const cJSON *step) {
   drop(got);
 }
 
+/* By the store that is open, or by another one on the same log. */
 static void play_append(player *player, const cJSON *step) {
   char *events = json_text(item(step, "append"));
-  compare(append(player->store, events), step);
+  factstr_store store = player->store;
+  if (item(step, "elsewhere") != NULL) {
+    expect_ok(player->kind->open(player->place, NULL, &store));
+  }
+  compare(append(store, events), step);
+  if (store != player->store) {
+    close_store(store);
+  }
   free(events);
 }
 
@@ -199,6 +212,14 @@ static void play_verify(player *player, const cJSON *step) {
   factstr_buffer out;
   answer got = take(factstr_verify(player->store, &out), &out);
   compare_named(got, item(step, "gives"));
+  drop(got);
+}
+
+static void play_statistics(player *player, const cJSON *step) {
+  factstr_buffer out;
+  answer got = take(factstr_statistics(player->store, &out), &out);
+  CHECK_STATUS(got.status, FACTSTR_OK);
+  compare_statistics(got.json, item(step, "gives"));
   drop(got);
 }
 
@@ -362,7 +383,28 @@ static const char *cursor_call(const cJSON *step) {
   return NULL;
 }
 
-static void open_store(player *player) { player->store = player->kind->open(player->place); }
+static void open_store(player *player) {
+  expect_ok(player->kind->open(player->place, NULL, &player->store));
+}
+
+/* A store that is not to open leaves the one that is. */
+static void play_reopen(player *player, const cJSON *step) {
+  const cJSON *how = item(step, "reopen"), *fails = item(step, "fails");
+  char *options = cJSON_IsTrue(how) ? NULL : json_text(how);
+  factstr_store store;
+  if (fails == NULL) {
+    close_store(player->store);
+  }
+  answer opened = player->kind->open(player->place, options, &store);
+  free(options);
+  if (fails != NULL) {
+    compare_failure(opened.status, opened.json, fails);
+    drop(opened);
+    return;
+  }
+  expect_ok(opened);
+  player->store = store;
+}
 
 static void play_step(player *player, const cJSON *step) {
   if (item(step, "append") != NULL) {
@@ -395,8 +437,9 @@ static void play_step(player *player, const cJSON *step) {
   } else if (item(step, "ends") != NULL) {
     play_ends(player, step);
   } else if (item(step, "reopen") != NULL) {
-    close_store(player->store);
-    open_store(player);
+    play_reopen(player, step);
+  } else if (item(step, "statistics") != NULL) {
+    play_statistics(player, step);
   } else {
     FAIL("a step that this player does not know: %s", json_text(step));
   }
@@ -439,12 +482,30 @@ static void choose_file(char *place, size_t size) {
 }
 static void choose_schema(char *place, size_t size) { snprintf(place, size, "%s", fresh_name()); }
 
-static factstr_store open_in_memory(const char *nothing) {
+static answer open_in_memory(const char *nothing, const char *options, factstr_store *store) {
+  factstr_buffer error;
   (void)nothing;
-  return open_memory(NULL);
+  return take(factstr_memory_open(options, options == NULL ? 0 : strlen(options), store, &error),
+              &error);
 }
-static factstr_store open_file(const char *path) { return open_sqlite(path, NULL); }
-static factstr_store open_schema(const char *schema) { return open_postgres(schema, NULL); }
+
+static answer open_file(const char *path, const char *options, factstr_store *store) {
+  factstr_buffer error;
+  return take(
+      factstr_sqlite_open(path, options, options == NULL ? 0 : strlen(options), store, &error),
+      &error);
+}
+
+/* The schema is one more option. */
+static answer open_schema(const char *schema, const char *options, factstr_store *store) {
+  cJSON *all = options == NULL ? cJSON_CreateObject() : json_parse(options, strlen(options));
+  cJSON_AddStringToObject(all, "schema", schema);
+  char *text = json_text(all);
+  factstr_buffer error;
+  answer opened = take(factstr_postgres_open(database_url(), JSON(text), store, &error), &error);
+  free(text), cJSON_Delete(all);
+  return opened;
+}
 
 static const store_kind kinds[] = {
     {"memory", "scenario on memory: ", choose_nothing, open_in_memory},

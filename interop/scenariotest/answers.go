@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/jsonvalue"
@@ -30,6 +31,7 @@ type failure struct {
 	Code     string          `json:"code"`
 	Reason   string          `json:"reason"`
 	Conflict json.RawMessage `json:"conflict"`
+	Says     string          `json:"says"` // part of the message
 }
 
 // normalEnd is the code for a stream that ended without an error.
@@ -51,6 +53,9 @@ func (f *failure) check(err error) error {
 	}
 	if f.Reason != "" && f.Reason != string(known.Reason) {
 		return fmt.Errorf("reason %q, want %q: %w", known.Reason, f.Reason, err)
+	}
+	if !strings.Contains(known.Message, f.Says) {
+		return fmt.Errorf("the message does not say %q: %w", f.Says, err)
 	}
 	if f.Conflict == nil {
 		return nil

@@ -14,11 +14,15 @@ const waitMax = 10 * time.Second
 // deliveriesMax is how many deliveries of a stream may wait for the script to receive them.
 const deliveriesMax = 1000
 
+// Opener opens a surface on one log, again and again. options are those of factstr.h for the kind
+// of store; nil asks for the defaults.
+type Opener func(options []byte) (Surface, error)
+
 // Play plays a scenario on a surface that open opens, once more on the same log at each reopen. The
 // error describes the first expectation that did not hold.
-func Play(s *Scenario, open func() (Surface, error)) (err error) {
+func Play(s *Scenario, open Opener) (err error) {
 	p := &player{open: open, streams: map[string]*stream{}}
-	if p.surface, err = open(); err != nil {
+	if p.surface, err = open(nil); err != nil {
 		return fmt.Errorf("opening: %w", err)
 	}
 	defer func() { err = errors.Join(err, p.surface.Close()) }()
@@ -31,7 +35,7 @@ func Play(s *Scenario, open func() (Surface, error)) (err error) {
 }
 
 type player struct {
-	open    func() (Surface, error)
+	open    Opener
 	surface Surface
 	streams map[string]*stream
 }
@@ -51,8 +55,7 @@ type delivery struct {
 func (p *player) play(step *Step) error {
 	switch {
 	case step.Append != nil:
-		answer, err := p.surface.Append(step.Append)
-		return step.check(answer, err, checkAppendResult)
+		return p.append(step)
 	case step.AppendIf != nil:
 		answer, err := p.surface.AppendIf(step.AppendIf.Events, orEmpty(step.AppendIf.Query), step.AppendIf.Expected)
 		return step.check(answer, err, checkAppendResult)
@@ -74,6 +77,9 @@ func (p *player) play(step *Step) error {
 	case step.Verify:
 		answer, err := p.surface.Verify()
 		return step.check(answer, err, checkVerification)
+	case step.Statistics:
+		answer, err := p.surface.Statistics()
+		return step.check(answer, err, checkStatistics)
 	case step.Cursors != nil:
 		answer, err := p.surface.Cursors(cursorCall("cursors", step.Cursors))
 		return step.check(answer, err, checkCursors)
@@ -95,8 +101,8 @@ func (p *player) play(step *Step) error {
 	case step.Backup:
 		answer, err := p.surface.Backup()
 		return step.check(answer, err, checkBackup)
-	case step.Reopen:
-		return p.reopen()
+	case step.Reopen != nil:
+		return p.reopen(step)
 	case step.Open != nil:
 		return p.openStream(step)
 	}
@@ -164,11 +170,37 @@ func (p *player) changeCursor(step *Step, call []byte) error {
 	return step.checkWait(err)
 }
 
-func (p *player) reopen() (err error) {
+func (p *player) append(step *Step) error {
+	on := p.surface
+	if step.Elsewhere {
+		other, err := p.open(nil)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = other.Close() }()
+		on = other
+	}
+	answer, err := on.Append(step.Append)
+	return step.check(answer, err, checkAppendResult)
+}
+
+// reopen leaves the store that is open if there is to be no other one.
+func (p *player) reopen(step *Step) (err error) {
+	var options []byte
+	if string(step.Reopen) != "true" {
+		options = step.Reopen
+	}
+	if step.Fails != nil {
+		opened, err := p.open(options)
+		if err == nil {
+			_ = opened.Close()
+		}
+		return step.Fails.check(err)
+	}
 	if err := p.surface.Close(); err != nil {
 		return err
 	}
-	p.surface, err = p.open()
+	p.surface, err = p.open(options)
 	return err
 }
 

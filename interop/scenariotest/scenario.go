@@ -40,6 +40,10 @@ type Step struct {
 	Read    json.RawMessage `json:"read"`
 	Verify  bool            `json:"verify"`
 	Backup  bool            `json:"backup"`
+	// Statistics asks for what the store counts.
+	Statistics bool `json:"statistics"`
+	// Elsewhere makes another store on the same log do the append.
+	Elsewhere bool `json:"elsewhere"`
 
 	Stream         string          `json:"stream"`
 	Open           json.RawMessage `json:"open"`
@@ -62,7 +66,8 @@ type Step struct {
 	Redeliver    json.RawMessage `json:"redeliver_parked"`
 	Discard      json.RawMessage `json:"discard_parked"`
 
-	Reopen bool `json:"reopen"`
+	// Reopen is true, or the options of the store that is opened.
+	Reopen json.RawMessage `json:"reopen"`
 
 	Gives json.RawMessage `json:"gives"`
 	Fails *failure        `json:"fails"`
@@ -81,10 +86,10 @@ func (step *Step) UnmarshalJSON(text []byte) error {
 	kinds := 0
 	asks := []bool{
 		step.Append != nil, step.AppendIf != nil, step.AppendWhen != nil, step.Query != nil, step.Explain != nil,
-		step.Read != nil, step.Verify, step.Backup, step.Cursors != nil,
+		step.Read != nil, step.Verify, step.Backup, step.Statistics, step.Cursors != nil,
 		step.Parked != nil, step.Redeliver != nil, step.Discard != nil,
 	}
-	others := []bool{step.Open != nil, step.Receives != nil, step.Unsubscribe, step.Ends != nil, step.Reopen,
+	others := []bool{step.Open != nil, step.Receives != nil, step.Unsubscribe, step.Ends != nil, step.Reopen != nil,
 		step.WaitFor != nil, step.WaitForCursor != nil, step.CursorReset != nil, step.CursorCopy != nil,
 		step.CursorDelete != nil}
 	for _, is := range slices.Concat(asks, others) {

@@ -10,18 +10,28 @@ import (
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/memory"
 	"github.com/factstr/factstr-go/core/sqlite"
+	"github.com/factstr/factstr-go/interop"
 	"github.com/factstr/factstr-go/interop/scenariotest"
 )
 
 // kinds are the stores that scenarios are played on, with PostgreSQL where servers can be started.
-var kinds = map[string]func(t *testing.T) func() (scenariotest.Surface, error){
-	"memory": func(*testing.T) func() (scenariotest.Surface, error) {
-		return func() (scenariotest.Surface, error) { return on(memory.Open(memory.Options{})) }
+var kinds = map[string]func(t *testing.T) scenariotest.Opener{
+	"memory": func(*testing.T) scenariotest.Opener {
+		return func(options []byte) (scenariotest.Surface, error) {
+			if _, err := interop.DecodeMemoryOptions(options); err != nil {
+				return nil, err
+			}
+			return on(memory.Open(memory.Options{}))
+		}
 	},
-	"sqlite": func(t *testing.T) func() (scenariotest.Surface, error) {
+	"sqlite": func(t *testing.T) scenariotest.Opener {
 		path := filepath.Join(t.TempDir(), "scenario.db")
-		return func() (scenariotest.Surface, error) {
-			return on(sqlite.Open(context.Background(), path, sqlite.Options{}))
+		return func(options []byte) (scenariotest.Surface, error) {
+			asked, err := interop.DecodeSQLiteOptions(options)
+			if err != nil {
+				return nil, err
+			}
+			return on(sqlite.Open(context.Background(), path, sqlite.Options{ReadOnly: asked.ReadOnly}))
 		}
 	},
 }

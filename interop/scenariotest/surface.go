@@ -20,6 +20,7 @@ type Surface interface {
 	Query(query []byte) (result []byte, err error)
 	Explain(query []byte) (explanation []byte, err error)
 	Verify() (verification []byte, err error)
+	Statistics() (statistics []byte, err error)
 	// Backup copies the log to where nothing is, and removes the copy.
 	Backup() (backup []byte, err error)
 	// Read returns an InteropPage of all rows.
@@ -96,6 +97,14 @@ func (s onStore) Verify() ([]byte, error) {
 		return nil, err
 	}
 	return interop.Codec{}.AppendVerification(nil, verification), nil
+}
+
+func (s onStore) Statistics() ([]byte, error) {
+	statistics, err := s.store.Statistics(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	return interop.Codec{}.AppendStatistics(nil, statistics, nil), nil
 }
 
 func (s onStore) Backup() ([]byte, error) {

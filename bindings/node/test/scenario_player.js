@@ -90,14 +90,16 @@ function failure(error) {
   };
 }
 
-function camelCase(retry) {
+/** Options as JavaScript spells them. */
+function camelCase(options) {
   return (
-    retry && {
-      maxAttempts: retry.max_attempts,
-      delayMs: retry.delay_ms,
-      delayMaxMs: retry.delay_max_ms,
-      giveUp: retry.give_up,
-    }
+    options &&
+    Object.fromEntries(
+      Object.entries(options).map(([name, value]) => [
+        name.replace(/_(.)/g, (_, letter) => letter.toUpperCase()),
+        value,
+      ]),
+    )
   );
 }
 
@@ -126,6 +128,7 @@ class ScenarioPlayer {
       read: (step) => this.#read(step),
       verify: (step) => this.#verify(step),
       backup: (step) => this.#backup(step),
+      statistics: (step) => this.#statistics(step),
       open: (step) => this.#openStream(step),
       receives: (step) => this.#receives(step),
       wait_for: (step) =>
@@ -154,7 +157,7 @@ class ScenarioPlayer {
         this.#changes(step, () => this.#store.cursorDelete(name)),
       unsubscribe: (step) => this.#streams.get(step.stream).subscription.unsubscribe(),
       ends: (step) => this.#ends(step),
-      reopen: () => this.#reopen(),
+      reopen: (step) => this.#reopen(step),
     };
     for (const [i, step] of steps.entries()) {
       const kind = Object.keys(kinds).find((name) => name in step);
@@ -168,8 +171,13 @@ class ScenarioPlayer {
     }
   }
 
-  async #append({ append, gives, fails }) {
-    this.#compare(await outcome(() => this.#calls.append(this.#store, append)), gives, fails);
+  /** By the store that is open, or by another one on the same log. */
+  async #append({ append, elsewhere, gives, fails }) {
+    const store = elsewhere ? this.#open() : this.#store;
+    this.#compare(await outcome(() => this.#calls.append(store, append)), gives, fails);
+    if (elsewhere) {
+      store.close();
+    }
   }
 
   async #appendIf({ append_if: { events, query, expected }, gives, fails }) {
@@ -323,12 +331,39 @@ class ScenarioPlayer {
     this.#compare(ended, undefined, ends);
   }
 
-  #reopen() {
+  /** A store that is not to open leaves the one that is. */
+  async #reopen({ reopen, fails }) {
+    const options = reopen === true ? undefined : camelCase(reopen);
+    if (fails !== undefined) {
+      this.#compare(await outcome(async () => this.#open(options)), undefined, fails);
+      return;
+    }
     this.#store.close();
-    this.#store = this.#open();
+    this.#store = this.#open(options);
   }
 
-  /** `gives` exactly, or of `fails` the fields that it names. */
+  /** Of the statistics what is named; of sizes in bytes only whether there is something. */
+  async #statistics({ gives: { streams, ...gives } }) {
+    const got = await this.#store.statistics();
+    const named = (counts, expected) =>
+      Object.fromEntries(
+        Object.keys(expected).map((name) => {
+          assert.ok(name in counts, `there is no ${name}`);
+          const value = typeof counts[name] === 'bigint' ? Number(counts[name]) : counts[name];
+          return [name, name.endsWith('_bytes') ? value > 0 : value];
+        }),
+      );
+    assert.deepEqual(named(got, gives), gives);
+    if (streams !== undefined) {
+      assert.equal(got.streams.length, streams.length);
+      assert.deepEqual(
+        got.streams.map((stream, i) => named(stream, streams[i])),
+        streams,
+      );
+    }
+  }
+
+  /** `gives` exactly, or of `fails` the fields that it names and what the message says. */
   #compare(actual, gives, fails) {
     if (gives !== undefined) {
       const { event_records, ...rest } = gives;
@@ -338,7 +373,9 @@ class ScenarioPlayer {
       );
       return;
     }
-    for (const [field, value] of Object.entries(fails)) {
+    const { says = '', ...fields } = fails;
+    assert.ok((actual.message ?? '').includes(says), `${actual.message}: not "${says}"`);
+    for (const [field, value] of Object.entries(fields)) {
       assert.deepEqual(
         spelled({ is: actual[field] }),
         spelled({ is: value }),

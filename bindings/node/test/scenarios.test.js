@@ -13,10 +13,11 @@ const files = fs.readdirSync(scenarios).filter((name) => name.endsWith('.json'))
 
 noHandleIsLeftOpen();
 
-/** How to open, and open again, a store at a new place. */
+/** How to open, and open again, a store at a new place, perhaps with more options. */
 function opener(t, newPlace) {
-  const place = newPlace(t);
-  return () => openAt(t, place);
+  const { store, args } = newPlace(t);
+  const [first, options] = [args.slice(0, -1), args.at(-1)];
+  return (more) => openAt(t, { store, args: [...first, { ...options, ...more }] });
 }
 
 test('there are scenarios to play', () => {

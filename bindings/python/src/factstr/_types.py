@@ -182,7 +182,7 @@ class Statistics:
     group_appends_max   batches in the largest group
     groups_retried      groups that failed and were tried again one by one
     queue_appends       batches that wait for the group before them
-    queue_bytes         their payloads
+    queue_bytes         their payloads, types and conditions
     read_retries        reads of streams that failed and were tried again
     redeliveries        deliveries that failed and were tried again
     reconnects          connections to a server that replaced lost ones

@@ -109,13 +109,13 @@ func (st *EventStream) follow() (err error) {
 		begun := st.drainBegun
 		if closed(begun) {
 			begun = nil // seen already: wait for the rest of the log
-		} else if st.store.log.park(st) {
+		} else if st.store.log.idle(st) {
 			changed = st.wake
 		} else {
 			continue // the log has grown
 		}
 		err = st.wait(changed, begun)
-		st.store.log.unpark(st)
+		st.store.log.goOn(st)
 		if err != nil || st.context.Err() != nil {
 			return err
 		}

@@ -144,7 +144,7 @@ func (l *knownLog) publish(after uint64, records []EventRecord, boundaries []Bou
 		facts = make([][]terms.Term, len(records))
 	}
 	for i := range records {
-		if facts[i] == nil && (l.eventsMax >= 0 || l.waker.parked.Load() > 0) {
+		if facts[i] == nil && (l.eventsMax >= 0 || l.waker.idle.Load() > 0) {
 			facts[i] = memorySeed.Append(nil, records[i].EventType, records[i].Payload)
 		}
 	}
@@ -163,7 +163,7 @@ func (l *knownLog) set(next tail, records []EventRecord, facts [][]terms.Term) {
 	if records == nil {
 		l.waker.wakeAll(before)
 	}
-	for i := 0; i < len(records) && l.waker.parked.Load() > 0; i++ {
+	for i := 0; i < len(records) && l.waker.idle.Load() > 0; i++ {
 		if facts[i] == nil {
 			facts[i] = memorySeed.Append(nil, records[i].EventType, records[i].Payload)
 		}

@@ -87,8 +87,8 @@ type EventStream struct {
 	ahead    *readAhead    // the next batches, see readAhead; nil if they are not read yet
 	failed   repeats       // the handler's failures that were logged
 	failure  failure       // why the log cannot be read at the moment
-	position atomic.Uint64 // everything up to here was delivered or does not match; see also parked
-	parked   bool          // it waits at the known head; guarded by knownLog.mu
+	position atomic.Uint64 // everything up to here was delivered or does not match; see also idle
+	idle     bool          // it waits at the known head; guarded by knownLog.mu
 
 	moved      atomic.Pointer[chan struct{}] // closed when the position moves next; nil: nobody waits
 	delivering atomic.Uint64                 // the position of the delivery that HandleStream has

@@ -10,7 +10,7 @@ import (
 //
 // A program that has appended, and then reads what a stream makes of the facts, waits until the
 // stream has come to the number of its append. A position moves in two ways: the stream's goroutine
-// moves it (moveTo), or, while the stream is parked, the known head does (streamWaker). So a waiter
+// moves it (moveTo), or, while the stream is idle, the known head does (streamWaker). So a waiter
 // listens to both: to EventStream.moved, which moveTo takes and closes, and to the change of the
 // known log. It gets hold of both before it looks at the position, so that no move falls in
 // between. A stream without waiters pays for one atomic load a batch.
@@ -54,7 +54,7 @@ func (st *EventStream) WaitFor(ctx context.Context, sequenceNumber uint64) error
 }
 
 // movedNext returns a channel that is closed when the position moves next, unless the stream is
-// parked then.
+// idle then.
 func (st *EventStream) movedNext() <-chan struct{} {
 	for {
 		if moved := st.moved.Load(); moved != nil {

@@ -12,31 +12,31 @@ import (
 // find out. So streams are filed under terms of their queries, and facts that become known wake
 // those whose terms they have. A wake in vain does no harm: the stream reads on and finds nothing.
 //
-// A stream that has come to the known head parks. While it is parked, everything that becomes
+// A stream that has come to the known head is idle. While it is, everything that becomes
 // known and does not wake it does not match it, so its position is the known head, whatever
 // EventStream.position says (see at). Whoever wakes it first stores the head before the new facts
 // as its position, and from there it reads. Facts that are not read here (a gap, a log that went
 // backwards) wake all streams.
 //
 // The stored cursor of a durable stream follows its position, also past facts that do not match
-// (G21). While the stream is parked nobody tells the cursorWriter so, or each commit would cost a
+// (G21). While the stream is idle nobody tells the cursorWriter so, or each commit would cost a
 // step for each stream. Instead the writer looks once a second at which streams were passed by
-// (cursorWriter.pass): passed wakes it when the log moves and a durable stream is parked. When the
-// stream ends it is not parked any more, and its last write stores where it really stands.
+// (cursorWriter.pass): passed wakes it when the log moves and a durable stream is idle. When the
+// stream ends it is not idle any more, and its last write stores where it really stands.
 //
-// Streams that drain do not park: every change of the log wakes them.
+// Streams that drain are never idle: every change of the log wakes them.
 //
-// knownLog.mu guards all of it: parking compares the position with the head under the lock under
+// knownLog.mu guards all of it: idle compares the position with the head under the lock under
 // which the head moves, so no commit falls in between.
 type streamWaker struct {
 	filed  map[*EventStream][]terms.Term // the open streams, and where they are filed
 	always map[*EventStream]struct{}     // those of them that no terms narrow
 	byTerm map[terms.Term][]filedPart
-	parked atomic.Int64 // written under the lock
+	idle   atomic.Int64 // written under the lock
 	woken  atomic.Uint64
 
-	durable int    // how many of the parked streams are durable
-	passed  func() // called when the log moved and a durable stream is parked; must not wait
+	durable int    // how many of the idle streams are durable
+	passed  func() // called when the log moved and a durable stream is idle; must not wait
 }
 
 // filedPart is a way to match a stream's query, filed under one of its terms.
@@ -48,7 +48,7 @@ type filedPart struct {
 // compareMax is how many terms a fact may have for a part to be compared with all of them.
 const compareMax = 64
 
-// file registers a stream, which can park from then on.
+// file registers a stream, which can be idle from then on.
 func (l *knownLog) file(st *EventStream) {
 	sought, _ := st.plan.inMemory()
 	l.mu.Lock()
@@ -91,24 +91,24 @@ func (l *knownLog) unfile(st *EventStream) {
 	delete(w.always, st)
 }
 
-// park lets a stream wait on its wake channel. It reports false if the stream has not come to the
+// idle lets a stream wait on its wake channel. It reports false if the stream has not come to the
 // head of its log, or is not filed.
-func (l *knownLog) park(st *EventStream) bool {
+func (l *knownLog) idle(st *EventStream) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if _, filed := l.waker.filed[st]; !filed || l.tail.epoch != st.epoch || l.tail.head.SequenceNumber != st.position.Load() {
 		return false
 	}
-	st.parked = true
+	st.idle = true
 	l.waker.count(st, 1)
 	return true
 }
 
-// unpark ends the wait of a stream, for whatever reason it goes on.
-func (l *knownLog) unpark(st *EventStream) {
+// goOn ends the wait of a stream, for whatever reason it goes on.
+func (l *knownLog) goOn(st *EventStream) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if st.parked {
+	if st.idle {
 		l.waker.wake(st, l.tail.head.SequenceNumber)
 	}
 	select {
@@ -117,22 +117,22 @@ func (l *knownLog) unpark(st *EventStream) {
 	}
 }
 
-// at returns the position of a stream, parked or not.
+// at returns the position of a stream, idle or not.
 func (l *knownLog) at(st *EventStream) uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if st.parked {
+	if st.idle {
 		return l.tail.head.SequenceNumber
 	}
 	return st.position.Load()
 }
 
-// wake lets a parked stream go on from a position.
+// wake lets an idle stream go on from a position.
 func (w *streamWaker) wake(st *EventStream, position uint64) {
-	if !st.parked {
+	if !st.idle {
 		return
 	}
-	st.parked = false
+	st.idle = false
 	w.woken.Add(1)
 	w.count(st, -1)
 	st.position.Store(position)
@@ -142,29 +142,29 @@ func (w *streamWaker) wake(st *EventStream, position uint64) {
 	}
 }
 
-// count counts a stream that parks or goes on.
+// count counts a stream that becomes idle or goes on.
 func (w *streamWaker) count(st *EventStream, by int) {
-	w.parked.Add(int64(by))
+	w.idle.Add(int64(by))
 	if st.durable != nil {
 		w.durable += by
 	}
 }
 
-// wakeAll wakes every parked stream.
+// wakeAll wakes every idle stream.
 func (w *streamWaker) wakeAll(position uint64) {
 	for st := range w.filed {
 		w.wake(st, position)
 	}
 }
 
-// wakeFor wakes the parked streams that a fact may match.
+// wakeFor wakes the idle streams that a fact may match.
 func (w *streamWaker) wakeFor(fact []terms.Term, position uint64) {
 	for st := range w.always {
 		w.wake(st, position)
 	}
 	for _, term := range fact {
 		for _, filed := range w.byTerm[term] {
-			if filed.stream.parked && mayMatch(filed.part, fact) {
+			if filed.stream.idle && mayMatch(filed.part, fact) {
 				w.wake(filed.stream, position)
 			}
 		}

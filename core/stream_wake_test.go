@@ -46,7 +46,7 @@ func (l *namedLog) cursor(name string) uint64 {
 	return l.cursors[name]
 }
 
-// wakingStore has a stream for each account, all parked, and a log of the accounts delivered.
+// wakingStore has a stream for each account, all idle, and a log of the accounts delivered.
 func wakingStore(t testing.TB, streams int, durable bool) (*Store, []*EventStream, chan string) {
 	backend := &namedLog{cursors: map[string]uint64{}}
 	store, err := OpenStore(context.Background(), backend, Options{})
@@ -74,7 +74,7 @@ func wakingStore(t testing.TB, streams int, durable bool) (*Store, []*EventStrea
 			t.Fatal(err)
 		}
 	}
-	waitUntilParked(t, store, streams)
+	waitUntilIdle(t, store, streams)
 	return store, open, delivered
 }
 
@@ -83,11 +83,11 @@ func accountContext(account string) EventQuery {
 		PayloadPredicates: []json.RawMessage{json.RawMessage(`{"kind":"giro","account":"` + account + `"}`)}}}}
 }
 
-func waitUntilParked(t testing.TB, store *Store, streams int) {
+func waitUntilIdle(t testing.TB, store *Store, streams int) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); store.log.waker.parked.Load() != int64(streams); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(10 * time.Second); store.log.waker.idle.Load() != int64(streams); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("%d of %d streams are parked", store.log.waker.parked.Load(), streams)
+			t.Fatalf("%d of %d streams are idle", store.log.waker.idle.Load(), streams)
 		}
 	}
 }
@@ -110,7 +110,7 @@ func wantWoken(t *testing.T, durable bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	waitUntilParked(t, store, streams+1)
+	waitUntilIdle(t, store, streams+1)
 	for round := range 20 {
 		batch := []NewEvent{
 			{EventType: "booked", Payload: json.RawMessage(fmt.Sprintf(`{"kind":"giro","account":"a%d"}`, round))},
@@ -124,13 +124,13 @@ func wantWoken(t *testing.T, durable bool) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if parked := store.log.waker.parked.Load(); parked < streams-1 {
-			t.Fatalf("a fact for one stream left %d of %d parked", parked, streams)
+		if idle := store.log.waker.idle.Load(); idle < streams-1 {
+			t.Fatalf("a fact for one stream left %d of %d idle", idle, streams)
 		}
 		if account := <-delivered; account != fmt.Sprintf("a%d", round) {
 			t.Fatalf("a fact of a%d came to %s", round, account)
 		}
-		waitUntilParked(t, store, streams)
+		waitUntilIdle(t, store, streams)
 		for i, stream := range open {
 			if position := stream.Progress().Position; position != result.LastSequenceNumber {
 				t.Fatalf("stream %d is at %d, the log ends at %d", i, position, result.LastSequenceNumber)
@@ -141,12 +141,12 @@ func wantWoken(t *testing.T, durable bool) {
 		t.Errorf("a stream whose handler runs is at %d of %d", position, head)
 	}
 	close(gate)
-	waitUntilParked(t, store, streams+1)
+	waitUntilIdle(t, store, streams+1)
 	for _, stream := range append(open, busy) {
 		_ = stream.Close(context.Background())
 	}
-	if w := &store.log.waker; len(w.filed)+len(w.byTerm)+len(w.always) > 0 || w.parked.Load() != 0 {
-		t.Errorf("streams that ended are still filed: %d, %d, %d", len(w.filed), len(w.byTerm), w.parked.Load())
+	if w := &store.log.waker; len(w.filed)+len(w.byTerm)+len(w.always) > 0 || w.idle.Load() != 0 {
+		t.Errorf("streams that ended are still filed: %d, %d, %d", len(w.filed), len(w.byTerm), w.idle.Load())
 	}
 }
 

@@ -4,9 +4,10 @@
 #              and fdatasync in the same run; -help lists workloads and options
 #   compare A B  two files that -json FILE wrote
 #   plot FILE FOLDER  draws such a file as SVG
-#   languages  some workloads through Go, C, Node and Python, beside other packages of Node and Python
-#              over SQLite, and over the PostgreSQL server DATABASE_URL if it is set
-#   docs       all that docs/benchmarks.md shows, into docs/benchmarks: tables and drawings (10 min)
+#   languages [WORKLOAD...]  some workloads through Go, C, Node and Python, beside other packages of
+#              Node and Python over SQLite, and over the PostgreSQL server DATABASE_URL if it is set
+#   docs [TABLE...]  what docs/benchmarks.md shows, into docs/benchmarks, with the drawings: all of it
+#              (13 min), or the tables stores, languages (6 min) and postgres
 #   others RESULTS [NOTE]  puts the figures of other event stores there
 #   embedded   appends to the memory and SQLite stores beside as many bytes written and synced
 #   postgres   PostgreSQL beside pgbench on a throw-away server
@@ -84,8 +85,14 @@ table() {
 languages() {
   local stores=sqlite,better-sqlite3,node:sqlite,sqlite3,eventsourcing
   [ -z "${DATABASE_URL:-}" ] || stores+=,postgres,psycopg
-  table append batch-100 decide-existing callers-64 select-100k append-if-100k query-all replay \
-    -stores "$stores" -through go,c,node,python "$@"
+  local names=()
+  while [ $# -gt 0 ] && [[ $1 != -* ]]; do
+    names+=("$1")
+    shift
+  done
+  [ ${#names[@]} -gt 0 ] || names=(append batch-100 decide-existing callers-64 awaits-1000 decide-80
+    select-100k append-if-100k query-all replay replay-singles replay-iterated)
+  table "${names[@]}" -stores "$stores" -through go,c,node,python "$@"
 }
 
 embedded() {
@@ -94,18 +101,27 @@ embedded() {
   rm -rf "$work/data"
 }
 
-# Everything that docs/benchmarks.md shows, but for other event stores: three rounds, or as many as
-# ten to eleven minutes have room for. Further options go to each run, such as -rounds 1 or
-# -note 'other programs ran'.
+# Everything that docs/benchmarks.md shows, but for other event stores, or some of its tables:
+# stores, languages or postgres. Three rounds, or as many as twelve to fourteen minutes have room
+# for. Further options go to each run, such as -rounds 1 or -note 'other programs ran'.
 pages() {
   need_postgres
-  local figures=docs/benchmarks server=build/pgserver begun=$SECONDS
+  local figures=docs/benchmarks server=build/pgserver begun=$SECONDS tables=()
+  while [ $# -gt 0 ] && [[ $1 != -* ]]; do
+    [[ $1 =~ ^(stores|languages|postgres)$ ]] || { echo "bench docs: there is no table $1" >&2 && return 1; }
+    tables+=("$1")
+    shift
+  done
+  [ ${#tables[@]} -gt 0 ] || tables=(stores languages postgres)
   mkdir -p "$figures"
   go build -o "$server" ./tools/pgserver
-  table -rounds 3 -limit 5m -seconds 0.4 -events 1000000 -json "$figures/stores.json" "$@"
-  "$server" -durable -- tools/bench.sh languages -rounds 3 -limit 3m -seconds 0.4 -json "$figures/languages.json" "$@"
-  "$server" -durable -- tools/bench.sh append batch-100 callers- select- append-if- query-all replay \
-    -stores postgres -rounds 3 -limit 150s -seconds 0.4 -events 1000000 -json "$figures/postgres.json" "$@"
+  [[ " ${tables[*]} " != *' stores '* ]] ||
+    table -rounds 3 -limit 5m -seconds 0.4 -events 1000000 -json "$figures/stores.json" "$@"
+  [[ " ${tables[*]} " != *' languages '* ]] ||
+    "$server" -durable -- tools/bench.sh languages -rounds 3 -limit 6m -seconds 0.4 -json "$figures/languages.json" "$@"
+  [[ " ${tables[*]} " != *' postgres '* ]] ||
+    "$server" -durable -- tools/bench.sh append batch-100 callers- select- append-if- query-all replay \
+      -stores postgres -rounds 3 -limit 150s -seconds 0.4 -events 1000000 -json "$figures/postgres.json" "$@"
   draw_pages
   say "docs/benchmarks.md is written after $((SECONDS - begun)) s"
 }

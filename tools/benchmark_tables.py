@@ -115,9 +115,11 @@ def benchmarks(name: str) -> str:
 
 
 def workloads() -> str:
-    """What each workload of the first table is."""
-    record = json.loads((FIGURES / "stores.json").read_text(encoding="utf-8"))
-    what = {r["workload"]: r["what"] for r in record["results"] if r.get("what")}
+    """What each workload of the first two tables is."""
+    what: dict[str, str] = {}
+    for name in ("stores", "languages"):
+        record = json.loads((FIGURES / f"{name}.json").read_text(encoding="utf-8"))
+        what |= {r["workload"]: r["what"] for r in record["results"] if r.get("what")}
     return "".join(f"| {cells} |\n" for cells in ("workload | is", "--- | ---")) + "".join(
         f"| `{name}` | {text} |\n" for name, text in what.items()
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from api_pages import api, signatures
+from benchmark_goals import goals
 from benchmark_tables import benchmarks, compared, speed, workloads
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -168,6 +169,7 @@ MAKERS: dict[str, Callable[..., str]] = {
     "reasons": reasons,
     "api": api,
     "benchmarks": benchmarks,
+    "goals": goals,
     "part": part,
     "rules": rules,
     "signatures": signatures,

@@ -68,6 +68,16 @@ function ours() {
       await stream.closed;
       return count;
     },
+    async replayIterated() {
+      let count = 0;
+      for await (const batch of store.stream({ durable: { name: `replay-node-${Date.now()}` } })) {
+        count += batch.length;
+        if (count >= events) break;
+      }
+      return count;
+    },
+    appendAsync: (facts) => store.appendAsync(facts),
+    decide: (account, fn) => store.decide(context(account), fn),
     close: () => store.close(),
   };
 }
@@ -91,6 +101,10 @@ async function rateOfCallers() {
   async function callAtOnce(account) {
     let version;
     for (let n = 0; performance.now() < end; n++, calls++) {
+      if (call === 'awaits') {
+        await store.appendAsync(facts(n, account));
+        continue;
+      }
       if (call !== 'conditional') version = await store.newestAsync(account);
       version = await store.appendIfAsync(facts(n, account), account, undefined, version);
     }
@@ -101,6 +115,24 @@ async function rateOfCallers() {
     for (let version; performance.now() < end; calls++) version = callOnce(calls, version);
   }
   return (calls * batch) / ((performance.now() - start) / 1000);
+}
+
+const PIECES = 50;
+
+// Callers decide at once on one stock of 50 after the other; each gets a piece or learns that all
+// are sold. One that gives up ends the program.
+async function sellOut() {
+  const start = performance.now();
+  let stocks = 0;
+  for (; stocks === 0 || performance.now() < start + seconds * 1000; stocks++) {
+    const sell = ({ event_records }) => (event_records.length < PIECES ? [fact(0, stocks)] : []);
+    const bought = await Promise.all(
+      Array.from({ length: callers }, () => store.decide(stocks, sell)),
+    );
+    const sold = bought.filter((result) => result !== undefined).length;
+    if (sold !== PIECES) throw new Error(`${sold} of ${PIECES} pieces were sold`);
+  }
+  return (stocks * callers) / ((performance.now() - start) / 1000);
 }
 
 function timed() {
@@ -147,6 +179,8 @@ const measured = {
   'select-append': timed,
   'query-all': () => perSecond(() => store.readAll()),
   replay: () => perSecond(() => store.replay()),
+  'replay-iterated': () => perSecond(() => store.replayIterated()),
+  'sell-out': sellOut,
   fill: () => perSecond(fill),
 };
 console.log(await (measured[call] ?? rateOfCallers)());

@@ -3,9 +3,10 @@ python3 calls.py STORE PATH CALL BATCH CALLERS PAYLOAD_BYTES SECONDS EVENTS
 
 tools/bench/c/calls.c says what the arguments mean. STORE may also be sqlite3, psycopg or
 eventsourcing, see handmade.py, and PATH is a schema of DATABASE_URL for postgres and psycopg. CALL
-is also fill, which fills a log with EVENTS facts.
+is also fill, which fills a log with EVENTS facts, and what awaited.py measures under asyncio.
 """
 
+import asyncio
 import os
 import random
 import statistics
@@ -14,6 +15,7 @@ import threading
 import time
 from typing import Any
 
+import awaited
 from handmade import Fact, account_id, open_handmade
 
 TYPES = 10
@@ -86,10 +88,11 @@ class Bench:
         self.batch, self.callers, self.payload_bytes = (int(text) for text in arguments[3:6])
         self.seconds, self.events = float(arguments[6]), int(arguments[7])
         self.accounts = max(1, self.events // FACTS_OF_ACCOUNT)
+        self.store: Any = None
+
+    def open(self) -> None:
         ours = self.name in ("memory", "sqlite", "postgres")
-        self.store: Any = (
-            Ours(self.name, self.path) if ours else open_handmade(self.name, self.path)
-        )
+        self.store = Ours(self.name, self.path) if ours else open_handmade(self.name, self.path)
 
     def fact(self, type_: int, account: int) -> Fact:
         text = account_id(account)
@@ -162,6 +165,22 @@ class Bench:
         return self.events
 
     def figure(self) -> float:
+        if self.call in awaited.CALLS:
+            measure = awaited.CALLS[self.call]
+            return asyncio.run(
+                measure(
+                    awaited.Run(
+                        self.name, self.path, self.callers, self.seconds, self.events, self.fact
+                    )
+                )
+            )
+        self.open()
+        try:
+            return self.figure_of_calls()
+        finally:
+            self.store.close()
+
+    def figure_of_calls(self) -> float:
         if self.call in ("select", "select-append"):
             return self.timed()
         whole = {"query-all": "read_all", "replay": "replay"}
@@ -174,10 +193,7 @@ class Bench:
 
 
 def main() -> None:
-    bench = Bench(sys.argv[1:])
-    figure = bench.figure()
-    bench.store.close()
-    print(figure)
+    print(Bench(sys.argv[1:]).figure())
 
 
 if __name__ == "__main__":

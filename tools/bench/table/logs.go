@@ -36,6 +36,13 @@ func newLogs(folder string) *logs {
 
 const keptFrom = 10_000
 
+// contents are the facts of a log. They were appended a thousand at once, or one by one, so that
+// each is a batch of its own.
+type contents struct {
+	events   int
+	oneByOne bool
+}
+
 // opened is a store to measure, and what ends its use.
 type opened struct {
 	*factstr.Store
@@ -44,21 +51,21 @@ type opened struct {
 }
 
 // lend returns an empty store, or one with so many facts. One that is owned is not used again.
-func (l *logs) lend(ctx context.Context, kind string, events int, owned bool) (opened, error) {
-	key := fmt.Sprint(kind, events)
-	keep := events >= keptFrom && !owned
+func (l *logs) lend(ctx context.Context, kind string, of contents, owned bool) (opened, error) {
+	key := fmt.Sprint(kind, of)
+	keep := of.events >= keptFrom && !owned
 	if store := l.open[key]; keep && store != nil {
 		return opened{store, "", func() {}}, nil
 	}
 	if where, found := l.filled[key]; keep && found {
-		store, err := openWarm(ctx, kind, where, events)
+		store, err := openWarm(ctx, kind, where, of.events)
 		return opened{store, where, func() { _ = store.Close(ctx) }}, err
 	}
 	where, err := l.place(kind)
 	if err != nil {
 		return opened{}, err
 	}
-	store, err := openFilled(ctx, kind, where, events)
+	store, err := openFilled(ctx, kind, where, of)
 	if err != nil {
 		return opened{}, err
 	}
@@ -90,33 +97,33 @@ func (l *logs) place(kind string) (string, error) {
 
 // lendPath returns the place of an empty log, or of one with so many facts, that no store has
 // open. fillForeign fills the log of a store that this program does not know.
-func (l *logs) lendPath(ctx context.Context, kind string, events int,
+func (l *logs) lendPath(ctx context.Context, kind string, of contents,
 	fillForeign func(path string) error,
 ) (path string, done func(), err error) {
-	if _, foreign := beside[kind]; !foreign && events > 0 {
-		lent, err := l.lend(ctx, kind, events, false)
+	if _, foreign := beside[kind]; !foreign && of.events > 0 {
+		lent, err := l.lend(ctx, kind, of, false)
 		if err != nil {
 			return "", nil, err
 		}
-		if events >= keptFrom {
+		if of.events >= keptFrom {
 			lent.done()
 			return lent.where, func() {}, nil
 		}
 		_ = lent.Close(ctx)
 		return lent.where, lent.done, nil
 	}
-	key := fmt.Sprint(kind, events)
+	key := fmt.Sprint(kind, of)
 	if where, found := l.filled[key]; found {
 		return where, func() {}, nil
 	}
 	where, err := l.place(kind)
-	if err == nil && events > 0 {
+	if err == nil && of.events > 0 {
 		err = fillForeign(where)
 	}
 	if err != nil {
 		return "", nil, err
 	}
-	if events >= keptFrom {
+	if of.events >= keptFrom {
 		l.filled[key] = where
 		return where, func() {}, nil
 	}
@@ -129,13 +136,17 @@ func (l *logs) lendPath(ctx context.Context, kind string, events int,
 
 // openFilled fills a log. A long one is closed then and opened again, since measured is a store
 // that has opened its log, as in later rounds.
-func openFilled(ctx context.Context, kind, where string, events int) (*factstr.Store, error) {
+func openFilled(ctx context.Context, kind, where string, of contents) (*factstr.Store, error) {
 	store, err := openStore(ctx, kind, where)
 	if err != nil {
 		return nil, err
 	}
-	err = fill(ctx, store, events)
-	if err == nil && (events < keptFrom || kind == "memory") {
+	if of.oneByOne {
+		err = fillOneByOne(ctx, store, of.events)
+	} else {
+		err = fill(ctx, store, of.events)
+	}
+	if err == nil && (of.events < keptFrom || kind == "memory") {
 		return store, nil
 	}
 	if err = errors.Join(err, store.Close(ctx)); err != nil {
@@ -147,7 +158,7 @@ func openFilled(ctx context.Context, kind, where string, events int) (*factstr.S
 			return nil, err
 		}
 	}
-	return openWarm(ctx, kind, where, events)
+	return openWarm(ctx, kind, where, of.events)
 }
 
 // newestFacts are at least those that a store has in memory, or reads without asking for an index.
@@ -237,6 +248,20 @@ func fill(ctx context.Context, store *factstr.Store, events int) error {
 		}
 	}
 	return nil
+}
+
+// fillOneByOne appends such facts by callers that share syncs.
+func fillOneByOne(ctx context.Context, store *factstr.Store, events int) error {
+	const callers = 256
+	return atOnce(callers, func(caller int) error {
+		for n := caller; n < events; n += callers {
+			if _, err := store.Append(ctx, []factstr.NewEvent{event(n%types, n%accountsOf(events),
+				smallPayload)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func accountsOf(events int) int { return max(1, events/factsOfAccount) }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // beside are stores that others made, or that a program writes by hand over a database, and the
@@ -25,10 +26,14 @@ var beside = map[string]string{
 // goesThrough reports whether a workload can be measured on a store through a language.
 func goesThrough(w workload, store, language string) bool {
 	if its, found := beside[store]; found {
-		// They have no streams, and no queue that callers share a sync in.
-		return its == language && w.call != "" && w.call != "replay" && w.callers == 1
+		// They have no streams, and no queue that callers share a sync in. In Python awaited calls
+		// wait for a thread that makes them one after the other, which an application can write.
+		return its == language && w.call != "" && !strings.HasPrefix(w.call, "replay") &&
+			(w.callers == 1 || w.call == "awaits" && language == "python")
 	}
 	switch {
+	case w.languages != nil && !slices.Contains(w.languages, language):
+		return false
 	case w.stores != nil && !slices.Contains(w.stores, store):
 		return false
 	case language == "go":
@@ -37,13 +42,13 @@ func goesThrough(w workload, store, language string) bool {
 		return false
 	}
 	// What a program has in memory, nobody else has filled. A thousand threads of Python or
-	// promises of Node say nothing more than 64.
-	return (store != "memory" || w.events == 0) && (language == "c" || w.callers <= 64)
+	// promises of Node that each have a condition say nothing more than 64.
+	return (store != "memory" || w.events == 0) && (language == "c" || w.call != "conditional" || w.callers <= 64)
 }
 
 // measureProgram runs a workload in the program of another language, which prints the figure.
 func measureProgram(ctx context.Context, s settings, logs *logs, w workload, store, language string) (float64, error) {
-	path, done, err := logs.lendPath(ctx, store, w.events, func(path string) error {
+	path, done, err := logs.lendPath(ctx, store, w.log(), func(path string) error {
 		_, err := s.program(ctx, language, store, path, "fill", 1, 1, smallPayload, w.events)
 		return err
 	})

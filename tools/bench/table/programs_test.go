@@ -33,6 +33,10 @@ func TestStoresAreMeasuredThroughTheLanguagesThatHaveThem(t *testing.T) {
 		{"append", "better-sqlite3", "node", true}, {"append", "better-sqlite3", "go", false},
 		{"callers-64", "better-sqlite3", "node", false}, {"replay", "sqlite3", "python", false},
 		{"append", "postgres", "python", true}, {"append", "postgres", "c", false},
+		{"awaits-1000", "sqlite", "python", true}, {"awaits-1000", "sqlite", "c", false},
+		{"awaits-1000", "sqlite3", "python", true}, {"awaits-1000", "better-sqlite3", "node", false},
+		{"decide-80", "sqlite", "node", true}, {"decide-80", "sqlite3", "python", false},
+		{"replay-iterated", "psycopg", "python", false}, {"replay-singles", "sqlite", "c", true},
 	} {
 		if got := goesThrough(named(t, c.workload), c.store, c.language); got != c.want {
 			t.Errorf("%s on %s through %s: %v", c.workload, c.store, c.language, got)

@@ -30,6 +30,25 @@ func replay(ctx context.Context, r run) (float64, error) {
 	return float64(replayed) / took.Seconds(), err
 }
 
+// replayIterated takes the batches of a stream in a loop.
+func replayIterated(ctx context.Context, r run) (float64, error) {
+	start, count := time.Now(), 0
+	stream, err := r.StreamAllDurable(ctx, factstr.DurableStream{Name: fmt.Sprint("replay-", start.UnixNano())}, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = stream.Close(ctx) }()
+	for batch, err := range stream.Batches(ctx) {
+		if err != nil {
+			return 0, err
+		}
+		if count += len(batch.Records); count >= r.events {
+			break
+		}
+	}
+	return float64(count) / time.Since(start).Seconds(), stream.Err()
+}
+
 // catchUp replays while others append. The stream is ready when it has handled what was committed
 // before it was registered, so appends that are faster than it cannot hold it up for ever.
 func catchUp(ctx context.Context, r run) (replayed float64, err error) {

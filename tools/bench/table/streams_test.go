@@ -11,7 +11,7 @@ import (
 
 func lendMemory(t *testing.T, events int) run {
 	t.Helper()
-	lent, err := newLogs(t.TempDir()).lend(context.Background(), "memory", events, false)
+	lent, err := newLogs(t.TempDir()).lend(context.Background(), "memory", contents{events: events}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

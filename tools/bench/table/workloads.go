@@ -12,13 +12,17 @@ type workload struct {
 	name, what string
 	unit       string
 	events     int      // in the log before
+	oneByOne   bool     // those were appended so, and not a thousand at once
 	stores     []string // the only ones that have it; nil means all
+	languages  []string // the only ones whose program knows the call; nil means all
 	ownLog     bool     // appends so much that the log is not used again
 	measure    func(ctx context.Context, r run) (float64, error)
 	// What the programs of the other languages are called with, if they know the workload.
 	call                         string
 	batch, callers, payloadBytes int
 }
+
+func (w workload) log() contents { return contents{w.events, w.oneByOne} }
 
 // run is one measurement: a store, and how long it may take.
 type run struct {
@@ -61,6 +65,9 @@ func list() []workload {
 		conditionals("callers-1024", 1024),
 		deciders("deciders-64", 64),
 		{name: "zipf-64", what: "the same; contexts by Zipf's law of 10,000, conflicts are decided again", unit: "cycles/s", measure: zipf},
+		awaited("awaits-1000", 1000),
+		{name: "decide-80", what: "80 callers decide on 50 pieces until all are sold, and none gives up", unit: "decisions/s",
+			measure: sellOut, call: "sell-out", batch: 1, callers: 80, languages: []string{"go", "node", "python"}},
 		{name: "reads-90", what: "64 callers, nine queries to each append_if", unit: "calls/s", measure: mostlyReads},
 	}
 	ofSize := []func(size string, events int) workload{selects, selectedAppends, opens, coldOpens, coldSelects}
@@ -77,6 +84,11 @@ func list() []workload {
 			measure: queryAll, call: "query-all", batch: 1, callers: 1},
 		workload{name: "replay", what: "a durable stream replays 100,000 facts", unit: "events/s", events: 100_000,
 			measure: replay, call: "replay", batch: 1, callers: 1},
+		workload{name: "replay-singles", what: "the same of facts that were appended one by one, so a batch each",
+			unit: "events/s", events: 100_000, oneByOne: true, measure: replay, call: "replay", batch: 1, callers: 1},
+		workload{name: "replay-iterated", what: "the same by iteration: range in Go, for await in Node, async for in Python",
+			unit: "events/s", events: 100_000, oneByOne: true, measure: replayIterated, call: "replay-iterated",
+			batch: 1, callers: 1, languages: []string{"go", "node", "python"}},
 		workload{name: "catch-up", what: "the same while 16 callers append", unit: "events/s", events: 100_000,
 			ownLog: true, measure: catchUp},
 		workload{name: "append-catch-up", what: "what those 16 callers append meanwhile", unit: "events/s",
@@ -89,7 +101,7 @@ func list() []workload {
 }
 
 func measureGo(ctx context.Context, logs *logs, w workload, kind string, length time.Duration) (float64, error) {
-	lent, err := logs.lend(ctx, kind, w.events, w.ownLog)
+	lent, err := logs.lend(ctx, kind, w.log(), w.ownLog)
 	if err != nil {
 		return 0, err
 	}

@@ -9,14 +9,14 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from . import _capi, _cursors, _process, _threads
-from ._arguments import durable_name, expected_version, path_bytes, position
+from . import _appending, _capi, _cursors, _process, _threads
+from ._arguments import durable_name, path_bytes, position
 from ._batches import Batches
 from ._capi import in_forked_child
 from ._closeable import HURRY_S, Closeable
 from ._closing import Closing
 from ._decoding import Decoder, ParseFloat
-from ._encoding import encode_conditions, encode_events, encode_query
+from ._encoding import encode_query
 from ._opening import open_store
 from ._owner import Owner
 from ._reading import Reading
@@ -110,10 +110,8 @@ class Store(Closeable):
 
     def append(self, events: Iterable[EventInput]) -> AppendResult:
         """Appends one batch. Returns after it is as durable as the store promises."""
-        text = encode_events(events, self._dumps)
-        return self._decoder.append_result(
-            self._requests.answer(self._append, self._append_waits, text, len(text))
-        )
+        arguments = _appending.plain(events, self._dumps)
+        return self._answer_append(self._append, *arguments)
 
     def append_if(
         self,
@@ -126,15 +124,10 @@ class Store(Closeable):
 
         Raises ConditionalAppendConflict with both versions otherwise: then nothing happened.
         """
-        text = encode_events(events, self._dumps)
-        query, expected = b"{}", None
-        if text != b"[]":  # EmptyAppend takes precedence over errors of the other arguments
-            query = encode_query(context_query, self._dumps) or query
-            expected = expected_version(expected_context_version)
-        answer = self._requests.answer(
-            self._append_if, self._append_waits, text, len(text), query, len(query), expected
+        arguments = _appending.conditional(
+            events, context_query, expected_context_version, self._dumps
         )
-        return self._decoder.append_result(answer)
+        return self._answer_append(self._append_if, *arguments)
 
     def append_when(
         self, events: Iterable[EventInput], conditions: Iterable[ConditionInput]
@@ -144,13 +137,13 @@ class Store(Closeable):
         Raises ConditionalAppendConflict otherwise, with the index of the first condition that does
         not hold: then nothing happened.
         """
-        text, expected = encode_events(events, self._dumps), b"[]"
-        if text != b"[]":  # EmptyAppend takes precedence over errors of the other arguments
-            expected = encode_conditions(conditions, self._dumps)
-        answer = self._requests.answer(
-            self._append_when, self._append_waits, text, len(text), expected, len(expected)
+        arguments = _appending.under_conditions(events, conditions, self._dumps)
+        return self._answer_append(self._append_when, *arguments)
+
+    def _answer_append(self, call: Call, *arguments: Any) -> AppendResult:
+        return self._decoder.append_result(
+            self._requests.answer(call, self._append_waits, *arguments)
         )
-        return self._decoder.append_result(answer)
 
     def query(self, query: QueryInput | None = None) -> QueryResult:
         """Returns the matching records in ascending order, and the version of their context.

@@ -11,15 +11,14 @@ import asyncio
 import ctypes
 import queue
 from collections.abc import AsyncIterator
-from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from .. import _threads
 from .._batches import Batches as _Batches
 from .._batches import OpenBatch, Pulled, pull
-from .._closeable import refuse_pickling
 from .._types import QueryInput
 from .._waiting import WAIT_MS
+from ._closeable import AsyncCloseable
 from ._off_loop import off_loop
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Batches", "OpenBatch"]
 
 
-class Batches:
+class Batches(AsyncCloseable):
     """The batches of a stream, for one loop: `async for batch in store.stream(): ...`
 
     Leaving the loop ends the stream; so do close() and the end of an `async with` block, in which
@@ -111,20 +110,9 @@ class Batches:
         if self._puller is not None:
             self._puller.stop()
 
-    def __reduce__(self) -> NoReturn:
-        refuse_pickling(self)
-
     async def __aenter__(self) -> Batches:
         await self._open()
         return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._close()
 
     def __repr__(self) -> str:
         return f"<aio.Batches of {self._owner.store()!r}, {'closed' if self.closed else 'open'}>"

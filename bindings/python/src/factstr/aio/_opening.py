@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ..errors import FactstrError
+from ._closeable import close_after
 from ._off_loop import off_loop
 
 if TYPE_CHECKING:
@@ -47,17 +46,3 @@ class Opening(Generic[Opened]):
     ) -> None:
         assert self._store is not None
         await close_after(self._store, error)
-
-
-async def close_after(closeable: Any, error: BaseException | None) -> None:
-    """Closes at the end of a block. The error inside the block says more than a close that took too
-    long. After Ctrl-C, which asyncio.run() makes a cancellation of, there is no time for slow handlers.
-    """
-    try:
-        if isinstance(error, (KeyboardInterrupt, asyncio.CancelledError)):
-            await closeable._close_in_a_hurry()
-        else:
-            await closeable.close()
-    except FactstrError:
-        if error is None:
-            raise

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from ctypes import byref, c_uint64
-from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from .._capi import Buffer, in_forked_child, take
-from .._closeable import refuse_pickling
 from .._types import EventRecord
 from ..errors import FactstrError
 from ._answers import Answers
+from ._closeable import AsyncCloseable
 
 if TYPE_CHECKING:
     from .._owner import Owner
@@ -21,7 +20,7 @@ _Page = tuple[tuple[EventRecord, ...], bool]
 """The records of a page, and whether more follow."""
 
 
-class Reading(AsyncIterator[EventRecord]):
+class Reading(AsyncCloseable, AsyncIterator[EventRecord]):
     """Iterates over the records of a query in bounded memory: a page at a time is read.
 
     Its end, close(), the end of an `async with` block and the collector close it, and it holds
@@ -89,20 +88,6 @@ class Reading(AsyncIterator[EventRecord]):
         self._records = iter(())
         if number and not in_forked_child():
             self._owner.library.factstr_read_close(number)
-
-    def __reduce__(self) -> NoReturn:
-        refuse_pickling(self)
-
-    async def __aenter__(self) -> Reading:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._close()
 
     def __repr__(self) -> str:
         return f"<aio.Reading of {self._owner.store()!r}, {'closed' if self.closed else 'open'}>"

@@ -7,15 +7,13 @@ import inspect
 import os
 import random
 from collections.abc import Awaitable, Callable, Iterable
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from .. import _cursors, _memory, _postgres, _sqlite
-from .._arguments import durable_name, expected_version, path_bytes, position
+from .. import _appending, _cursors, _memory, _postgres, _sqlite
+from .._arguments import durable_name, path_bytes, position
 from .._capi import in_forked_child
-from .._closeable import refuse_pickling
 from .._decoding import ParseFloat
-from .._encoding import encode_conditions, encode_events, encode_query, encode_wait
+from .._encoding import encode_query, encode_wait
 from .._options import PostgresOptions, SqliteOptions, StoreOptions
 from .._store import Store as SyncStore
 from .._store import check_attempts, pauses_between_attempts
@@ -40,8 +38,9 @@ from .._types import (
 from ..errors import ConditionalAppendConflict
 from ._answers import Answers
 from ._batches import Batches
+from ._closeable import AsyncCloseable
 from ._off_loop import off_loop
-from ._opening import Opening, close_after
+from ._opening import Opening
 from ._reading import Reading
 from ._subscription import AsyncHandler, Subscription, subscribe
 
@@ -52,7 +51,7 @@ T = TypeVar("T")
 Decided = Iterable[EventInput] | None
 
 
-class Store:
+class Store(AsyncCloseable):
     """What every store can do. Open one of its subclasses. All methods may be called from the event
     loops of any threads, also inside handlers.
     """
@@ -71,10 +70,8 @@ class Store:
         If the await is cancelled before a group has taken the batch, nothing is written; went_on()
         tells, of the CancelledError, whether it was committed all the same.
         """
-        text = encode_events(events, self._dumps)
-        return await self._answers.append(
-            "factstr_append_submit", self._decoder.append_result, text, len(text)
-        )
+        arguments = _appending.plain(events, self._dumps)
+        return await self._answer_append("factstr_append_submit", *arguments)
 
     async def append_if(
         self,
@@ -87,16 +84,10 @@ class Store:
 
         Raises ConditionalAppendConflict with both versions otherwise: then nothing happened.
         """
-        text = encode_events(events, self._dumps)
-        query, expected = b"{}", None
-        if text != b"[]":  # EmptyAppend takes precedence over errors of the other arguments
-            query = encode_query(context_query, self._dumps) or query
-            expected = expected_version(expected_context_version)
-        return await self._answers.append(
-            "factstr_append_if_submit",
-            self._decoder.append_result,
-            *(text, len(text), query, len(query), expected),
+        arguments = _appending.conditional(
+            events, context_query, expected_context_version, self._dumps
         )
+        return await self._answer_append("factstr_append_if_submit", *arguments)
 
     async def append_when(
         self, events: Iterable[EventInput], conditions: Iterable[ConditionInput]
@@ -106,14 +97,11 @@ class Store:
         Raises ConditionalAppendConflict otherwise, with the index of the first condition that does
         not hold: then nothing happened.
         """
-        text, expected = encode_events(events, self._dumps), b"[]"
-        if text != b"[]":  # EmptyAppend takes precedence over errors of the other arguments
-            expected = encode_conditions(conditions, self._dumps)
-        return await self._answers.append(
-            "factstr_append_when_submit",
-            self._decoder.append_result,
-            *(text, len(text), expected, len(expected)),
-        )
+        arguments = _appending.under_conditions(events, conditions, self._dumps)
+        return await self._answer_append("factstr_append_when_submit", *arguments)
+
+    async def _answer_append(self, name: str, *arguments: Any) -> AppendResult:
+        return await self._answers.append(name, self._decoder.append_result, *arguments)
 
     async def query(self, query: QueryInput | None = None) -> QueryResult:
         """Returns the matching records in ascending order, and the version of their context.
@@ -382,22 +370,8 @@ class Store:
         if not in_forked_child():  # there nothing of the store exists
             await asyncio.shield(off_loop(self._store.close))
 
-    def __reduce__(self) -> NoReturn:
-        refuse_pickling(self)
-
     async def _close_in_a_hurry(self) -> None:
         await asyncio.shield(off_loop(self._store._close_in_a_hurry))
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await close_after(self, error)
 
     def __repr__(self) -> str:
         return f"aio.{self._store!r}"

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from .._capi import in_forked_child
-from .._closeable import HURRY_S, refuse_pickling
+from .._closeable import HURRY_S
 from .._registration import register
 from .._types import Batch, StreamProgress
 from ..errors import (
@@ -21,8 +20,8 @@ from ..errors import (
     StoreClosed,
     forked,
 )
+from ._closeable import AsyncCloseable
 from ._off_loop import off_loop
-from ._opening import close_after
 from ._stream import LoopStream
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ what it returns does so when it is awaited.
 """
 
 
-class Subscription:
+class Subscription(AsyncCloseable):
     """A running stream. It runs until it is unsubscribed or closed, its store is closed, its loop
     ends, or it ends with an error.
 
@@ -118,22 +117,8 @@ class Subscription:
         """
         return self._stream.error
 
-    def __reduce__(self) -> NoReturn:
-        refuse_pickling(self)
-
     def __repr__(self) -> str:
         return f"<aio.Subscription {self._stream.described()}>"
-
-    async def __aenter__(self) -> Subscription:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await close_after(self, error)
 
 
 async def subscribe(

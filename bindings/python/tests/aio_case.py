@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import unittest
 from typing import Any
 
 from factstr import _capi
-from support import PlaceCase, opening
+from support import WAIT_S, PlaceCase, opening
 
 
 class AioCase(unittest.IsolatedAsyncioTestCase, PlaceCase):
@@ -32,3 +33,10 @@ class AioCase(unittest.IsolatedAsyncioTestCase, PlaceCase):
 
 def started(call: Any) -> asyncio.Task[Any]:
     return asyncio.get_running_loop().create_task(call)
+
+
+async def no_handles() -> None:
+    """Waits until the library has released its handles, which nothing reports."""
+    until = time.monotonic() + WAIT_S
+    while _capi.load().factstr_open_handles() and time.monotonic() < until:
+        await asyncio.sleep(0.001)

@@ -239,11 +239,23 @@ func (s *Store) Parked(ctx context.Context, name string) ([]ParkedBatch, error) 
 	return parked, nil
 }
 
-// RedeliverParked lets parked batches of a name be delivered again: those at the positions, or all
-// of them without any. Whoever holds the name delivers them between two other batches, within a
-// second or so, or else its next registration does, before its replay. It returns how many there
-// are. A batch that fails again stays parked.
-func (s *Store) RedeliverParked(ctx context.Context, name string, positions ...uint64) (int, error) {
+// RedeliverParked lets the parked batches of a name at these positions be delivered again. Whoever
+// holds the name delivers them between two other batches, within a second or so, or else its next
+// registration does, before its replay. It returns how many there are, 0 without positions. A batch
+// that fails again stays parked.
+func (s *Store) RedeliverParked(ctx context.Context, name string, positions []uint64) (int, error) {
+	if len(positions) == 0 {
+		return 0, validateNameIn("name", name)
+	}
+	return s.redeliver(ctx, name, positions)
+}
+
+// RedeliverAllParked is RedeliverParked of all that the name has.
+func (s *Store) RedeliverAllParked(ctx context.Context, name string) (int, error) {
+	return s.redeliver(ctx, name, nil)
+}
+
+func (s *Store) redeliver(ctx context.Context, name string, positions []uint64) (int, error) {
 	found, err := s.markParked(ctx, name, positions, false)
 	if err == nil {
 		if stream := s.streams.named(name); stream != nil {
@@ -253,10 +265,23 @@ func (s *Store) RedeliverParked(ctx context.Context, name string, positions ...u
 	return found, err
 }
 
-// DiscardParked removes parked batches of a name, which nobody will handle then: those at the
-// positions, or all of them without any. It returns how many there were. One that is being
-// redelivered at this moment may be handled all the same.
-func (s *Store) DiscardParked(ctx context.Context, name string, positions ...uint64) (int, error) {
+// DiscardParked removes the parked batches of a name at these positions, which nobody will handle
+// then. It returns how many there were, 0 without positions. One that is being redelivered at this
+// moment may be handled all the same.
+func (s *Store) DiscardParked(ctx context.Context, name string, positions []uint64) (int, error) {
+	if len(positions) == 0 {
+		return 0, validateNameIn("name", name)
+	}
+	return s.discard(ctx, name, positions)
+}
+
+// DiscardAllParked is DiscardParked of all that the name has. It is a call of its own so that a
+// list of positions that turns out empty never means all.
+func (s *Store) DiscardAllParked(ctx context.Context, name string) (int, error) {
+	return s.discard(ctx, name, nil)
+}
+
+func (s *Store) discard(ctx context.Context, name string, positions []uint64) (int, error) {
 	found, err := s.markParked(ctx, name, positions, true)
 	if err == nil && found > 0 {
 		s.tells.Tell(LogParkedDiscarded, fmt.Sprintf("%d parked batches of durable stream %q were discarded",
@@ -266,6 +291,7 @@ func (s *Store) DiscardParked(ctx context.Context, name string, positions ...uin
 	return found, err
 }
 
+// markParked marks or discards the batches at the positions, which are nil for all.
 func (s *Store) markParked(ctx context.Context, name string, positions []uint64, discard bool) (int, error) {
 	if err := validateNameIn("name", name); err != nil {
 		return 0, err

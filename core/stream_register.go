@@ -9,6 +9,9 @@ import (
 
 // StreamAll registers a live stream of all batches that are committed after the call. A nil handler
 // makes it a pull stream, see [EventStream.Next] and [EventStream.Batches].
+//
+// As in every registration, ctx is that of the call alone: the stream goes on when it ends, until
+// [EventStream.Unsubscribe], [EventStream.Close] or the Close of the store.
 func (s *Store) StreamAll(ctx context.Context, handler HandleStream, options ...StreamOption) (*EventStream, error) {
 	return s.StreamTo(ctx, AllEvents(), handler, options...)
 }
@@ -27,7 +30,8 @@ func (s *Store) StreamAllDurable(ctx context.Context, stream DurableStream, hand
 
 // StreamToDurable registers a durable stream: it replays what was committed after its stored cursor
 // and goes on live. It returns as soon as this store holds the name; [EventStream.WaitReady] waits
-// for the replay. If the stream fails later, WaitReady and [EventStream.Err] return the reason.
+// for the replay. If the stream fails later, WaitReady and [EventStream.Err] return the reason. ctx
+// is that of the call, not of the stream.
 func (s *Store) StreamToDurable(ctx context.Context, stream DurableStream, query EventQuery, handler HandleStream, options ...StreamOption) (*EventStream, error) {
 	if err := validateDurableName(stream.Name); err != nil {
 		return nil, err

@@ -95,13 +95,9 @@ func (c Codec) Do(ctx context.Context, store *factstr.Store, call CursorCall, ds
 		dst = appendList(append(dst, `{"parked":`...), parked, c.appendParked)
 		return append(dst, '}'), nil
 	case call.RedeliverParked != nil:
-		return c.found(dst, call.RedeliverParked, func(some *someParked) (int, error) {
-			return store.RedeliverParked(ctx, some.Name, some.Positions...)
-		})
+		return found(ctx, dst, call.RedeliverParked, store.RedeliverParked, store.RedeliverAllParked)
 	case call.DiscardParked != nil:
-		return c.found(dst, call.DiscardParked, func(some *someParked) (int, error) {
-			return store.DiscardParked(ctx, some.Name, some.Positions...)
-		})
+		return found(ctx, dst, call.DiscardParked, store.DiscardParked, store.DiscardAllParked)
 	}
 	cursors, err := store.Cursors(ctx)
 	if err != nil {
@@ -141,15 +137,20 @@ func (c Codec) appendParked(dst []byte, batch *factstr.ParkedBatch) []byte {
 	return append(strconv.AppendBool(append(dst, `,"redelivering":`...), batch.Redelivering), '}')
 }
 
-// found makes a call for some parked batches, and appends how many it found. An empty list is none
-// of them, which core would take for all.
-func (c Codec) found(dst []byte, some *someParked, make func(*someParked) (int, error)) ([]byte, error) {
-	count := 0
-	if some.Positions == nil || len(some.Positions) > 0 {
-		var err error
-		if count, err = make(some); err != nil {
-			return dst, err
-		}
+// found calls for the parked batches at some positions, or for all of them, and appends how many
+// there were.
+func found(ctx context.Context, dst []byte, some *someParked,
+	at func(ctx context.Context, name string, positions []uint64) (int, error),
+	all func(ctx context.Context, name string) (int, error)) ([]byte, error) {
+	var count int
+	var err error
+	if some.Positions == nil {
+		count, err = all(ctx, some.Name)
+	} else {
+		count, err = at(ctx, some.Name, some.Positions)
+	}
+	if err != nil {
+		return dst, err
 	}
 	return append(strconv.AppendInt(append(dst, `{"batches":`...), int64(count), 10), '}'), nil
 }

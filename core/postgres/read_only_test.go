@@ -44,7 +44,7 @@ func TestAStoreThatOnlyReadsNeedsNoRightToWrite(t *testing.T) {
 		facttest.WantError(t, err, factstr.CodeReadOnly, "read_only")
 		_, err = reader.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "mine"}, deliveries)
 		facttest.WantError(t, err, factstr.CodeReadOnly, "read_only")
-		_, err = reader.DiscardParked(t.Context(), "mine")
+		_, err = reader.DiscardAllParked(t.Context(), "mine")
 		facttest.WantError(t, err, factstr.CodeReadOnly, "read_only")
 		facttest.WantError(t, reader.CursorDelete(t.Context(), "mine"), factstr.CodeReadOnly, "read_only")
 	}

@@ -73,9 +73,9 @@ func changeCursorsUntilKilled(side *proctest.Side, arguments []string) error {
 		case 2:
 			err = store.CursorDelete(ctx, name)
 		case 3:
-			_, err = store.RedeliverParked(ctx, "model")
+			_, err = store.RedeliverAllParked(ctx, "model")
 		case 4:
-			_, err = store.DiscardParked(ctx, name)
+			_, err = store.DiscardAllParked(ctx, name)
 			if err == nil {
 				err = store.CursorDelete(ctx, name)
 			}

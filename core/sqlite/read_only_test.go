@@ -62,7 +62,7 @@ func wantReads(t *testing.T, store *factstr.Store, head uint64) {
 	refused(err)
 	refused(store.CursorReset(ctx, "all", 0))
 	refused(store.CursorDelete(ctx, "all"))
-	_, err = store.DiscardParked(ctx, "all")
+	_, err = store.DiscardAllParked(ctx, "all")
 	refused(err)
 	_, err = store.Append(ctx, nil)
 	facttest.WantError(t, err, factstr.CodeEmptyAppend)

@@ -76,7 +76,7 @@ func checkGoesOn(t *testing.T, path string, before, after []string) {
 	if got := compattest.Replayed(t, store, "model", factstr.AllEvents()); fmt.Sprint(got) != "[[5]]" {
 		t.Errorf("then %v", got)
 	}
-	if found, err := store.RedeliverParked(t.Context(), "model"); err != nil || found != 1 {
+	if found, err := store.RedeliverAllParked(t.Context(), "model"); err != nil || found != 1 {
 		t.Fatalf("%d are parked, %v", found, err)
 	}
 	if got := compattest.Replayed(t, store, "model", factstr.AllEvents()); fmt.Sprint(got) != "[[2]]" {

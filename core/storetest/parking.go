@@ -101,11 +101,12 @@ var parkingTests = tests{
 		r := poison(1, 2, 3)
 		stream := durable(t, store, "model", r.recorder, parks)
 		r.want(t, []uint64{1}, []uint64{1}, []uint64{2}, []uint64{2}, []uint64{3}, []uint64{3}, []uint64{4})
-		wantFound(t, 1)(store.RedeliverParked(t.Context(), "model", 2, 9))
+		wantFound(t, 0)(store.RedeliverParked(t.Context(), "model", nil))
+		wantFound(t, 1)(store.RedeliverParked(t.Context(), "model", []uint64{2, 9}))
 		r.want(t, []uint64{2})
-		wantFound(t, 0)(store.RedeliverParked(t.Context(), "model", 4))
+		wantFound(t, 0)(store.RedeliverParked(t.Context(), "model", []uint64{4}))
 		r.cured.Store(true)
-		wantFound(t, 3)(elsewhere(t, log, store).RedeliverParked(t.Context(), "model"))
+		wantFound(t, 3)(elsewhere(t, log, store).RedeliverAllParked(t.Context(), "model"))
 		r.want(t, []uint64{1}, []uint64{2}, []uint64{3})
 		appendTypes(t, store, "a")
 		r.want(t, []uint64{5})
@@ -124,7 +125,7 @@ var parkingTests = tests{
 		r := poison(1)
 		end(t, durable(t, store, "model", r.recorder, parks))
 		wantParked(t, store, "model", "1-1 2")
-		wantFound(t, 1)(store.RedeliverParked(t.Context(), "model"))
+		wantFound(t, 1)(store.RedeliverAllParked(t.Context(), "model"))
 		appendTypes(t, store, "a")
 		next := poison(1)
 		end(t, durable(t, elsewhere(t, log, store), "model", next.recorder))
@@ -144,15 +145,18 @@ var parkingTests = tests{
 			appendTypes(t, store, "a")
 		}
 		end(t, durable(t, store, "model", poison(1, 2, 3).recorder, parks))
-		wantFound(t, 1)(store.DiscardParked(t.Context(), "model", 2, 2, 7))
+		wantFound(t, 0)(store.DiscardParked(t.Context(), "model", nil)) // a list that turned out empty is not all
+		wantFound(t, 1)(store.DiscardParked(t.Context(), "model", []uint64{2, 2, 7}))
 		wantParked(t, store, "model", "1-1 2", "3-3 2")
-		wantFound(t, 2)(store.DiscardParked(t.Context(), "model"))
-		wantFound(t, 0)(store.DiscardParked(t.Context(), "model"))
+		wantFound(t, 2)(store.DiscardAllParked(t.Context(), "model"))
+		wantFound(t, 0)(store.DiscardAllParked(t.Context(), "model"))
 		wantParked(t, store, "model")
 		told(t, records.Await(t, factstr.LogParkedDiscarded, 2)[0], slog.LevelWarn, "durable_name", "batches")
 		for _, err := range []error{
-			second(store.DiscardParked(t.Context(), "unknown")), second(store.RedeliverParked(t.Context(), "unknown")),
-			second(store.RedeliverParked(t.Context(), "")), second(store.DiscardParked(t.Context(), "model", 1<<63)),
+			second(store.DiscardAllParked(t.Context(), "unknown")),
+			second(store.RedeliverAllParked(t.Context(), "unknown")),
+			second(store.RedeliverParked(t.Context(), "", nil)),
+			second(store.DiscardParked(t.Context(), "model", []uint64{1 << 63})),
 		} {
 			facttest.WantError(t, err, factstr.CodeInvalidArgument)
 		}
@@ -172,7 +176,7 @@ var parkingTests = tests{
 		r := newRecorder()
 		end(t, durable(t, store, "model", r))
 		r.want(t, []uint64{2}, []uint64{3})
-		wantFound(t, 1)(store.DiscardParked(t.Context(), "model"))
+		wantFound(t, 1)(store.DiscardAllParked(t.Context(), "model"))
 		wantChanged(t, store.CursorDelete(t.Context(), "model"))
 		wantCursors(t, store, "copy 3+0")
 	}},

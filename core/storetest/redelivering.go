@@ -44,7 +44,7 @@ var redeliveryTests = tests{
 		}
 		register()
 		wantParked(t, store, "model", "1-1 2")
-		wantFound(t, 1)(store.RedeliverParked(t.Context(), "model"))
+		wantFound(t, 1)(store.RedeliverAllParked(t.Context(), "model"))
 		register()
 		if len(g.calls) != 4 {
 			t.Fatalf("the batch came %d times, want 4", len(g.calls))
@@ -55,7 +55,7 @@ var redeliveryTests = tests{
 		store := open(t, log)
 		appendTypes(t, store, "a")
 		end(t, durable(t, store, "pulled", poison(1).recorder, parks))
-		wantFound(t, 1)(store.RedeliverParked(t.Context(), "pulled"))
+		wantFound(t, 1)(store.RedeliverAllParked(t.Context(), "pulled"))
 		stream := pullStream(t, store)
 		stream.Drain()
 		within(t, "the end of the stream", stream.Done())
@@ -81,7 +81,7 @@ var redeliveryTests = tests{
 		end(t, durable(t, store, "model", r.recorder, parks))
 		r.want(t, []uint64{4}, []uint64{4})
 		wantParked(t, store, "model", "2-4 2") // the rest failed, too, and has no row of its own
-		wantFound(t, 1)(store.RedeliverParked(t.Context(), "model"))
+		wantFound(t, 1)(store.RedeliverAllParked(t.Context(), "model"))
 		r.cured.Store(true)
 		end(t, durable(t, store, "model", r.recorder, parks))
 		r.want(t, []uint64{2, 3, 4})

@@ -63,7 +63,7 @@ class Life(ProgramCase):
 
     def test_a_forked_child_gets_a_fork_error_and_the_parent_goes_on(self) -> None:
         self.prints(
-            "Forked Forked\nchild 0\n1",
+            "Forked Forked\nchild 0\nForked\nForked\nForked\n1",
             """
 import asyncio, os, sys, warnings
 import factstr
@@ -83,8 +83,35 @@ if child == 0:
     asyncio.run(store.close())
     os._exit(0)
 print("child", os.waitpid(child, 0)[1], flush=True)
+async def fork_inside():
+    child = os.fork()
+    if child == 0:  # in a copy of the loop, which asyncio does not take for a running one
+        for use in (store.query, store.statistics, store.explain):
+            try:
+                await use()
+            except factstr.ForkError as error:
+                print(error.code, flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+asyncio.run(fork_inside())
 print(asyncio.run(store.append([factstr.NewEvent("a", 1)])).first_sequence_number)
 asyncio.run(store.close())
+""",
+            self.kind,
+            self.place,
+        )
+
+    def test_a_call_on_a_thread_of_its_own_leaves_no_thread_in_the_list(self) -> None:
+        self.prints(
+            "[]",
+            """
+import asyncio, sys, threading
+from factstr import aio
+async def main():
+    async with aio.SqliteStore.open(sys.argv[2]) as store:
+        await asyncio.gather(*[store.statistics() for _ in range(10)])
+asyncio.run(main())
+print([each for each in threading.enumerate() if isinstance(each, threading._DummyThread)])
 """,
             self.kind,
             self.place,

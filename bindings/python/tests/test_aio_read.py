@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import threading
 import time
+import unittest
+from typing import Any
 
 import factstr
 from aio_case import AioCase, started
+from factstr import aio
 from support import WAIT_S, fact, on_every_store
 
 
@@ -51,3 +56,30 @@ class Reading(AioCase):
             self.store.read()
         del reading, step
         self.assertEqual(complaints, [])
+
+
+class CancelledReads(unittest.IsolatedAsyncioTestCase):
+    async def test_the_answer_to_a_cancelled_query_is_not_decoded(self) -> None:
+        decoding, go_on, decoded = threading.Event(), threading.Event(), []
+
+        def loads(text: str | bytes) -> Any:
+            decoded.append(text)
+            decoding.set()
+            go_on.wait(WAIT_S)
+            return json.loads(text)
+
+        async with aio.MemoryStore.open(json_loads=loads) as store:
+            await store.append([fact("a", n) for n in range(3)])
+            first = started(store.query())
+            while not decoding.is_set():
+                await asyncio.sleep(0)
+            cancelled = [started(store.query()) for _ in range(20)]
+            await asyncio.sleep(0)
+            for each in cancelled:
+                each.cancel()
+            await asyncio.wait(cancelled)
+            last = started(store.query())
+            await asyncio.sleep(0)
+            go_on.set()
+            await asyncio.gather(first, last)
+        self.assertEqual(len(decoded), 2)

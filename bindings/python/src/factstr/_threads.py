@@ -56,7 +56,8 @@ def in_main_thread() -> bool:
     """
     if greenlets():
         return threading.get_native_id() == os.getpid()
-    return threading.current_thread() is threading.main_thread()
+    # For a thread that threading does not know, current_thread() would make an object that stays.
+    return get_ident() == threading.main_thread().ident
 
 
 def start(target: Callable[[], None], name: str) -> None:

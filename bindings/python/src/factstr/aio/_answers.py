@@ -195,6 +195,8 @@ class Answers:
             waiting = self._waiting.pop(completion.tag, None)
             if waiting is None:
                 continue
+            if not waiting.is_append and waiting.future.cancelled():
+                continue  # decoding what nobody wants would keep others waiting
             try:
                 if status != OK:
                     raise self._error(status, text)

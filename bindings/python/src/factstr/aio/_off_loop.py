@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from .. import _threads
+from .._capi import in_forked_child
 
 Result = TypeVar("Result")
 
@@ -23,6 +24,8 @@ async def off_loop(call: Callable[[], Result], undo: Callable[[Result], object] 
     """Awaits a blocking call. If the await is cancelled, the call runs to its end all the same, and
     what it returns is undone, also on a thread.
     """
+    if in_forked_child():  # a copy of the parent's loop, which asyncio does not let run
+        return call()  # raises ForkError
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Result] = loop.create_future()
     context = contextvars.copy_context()

@@ -4,8 +4,6 @@ import (
 	"context"
 
 	"github.com/factstr/factstr-go/interop"
-
-	"github.com/factstr/factstr-go/capi/internal/guard"
 )
 
 // Cursors makes a call about the cursors of durable names, and returns its answer.
@@ -17,26 +15,13 @@ func (s *Store) Cursors(request []byte) ([]byte, error) {
 	return s.cursors(context.Background(), call)
 }
 
-// SubmitCursors submits Cursors. Each call takes a goroutine, of which a store has no more than
-// requests.
+// SubmitCursors submits Cursors.
 func (s *Store) SubmitCursors(request []byte, target Target) (number uint64, err error) {
 	call, err := interop.DecodeCursorCall(request)
 	if err != nil {
 		return 0, err
 	}
-	sub := &submission{target: target}
-	return s.submit(sub, func() error {
-		go func() {
-			answer := Answer{codec: s.codec}
-			answer.Err = guard.Call(&s.Poison, func() (err error) {
-				answer.Plain, err = s.cursors(sub.context, call)
-				return err
-			})
-			answer.Nothing = len(answer.Plain) == 0
-			sub.finish(answer)
-		}()
-		return nil
-	})
+	return s.submitOnGoroutine(target, func(ctx context.Context) ([]byte, error) { return s.cursors(ctx, call) })
 }
 
 // cursors first lets count what callbacks have handled of the batches that they hold.

@@ -107,6 +107,26 @@ func (s *Store) submit(sub *submission, start func() error) (request uint64, err
 	return 0, nil
 }
 
+// submitOnGoroutine submits a call that may take long or wait for others, on a goroutine of its own:
+// a store has no more of them than requests. do returns the text of the answer, empty if it has none.
+func (s *Store) submitOnGoroutine(
+	target Target, do func(ctx context.Context) (text []byte, err error),
+) (request uint64, err error) {
+	sub := &submission{target: target}
+	return s.submit(sub, func() error {
+		go func() {
+			answer := Answer{codec: s.codec}
+			answer.Err = guard.Call(&s.Poison, func() (err error) {
+				answer.Plain, err = do(sub.context)
+				return err
+			})
+			answer.Nothing = len(answer.Plain) == 0
+			sub.finish(answer)
+		}()
+		return nil
+	})
+}
+
 // enter lists a submission. It checks closing under the lock that the close takes first, so the
 // close sees every submission that was let in.
 func (s *Store) enter(sub *submission) error {

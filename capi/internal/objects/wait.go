@@ -6,8 +6,6 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/interop"
-
-	"github.com/factstr/factstr-go/capi/internal/guard"
 )
 
 // WaitFor waits until a stream has come to a number. inside is the stream whose callback the
@@ -24,22 +22,13 @@ func (s *Store) WaitFor(request []byte, inside uint64) error {
 	return wait.do(context.Background())
 }
 
-// SubmitWaitFor submits a WaitFor. Each one takes a goroutine, of which a store has no more than
-// requests.
+// SubmitWaitFor submits a WaitFor.
 func (s *Store) SubmitWaitFor(request []byte, target Target) (number uint64, err error) {
 	wait, err := s.decodeWait(request)
 	if err != nil {
 		return 0, err
 	}
-	sub := &submission{target: target}
-	return s.submit(sub, func() error {
-		go func() {
-			answer := Answer{Nothing: true, codec: s.codec}
-			answer.Err = guard.Call(&s.Poison, func() error { return wait.do(sub.context) })
-			sub.finish(answer)
-		}()
-		return nil
-	})
+	return s.submitOnGoroutine(target, func(ctx context.Context) ([]byte, error) { return nil, wait.do(ctx) })
 }
 
 // waiting is a decoded Wait.

@@ -4,7 +4,6 @@ package main
 import "C"
 
 import (
-	"runtime"
 	"runtime/debug"
 	"sync"
 
@@ -35,8 +34,7 @@ func go_factstr_configure(options *C.char, length C.size_t, failure *C.factstr_b
 			debug.SetMemoryLimit(wanted.MemoryLimitBytes)
 		}
 		if wanted.ProcessorsMax > 0 {
-			runtime.GOMAXPROCS(min(wanted.ProcessorsMax, runtime.NumCPU()))
-			alone.Store(runtime.GOMAXPROCS(0) == 1)
+			limitProcessors(wanted.ProcessorsMax)
 		}
 		return nil
 	})

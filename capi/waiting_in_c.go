@@ -31,8 +31,6 @@ func later(wait *C.struct_fs_wait, do func() C.factstr_status) C.factstr_status 
 // alone is whether the runtime has a single processor. Asking the runtime each time takes a lock.
 var alone atomic.Bool
 
-func init() { alone.Store(runtime.GOMAXPROCS(0) == 1) }
-
 // nowOrLater runs an export that waits for something, such as a batch. It tries without waiting
 // first, so that the caller gets what is already there without a second thread. do sets came to
 // whether it got something.

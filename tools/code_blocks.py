@@ -26,6 +26,7 @@ RUN_BY = {
     "examples/ffi/": ("tools/check-install.sh", "examples/ffi/run.sh"),
     "examples/projection/counts.py": ("bindings/python/tests/test_exactly_once.py", '"projection"'),
     "examples/projection/": ("tools/examples.sh", "examples/projection/test/run.sh"),
+    "examples/worker/": ("tools/examples.sh", "examples/worker/run.sh"),
     "core/postgres/testdata/documented/": ("core/postgres/documented_test.go", '"documented"'),
 }
 SOURCE = re.compile(r"<!-- from: (\S+?)(?:#\S+)? -->\n")

@@ -16,6 +16,7 @@ example examples/query-model/run.sh
 example examples/plot/run.sh
 example examples/bank/test/run.sh
 example build/test/pgserver -- examples/projection/test/run.sh
+example build/test/pgserver -- examples/worker/run.sh
 example build/test/pgserver -- examples/course/test/run.sh "$@"
 
 printf '\n%s passed, %s failed\n' "$passed" "$failed"

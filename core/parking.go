@@ -49,8 +49,8 @@ type parking struct {
 	looked time.Time   // the goroutine's own
 }
 
-// beginParking finds what is parked of a stream that was just registered. Without a right or a place to
-// park, a stream that does not park goes on as if nothing were.
+// beginParking finds what is parked of a stream that was just registered. Without a right or a
+// place to park, a stream that does not park goes on as if nothing were.
 func (st *EventStream) beginParking(ctx context.Context) error {
 	parked, err := st.store.backend.ListParked(ctx, st.durable.name)
 	if err != nil {

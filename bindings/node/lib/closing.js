@@ -3,9 +3,10 @@
 // The end of a store: closed by the program, or dropped and collected.
 
 const { performance } = require('node:perf_hooks');
-const { setTimeout } = require('node:timers');
+const { clearTimeout, setTimeout } = require('node:timers');
 
 const decode = require('./decode.js');
+const { FactstrError } = require('./errors.js');
 const { log, register, unregister } = require('./log.js');
 const { native } = require('./native.js');
 const { cutStreams, hasLiveStreams, keepProgress, streamsBehind } = require('./open_streams.js');
@@ -17,6 +18,9 @@ const WEIGHT_BYTES = 8 << 20;
 
 // The pause between two looks at whether the live streams are done, when a store is closed.
 const DRAIN_PAUSE_MS = 2;
+
+// What running handlers get at least after the store was closed.
+const HANDLERS_LEFT_MS = 1000;
 
 // 0.5.2 had no close(): a store that is dropped without it is closed when it is collected. Open
 // streams and requests keep it from that.
@@ -174,4 +178,27 @@ async function closingLater(store, handle, options) {
   await closeOnThread(store, handle);
 }
 
-module.exports = { closing, closingLater, opened };
+/**
+ * Waits until a store is closed and the handlers of its streams have settled: `timeoutMs` at most,
+ * since one may never settle, or itself wait for this. Handlers that are running when the store was
+ * closed at the last moment get a little longer.
+ */
+async function closedWithHandlers(closed, ended, timeoutMs) {
+  const deadline = performance.now() + timeoutMs;
+  await closed;
+  let timer;
+  const late = new Promise((resolve, reject) => {
+    const error = new FactstrError(
+      'Timeout',
+      'a handler is still running; the store is closed all the same',
+    );
+    timer = setTimeout(reject, Math.max(deadline - performance.now(), HANDLERS_LEFT_MS), error);
+  });
+  try {
+    await Promise.race([ended, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+module.exports = { closedWithHandlers, closing, closingLater, opened };

@@ -291,7 +291,8 @@ export interface Store<Events = AnyEvents> {
   close(): void;
   /**
    * The same without blocking the event loop. Resolves when the store is closed, its streams have
-   * ended and running handlers have settled.
+   * ended and running handlers have settled. If one is still running after `closeTimeoutMs`, it
+   * rejects with `Timeout`, though the store is closed: so does a handler's own await of it.
    */
   closeAsync(): Promise<void>;
   [Symbol.dispose](): void;

@@ -3,7 +3,7 @@
 const { inspect } = require('node:util');
 
 const { limitsOf, signalOf } = require('./abort.js');
-const { closing, closingLater, opened } = require('./closing.js');
+const { closedWithHandlers, closing, closingLater, opened } = require('./closing.js');
 const { calls, cursorCall } = require('./cursors.js');
 const { attemptsOf, decide } = require('./decide.js');
 const decode = require('./decode.js');
@@ -331,7 +331,7 @@ class Store {
       this.#handle = undefined;
       this.#closed = closingLater(this, handle, this.#closingOptions);
     }
-    return Promise.all([this.#closed, ended]).then(() => {});
+    return closedWithHandlers(this.#closed, ended, this.#own.closeTimeoutMs);
   }
 
   get #closingOptions() {

@@ -91,6 +91,31 @@ eachStore('closeAsync', (open) => {
     store.close();
   });
 
+  test('a handler that never settles keeps it no longer than agreed', async (t) => {
+    // G17
+    const store = open(t, { closeTimeoutMs: 20, onLog: null });
+    const isRunning = new Promise((resolve) => {
+      store.streamAll(() => {
+        resolve();
+        return new Promise(() => {});
+      });
+    });
+    await store.appendAsync(facts('a'));
+    await isRunning;
+    await assert.rejects(store.closeAsync(), withCode('Timeout'));
+    await assert.rejects(store.appendAsync(facts('b')), withCode('StoreClosed'));
+  });
+
+  test('a handler that awaits it gets Timeout', async (t) => {
+    // G17
+    const store = open(t, { closeTimeoutMs: 20, onLog: null });
+    const closed = new Promise((resolve, reject) => {
+      store.streamAll(() => store.closeAsync().then(resolve, reject));
+    });
+    await store.appendAsync(facts('a'));
+    await assert.rejects(closed, withCode('Timeout'));
+  });
+
   test('what is under way is answered', async (t) => {
     // G5
     const store = open(t);

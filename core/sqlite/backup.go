@@ -27,6 +27,11 @@ import (
 // one path exclude each other by that lock. Whoever has the lock looks whether the file still has
 // the name: the one before may have moved it away, with the lock's file, while this one waited.
 //
+// It is synced piece by piece. One sync of all at the end keeps the disk busy until the whole copy
+// is written, and an append whose own sync comes meanwhile waits behind that; between two pieces
+// commits get their turn. An error of such a sync ends the backup, whatever the last one would say:
+// the system tells an error of writing once, and has told it then.
+//
 // What is in the copy: every table of the database with its pages, also those of others, the facts,
 // batches, and durable cursors with generations and lock numbers. Leases are locks on a file, so in
 // the copy nobody holds any. What is not: the log, since its pages are in the copy; the index of
@@ -77,7 +82,14 @@ func (b *backend) Backup(
 			if made.Head, err = readHead(source); err != nil {
 				return err
 			}
-			return copyInto(ctx, source, unfinished, made.Head, progress)
+			written := pieces{sync: file.Sync}
+			return copyInto(ctx, source, unfinished, made.Head, func(copied, of int64) error {
+				progress(copied, of)
+				if err := written.upTo(copied); err != nil {
+					return backupFailure(unfinished, err)
+				}
+				return nil
+			})
 		})
 	})
 	if err != nil {
@@ -92,7 +104,7 @@ func (b *backend) Backup(
 
 // copyInto copies the state that the source's transaction sees, and makes sure that it is there.
 func copyInto(
-	ctx context.Context, source *conn, path string, head factstr.Head, progress func(copied, of int64),
+	ctx context.Context, source *conn, path string, head factstr.Head, progress func(copied, of int64) error,
 ) error {
 	// Nobody opens the file before it is whole, so it needs neither a journal nor syncs on the way.
 	target, err := openConn(ctx, path, 0, "journal_mode = OFF", "synchronous = OFF")
@@ -102,7 +114,9 @@ func copyInto(
 	size, err := source.one("PRAGMA page_size")
 	if err == nil {
 		bytes, _ := size.(int64)
-		err = target.engine.copyFrom(ctx, source.engine, func(copied, of int64) { progress(copied*bytes, of*bytes) })
+		err = target.engine.copyFrom(ctx, source.engine, func(copied, of int64) error {
+			return progress(copied*bytes, of*bytes)
+		})
 	}
 	target.close()
 	if err != nil {
@@ -120,8 +134,9 @@ func copyInto(
 	return err
 }
 
-// copyFrom makes this connection's database a copy of another one's. Progress is in pages.
-func (e *engine) copyFrom(ctx context.Context, source *engine, progress func(copied, of int64)) error {
+// copyFrom makes this connection's database a copy of another one's. Progress is in pages; its error
+// ends the copy.
+func (e *engine) copyFrom(ctx context.Context, source *engine, progress func(copied, of int64) error) error {
 	main, err := e.put("main")
 	if err != nil {
 		return err
@@ -131,10 +146,11 @@ func (e *engine) copyFrom(ctx context.Context, source *engine, progress func(cop
 		return e.failed(lib.Xsqlite3_errcode(e.tls, e.handle))
 	}
 	code := int32(lib.SQLITE_OK)
-	for code == lib.SQLITE_OK && ctx.Err() == nil {
+	var failure error
+	for code == lib.SQLITE_OK && ctx.Err() == nil && failure == nil {
 		code = lib.Xsqlite3_backup_step(e.tls, backup, stepPages)
 		of := int64(lib.Xsqlite3_backup_pagecount(e.tls, backup))
-		progress(of-int64(lib.Xsqlite3_backup_remaining(e.tls, backup)), of)
+		failure = progress(of-int64(lib.Xsqlite3_backup_remaining(e.tls, backup)), of)
 		if code == lib.SQLITE_BUSY || code == lib.SQLITE_LOCKED {
 			code = lib.SQLITE_OK // the source is in recovery by another process
 			time.Sleep(time.Millisecond)
@@ -144,12 +160,31 @@ func (e *engine) copyFrom(ctx context.Context, source *engine, progress func(cop
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case failure != nil:
+		return failure
 	case code != lib.SQLITE_DONE:
 		return e.failed(code)
 	case ended != lib.SQLITE_OK:
 		return e.failed(ended)
 	}
 	return nil
+}
+
+// pieces syncs a copy while it is made.
+type pieces struct {
+	sync   func() error
+	synced int64 // bytes
+}
+
+const pieceBytes = 4 << 20
+
+// upTo is told that so many bytes are copied.
+func (p *pieces) upTo(copied int64) error {
+	if copied-p.synced < pieceBytes {
+		return nil
+	}
+	p.synced = copied
+	return p.sync()
 }
 
 // publish syncs the file, gives it its name, and syncs the folder.

@@ -74,6 +74,9 @@ func (f *File) TakesExclusive() bool { return !f.readOnly || exclusiveToReaders 
 // Descriptor is the file's descriptor, or its handle.
 func (f *File) Descriptor() int { return int(f.file.Fd()) }
 
+// Sync writes what the file holds to the disk.
+func (f *File) Sync() error { return f.file.Sync() }
+
 // Close frees all locks once attempts in flight are over.
 func (f *File) Close() error { return f.leave() }
 

@@ -1,9 +1,7 @@
 /*
  * Compares statistics with what a scenario names of them.
  */
-#include "tests.h"
-
-#include <stdlib.h>
+#include "scenarios.h"
 
 /* Of sizes in bytes a scenario says only whether there is something. */
 static void compare_counts(const cJSON *got, const cJSON *expected) {

@@ -5,8 +5,6 @@
 #include "client.h"
 
 void scenario_tests(const char *testdata);
-/* Compares what `gives` names of statistics. */
-void compare_statistics(const cJSON *got, const cJSON *gives);
 void vector_tests(const char *testdata);
 void argument_tests(void);
 void logging_tests(void);

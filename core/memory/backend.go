@@ -24,8 +24,9 @@ type backend struct {
 const chunkSize = 1024
 
 var (
-	_ factstr.Backend = (*backend)(nil)
-	_ factstr.NearLog = (*backend)(nil)
+	_ factstr.Backend  = (*backend)(nil)
+	_ factstr.NearLog  = (*backend)(nil)
+	_ factstr.Measurer = (*backend)(nil)
 )
 
 func newBackend(log *factstr.Observer) *backend {
@@ -35,6 +36,14 @@ func newBackend(log *factstr.Observer) *backend {
 }
 
 func (b *backend) Kind() string { return "memory" }
+
+// Measure adds how far the index is. The log has no files.
+func (b *backend) Measure(_ context.Context, statistics *factstr.Statistics) error {
+	if known := b.index.known.Load(); known > 0 {
+		statistics.IndexWatermark = &known
+	}
+	return nil
+}
 
 func (b *backend) Head(context.Context) (factstr.Head, error) {
 	b.mu.RLock()

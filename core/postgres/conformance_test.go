@@ -11,9 +11,14 @@ import (
 
 func newLog(t testing.TB) storetest.Log {
 	url := pgtest.Database(t)
-	return storetest.Log{Persistent: true, Open: func(ctx context.Context, options factstr.Options, wrap func(factstr.Backend) factstr.Backend) (*factstr.Store, error) {
+	open := func(ctx context.Context, options factstr.Options,
+		wrap func(factstr.Backend) factstr.Backend) (*factstr.Store, error) {
 		return openWrapped(ctx, url, Options{Options: options}, wrap)
-	}}
+	}
+	toRead := func(ctx context.Context, options factstr.Options) (*factstr.Store, error) {
+		return Open(ctx, url, Options{Options: options, ReadOnly: true})
+	}
+	return storetest.Log{Persistent: true, Open: open, OpenToRead: toRead}
 }
 
 func TestThePostgreSQLStoreKeepsTheContract(t *testing.T) {

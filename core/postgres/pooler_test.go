@@ -281,9 +281,15 @@ func TestAPooledStoreKeepsTheContract(t *testing.T) {
 	storetest.Run(t, func(t testing.TB) storetest.Log {
 		schemas++
 		schema := fmt.Sprint("contract_", schemas)
-		return storetest.Log{Persistent: true, Open: func(ctx context.Context, options factstr.Options, wrap func(factstr.Backend) factstr.Backend) (*factstr.Store, error) {
+		open := func(ctx context.Context, options factstr.Options,
+			wrap func(factstr.Backend) factstr.Backend) (*factstr.Store, error) {
 			url, pooled := pooled(p, server, Options{Options: options, Schema: schema})
 			return openWrapped(ctx, url, pooled, wrap)
-		}}
+		}
+		toRead := func(ctx context.Context, options factstr.Options) (*factstr.Store, error) {
+			url, pooled := pooled(p, server, Options{Options: options, Schema: schema, ReadOnly: true})
+			return Open(ctx, url, pooled)
+		}
+		return storetest.Log{Persistent: true, Open: open, OpenToRead: toRead}
 	})
 }

@@ -70,7 +70,10 @@ func TestThePostgreSQLStoreKeepsTheContractWithAnIndexOfEveryFact(t *testing.T) 
 				return inner
 			})
 		}
-		return storetest.Log{Persistent: true, Open: open}
+		toRead := func(ctx context.Context, options factstr.Options) (*factstr.Store, error) {
+			return Open(ctx, url, Options{Options: options, ReadOnly: true})
+		}
+		return storetest.Log{Persistent: true, Open: open, OpenToRead: toRead}
 	})
 }
 

@@ -12,7 +12,8 @@ import (
 
 func newLog(t testing.TB) storetest.Log {
 	path := filepath.Join(t.TempDir(), "log.db")
-	return storetest.Log{Persistent: true, Open: func(ctx context.Context, options factstr.Options, wrap func(factstr.Backend) factstr.Backend) (*factstr.Store, error) {
+	open := func(ctx context.Context, options factstr.Options,
+		wrap func(factstr.Backend) factstr.Backend) (*factstr.Store, error) {
 		if wrap == nil {
 			return Open(ctx, path, Options{Options: options})
 		}
@@ -21,7 +22,14 @@ func newLog(t testing.TB) storetest.Log {
 			return nil, err
 		}
 		return factstr.OpenStore(ctx, wrap(b), options)
-	}}
+	}
+	toRead := func(ctx context.Context, options factstr.Options) (*factstr.Store, error) {
+		return Open(ctx, path, Options{Options: options, ReadOnly: true})
+	}
+	openCopy := func(ctx context.Context, path string, options factstr.Options) (*factstr.Store, error) {
+		return Open(ctx, path, Options{Options: options})
+	}
+	return storetest.Log{Persistent: true, Open: open, OpenToRead: toRead, OpenCopy: openCopy}
 }
 
 func TestTheSQLiteStoreKeepsTheContract(t *testing.T) {

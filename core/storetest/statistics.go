@@ -75,6 +75,84 @@ var statisticsTests = tests{
 			}
 		}
 	}},
+	{"statistics tell how appends were grouped, and which groups were tried again", func(t *testing.T, log Log) { // G2 G11
+		store, c := openChaos(t, log, factstr.Options{})
+		wants := func(appends, commits, largest, retried uint64) {
+			t.Helper()
+			s := mustMeasure(t, store)
+			if s.Appends != appends || s.Commits != commits || s.GroupAppendsMax != largest ||
+				s.GroupsRetried != retried ||
+				s.QueueAppends != 0 || s.QueueBytes != 0 {
+				t.Fatalf("got %+v, want %d appends in %d groups, %d in the largest, %d tried again", s, appends, commits,
+					largest, retried)
+			}
+		}
+		wants(0, 0, 0, 0)
+		free := func(eventType string) conditional {
+			return conditional{facttest.BatchOf(eventType), factstr.OfTypes(eventType), nil}
+		}
+		heldGroup(t, store, c, free("a"), free("b"), free("a"), free("c")) // one conflicts
+		wants(4, 2, 3, 0)
+		heldGroupThen(t, store, c, func() {
+			c.set(hooks{commit: func(context.Context, *factstr.Group, func() error) error {
+				c.clear()
+				return factstr.BackendFailure(factstr.ReasonIO, "on purpose")
+			}})
+		}, free("d"), free("e"))
+		wants(7, 5, 3, 1)
+		appendTypes(t, store, "a", "b") // one append of two facts
+		wants(8, 6, 3, 1)
+	}},
+	{"statistics have what is in memory, what is stored, and how far the index is", func(t *testing.T, log Log) { // G24
+		store := openWith(t, log, factstr.Options{TailEvents: 5}, nil)
+		empty := mustMeasure(t, store)
+		if empty.TailEvents != 0 || empty.TailBytes != 0 || empty.IndexWatermark != nil || empty.Reconnects != 0 {
+			t.Fatalf("of an empty log: %+v", empty)
+		}
+		payload := `"` + strings.Repeat("x", 1000) + `"`
+		for range 7 {
+			facttest.Append(t, store, facttest.Fact("a", payload), facttest.Fact("b", payload))
+		}
+		s := mustMeasure(t, store)
+		switch {
+		case !log.Persistent: // the facts are in memory themselves, and have no files
+			if s.TailEvents != 0 || s.TailBytes != 0 || s.DatabaseBytes != 0 || s.LogFileBytes != 0 {
+				t.Errorf("a tail or a file of a log in memory: %+v", s)
+			}
+		case s.TailEvents < 5 || s.TailEvents > 14 || s.TailBytes < 1000*s.TailEvents ||
+			s.TailBytes > 2000*s.TailEvents:
+			t.Errorf("%d facts of %d bytes are in memory", s.TailEvents, s.TailBytes)
+		case s.DatabaseBytes == 0 || (s.LogFileBytes > 0) != (s.Store == "sqlite"):
+			t.Errorf("%d bytes and a log file of %d", s.DatabaseBytes, s.LogFileBytes)
+		}
+		if s.TailEvents > 0 && withoutTail(t, log).TailEvents != 0 {
+			t.Error("a store that is to keep no tail has one")
+		}
+		const more = 1500
+		for range more / 100 {
+			var batch []factstr.NewEvent
+			for range 100 {
+				batch = append(batch, facttest.Fact("a", payload))
+			}
+			facttest.Append(t, store, batch...)
+		}
+		grown := mustMeasure(t, store)
+		if stored := grown.DatabaseBytes + grown.LogFileBytes; log.Persistent && stored < (14+more)*1000 {
+			t.Errorf("%d facts of 1,000 bytes took %d", 14+more, stored) // SQLite makes its log in advance
+		}
+		for limit := time.Now().Add(facttest.WaitMax); ; time.Sleep(time.Millisecond) {
+			facttest.Query(t, store, matchingFilter(nil, `{"n":3}`)) // wakes the index
+			if s = mustMeasure(t, store); s.IndexWatermark != nil && *s.IndexWatermark >= 200 {
+				break
+			}
+			if time.Now().After(limit) {
+				t.Fatalf("no index: %+v", s)
+			}
+		}
+		if *s.IndexWatermark > s.Head.SequenceNumber || s.Head.SequenceNumber != 14+more || s.Head.OccurredAt == "" {
+			t.Errorf("an index through %d of %+v", *s.IndexWatermark, s.Head)
+		}
+	}},
 	{"statistics of a log that cannot be read say why, and the rest", func(t *testing.T, log Log) { // G24
 		store, c := openChaos(t, log, factstr.Options{})
 		appendTypes(t, store, "a")
@@ -123,6 +201,14 @@ var statisticsTests = tests{
 		}
 		end(t, stream)
 	}},
+}
+
+// withoutTail measures a store that keeps no tail.
+func withoutTail(t testing.TB, log Log) factstr.Statistics {
+	t.Helper()
+	store := openWith(t, log, noTail, nil)
+	facttest.Query(t, store, factstr.AllEvents())
+	return mustMeasure(t, store)
 }
 
 // at waits until a stream's position is there.

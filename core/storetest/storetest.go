@@ -19,6 +19,10 @@ type Log struct {
 	// Persistent logs outlive their store: Open can be called again after it was closed, and while
 	// it is open, which stands for another process.
 	Persistent bool
+	// OpenToRead opens a store that may not write. Persistent logs have it.
+	OpenToRead func(ctx context.Context, options factstr.Options) (*factstr.Store, error)
+	// OpenCopy opens a backup as a store; nil if the store kind makes no backups.
+	OpenCopy func(ctx context.Context, path string, options factstr.Options) (*factstr.Store, error)
 }
 
 // Run proves that stores keep the contract. newLog makes an empty log and cleans up after the test.
@@ -58,6 +62,8 @@ func Run(t *testing.T, newLog func(t testing.TB) Log) {
 		{"statistics", statisticsTests},
 		{"explain", explainTests},
 		{"verify", verifyTests},
+		{"stores that only read", readOnlyTests},
+		{"backup", backupTests},
 		{"errors and queries of Go", goErrorTests},
 		{"sharing", sharingTests},
 		{"model", modelTests},

@@ -673,7 +673,8 @@ FACTSTR_API factstr_status factstr_wait_for_submit(factstr_store store, const ch
  *       "error": string, "attempts": n,        what the handler said last
  *       "parked_at": string,
  *       "redelivering": bool}]}                it is to be delivered again
- * in the order of the names. The cursors of this store's own streams are stored first.
+ * in the order of the names, and of the log. The cursors of this store's own streams are stored
+ * first.
  *
  * Statuses
  *   FACTSTR_OK                       out: the list, or nothing

@@ -194,6 +194,8 @@ class stream {
 public:
   /* Takes a batch; an exception means that the batch failed. */
   using handler = std::function<void(std::string_view batch)>;
+  /* Learns of the stream's end, once and last: FACTSTR_OK, or the failure and its InteropError. */
+  using end = std::function<void(factstr_status status, std::string_view reason)>;
 
   /* The next batch of a stream without a handler; nothing if none came in time. */
   std::optional<delivery> next(std::int64_t timeout_ms) {
@@ -226,11 +228,15 @@ public:
 
 private:
   friend class store;
+  struct callbacks {
+    handler batch;
+    end ended;
+  };
   explicit stream(factstr_stream value) noexcept : handle_(value) {}
   static std::int32_t on_batch(void *user_data, factstr_stream stream, factstr_delivery number,
                                const char *batch, std::size_t len) {
     try { // no exception may cross the library
-      (*static_cast<handler *>(user_data))(std::string_view(batch, len));
+      static_cast<callbacks *>(user_data)->batch(std::string_view(batch, len));
       return FACTSTR_HANDLED;
     } catch (const std::exception &e) {
       // Refused by itself, the batch fails with the message.
@@ -241,8 +247,14 @@ private:
     }
     return FACTSTR_FAILED;
   }
-  static void on_end(void *user_data, factstr_stream, factstr_status, const char *, std::size_t) {
-    delete static_cast<handler *>(user_data); // the last callback
+  static void on_end(void *user_data, factstr_stream, factstr_status status, const char *reason,
+                     std::size_t len) {
+    const std::unique_ptr<callbacks> last(static_cast<callbacks *>(user_data));
+    try {
+      if (last->ended)
+        last->ended(status, reason ? std::string_view(reason, len) : std::string_view());
+    } catch (...) { // nobody is left to be told
+    }
   }
   detail::handle<detail::close_stream> handle_;
 };
@@ -309,6 +321,12 @@ public:
       return factstr_cursors(get(), asked.data(), asked.size(), out);
     });
   }
+  std::string backup(const std::string &path) {
+    return call([&](factstr_buffer *out) { return factstr_backup(get(), path.c_str(), out); });
+  }
+  std::string verify() {
+    return call([&](factstr_buffer *out) { return factstr_verify(get(), out); });
+  }
   void wait_for(std::string_view position) {
     call([&](factstr_buffer *out) {
       return factstr_wait_for(get(), position.data(), position.size(), out);
@@ -353,9 +371,14 @@ public:
     });
   }
 
-  /* A stream whose batches the handler gets, on threads of the library, one at a time. */
-  stream open_stream(std::string_view registration, stream::handler handler) {
-    auto kept = std::make_unique<stream::handler>(std::move(handler));
+  /*
+   * A stream whose batches the handler gets, on threads of the library, one at a time. A handler
+   * whose failure ends the stream is told to `ended`, and to nobody else once the stream was ready.
+   */
+  stream open_stream(std::string_view registration, stream::handler handler,
+                     stream::end ended = nullptr) {
+    std::unique_ptr<stream::callbacks> kept(
+        new stream::callbacks{std::move(handler), std::move(ended)});
     factstr_stream_callbacks callbacks{};
     callbacks.size = sizeof callbacks;
     callbacks.on_batch = &stream::on_batch;

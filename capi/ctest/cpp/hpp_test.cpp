@@ -2,6 +2,7 @@
 #include <factstr.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdio>
 #include <mutex>
@@ -56,6 +57,7 @@ void appends_and_conditions(factstr::store store) {
   expect(has(store.query(), R"("sequence_number":3)"), "a query for everything");
   expect(has(store.explain(of_a), R"("matches":3)"), "explain");
   expect(has(store.statistics(), R"("head":3)"), "statistics");
+  expect(has(store.verify(), R"("findings":[])"), "verify");
 }
 
 void submitted_calls(factstr::store store) {
@@ -143,6 +145,38 @@ void streams_with_handlers(factstr::store store) {
     expect(status_of([&] { stream.wait_ready(30000); }) == FACTSTR_HANDLER_FAILED,
            "a handler may throw anything");
   }
+  {
+    std::promise<std::string> told;
+    factstr::stream stream = store.open_stream(
+        R"({"durable":{"name":"told"}})",
+        [](std::string_view batch) {
+          if (batch.find("\"sequence_number\":2") != std::string_view::npos)
+            throw std::runtime_error("no such account");
+        },
+        [&](factstr_status status, std::string_view reason) {
+          told.set_value(factstr_status_name(status) + (" " + std::string(reason)));
+          throw 7; // goes nowhere
+        });
+    expect(stream.wait_ready(30000), "the first batch is handled");
+    store.append(deposit);
+    auto end = told.get_future();
+    const bool ended = end.wait_for(std::chrono::seconds(30)) == std::future_status::ready;
+    const std::string reason = ended ? end.get() : "";
+    expect(has(reason, "HandlerFailed {") && has(reason, "no such account"),
+           "a failure long after the stream was ready is told");
+  }
+  {
+    std::promise<factstr_status> told;
+    {
+      factstr::stream stream = store.open_stream(
+          "{}", [](std::string_view) {},
+          [&](factstr_status status, std::string_view) { told.set_value(status); });
+    }
+    auto end = told.get_future(); // the stream is closed, so its end was told
+    expect(end.wait_for(std::chrono::seconds(0)) == std::future_status::ready &&
+               end.get() == FACTSTR_OK,
+           "an end without a failure is told");
+  }
   expect(status_of([&] { store.open_stream(R"({"what":1})", [](std::string_view) {}); }) ==
              FACTSTR_INVALID_ARGUMENT,
          "a registration that is none");
@@ -181,6 +215,15 @@ int main(int argc, char **argv) {
                       &streams_that_are_pulled}) {
     topic(factstr::store::memory());
     topic(factstr::store::sqlite(folder + "/facts-" + std::to_string(made++) + ".db"));
+  }
+  expect(status_of([] { factstr::store::memory().backup("copy.db"); }) == FACTSTR_NOT_IMPLEMENTED,
+         "a store in memory has no backup");
+  {
+    factstr::store store = factstr::store::sqlite(folder + "/backed-up.db");
+    store.append(deposit);
+    expect(has(store.backup(folder + "/copy.db"), R"("head":1)"), "a backup");
+    expect(has(factstr::store::sqlite(folder + "/copy.db").query(), "Deposited"),
+           "a backup is a store");
   }
   expect(status_of([] { factstr::store::memory("{\"what\":1}"); }) == FACTSTR_INVALID_ARGUMENT,
          "an unknown option");

@@ -178,7 +178,7 @@ type pieces struct {
 
 const pieceBytes = 4 << 20
 
-// upTo is told that so many bytes are copied.
+// upTo learns that so many bytes are copied.
 func (p *pieces) upTo(copied int64) error {
 	if copied-p.synced < pieceBytes {
 		return nil

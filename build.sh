@@ -87,7 +87,7 @@ case ${1:-help} in
     step bench "${@:2}"
     ;;
   dist)
-    need_base pkg-config cmake make g++ luajit
+    need_base pkg-config cmake make g++ libcjson-dev luajit
     need_rust
     need_python_tools
     step dist "${@:2}"

@@ -62,9 +62,15 @@ c_library_from_other_languages() {
   "$root/examples/ffi/run.sh" "$PWD"
 }
 
+c_library_in_a_tool_in_cpp() {
+  unpack_c
+  "$root/examples/csv-tool/run.sh" "$PWD"
+}
+
 python3 tools/check_packages.py
 python3 tools/try_packages.py
 try c-pkg-config c_package_with_pkg_config
 try c-cmake c_package_with_cmake
 try c-prefix c_library_installed_into_a_prefix
 try c-languages c_library_from_other_languages
+try c-csv-tool c_library_in_a_tool_in_cpp

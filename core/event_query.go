@@ -24,6 +24,8 @@ type EventQuery struct {
 	// fault is what Where or AnyOf refused: the call that is given the query returns it. So a query
 	// can be put together in one expression.
 	fault error
+	// known is the plan of WithPlan.
+	known *knownPlan
 }
 
 // EventFilter matches a fact whose type is one of EventTypes and whose payload matches one of

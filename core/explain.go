@@ -28,6 +28,7 @@ const explainedMax = 32
 // Explain runs the query, and returns how it was answered instead of the facts. It fails as the
 // query would.
 func (s *Store) Explain(ctx context.Context, query EventQuery) (*Explanation, error) {
+	query.known = nil // the trace is part of the plan, which others use, too
 	plan, err := validateQuery("query", query, s.options.Limits)
 	if err != nil {
 		return nil, err

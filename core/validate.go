@@ -44,6 +44,9 @@ func validateQuery(field string, query EventQuery, limits Limits) (*Plan, error)
 	if query.fault != nil {
 		return nil, NewError(CodeInvalidArgument, "%s: %w", field, query.fault)
 	}
+	if plan := query.knownPlan(); plan != nil {
+		return plan, validateCursor(field, query)
+	}
 	// Counting comes first, so that refusing a large query costs little.
 	if err := sizeOf(query).within(field+".filters", "a query", limits); err != nil {
 		return nil, err
@@ -61,11 +64,18 @@ func validateQuery(field string, query EventQuery, limits Limits) (*Plan, error)
 			}
 		}
 	}
-	if query.MinSequenceNumber != nil && *query.MinSequenceNumber > SequenceMax {
-		return nil, NewError(CodeInvalidArgument, "%s.min_sequence_number %d exceeds the highest sequence number %d",
-			field, *query.MinSequenceNumber, uint64(SequenceMax))
+	if err := validateCursor(field, query); err != nil {
+		return nil, err
 	}
 	return compilePlan(query)
+}
+
+func validateCursor(field string, query EventQuery) error {
+	if query.MinSequenceNumber != nil && *query.MinSequenceNumber > SequenceMax {
+		return NewError(CodeInvalidArgument, "%s.min_sequence_number %d exceeds the highest sequence number %d",
+			field, *query.MinSequenceNumber, uint64(SequenceMax))
+	}
+	return nil
 }
 
 // validateExpected checks an expected context version.

@@ -60,7 +60,7 @@ func (s *Store) decode(given Append) (decoded decodedAppend, err error) {
 			return decoded, factstr.NewError(factstr.CodeInvalidArgument,
 				"query is NULL; pass {} to make all events the context")
 		}
-		decoded.query, err = interop.DecodeQuery(given.about, s.limits)
+		decoded.query, err = s.decodeQuery(given.about)
 	case onConditions:
 		if given.about == nil {
 			return decoded, factstr.NewError(factstr.CodeInvalidArgument,

@@ -30,6 +30,7 @@ type Store struct {
 	completions completions
 	dispatcher  dispatcher
 	queries     queries
+	known       knownQueries
 
 	mu       sync.Mutex
 	closing  bool
@@ -105,13 +106,6 @@ func (s *Store) readAtOnce(query factstr.EventQuery) (answer Answer, answered bo
 		result, answered, err := s.core.QueryIntoAtOnce(query, text)
 		return func() error { return text.Finish(result) }, answered, err
 	})
-}
-
-func (s *Store) decodeQuery(query []byte) (factstr.EventQuery, error) {
-	if query == nil {
-		return factstr.AllEvents(), nil
-	}
-	return interop.DecodeQuery(query, s.limits)
 }
 
 func (s *Store) read(ctx context.Context, query factstr.EventQuery) Answer {

@@ -1,5 +1,6 @@
 /* Appends and queries that answer at once or not at all. */
 #define _DEFAULT_SOURCE /* stack_t in strict C11 */
+#include "append_calls.h"
 #include "public.h"
 
 static factstr_status append_at_once(struct fs_append append) {
@@ -11,33 +12,19 @@ static factstr_status append_at_once(struct fs_append append) {
 
 factstr_status factstr_append_at_once(factstr_store store, const char *events, size_t events_len,
                                       factstr_buffer *out) {
-  return append_at_once(
-      (struct fs_append){.store = store, .events = events, .events_len = events_len, .out = out});
+  return append_at_once(fs_append_plain(store, events, events_len, out));
 }
 
 factstr_status factstr_append_if_at_once(factstr_store store, const char *events, size_t events_len,
                                          const char *query, size_t query_len,
                                          const uint64_t *expected, factstr_buffer *out) {
-  return append_at_once((struct fs_append){.store = store,
-                                           .events = events,
-                                           .events_len = events_len,
-                                           .kind = FS_APPEND_IF,
-                                           .context = query,
-                                           .context_len = query_len,
-                                           .expected = expected,
-                                           .out = out});
+  return append_at_once(fs_append_if(store, events, events_len, query, query_len, expected, out));
 }
 
 factstr_status factstr_append_when_at_once(factstr_store store, const char *events,
                                            size_t events_len, const char *conditions,
                                            size_t conditions_len, factstr_buffer *out) {
-  return append_at_once((struct fs_append){.store = store,
-                                           .events = events,
-                                           .events_len = events_len,
-                                           .kind = FS_APPEND_WHEN,
-                                           .context = conditions,
-                                           .context_len = conditions_len,
-                                           .out = out});
+  return append_at_once(fs_append_when(store, events, events_len, conditions, conditions_len, out));
 }
 
 factstr_status factstr_query_at_once(factstr_store store, const char *query, size_t query_len,

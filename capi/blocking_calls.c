@@ -1,5 +1,6 @@
 /* Appends and queries that answer in the same call. */
 #define _DEFAULT_SOURCE /* stack_t in strict C11 */
+#include "append_calls.h"
 #include "public.h"
 
 /*
@@ -73,51 +74,37 @@ static factstr_status join(struct fs_append *append) {
 }
 
 /* What factstr_append and its conditional forms have in common. */
-static factstr_status run(struct fs_append *append) {
+static factstr_status run(struct fs_append append) {
   enum { SHORT = 64 << 10 }; /* bytes of text, which are decoded within a millisecond */
-  const char *events = append->events;
-  REFUSE_CHILD(append->out);
-  REQUIRE_TEXT(events, append->out);
-  struct fs_turn *turn = fs_take_turn(append->store);
+  const char *events = append.events;
+  REFUSE_CHILD(append.out);
+  REQUIRE_TEXT(events, append.out);
+  struct fs_turn *turn = fs_take_turn(append.store);
   factstr_status status;
-  if (turn != NULL || append->events_len > SHORT || append->context_len > SHORT) {
-    FROM_GO(status, append(append, turn != NULL));
+  if (turn != NULL || append.events_len > SHORT || append.context_len > SHORT) {
+    FROM_GO(status, append(&append, turn != NULL));
     fs_end_turn(turn);
   } else {
-    status = join(append);
+    status = join(&append);
   }
-  return fs_await(&append->wait, status);
+  return fs_await(&append.wait, status);
 }
 
 factstr_status factstr_append(factstr_store store, const char *events, size_t events_len,
                               factstr_buffer *out) {
-  return run(
-      &(struct fs_append){.store = store, .events = events, .events_len = events_len, .out = out});
+  return run(fs_append_plain(store, events, events_len, out));
 }
 
 factstr_status factstr_append_if(factstr_store store, const char *events, size_t events_len,
                                  const char *query, size_t query_len, const uint64_t *expected,
                                  factstr_buffer *out) {
-  return run(&(struct fs_append){.store = store,
-                                 .events = events,
-                                 .events_len = events_len,
-                                 .kind = FS_APPEND_IF,
-                                 .context = query,
-                                 .context_len = query_len,
-                                 .expected = expected,
-                                 .out = out});
+  return run(fs_append_if(store, events, events_len, query, query_len, expected, out));
 }
 
 factstr_status factstr_append_when(factstr_store store, const char *events, size_t events_len,
                                    const char *conditions, size_t conditions_len,
                                    factstr_buffer *out) {
-  return run(&(struct fs_append){.store = store,
-                                 .events = events,
-                                 .events_len = events_len,
-                                 .kind = FS_APPEND_WHEN,
-                                 .context = conditions,
-                                 .context_len = conditions_len,
-                                 .out = out});
+  return run(fs_append_when(store, events, events_len, conditions, conditions_len, out));
 }
 
 factstr_status factstr_query(factstr_store store, const char *query, size_t query_len,

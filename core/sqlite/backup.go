@@ -189,22 +189,23 @@ func (p *pieces) upTo(copied int64) error {
 
 // publish syncs the file, gives it its name, and syncs the folder.
 func publish(unfinished, path string) (bytes int64, err error) {
-	file, err := os.OpenFile(unfinished, os.O_RDWR, 0)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = file.Close() }()
-	if err := file.Sync(); err != nil {
-		return 0, err
-	}
-	state, err := file.Stat()
-	if err != nil {
+	if bytes, err = syncFile(unfinished); err != nil {
 		return 0, err
 	}
 	if err := renameNew(unfinished, path); err != nil {
 		return 0, err
 	}
-	return state.Size(), syncFolder(filepath.Dir(path))
+	return bytes, syncFolder(filepath.Dir(path))
+}
+
+// syncFile returns the size of the file. It is closed before it is renamed, as Windows demands.
+func syncFile(path string) (bytes int64, err error) {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return 0, err
+	}
+	state, err := file.Stat()
+	return state.Size(), errors.Join(err, file.Sync(), file.Close())
 }
 
 // backupFailure converts an error of the operating system about the file of a backup.

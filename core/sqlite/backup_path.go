@@ -68,7 +68,7 @@ func errThere(path string) error {
 func takeUnfinished(path string) (*oslock.File, error) {
 	unfinished := path + backupSuffix
 	for {
-		file, err := oslock.Open(unfinished)
+		file, err := oslock.OpenMovable(unfinished)
 		if err != nil {
 			return nil, backupFailure(path, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"sync/atomic"
@@ -54,7 +55,11 @@ func TestABackupIsTheWholeLog(t *testing.T) {
 	defer closeStore(t, store)
 	facttest.Append(t, store, facttest.BatchOf("new", "newer")...) // in the log file
 	copies := t.TempDir()
-	to := filepath.Join(copies, "what? 100%.db")
+	name := "what? 100%.db"
+	if runtime.GOOS == "windows" { // it has no such files
+		name = "what 100%.db"
+	}
+	to := filepath.Join(copies, name)
 	made, err := store.Backup(t.Context(), to)
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +126,8 @@ func TestABackupReplacesNothingAndLeavesNothingBehind(t *testing.T) { // G1
 	refused(factstr.CodeBackendFailure, filepath.Join(folder, "missing", "copy.db"))
 	put("left.db-wal", "of a former database")
 	refused(factstr.CodeInvalidArgument, filepath.Join(folder, "left.db"), "left.db-wal")
-	if err := os.Symlink("nowhere", filepath.Join(folder, "link.db")); err == nil {
+	_ = os.Symlink("nowhere", filepath.Join(folder, "link.db"))
+	if _, err := os.Lstat(filepath.Join(folder, "link.db")); err == nil { // not every system made it
 		refused(factstr.CodeInvalidArgument, filepath.Join(folder, "link.db"), "exists already")
 		_ = os.Remove(filepath.Join(folder, "link.db"))
 	}
@@ -226,7 +232,7 @@ func appendWithoutEnd(_ *proctest.Side, arguments []string) error {
 func TestAKilledBackupLeavesNoHalfFile(t *testing.T) {
 	path, folder := batched(t, 5000), t.TempDir()
 	proctest.Start(t, "backed-up", path)
-	lives := 12
+	lives := proctest.Rounds(12)
 	if os.Getenv("FACTSTR_TORTURE") != "" {
 		lives = 300
 	}

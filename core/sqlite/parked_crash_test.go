@@ -92,7 +92,7 @@ func changeCursorsUntilKilled(side *proctest.Side, arguments []string) error {
 // G21 G22 G23: whenever a process is killed that parks batches, or changes cursors beside it, every
 // fact up to a cursor was handled or is parked, and nothing above it is parked.
 func TestAKilledProcessLeavesEachBatchHandledParkedOrToCome(t *testing.T) {
-	lives := 15
+	lives := proctest.Rounds(15)
 	if os.Getenv("FACTSTR_TORTURE") != "" {
 		lives = 300
 	}

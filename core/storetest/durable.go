@@ -8,6 +8,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
 // background appends batches of three on another goroutine, as many as more asks for; stop waits
@@ -94,7 +95,7 @@ var durableTests = tests{
 		store := open(t, log)
 		more, stop := background(t, store)
 		next := uint64(1)
-		for round := range 50 {
+		for round := range proctest.Rounds(50) {
 			more(10)
 			if round%5 == 4 {
 				wholeReplay(t, store, fmt.Sprint("whole ", round))

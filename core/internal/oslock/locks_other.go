@@ -27,6 +27,6 @@ func (l *locks) unlock(int64, int64) error { return errors.ErrUnsupported }
 
 func (l *locks) unlockAll() error { return errors.ErrUnsupported }
 
-func openDescriptor(string, bool) (*os.File, error) { return nil, errors.ErrUnsupported }
+func openDescriptor(string, use) (*os.File, error) { return nil, errors.ErrUnsupported }
 
 func apart(open func() (*os.File, error)) (*os.File, error) { return open() }

@@ -74,9 +74,9 @@ func control(file *os.File, command int, lock *unix.Flock_t) error {
 
 // openDescriptor does not use os.OpenFile, which would try to poll the file and take three calls
 // more for it. Without O_NONBLOCK, opening a pipe would wait for its other end.
-func openDescriptor(path string, toWrite bool) (*os.File, error) {
+func openDescriptor(path string, use use) (*os.File, error) {
 	flags := unix.O_RDONLY
-	if toWrite {
+	if use != onlyRead {
 		flags = unix.O_RDWR | unix.O_CREAT
 	}
 	for {

@@ -190,18 +190,19 @@ func from(offset int64) *windows.Overlapped {
 	return &windows.Overlapped{Offset: uint32(offset), OffsetHigh: uint32(offset >> 32)}
 }
 
-// openDescriptor lets others read and write the file. Nobody may remove or rename one that is open
-// to write; one that is open to read must not keep SQLite from removing it.
-func openDescriptor(path string, toWrite bool) (*os.File, error) {
+// openDescriptor lets others read and write the file. Nobody may remove or rename one that stays in
+// its place; one that is open to read must not keep SQLite from removing it.
+func openDescriptor(path string, use use) (*os.File, error) {
 	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
 	var access, create uint32 = windows.GENERIC_READ, windows.OPEN_EXISTING
 	var share uint32 = windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE
-	if toWrite {
+	if use != onlyRead {
 		access, create = access|windows.GENERIC_WRITE, windows.OPEN_ALWAYS
-	} else {
+	}
+	if use != staysInPlace {
 		share |= windows.FILE_SHARE_DELETE
 	}
 	handle, err := windows.CreateFile(name, access, share, nil, create, windows.FILE_ATTRIBUTE_NORMAL, 0)

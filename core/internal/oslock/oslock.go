@@ -29,10 +29,25 @@ type File struct {
 	uses     int // the holder and attempts in flight; the last one closes the descriptor
 }
 
+// use is what a file is opened for.
+type use int
+
+const (
+	onlyRead use = iota
+	staysInPlace
+	movable
+)
+
 // Open opens a file, and creates it if it does not exist. It does not follow a symbolic link. A
 // file that may not be written is opened for reading only, which may allow shared locks only.
-func Open(path string) (*File, error) {
-	file, err := apart(func() (*os.File, error) { return openDescriptor(path, true) })
+func Open(path string) (*File, error) { return openToWrite(path, staysInPlace) }
+
+// OpenMovable is Open for a file that is given another name, or removed, while it is open: Windows
+// forbids both unless everybody who has it open said so.
+func OpenMovable(path string) (*File, error) { return openToWrite(path, movable) }
+
+func openToWrite(path string, use use) (*File, error) {
+	file, err := apart(func() (*os.File, error) { return openDescriptor(path, use) })
 	readOnly := errors.Is(err, fs.ErrPermission)
 	if readOnly {
 		var readable error
@@ -62,7 +77,7 @@ func OpenToRead(path string) (*File, error) {
 }
 
 func openToRead(path string) (*os.File, error) {
-	return apart(func() (*os.File, error) { return openDescriptor(path, false) })
+	return apart(func() (*os.File, error) { return openDescriptor(path, onlyRead) })
 }
 
 // ReadOnly reports whether the file could be opened for reading only.

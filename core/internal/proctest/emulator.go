@@ -35,6 +35,15 @@ func NotUnder(t testing.TB, emulator, why string) {
 	}
 }
 
+// Rounds returns how often to do again what is done many times on a real system. A commit takes
+// tenths of a second under Wine on a busy machine.
+func Rounds(many int) int {
+	if os.Getenv(emulatorVariable) != "" {
+		return max(1, many/5)
+	}
+	return many
+}
+
 // Patience returns how long to wait for what takes no longer than limit on a real system. Under
 // Wine each call for a lock or a file asks another process.
 func Patience(limit time.Duration) time.Duration {

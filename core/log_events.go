@@ -62,7 +62,7 @@ const (
 	// LogCursorStored (info): cursors are stored again. "attempts", "duration_ms".
 	LogCursorStored LogEvent = "cursor_stored"
 	// LogBatchParked (warning): a durable stream has put a batch aside and goes on. "stream",
-	// "durable_name", "error", "first", "last", "attempt".
+	// "durable_name", "error", "first", "last", "attempt", "untold".
 	LogBatchParked LogEvent = "batch_parked"
 	// LogParkedDiscarded (warning): a call removed parked batches, which nobody will handle.
 	// "durable_name", "batches".

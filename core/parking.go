@@ -75,9 +75,13 @@ func (st *EventStream) park(delivery Delivery, cause error, attempts int) error 
 		case err == nil:
 			st.parking.count.Add(1)
 			st.failure.set(nil)
+			attributes := append(st.attributes(), "error", cause.Error(),
+				"first", batch.First, "last", batch.Position, "attempt", attempts)
+			if untold := st.failed.rest(); untold > 0 { // told here, not long after at the stream's end
+				attributes = append(attributes, "untold", untold)
+			}
 			st.store.tells.Tell(LogBatchParked, fmt.Sprintf("%s: the batch of %d to %d was parked: %v", st,
-				batch.First, batch.Position, cause), append(st.attributes(), "error", cause.Error(),
-				"first", batch.First, "last", batch.Position, "attempt", attempts)...)
+				batch.First, batch.Position, cause), attributes...)
 			return nil
 		case st.context.Err() != nil:
 			return st.context.Err()

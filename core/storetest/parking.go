@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/facttest"
@@ -92,6 +93,25 @@ var parkingTests = tests{
 		again.want(t, []uint64{7})
 		wantParked(t, store, "model", "3-5 2")
 		end(t, stream)
+	}},
+	{"the failures of a parked batch are told with it, and not at the end of its stream", func(t *testing.T, log Log) { // G21
+		records, logger := facttest.NewRecords()
+		store := openWith(t, log, factstr.Options{Logger: logger}, nil)
+		appendTypes(t, store, "a")
+		end(t, durableTo(t, store, "model", ofType("a"), poison(1).recorder, factstr.WithRetry(factstr.RetryPolicy{
+			MaxAttempts: 5, Delay: time.Millisecond, GiveUp: factstr.GiveUpPark})))
+		if err := store.Close(t.Context()); err != nil { // behind it nothing is told any more
+			t.Fatal(err)
+		}
+		parked := records.Of(factstr.LogBatchParked)
+		if len(parked) != 1 || fmt.Sprint(parked[0].Attributes["attempt"]) != "6" {
+			t.Fatalf("told as %+v", parked)
+		}
+		for _, record := range records.Of(factstr.LogHandlerFailed) {
+			if _, one := record.Attributes["first"]; !one {
+				t.Errorf("told once more: %q", record.Message)
+			}
+		}
 	}},
 	{"parked batches are delivered again when that is asked for, in their order", func(t *testing.T, log Log) { // G21 G23
 		store := open(t, log)

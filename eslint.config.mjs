@@ -42,6 +42,11 @@ export default [
     rules,
   },
   {
+    // Jest gives `jest` to each file itself; to require it, too, is an error there.
+    files: ['examples/snippets/node/runners/*.jest.test.js'],
+    languageOptions: { globals: { jest: 'readonly' } },
+  },
+  {
     files: ['examples/dcb-http/k6/*.js'],
     languageOptions: {
       sourceType: 'module',

@@ -1,5 +1,5 @@
 const { FactstrMemoryStore } = require('@factstr/factstr-node');
-const { afterEach, beforeEach, expect, jest, test } = require('@jest/globals');
+const { afterEach, beforeEach, expect, test } = require('@jest/globals'); // jest itself is there
 
 async function enrol(store, course, student) {
   const context = { filters: [{ payload_predicates: [{ course }] }] };

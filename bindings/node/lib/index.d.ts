@@ -261,7 +261,10 @@ export interface Store<Events = AnyEvents> {
   ): AsyncIterable<EventRecordOf<Events>>;
 
   /** Runs a query, and tells how it was answered instead of what it found. */
-  explain(query?: QueryInput<Events> | null): Promise<QueryExplanation>;
+  explain(
+    query?: QueryInput<Events> | null,
+    options?: RequestOptions | null,
+  ): Promise<QueryExplanation>;
 
   /**
    * Copies the log of a SQLite store into a new file while appends, queries and streams go on: a
@@ -280,7 +283,7 @@ export interface Store<Events = AnyEvents> {
   verify(options?: RequestOptions | null): Promise<Verification>;
 
   /** Counts and sizes of the store. A log that cannot be read is not an error here. */
-  statistics(): Promise<StoreStatistics>;
+  statistics(options?: RequestOptions | null): Promise<StoreStatistics>;
 
   /**
    * Ends all streams and closes the store. Live streams first get what was committed before, within

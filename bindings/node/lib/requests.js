@@ -16,8 +16,8 @@ let lastTag = 0;
 
 /**
  * Calls `send(tag)`, which submits something to the library, and promises the answer: { status,
- * handle, text, isLate }. When the signal aborts or the time is over first, calls `abort(tag, sent,
- * isLate)`, where `sent` is what `send` returned. `keep` is not collected before the answer has
+ * handle, text, isLate }. When the signal aborts or the time is over first, calls `abort(tag, sent)`,
+ * where `sent` is what `send` returned. `keep` is not collected before the answer has
  * come.
  *
  * The answer is read, and an error of it is made, by those who await it: only there does the stack
@@ -85,6 +85,33 @@ async function request(store, handle, limits, send, decodeAnswer) {
 }
 
 /**
+ * As `request`, for a question that the library cannot cancel: when the signal aborts or the time is
+ * over, the promise rejects at once, and the answer that comes later is dropped.
+ */
+async function question(store, handle, limits, send, decodeAnswer) {
+  let giveUp;
+  const givenUp = new Promise((resolve) => (giveUp = resolve));
+  const answer = submit({
+    keep: store,
+    limits,
+    abortedEarly: 'aborted before it was asked',
+    send,
+    abort: giveUp,
+  });
+  const answered = await Promise.race([answer, givenUp.then(() => undefined)]);
+  if (answered === undefined) {
+    throw limits.signal?.aborted
+      ? cancelled(limits.signal, 'aborted before it was answered')
+      : new FactstrError('Timeout', `not answered in ${limits.timeoutMs} ms`);
+  }
+  const { status, text } = answered;
+  if (status !== OK) {
+    throw makeError(status, text);
+  }
+  return decodeAnswer(text);
+}
+
+/**
  * Submits the opening of a store and promises what `wrap` makes of the store's handle. When the
  * signal aborts or the time is over first, the promise rejects with `Cancelled` or `Timeout`, and a
  * store that was opened all the same is closed, because nobody would know of it.
@@ -115,4 +142,4 @@ async function opening(limits, send, wrap) {
   return wrap(handle);
 }
 
-module.exports = { opening, request };
+module.exports = { opening, question, request };

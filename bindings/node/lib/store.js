@@ -11,7 +11,7 @@ const encode = require('./encode.js');
 const { FactstrError, invalidArgument } = require('./errors.js');
 const { native } = require('./native.js');
 const { readRows } = require('./reading.js');
-const { request } = require('./requests.js');
+const { question, request } = require('./requests.js');
 const { allClosed, openBatches, openDurable, openFrom, openLive } = require('./open_streams.js');
 
 function requestLimits(options) {
@@ -270,13 +270,13 @@ class Store {
     return { [Symbol.asyncIterator]: () => readRows(source, text, signal) };
   }
 
-  async explain(query) {
+  async explain(query, options) {
     const handle = this.#open;
     const text = encode.query(query);
-    return await request(
+    return await question(
       this,
       handle,
-      {},
+      requestLimits(options),
       (tag) => native.explainSubmit(handle, text, tag),
       decode.explanation,
     );
@@ -305,12 +305,12 @@ class Store {
     );
   }
 
-  async statistics() {
+  async statistics(options) {
     const handle = this.#open;
-    return await request(
+    return await question(
       this,
       handle,
-      {},
+      requestLimits(options),
       (tag) => native.statisticsSubmit(handle, tag),
       decode.statistics,
     );

@@ -8,10 +8,13 @@ const { test } = require('node:test');
 
 const { FactstrPostgresStore } = require('../lib/index.js');
 const { lockedByAnother } = require('./locked.js');
+const { relay } = require('./relay.js');
 const {
   atEnd,
+  databaseUrl,
   eachStore,
   facts,
+  newName,
   noHandleIsLeftOpen,
   ofType,
   openMemory,
@@ -62,6 +65,51 @@ test('an opening that takes too long rejects with Timeout, and leaves no store',
   await once(server, 'listening');
   const url = `postgres://localhost:${server.address().port}/facts?sslmode=disable`;
   await assert.rejects(FactstrPostgresStore.open(url, { timeoutMs: 50 }), withCode('Timeout'));
+});
+
+test('every question to a server that does not answer ends at its timeout or signal', async (t) => {
+  // G13 G24
+  const between = await relay(t, databaseUrl());
+  // One connection, which the first question keeps.
+  const options = { schema: newName(), connectionsMax: 1 };
+  const store = new FactstrPostgresStore(between.url, options);
+  atEnd(t, async () => {
+    await between.cut(); // what was given up ends in the library, too
+    await store.closeAsync();
+  });
+  store.append(facts('a'));
+  await between.silence();
+  const questions = {
+    explain: (limits) => store.explain(ofType('b'), limits),
+    query: (limits) => store.queryAsync(ofType('b'), limits),
+    statistics: (limits) => store.statistics(limits),
+    cursors: (limits) => store.cursors(limits),
+    parked: (limits) => store.parked('model', limits),
+    verify: (limits) => store.verify(limits),
+    waitForCursor: (limits) => store.waitForCursor('model', 1n, limits),
+  };
+  for (const [name, ask] of Object.entries(questions)) {
+    await assert.rejects(ask({ timeoutMs: 20 }), withCode('Timeout'), name);
+    const controller = new AbortController();
+    const asked = ask({ signal: controller.signal });
+    controller.abort();
+    await assert.rejects(asked, { code: 'Cancelled', name: 'AbortError' }, name);
+  }
+});
+
+test('what says how a query went and what a store counts takes the same limits', async (t) => {
+  const store = openMemory(t);
+  const aborted = { signal: AbortSignal.abort() };
+  for (const ask of [(limits) => store.explain({}, limits), (limits) => store.statistics(limits)]) {
+    await assert.rejects(ask(aborted), withCode('Cancelled'));
+    await assert.rejects(ask({ timeoutMs: -1 }), withCode('InvalidArgument'));
+    await assert.rejects(ask({ timeout: 1 }), withCode('InvalidArgument'));
+    await ask({ timeoutMs: 60_000 });
+    const controller = new AbortController();
+    const asked = ask({ signal: controller.signal }); // its answer comes by the event loop
+    controller.abort();
+    await assert.rejects(asked, { code: 'Cancelled', name: 'AbortError' });
+  }
 });
 
 test('a timeout that is long enough does not matter', async (t) => {

@@ -125,6 +125,8 @@ void told.backup(new URL('file:///tmp/copy.db')).then(({ head, bytes }) => [head
 void told
   .verify({ signal: new AbortController().signal })
   .then(({ findings, head }) => [findings[0]?.kind === 'wrong_index', findings[0]?.first, head]);
+void told.explain(null, { timeoutMs: 5, signal: AbortSignal.timeout(5) });
+void told.statistics({ timeoutMs: 5, signal: AbortSignal.timeout(5) });
 void told.statistics().then(({ head, streams }) => [head + (streams[0]?.lag ?? 0n), quiet]);
 
 // A handler may say what it expects of payloads.

@@ -73,6 +73,11 @@ func currentSchema(ctx context.Context, s *session) (schema string, err error) {
 		err = factstr.NewError(factstr.CodeInvalidArgument,
 			"no schema of the connection's search_path exists; create one, or name it by the option schema")
 	}
+	if err == nil && checkSchemaName(schema) != nil { // such as pg_temp, whose tables end with the session
+		err = factstr.NewError(factstr.CodeInvalidArgument,
+			"the connection's search_path begins with %s, which is PostgreSQL's own; name another by the option schema",
+			schema)
+	}
 	return schema, failure("opening", err)
 }
 

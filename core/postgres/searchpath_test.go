@@ -247,3 +247,17 @@ func TestWhatOthersNameAsTheServersOwnIsNeverCalled(t *testing.T) {
 		}
 	}
 }
+
+// G5: tables of a session's own would end with it, and the facts in them.
+func TestASearchPathThatBeginsInAServersOwnSchemaIsRefused(t *testing.T) {
+	for _, path := range []string{"pg_temp, public", "pg_catalog", "information_schema"} {
+		url := pgtest.Database(t)
+		faulttest.Must(t, pgtest.Exec(t.Context(), url,
+			"DO $$ BEGIN EXECUTE pg_catalog.format('ALTER DATABASE %I SET search_path = "+path+
+				"', pg_catalog.current_database()); END $$"))
+		_, err := Open(t.Context(), url, Options{})
+		facttest.WantError(t, err, factstr.CodeInvalidArgument, "PostgreSQL's own", "option schema")
+		store, err := Open(t.Context(), url, Options{Schema: "ours"})
+		facttest.Close(t, facttest.Opened(t, store, err))
+	}
+}

@@ -17,6 +17,7 @@ type streams struct {
 	closed  bool
 	empty   chan struct{}      // closed when closed and open is empty
 	unwatch context.CancelFunc // stops watching for other processes' commits; nil without open streams
+	watched <-chan struct{}    // closed when the newest watch has ended; nil before the first
 	watches sync.WaitGroup     // the calls of Watch that have not returned
 	failure failure            // why the watch cannot read the log at the moment
 
@@ -39,9 +40,21 @@ func (r *streams) add(s *Store, stream *EventStream) error {
 	}
 	r.open[stream] = struct{}{}
 	if watcher, ok := s.backend.(Watcher); ok && r.unwatch == nil {
+		// One watch at a time: it has a connection, and a program may open and close streams faster
+		// than a watch begins and ends.
 		var ctx context.Context
 		ctx, r.unwatch = context.WithCancel(s.context)
-		r.watches.Go(func() { s.watch(ctx, watcher) })
+		before, ended := r.watched, make(chan struct{})
+		r.watched = ended
+		r.watches.Go(func() {
+			defer close(ended)
+			if before != nil {
+				<-before
+			}
+			if ctx.Err() == nil {
+				s.watch(ctx, watcher)
+			}
+		})
 	}
 	go stream.run()
 	return nil

@@ -26,7 +26,7 @@ func (b *backend) ClaimStream(
 	})
 	if err != nil {
 		c.leave()
-		return factstr.StreamClaim{}, failure("registering a durable stream", err)
+		return factstr.StreamClaim{}, b.namingGrants(ctx, "registering a durable stream", err)
 	}
 	return c.claim, nil
 }

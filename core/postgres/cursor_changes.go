@@ -64,7 +64,7 @@ func (b *backend) change(
 		return b.changeLocked(ctx, doing, s, change)
 	}
 	err := b.whileFree(ctx, b.leases.withToEnd, try, func() string { return held })
-	return failure(doing, err)
+	return b.namingGrants(ctx, doing, err)
 }
 
 // changeLocked makes the change in a transaction.
@@ -102,8 +102,12 @@ func (b *backend) ResetCursor(ctx context.Context, name string, to uint64) error
 		if err := b.raise(ctx, s, name, stored.exact); err != nil {
 			return err
 		}
-		if err := s.run(ctx, b.statements.removeAbove, name, int64(to)); err != nil {
+		if parks, err := b.mayHoldParked(ctx, s); err != nil {
 			return err
+		} else if parks {
+			if err := s.run(ctx, b.statements.removeAbove, name, int64(to)); err != nil {
+				return err
+			}
 		}
 		return b.set(ctx, s, name, int64(to))
 	})
@@ -129,8 +133,12 @@ func (b *backend) CopyCursor(ctx context.Context, from, to string) error {
 		if err := s.run(ctx, b.statements.enterCursor, to, original.query); err != nil {
 			return err
 		}
-		if err := s.run(ctx, b.statements.copyParked, from, to); err != nil {
+		if parks, err := b.mayHoldParked(ctx, s); err != nil {
 			return err
+		} else if parks {
+			if err := s.run(ctx, b.statements.copyParked, from, to); err != nil {
+				return err
+			}
 		}
 		return b.set(ctx, s, to, original.number)
 	})
@@ -141,10 +149,14 @@ func (b *backend) DeleteCursor(ctx context.Context, name string) error {
 		if _, err := b.knownCursor(ctx, s, "name", name); err != nil {
 			return err
 		}
-		if parked, _, err := s.one(ctx, b.statements.countParked, name); err != nil {
+		if parks, err := b.mayHoldParked(ctx, s); err != nil {
 			return err
-		} else if parked > 0 {
-			return factstr.ErrStillParked(name)
+		} else if parks {
+			if parked, _, err := s.one(ctx, b.statements.countParked, name); err != nil {
+				return err
+			} else if parked > 0 {
+				return factstr.ErrStillParked(name)
+			}
 		}
 		if err := b.raise(ctx, s, name, ""); err != nil {
 			return err
@@ -192,7 +204,13 @@ func (b *backend) ListCursors(ctx context.Context) ([]factstr.CursorState, error
 	holders := map[int64]string{} // by key
 	err := b.withRetry(ctx, func(ctx context.Context, s *session) error {
 		cursors = nil
-		err := s.rows(ctx, b.statements.listCursors, func(row [][]byte) bool {
+		statement := b.statements.listCursors
+		if parks, err := b.mayHoldParked(ctx, s); err != nil {
+			return err
+		} else if !parks {
+			statement = b.statements.listNoParked
+		}
+		err := s.rows(ctx, statement, func(row [][]byte) bool {
 			cursors = append(cursors, factstr.CursorState{Name: string(row[0]),
 				Query:  factstr.ExactQuery(string(row[1]), string(row[2])),
 				Cursor: uint64(max(int64Of(row[3]), 0)), Parked: int(int64Of(row[4]))})
@@ -211,7 +229,7 @@ func (b *backend) ListCursors(ctx context.Context) ([]factstr.CursorState, error
 		})
 	})
 	if err != nil {
-		return nil, failure("listing durable cursors", err)
+		return nil, b.namingGrants(ctx, "listing durable cursors", err)
 	}
 	b.leases.mu.Lock()
 	defer b.leases.mu.Unlock()

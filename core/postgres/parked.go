@@ -50,7 +50,7 @@ func (b *backend) ParkBatch(ctx context.Context, move factstr.CursorWrite, batch
 			return wantMoved([]factstr.CursorWrite{move}, map[string]cursorNow{move.Name: now})
 		})
 	})
-	return failure(doing, err)
+	return b.namingGrants(ctx, doing, err)
 }
 
 func (b *backend) ListParked(ctx context.Context, name string) (parked []factstr.ParkedBatch, err error) {
@@ -63,7 +63,7 @@ func (b *backend) ListParked(ctx context.Context, name string) (parked []factstr
 			return true
 		}, name)
 	})
-	return parked, failure("reading parked batches", err)
+	return parked, b.namingGrants(ctx, "reading parked batches", err)
 }
 
 func (b *backend) MarkParked(ctx context.Context, name string, positions []uint64, discard bool) (found int,
@@ -90,7 +90,7 @@ func (b *backend) MarkParked(ctx context.Context, name string, positions []uint6
 			return err
 		})
 	})
-	return found, failure(doing, err)
+	return found, b.namingGrants(ctx, doing, err)
 }
 
 func (b *backend) SettleParked(ctx context.Context, name string, generation, position uint64,
@@ -115,5 +115,5 @@ func (b *backend) SettleParked(ctx context.Context, name string, generation, pos
 			return err
 		})
 	})
-	return failure(doing, err)
+	return b.namingGrants(ctx, doing, err)
 }

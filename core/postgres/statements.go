@@ -21,6 +21,7 @@ type statements struct {
 	setCursor       string
 	deleteCursor    string
 	listCursors     string
+	listNoParked    string
 	countParked     string
 	insertParked    string
 	listParked      string
@@ -91,6 +92,9 @@ func statementsOf(schema string) *statements {
 		deleteCursor: in.Replace("DELETE FROM {schema}.durable_stream_cursors WHERE durable_stream_id {=} $1"),
 		listCursors: in.Replace(`SELECT k.durable_stream_id, k.event_query, d.exact_query, k.last_processed_sequence_number,
 				(SELECT pg_catalog.count(*) FROM {schema}.factstr_parked_batches p WHERE p.name {=} k.durable_stream_id)
+			FROM {schema}.durable_stream_cursors k LEFT JOIN {schema}.factstr_durable_streams d ON d.name {=} k.durable_stream_id
+			ORDER BY pg_catalog.convert_to(k.durable_stream_id, 'UTF8')`),
+		listNoParked: in.Replace(`SELECT k.durable_stream_id, k.event_query, d.exact_query, k.last_processed_sequence_number, 0::BIGINT
 			FROM {schema}.durable_stream_cursors k LEFT JOIN {schema}.factstr_durable_streams d ON d.name {=} k.durable_stream_id
 			ORDER BY pg_catalog.convert_to(k.durable_stream_id, 'UTF8')`),
 		countParked: in.Replace("SELECT pg_catalog.count(*) FROM {schema}.factstr_parked_batches WHERE name {=} $1"),

@@ -74,6 +74,7 @@ case ${1:-help} in
   emulated)
     need_base
     need_packages wine64 qemu-user-static
+    need_postgres
     step emulated "${@:2}"
     ;;
   lint)

@@ -5,6 +5,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
+# shellcheck source=tools/suite-folders.sh
+source tools/suite-folders.sh
 here=$(python3 tools/platforms.py here)
 version=$(cat VERSION)
 if [ -z "${DATABASE_URL:-}" ]; then
@@ -16,19 +18,11 @@ trap 'rm -rf "$work"' EXIT
 unset NODE_PATH PYTHONPATH LD_LIBRARY_PATH
 export PYTHONDONTWRITEBYTECODE=1
 
-# Tests read vectors and scenarios beside the package, so the folders are those of the checkout.
-mkdir -p "$work/bindings/node/node_modules/@factstr" "$work/bindings/node/native" "$work/bindings/python" "$work/unpacked"
-for entry in "$root"/*; do
-  [ "$(basename "$entry")" = bindings ] || ln -s "$entry" "$work/"
-done
+lay_out_suites "$work"
 
 node_suite() {
-  local folder=$work/bindings/node name
-  tar -xzf "$root/dist/npm/factstr-factstr-node-$version.tgz" -C "$folder" --strip-components=1
-  mkdir "$folder/native/$here"
-  tar -xzf "$root/dist/npm/factstr-factstr-node-$here-$version.tgz" -C "$folder/native/$here" --strip-components=1
-  ln -s "../../native/$here" "$folder/node_modules/@factstr/factstr-node-$here"
-  cp -R "$root/bindings/node/test" "$folder/"
+  local name
+  lay_out_node "$work" "$here"
   (cd "$work" && node --test --test-reporter=dot bindings/node/test/*.test.js) || return
   # The tests that did run were those of the packages: no other copy of the library was there.
   for name in bindings/node/lib bindings/node/native; do
@@ -37,9 +31,8 @@ node_suite() {
 }
 
 python_suite() {
-  local folder=$work/bindings/python
   python3 -m pip install -q --target "$work/site" --no-index --no-deps --find-links "$root/dist/python" "factstr==$version"
-  cp -R "$root/bindings/python"/{tests,hatch_build.py,pyproject.toml,README.md} "$folder/"
+  lay_out_python "$work"
   (cd "$work" && PYTHONPATH=$work/site python3 -m unittest discover -s bindings/python/tests)
 }
 

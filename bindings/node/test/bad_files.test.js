@@ -104,7 +104,7 @@ test('a database that another program has locked is Busy, and works once it is f
 
 // The dynamic linker shares a library by its soname, so a true second copy needs another one.
 function secondCopy(into) {
-  const native = path.join(__dirname, '../native/linux-x64-gnu');
+  const native = path.join(__dirname, `../native/linux-${process.arch}-gnu`);
   for (const [from, to] of [
     ['libfactstr.so.0', 'libfactstr.so.9'],
     ['factstr_node.node', 'factstr_node.node'],

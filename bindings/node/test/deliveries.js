@@ -1,6 +1,8 @@
 'use strict';
 
-const WAIT_MAX_MS = 10_000;
+const { patience } = require('./until.js');
+
+const WAIT_MAX_MS = 10_000 * patience;
 
 /** A handler that keeps what it is given, and lets a test wait for the next batch. */
 class Deliveries {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from support import SOURCE, PlaceCase
 
-PROGRAM_S = 600 if "FACTSTR_TORTURE" in os.environ else 60
+PROGRAM_S = 600 if {"FACTSTR_TORTURE", "FACTSTR_TEST_EMULATOR"} & os.environ.keys() else 60
 """How long a program of a test may run."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import queue
 import sys
 import tempfile
@@ -21,7 +22,7 @@ from factstr import _capi, aio
 
 ROOT = Path(__file__).resolve().parents[3]
 SOURCE = Path(factstr.__file__).resolve().parents[1]
-WAIT_S = 10
+WAIT_S = 300 if "FACTSTR_TEST_EMULATOR" in os.environ else 10
 """How long a test waits for something that must happen. Only a failing test waits this long."""
 
 

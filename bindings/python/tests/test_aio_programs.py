@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import time
 import unittest
 from typing import Any
@@ -135,6 +136,9 @@ asyncio.run(main())
             self.place,
         )
 
+    @unittest.skipIf(
+        "FACTSTR_TEST_EMULATOR" in os.environ, "uvloop is not installed for other processors"
+    )
     def test_it_runs_on_uvloop(self) -> None:
         self.prints(
             "[1, 2, 3] [1, 2, 3]",

@@ -134,8 +134,8 @@ func copyInto(
 	return err
 }
 
-// copyFrom makes this connection's database a copy of another one's. Progress is in pages; its error
-// ends the copy.
+// copyFrom makes this connection's database a copy of another one's. Progress is in pages, and its
+// error ends the copy.
 func (e *engine) copyFrom(ctx context.Context, source *engine, progress func(copied, of int64) error) error {
 	main, err := e.put("main")
 	if err != nil {

@@ -204,6 +204,84 @@ void streams_that_are_pulled(factstr::store store) {
   drained.unsubscribe();
 }
 
+void cursors_of_durable_names(factstr::store store) { /* G23 */
+  const char reset[] = R"({"cursor_reset":{"name":"model","to":0}})";
+  for (int i = 0; i < 3; i++)
+    store.append(deposit);
+  {
+    factstr::stream held = store.open_stream(R"({"durable":{"name":"model"}})");
+    auto batch = held.next(30000);
+    expect(batch.has_value(), "a batch of a durable stream");
+    if (batch)
+      batch->acknowledge();
+    const std::string listed = store.cursors(R"({"cursors":{}})");
+    expect(has(listed, R"("name":"model")") && has(listed, R"("held_by":"this store")"),
+           "a name that is held is listed with its holder");
+    expect(status_of([&] { store.cursors(reset); }) == FACTSTR_DURABLE_STREAM_ACTIVE,
+           "a cursor that somebody holds is not reset");
+  }
+  expect(has(store.cursors(R"({"cursors":{}})"), R"("held_by":null)"), "a name that nobody holds");
+  expect(store.cursors(R"({"cursor_copy":{"from":"model","to":"copy"}})").empty(),
+         "a cursor is copied");
+  expect(store.cursors(reset).empty(), "a cursor is reset");
+  {
+    factstr::stream again = store.open_stream(R"({"durable":{"name":"model"}})");
+    auto batch = again.next(30000);
+    expect(batch && has(batch->text(), R"("sequence_number":1,)"), "after a reset all comes again");
+    factstr::stream copied = store.open_stream(R"({"durable":{"name":"copy"}})");
+    batch = copied.next(30000);
+    expect(batch && has(batch->text(), R"("sequence_number":2,)"), "a copy goes on where it was");
+  }
+  expect(store.cursors(R"({"cursor_delete":{"name":"copy"}})").empty(), "a cursor is deleted");
+  expect(!has(store.cursors(R"({"cursors":{}})"), R"("name":"copy")"), "a deleted name is gone");
+  expect(status_of([&] { store.cursors(R"({"cursor_delete":{"name":"copy"}})"); }) ==
+             FACTSTR_INVALID_ARGUMENT,
+         "a name that is not known");
+  expect(status_of([&] { store.cursors("{}"); }) == FACTSTR_INVALID_ARGUMENT, "no call at all");
+}
+
+void batches_that_are_parked(factstr::store store) { /* G23 */
+  const char parking[] = R"({"durable":{"name":"p"},"retry":{"max_attempts":0,"give_up":"park"}})";
+  const char listing[] = R"({"parked":{"name":"p"}})";
+  store.append(deposit);
+  store.append(deposit);
+  {
+    factstr::stream stream = store.open_stream(parking);
+    for (const char *why : {"broken", "broken too"}) {
+      auto batch = stream.next(30000);
+      expect(batch.has_value(), "a batch to refuse");
+      if (batch)
+        batch->refuse(why);
+    }
+    store.append(deposit);
+    auto third = stream.next(30000); /* so the two before are parked */
+    expect(third.has_value(), "a stream that parks goes on");
+    if (third)
+      third->acknowledge();
+  }
+  std::string parked = store.cursors(listing);
+  expect(has(parked, R"("position":1)") && has(parked, "broken too"),
+         "parked batches are listed with their errors");
+  expect(status_of([&] { store.cursors(R"({"cursor_delete":{"name":"p"}})"); }) ==
+             FACTSTR_INVALID_STATE,
+         "a name with parked batches is not deleted");
+  expect(store.cursors(R"({"discard_parked":{"name":"p","positions":[2]}})") == R"({"batches":1})",
+         "one is discarded");
+  expect(store.cursors(R"({"redeliver_parked":{"name":"p"}})") == R"({"batches":1})",
+         "the other is to come again");
+  {
+    factstr::stream stream = store.open_stream(parking);
+    auto batch = stream.next(30000);
+    expect(batch && has(batch->text(), R"("sequence_number":1,)"), "a parked batch comes again");
+    if (batch)
+      batch->acknowledge();
+    stream.drain();
+    expect(status_of([&] { stream.next(30000); }) == FACTSTR_ENDED, "nothing else comes");
+  }
+  expect(store.cursors(listing) == R"({"parked":[]})", "nothing is parked any more");
+  expect(store.cursors(R"({"cursor_delete":{"name":"p"}})").empty(), "and the name can go");
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -211,8 +289,9 @@ int main(int argc, char **argv) {
     return 2;
   const std::string folder = argv[1];
   int made = 0;
-  for (auto *topic : {&appends_and_conditions, &submitted_calls, &readings, &streams_with_handlers,
-                      &streams_that_are_pulled}) {
+  for (auto *topic :
+       {&appends_and_conditions, &submitted_calls, &readings, &streams_with_handlers,
+        &streams_that_are_pulled, &cursors_of_durable_names, &batches_that_are_parked}) {
     topic(factstr::store::memory());
     topic(factstr::store::sqlite(folder + "/facts-" + std::to_string(made++) + ".db"));
   }

@@ -40,9 +40,10 @@ ELSEWHERE = {
     ("read_next", "BUSY"): "",  # as for query
     ("read_next", "INVALID_STATE"): "",  # two calls at once: capi/internal/objects
     **{
-        (f"{name}_at_once", status): ""  # as for the calls of the same names without "at once"
+        # What is found before the commit is left to the calls of the same names without "at once".
+        (f"{name}_at_once", status): ""
         for name in ("append", "append_if", "append_when")
-        for status in ("INVALID_STATE", "READ_ONLY", "COMMIT_UNKNOWN", "CORRUPT")
+        for status in ("READ_ONLY", "CORRUPT")
     },
     # Seldom at once: what a query cannot read in a moment it leaves to the other call.
     ("query_at_once", "READ_ONLY"): "",
@@ -50,12 +51,6 @@ ELSEWHERE = {
     ("query_at_once", "UNSUPPORTED_FORMAT"): "",
     ("query_at_once", "CORRUPT"): "",
     ("query_at_once", "LOG_TRUNCATED"): "",
-    ("append", "INVALID_STATE"): UNKNOWN,
-    ("append_if", "INVALID_STATE"): UNKNOWN,
-    ("append_when", "INVALID_STATE"): UNKNOWN,
-    ("append_when_submit", "INVALID_STATE"): UNKNOWN,
-    ("append_submit", "INVALID_STATE"): UNKNOWN,
-    ("append_if_submit", "INVALID_STATE"): UNKNOWN,
     ("request_wait", "INVALID_STATE"): UNKNOWN,
     ("stream_next", "DURABLE_STREAM_LOST"): "TestADurableStreamThatWasTakenOverEnds",
     ("stream_next_many", "DURABLE_STREAM_LOST"): "TestADurableStreamThatWasTakenOverEnds",
@@ -77,6 +72,8 @@ SCENARIOS: list[Callable[[Library, Path], None]] = [
     sqlite.files_that_cannot_be_opened,
     sqlite.openings_that_are_submitted,
     sqlite.a_locked_log,
+    sqlite.a_store_that_only_reads,
+    sqlite.a_commit_that_fails_midway,
     sqlite.a_full_disk,
     sqlite.damaged_facts,
     sqlite.dropped_tables,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import threading
 from pathlib import Path
@@ -83,6 +84,41 @@ def a_locked_log(lib: Library, folder: Path) -> None:
         lib.expect("CANCELLED", "request_wait", request=queued, timeout_ms=-1)
     lib.expect("OK", "request_wait", request=first, timeout_ms=-1)
     lib.expect("OK", "store_close", store=store)
+
+
+def a_store_that_only_reads(lib: Library, folder: Path) -> None:
+    path = folder / "read.db"
+    store = lib.sqlite(path)
+    lib.expect("OK", "append", store=store)
+    lib.expect("OK", "store_close", store=store)
+    store = lib.sqlite(path, b'{"read_only":true}')
+    for name in ("append", "append_if", "append_when"):
+        lib.answered("READ_ONLY", name, store=store)
+    lib.answered("OK", "query", store=store)
+    lib.expect("OK", "query_at_once", store=store)
+    lib.expect("OK", "store_close", store=store)
+
+
+def a_commit_that_fails_midway(lib: Library, folder: Path) -> None:
+    """The system refuses longer files, so that the log ends within what a commit writes."""
+    large = b'[{"event_type":"a","payload":"%s"}]' % (b"x" * 2_000_000)
+    usual, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    holds = {"append_if": {"query": NONE}, "append_when": {"conditions": ON_NONE}}
+    for name in ("append", "append_if", "append_when"):
+        given = holds.get(name, {})
+        for call in (name, f"{name}_at_once"):
+            path = folder / f"{call}.db"
+            store = lib.sqlite(path)
+            lib.expect("OK", "append", store=store)
+            log = Path(f"{path}-wal").stat().st_size
+            resource.setrlimit(resource.RLIMIT_FSIZE, (log + 6000, hard))
+            try:
+                lib.expect("COMMIT_UNKNOWN", call, store=store, events=large, **given)
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (usual, hard))
+            for later in (name, f"{name}_at_once", f"{name}_submit"):
+                lib.expect("INVALID_STATE", later, store=store, **given)
+            lib.expect("OK", "store_close", store=store)
 
 
 def a_full_disk(lib: Library, folder: Path) -> None:

@@ -52,6 +52,12 @@ class Operating(StoreCase):
             with self.assertRaises((factstr.FactstrError, TypeError), msg=repr(path)):
                 self.store.backup(path)  # type: ignore[arg-type]
 
+    def test_positions_of_parked_batches_that_are_none_are_refused_by_name(self) -> None:
+        for call in (self.store.redeliver_parked, self.store.discard_parked):
+            for bad, names in ((5, "positions must be"), ([1, "2"], r"positions\[1\] must be")):
+                with self.assertRaisesRegex(factstr.InvalidArgument, names):
+                    call("model", bad)  # type: ignore[arg-type]
+
     def test_a_closed_store_is_neither_verified_nor_copied(self) -> None:
         self.store.close()
         for call in (self.store.verify, lambda: self.store.backup(self.folder / "copy.db")):

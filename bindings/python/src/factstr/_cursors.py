@@ -7,6 +7,7 @@ from typing import Any
 
 from ._arguments import durable_name, position
 from ._encoding import encode_cursor_call
+from .errors import InvalidArgument
 
 LIST = encode_cursor_call({"cursors": {}})
 
@@ -36,7 +37,12 @@ def discard(name: str, positions: Iterable[int] | None) -> bytes:
 def _some(name: str, positions: Iterable[int] | None) -> dict[str, Any]:
     if positions is None:
         return {"name": durable_name(name)}
-    return {"name": durable_name(name), "positions": [position(each) for each in positions]}
+    if not isinstance(positions, Iterable):
+        raise InvalidArgument(
+            f"positions must be an iterable of int or None, not {type(positions).__name__}"
+        )
+    listed = [position(each, f"positions[{index}]") for index, each in enumerate(positions)]
+    return {"name": durable_name(name), "positions": listed}
 
 
 def delete(name: str) -> bytes:

@@ -35,7 +35,7 @@ func (l levels) HandleStream(ctx context.Context, batch []factstr.EventRecord) e
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() //nolint:errcheck // does nothing behind Commit
+	defer func() { _ = tx.Rollback() }() // does nothing behind Commit
 	position := factstr.DeliveryPosition(ctx)
 	first, err := tx.ExecContext(ctx, `INSERT INTO handled VALUES (?) ON CONFLICT DO NOTHING`, position)
 	if err != nil {

@@ -34,7 +34,7 @@ func TestAParkedBatchCountsOnceHoweverOftenItComes(t *testing.T) { // G21 G23
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer view.Close() //nolint:errcheck // a file that goes with the test
+	defer view.Close()
 	var mended atomic.Bool
 	counted := make(chan uint64, 10)
 	follow := func() *factstr.EventStream {

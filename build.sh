@@ -80,6 +80,7 @@ case ${1:-help} in
   lint)
     need_base
     need_python_tools
+    need_bench_python
     need_release_tools
     step lint
     ;;

@@ -94,7 +94,7 @@ class Psycopg:
     OF_ACCOUNT = "FROM events WHERE payload ->> 'accountId' = %s"
 
     def __init__(self, schema: str) -> None:
-        import psycopg  # type: ignore[import-not-found, unused-ignore]
+        import psycopg
 
         self.connection = psycopg.connect(os.environ["DATABASE_URL"], autocommit=True)
         for statement in (

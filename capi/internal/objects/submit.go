@@ -107,8 +107,9 @@ func (s *Store) submit(sub *submission, start func() error) (request uint64, err
 	return 0, nil
 }
 
-// submitOnGoroutine submits a call that may take long or wait for others, on a goroutine of its own:
-// a store has no more of them than requests. do returns the text of the answer, empty if it has none.
+// submitOnGoroutine submits a call that may take long or wait for others, on a goroutine of its
+// own: a store has no more of them than requests. do returns the text of the answer, empty if it
+// has none.
 func (s *Store) submitOnGoroutine(
 	target Target, do func(ctx context.Context) (text []byte, err error),
 ) (request uint64, err error) {

@@ -1,7 +1,7 @@
 /*
  * What plays the scenarios: scripts of operations with the exact answers and deliveries that they
- * must give. scenarios.c goes through the scripts, scenario_calls.c has the steps that are one call,
- * scenario_streams.c those of streams.
+ * must give. scenarios.c goes through the scripts, scenario_calls.c has the steps that are one
+ * call, scenario_streams.c those of streams.
  */
 #ifndef FACTSTR_SCENARIOS_H
 #define FACTSTR_SCENARIOS_H

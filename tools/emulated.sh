@@ -65,7 +65,7 @@ go_suites() {
   prepare_wine
   write_overlay
   echo "== Go for windows/amd64 under $("$wine" --version)"
-  # As in the library that ships, no thread is stopped to switch goroutines: Wine stops one by ptrace.
+  # As in the library that ships, no thread is stopped to switch goroutines: Wine does it by ptrace.
   GOOS=windows FACTSTR_TEST_EMULATOR=wine GODEBUG=asyncpreemptoff=1 go_test -overlay "$emulated/overlay.json" -exec "$wine" "$@" || failed=1
   # Linux runs a program for arm64 here only with qemu in front, also those that a test starts.
   echo "== Go for linux/arm64 under $("$qemu" --version | head -n 1)"

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# The suites of Node and Python under emulators, against what dist/ has: suites.sh [PLATFORM/LANGUAGE
-# [NAME...]]. Each file of tests is a program of its own, so that one that hangs is named and the
-# others run. With NAMEs only the files of these run (append, test_append). What an emulator cannot
-# run stands in left-out.txt, each with its reason, and is listed.
+# The suites of Node and Python under emulators, against what dist/ has:
+# suites.sh [PLATFORM/LANGUAGE [NAME...]]. Each file of tests is a program of its own, so that one
+# that hangs is named and the others run. With NAMEs only the files of these run (append,
+# test_append). What an emulator cannot run stands in left-out.txt, each with its reason, and is
+# listed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck source=tools/suite-folders.sh
@@ -61,6 +62,14 @@ case $suite in
   */Node) files=$(cd bindings/node/test && ls ./*.test.js) ;;
   */Python) files=$(cd bindings/python/tests && ls ./test_*.py) ;;
 esac
+run_file() { # run_file FILE NAME
+  if [ "${suite#*/}" = Node ]; then
+    cd "$work" && timeout -k 60 "$file_max" ./run "bindings/node/test/$1"
+  else
+    cd "$work/bindings/python/tests" && PYTHONPATH="$work/site" timeout -k 60 "$file_max" "$work/run" -m unittest -v "$2"
+  fi
+}
+
 passed=0 failed=0
 for file in $files; do
   file=${file#./} name=${file#./}
@@ -71,10 +80,7 @@ for file in $files; do
     continue
   fi
   start=$SECONDS status=0
-  case $suite in
-    */Node) (cd "$work" && timeout -k 60 "$file_max" ./run "bindings/node/test/$file") </dev/null >"$logs/$name.log" 2>&1 || status=$? ;;
-    */Python) (cd "$work/bindings/python/tests" && PYTHONPATH="$work/site" timeout -k 60 "$file_max" "$work/run" -m unittest -v "$name") </dev/null >"$logs/$name.log" 2>&1 || status=$? ;;
-  esac
+  (run_file "$file" "$name") </dev/null >"$logs/$name.log" 2>&1 || status=$?
   case $status in
     0) passed=$((passed + 1)) && echo "ok        $suite $name ($((SECONDS - start)) s)" ;;
     124 | 137) failed=$((failed + 1)) && echo "FAILED    $suite $name: not at its end after $file_max; it said last: $(tail -n 1 "$logs/$name.log")" ;;

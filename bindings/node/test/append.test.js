@@ -203,7 +203,12 @@ test(
 
 test('what SQLite stored is there after it was opened again, under a path with every awkward character', (t) => {
   // G5
-  const file = path.join(folder(t), 'ü ?a=1&b#c%20 \'"🚀.sqlite');
+  const name = 'ü ?a=1&b#c%20 \'"🚀.sqlite';
+  // Windows has no files with ? and ".
+  const file = path.join(
+    folder(t),
+    process.platform === 'win32' ? name.replaceAll(/[?"]/g, '') : name,
+  );
   const store = openSqlite(t, undefined, file);
   store.append(facts('a'));
   store.close();

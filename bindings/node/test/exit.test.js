@@ -18,6 +18,7 @@ const {
   openAt,
   places,
 } = require('./stores.js');
+const { patience } = require('./until.js');
 
 noHandleIsLeftOpen();
 
@@ -45,7 +46,7 @@ async function run(t, name, place, onOutput = () => {}) {
   return { code, ...output };
 }
 
-const limit = { timeout: 30_000 };
+const limit = { timeout: 30_000 * patience };
 
 function endsWith(name, expected, newPlace) {
   test(`${name} ends with code ${expected.code}`, limit, async (t) => {

@@ -16,9 +16,9 @@ let lastTag = 0;
 
 /**
  * Calls `send(tag)`, which submits something to the library, and promises the answer: { status,
- * handle, text, isLate }. When the signal aborts or the time is over first, calls `abort(tag, sent)`,
- * where `sent` is what `send` returned. `keep` is not collected before the answer has
- * come.
+ * handle, text, isLate }. When the signal aborts or the time is over first, calls
+ * `abort(tag, sent)`, where `sent` is what `send` returned. `keep` is not collected before the
+ * answer has come.
  *
  * The answer is read, and an error of it is made, by those who await it: only there does the stack
  * have the frames of the call.
@@ -85,8 +85,8 @@ async function request(store, handle, limits, send, decodeAnswer) {
 }
 
 /**
- * As `request`, for a question that the library cannot cancel: when the signal aborts or the time is
- * over, the promise rejects at once, and the answer that comes later is dropped.
+ * As `request`, for a question that the library cannot cancel: when the signal aborts or the time
+ * is over, the promise rejects at once, and the answer that comes later is dropped.
  */
 async function question(store, handle, limits, send, decodeAnswer) {
   let giveUp;

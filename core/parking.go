@@ -37,24 +37,31 @@ import (
 // run them); parking in memory until the next cursor write (a crash would deliver the batch again
 // with its attempts forgotten, and block the stream again).
 
-// parkLook is how often a stream with parked batches looks for marks that other processes made.
-const parkLook = time.Second
+// parkLook is how often a stream with parked batches looks for marks that other processes made, and
+// unlistedLook how often one that could not find out what it has.
+const (
+	parkLook     = time.Second
+	unlistedLook = time.Minute
+)
 
 const parkedErrorBytes = 4000
 
 // parking is what a durable stream knows of its parked batches. Its goroutine alone changes count.
 type parking struct {
-	count  atomic.Int64
-	marked atomic.Bool // some may be marked
-	looked time.Time   // the goroutine's own
+	count    atomic.Int64
+	marked   atomic.Bool // some may be marked
+	looked   time.Time   // the goroutine's own, as the next one
+	unlisted bool        // what is parked could not be found out
 }
 
-// beginParking finds what is parked of a stream that was just registered. Without a right or a
-// place to park, a stream that does not park goes on as if nothing were.
+// beginParking finds what is parked of a stream that was just registered. A stream that does not
+// park goes on if that cannot be found out, since a right or the place to park may be missing for
+// ever, and looks again now and then, since the failure may also pass.
 func (st *EventStream) beginParking(ctx context.Context) error {
 	parked, err := st.store.backend.ListParked(ctx, st.durable.name)
 	if err != nil {
 		if st.options.retry.GiveUp != GiveUpPark && CodeOf(err) == CodeBackendFailure {
+			st.parking.unlisted, st.parking.looked = true, time.Now()
 			return nil
 		}
 		return err
@@ -138,27 +145,40 @@ func (st *EventStream) poke() {
 }
 
 // looking returns a channel that fires when the stream is to look for marks; nil if it has nothing
-// parked.
+// parked, and knows it.
 func (st *EventStream) looking() <-chan time.Time {
-	if st.parking.count.Load() == 0 {
+	switch {
+	case st.parking.unlisted:
+		return time.After(unlistedLook)
+	case st.parking.count.Load() == 0:
 		return nil
+	default:
+		return time.After(parkLook)
 	}
-	return time.After(parkLook)
 }
 
 // redeliver delivers the parked batches that are marked.
 func (st *EventStream) redeliver() error {
-	if st.durable == nil || st.parking.count.Load() == 0 {
+	unlisted := st.parking.unlisted
+	if st.durable == nil || st.parking.count.Load() == 0 && !unlisted {
 		return nil
 	}
-	if !st.parking.marked.Swap(false) && time.Since(st.parking.looked) < parkLook {
+	pause := parkLook
+	if unlisted {
+		pause = unlistedLook
+	}
+	if !st.parking.marked.Swap(false) && time.Since(st.parking.looked) < pause {
 		return nil
 	}
 	st.parking.looked = time.Now()
 	parked, err := st.store.backend.ListParked(st.context, st.durable.name)
+	if err != nil && unlisted && CodeOf(err) == CodeBackendFailure {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
+	st.parking.unlisted = false
 	st.parking.count.Store(int64(len(parked)))
 	for _, batch := range parked {
 		if !batch.Redelivering {

@@ -28,20 +28,20 @@ func processors(usable int) int {
 	return 2 * usable
 }
 
+// byDefault is what the runtime gets without a limit: who gives a number by the environment gets
+// that.
+var byDefault = runtime.GOMAXPROCS(0)
+
 func init() {
-	// Who gives a number gets that number.
 	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(processors(runtime.GOMAXPROCS(0)))
+		byDefault = processors(byDefault)
 	}
-	noteProcessors()
+	limitProcessors(byDefault)
 }
 
-// limitProcessors keeps the runtime to so many processors, if it would use more.
+// limitProcessors lets the runtime use at most so many processors.
 func limitProcessors(most int) {
-	if most < runtime.GOMAXPROCS(0) && most < runtime.NumCPU() {
-		runtime.GOMAXPROCS(most)
-	}
-	noteProcessors()
+	count := min(most, byDefault)
+	runtime.GOMAXPROCS(count)
+	alone.Store(count == 1)
 }
-
-func noteProcessors() { alone.Store(runtime.GOMAXPROCS(0) == 1) }

@@ -14,20 +14,17 @@ func TestTheRuntimeHasTwiceTheProcessorsUnlessThereIsOne(t *testing.T) {
 	}
 }
 
-// processors_max is the most that are used, not a number to use.
+// processors_max is the most that are used, not a number to use, and the last one counts.
 func TestALimitOfProcessorsOnlyLowersTheirNumber(t *testing.T) {
-	before := runtime.GOMAXPROCS(0)
+	before := byDefault
 	defer func() {
-		runtime.GOMAXPROCS(before)
-		noteProcessors()
+		byDefault = before
+		limitProcessors(before)
 	}()
-	runtime.GOMAXPROCS(processors(2))
-	for _, most := range []int{4, 1000} {
-		if limitProcessors(max(most, runtime.NumCPU())); runtime.GOMAXPROCS(0) != 4 || alone.Load() {
-			t.Errorf("%d processors with a limit of %d, want 4", runtime.GOMAXPROCS(0), most)
+	byDefault = 4
+	for _, limit := range []struct{ most, want int }{{4, 4}, {2, 2}, {1, 1}, {1000, 4}} {
+		if limitProcessors(limit.most); runtime.GOMAXPROCS(0) != limit.want || alone.Load() != (limit.want == 1) {
+			t.Errorf("%d processors with a limit of %d, want %d", runtime.GOMAXPROCS(0), limit.most, limit.want)
 		}
-	}
-	if limitProcessors(1); runtime.NumCPU() > 1 && (runtime.GOMAXPROCS(0) != 1 || !alone.Load()) {
-		t.Errorf("%d processors with a limit of 1", runtime.GOMAXPROCS(0))
 	}
 }

@@ -150,8 +150,8 @@ FACTSTR_API const char *factstr_status_name(factstr_status status);
  * Sets limits for the whole process. Call it before the first store is opened.
  * options_json: {"memory_limit_bytes"?: n, "processors_max"?: n}. The library does not see
  * environment variables such as GOMEMLIMIT that are set after the process started, so set limits
- * here. processors_max below the number of processors is how many threads run the library's code
- * at a time; without it, or with more, up to twice that number do.
+ * here. processors_max is how many threads run the library's code at a time at most; without it
+ * twice as many do as the process may use processors, unless that is one.
  *
  * Statuses
  *   FACTSTR_OK                  (empty)

@@ -204,8 +204,12 @@ func syncFile(path string) (bytes int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	state, err := file.Stat()
-	return state.Size(), errors.Join(err, file.Sync(), file.Close())
+	if state, failed := file.Stat(); failed == nil {
+		bytes = state.Size()
+	} else {
+		err = failed
+	}
+	return bytes, errors.Join(err, file.Sync(), file.Close())
 }
 
 // backupFailure converts an error of the operating system about the file of a backup.

@@ -8,7 +8,8 @@
  *
  * Objects can be moved and not copied, and may be destroyed in any order: what belonged to a store
  * that is closed throws FACTSTR_STORE_CLOSED or FACTSTR_INVALID_HANDLE. Any number of threads may use
- * a store or a stream at once; one of them moves or destroys it.
+ * a store or a stream at once; one of them moves or destroys it. An append that throws
+ * std::bad_alloc may or may not be committed, as after FACTSTR_COMMIT_UNKNOWN.
  */
 #ifndef FACTSTR_HPP
 #define FACTSTR_HPP
@@ -118,13 +119,14 @@ inline void answer(void *user_data, std::uint64_t, factstr_status status, const 
                    std::size_t len) {
   const std::unique_ptr<std::promise<std::string>> promise(
       static_cast<std::promise<std::string> *>(user_data));
-  std::string text = result ? std::string(result, len) : std::string();
-  if (status == FACTSTR_OK)
+  try { // no exception may cross the library, std::bad_alloc neither
+    std::string text = result ? std::string(result, len) : std::string();
+    if (status != FACTSTR_OK)
+      fail(status, std::move(text));
     promise->set_value(std::move(text));
-  else if (status == FACTSTR_CONDITIONAL_APPEND_CONFLICT)
-    promise->set_exception(std::make_exception_ptr(conflict(status, std::move(text))));
-  else
-    promise->set_exception(std::make_exception_ptr(error(status, std::move(text))));
+  } catch (...) {
+    promise->set_exception(std::current_exception());
+  }
 }
 
 /* Submits by `submit(callback, user_data, error)`; the future gets the answer. */
@@ -137,6 +139,14 @@ template <typename Submit> std::future<std::string> submitted(Submit submit) {
   return future;
 }
 
+/* An argument that ends with a NUL: the library would not see what stands behind another one. */
+inline const char *terminated(const std::string &text, const char *name) {
+  if (text.find('\0') != std::string::npos)
+    fail(FACTSTR_INVALID_ARGUMENT,
+         std::string(R"({"code":"InvalidArgument","message":")") + name + R"( holds a NUL byte"})");
+  return text.c_str();
+}
+
 inline const std::uint64_t *pointer(const std::optional<std::uint64_t> &number) noexcept {
   return number ? &*number : nullptr;
 }
@@ -146,13 +156,18 @@ inline const std::uint64_t *pointer(const std::optional<std::uint64_t> &number) 
 /* The events of a query page by page, in bounded memory. */
 class reading {
 public:
-  /* The next InteropPage; nothing after the last one. */
+  /*
+   * The next InteropPage; nothing after the last one. std::bad_alloc ends the reading, since the
+   * page that was read does not come again.
+   */
   std::optional<std::string> next() {
     if (!more_)
       return std::nullopt;
     detail::buffer page;
     detail::check(factstr_read_next(handle_.get(), page.out()), page);
+    auto unless_copied = std::move(handle_);
     std::string text = page.text();
+    handle_ = std::move(unless_copied);
     const std::string_view more = "\"more\":true}";
     more_ = text.size() >= more.size() &&
             text.compare(text.size() - more.size(), more.size(), more.data(), more.size()) == 0;
@@ -269,19 +284,22 @@ public:
   }
   static store sqlite(const std::string &path, std::string_view options = {}) {
     return open([&](factstr_store *made, factstr_buffer *error) {
-      return factstr_sqlite_open(path.c_str(), options.data(), options.size(), made, error);
+      return factstr_sqlite_open(detail::terminated(path, "path"), options.data(), options.size(),
+                                 made, error);
     });
   }
   static store postgres(const std::string &url, std::string_view options = {}) {
     return open([&](factstr_store *made, factstr_buffer *error) {
-      return factstr_postgres_open(url.c_str(), options.data(), options.size(), made, error);
+      return factstr_postgres_open(detail::terminated(url, "url"), options.data(), options.size(),
+                                   made, error);
     });
   }
   static store postgres_bootstrap(const std::string &server_url, const std::string &database_name,
                                   std::string_view options = {}) {
     return open([&](factstr_store *made, factstr_buffer *error) {
-      return factstr_postgres_bootstrap(server_url.c_str(), database_name.c_str(), options.data(),
-                                        options.size(), made, error);
+      return factstr_postgres_bootstrap(detail::terminated(server_url, "server_url"),
+                                        detail::terminated(database_name, "database_name"),
+                                        options.data(), options.size(), made, error);
     });
   }
 
@@ -322,7 +340,9 @@ public:
     });
   }
   std::string backup(const std::string &path) {
-    return call([&](factstr_buffer *out) { return factstr_backup(get(), path.c_str(), out); });
+    return call([&](factstr_buffer *out) {
+      return factstr_backup(get(), detail::terminated(path, "path"), out);
+    });
   }
   std::string verify() {
     return call([&](factstr_buffer *out) { return factstr_verify(get(), out); });
@@ -401,7 +421,10 @@ public:
     return stream(made);
   }
 
+  /* May be called again. */
   void close() {
+    if (get() == 0)
+      return;
     detail::buffer text;
     const factstr_status status = factstr_store_close(handle_.release(), text.out());
     if (status != FACTSTR_CLOSING) // inside a handler: the rest happens when that has returned

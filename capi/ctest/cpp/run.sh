@@ -18,5 +18,5 @@ echo '#include "factstr.hpp"' | g++ -x c++ -std=c++20 -pedantic -Wall -Wextra -W
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p build/ctest
-g++ "${flags[@]}" -Iinclude capi/ctest/cpp/hpp_test.cpp -o "build/ctest/$name" -Lbuild/lib -lfactstr -Wl,-rpath,"$PWD/build/lib"
+g++ "${flags[@]}" -Iinclude capi/ctest/cpp/*.cpp -o "build/ctest/$name" -Lbuild/lib -lfactstr -Wl,-rpath,"$PWD/build/lib"
 "build/ctest/$name" "$work"

@@ -25,12 +25,7 @@ func (c Codec) AppendAppendResult(dst []byte, result factstr.AppendResult) []byt
 	return append(dst, '}')
 }
 
-// AppendQueryResult appends an InteropQueryResult.
-func (c Codec) AppendQueryResult(dst []byte, result *factstr.QueryResult) []byte {
-	return c.appendEnd(c.AppendBatch(append(dst, `{"event_records":`...), result.EventRecords), result)
-}
-
-// appendEnd appends what comes behind the records.
+// appendEnd appends what comes behind the records of an InteropQueryResult.
 func (c Codec) appendEnd(dst []byte, result *factstr.QueryResult) []byte {
 	dst = c.appendOptional(append(dst, `,"last_returned_sequence_number":`...), result.LastReturnedSequenceNumber)
 	dst = c.appendOptional(append(dst, `,"current_context_version":`...), result.CurrentContextVersion)

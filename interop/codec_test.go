@@ -16,6 +16,12 @@ var someRecords = []factstr.EventRecord{
 	{SequenceNumber: math.MaxInt64, OccurredAt: "odd \"time\"", EventType: "\x01é\"\\\n😀", Payload: json.RawMessage(`null`)},
 }
 
+// queryResult is the text of a query's result in one piece; the product writes it row by row
+// (QueryText).
+func queryResult(c Codec, result *factstr.QueryResult) []byte {
+	return c.appendEnd(c.AppendBatch([]byte(`{"event_records":`), result.EventRecords), result)
+}
+
 func TestTheHandmadeTextsAreWhatTheDTOsMarshalTo(t *testing.T) {
 	result := &factstr.QueryResult{EventRecords: someRecords, LastReturnedSequenceNumber: factstr.Version(math.MaxInt64)}
 	dto := InteropQueryResult{LastReturnedSequenceNumber: result.LastReturnedSequenceNumber}
@@ -30,8 +36,8 @@ func TestTheHandmadeTextsAreWhatTheDTOsMarshalTo(t *testing.T) {
 		text []byte
 		dto  any
 	}{
-		"query result":       {Codec{}.AppendQueryResult(nil, result), dto},
-		"empty query result": {Codec{}.AppendQueryResult(nil, &factstr.QueryResult{}), InteropQueryResult{EventRecords: []InteropEventRecord{}}},
+		"query result":       {queryResult(Codec{}, result), dto},
+		"empty query result": {queryResult(Codec{}, &factstr.QueryResult{}), InteropQueryResult{EventRecords: []InteropEventRecord{}}},
 		"append result": {Codec{}.AppendAppendResult(nil, factstr.AppendResult{FirstSequenceNumber: 1, LastSequenceNumber: 3, CommittedCount: 3}),
 			InteropAppendResult{FirstSequenceNumber: 1, LastSequenceNumber: 3, CommittedCount: 3}},
 		"conflict":        {Codec{}.AppendError(nil, failure), errorDTO(failure)},
@@ -59,7 +65,7 @@ func TestNumbersAreStringsWhenThatWasAskedFor(t *testing.T) {
 	}{
 		{codec.AppendAppendResult(nil, factstr.AppendResult{FirstSequenceNumber: 1, LastSequenceNumber: 3, CommittedCount: 3}),
 			`{"first_sequence_number":"1","last_sequence_number":"3","committed_count":"3"}`},
-		{codec.AppendQueryResult(nil, &factstr.QueryResult{EventRecords: someRecords[:1], CurrentContextVersion: factstr.Version(math.MaxInt64)}),
+		{queryResult(codec, &factstr.QueryResult{EventRecords: someRecords[:1], CurrentContextVersion: factstr.Version(math.MaxInt64)}),
 			`{"event_records":[{"sequence_number":"1","occurred_at":"2026-11-23T18:53:40.000001Z","event_type":"opened","payload":{"a":1}}],"last_returned_sequence_number":null,"current_context_version":"9223372036854775807"}`},
 		{codec.AppendError(nil, &factstr.Error{Code: factstr.CodeConditionalAppendConflict, Conflict: &factstr.ConditionalAppendConflict{ActualContextVersion: factstr.Version(5)}}),
 			`{"code":"ConditionalAppendConflict","message":"","conflict":{"expected_context_version":null,"actual_context_version":"5"}}`},

@@ -39,7 +39,7 @@ func TestTheTextThatIsWrittenRowByRowIsTheResult(t *testing.T) {
 			if err := text.Finish(result); err != nil {
 				t.Fatal(err)
 			}
-			if want := string(codec.AppendQueryResult(nil, result)); string(text.Bytes()) != want {
+			if want := string(queryResult(codec, result)); string(text.Bytes()) != want {
 				t.Fatalf("%d rows of %d bytes: got %.300s, want %.300s", count, size, text.Bytes(), want)
 			}
 			_, length := text.Memory()

@@ -189,7 +189,7 @@ func TestWhatTheWireVectorsTakeComesBackEqual(t *testing.T) { // G14
 				t.Fatal(err)
 			}
 			var got InteropQueryResult
-			if err := json.Unmarshal(Codec{}.AppendQueryResult(nil, result), &got); err != nil {
+			if err := json.Unmarshal(queryResult(Codec{}, result), &got); err != nil {
 				t.Fatal(err)
 			}
 			if len(got.EventRecords) != len(c.EventRecords) {

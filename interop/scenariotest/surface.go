@@ -3,12 +3,15 @@ package scenariotest
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/interop"
+	"github.com/factstr/factstr-go/interop/memorytest"
 )
 
 // Surface plays the operations of a scenario. Requests and answers are JSON texts, as they travel
@@ -157,11 +160,16 @@ func (s onStore) Query(query []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	result, err := s.store.Query(context.Background(), decoded)
+	text := interop.Codec{}.NewQueryText(&memorytest.Heap{Blocks: new(atomic.Int64), Most: math.MaxInt})
+	result, err := s.store.QueryInto(context.Background(), decoded, text)
+	if err == nil {
+		err = text.Finish(result)
+	}
 	if err != nil {
+		text.Free()
 		return nil, err
 	}
-	return interop.Codec{}.AppendQueryResult(nil, result), nil
+	return text.Bytes(), nil
 }
 
 func (s onStore) OpenStream(registration []byte, handle func([]byte, uint64) error,

@@ -168,9 +168,6 @@ func (s *Snapshot) Release() {
 // Seed is the seed of all segments' terms.
 func (s *Snapshot) Seed() terms.Seed { return s.seed }
 
-// Covered is the number of the last fact that the segments cover, zero if there are none.
-func (s *Snapshot) Covered() uint64 { return s.Last().Sequence }
-
 // Last is the last fact that the segments cover, the zero value if there are none.
 func (s *Snapshot) Last() (last Fact) {
 	if n := len(s.segments); n > 0 {

@@ -221,8 +221,8 @@ func TestAPathThatIsNoFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := openPath(t, path, false).Acquire()
-	if s.Covered() != 0 || s.Seed() != terms.Seed(7) {
-		t.Errorf("covers %d with seed %d", s.Covered(), s.Seed())
+	if s.Last().Sequence != 0 || s.Seed() != terms.Seed(7) {
+		t.Errorf("covers %d with seed %d", s.Last().Sequence, s.Seed())
 	}
 	s.Release()
 	if _, err := OpenFolder(path, FolderOptions{Log: "log", Builder: true}); err == nil {

@@ -25,7 +25,7 @@ func openOn(t testing.TB, files Files, builder bool) *Folder {
 // flush flushes the next facts of the log; once all are in it does nothing.
 func (r *reference) flush(f *Folder) error {
 	snapshot := f.Acquire()
-	after := snapshot.Covered()
+	after := snapshot.Last().Sequence
 	snapshot.Release()
 	from, _ := slices.BinarySearch(r.sequences, after+1)
 	to := min(len(r.sequences), from+batch)
@@ -47,7 +47,7 @@ func (r *reference) checkFolder(t testing.TB, f *Folder) (covered uint64) {
 	for range 20 {
 		for {
 			snapshot := f.Acquire()
-			set, upTo := snapshot.Append(nil), snapshot.Covered()
+			set, upTo := snapshot.Append(nil), snapshot.Last().Sequence
 			q := r.randomQuery(rng)
 			err := set.Candidates(q, 0, upTo, false, func(uint64) bool { return true })
 			if err == nil && upTo > 0 {
@@ -85,7 +85,7 @@ func (r *reference) fill(t testing.TB, f *Folder) {
 func (r *reference) coveredBy(f *Folder) uint64 {
 	snapshot := f.Acquire()
 	defer snapshot.Release()
-	return snapshot.Covered()
+	return snapshot.Last().Sequence
 }
 
 func folderLog() *reference {
@@ -218,8 +218,8 @@ func TestReadersSeeTheBuildersSegmentsAndKeepTheirs(t *testing.T) {
 		t.Fatal("reloaded without a change", err)
 	}
 	q := terms.Query{Any: []terms.Part{{Terms: []terms.Term{hashed(kindHalf, 1)}}}}
-	r.check(t, held.Append(nil), q, 0, held.Covered())
-	if covered := r.checkFolder(t, reader); covered != held.Covered() || len(r.infos(reader)) != 1 {
+	r.check(t, held.Append(nil), q, 0, held.Last().Sequence)
+	if covered := r.checkFolder(t, reader); covered != held.Last().Sequence || len(r.infos(reader)) != 1 {
 		t.Fatalf("covers %d in %d segments", covered, len(r.infos(reader)))
 	}
 	if d.open != mergeAt+2 {
@@ -281,8 +281,8 @@ func TestAFolderOfAnotherLogIsEmptyAndOneOfALaterVersionIsLeft(t *testing.T) { /
 			t.Fatal(err)
 		}
 		s := f.Acquire()
-		if s.Covered() != 0 || s.Seed() != 8 {
-			t.Errorf("covers %d with seed %d", s.Covered(), s.Seed())
+		if s.Last().Sequence != 0 || s.Seed() != 8 {
+			t.Errorf("covers %d with seed %d", s.Last().Sequence, s.Seed())
 		}
 		s.Release()
 		f.Close()
@@ -330,7 +330,7 @@ func TestReadersFlushesAndMergesRunAtTheSameTime(t *testing.T) {
 		run(func() {
 			snapshot := f.Acquire()
 			defer snapshot.Release()
-			if covered := snapshot.Covered(); covered > 0 {
+			if covered := snapshot.Last().Sequence; covered > 0 {
 				one := 1 + rng.Uint64N(covered)
 				q := terms.Query{Any: []terms.Part{{Terms: []terms.Term{hashed(kindUnique, one)}}}}
 				found := false

@@ -12,7 +12,7 @@ import "context"
 // nothing.
 type CursorKeeper interface {
 	// ListCursors returns what is stored of every durable name, in ascending order of the names'
-	// bytes. It waits for no stream and no lease.
+	// bytes, and who held it at a moment after that was read. It waits for no stream and no lease.
 	ListCursors(ctx context.Context) ([]CursorState, error)
 
 	// ResetCursor sets the cursor of a known name, and of nobody's else, to any number up to the
@@ -33,6 +33,8 @@ type CursorState struct {
 	Name   string
 	Query  string // its exact spelling if there is one, see DurableQuery
 	Cursor uint64
+	// Generation is that of the name's last registration or change, 0 if it never had one here.
+	Generation uint64
 	// HeldBy tells people who has the name: HeldHere, or what is known of another holder. "" means
 	// that nobody has it.
 	HeldBy string

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/factstr/factstr-go/core/jsonvalue"
@@ -68,7 +69,7 @@ func (s *Store) Cursors(ctx context.Context) ([]DurableCursor, error) {
 	}
 	defer leave()
 	s.cursors.flushHeld(ctx) // where it fails, the cursors shown are those that are stored
-	stored, err := s.backend.ListCursors(ctx)
+	stored, err := s.listCursors(ctx)
 	if err != nil {
 		return nil, s.cursorFailure(ctx, err)
 	}
@@ -95,6 +96,36 @@ func (s *Store) Cursors(ctx context.Context) ([]DurableCursor, error) {
 		}
 	}
 	return cursors, nil
+}
+
+// listCursors lists cursors and their holders as both were at one moment. A backend reads the
+// cursors and then who holds the names, and in between a holder may move its cursor and leave:
+// the cursor of before with "held by nobody" was never so. So the cursors are read once more. Those
+// of a name with the same generation belong to the holder that was found in between, or to nobody
+// since it left. Names that are registered faster than that are listed as they were read last.
+func (s *Store) listCursors(ctx context.Context) ([]CursorState, error) {
+	const tries = 8
+	before, err := s.backend.ListCursors(ctx)
+	for range tries {
+		if err != nil {
+			return nil, err
+		}
+		var after []CursorState
+		if after, err = s.backend.ListCursors(ctx); err == nil && sameRegistrations(before, after) {
+			for i := range after {
+				after[i].HeldBy = before[i].HeldBy
+			}
+			return after, nil
+		}
+		before = after
+	}
+	return before, err
+}
+
+func sameRegistrations(before, after []CursorState) bool {
+	return slices.EqualFunc(before, after, func(a, b CursorState) bool {
+		return a.Name == b.Name && a.Generation == b.Generation
+	})
 }
 
 // lagOf returns the age of the oldest match above a cursor.

@@ -15,7 +15,7 @@ func (b *backend) ListCursors(context.Context) ([]factstr.CursorState, error) {
 	for _, name := range slices.Sorted(maps.Keys(b.cursors)) {
 		state := b.cursors[name]
 		one := factstr.CursorState{Name: name, Query: state.query.Exact, Cursor: state.position,
-			Parked: len(state.parked)}
+			Generation: state.generation, Parked: len(state.parked)}
 		if state.active {
 			one.HeldBy = factstr.HeldHere
 		}

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -102,12 +101,9 @@ func (b *backend) ResetCursor(ctx context.Context, name string, to uint64) error
 		if err := b.raise(ctx, s, name, stored.exact); err != nil {
 			return err
 		}
-		if parks, err := b.mayHoldParked(ctx, s); err != nil {
+		err = b.whereParked(ctx, s, func() error { return s.run(ctx, b.statements.removeAbove, name, int64(to)) })
+		if err != nil {
 			return err
-		} else if parks {
-			if err := s.run(ctx, b.statements.removeAbove, name, int64(to)); err != nil {
-				return err
-			}
 		}
 		return b.set(ctx, s, name, int64(to))
 	})
@@ -133,12 +129,9 @@ func (b *backend) CopyCursor(ctx context.Context, from, to string) error {
 		if err := s.run(ctx, b.statements.enterCursor, to, original.query); err != nil {
 			return err
 		}
-		if parks, err := b.mayHoldParked(ctx, s); err != nil {
+		err = b.whereParked(ctx, s, func() error { return s.run(ctx, b.statements.copyParked, from, to) })
+		if err != nil {
 			return err
-		} else if parks {
-			if err := s.run(ctx, b.statements.copyParked, from, to); err != nil {
-				return err
-			}
 		}
 		return b.set(ctx, s, to, original.number)
 	})
@@ -149,14 +142,15 @@ func (b *backend) DeleteCursor(ctx context.Context, name string) error {
 		if _, err := b.knownCursor(ctx, s, "name", name); err != nil {
 			return err
 		}
-		if parks, err := b.mayHoldParked(ctx, s); err != nil {
-			return err
-		} else if parks {
-			if parked, _, err := s.one(ctx, b.statements.countParked, name); err != nil {
-				return err
-			} else if parked > 0 {
-				return factstr.ErrStillParked(name)
+		err := b.whereParked(ctx, s, func() error {
+			parked, _, err := s.one(ctx, b.statements.countParked, name)
+			if err == nil && parked > 0 {
+				err = factstr.ErrStillParked(name)
 			}
+			return err
+		})
+		if err != nil {
+			return err
 		}
 		if err := b.raise(ctx, s, name, ""); err != nil {
 			return err
@@ -197,55 +191,3 @@ func (b *backend) set(ctx context.Context, s *session, name string, to int64) er
 	}
 	return err
 }
-
-// ListCursors reads what is stored, and then who has the locks.
-func (b *backend) ListCursors(ctx context.Context) ([]factstr.CursorState, error) {
-	var cursors []factstr.CursorState
-	holders := map[int64]string{} // by key
-	err := b.withRetry(ctx, func(ctx context.Context, s *session) error {
-		cursors = nil
-		statement := b.statements.listCursors
-		if parks, err := b.mayHoldParked(ctx, s); err != nil {
-			return err
-		} else if !parks {
-			statement = b.statements.listNoParked
-		}
-		err := s.rows(ctx, statement, func(row [][]byte) bool {
-			cursors = append(cursors, factstr.CursorState{Name: string(row[0]),
-				Query:  factstr.ExactQuery(string(row[1]), string(row[2])),
-				Cursor: uint64(max(int64Of(row[3]), 0)), Parked: int(int64Of(row[4]))})
-			return true
-		})
-		if err != nil {
-			return err
-		}
-		return s.rows(ctx, listHolders, func(row [][]byte) bool {
-			text := fmt.Sprintf("server session %d of %q", int64Of(row[2]), string(row[3]))
-			if address := string(row[4]); address != "" {
-				text += " from " + address
-			}
-			holders[int64(uint64(int64Of(row[0]))<<32|uint64(int64Of(row[1])))] = text
-			return true
-		})
-	})
-	if err != nil {
-		return nil, b.namingGrants(ctx, "listing durable cursors", err)
-	}
-	b.leases.mu.Lock()
-	defer b.leases.mu.Unlock()
-	for i := range cursors {
-		if _, ours := b.leases.held[cursors[i].Name]; ours {
-			cursors[i].HeldBy = factstr.HeldHere
-		} else {
-			cursors[i].HeldBy = holders[lockKey("name", b.schema, cursors[i].Name)]
-		}
-	}
-	return cursors, nil
-}
-
-// listHolders returns who has the advisory locks of the database, those of other programs, too. The
-// address is hidden from roles that may not see it.
-var listHolders = spelled(`SELECT l.classid::BIGINT, l.objid::BIGINT, l.pid::BIGINT, coalesce(a.application_name, ''), coalesce(pg_catalog.host(a.client_addr), '')
-	FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid {=} l.pid
-	WHERE l.locktype {=} 'advisory' AND l.granted AND l.objsubid {=} 1
-	AND l.database {=} (SELECT oid FROM pg_catalog.pg_database WHERE datname {=} pg_catalog.current_database())`)

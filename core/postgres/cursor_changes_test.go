@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"bytes"
+	"sync"
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -64,5 +66,66 @@ func TestTheCursorOfAHolderThatIsCutOffCanBeChanged(t *testing.T) {
 	faulttest.Must(t, err)
 	if cursors[0].Cursor != 0 || cursors[0].HeldBy != "" {
 		t.Fatalf("%+v", cursors[0])
+	}
+}
+
+// G22 G23: the holder moves its cursor and leaves while another store lists cursors, behind its
+// look at the cursors and before that at the holders. The old cursor was never held by nobody.
+func TestTheListOfCursorsIsOfOneMoment(t *testing.T) {
+	url := faulttest.ServerOfItsOwn(t)
+	proxy := pgtest.NewProxy(t, faulttest.AddressOf(t, url))
+	holder, lister := openStore(t, url), openStore(t, faulttest.Through(proxy, url))
+	facttest.Append(t, holder, facttest.Batch(3, "a")...)
+	follower, stream := faulttest.FollowDurably(t, holder, "model", 0)
+	follower.Reach(t, 3)
+	between, goOn, once := make(chan struct{}), make(chan struct{}), sync.Once{}
+	proxy.Hook(func(from pgtest.Direction, data []byte) pgtest.Verdict {
+		if from == pgtest.FromClient && bytes.Contains(data, []byte("pg_catalog.pg_locks")) {
+			once.Do(func() {
+				close(between)
+				<-goOn
+			})
+		}
+		return pgtest.Pass
+	})
+	var cursors []factstr.DurableCursor
+	listed := make(chan error, 1)
+	go func() {
+		var err error
+		cursors, err = lister.Cursors(t.Context())
+		listed <- err
+	}()
+	<-between
+	facttest.Append(t, holder, facttest.Batch(1, "a")...)
+	follower.Reach(t, 4)
+	faulttest.End(t, stream)
+	raw := faulttest.OpenSQL(t, url)
+	faulttest.Eventually(t, "the name is free", func() bool {
+		return raw.One("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == "0"
+	})
+	close(goOn)
+	faulttest.Must(t, <-listed)
+	if one := cursors[0]; one.Cursor != 4 || one.HeldBy != "" || one.LagEvents != 0 {
+		t.Errorf("%+v", one)
+	}
+}
+
+// G22: unsubscribing frees a name at once. Its own store does not take the lock that the server
+// still has for another holder's.
+func TestANameThatWasJustFreedIsHeldByNobody(t *testing.T) {
+	store, b := openBackendStore(t, pgtest.Database(t), Options{})
+	_, stream := faulttest.FollowDurably(t, store, "model", 0)
+	<-b.leases.using // so that the release cannot send its unlocking
+	stream.Unsubscribe()
+	faulttest.Eventually(t, "the release", func() bool {
+		b.leases.mu.Lock()
+		defer b.leases.mu.Unlock()
+		return len(b.leases.held) == 0
+	})
+	cursors, err := b.ListCursors(t.Context())
+	b.leases.using <- struct{}{}
+	faulttest.Must(t, err)
+	if cursors[0].HeldBy != "" {
+		t.Errorf("%+v", cursors[0])
 	}
 }

@@ -84,11 +84,13 @@ func (b *backend) missingGrants(ctx context.Context) string {
 	return strings.Join(grants, "; ")
 }
 
-// mayHoldParked reports whether there is a table of parked batches. A schema has none as long as no
-// role opened it that may create one.
-func (b *backend) mayHoldParked(ctx context.Context, s *session) (bool, error) {
-	count, _, err := s.one(ctx, findTable, b.schema, parkedTable)
-	return count > 0, err
+// whereParked calls use if there is a table of parked batches. A schema has none as long as no role
+// opened it that may create one.
+func (b *backend) whereParked(ctx context.Context, s *session, use func() error) error {
+	if count, _, err := s.one(ctx, findTable, b.schema, parkedTable); err != nil || count == 0 {
+		return err
+	}
+	return use()
 }
 
 var findTable = spelled(`SELECT pg_catalog.count(*) FROM pg_catalog.pg_class c

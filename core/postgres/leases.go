@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -113,6 +114,7 @@ type leases struct {
 	backend *backend
 	using   chan struct{} // holds the one token
 	session *session      // guarded by the token; nil before it is opened and after it was lost
+	pid     atomic.Int64  // of the session's backend, 0 without a session
 	closed  bool          // guarded by the token
 	trouble factstr.Trouble
 
@@ -156,7 +158,7 @@ func (l *leases) close() {
 	l.closed = true
 	if l.session != nil {
 		l.session.close()
-		l.session = nil
+		l.useSession(nil)
 	}
 	l.using <- struct{}{}
 }
@@ -221,7 +223,7 @@ func (l *leases) use(ctx context.Context, use func(ctx context.Context, s *sessi
 		return factstr.ErrStoreClosed()
 	}
 	if !l.session.alive() {
-		l.session = nil
+		l.useSession(nil)
 		config := copied(l.backend.direct)
 		inFullView(config)
 		s, err := connect(ctx, config, false)
@@ -236,7 +238,7 @@ func (l *leases) use(ctx context.Context, use func(ctx context.Context, s *sessi
 			s.drop()
 			return err
 		}
-		l.session = s
+		l.useSession(s)
 		l.backend.reconnected(&l.trouble, factstr.TaskLeases)
 	}
 	err := use(ctx, l.session)
@@ -244,9 +246,19 @@ func (l *leases) use(ctx context.Context, use func(ctx context.Context, s *sessi
 		l.backend.away(&l.trouble, factstr.TaskLeases,
 			"the connection that holds durable names was lost: their streams wait until they are proven to be held again", err)
 		l.session.drop()
-		l.session = nil
+		l.useSession(nil)
 	}
 	return err
+}
+
+// useSession replaces the session. The caller has the token.
+func (l *leases) useSession(s *session) {
+	l.session = s
+	if s == nil {
+		l.pid.Store(0)
+	} else {
+		l.pid.Store(s.server.pid)
+	}
 }
 
 // lock takes the lock of a name if nobody has it.

@@ -90,11 +90,11 @@ func statementsOf(schema string) *statements {
 		setCursor: in.Replace(`UPDATE {schema}.durable_stream_cursors SET last_processed_sequence_number = $2
 			WHERE durable_stream_id {=} $1 RETURNING last_processed_sequence_number`),
 		deleteCursor: in.Replace("DELETE FROM {schema}.durable_stream_cursors WHERE durable_stream_id {=} $1"),
-		listCursors: in.Replace(`SELECT k.durable_stream_id, k.event_query, d.exact_query, k.last_processed_sequence_number,
+		listCursors: in.Replace(`SELECT k.durable_stream_id, k.event_query, d.exact_query, k.last_processed_sequence_number, coalesce(d.generation, 0),
 				(SELECT pg_catalog.count(*) FROM {schema}.factstr_parked_batches p WHERE p.name {=} k.durable_stream_id)
 			FROM {schema}.durable_stream_cursors k LEFT JOIN {schema}.factstr_durable_streams d ON d.name {=} k.durable_stream_id
 			ORDER BY pg_catalog.convert_to(k.durable_stream_id, 'UTF8')`),
-		listNoParked: in.Replace(`SELECT k.durable_stream_id, k.event_query, d.exact_query, k.last_processed_sequence_number, 0::BIGINT
+		listNoParked: in.Replace(`SELECT k.durable_stream_id, k.event_query, d.exact_query, k.last_processed_sequence_number, coalesce(d.generation, 0), 0::BIGINT
 			FROM {schema}.durable_stream_cursors k LEFT JOIN {schema}.factstr_durable_streams d ON d.name {=} k.durable_stream_id
 			ORDER BY pg_catalog.convert_to(k.durable_stream_id, 'UTF8')`),
 		countParked: in.Replace("SELECT pg_catalog.count(*) FROM {schema}.factstr_parked_batches WHERE name {=} $1"),

@@ -171,14 +171,14 @@ func (b *backend) ListCursors(ctx context.Context) ([]factstr.CursorState, error
 		list := "SELECT k.subscriber_id, k.event_query, k.last_processed_sequence_number"
 		from := " FROM subscriber_cursors k"
 		for _, one := range []struct{ table, columns, join string }{
-			{rustformat.Generations, ", d.exact_query", " LEFT JOIN factstr_durable_streams d ON d.name = k.subscriber_id"},
+			{rustformat.Generations, ", d.exact_query, d.generation", " LEFT JOIN factstr_durable_streams d ON d.name = k.subscriber_id"},
 			{slotsTable, ", n.slot", " LEFT JOIN factstr_durable_names n ON n.name = k.subscriber_id"},
 			{holdersTable, ", h.holder", " LEFT JOIN factstr_durable_holders h ON h.name = k.subscriber_id AND h.generation = d.generation"},
 		} {
 			if ours[one.table] && (one.table != holdersTable || ours[rustformat.Generations]) {
 				list, from = list+one.columns, from+one.join
 			} else {
-				list += ", NULL"
+				list += strings.Repeat(", NULL", strings.Count(one.columns, ","))
 			}
 		}
 		if there, err := hasParked(r.conn); err != nil {
@@ -190,10 +190,12 @@ func (b *backend) ListCursors(ctx context.Context) ([]factstr.CursorState, error
 		}
 		return r.conn.each(list+from+" ORDER BY k.subscriber_id", func(row []any) bool {
 			position, _ := row[2].(int64)
-			slot, _ := row[4].(int64)
-			parked, _ := row[6].(int64)
+			generation, _ := row[4].(int64)
+			slot, _ := row[5].(int64)
+			parked, _ := row[7].(int64)
 			cursors = append(cursors, factstr.CursorState{Name: textOf(row[0]), Cursor: uint64(max(position, 0)),
-				Query: factstr.ExactQuery(textOf(row[1]), textOf(row[3])), HeldBy: textOf(row[5]), Parked: int(parked)})
+				Query: factstr.ExactQuery(textOf(row[1]), textOf(row[3])), Generation: uint64(generation),
+				HeldBy: textOf(row[6]), Parked: int(parked)})
 			slots = append(slots, slot&hashMask)
 			return true
 		})

@@ -51,7 +51,38 @@ func elsewhere(t testing.TB, log Log, store *factstr.Store) *factstr.Store {
 	return store
 }
 
+// listing calls after once behind a list of cursors.
+type listing struct {
+	factstr.Backend
+	after func()
+}
+
+func (l *listing) ListCursors(ctx context.Context) ([]factstr.CursorState, error) {
+	cursors, err := l.Backend.ListCursors(ctx)
+	if after := l.after; after != nil {
+		l.after = nil
+		after()
+	}
+	return cursors, err
+}
+
 var cursorChangeTests = tests{
+	{"a name that is registered while cursors are listed is not listed as free", func(t *testing.T, log Log) { // G22
+		l := &listing{}
+		store := openWith(t, log, factstr.Options{}, func(inner factstr.Backend) factstr.Backend {
+			l.Backend = inner
+			return l
+		})
+		appendTypes(t, store, "a")
+		end(t, durable(t, store, "model", newRecorder()))
+		l.after = func() {
+			appendTypes(t, store, "a")
+			durable(t, store, "model", newRecorder())
+		}
+		if one := cursors(t, store)[0]; one.Cursor != 2 || one.HeldBy != factstr.HeldHere {
+			t.Fatalf("%+v", one)
+		}
+	}},
 	{"the list names every durable stream with its query, cursor, lag and holder", func(t *testing.T, log Log) {
 		store := open(t, log)
 		wantCursors(t, store)

@@ -11,18 +11,19 @@ import (
 
 // backend is one open database.
 type backend struct {
-	path        string
-	busyTimeout time.Duration
-	pragmas     []string // of every connection
-	pageCount   int
-	observer    *factstr.Observer
-	schema      atomic.Int64 // SQLite's schema_version at which the tables were last found right
-	typeIndex   atomic.Bool  // whether SQLite has an index on types then
-	guard       *oslock.File
-	instance    *instance
-	readOnly    bool       // the option
-	stands      *fileState // of a database that is read without a log; see read_only.go
-	opened      bool       // completely, so that the side files are known
+	path         string
+	busyTimeout  time.Duration
+	closeTimeout time.Duration // the option: 0 is the default
+	pragmas      []string      // of every connection
+	pageCount    int
+	observer     *factstr.Observer
+	schema       atomic.Int64 // SQLite's schema_version at which the tables were last found right
+	typeIndex    atomic.Bool  // whether SQLite has an index on types then
+	guard        *oslock.File
+	instance     *instance
+	readOnly     bool       // the option
+	stands       *fileState // of a database that is read without a log; see read_only.go
+	opened       bool       // completely, so that the side files are known
 
 	// writing guards the fields up to appended, and the turnstile's state.
 	writing   sync.Mutex

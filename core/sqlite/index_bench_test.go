@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"testing"
+	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/facttest"
@@ -95,5 +96,35 @@ func BenchmarkOpen(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// BenchmarkShortLived measures what openings, first queries and closings cost in a log that grows
+// by stores that are opened one after the other, append some facts and close.
+func BenchmarkShortLived(b *testing.B) {
+	for _, facts := range []int{500, 1_000, 2_000, 5_000, 20_000} {
+		b.Run(fmt.Sprintf("facts=%d", facts), func(b *testing.B) {
+			path, n := newPath(b), 0
+			var opening, closing time.Duration
+			batch := make([]factstr.NewEvent, 100)
+			for b.Loop() {
+				begun := time.Now()
+				store := openWithoutTail(b, path)
+				facttest.Query(b, store, facttest.PayloadQuery(`{"no":"fact has this"}`))
+				opening += time.Since(begun)
+				for range facts / len(batch) {
+					for i := range batch {
+						batch[i] = storetest.Transfer(n)
+						n++
+					}
+					facttest.Append(b, store, batch...)
+				}
+				begun = time.Now()
+				facttest.Close(b, store)
+				closing += time.Since(begun)
+			}
+			b.ReportMetric(float64(opening.Microseconds())/float64(b.N), "us/open")
+			b.ReportMetric(float64(closing.Microseconds())/float64(b.N), "us/close")
+		})
 	}
 }

@@ -18,8 +18,8 @@ import (
 //
 // One goroutine of each store follows the log: it reads the facts above its anchor in short read
 // transactions, adds their terms to chunks in memory, and publishes a view after each page. Once
-// segmentFacts facts are in chunks, they become a segment on disk. So a store that just appended a
-// few thousand facts has no folder, and after a crash at most segmentFacts facts are indexed again.
+// segmentFacts facts are in chunks, they become a segment on disk; a store that closes makes one of
+// fewer (index_rest.go). So after a crash at most segmentFacts facts are indexed again.
 //
 // Of all processes that have the database open, one at a time writes segments: whoever has enough
 // facts in chunks takes the lock on builderOffset, and frees it after the merges that follow. The
@@ -51,11 +51,14 @@ type indexSizes struct {
 	lag          uint64 // facts above the view that are read without asking for more
 	rangeMin     uint64 // a shorter range is read without the index
 	segmentFacts int
+	restFacts    int           // from so many on, a store that closes writes a segment; 0 writes none
 	again        time.Duration // between tries after a failure
 	far          uint64        // with so many facts to index, progress is told; 0 tells none
 }
 
-var sizesOfIndex = indexSizes{lag: 250, rangeMin: 64, segmentFacts: 32_768, again: 10 * time.Second, far: 100_000}
+var sizesOfIndex = indexSizes{
+	lag: 250, rangeMin: 64, segmentFacts: 32_768, restFacts: 2_000, again: 10 * time.Second, far: 100_000,
+}
 
 const (
 	// pauseOfPage is how many times as long as a page the builder pauses while facts come in and no
@@ -78,7 +81,9 @@ type indexBuilder struct {
 	progress indexProgress
 
 	folder  indexFolder
+	begun   time.Time // when the store was opened
 	merging atomic.Bool
+	closing bool // the store is closing: see index_rest.go
 
 	seed terms.Seed
 	base termindex.Fact // up to here the folder has the facts; chunks have those above
@@ -89,7 +94,7 @@ type indexBuilder struct {
 }
 
 func (x *indexBuilder) init(b *backend) {
-	x.backend, x.index = b, &b.index
+	x.backend, x.index, x.begun = b, &b.index, time.Now()
 	x.folder.backend = b
 	x.index.sizes = sizesOfIndex
 	x.index.wake = make(chan struct{}, 1)
@@ -119,8 +124,8 @@ func (x *indexBuilder) close() {
 
 func (x *indexBuilder) run() {
 	ended := false
+	defer x.conn.rest()
 	defer func() {
-		x.conn.rest()
 		if !ended { // a panic: begin anew
 			x.index.publish(nil)
 			x.newest, x.last = newest{}, termindex.Fact{}
@@ -133,6 +138,7 @@ func (x *indexBuilder) run() {
 		select {
 		case <-x.ctx.Done():
 			ended = true
+			x.keepRest()
 			return
 		case <-idle.C:
 			x.conn.rest()
@@ -156,6 +162,7 @@ func (x *indexBuilder) run() {
 		select {
 		case <-x.ctx.Done():
 			ended = true
+			x.keepRest()
 			return
 		case <-time.After(indexPause):
 		}
@@ -200,6 +207,7 @@ func (x *indexBuilder) follow() error {
 		if !more {
 			x.tellBuilt(x.last.Sequence)
 			x.index.asked.Store(false)
+			x.mergeLeft()
 			return nil
 		}
 	}
@@ -286,7 +294,7 @@ func (x *indexBuilder) read(r *reader) (more bool, err error) {
 			break
 		}
 	}
-	return more, nil
+	return more || x.ctx.Err() != nil, nil
 }
 
 // retreat drops facts of another log: the chunks, or else the newest segments.
@@ -344,22 +352,28 @@ func (x *indexBuilder) flush() error {
 
 // merge merges segments on a goroutine of its own, so that the newest facts need not wait for it.
 func (x *indexBuilder) merge() {
-	if !x.merging.CompareAndSwap(false, true) {
+	if x.closing || !x.merging.CompareAndSwap(false, true) {
 		return
 	}
-	folder := x.folder.folder
+	folder, ctx := x.folder.folder, x.ctx
 	x.stopped.Go(func() {
 		defer func() {
 			x.merging.Store(false)
 			x.index.ask() // to leave the folder to others
 		}()
 		x.backend.observer.Once(factstr.TaskIndex, func() {
-			if err := mergeSegments(x.ctx, folder, x.index.ask); err != nil && x.ctx.Err() == nil && !isGone(err) {
-				x.backend.observer.Tell(factstr.LogTaskFailed,
-					fmt.Sprintf("segments of the index could not be merged: %v", err), "task", string(factstr.TaskIndex), "error", err.Error())
-			}
+			x.merged(ctx, mergeSegments(ctx, folder, x.index.ask))
 		})
 	})
+}
+
+// merged tells of a merge that failed.
+func (x *indexBuilder) merged(ctx context.Context, err error) {
+	if err != nil && ctx.Err() == nil && !isGone(err) {
+		x.backend.observer.Tell(factstr.LogTaskFailed,
+			fmt.Sprintf("segments of the index could not be merged: %v", err),
+			"task", string(factstr.TaskIndex), "error", err.Error())
+	}
 }
 
 // forget drops what is in memory.

@@ -73,6 +73,19 @@ func (f *indexFolder) through() (last termindex.Fact) {
 	return snapshot.Last()
 }
 
+// segments returns how many segments there are, and how many facts those have that are to be merged
+// next.
+func (f *indexFolder) segments() (count int, due uint64) {
+	snapshot := f.folder.Acquire()
+	defer snapshot.Release()
+	infos := snapshot.Infos()
+	from, to := termindex.MergeDue(infos)
+	for _, info := range infos[from:to] {
+		due += info.Facts
+	}
+	return len(infos), due
+}
+
 // drop drops a damaged segment and all later ones: on disk if this store can write there, else for
 // itself.
 func (f *indexFolder) drop(sequence uint64) error {

@@ -11,6 +11,7 @@ import (
 // G8 G12: a large database answers at once, its log tells how far the index is, and closing does
 // not wait until it is built.
 func TestTheFirstIndexOfALargeDatabaseIsTold(t *testing.T) {
+	indexRest(t, 0)
 	path, facts := newPath(t), 3000
 	first := openWithoutTail(t, path)
 	AppendCourses(t, first, 0, facts)

@@ -112,8 +112,8 @@ var processSettings = sync.OnceFunc(func() {
 //  9. setMarks: the marks for a crash. They are last, since a refused opening must not change them.
 
 func openBackend(ctx context.Context, path string, options Options) (_ *backend, err error) {
-	b := &backend{path: path, busyTimeout: options.BusyTimeout, readOnly: options.ReadOnly,
-		pageCount: options.MaxPageCount, observer: options.Log()}
+	b := &backend{path: path, busyTimeout: options.BusyTimeout, closeTimeout: options.CloseTimeout,
+		readOnly: options.ReadOnly, pageCount: options.MaxPageCount, observer: options.Log()}
 	if options.FullFsync {
 		b.pragmas = []string{"fullfsync = ON", "checkpoint_fullfsync = ON"}
 	}

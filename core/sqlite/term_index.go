@@ -53,7 +53,8 @@ type termIndex struct {
 	mu   sync.Mutex
 	view *indexView // nil while there is nothing to ask
 
-	covered atomic.Uint64 // up to where the newest view reaches
+	covered   atomic.Uint64 // up to where the newest view reaches
+	committed atomic.Uint64 // what this store has appended last
 
 	damaged atomic.Uint64 // the first number of a segment that turned out to be damaged, or 0
 
@@ -122,8 +123,9 @@ func (x *termIndex) watermark() *uint64 {
 	return factstr.Version(x.view.anchor.Sequence)
 }
 
-// reached wakes the builder if the log has grown enough.
+// reached notes what this store has appended, and wakes the builder if the log has grown enough.
 func (x *termIndex) reached(sequence uint64) {
+	x.committed.Store(sequence)
 	if sequence > x.covered.Load()+x.sizes.lag {
 		x.ask()
 	}

@@ -42,13 +42,24 @@ func appendAndCompareUntilKilled(side *proctest.Side, arguments []string) error 
 	if err != nil {
 		return err
 	}
-	sizesOfIndex = indexSizes{segmentFacts: 30, again: 20 * time.Millisecond}
-	store, err := Open(ctx, arguments[0], Options{Options: factstr.Options{TailEvents: -1}, BusyTimeout: time.Minute})
+	sizesOfIndex = indexSizes{segmentFacts: 30, restFacts: 5, again: 20 * time.Millisecond}
+	open := func() (*factstr.Store, error) {
+		return Open(ctx, arguments[0], Options{Options: factstr.Options{TailEvents: -1}, BusyTimeout: time.Minute})
+	}
+	store, err := open()
 	if err != nil {
 		return err
 	}
 	random := rand.New(rand.NewPCG(uint64(life), 9))
 	for n := 0; ; n++ {
+		if n%10 == 9 { // closing writes to the index, too
+			if err := store.Close(ctx); err != nil {
+				return err
+			}
+			if store, err = open(); err != nil {
+				return err
+			}
+		}
 		group := random.IntN(groups)
 		fact := func(context string) factstr.NewEvent {
 			const payload = `{"life":%d,"n":%d,"group":{"is":[%d]},"context":%q}`

@@ -27,6 +27,7 @@ func indexAlways(t testing.TB, segmentFacts int) {
 
 func TestTheSQLiteStoreKeepsTheContractWithAnIndexOfEveryFact(t *testing.T) {
 	indexAlways(t, 3)
+	sizesOfIndex.restFacts = 1
 	storetest.Run(t, newLog)
 }
 

@@ -193,3 +193,30 @@ func BenchmarkSegmentQuery(b *testing.B) {
 		b.Logf("%d facts: %d segments, %.1f bytes a fact", facts, len(all), float64(size)/float64(facts))
 	}
 }
+
+// BenchmarkFolderOpen opens and closes a folder with small segments, as short-lived processes leave
+// them.
+func BenchmarkFolderOpen(b *testing.B) {
+	const facts = 5000
+	for _, segments := range []int{1, 8, 32} {
+		path, rng, builder := filepath.Join(b.TempDir(), "index"), rand.New(rand.NewPCG(24, 24)), Builder{}
+		f := openPath(b, path, true)
+		for i := range uint64(segments) {
+			first := 1 + i*facts
+			builder.Reset(first)
+			for n := first; n < first+facts; n++ {
+				builder.Add(n, benchTerms(nil, n, facts*segments, rng)...)
+			}
+			info := Info{Seed: 7, First: Fact{Sequence: first}, Last: Fact{Sequence: first + facts - 1}, Facts: facts}
+			if err := f.Flush(&builder, first-1, info); err != nil {
+				b.Fatal(err)
+			}
+		}
+		f.Close()
+		b.Run(fmt.Sprintf("segments=%d", segments), func(b *testing.B) {
+			for b.Loop() {
+				openPath(b, path, false).Close()
+			}
+		})
+	}
+}

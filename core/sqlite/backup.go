@@ -204,6 +204,10 @@ func syncFile(path string) (bytes int64, err error) {
 	if err != nil {
 		return 0, err
 	}
+	return syncAndClose(file)
+}
+
+func syncAndClose(file *os.File) (bytes int64, err error) {
 	if state, failed := file.Stat(); failed == nil {
 		bytes = state.Size()
 	} else {

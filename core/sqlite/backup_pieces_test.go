@@ -58,3 +58,15 @@ func TestABackupIsSyncedInPieces(t *testing.T) {
 		t.Errorf("synced at %d MiB", at)
 	}
 }
+
+// G5: a backup whose size cannot be read ends with the system's error.
+func TestABackupWhoseSizeCannotBeReadFails(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), "copy"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = file.Close() // the system's own call is not refused for anything else
+	if bytes, err := syncAndClose(file); bytes != 0 || !errors.Is(err, os.ErrClosed) {
+		t.Errorf("%d bytes, %v", bytes, err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -52,8 +53,9 @@ var engines sync.Map // of *engine, by handle
 
 // engineError is a failure that SQLite reported.
 type engineError struct {
-	code int // extended
-	text string
+	code   int           // extended
+	system syscall.Errno // of a file that could not be opened, read or written; it may be an older one
+	text   string
 }
 
 func (e *engineError) Error() string { return e.text }
@@ -116,12 +118,16 @@ func (e *engine) failed(code int32) error {
 		return err
 	}
 	text := libc.GoString(lib.Xsqlite3_errstr(e.tls, code))
+	var system syscall.Errno
+	if primary := code & 0xff; e.handle != 0 && (primary == lib.SQLITE_IOERR || primary == lib.SQLITE_CANTOPEN) {
+		system = syscall.Errno(lib.Xsqlite3_system_errno(e.tls, e.handle))
+	}
 	if e.handle != 0 {
 		if message := libc.GoString(lib.Xsqlite3_errmsg(e.tls, e.handle)); message != text {
 			text += ": " + message
 		}
 	}
-	return &engineError{int(code), fmt.Sprintf("%s (%d)", text, code)}
+	return &engineError{int(code), system, fmt.Sprintf("%s (%d)", text, code)}
 }
 
 func onProgress(_ *libc.TLS, handle uintptr) (stop int32) {

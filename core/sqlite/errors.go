@@ -35,17 +35,42 @@ func failure(doing string, err error) error {
 	case lib.SQLITE_READONLY:
 		return factstr.NewError(factstr.CodeReadOnly, "sqlite: %s: the database or its directory cannot be written; check their permissions: %w", doing, err)
 	case lib.SQLITE_FULL:
-		return factstr.BackendFailure(factstr.ReasonDiskFull, "sqlite: %s: the disk is full; make room and try again: %w", doing, err)
-	case lib.SQLITE_IOERR:
-		return factstr.BackendFailure(factstr.ReasonIO, "sqlite: %s: %w", doing, err)
+		return factstr.BackendFailure(factstr.ReasonDiskFull, "sqlite: %s: %s: %w", doing, makeRoom, err)
+	case lib.SQLITE_IOERR, lib.SQLITE_CANTOPEN:
+		return fileFailure(doing, err)
 	case lib.SQLITE_NOTADB:
 		return factstr.NewError(factstr.CodeUnsupportedFormat, "sqlite: %s: the file is not a SQLite database; give another path: %w", doing, err)
 	case lib.SQLITE_CORRUPT:
 		return factstr.NewError(factstr.CodeCorrupt, "sqlite: %s: the database is damaged; restore a backup: %w", doing, err)
 	case lib.SQLITE_PERM, lib.SQLITE_AUTH:
 		return factstr.BackendFailure(factstr.ReasonPermission, "sqlite: %s: %w", doing, err)
-	case lib.SQLITE_CANTOPEN:
-		return factstr.BackendFailure(factstr.ReasonPermission, "sqlite: %s: a file of the database cannot be opened; check the permissions of it and its directory: %w", doing, err)
 	}
 	return factstr.BackendFailure(factstr.ReasonOther, "sqlite: %s: %w", doing, err)
+}
+
+// What to do about files, whether SQLite or this library was told.
+const (
+	makeRoom     = "the disk is full, or a quota is used up; make room and try again"
+	allowLonger  = "a file may not become longer; raise the limit on its size (ulimit -f), or use a file system that takes longer files"
+	allowMore    = "there are too many open files; close stores that are not needed, or raise the limit on descriptors (ulimit -n)"
+	askTheSystem = "the disk or the file system failed; look into the system's log"
+	checkPermits = "a file of the database cannot be opened; check the permissions of it and its directory"
+)
+
+// fileFailure converts SQLite's failure to open, read or write a file, by the system's reason.
+func fileFailure(doing string, err error) error {
+	var failure *engineError
+	_ = errors.As(err, &failure)
+	reason, advice := factstr.ReasonIO, askTheSystem
+	switch {
+	case isOne(failure.system, failing.full):
+		reason, advice = factstr.ReasonDiskFull, makeRoom
+	case isOne(failure.system, failing.tooLong):
+		reason, advice = factstr.ReasonDiskFull, allowLonger
+	case isOne(failure.system, failing.descriptors):
+		reason, advice = factstr.ReasonOther, allowMore
+	case resultCode(err) == lib.SQLITE_CANTOPEN:
+		reason, advice = factstr.ReasonPermission, checkPermits
+	}
+	return factstr.BackendFailure(reason, "sqlite: %s: %s: %w", doing, advice, err)
 }

@@ -77,7 +77,7 @@ func pathFailure(path string, err error) error {
 	case isOne(err, failing.readOnly):
 		return factstr.NewError(factstr.CodeReadOnly, "sqlite: %q lies on a read-only file system; the store writes beside its database even to read: mount it writable, or copy the database elsewhere: %w", path, err)
 	case isOne(err, failing.descriptors):
-		return factstr.BackendFailure(factstr.ReasonOther, "sqlite: %q cannot be opened, there are too many open files: close stores that are not needed, or raise the limit on descriptors (ulimit -n): %w", path, err)
+		return factstr.BackendFailure(factstr.ReasonOther, "sqlite: %q cannot be opened, %s: %w", path, allowMore, err)
 	case errors.Is(err, errors.ErrUnsupported):
 		return factstr.NewError(factstr.CodeNotImplemented, "sqlite: %q: this system or file system has no locks of open files, without which processes would destroy each other's facts: use a local file system or a newer system: %w", path, err)
 	case isOne(err, failing.inUse):
@@ -89,9 +89,11 @@ func pathFailure(path string, err error) error {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrExist), isOne(err, failing.missing):
 		return factstr.BackendFailure(factstr.ReasonMissingPath, "sqlite: %q cannot be made; check that its directory can exist: %w", path, err)
 	case isOne(err, failing.full):
-		return factstr.BackendFailure(factstr.ReasonDiskFull, "sqlite: %q cannot be made, the disk is full: %w", path, err)
+		return factstr.BackendFailure(factstr.ReasonDiskFull, "sqlite: %q cannot be written, %s: %w", path, makeRoom, err)
+	case isOne(err, failing.tooLong):
+		return factstr.BackendFailure(factstr.ReasonDiskFull, "sqlite: %q cannot be written, %s: %w", path, allowLonger, err)
 	}
-	return factstr.BackendFailure(factstr.ReasonIO, "sqlite: %q: %w", path, err)
+	return factstr.BackendFailure(factstr.ReasonIO, "sqlite: %q: %s: %w", path, askTheSystem, err)
 }
 
 func isOne(err error, of []error) bool {

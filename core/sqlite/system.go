@@ -48,5 +48,5 @@ type fileState struct {
 
 // failures are the errors of the system that one of this library's errors stands for.
 type failures struct {
-	readOnly, descriptors, missing, full, inUse []error
+	readOnly, descriptors, missing, full, tooLong, inUse []error
 }

@@ -107,6 +107,7 @@ var failing = failures{
 	descriptors: []error{syscall.EMFILE, syscall.ENFILE},
 	missing:     []error{syscall.ENOTDIR, syscall.ENAMETOOLONG, syscall.ELOOP},
 	full:        []error{syscall.ENOSPC, syscall.EDQUOT},
+	tooLong:     []error{syscall.EFBIG},
 }
 
 // extendLog writes zeros behind the log, and returns its new size.

@@ -270,8 +270,9 @@ var failing = failures{
 		windows.ERROR_BAD_NETPATH, windows.ERROR_DIRECTORY, windows.ERROR_FILENAME_EXCED_RANGE,
 		windows.ERROR_NOT_READY, syscall.ENOTDIR, syscall.ELOOP,
 	},
-	full:  []error{windows.ERROR_DISK_FULL, windows.ERROR_HANDLE_DISK_FULL, windows.ERROR_DISK_QUOTA_EXCEEDED},
-	inUse: []error{windows.ERROR_SHARING_VIOLATION, windows.ERROR_LOCK_VIOLATION},
+	full:    []error{windows.ERROR_DISK_FULL, windows.ERROR_HANDLE_DISK_FULL, windows.ERROR_DISK_QUOTA_EXCEEDED},
+	tooLong: []error{windows.ERROR_FILE_TOO_LARGE},
+	inUse:   []error{windows.ERROR_SHARING_VIOLATION, windows.ERROR_LOCK_VIOLATION},
 }
 
 func extendLog(string, fileID, int64) (int64, error) { return 0, errors.ErrUnsupported }

@@ -85,7 +85,26 @@ static void play_query(player *player, const cJSON *step) {
   free(query);
 }
 
-/* Page by page, until there is nothing more. */
+/* Page by page, until there is nothing more. Returns all rows, or the failure of a page. */
+static answer read_all(factstr_reading reading) {
+  cJSON *rows = cJSON_CreateObject(), *records = cJSON_AddArrayToObject(rows, "event_records");
+  for (int more = 1; more;) {
+    factstr_buffer out;
+    answer got = take(factstr_read_next(reading, &out), &out);
+    if (got.status != FACTSTR_OK) {
+      cJSON_Delete(rows);
+      return got;
+    }
+    cJSON *row, *page = cJSON_GetObjectItem(got.json, "event_records");
+    while ((row = cJSON_DetachItemFromArray(page, 0)) != NULL) {
+      cJSON_AddItemToArray(records, row);
+    }
+    more = cJSON_IsTrue(item(got.json, "more"));
+    drop(got);
+  }
+  return (answer){FACTSTR_OK, rows};
+}
+
 static void play_read(player *player, const cJSON *step) {
   char *query = json_text(item(step, "read"));
   factstr_reading reading;
@@ -93,20 +112,9 @@ static void play_read(player *player, const cJSON *step) {
   answer got = take(factstr_read_open(player->store, JSON(query), &reading, &out), &out);
   free(query);
   if (got.status == FACTSTR_OK) {
-    cJSON *rows = cJSON_CreateObject(), *records = cJSON_AddArrayToObject(rows, "event_records");
-    for (int more = 1; more;) {
-      drop(got);
-      got = take(factstr_read_next(reading, &out), &out);
-      CHECK(got.status == FACTSTR_OK);
-      cJSON *row, *page = cJSON_GetObjectItem(got.json, "event_records");
-      while ((row = cJSON_DetachItemFromArray(page, 0)) != NULL) {
-        cJSON_AddItemToArray(records, row);
-      }
-      more = cJSON_IsTrue(item(got.json, "more"));
-    }
+    drop(got);
+    got = read_all(reading);
     CHECK_STATUS(factstr_read_close(reading), FACTSTR_OK);
-    cJSON_Delete(got.json);
-    got.json = rows;
   }
   compare(got, step);
 }
@@ -124,10 +132,34 @@ static void compare_named(answer got, const cJSON *gives) {
   }
 }
 
+/* `says` is a part of the message. */
+static void compare_finding(const cJSON *got, const cJSON *expected) {
+  const char *message = json_string(got, "message");
+  CHECK(message != NULL && message[0] != '\0');
+  const cJSON *field;
+  cJSON_ArrayForEach(field, expected) {
+    int same = strcmp(field->string, "says") == 0 ? strstr(message, field->valuestring) != NULL
+                                                  : json_equal(item(got, field->string), field);
+    if (!same) {
+      FAIL("%s of the finding differs: %s", field->string, json_text(got));
+    }
+  }
+}
+
 static void play_verify(player *player, const cJSON *step) {
   factstr_buffer out;
   answer got = take(factstr_verify(player->store, &out), &out);
-  compare_named(got, item(step, "gives"));
+  cJSON *gives = cJSON_Duplicate(item(step, "gives"), 1);
+  cJSON *expected = cJSON_DetachItemFromObjectCaseSensitive(gives, "findings");
+  compare_named(got, gives);
+  const cJSON *findings = item(got.json, "findings");
+  if (cJSON_GetArraySize(findings) != cJSON_GetArraySize(expected)) {
+    FAIL("got %s", json_text(got.json));
+  }
+  for (int i = 0; i < cJSON_GetArraySize(expected); i++) {
+    compare_finding(cJSON_GetArrayItem(findings, i), cJSON_GetArrayItem(expected, i));
+  }
+  cJSON_Delete(expected), cJSON_Delete(gives);
   drop(got);
 }
 
@@ -219,12 +251,14 @@ const step_kind call_steps[] = {
     {"append", play_append},
     {"append_if", play_append_if},
     {"append_when", play_append_when},
+    {"decide", play_decide},
     {"query", play_query},
     {"explain", play_explain},
     {"read", play_read},
     {"verify", play_verify},
     {"backup", play_backup},
     {"statistics", play_statistics},
+    {"logs", play_logs},
     {"cursors", play_cursors},
     {"cursor_reset", play_cursors},
     {"cursor_copy", play_cursors},

@@ -77,7 +77,22 @@ static void play_open(player *player, const cJSON *step) {
   }
 }
 
+void compare_delivery(const char *name, const cJSON *delivered, const cJSON *expected,
+                      const cJSON *position) {
+  cJSON *batch = cJSON_GetObjectItemCaseSensitive(delivered, "event_records");
+  drop_occurred_at(batch);
+  if (!json_equal(batch, expected) ||
+      (position != NULL && !json_equal(item(delivered, "position"), position))) {
+    FAIL("a delivery of %s is %s", name, json_text(delivered));
+  }
+}
+
 static void play_receives(player *player, const cJSON *step) {
+  player_loop *loop = find_loop(player, step);
+  if (loop != NULL) {
+    receive_from_loop(loop, step);
+    return;
+  }
   player_stream *stream = find(player, json_string(step, "stream"));
   const cJSON *expected, *position = item(step, "positions");
   position = position == NULL ? NULL : position->child;
@@ -87,12 +102,7 @@ static void play_receives(player *player, const cJSON *step) {
     char *text = stream->batches[stream->seen - 1];
     pthread_mutex_unlock(&stream->mutex);
     cJSON *delivered = json_parse(text, strlen(text));
-    cJSON *batch = cJSON_GetObjectItemCaseSensitive(delivered, "event_records");
-    drop_occurred_at(batch);
-    if (!json_equal(batch, expected) ||
-        (position != NULL && !json_equal(item(delivered, "position"), position))) {
-      FAIL("delivery %ld of %s is %s", stream->seen, stream->name, text);
-    }
+    compare_delivery(stream->name, delivered, expected, position);
     position = position == NULL ? NULL : position->next;
     cJSON_Delete(delivered);
   }
@@ -121,6 +131,11 @@ static void play_wait(player *player, const cJSON *step) {
 }
 
 static void play_ends(player *player, const cJSON *step) {
+  player_loop *loop = find_loop(player, step);
+  if (loop != NULL) {
+    end_loop(loop, step);
+    return;
+  }
   player_stream *stream = find(player, json_string(step, "stream"));
   await_counter(&stream->ended, 1);
   cJSON *reason = stream->end_reason[0] == '\0'
@@ -131,12 +146,19 @@ static void play_ends(player *player, const cJSON *step) {
 }
 
 static void play_unsubscribe(player *player, const cJSON *step) {
+  player_loop *loop = find_loop(player, step);
+  if (loop != NULL) {
+    leave_loop(loop);
+    return;
+  }
   CHECK_STATUS(factstr_stream_unsubscribe(find(player, json_string(step, "stream"))->handle),
                FACTSTR_OK);
 }
 
 const step_kind stream_steps[] = {
     {"open", play_open},
+    {"iterate", play_iterate},
+    {"acknowledge", play_acknowledge},
     {"receives", play_receives},
     {"wait_for", play_wait},
     {"wait_for_cursor", play_wait},

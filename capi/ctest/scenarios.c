@@ -1,6 +1,11 @@
 /* Goes through the scenarios, on each kind of stores. */
 #include "scenarios.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char *testdata;
+
 static void open_store(player *player) {
   expect_ok(player->kind->open(player->place, NULL, &player->store));
 }
@@ -24,7 +29,40 @@ static void play_reopen(player *player, const cJSON *step) {
   player->store = store;
 }
 
-static const step_kind store_steps[] = {{"reopen", play_reopen}, {NULL, NULL}};
+static void run_sql(const char *kind, const char *place, const char *sql) {
+  char program[4096];
+  snprintf(program, sizeof program, "%s/run_sql.py", testdata);
+  pid_t process = fork();
+  if (process == 0) {
+    execlp("python3", "python3", program, kind, place, sql, (char *)NULL);
+    _exit(101);
+  }
+  int status;
+  CHECK(waitpid(process, &status, 0) == process);
+  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* A store that is not to open stays closed. */
+static void play_sql(player *player, const cJSON *step) {
+  const char *sql = json_string(item(step, "sql"), player->kind->name);
+  const cJSON *fails = item(step, "fails");
+  CHECK(sql != NULL);
+  if (player->store != 0) {
+    close_store(player->store);
+    player->store = 0;
+  }
+  player->kind->run_sql(player->place, sql);
+  answer opened = player->kind->open(player->place, NULL, &player->store);
+  if (fails == NULL) {
+    expect_ok(opened);
+    return;
+  }
+  CHECK(opened.status >= 10);
+  compare_failure(opened.status, opened.json, fails);
+  drop(opened);
+}
+
+static const step_kind store_steps[] = {{"reopen", play_reopen}, {"sql", play_sql}, {NULL, NULL}};
 
 static void play_step(player *player, const cJSON *step) {
   const step_kind *const all[] = {call_steps, stream_steps, store_steps};
@@ -47,6 +85,7 @@ typedef struct performance {
 static void play(const void *data) {
   const performance *performance = data;
   player player = {.kind = performance->kind};
+  begin_log();
   player.kind->choose(player.place, sizeof player.place);
   open_store(&player);
   const cJSON *step;
@@ -58,6 +97,7 @@ static void play(const void *data) {
   CHECK(number > 0);
   close_store(player.store);
   release_streams(&player);
+  end_log();
 }
 
 static void choose_nothing(char *place, size_t size) { snprintf(place, size, "%s", ""); }
@@ -91,10 +131,24 @@ static answer open_schema(const char *schema, const char *options, factstr_store
   return opened;
 }
 
+static void run_nowhere(const char *nothing, const char *sql) {
+  (void)nothing;
+  FAIL("the memory store has no database for %s", sql);
+}
+
+static void run_in_file(const char *path, const char *sql) { run_sql("sqlite", path, sql); }
+
+static void run_in_schema(const char *schema, const char *sql) {
+  char script[4096];
+  int len = snprintf(script, sizeof script, "SET search_path TO %s; %s", schema, sql);
+  CHECK(len > 0 && (size_t)len < sizeof script);
+  run_sql("postgres", database_url(), script);
+}
+
 static const store_kind kinds[] = {
-    {"memory", "scenario on memory: ", choose_nothing, open_in_memory},
-    {"sqlite", "scenario on sqlite: ", choose_file, open_file},
-    {"postgres", "scenario on postgres: ", choose_schema, open_schema},
+    {"memory", "scenario on memory: ", choose_nothing, open_in_memory, run_nowhere},
+    {"sqlite", "scenario on sqlite: ", choose_file, open_file, run_in_file},
+    {"postgres", "scenario on postgres: ", choose_schema, open_schema, run_in_schema},
 };
 
 static int is_for(const cJSON *scenario, const char *store) {
@@ -124,8 +178,9 @@ static void play_file(const char *path) {
   cJSON_Delete(scenario);
 }
 
-void scenario_tests(const char *testdata) {
+void scenario_tests(const char *folder_of_testdata) {
   char folder[4096];
+  testdata = folder_of_testdata;
   snprintf(folder, sizeof folder, "%s/scenarios", testdata);
   each_json_file(folder, play_file);
 }

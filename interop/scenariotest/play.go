@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 )
@@ -14,18 +15,30 @@ const waitMax = 10 * time.Second
 // deliveriesMax is how many deliveries of a stream may wait for the script to receive them.
 const deliveriesMax = 1000
 
-// Opener opens a surface on one log, again and again. options are those of factstr.h for the kind
-// of store; nil asks for the defaults.
-type Opener func(options []byte) (Surface, error)
+// Place is where a log is.
+type Place struct {
+	// Kind is the kind of store: memory, sqlite or postgres.
+	Kind string
+	// Open opens a surface on the log, again and again. options are those of factstr.h for the kind
+	// of store; nil asks for the defaults.
+	Open func(options []byte, logger *slog.Logger) (Surface, error)
+	// RunSQL runs SQL on the database while no store is open. Memory has none.
+	RunSQL func(sql string) error
+}
 
-// Play plays a scenario on a surface that open opens, once more on the same log at each reopen. The
-// error describes the first expectation that did not hold.
-func Play(s *Scenario, open Opener) (err error) {
-	p := &player{open: open, streams: map[string]*stream{}}
-	if p.surface, err = open(nil); err != nil {
+// Play plays a scenario on the surfaces of a place that nobody has used. The error describes the
+// first expectation that did not hold.
+func Play(s *Scenario, place Place) (err error) {
+	p := &player{place: place, log: newRecorder(), streams: map[string]*stream{}, loops: map[string]Iteration{}}
+	if p.surface, err = p.open(nil); err != nil {
 		return fmt.Errorf("opening: %w", err)
 	}
-	defer func() { err = errors.Join(err, p.surface.Close()) }()
+	defer func() {
+		for _, loop := range p.loops {
+			loop.Leave()
+		}
+		err = errors.Join(err, p.surface.Close())
+	}()
 	for i := range s.Steps {
 		if err := p.play(&s.Steps[i]); err != nil {
 			return fmt.Errorf("step %d: %w\n%s", i+1, err, s.Steps[i].text)
@@ -35,9 +48,15 @@ func Play(s *Scenario, open Opener) (err error) {
 }
 
 type player struct {
-	open    Opener
+	place   Place
+	log     *recorder
 	surface Surface
 	streams map[string]*stream
+	loops   map[string]Iteration
+}
+
+func (p *player) open(options []byte) (Surface, error) {
+	return p.place.Open(options, slog.New(p.log))
 }
 
 // stream is an opened stream with the deliveries that came from it.
@@ -62,6 +81,8 @@ func (p *player) play(step *Step) error {
 	case step.AppendWhen != nil:
 		answer, err := p.surface.AppendWhen(step.AppendWhen.Events, step.AppendWhen.Conditions)
 		return step.check(answer, err, checkAppendResult)
+	case step.Decide != nil:
+		return p.decide(step)
 	case step.Query != nil:
 		answer, err := p.surface.Query(step.Query)
 		return step.check(answer, err, checkQueryResult)
@@ -101,10 +122,19 @@ func (p *player) play(step *Step) error {
 	case step.Backup:
 		answer, err := p.surface.Backup()
 		return step.check(answer, err, checkBackup)
+	case step.Logs != nil:
+		return p.log.expect(step.Logs)
 	case step.Reopen != nil:
 		return p.reopen(step)
+	case step.SQL != nil:
+		return p.runSQL(step)
 	case step.Open != nil:
 		return p.openStream(step)
+	case step.Iterate != nil:
+		return p.iterate(step)
+	}
+	if loop := p.loops[step.Stream]; loop != nil {
+		return playLoop(loop, step)
 	}
 	opened := p.streams[step.Stream]
 	switch {
@@ -120,13 +150,21 @@ func (p *player) play(step *Step) error {
 	case step.Ends != nil:
 		return opened.awaitEnd(step.Ends)
 	}
+	return step.checkDeliveries(opened.next)
+}
+
+// checkDeliveries takes as many deliveries as the step receives.
+func (step *Step) checkDeliveries(next func() (batch []byte, position uint64, err error)) error {
 	for i, want := range step.Receives {
-		position, err := opened.receive(want)
-		if err == nil && step.Positions != nil && step.Positions[i] != position {
-			err = fmt.Errorf("position %d, want %d", position, step.Positions[i])
-		}
+		batch, position, err := next()
 		if err != nil {
 			return err
+		}
+		if err := checkBatch(batch, want); err != nil {
+			return err
+		}
+		if step.Positions != nil && step.Positions[i] != position {
+			return fmt.Errorf("position %d, want %d", position, step.Positions[i])
 		}
 	}
 	return nil
@@ -204,6 +242,29 @@ func (p *player) reopen(step *Step) (err error) {
 	return err
 }
 
+// runSQL lets another program change the database, and opens the store again. If that is to fail,
+// the store stays closed.
+func (p *player) runSQL(step *Step) (err error) {
+	sql, given := step.SQL[p.place.Kind]
+	if !given || p.place.RunSQL == nil {
+		return fmt.Errorf("there is no SQL for %s", p.place.Kind)
+	}
+	if err := p.surface.Close(); err != nil {
+		return err
+	}
+	if err := p.place.RunSQL(sql); err != nil {
+		return err
+	}
+	opened, err := p.open(nil)
+	if err == nil {
+		p.surface = opened
+	}
+	if step.Fails != nil {
+		return step.Fails.check(err)
+	}
+	return err
+}
+
 func (p *player) openStream(step *Step) (err error) {
 	opened := &stream{deliveries: make(chan delivery, deliveriesMax), ended: make(chan error, 1)}
 	p.streams[step.Stream] = opened
@@ -223,12 +284,53 @@ func (p *player) openStream(step *Step) (err error) {
 	return err
 }
 
-func (s *stream) receive(want []record) (position uint64, err error) {
+// iterate opens a loop. What is wrong with its beginning may come with its first batch.
+func (p *player) iterate(step *Step) error {
+	loop, err := p.surface.Iterate(step.Iterate)
+	if err == nil && step.Fails != nil {
+		_, _, err = loop.Next()
+		loop.Leave()
+	}
+	if step.Fails != nil {
+		return step.Fails.check(err)
+	}
+	p.loops[step.Stream] = loop
+	return err
+}
+
+// playLoop plays what a step does with a loop over batches.
+func playLoop(loop Iteration, step *Step) error {
+	switch {
+	case step.Acknowledge:
+		loop.Acknowledge()
+		return nil
+	case step.Unsubscribe:
+		loop.Leave()
+		return nil
+	case step.Ends != nil:
+		batch, _, err := loop.Next()
+		if batch != nil {
+			return fmt.Errorf("the loop goes on with %s", batch)
+		}
+		return step.Ends.check(err)
+	case step.Receives == nil:
+		return errors.New("a loop over batches has no such step")
+	}
+	return step.checkDeliveries(func() (batch []byte, position uint64, err error) {
+		if batch, position, err = loop.Next(); batch == nil && err == nil {
+			err = errors.New("the loop has ended")
+		}
+		return batch, position, err
+	})
+}
+
+// next takes the next delivery, and waits for it.
+func (s *stream) next() (batch []byte, position uint64, err error) {
 	select {
 	case got := <-s.deliveries:
-		return got.position, checkBatch(got.batch, want)
+		return got.batch, got.position, nil
 	case <-time.After(waitMax):
-		return 0, fmt.Errorf("nothing was delivered within %v", waitMax)
+		return nil, 0, fmt.Errorf("nothing was delivered within %v", waitMax)
 	}
 }
 

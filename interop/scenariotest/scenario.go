@@ -35,6 +35,12 @@ type Step struct {
 		Query    json.RawMessage `json:"query"`
 		Expected *uint64         `json:"expected"`
 	} `json:"append_if"`
+	// Decide runs a command whose function is called exactly as often as Calls say.
+	Decide *struct {
+		Query    json.RawMessage `json:"query"`
+		Attempts int             `json:"attempts"`
+		Calls    []decideCall    `json:"calls"`
+	} `json:"decide"`
 	Query   json.RawMessage `json:"query"`
 	Explain json.RawMessage `json:"explain"`
 	Read    json.RawMessage `json:"read"`
@@ -47,10 +53,12 @@ type Step struct {
 
 	Stream         string          `json:"stream"`
 	Open           json.RawMessage `json:"open"`
+	Iterate        json.RawMessage `json:"iterate"`
 	FailDeliveries []int           `json:"fail_deliveries"`
 	Receives       [][]record      `json:"receives"`
 	Positions      []uint64        `json:"positions"`
 	WaitFor        *uint64         `json:"wait_for"`
+	Acknowledge    bool            `json:"acknowledge"`
 	Unsubscribe    bool            `json:"unsubscribe"`
 	Ends           *failure        `json:"ends"`
 
@@ -66,8 +74,13 @@ type Step struct {
 	Redeliver    json.RawMessage `json:"redeliver_parked"`
 	Discard      json.RawMessage `json:"discard_parked"`
 
+	// Logs are the next records of these events.
+	Logs []map[string]json.RawMessage `json:"logs"`
+
 	// Reopen is true, or the options of the store that is opened.
 	Reopen json.RawMessage `json:"reopen"`
+	// SQL is what another program runs while the store is closed, by kind of store.
+	SQL map[string]string `json:"sql"`
 
 	Gives json.RawMessage `json:"gives"`
 	Fails *failure        `json:"fails"`
@@ -85,13 +98,13 @@ func (step *Step) UnmarshalJSON(text []byte) error {
 	step.text = string(text)
 	kinds := 0
 	asks := []bool{
-		step.Append != nil, step.AppendIf != nil, step.AppendWhen != nil, step.Query != nil, step.Explain != nil,
-		step.Read != nil, step.Verify, step.Backup, step.Statistics, step.Cursors != nil,
+		step.Append != nil, step.AppendIf != nil, step.AppendWhen != nil, step.Decide != nil, step.Query != nil,
+		step.Explain != nil, step.Read != nil, step.Verify, step.Backup, step.Statistics, step.Cursors != nil,
 		step.Parked != nil, step.Redeliver != nil, step.Discard != nil,
 	}
-	others := []bool{step.Open != nil, step.Receives != nil, step.Unsubscribe, step.Ends != nil, step.Reopen != nil,
-		step.WaitFor != nil, step.WaitForCursor != nil, step.CursorReset != nil, step.CursorCopy != nil,
-		step.CursorDelete != nil}
+	others := []bool{step.Open != nil, step.Iterate != nil, step.Receives != nil, step.Acknowledge, step.Unsubscribe,
+		step.Ends != nil, step.Logs != nil, step.Reopen != nil, step.SQL != nil, step.WaitFor != nil,
+		step.WaitForCursor != nil, step.CursorReset != nil, step.CursorCopy != nil, step.CursorDelete != nil}
 	for _, is := range slices.Concat(asks, others) {
 		if is {
 			kinds++

@@ -20,6 +20,8 @@ type Surface interface {
 	Append(events []byte) (result []byte, err error)
 	AppendIf(events, query []byte, expected *uint64) (result []byte, err error)
 	AppendWhen(events, conditions []byte) (result []byte, err error)
+	// Decide answers null if there is nothing to append.
+	Decide(query []byte, attempts int, decide Decision) (result []byte, err error)
 	Query(query []byte) (result []byte, err error)
 	Explain(query []byte) (explanation []byte, err error)
 	Verify() (verification []byte, err error)
@@ -32,6 +34,8 @@ type Surface interface {
 	// error, ended is not called.
 	OpenStream(registration []byte, handle func(batch []byte, position uint64) error,
 		ended func(error)) (OpenedStream, error)
+	// Iterate opens a stream whose batches are iterated over.
+	Iterate(registration []byte) (Iteration, error)
 	// WaitForCursor waits at most so long.
 	WaitForCursor(name string, number uint64, most time.Duration) error
 	// Cursors makes a call of factstr_cursors.

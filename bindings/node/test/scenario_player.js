@@ -6,7 +6,18 @@ const os = require('node:os');
 const path = require('node:path');
 
 const { Deliveries } = require('./deliveries.js');
-const { FactstrError } = require('../lib/index.js');
+const {
+  asked,
+  camelCase,
+  compare,
+  failure,
+  outcome,
+  records,
+  spelled,
+  version,
+} = require('./scenario_answers.js');
+const { ScenarioLog } = require('./scenario_log.js');
+const { Loop } = require('./scenario_loop.js');
 
 /** The two forms of every call; a scenario must come out the same in both. */
 const calls = {
@@ -24,112 +35,51 @@ const calls = {
   },
 };
 
-function version(number) {
-  return number === null || number === undefined ? number : BigInt(number);
-}
-
-/** A query of a scenario as a JavaScript program writes it. */
-function asked(query) {
-  return query && { ...query, min_sequence_number: version(query.min_sequence_number) };
-}
-
-/**
- * What JavaScript got, spelled as the scenario spells it: numbers for BigInt, absent fields left
- * out, no occurred_at.
- */
-function spelled(value) {
-  return JSON.parse(
-    JSON.stringify(value, (key, member) => {
-      if (typeof member === 'bigint') {
-        return Number(member);
-      }
-      return key !== 'payload' && member === null ? undefined : member;
-    }),
-  );
-}
-
-function records(given) {
-  return given.map(({ occurred_at, payload, ...rest }) => {
-    assert.ok(
-      typeof occurred_at === 'string' && occurred_at !== '',
-      'occurred_at must be a non-empty string',
-    );
-    return { ...spelled(rest), payload };
-  });
-}
-
-function answer(result) {
-  if (result.conflict) {
-    return { code: 'ConditionalAppendConflict', conflict: result.conflict };
-  }
-  const value = result.append_result ?? result;
-  const { event_records, ...versions } = value;
-  return event_records === undefined
-    ? spelled(value)
-    : { ...spelled(versions), event_records: records(event_records) };
-}
-
-/** The answer of a call, or its failure as an object with a code. */
-async function outcome(call) {
-  try {
-    return answer(await call());
-  } catch (error) {
-    return failure(error);
-  }
-}
-
-function failure(error) {
-  if (!(error instanceof FactstrError)) {
-    throw error;
-  }
-  return {
-    code: error.code,
-    message: error.message,
-    reason: error.reason,
-    conflict: error.conflict,
-  };
-}
-
-/** Options as JavaScript spells them. */
-function camelCase(options) {
-  return (
-    options &&
-    Object.fromEntries(
-      Object.entries(options).map(([name, value]) => [
-        name.replace(/_(.)/g, (_, letter) => letter.toUpperCase()),
-        value,
-      ]),
-    )
-  );
-}
-
 /** Plays the steps of a scenario; the format is described beside the scenarios. */
 class ScenarioPlayer {
-  #open;
+  #place;
+  #log = new ScenarioLog();
   #store;
   #calls;
   #streams = new Map();
+  #loops = new Map();
 
-  constructor(open, form) {
-    this.#open = open;
-    this.#store = open();
+  constructor(place, form) {
+    this.#place = place;
+    this.#store = this.#open();
     this.#calls = calls[form];
+  }
+
+  #open(options) {
+    return this.#place.open({ onLog: this.#log.onLog, ...options });
   }
 
   static forms = Object.keys(calls);
 
   async play(steps) {
+    try {
+      await this.#playAll(steps);
+    } finally {
+      await Promise.all([...this.#loops.values()].map((loop) => loop.leave()));
+    }
+  }
+
+  async #playAll(steps) {
     const kinds = {
       append: (step) => this.#append(step),
       append_if: (step) => this.#appendIf(step),
       append_when: (step) => this.#appendWhen(step),
+      decide: (step) => this.#decide(step),
       query: (step) => this.#query(step),
       explain: (step) => this.#explain(step),
       read: (step) => this.#read(step),
       verify: (step) => this.#verify(step),
       backup: (step) => this.#backup(step),
       statistics: (step) => this.#statistics(step),
+      logs: (step) => this.#logs(step),
       open: (step) => this.#openStream(step),
+      iterate: (step) => this.#iterate(step),
+      acknowledge: (step) => this.#loops.get(step.stream).acknowledge(),
       receives: (step) => this.#receives(step),
       wait_for: (step) =>
         this.#waits(step, (options) =>
@@ -155,9 +105,13 @@ class ScenarioPlayer {
         this.#parkedFound(step, () => this.#store.discardParked(name, positions?.map(BigInt))),
       cursor_delete: ({ cursor_delete: { name }, ...step }) =>
         this.#changes(step, () => this.#store.cursorDelete(name)),
-      unsubscribe: (step) => this.#streams.get(step.stream).subscription.unsubscribe(),
+      unsubscribe: ({ stream }) =>
+        this.#loops.has(stream)
+          ? this.#loops.get(stream).leave()
+          : this.#streams.get(stream).subscription.unsubscribe(),
       ends: (step) => this.#ends(step),
       reopen: (step) => this.#reopen(step),
+      sql: (step) => this.#sql(step),
     };
     for (const [i, step] of steps.entries()) {
       const kind = Object.keys(kinds).find((name) => name in step);
@@ -174,14 +128,14 @@ class ScenarioPlayer {
   /** By the store that is open, or by another one on the same log. */
   async #append({ append, elsewhere, gives, fails }) {
     const store = elsewhere ? this.#open() : this.#store;
-    this.#compare(await outcome(() => this.#calls.append(store, append)), gives, fails);
+    compare(await outcome(() => this.#calls.append(store, append)), gives, fails);
     if (elsewhere) {
       store.close();
     }
   }
 
   async #appendIf({ append_if: { events, query, expected }, gives, fails }) {
-    this.#compare(
+    compare(
       await outcome(() =>
         this.#calls.appendIf(this.#store, events, asked(query), version(expected)),
       ),
@@ -195,15 +149,29 @@ class ScenarioPlayer {
       fail_if_events_match: asked(fail_if_events_match),
       after: version(after),
     }));
-    this.#compare(
-      await outcome(() => this.#calls.appendWhen(this.#store, events, given)),
-      gives,
-      fails,
-    );
+    compare(await outcome(() => this.#calls.appendWhen(this.#store, events, given)), gives, fails);
+  }
+
+  /** The function is called exactly as often as `calls` say. */
+  async #decide({ decide: { query, attempts, calls }, gives, fails }) {
+    let called = 0;
+    const decide = async ({ event_records }) => {
+      const call = calls[called++];
+      assert.ok(call, `the function is called for the time ${called} of ${calls.length}`);
+      const numbers = event_records.map(({ sequence_number }) => Number(sequence_number));
+      assert.deepEqual(numbers, call.sees, `call ${called}`);
+      if (call.meanwhile !== undefined) {
+        await this.#calls.append(this.#store, call.meanwhile);
+      }
+      return call.returns;
+    };
+    const options = attempts === undefined ? undefined : { attempts };
+    compare(await outcome(() => this.#store.decide(asked(query), decide, options)), gives, fails);
+    assert.equal(called, calls.length, 'the function was not called so often');
   }
 
   async #query({ query, gives, fails }) {
-    this.#compare(await outcome(() => this.#calls.query(this.#store, asked(query))), gives, fails);
+    compare(await outcome(() => this.#calls.query(this.#store, asked(query))), gives, fails);
   }
 
   async #read({ read, gives, fails }) {
@@ -214,13 +182,13 @@ class ScenarioPlayer {
       }
       return { event_records };
     };
-    this.#compare(await outcome(all), gives, fails);
+    compare(await outcome(all), gives, fails);
   }
 
   /** Of `gives` the fields that it names: the others depend on the store. */
   async #explain({ explain, gives, fails }) {
     const actual = await outcome(() => this.#store.explain(asked(explain)));
-    this.#compare(actual, undefined, fails ?? { current_context_version: null, ...gives });
+    compare(actual, undefined, fails ?? { current_context_version: null, ...gives });
     if (gives !== undefined) {
       const { rows_read, candidates, matches } = actual;
       assert.ok(rows_read >= candidates && candidates >= matches, JSON.stringify(actual));
@@ -231,14 +199,24 @@ class ScenarioPlayer {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'factstr-backup-'));
     try {
       const made = await outcome(() => this.#store.backup(path.join(folder, 'copy.db')));
-      this.#compare(made, undefined, fails ?? gives);
+      compare(made, undefined, fails ?? gives);
     } finally {
       fs.rmSync(folder, { recursive: true });
     }
   }
 
-  async #verify({ gives, fails }) {
-    this.#compare(await outcome(() => this.#store.verify()), undefined, fails ?? gives);
+  async #verify({ gives: { findings, ...gives } }) {
+    const { findings: found, ...report } = await this.#store.verify();
+    compare(spelled(report), undefined, gives);
+    assert.equal(found.length, findings.length, JSON.stringify(spelled(found)));
+    findings.forEach((finding, i) => compare(found[i], undefined, finding));
+  }
+
+  /** Of each record the fields that are named. */
+  async #logs({ logs }) {
+    for (const expected of logs) {
+      compare(await this.#log.next(expected.event), undefined, expected);
+    }
   }
 
   /** `held` says whether somebody has the name; ages are only compared with 0. */
@@ -261,12 +239,12 @@ class ScenarioPlayer {
 
   async #parkedFound({ gives, fails }, call) {
     const found = await call().then((batches) => ({ batches }), failure);
-    this.#compare(found, gives, fails);
+    compare(found, gives, fails);
   }
 
   async #changes({ fails }, change) {
     const ended = await change().then(() => ({ code: 'Ok' }), failure);
-    this.#compare(ended, undefined, fails ?? { code: 'Ok' });
+    compare(ended, undefined, fails ?? { code: 'Ok' });
   }
 
   async #openStream({
@@ -288,7 +266,7 @@ class ScenarioPlayer {
       );
     } catch (error) {
       assert.ok(fails, `${stream} failed: ${error.stack}`);
-      this.#compare(failure(error), undefined, fails);
+      compare(failure(error), undefined, fails);
       return;
     }
     assert.equal(fails, undefined, `${stream} must fail with ${JSON.stringify(fails)}`);
@@ -308,9 +286,21 @@ class ScenarioPlayer {
       : this.#store.streamToDurable(durable, query, handler, options);
   }
 
+  /** What is wrong with its beginning may come with its first batch. */
+  async #iterate({ stream, iterate: { query, durable, after }, fails }) {
+    const open = () =>
+      new Loop(this.#store.stream({ query: asked(query), durable, after: version(after) }));
+    if (fails === undefined) {
+      this.#loops.set(stream, open());
+    } else {
+      compare(await outcome(async () => open().next()), undefined, fails);
+    }
+  }
+
   async #receives({ stream, receives, positions }) {
+    const source = this.#loops.get(stream) ?? this.#streams.get(stream).seen;
     for (const [i, expected] of receives.entries()) {
-      const batch = await this.#streams.get(stream).seen.next();
+      const batch = await source.next();
       assert.deepEqual(records(batch), expected);
       if (positions !== undefined) {
         assert.equal(batch.position, BigInt(positions[i]));
@@ -321,21 +311,33 @@ class ScenarioPlayer {
   async #waits({ fails }, wait) {
     const waited = wait({ timeoutMs: fails === undefined ? 10_000 : 20 });
     const ended = await waited.then(() => ({ code: 'Ok' }), failure);
-    this.#compare(ended, undefined, fails ?? { code: 'Ok' });
+    compare(ended, undefined, fails ?? { code: 'Ok' });
   }
 
   async #ends({ stream, ends }) {
-    const ended = await this.#streams
-      .get(stream)
-      .subscription.closed.then(() => ({ code: 'Ok' }), failure);
-    this.#compare(ended, undefined, ends);
+    const end = this.#loops.get(stream)?.ended() ?? this.#streams.get(stream).subscription.closed;
+    const ended = await end.then(() => ({ code: 'Ok' }), failure);
+    compare(ended, undefined, ends);
+  }
+
+  /** A store that is not to open stays closed. */
+  async #sql({ sql, fails }) {
+    const script = sql[this.#place.kind];
+    assert.ok(script, `there is no SQL for ${this.#place.kind}`);
+    this.#store.close();
+    this.#place.runSql(script);
+    if (fails === undefined) {
+      this.#store = this.#open();
+    } else {
+      compare(await outcome(async () => this.#open()), undefined, fails);
+    }
   }
 
   /** A store that is not to open leaves the one that is. */
   async #reopen({ reopen, fails }) {
     const options = reopen === true ? undefined : camelCase(reopen);
     if (fails !== undefined) {
-      this.#compare(await outcome(async () => this.#open(options)), undefined, fails);
+      compare(await outcome(async () => this.#open(options)), undefined, fails);
       return;
     }
     this.#store.close();
@@ -359,27 +361,6 @@ class ScenarioPlayer {
       assert.deepEqual(
         got.streams.map((stream, i) => named(stream, streams[i])),
         streams,
-      );
-    }
-  }
-
-  /** `gives` exactly, or of `fails` the fields that it names and what the message says. */
-  #compare(actual, gives, fails) {
-    if (gives !== undefined) {
-      const { event_records, ...rest } = gives;
-      assert.deepEqual(
-        actual,
-        event_records === undefined ? spelled(rest) : { ...spelled(rest), event_records },
-      );
-      return;
-    }
-    const { says = '', ...fields } = fails;
-    assert.ok((actual.message ?? '').includes(says), `${actual.message}: not "${says}"`);
-    for (const [field, value] of Object.entries(fields)) {
-      assert.deepEqual(
-        spelled({ is: actual[field] }),
-        spelled({ is: value }),
-        `${field} of ${actual.code}: ${actual.message}`,
       );
     }
   }

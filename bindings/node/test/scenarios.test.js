@@ -6,19 +6,13 @@ const path = require('node:path');
 const { describe, test } = require('node:test');
 
 const { ScenarioPlayer } = require('./scenario_player.js');
-const { noHandleIsLeftOpen, openAt, places } = require('./stores.js');
+const { ScenarioPlace } = require('./scenario_place.js');
+const { noHandleIsLeftOpen, places } = require('./stores.js');
 
 const scenarios = path.join(__dirname, '../../../interop/testdata/scenarios');
 const files = fs.readdirSync(scenarios).filter((name) => name.endsWith('.json'));
 
 noHandleIsLeftOpen();
-
-/** How to open, and open again, a store at a new place, perhaps with more options. */
-function opener(t, newPlace) {
-  const { store, args } = newPlace(t);
-  const [first, options] = [args.slice(0, -1), args.at(-1)];
-  return (more) => openAt(t, { store, args: [...first, { ...options, ...more }] });
-}
 
 test('there are scenarios to play', () => {
   assert.ok(files.length > 0, scenarios);
@@ -33,7 +27,7 @@ for (const [kind, newPlace] of Object.entries(places)) {
         );
         if (stores === undefined || stores.includes(kind)) {
           test(`${file}: ${name}`, (t) =>
-            new ScenarioPlayer(opener(t, newPlace), form).play(steps));
+            new ScenarioPlayer(new ScenarioPlace(t, kind, newPlace), form).play(steps));
         }
       }
     });

@@ -107,6 +107,7 @@ check "actionlint and zizmor" workflow_faults
 check "binary interface" python3 tools/abi.py
 check "docs" python3 tools/check_docs.py
 check "prose" python3 tools/check_prose.py
+check "files" python3 tools/check_tree.py
 check "versions" python3 tools/check_version.py
 check "build.sh under 150 lines" dispatcher_is_short
 check "audits" audited

@@ -11,7 +11,7 @@ static char **again;
 static void forbidden(void) { open_forbidden(again[3]); }
 static void second_copy(void) { open_by_second_copy(again[2], again[3]); }
 
-/* A part of a test that the program runs in a process of its own. */
+/* A part of a test that the program runs in a process of its own; -1 if it has another name. */
 static int run_part(char **arguments) {
   again = arguments;
   if (strcmp(arguments[1], "--signals") == 0) {
@@ -19,8 +19,10 @@ static int run_part(char **arguments) {
   }
   if (strcmp(arguments[1], "--open-forbidden") == 0) {
     RUN(forbidden, "  (a process without rights)");
-  } else {
+  } else if (strcmp(arguments[1], "--second-copy") == 0) {
     RUN(second_copy, "  (a process that loads two copies)");
+  } else {
+    return -1;
   }
   return tests_passed() == 1 ? 0 : 1;
 }
@@ -75,8 +77,9 @@ static int usage(const char *program) {
 }
 
 int main(int count, char **arguments) {
-  if (count == 4) {
-    return run_part(arguments);
+  int part = count == 4 ? run_part(arguments) : -1;
+  if (part != -1) {
+    return part;
   }
   if (count != 2 && count != 3) {
     return usage(arguments[0]);

@@ -14,6 +14,9 @@ if [ "${1:-}" = --asan ]; then
   shift
   export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:use_sigaltstack=0
 fi
+if [ $# -gt 1 ] || [[ ${1:-} == -* ]]; then
+  echo "usage: run.sh [--asan] [TOPIC]" >&2 && exit 2
+fi
 
 # The header promises to compile alone. tools/check-symbols.sh compares it with what the library
 # exports.

@@ -112,6 +112,47 @@ func TestAnAcknowledgedAppendSurvivesACrashWithAsynchronousCommitOnTheRole(t *te
 	}
 }
 
+// G8 G11 G19: the server may be told to return only some of the rows that its index of payloads
+// finds.
+func TestASettingThatLetsTheServerLeaveRowsOutHidesNoFact(t *testing.T) {
+	server := pgtest.New(t, pgtest.Options{})
+	own := faulttest.Secretly(server.URL())
+	facttest.AppendCourses(t, openStore(t, own), 0, 2_000)
+	faulttest.OpenSQL(t, server.URL()).Run("VACUUM events") // only what has left the pending list is left out
+	faulttest.SetDatabase(t, server.URL(), "gin_fuzzy_search_limit", "1")
+	faulttest.SetDatabase(t, server.URL(), "enable_seqscan", "off")
+	alone := Options{Options: factstr.Options{TailEvents: -1}, IndexBytesMax: -1}
+	for _, path := range []string{"directly", "through a pooler"} {
+		url, options := own, alone
+		if path != "directly" {
+			url, options = pooled(faulttest.StartPooler(t, server), server, alone)
+		}
+		for _, way := range withFunction {
+			t.Run(path+" "+way.name, func(t *testing.T) {
+				store, b := openBackendStore(t, url, options)
+				b.function = way.function
+				if n := len(facttest.Query(t, store, course(3)).EventRecords); n != 286 {
+					t.Errorf("%d facts, want 286", n)
+				}
+				_, err := store.AppendIf(t.Context(), facttest.Batch(1, "other"), course(3), factstr.Version(1_999))
+				if err != nil {
+					t.Error(err)
+				}
+				s, err := b.begin(t.Context())
+				faulttest.Must(t, err)
+				faulttest.Must(t, s.script(t.Context(), b.beginLocked(time.Now().Add(time.Minute))))
+				faulttest.Must(t, s.rows(t.Context(), "SELECT current_setting('gin_fuzzy_search_limit')", func(row [][]byte) bool {
+					if limit := string(row[0]); limit != "0" {
+						t.Errorf("a group that is decided under the lock may miss facts, limit %s", limit)
+					}
+					return true
+				}))
+				faulttest.Must(t, s.script(t.Context(), rollbackTransaction))
+			})
+		}
+	}
+}
+
 // A statement that the server cancels is not committed.
 func TestAStatementTimeoutOfTheRoleIsATimeout(t *testing.T) {
 	url := faulttest.ServerOfItsOwn(t)

@@ -37,11 +37,12 @@ const (
 )
 
 // settings sets the parameters of connections that lead to the server itself: it notices a vanished
-// client within five seconds, and plans each query for its own values.
+// client within five seconds, plans each query for its own values, and finds all rows of an index.
 func settings(c *pgconn.Config) {
 	for name, value := range map[string]string{
 		"default_transaction_isolation":       "read committed",
 		"plan_cache_mode":                     "force_custom_plan",
+		"gin_fuzzy_search_limit":              "0", // any other lets the server leave rows out
 		"idle_in_transaction_session_timeout": strconv.Itoa(idleTransactionMS),
 		"idle_session_timeout":                "0", // connections that listen or hold leases are idle most of the time
 		"tcp_keepalives_idle":                 "2",

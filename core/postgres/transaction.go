@@ -44,6 +44,7 @@ func (b *backend) beginLocked(deadline time.Time) string {
 		"SET LOCAL idle_in_transaction_session_timeout = " + strconv.Itoa(idleTransactionMS),
 		"SET LOCAL enable_seqscan = off",
 		"SET LOCAL plan_cache_mode = force_custom_plan",
+		"SET LOCAL gin_fuzzy_search_limit = 0",
 		"SET LOCAL lock_timeout = '" + lockTimeout(deadline) + "'",
 		localCommit,
 		takeLock(lockKey("append", b.schema, "")),

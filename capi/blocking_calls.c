@@ -11,9 +11,9 @@
  * so for each append get half of what the store can give. So threads do not enter Go one by one.
  * Each puts its append, which lies on its stack, into a list (joined). Only the thread that found
  * the list empty enters Go, and takes the whole list there (fs_take_joined). All threads, also
- * that one, then wait in C, each at a word of its own, until the group of their append was
- * committed; its answers are written one after the other, and the threads are woken by one call
- * (fs_finish_all). The next group starts after that, and so holds what these threads append next.
+ * that one, then wait in C until the group of their append was committed; its answers are written
+ * one after the other, and the threads are woken by one call of the system (fs_finish_all). The
+ * next group starts after that, and so holds what these threads append next.
  *
  * Invariants:
  *
@@ -33,9 +33,6 @@
  * waits in C as all others do (Queue.AtOnce in core/internal/commit). A query, or the context of
  * an append, that memory and a few facts of the index answer is read on the caller's thread for the
  * same reason, and within the same bounds (core/query_at_once.go).
- *
- * Rejected: one word for a whole group, woken by one system call, would also wake those that wait
- * for the next group.
  */
 static struct fs_append *joined; /* the newest first */
 
@@ -85,6 +82,7 @@ static factstr_status run(struct fs_append append) {
     FROM_GO(status, append(&append, turn != NULL));
     fs_end_turn(turn);
   } else {
+    append.wait.shared = fs_word_of(append.store);
     status = join(&append);
   }
   return fs_await(&append.wait, status);

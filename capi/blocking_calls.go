@@ -135,6 +135,8 @@ func appendTogether(store *objects.Store, all []*C.struct_fs_append) (woken int)
 // appendTaker gives the answers of a group to the threads that wait for them in C.
 type appendTaker struct{ store *objects.Store }
 
+func (t appendTaker) GroupTaken() { C.fs_group_taken(C.factstr_store(t.store.Handle())) }
+
 func (t appendTaker) TakeAnswers(answers []factstr.AppendAnswer) {
 	var done *C.struct_fs_append
 	for i := len(answers) - 1; i >= 0; i-- { // the first one is woken first

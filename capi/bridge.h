@@ -9,11 +9,13 @@
 
 /*
  * A call that runs on a goroutine while the host's thread waits for it in C. The goroutine ends it
- * with fs_finish; until then it may use the caller's memory.
+ * with fs_finish; until then it may use the caller's memory. The thread sleeps at `shared`, or at
+ * `state` if that is NULL.
  */
 struct fs_wait {
   uint32_t state;
   factstr_status status;
+  uint32_t *shared;
 };
 void fs_finish(struct fs_wait *wait, factstr_status status);
 enum { FS_LATER = -1 }; /* instead of a status: fs_finish delivers it */
@@ -37,6 +39,13 @@ struct fs_append {
 struct fs_append *fs_take_joined(void);
 /* Ends appends with the statuses in them, and wakes their callers. */
 void fs_finish_all(struct fs_append *appends);
+
+/*
+ * The word at which those sleep whose appends the store's next group will take: waits.c. A group
+ * says when it was taken, since whoever comes from then on is in a later one.
+ */
+uint32_t *fs_word_of(factstr_store store);
+void fs_group_taken(factstr_store store);
 
 /*
  * Turns at a memory store. An append there waits for nothing but another append, and a goroutine

@@ -69,7 +69,7 @@ factstr_status fs_refuse_child(factstr_buffer *buffer);
  */
 #define IN_GO(export)                                                                              \
   do {                                                                                             \
-    struct fs_wait until = {0, 0}, *wait = &until;                                                 \
+    struct fs_wait until = {0}, *wait = &until;                                                    \
     factstr_status status;                                                                         \
     (void)wait;                                                                                    \
     FROM_GO(status, export);                                                                       \

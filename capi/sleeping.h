@@ -20,5 +20,7 @@ void fs_sleep_while(uint32_t *word, uint32_t value, int32_t ms);
  * the word may be gone by now; whoever sleeps there then is woken for nothing.
  */
 void fs_wake(uint32_t *word);
+/* The same for all threads that sleep at the word. */
+void fs_wake_all(uint32_t *word);
 
 #endif

@@ -76,7 +76,7 @@ void fs_sleep_while(uint32_t *word, uint32_t value, int32_t ms) {
  * On a thread of the runtime, or on one of the host's that blocks its signals, save for a turn at a
  * memory store: so they are blocked here, too.
  */
-void fs_wake(uint32_t *word) {
+void fs_wake_all(uint32_t *word) {
   struct place *place = place_of(word);
   sigset_t blocked, before;
   fs_all_but_faults(&blocked);
@@ -86,3 +86,5 @@ void fs_wake(uint32_t *word) {
   pthread_mutex_unlock(&place->lock);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
+
+void fs_wake(uint32_t *word) { fs_wake_all(word); }

@@ -7,3 +7,4 @@ void fs_sleep_while(uint32_t *word, uint32_t value, int32_t ms) {
 }
 
 void fs_wake(uint32_t *word) { WakeByAddressSingle(word); }
+void fs_wake_all(uint32_t *word) { WakeByAddressAll(word); }

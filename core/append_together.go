@@ -25,6 +25,10 @@ type AppendAnswer struct {
 
 // AnswerTaker takes the answers of [Store.AppendTogether].
 type AnswerTaker interface {
+	// GroupTaken is called before a group with one or more of its batches is committed: batches
+	// that are queued from now on are answered later. It must be as quick as TakeAnswers.
+	GroupTaken()
+
 	// TakeAnswers takes answers, usually all of a group at once. It is called on the goroutine that
 	// commits, and the next group waits for it: it must be quick, and must not call the store. Its
 	// callers wait for their answers elsewhere, and those that it wakes may be in the next group.

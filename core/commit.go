@@ -13,8 +13,13 @@ import (
 // decided again. The goroutine that leads the queue calls it, one at a time.
 func (s *Store) runGroup(tickets []*commit.Ticket[*appendRequest]) {
 	requests := make([]*appendRequest, len(tickets))
+	var told AnswerTaker
 	for i, ticket := range tickets {
 		requests[i] = ticket.Request
+		if taker := ticket.Request.taker; taker != nil && taker != told {
+			s.tells.Once(TaskCallback, taker.GroupTaken)
+			told = taker
+		}
 	}
 	for len(requests) > 0 {
 		s.runRequests(requests)

@@ -51,6 +51,7 @@ static const struct {
     {"closing", closing_tests},
     {"threads", thread_tests},
     {"turns", turn_tests},
+    {"waits", wait_tests},
     {"statuses", status_tests},
     {"forks", fork_tests},
     {"signals", signal_tests},

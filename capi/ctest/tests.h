@@ -19,6 +19,7 @@ void pulled_stream_tests(void);
 void closing_tests(void);
 void thread_tests(void);
 void turn_tests(void);
+void wait_tests(void);
 void fork_tests(void);
 void signal_tests(void);
 void status_tests(void);

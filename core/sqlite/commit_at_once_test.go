@@ -15,6 +15,8 @@ import (
 // appended takes the answer of a call of AppendTogether.
 type appended struct{ answers chan factstr.AppendAnswer }
 
+func (a appended) GroupTaken() {}
+
 func (a appended) TakeAnswers(answers []factstr.AppendAnswer) {
 	for _, answer := range answers {
 		a.answers <- answer

@@ -67,11 +67,20 @@ var whens = map[string]appendWhen{
 
 type oneAnswer struct{ answers chan factstr.AppendAnswer }
 
+func (o oneAnswer) GroupTaken() {}
+
 func (o oneAnswer) TakeAnswers(answers []factstr.AppendAnswer) {
 	for _, answer := range answers {
 		o.answers <- answer
 	}
 }
+
+// takerTold is what a taker was told, in this order.
+type takerTold chan string
+
+func (t takerTold) GroupTaken() { t <- "taken" }
+
+func (t takerTold) TakeAnswers(answers []factstr.AppendAnswer) { t <- fmt.Sprint(len(answers), " answers") }
 
 var appendWhenTests = tests{
 	{"a condition fails exactly if a fact above its number matches", func(t *testing.T, log Log) { // G9 G10
@@ -172,6 +181,23 @@ var appendWhenTests = tests{
 			}
 		}
 		wantHead(t, store, 41)
+	}},
+	{"a group says that it was taken before it answers", func(t *testing.T, log Log) {
+		store := open(t, log)
+		told := make(takerTold, 4)
+		batches := make([]*factstr.PreparedAppend, 2)
+		for i := range batches {
+			var err error
+			if batches[i], err = store.PrepareAppend(facttest.BatchOf("a"), i, told); err != nil {
+				t.Fatal(err)
+			}
+		}
+		store.AppendTogether(batches)
+		for _, want := range []string{"taken", "2 answers"} {
+			if got := <-told; got != want {
+				t.Fatalf("the taker was told %q, want %q", got, want)
+			}
+		}
 	}},
 	{"a command that is sent twice is carried out once", func(t *testing.T, log Log) { // G9 G10 G11
 		store := open(t, log)

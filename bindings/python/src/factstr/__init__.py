@@ -6,42 +6,37 @@ https://factstr.com
 """
 
 from ._batches import Batches, OpenBatch
-from ._memory import MemoryStore
-from ._options import PostgresOptions, SqliteOptions, StoreOptions
-from ._postgres import PostgresStore
-from ._sqlite import SqliteStore
-from ._store import Store
-from ._subscription import Subscription
-from ._types import (
-    Alternative,
+from ._inputs import (
     AppendCondition,
     AppendConditionDict,
-    AppendResult,
-    Backup,
-    Batch,
     ConditionInput,
     CursorEvery,
     CursorEveryDict,
-    DurableCursor,
     EventFilter,
     EventFilterDict,
     EventInput,
     EventQuery,
     EventQueryDict,
-    EventRecord,
-    Explanation,
-    Finding,
     Handler,
     JsonDumps,
     JsonLoads,
     NewEvent,
     NewEventDict,
-    ParkedBatch,
     ProgressHandler,
     QueryInput,
-    QueryResult,
     Retry,
     RetryDict,
+)
+from ._memory import MemoryStore
+from ._options import PostgresOptions, SqliteOptions, StoreOptions
+from ._postgres import PostgresStore
+from ._reports import (
+    Alternative,
+    Backup,
+    DurableCursor,
+    Explanation,
+    Finding,
+    ParkedBatch,
     Statistics,
     Step,
     StreamProgress,
@@ -49,6 +44,10 @@ from ._types import (
     Term,
     Verification,
 )
+from ._results import AppendResult, Batch, EventRecord, QueryResult
+from ._sqlite import SqliteStore
+from ._store import Store
+from ._subscription import Subscription
 from ._version import __version__
 from .errors import (
     BackendFailure,

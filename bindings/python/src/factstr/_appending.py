@@ -9,7 +9,7 @@ from typing import Any
 
 from ._arguments import expected_version
 from ._encoding import encode_conditions, encode_events, encode_query
-from ._types import ConditionInput, EventInput, JsonDumps, QueryInput
+from ._inputs import ConditionInput, EventInput, JsonDumps, QueryInput
 
 _NO_EVENTS = b"[]"
 

@@ -20,13 +20,13 @@ from . import _threads
 from ._capi import ENDED, OK, TIMEOUT, Buffer, in_forked_child, take
 from ._closeable import Closeable
 from ._encoding import encode_registration
-from ._types import Batch
+from ._results import Batch
 from ._waiting import WAIT_MS
 from .errors import InvalidArgument, forked
 
 if TYPE_CHECKING:
+    from ._inputs import QueryInput
     from ._owner import Owner
-    from ._types import QueryInput
 
 _BATCHES_MAX = 512  # taken at once; the library bounds their bytes
 

@@ -14,18 +14,14 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ._deep_json import decode_deep
-from ._types import (
+from ._inputs import JsonLoads
+from ._reports import (
     Alternative,
-    AppendResult,
     Backup,
-    Batch,
     DurableCursor,
-    EventRecord,
     Explanation,
     Finding,
-    JsonLoads,
     ParkedBatch,
-    QueryResult,
     Statistics,
     Step,
     StreamProgress,
@@ -33,6 +29,7 @@ from ._types import (
     Term,
     Verification,
 )
+from ._results import AppendResult, Batch, EventRecord, QueryResult
 from .errors import FactstrError, InvalidArgument, InvalidState, error_of
 
 ParseFloat = Callable[[str], Any]

@@ -17,7 +17,7 @@ from decimal import Decimal
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any
 
-from ._types import (
+from ._inputs import (
     AppendCondition,
     ConditionInput,
     CursorEvery,

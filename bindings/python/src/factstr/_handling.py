@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from ._log import emit
 
 if TYPE_CHECKING:
-    from ._types import Batch, Handler
+    from ._inputs import Handler
+    from ._results import Batch
 
 ASYNC = "the handler is async, and nothing would await it: give a plain function"
 RETURNED_FALSE = "the handler returned False"

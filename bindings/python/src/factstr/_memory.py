@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from . import _capi
 from ._decoding import ParseFloat
+from ._inputs import JsonDumps, JsonLoads
 from ._options import StoreOptions
 from ._store import Store
-from ._types import JsonDumps, JsonLoads
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -19,8 +19,8 @@ from ._capi import Buffer, take
 from ._decoding import Decoder
 from ._encoding import encode_wait
 from ._handle import Handle
+from ._inputs import JsonDumps
 from ._requests import Call, Requests
-from ._types import JsonDumps
 from .errors import FactstrError, StoreClosed
 
 

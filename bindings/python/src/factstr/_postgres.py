@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from . import _capi
 from ._arguments import c_text
 from ._decoding import ParseFloat
+from ._inputs import JsonDumps, JsonLoads
 from ._options import PostgresOptions
 from ._store import Store
-from ._types import JsonDumps, JsonLoads
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack

@@ -9,7 +9,7 @@ from ._capi import Buffer, in_forked_child, take
 from ._closeable import Closeable
 from ._owner import Owner
 from ._requests import Call, Requests
-from ._types import EventRecord
+from ._results import EventRecord
 from .errors import InvalidState
 
 

@@ -18,8 +18,8 @@ from .errors import InvalidArgument, StoreClosed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ._inputs import CursorEveryInput, Handler, ProgressHandler, QueryInput, RetryInput
     from ._owner import Owner
-    from ._types import CursorEveryInput, Handler, ProgressHandler, QueryInput, RetryInput
 
 _PROGRESS_EVERY_S = 1.0
 

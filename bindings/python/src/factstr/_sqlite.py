@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from . import _capi
 from ._arguments import path_bytes
 from ._decoding import ParseFloat
+from ._inputs import JsonDumps, JsonLoads
 from ._options import SqliteOptions
 from ._store import Store
-from ._types import JsonDumps, JsonLoads
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

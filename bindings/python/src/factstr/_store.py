@@ -6,7 +6,7 @@ import ctypes
 import os
 import random
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from . import _appending, _capi, _cursors, _process, _threads
@@ -15,52 +15,30 @@ from ._batches import Batches
 from ._capi import in_forked_child
 from ._closeable import HURRY_S, Closeable
 from ._closing import Closing
+from ._deciding import check_attempts, pauses_between_attempts
 from ._decoding import Decoder, ParseFloat
 from ._encoding import encode_query
+from ._inputs import (
+    ConditionInput,
+    CursorEveryInput,
+    EventInput,
+    Handler,
+    JsonDumps,
+    JsonLoads,
+    ProgressHandler,
+    QueryInput,
+    RetryInput,
+)
 from ._opening import open_store
 from ._owner import Owner
 from ._reading import Reading
 from ._registration import register
+from ._reports import Backup, DurableCursor, Explanation, ParkedBatch, Statistics, Verification
 from ._requests import Call
+from ._results import AppendResult, QueryResult
 from ._subscription import Subscription
-from ._types import (
-    AppendResult,
-    Backup,
-    ConditionInput,
-    CursorEveryInput,
-    DurableCursor,
-    EventInput,
-    Explanation,
-    Handler,
-    JsonDumps,
-    JsonLoads,
-    ParkedBatch,
-    ProgressHandler,
-    QueryInput,
-    QueryResult,
-    RetryInput,
-    Statistics,
-    Verification,
-)
 from ._waiting import interruptible
 from .errors import ConditionalAppendConflict, InvalidArgument
-
-# Before the next attempt a caller waits for a random time up to a bound that doubles. Callers that
-# conflicted together would conflict together again, so their times are spread.
-_DECIDE_PAUSE_MIN_S, _DECIDE_PAUSE_MAX_S = 0.004, 0.25
-
-
-def check_attempts(attempts: Any) -> None:
-    if not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 1:
-        raise InvalidArgument(f"attempts must be an int, 1 or more, not {attempts!r}")
-
-
-def pauses_between_attempts() -> Iterator[float]:
-    """Yields the longest pause after each attempt of decide, in seconds."""
-    pause = _DECIDE_PAUSE_MIN_S
-    while True:
-        yield pause
-        pause = min(2 * pause, _DECIDE_PAUSE_MAX_S)
 
 
 class Store(Closeable):
@@ -219,16 +197,8 @@ class Store(Closeable):
         `on_progress` is called about once a second during the replay, on the thread that waits
         for it. What it raises ends the registration and is raised by this call.
         """
-        return Subscription(
-            register(
-                self._owner,
-                None,
-                handle,
-                durable_name=durable_name(name),
-                retry=retry,
-                cursor_every=cursor_every,
-                on_progress=on_progress,
-            )
+        return self.stream_to_durable(
+            name, None, handle, retry=retry, cursor_every=cursor_every, on_progress=on_progress
         )
 
     def stream_to_durable(

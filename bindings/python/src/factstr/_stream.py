@@ -46,7 +46,7 @@ from ._handle import Handle
 from ._handling import Handling
 from ._log import emit
 from ._owner import OpenStream, Owner
-from ._types import StreamProgress
+from ._reports import StreamProgress
 from ._waiting import WAIT_MS, wait_for
 from .errors import (
     Cancelled,
@@ -60,7 +60,7 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
-    from ._types import Handler
+    from ._inputs import Handler
 
 _BATCHES_MAX = 512  # taken at once; the library bounds their bytes
 

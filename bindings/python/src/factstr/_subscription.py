@@ -9,8 +9,8 @@ from ._closeable import HURRY_S, Closeable
 from .errors import forked
 
 if TYPE_CHECKING:
+    from ._reports import StreamProgress
     from ._stream import Stream
-    from ._types import StreamProgress
     from .errors import FactstrError
 
 

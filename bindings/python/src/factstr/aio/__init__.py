@@ -11,7 +11,8 @@ from ._batches import Batches, OpenBatch
 from ._cancelling import went_on
 from ._opening import Opening
 from ._reading import Reading
-from ._store import MemoryStore, PostgresStore, SqliteStore, Store
+from ._store import Store
+from ._stores import MemoryStore, PostgresStore, SqliteStore
 from ._subscription import AsyncHandler, Subscription
 
 __all__ = [

@@ -39,7 +39,7 @@ from typing import Any, TypeVar
 from .. import _capi, _threads
 from .._capi import BUSY, OK, Buffer, Completion, status_name, take
 from .._handle import Handle
-from .._types import AppendResult
+from .._results import AppendResult
 from ..errors import Cancelled, CommitUnknown, FactstrError, StoreClosed, error_from
 from . import _cancelling
 

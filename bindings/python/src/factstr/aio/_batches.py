@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from .. import _threads
 from .._batches import Batches as _Batches
 from .._batches import OpenBatch, Pulled, pull
-from .._types import QueryInput
+from .._inputs import QueryInput
 from .._waiting import WAIT_MS
 from ._closeable import AsyncCloseable
 from ._off_loop import off_loop

@@ -9,7 +9,7 @@ attribute of it, which went_on() finds.
 
 from __future__ import annotations
 
-from .._types import AppendResult
+from .._results import AppendResult
 from ..errors import CommitUnknown
 
 _OUTCOME = "_factstr_outcome"

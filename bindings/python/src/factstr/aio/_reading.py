@@ -8,7 +8,7 @@ from ctypes import byref, c_uint64
 from typing import TYPE_CHECKING
 
 from .._capi import Buffer, in_forked_child, take
-from .._types import EventRecord
+from .._results import EventRecord
 from ..errors import FactstrError
 from ._answers import Answers
 from ._closeable import AsyncCloseable

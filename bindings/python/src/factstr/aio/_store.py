@@ -7,45 +7,32 @@ import inspect
 import os
 import random
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from .. import _appending, _cursors, _memory, _postgres, _sqlite
+from .. import _appending, _cursors
 from .._arguments import durable_name, path_bytes, position
 from .._capi import in_forked_child
-from .._decoding import ParseFloat
+from .._deciding import check_attempts, pauses_between_attempts
 from .._encoding import encode_query, encode_wait
-from .._options import PostgresOptions, SqliteOptions, StoreOptions
-from .._store import Store as SyncStore
-from .._store import check_attempts, pauses_between_attempts
-from .._types import (
-    AppendResult,
+from .._inputs import ConditionInput, CursorEveryInput, EventInput, QueryInput, RetryInput
+from .._reports import (
     Backup,
-    ConditionInput,
-    CursorEveryInput,
     DurableCursor,
-    EventInput,
     Explanation,
-    JsonDumps,
-    JsonLoads,
     ParkedBatch,
-    QueryInput,
-    QueryResult,
-    RetryInput,
     Statistics,
     StreamProgress,
     Verification,
 )
+from .._results import AppendResult, QueryResult
+from .._store import Store as SyncStore
 from ..errors import ConditionalAppendConflict
 from ._answers import Answers
 from ._batches import Batches
 from ._closeable import AsyncCloseable
 from ._off_loop import off_loop
-from ._opening import Opening
 from ._reading import Reading
 from ._subscription import AsyncHandler, Subscription, subscribe
-
-if TYPE_CHECKING:
-    from typing_extensions import Self, Unpack
 
 T = TypeVar("T")
 Decided = Iterable[EventInput] | None
@@ -375,102 +362,3 @@ class Store(AsyncCloseable):
 
     def __repr__(self) -> str:
         return f"aio.{self._store!r}"
-
-
-class MemoryStore(Store):
-    """A store in memory; it and its durable cursors live as long as the instance."""
-
-    @classmethod
-    def open(
-        cls,
-        *,
-        parse_float: ParseFloat = float,
-        json_dumps: JsonDumps | None = None,
-        json_loads: JsonLoads | None = None,
-        **options: Unpack[StoreOptions],
-    ) -> Opening[Self]:
-        """As factstr.MemoryStore()."""
-        return Opening(
-            lambda: _memory.MemoryStore(
-                parse_float=parse_float, json_dumps=json_dumps, json_loads=json_loads, **options
-            ),
-            cls,
-        )
-
-
-class SqliteStore(Store):
-    """A store in a SQLite database, which is created when it does not exist. Several processes
-    may have it open.
-    """
-
-    @classmethod
-    def open(
-        cls,
-        path: str | os.PathLike[str],
-        *,
-        parse_float: ParseFloat = float,
-        json_dumps: JsonDumps | None = None,
-        json_loads: JsonLoads | None = None,
-        **options: Unpack[SqliteOptions],
-    ) -> Opening[Self]:
-        """As factstr.SqliteStore()."""
-        return Opening(
-            lambda: _sqlite.SqliteStore(
-                path,
-                parse_float=parse_float,
-                json_dumps=json_dumps,
-                json_loads=json_loads,
-                **options,
-            ),
-            cls,
-        )
-
-
-class PostgresStore(Store):
-    """A store in a PostgreSQL database, which many processes on many hosts may have open."""
-
-    @classmethod
-    def open(
-        cls,
-        url: str,
-        *,
-        parse_float: ParseFloat = float,
-        json_dumps: JsonDumps | None = None,
-        json_loads: JsonLoads | None = None,
-        **options: Unpack[PostgresOptions],
-    ) -> Opening[Self]:
-        """As factstr.PostgresStore()."""
-        return Opening(
-            lambda: _postgres.PostgresStore(
-                url,
-                parse_float=parse_float,
-                json_dumps=json_dumps,
-                json_loads=json_loads,
-                **options,
-            ),
-            cls,
-        )
-
-    @classmethod
-    def bootstrap(
-        cls,
-        server_url: str,
-        database_name: str,
-        *,
-        parse_float: ParseFloat = float,
-        json_dumps: JsonDumps | None = None,
-        json_loads: JsonLoads | None = None,
-        **options: Unpack[PostgresOptions],
-    ) -> Opening[Self]:
-        """As factstr.PostgresStore.bootstrap()."""
-        return Opening(
-            lambda: _postgres.PostgresStore.bootstrap(
-                server_url,
-                database_name,
-                parse_float=parse_float,
-                json_dumps=json_dumps,
-                json_loads=json_loads,
-                **options,
-            ),
-            cls,
-        )

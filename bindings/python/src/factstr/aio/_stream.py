@@ -26,8 +26,8 @@ from .._stream import Stream
 from ..errors import Cancelled, FactstrError
 
 if TYPE_CHECKING:
+    from .._inputs import Handler
     from .._owner import Owner
-    from .._types import Handler
 
 _handling: ContextVar[Stream | None] = ContextVar("factstr_handling", default=None)
 _LOOP_HELD_S = 0.005

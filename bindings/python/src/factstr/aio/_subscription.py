@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from .._capi import in_forked_child
 from .._closeable import HURRY_S
 from .._registration import register
-from .._types import Batch, StreamProgress
+from .._reports import StreamProgress
+from .._results import Batch
 from ..errors import (
     Cancelled,
     FactstrError,

@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from .._encoding import encode_events
+from .._inputs import EventInput, NewEvent
 from .._memory import MemoryStore
+from .._results import EventRecord
 from .._store import Store
-from .._types import EventInput, EventRecord, NewEvent
 
 
 def fact(event_type: str, payload: Any = None) -> NewEvent:

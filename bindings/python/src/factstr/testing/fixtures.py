@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from .._inputs import EventInput
 from .._memory import MemoryStore
 from .._store import Store
-from .._types import EventInput
 from ._scenario import Scenario
 from ._scenario import given as _given
 

@@ -260,8 +260,9 @@ func TestAPoolerWithoutADirectURLIsRefused(t *testing.T) {
 	server := pgtest.New(t, pgtest.Options{})
 	p := faulttest.StartPooler(t, server)
 	url, options := pooled(p, server, impatient())
-	for _, settings := range []string{"", "default_transaction_isolation, plan_cache_mode, gin_fuzzy_search_limit, idle_in_transaction_session_timeout, tcp_keepalives_idle, tcp_keepalives_interval, tcp_keepalives_count, tcp_user_timeout"} {
-		p.Configure("ignore_startup_parameters = " + settings)
+	const ignore = "ignore_startup_parameters = "
+	for _, line := range []string{ignore, ignore + "default_transaction_isolation, plan_cache_mode, gin_fuzzy_search_limit, idle_in_transaction_session_timeout, tcp_keepalives_idle, tcp_keepalives_interval, tcp_keepalives_count, tcp_user_timeout", "pool_mode = session", ignore} {
+		p.Configure(line)
 		_, err := Open(t.Context(), url, impatient())
 		faulttest.WantFailure(t, err, factstr.CodeInvalidArgument, "", "direct_url")
 		_, err = Bootstrap(t.Context(), url, "bootstrapped", impatient())

@@ -438,7 +438,7 @@ FACTSTR_API factstr_status factstr_query(factstr_store store, const char *query,
  * millisecond, it returns FACTSTR_TIMEOUT with an empty buffer, and nothing was appended: submit
  * the request then.
  *
- * Statuses: those of factstr_append, without FACTSTR_BUSY, and
+ * Statuses: those of factstr_append, without FACTSTR_BUSY, FACTSTR_READ_ONLY, and
  *   FACTSTR_TIMEOUT (empty)    not answered; nothing was appended
  */
 FACTSTR_API factstr_status factstr_append_at_once(factstr_store store, const char *events,
@@ -446,7 +446,7 @@ FACTSTR_API factstr_status factstr_append_at_once(factstr_store store, const cha
 /*
  * As factstr_append_at_once, for factstr_append_if.
  *
- * Statuses: those of factstr_append_if, without FACTSTR_BUSY, and
+ * Statuses: those of factstr_append_if, without FACTSTR_BUSY, FACTSTR_READ_ONLY, and
  *   FACTSTR_TIMEOUT (empty)    not answered; nothing was appended
  */
 FACTSTR_API factstr_status factstr_append_if_at_once(factstr_store store, const char *events,
@@ -456,17 +456,22 @@ FACTSTR_API factstr_status factstr_append_if_at_once(factstr_store store, const 
 /*
  * As factstr_append_at_once, for factstr_append_when.
  *
- * Statuses: those of factstr_append_when, without FACTSTR_BUSY, and
+ * Statuses: those of factstr_append_when, without FACTSTR_BUSY, FACTSTR_READ_ONLY, and
  *   FACTSTR_TIMEOUT (empty)    not answered; nothing was appended
  */
 FACTSTR_API factstr_status factstr_append_when_at_once(factstr_store store, const char *events,
                                                        size_t events_len, const char *conditions,
                                                        size_t conditions_len, factstr_buffer *out);
 /*
- * As factstr_append_at_once, for factstr_query.
+ * As factstr_append_at_once, for factstr_query. What would be an error of the disk or of what is
+ * stored is no answer, either: factstr_query reports it.
  *
- * Statuses: those of factstr_query, without FACTSTR_BUSY, and
- *   FACTSTR_TIMEOUT (empty)    not answered
+ * Statuses
+ *   FACTSTR_OK                  out: InteropQueryResult
+ *   FACTSTR_INVALID_ARGUMENT    query cannot be used, or the result would exceed result_bytes_max
+ *   FACTSTR_INVALID_HANDLE
+ *   FACTSTR_STORE_CLOSED        the store began to close
+ *   FACTSTR_TIMEOUT (empty)     not answered
  */
 FACTSTR_API factstr_status factstr_query_at_once(factstr_store store, const char *query,
                                                  size_t query_len, factstr_buffer *out);

@@ -170,6 +170,31 @@ func TestNothingIsAnsweredAtOnceThatTakesManyRowsOrAWait(t *testing.T) {
 	atOnce(few)
 }
 
+// G1: whatever goes wrong is no answer at once, so that the query that may wait reports it.
+func TestADamagedFactIsNoAnswerAtOnce(t *testing.T) {
+	indexAlways(t, 40)
+	path := newPath(t)
+	store := openIndexed(t, path, 1000)
+	newest := func(course string) factstr.EventQuery {
+		query := PayloadQuery(`{"course":"` + course + `"}`).AtMost(5)
+		query.Backwards = true
+		return query
+	}
+	older := Query(t, store, newest("c1")).EventRecords[4].SequenceNumber // newer ones may be in memory
+	execute(t, path, fmt.Sprintf("UPDATE events SET payload = '{' WHERE sequence_number = %d", older))
+	AppendCourses(t, store, 1000, 1001)
+	awaitIndex(t, store)
+	Query(t, store, newest("c2")) // after which the state is known
+	if _, ok, err := store.QueryAtOnce(newest("c2")); !ok || err != nil {
+		t.Errorf("sound facts: %v, %v", ok, err)
+	}
+	if result, ok, err := store.QueryAtOnce(newest("c1")); ok || err != nil {
+		t.Errorf("%+v, %v, %v", result, ok, err)
+	}
+	_, err := store.Query(t.Context(), newest("c1"))
+	WantError(t, err, factstr.CodeCorrupt)
+}
+
 // G9 G10 G11: a lone conditional append of a thread of C finds its context at once where the index
 // has it, and the group decides on whatever was appended since.
 func TestALoneConditionalAppendLooksItsContextUpAtOnce(t *testing.T) {

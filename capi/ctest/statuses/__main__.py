@@ -39,18 +39,6 @@ ELSEWHERE = {
     ("read_next", "READ_ONLY"): "TestAStandbyIsReadUntilItIsPromoted",
     ("read_next", "BUSY"): "",  # as for query
     ("read_next", "INVALID_STATE"): "",  # two calls at once: capi/internal/objects
-    **{
-        # What is found before the commit is left to the calls of the same names without "at once".
-        (f"{name}_at_once", status): ""
-        for name in ("append", "append_if", "append_when")
-        for status in ("READ_ONLY", "CORRUPT")
-    },
-    # Seldom at once: what a query cannot read in a moment it leaves to the other call.
-    ("query_at_once", "READ_ONLY"): "",
-    ("query_at_once", "BACKEND_FAILURE"): "",
-    ("query_at_once", "UNSUPPORTED_FORMAT"): "",
-    ("query_at_once", "CORRUPT"): "",
-    ("query_at_once", "LOG_TRUNCATED"): "",
     ("request_wait", "INVALID_STATE"): UNKNOWN,
     ("stream_next", "DURABLE_STREAM_LOST"): "TestADurableStreamThatWasTakenOverEnds",
     ("stream_next_many", "DURABLE_STREAM_LOST"): "TestADurableStreamThatWasTakenOverEnds",
@@ -76,6 +64,7 @@ SCENARIOS: list[Callable[[Library, Path], None]] = [
     sqlite.a_commit_that_fails_midway,
     sqlite.a_full_disk,
     sqlite.damaged_facts,
+    sqlite.damaged_batches,
     sqlite.dropped_tables,
     sqlite.a_file_that_was_replaced,
     postgres.servers,

@@ -17,6 +17,19 @@ print(flush=True)
 sys.stdin.read()
 """
 
+# Overwrites the root page of a table in the file itself.
+DAMAGE = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+found = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+((page,),) = connection.execute(found, (sys.argv[2],))
+((size,),) = connection.execute("PRAGMA page_size")
+connection.close()
+with open(sys.argv[1], "r+b") as file:
+    file.seek((page - 1) * size)
+    file.write(b"\\xff" * size)
+"""
+
 
 @contextlib.contextmanager
 def other_process(path: Path, statement: str) -> Iterator[None]:
@@ -37,3 +50,7 @@ def other_process(path: Path, statement: str) -> Iterator[None]:
 def sql(path: Path, statement: str) -> None:
     with other_process(path, statement):
         pass
+
+
+def damage_root(path: Path, table: str) -> None:
+    subprocess.run([sys.executable, "-c", DAMAGE, path, table], check=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import socket
@@ -9,8 +10,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from library import DURABLE, NONE, ON_NONE, RESET, Library, OnOpen, all_taken, waiting_for
-from processes import other_process, sql
+from library import DURABLE, NONE, ON_NONE, ONE, RESET, Library, OnOpen, all_taken, waiting_for
+from processes import damage_root, other_process, sql
 
 
 def files_that_cannot_be_opened(lib: Library, folder: Path) -> None:
@@ -165,6 +166,27 @@ def damaged_facts(lib: Library, folder: Path) -> None:
     store = lib.sqlite(path)
     lib.expect("LOG_TRUNCATED", "stream_open", store=store, registration=DURABLE)
     lib.expect("OK", "store_close", store=store)
+
+
+def damaged_batches(lib: Library, folder: Path) -> None:
+    """Nothing reads the page of the batches before a batch of two events is appended."""
+    two = b"[%b,%b]" % (ONE[1:-1], ONE[1:-1])
+    appends: dict[str, dict[str, Any]] = {
+        "append": {},
+        "append_if": {"expected": ctypes.byref(ctypes.c_uint64(2))},
+        "append_when": {"conditions": b'[{"fail_if_events_match":{},"after":2}]'},
+    }
+    for name, given in appends.items():
+        path = folder / f"{name}.db"
+        store = lib.sqlite(path)
+        lib.expect("OK", "append", store=store, events=two)
+        lib.expect("OK", "store_close", store=store)
+        damage_root(path, "append_batches")
+        store = lib.sqlite(path)
+        lib.expect("CORRUPT", f"{name}_at_once", store=store, events=two, **given)
+        lib.answered("CORRUPT", name, store=store, events=two, **given)
+        lib.expect("OK", f"{name}_at_once", store=store, **given)
+        lib.expect("OK", "store_close", store=store)
 
 
 def dropped_tables(lib: Library, folder: Path) -> None:

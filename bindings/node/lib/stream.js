@@ -8,27 +8,15 @@ const { HandlerRunner } = require('./handler.js');
 const encode = require('./encode.js');
 const { describe, invalidArgument } = require('./errors.js');
 const { OK, holdLoop, makeError, native, releaseLoop } = require('./native.js');
+const { Lateness } = require('./lateness.js');
 const { microtask } = require('./microtask.js');
 const { watch } = require('./progress.js');
 const { request } = require('./requests.js');
+const { settlement } = require('./settlement.js');
 const { StreamLog } = require('./stream_log.js');
 const { Waiters } = require('./waiters.js');
 
-// A live stream is late when a fact is not handled so long after its append was answered.
-const LATE_MS = 20;
-
 let lastId = 0;
-
-function settlement() {
-  const result = {};
-  result.promise = new Promise((resolve, reject) => {
-    result.resolve = resolve;
-    result.reject = reject;
-  });
-  // A failure that nobody looks at must not end the process as an unhandled rejection.
-  result.promise.catch(() => {});
-  return result;
-}
 
 /**
  * One registration, from its opening to its end: passes batches on to its deliveries and their
@@ -57,9 +45,8 @@ class Stream {
   #isReady = false;
   #unsubscribed = false;
   #holdsLoop = false;
-  #answered; // { number } that an append to the store was answered with last
+  #lateness;
   #waiters = new Waiters(); // for the handler of a live stream
-  #milestone = { number: 0n, time: 0 }; // what was answered at that time
   #handled; // the position that the handler of a live stream is done with
   #failure; // { value } that the handler threw last
   #unreadable; // why a batch could not be given to the handler, which ended the stream
@@ -77,7 +64,7 @@ class Stream {
     }
     this.store = store;
     this.#storeHandle = handle;
-    this.#answered = answered;
+    this.#lateness = new Lateness(answered);
     this.#isLive = durable === undefined && after === undefined;
     this.#name = durable?.name;
     this.#handlerRunner = new HandlerRunner(
@@ -229,12 +216,7 @@ class Stream {
     if (!this.isLive || this.#handlerRunner.isHandling) {
       return false;
     }
-    const { number, time } = this.#milestone;
-    if (!this.isBehind(number)) {
-      this.#milestone = { number: this.#answered.number, time: now };
-      return false;
-    }
-    return now - time > LATE_MS;
+    return this.#lateness.look(now, (number) => this.isBehind(number));
   }
 
   /** Reports whether batches came that were not handled, or not yet, and still could be. */

@@ -112,67 +112,86 @@ func (s *Store) register(ctx context.Context, origin origin, query EventQuery, h
 
 // open claims the durable name if there is one, finds the stream's position and starts the stream.
 func (st *EventStream) open(ctx context.Context, origin origin, query EventQuery) (err error) {
-	s, durable := st.store, origin.durable
-	var cursor uint64
-	var claimed Head
+	s := st.store
 	opened := false
 	defer func() {
 		if !opened && st.durable != nil { // also after a panic
 			st.durable.release()
 		}
 	}()
-	if durable != nil {
-		s.cursors.flushName(ctx, durable.Name)
-		claim, err := s.backend.ClaimStream(ctx, durable.Name, durableQuery(query))
-		if err != nil {
+	var cursor uint64
+	var claimed Head // of the log that holds the cursor, as far as is known
+	if origin.durable != nil {
+		if cursor, claimed, err = st.claim(ctx, origin.durable.Name, query); err != nil {
 			return err
 		}
-		s.tells.Tell(LogLeaseTaken, fmt.Sprintf("durable stream %q is active here", durable.Name),
-			"durable_name", durable.Name, "generation", claim.Generation)
-		st.durable = &durableClaim{name: durable.Name, generation: claim.Generation,
-			release: sync.OnceFunc(claim.Release), confirm: claim.Confirm, lost: claim.Lost}
-		cursor, claimed = claim.Cursor, claim.Head
 	} else if origin.after != nil {
 		cursor = *origin.after
 	}
 	known, err := s.log.refresh(ctx, s.backend)
-	if err == nil && claimed != (Head{}) && claimed != known.head {
-		// The log may have been replaced between the claim and the refresh. Then the cursor is one
-		// of the former log, which the epoch cannot show, as the refresh belongs to the new log
-		// already.
-		var same bool
-		if _, same, err = readSince(ctx, s.backend, claimed, claimed.SequenceNumber, 0,
-			nil); CodeOf(err) == CodeCorrupt {
-			same, err = true, nil // a damaged head is in the log all the same
-		}
-		if err == nil && !same {
-			err = NewError(CodeLogTruncated, "the log was replaced while durable stream %q was being registered: event %s is not in it any more; register it again after checking the log", durable.Name, claimed)
-		}
+	if err == nil {
+		err = s.wantCursorOf(ctx, known, origin, cursor, claimed)
 	}
-	if err == nil && cursor > known.head.SequenceNumber {
-		if durable != nil {
-			err = NewError(CodeLogTruncated, "the cursor of durable stream %q is at %d, but the log ends at %d: facts that it handled are gone; restore the log, or use a new name",
-				durable.Name, cursor, known.head.SequenceNumber)
-		} else {
-			err = NewError(CodeLogTruncated, "after is %d, but the log ends at %d: facts that were handled are gone; restore the log, or begin again from 0",
-				cursor, known.head.SequenceNumber)
-		}
-	}
-	if err == nil && durable != nil {
+	if err == nil && origin.durable != nil {
 		err = st.beginParking(ctx)
 	}
-	if err == nil {
-		st.epoch, st.target = known.epoch, known.head.SequenceNumber
-		if !st.complete {
-			cursor = st.target
-		}
-		st.position.Store(cursor)
-		st.stored.Store(cursor)
-		s.log.file(st)
-		if err = s.streams.add(s, st); err != nil {
-			s.log.unfile(st)
-		}
+	if err != nil {
+		return err
+	}
+	st.epoch, st.target = known.epoch, known.head.SequenceNumber
+	if !st.complete {
+		cursor = st.target
+	}
+	st.position.Store(cursor)
+	st.stored.Store(cursor)
+	s.log.file(st)
+	if err = s.streams.add(s, st); err != nil {
+		s.log.unfile(st)
 	}
 	opened = err == nil
 	return err
+}
+
+// claim takes the durable name, and returns its cursor and the head of the log that it was read
+// from.
+func (st *EventStream) claim(ctx context.Context, name string, query EventQuery) (cursor uint64, of Head, err error) {
+	s := st.store
+	s.cursors.flushName(ctx, name)
+	claim, err := s.backend.ClaimStream(ctx, name, durableQuery(query))
+	if err != nil {
+		return 0, Head{}, err
+	}
+	s.tells.Tell(LogLeaseTaken, fmt.Sprintf("durable stream %q is active here", name),
+		"durable_name", name, "generation", claim.Generation)
+	st.durable = &durableClaim{name: name, generation: claim.Generation,
+		release: sync.OnceFunc(claim.Release), confirm: claim.Confirm, lost: claim.Lost}
+	return claim.Cursor, claim.Head, nil
+}
+
+// wantCursorOf fails if the cursor is not one of the known log: it was replaced between the claim
+// and the look at it, or it ends before the cursor (G24).
+func (s *Store) wantCursorOf(ctx context.Context, known tail, origin origin, cursor uint64, claimed Head) error {
+	if claimed != (Head{}) && claimed != known.head {
+		// The epoch cannot show it, as the look at the log belongs to the new one already.
+		_, same, err := readSince(ctx, s.backend, claimed, claimed.SequenceNumber, 0, nil)
+		if CodeOf(err) == CodeCorrupt {
+			same, err = true, nil // a damaged head is in the log all the same
+		}
+		if err != nil {
+			return err
+		}
+		if !same {
+			return NewError(CodeLogTruncated, "the log was replaced while durable stream %q was being registered: event %s is not in it any more; register it again after checking the log", origin.durable.Name, claimed)
+		}
+	}
+	switch head := known.head.SequenceNumber; {
+	case cursor <= head:
+		return nil
+	case origin.durable != nil:
+		return NewError(CodeLogTruncated, "the cursor of durable stream %q is at %d, but the log ends at %d: facts that it handled are gone; restore the log, or use a new name",
+			origin.durable.Name, cursor, head)
+	default:
+		return NewError(CodeLogTruncated, "after is %d, but the log ends at %d: facts that were handled are gone; restore the log, or begin again from 0",
+			cursor, head)
+	}
 }

@@ -28,39 +28,8 @@ func (b *backend) propose(
 	ctx, cancel := context.WithTimeout(ctx, b.options.LockTimeout+b.options.ResponseTimeout)
 	defer cancel()
 	defer func() { err = late(ctx, err, b.options.ResponseTimeout) }()
-	appendName, err := s.prepare(ctx, b.statements.callAppend, argumentsOf(values).types)
+	pipeline, err := s.sendProposal(ctx, b.statements.callAppend, values, a, group.EnterCommit)
 	if err != nil {
-		return 0, err
-	}
-	whoName, err := s.prepare(ctx, whoAmI, nil)
-	if err != nil {
-		return 0, err
-	}
-	if !s.pooled {
-		group.EnterCommit()
-		a.sent = true
-	}
-	pipeline := s.conn.StartPipeline(ctx)
-	if s.pooled {
-		s.send(pipeline, "", readCommitted)
-	}
-	s.send(pipeline, whoName, whoAmI)
-	pipeline.SendFlushRequest() // the identity must arrive before the outcome can get lost
-	if s.pooled {
-		// Behind a pooler the number is the only trace of a transaction, so it is awaited first.
-		if err := a.begun(pipeline); err != nil {
-			if s.alive() {
-				_ = pipeline.Sync()
-			}
-			_ = pipeline.Close()
-			return 0, err
-		}
-		group.EnterCommit()
-		a.sent = true
-	}
-	s.send(pipeline, appendName, b.statements.callAppend, values...)
-	if err := pipeline.Sync(); err != nil {
-		_ = pipeline.Close()
 		return 0, err
 	}
 	learnt := appendAnswer{after: p.Head.SequenceNumber}
@@ -85,6 +54,49 @@ func (b *backend) propose(
 		return outcomeStale, nil
 	}
 	return outcomeCommitted, nil
+}
+
+// sendProposal sends the call of the append function behind the question for the transaction's
+// identity. It calls enter before anything is sent that can commit.
+func (s *session) sendProposal(
+	ctx context.Context, call string, values []any, a *attempt, enter func(),
+) (*pgconn.Pipeline, error) {
+	appendName, err := s.prepare(ctx, call, argumentsOf(values).types)
+	if err != nil {
+		return nil, err
+	}
+	whoName, err := s.prepare(ctx, whoAmI, nil)
+	if err != nil {
+		return nil, err
+	}
+	if !s.pooled {
+		enter()
+		a.sent = true
+	}
+	pipeline := s.conn.StartPipeline(ctx)
+	if s.pooled {
+		s.send(pipeline, "", readCommitted)
+	}
+	s.send(pipeline, whoName, whoAmI)
+	pipeline.SendFlushRequest() // the identity must arrive before the outcome can get lost
+	if s.pooled {
+		// Behind a pooler the number is the only trace of a transaction, so it is awaited first.
+		if err := a.begun(pipeline); err != nil {
+			if s.alive() {
+				_ = pipeline.Sync()
+			}
+			_ = pipeline.Close()
+			return nil, err
+		}
+		enter()
+		a.sent = true
+	}
+	s.send(pipeline, appendName, call, values...)
+	if err := pipeline.Sync(); err != nil {
+		_ = pipeline.Close()
+		return nil, err
+	}
+	return pipeline, nil
 }
 
 // begun waits for the identity of a transaction behind a pooler.

@@ -118,6 +118,11 @@ func failure(doing string, err error) error {
 	if !errors.As(err, &server) {
 		return connectionFailure(doing, err)
 	}
+	return refusal(doing, server)
+}
+
+// refusal turns an error of the server into one of this module.
+func refusal(doing string, server *pgconn.PgError) error {
 	if server.Code == "08P01" && strings.Contains(server.Message, "startup parameter") {
 		return errPooler
 	}

@@ -80,7 +80,9 @@ type takerTold chan string
 
 func (t takerTold) GroupTaken() { t <- "taken" }
 
-func (t takerTold) TakeAnswers(answers []factstr.AppendAnswer) { t <- fmt.Sprint(len(answers), " answers") }
+func (t takerTold) TakeAnswers(answers []factstr.AppendAnswer) {
+	t <- fmt.Sprint(len(answers), " answers")
+}
 
 var appendWhenTests = tests{
 	{"a condition fails exactly if a fact above its number matches", func(t *testing.T, log Log) { // G9 G10

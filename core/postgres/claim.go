@@ -39,6 +39,7 @@ func (b *backend) whileFree(
 	ctx context.Context, with func(context.Context, func(context.Context, *session) error) error,
 	try func(ctx context.Context, s *session) error, held func() (name string),
 ) error {
+	watched := silence{}
 	for begun := time.Now(); ; {
 		err := with(ctx, try)
 		waited := time.Since(begun)
@@ -49,22 +50,26 @@ func (b *backend) whileFree(
 		case held() == "":
 			return nil
 		}
+		pause := claimPause
 		if name := held(); waited > claimGrace {
-			var evicted int64
+			var found holder
 			err := b.leases.with(ctx, func(ctx context.Context, s *session) (err error) {
-				evicted, err = b.evictSilent(ctx, s, name)
+				found, err = b.endSilent(ctx, s, name, &watched)
 				return err
 			})
-			if err != nil {
+			switch {
+			case err != nil:
 				return err
-			}
-			if evicted == 0 {
+			case found == holderProves:
 				return factstr.ErrStreamActive(name)
+			case found == holderEnded:
+				begun, watched = time.Now(), silence{}
+			default:
+				pause = watchPause
 			}
-			begun = time.Now()
 		}
 		select {
-		case <-time.After(claimPause):
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -122,20 +127,6 @@ func (c *claiming) leave() {
 	if c.lease != nil {
 		c.claim.Release()
 	}
-}
-
-var evictSilent = spelled("SELECT pg_catalog.count(*) FROM " +
-	"(SELECT pg_catalog.pg_terminate_backend(a.pid, 1000) AS ended" + lockHolders + " AND a.state {=} 'idle' " +
-	"AND pg_catalog.clock_timestamp() {-} a.state_change {>} INTERVAL '" + silentHolder + "') e WHERE ended")
-
-// evictSilent ends the connection of a store that holds a name and was silent for too long.
-func (b *backend) evictSilent(ctx context.Context, s *session, name string) (evicted int64, err error) {
-	key := lockKey("name", b.schema, name)
-	err = s.asLogin(ctx, evictSilent, func(row [][]byte) bool {
-		evicted = int64Of(row[0])
-		return false
-	}, int64(uint64(key)>>32), int64(uint32(key)))
-	return evicted, err
 }
 
 // register raises the generation and then reads the cursor. In this order a cursor write of an

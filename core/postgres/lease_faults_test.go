@@ -208,6 +208,23 @@ func holdANameAndSayWhatIsDelivered(side *proctest.Side, arguments []string) err
 	return store.Close(ctx)
 }
 
+// G22: a server whose clock is set forward shows everybody silent for long.
+func TestAHolderThatProvesItselfKeepsItsNameWhenTheClockOfTheServerIsSet(t *testing.T) {
+	t.Parallel()
+	url := faulttest.ServerOfItsOwn(t)
+	durable, stream := faulttest.FollowDurably(t, openStore(t, url), "kept", 0)
+	store, b := openBackendStore(t, url, Options{})
+	for _, shown := range []string{"-1 hour", "0 s"} {
+		b.leases.silentShown = shown
+		_, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "kept"}, faulttest.NewFollower(0))
+		faulttest.WantFailure(t, err, factstr.CodeDurableStreamActive, "")
+	}
+	facttest.Append(t, store, facttest.Batch(1, "delivered")...)
+	durable.Reach(t, 1)
+	faulttest.WantRunning(t, stream)
+	faulttest.End(t, stream)
+}
+
 // G22: a holder that stopped loses its name to another store, and finds out when it goes on.
 func TestAHolderThatStoppedIsTakenOverAndEndsWhenItGoesOn(t *testing.T) {
 	t.Parallel()

@@ -25,7 +25,7 @@ import (
 // transaction, it raises the name's generation, a number in a table of this library, and reads the
 // cursor from the Rust store's table. If the lock is taken, it looks again every 10 ms for half a
 // second, since the holder may be releasing the name. Then it ends a holder that was silent for 6 s
-// and goes on, or fails with DurableStreamActive.
+// and goes on, or fails with DurableStreamActive (silent_holder.go).
 //
 // # Proofs
 //
@@ -39,8 +39,8 @@ import (
 //	1 s   a proof is sent
 //	3 s   without a proof no delivery starts
 //	5 s   the server drops a client whose host does not answer (TCP keepalives), with its locks
-//	6 s   another store that wants the name may end the connection, if the server shows it idle for
-//	      that long
+//	6 s   another store that wants the name may end the connection: if the server shows it idle for
+//	      3 s, and hears nothing for 3 s by the other store's clock, in case the server's was set
 //
 // So a cut-off holder has stopped starting deliveries before anybody else gets its name. Two cases
 // remain in which deliveries of two holders overlap: a handler that was called before and still
@@ -101,10 +101,11 @@ import (
 const (
 	provenEvery    = time.Second
 	provenFor      = 3 * time.Second
-	silentHolder   = "6 s"
+	silentShown    = "3 s" // by the server's clock; then it is watched for provenFor
 	proofTimeout   = 5 * time.Second
 	claimGrace     = 500 * time.Millisecond // for a name that its holder is just releasing
 	claimPause     = 10 * time.Millisecond
+	watchPause     = 100 * time.Millisecond // while a holder is watched
 	reclaimPause   = 50 * time.Millisecond
 	reclaimPauseMx = time.Second
 )
@@ -117,6 +118,8 @@ type leases struct {
 	pid     atomic.Int64  // of the session's backend, 0 without a session
 	closed  bool          // guarded by the token
 	trouble factstr.Trouble
+
+	silentShown string // an interval of SQL; for tests
 
 	mu      sync.Mutex
 	held    map[string]*lease
@@ -140,6 +143,7 @@ func (l *leases) init(b *backend) {
 	l.using = make(chan struct{}, 1)
 	l.using <- struct{}{}
 	l.held = map[string]*lease{}
+	l.silentShown = silentShown
 }
 
 // close releases all names: the server frees the locks of a connection that ends.

@@ -57,8 +57,10 @@ func liveThrough(t *testing.T, server *pgtest.Server, database string, bootstrap
 	b.leases.session.drop()
 	b.leases.using <- struct{}{}
 	faulttest.Must(t, b.leases.with(ctx, func(ctx context.Context, s *session) error {
-		_, err := b.evictSilent(ctx, s, "nobody")
-		return err
+		if _, err := b.endSilent(ctx, s, "nobody", &silence{}); err != nil {
+			return err
+		}
+		return s.asLogin(ctx, endHolder, all(func([][]byte) {}), int64(0), int64(0), int64(0), micros(0))
 	}))
 	facttest.Append(t, store, facttest.Batch(1, "goes on")...)
 	durable.Reach(t, faulttest.HeadOfLog(t, store))

@@ -255,16 +255,23 @@ func TestAPartitionedLogHasAnIndexOfTerms(t *testing.T) { // G8
 
 func TestAStoreThatIsAskedLittleBuildsNoIndexOfTerms(t *testing.T) {
 	t.Parallel()
-	url := pgtest.Database(t)
-	store := openIndexed(t, url, Options{}, usualIndexSizes)
+	store, b := openBackendStore(t, pgtest.Database(t), Options{Options: factstr.Options{TailEvents: -1}})
+	start, starts := b.index.start, 0
+	b.index.start = func() { // called by the query that starts the builder
+		starts++
+		start()
+	}
 	facttest.AppendCourses(t, store, 0, 300)
 	for range usualIndexSizes.queriesMin - 1 {
 		facttest.Query(t, store, nobody)
 		facttest.Query(t, store, factstr.OfTypes("type1")) // which the index would not answer
 	}
-	time.Sleep(50 * time.Millisecond)
-	if mark, _ := watermarkOf(t, store); mark != nil {
-		t.Errorf("there is an index up to %d", *mark)
+	if starts != 0 {
+		t.Error("the builder was started")
+	}
+	facttest.Query(t, store, nobody)
+	if starts != 1 {
+		t.Errorf("the builder was started %d times by the last query that it takes", starts)
 	}
 	awaitTermIndex(t, store)
 }

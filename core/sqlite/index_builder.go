@@ -52,12 +52,14 @@ type indexSizes struct {
 	rangeMin     uint64 // a shorter range is read without the index
 	segmentFacts int
 	restFacts    int           // from so many on, a store that closes writes a segment; 0 writes none
+	restTime     time.Duration // for which it reads facts at most
 	again        time.Duration // between tries after a failure
 	far          uint64        // with so many facts to index, progress is told; 0 tells none
 }
 
 var sizesOfIndex = indexSizes{
-	lag: 250, rangeMin: 64, segmentFacts: 32_768, restFacts: 2_000, again: 10 * time.Second, far: 100_000,
+	lag: 250, rangeMin: 64, segmentFacts: 32_768, restFacts: 2_000, restTime: 25 * time.Millisecond,
+	again: 10 * time.Second, far: 100_000,
 }
 
 const (

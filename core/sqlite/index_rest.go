@@ -27,7 +27,6 @@ import (
 // the segments; a process that lives for less would end in the middle of each. Where nobody does
 // (restMany), a closing store merges more, and beyond segmentsMax it does not add any.
 const (
-	restTime    = 25 * time.Millisecond
 	restMerge   = 1 << 16
 	restMany    = 32 // segments; with fewer, eight times restMerge are left to others
 	segmentsMax = 64
@@ -63,7 +62,9 @@ func (x *indexBuilder) keepRest() {
 }
 
 // restTime is how long a closing store reads facts: a small part of the time that it has.
-func (x *indexBuilder) restTime() time.Duration { return min(restTime, x.closeTimeout()/20) }
+func (x *indexBuilder) restTime() time.Duration {
+	return min(x.index.sizes.restTime, x.closeTimeout()/20)
+}
 
 func (x *indexBuilder) closeTimeout() time.Duration {
 	if limit := x.backend.closeTimeout; limit > 0 {

@@ -20,10 +20,11 @@ import (
 
 func init() { roles["short-lived"] = appendAndClose }
 
-// indexRest makes closing stores write a segment from so many facts on.
+// indexRest makes closing stores write a segment from so many facts on, however slow the machine
+// is.
 func indexRest(t testing.TB, facts int) {
 	usual := sizesOfIndex
-	sizesOfIndex.restFacts = facts
+	sizesOfIndex.restFacts, sizesOfIndex.restTime = facts, time.Minute
 	t.Cleanup(func() { sizesOfIndex = usual })
 }
 
@@ -52,7 +53,7 @@ func TestAStoreThatClosesLeavesAnIndexOfWhatItHasAppended(t *testing.T) { // G8 
 		{2000, 2599},
 		{0, 2599},
 	} {
-		store := openWithoutTail(t, path)
+		store := openStoreWith(t, path, Options{Options: factstr.Options{TailEvents: -1, CloseTimeout: time.Minute}})
 		AppendCourses(t, store, facts, facts+step.appended)
 		AppendCourses(t, plain, facts, facts+step.appended)
 		facts += step.appended
@@ -132,10 +133,11 @@ func TestAFolderThatCannotBeWrittenAtClosingIsTold(t *testing.T) {
 
 // What a closing store has not indexed yet, it reads for a small part of the close timeout.
 func TestClosingReadsForAPartOfItsTimeLimit(t *testing.T) {
+	usual := sizesOfIndex.restTime
 	for limit, want := range map[time.Duration]time.Duration{
-		0: restTime, 5 * time.Second: restTime, 100 * time.Millisecond: 5 * time.Millisecond,
+		0: usual, 5 * time.Second: usual, 100 * time.Millisecond: 5 * time.Millisecond,
 	} {
-		x := indexBuilder{backend: &backend{closeTimeout: limit}}
+		x := indexBuilder{backend: &backend{closeTimeout: limit}, index: &termIndex{sizes: sizesOfIndex}}
 		if got := x.restTime(); got != want {
 			t.Errorf("of %v it takes %v, want %v", limit, got, want)
 		}
@@ -152,7 +154,10 @@ func appendAndClose(side *proctest.Side, arguments []string) error {
 	if sizesOfIndex.restFacts, err = strconv.Atoi(arguments[2]); err != nil {
 		return err
 	}
-	store, err := Open(ctx, arguments[0], Options{BusyTimeout: time.Minute})
+	sizesOfIndex.restTime = time.Minute
+	store, err := Open(ctx, arguments[0], Options{
+		Options: factstr.Options{CloseTimeout: time.Minute}, BusyTimeout: time.Minute,
+	})
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func appendAndCompareUntilKilled(side *proctest.Side, arguments []string) error 
 	if err != nil {
 		return err
 	}
-	sizesOfIndex = indexSizes{segmentFacts: 30, restFacts: 5, again: 20 * time.Millisecond}
+	sizesOfIndex = indexSizes{segmentFacts: 30, restFacts: 5, restTime: time.Second, again: 20 * time.Millisecond}
 	open := func() (*factstr.Store, error) {
 		return Open(ctx, arguments[0], Options{Options: factstr.Options{TailEvents: -1}, BusyTimeout: time.Minute})
 	}

@@ -27,7 +27,7 @@ func indexAlways(t testing.TB, segmentFacts int) {
 
 func TestTheSQLiteStoreKeepsTheContractWithAnIndexOfEveryFact(t *testing.T) {
 	indexAlways(t, 3)
-	sizesOfIndex.restFacts = 1
+	sizesOfIndex.restFacts, sizesOfIndex.restTime = 1, time.Second
 	storetest.Run(t, newLog)
 }
 

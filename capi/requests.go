@@ -77,7 +77,7 @@ func go_factstr_request_wait(number C.factstr_request, timeout C.int64_t, out *C
 	if err != nil {
 		return putError(out, interop.Codec{}, err)
 	}
-	return nowOrLater(wait, timeout, func(timeout time.Duration, came *bool) (status C.factstr_status) {
+	return carriedOrLater(wait, timeout, request.CarryOut, func(timeout time.Duration, came *bool) (status C.factstr_status) {
 		failure := call(out, func() error {
 			answer, err := request.Wait(timeout)
 			if err != nil {
@@ -95,7 +95,13 @@ func go_factstr_request_wait(number C.factstr_request, timeout C.int64_t, out *C
 
 //export go_factstr_completions_next
 func go_factstr_completions_next(number C.factstr_store, out *C.factstr_completion, outMax C.size_t, outLength *C.size_t, timeout C.int64_t, wait *C.struct_fs_wait) C.factstr_status {
-	return nowOrLater(wait, timeout, func(timeout time.Duration, came *bool) C.factstr_status {
+	carryOut := func(within time.Duration) (woken int, done bool) {
+		if store, err := process.Store(uint64(number)); err == nil {
+			woken, done = store.CarryOut(within)
+		}
+		return woken, done
+	}
+	return carriedOrLater(wait, timeout, carryOut, func(timeout time.Duration, came *bool) C.factstr_status {
 		return onStore(number, nil, func(store *objects.Store) error {
 			const most = 4096 // at a time; the caller asks again for more
 			taken, err := store.Completions(int(min(uint64(outMax), most)), timeout)

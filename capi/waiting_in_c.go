@@ -43,6 +43,27 @@ func nowOrLater(wait *C.struct_fs_wait, timeout C.int64_t, do func(timeout time.
 	return later(wait, func() C.factstr_status { return do(duration(timeout), &came) })
 }
 
+// carriedOrLater is nowOrLater for answers of submitted requests. A thread that waits for one that
+// nobody has begun carries it out itself, if it may: no other thread is asked then.
+func carriedOrLater(wait *C.struct_fs_wait, timeout C.int64_t,
+	carryOut func(within time.Duration) (woken int, done bool),
+	do func(timeout time.Duration, came *bool) C.factstr_status) C.factstr_status {
+	came := true
+	status := do(0, &came)
+	if came || timeout == 0 {
+		return status
+	}
+	if woken, done := carryOut(duration(timeout)); done {
+		came = true
+		status = do(0, &came)
+		yieldTo(woken)
+		if came {
+			return status
+		}
+	}
+	return later(wait, func() C.factstr_status { return do(duration(timeout), &came) })
+}
+
 // whetherCame sets came to whether err is anything but ErrNotYet, and returns err.
 func whetherCame(came *bool, err error) error {
 	*came = !errors.Is(err, objects.ErrNotYet)

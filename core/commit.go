@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/factstr/factstr-go/core/internal/commit"
 )
@@ -154,7 +155,12 @@ func (s *Store) commitGuarded(group *Group, commit func(context.Context, *Group)
 			err = failure
 		}
 	}()
-	return commit(s.context, group)
+	begun := time.Now()
+	err = commit(s.context, group)
+	if err == nil {
+		s.timed(time.Since(begun))
+	}
+	return err
 }
 
 // certainlyNotCommitted returns err as an *Error if its code says that nothing was committed, else

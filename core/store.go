@@ -22,9 +22,12 @@ type Store struct {
 	context context.Context
 	cancel  context.CancelFunc
 
-	queue  *commit.Queue[*appendRequest]
-	clock  clock // owned by the goroutine that leads the queue
-	log    knownLog
+	queue *commit.Queue[*appendRequest]
+	clock clock // owned by the goroutine that leads the queue
+	log   knownLog
+	// commitTime is how long the longest commit took lately: see timed.
+	commitTime atomic.Int64
+
 	poison atomic.Pointer[*Error] // set once, when a commit's outcome is unknown; appends are refused from then on
 
 	streams  streams

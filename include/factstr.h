@@ -718,6 +718,11 @@ FACTSTR_API factstr_status factstr_cursors_submit(factstr_store store, const cha
  * releases the request. FACTSTR_TIMEOUT with an empty buffer means not answered yet: wait again. (A
  * request that itself timed out has an InteropError in the buffer.)
  *
+ * An append that nobody has begun when its submitter waits may be carried out on the waiting
+ * thread, as by factstr_append_at_once, which saves two switches of threads. That is so without a
+ * time limit, and with one of at least eight times what commits took lately: only a disk that
+ * suddenly becomes slow makes the wait longer than timeout_ms.
+ *
  * Statuses: those of factstr_append_if and factstr_query, without FACTSTR_EMPTY_APPEND, and
  *   FACTSTR_TIMEOUT (empty)    not answered within timeout_ms
  *   FACTSTR_CANCELLED          given up by factstr_cancel; nothing was written
@@ -734,7 +739,7 @@ typedef struct factstr_completion {
 
 /*
  * Takes up to out_max answered requests from the store's completion queue. Waits until there is at
- * least one.
+ * least one. As factstr_request_wait says, the waiting thread may carry out an append.
  *
  * Statuses
  *   FACTSTR_OK                  *out_len of them were taken

@@ -120,6 +120,50 @@ static void answers_come_by_queue(void) {
   close_store(store);
 }
 
+enum { LONE = 100, LONE_THREADS = 4 };
+
+static void *submit_and_wait(void *data) {
+  factstr_store store = *(factstr_store *)data;
+  for (int i = 0; i < LONE; i++) {
+    factstr_request request;
+    factstr_buffer out;
+    CHECK_STATUS(factstr_append_submit(store, JSON(ONE_EVENT), 1, NULL, NULL, &request, NULL),
+                 FACTSTR_OK);
+    answer result = take(factstr_request_wait(request, i % 2 == 0 ? -1 : 60000, &out), &out);
+    CHECK_STATUS(result.status, FACTSTR_OK);
+    CHECK(json_integer(result.json, "committed_count") == 1);
+    drop(result);
+  }
+  return NULL;
+}
+
+/* Mostly by the thread that waits: whoever appends, each is appended and answered once. */
+static void lone_submissions_are_appended(void) {
+  factstr_store store = open_sqlite(fresh_path("lone.db"), NULL);
+  submit_and_wait(&store);
+  CHECK(head(store) == LONE);
+  for (uint64_t tag = 0; tag < LONE; tag++) {
+    factstr_completion taken;
+    size_t count;
+    CHECK_STATUS(factstr_append_submit(store, JSON(ONE_EVENT), tag, NULL, NULL, NULL, NULL),
+                 FACTSTR_OK);
+    CHECK_STATUS(factstr_completions_next(store, &taken, 1, &count, tag % 2 == 0 ? -1 : 60000),
+                 FACTSTR_OK);
+    CHECK(count == 1 && taken.tag == tag);
+    expect_ok(take(taken.status, &taken.result));
+  }
+  CHECK(head(store) == 2 * (uint64_t)LONE);
+  pthread_t threads[LONE_THREADS];
+  for (int i = 0; i < LONE_THREADS; i++) {
+    CHECK(pthread_create(&threads[i], NULL, submit_and_wait, &store) == 0);
+  }
+  for (int i = 0; i < LONE_THREADS; i++) {
+    pthread_join(threads[i], NULL);
+  }
+  CHECK(head(store) == (2 + LONE_THREADS) * (uint64_t)LONE);
+  close_store(store);
+}
+
 typedef struct waiter {
   factstr_store store;
   factstr_status status;
@@ -317,6 +361,8 @@ void request_tests(void) {
   RUN(answers_come_by_handle,
       "answers of submitted requests come by handle, in any order of asking");
   RUN(answers_come_by_queue, "answers of submitted requests come by the store's queue, each once");
+  RUN(lone_submissions_are_appended,
+      "a lone submission is appended once, also by the thread that waits for it");
   RUN(closing_wakes_who_waits_for_completions,
       "closing the store wakes threads that wait for completions");
   RUN(closing_drops_unread_completions_and_requests,

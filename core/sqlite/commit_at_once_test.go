@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -256,4 +257,53 @@ func TestALoneAppendSaysHowManyStreamsItHasWoken(t *testing.T) {
 	}
 	close(held)
 	<-handled
+}
+
+// G5 G10 G18: who submits one batch and then waits for its answer appends it on its own goroutine,
+// unless the wait may be too short for a commit.
+func TestALoneSubmissionIsAppendedByWhoWaitsForIt(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // the submission's goroutine begins when this one waits
+	store := openStore(t, newPath(t))
+	type answer struct {
+		result factstr.AppendResult
+		err    error
+	}
+	answers := make(chan answer, 1)
+	submit := func(expected *uint64) {
+		t.Helper()
+		err := store.AppendIfAsync(t.Context(), facttest.Batch(2, "submitted"), factstr.AllEvents(), expected,
+			func(result factstr.AppendResult, err error) { answers <- answer{result, err} })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	submit(nil)
+	if _, done := store.CommitSubmitted(time.Hour); done {
+		t.Error("how long a commit takes was not known")
+	}
+	if got := <-answers; got.err != nil || got.result.LastSequenceNumber != 2 {
+		t.Fatalf("%+v", got)
+	}
+	for n := range uint64(5) {
+		last := 2 + 2*n
+		submit(&last)
+		if _, done := store.CommitSubmitted([]time.Duration{-1, time.Hour}[n%2]); !done || len(answers) == 0 {
+			t.Fatalf("batch %d was not answered when the call returned", n)
+		}
+		if got := <-answers; got.err != nil || got.result.LastSequenceNumber != last+2 {
+			t.Fatalf("%+v", got)
+		}
+	}
+	submit(nil)
+	if _, done := store.CommitSubmitted(-1); !done || factstr.CodeOf((<-answers).err) != factstr.CodeConditionalAppendConflict {
+		t.Error("a conflict is an answer, too")
+	}
+	submit(nil)
+	if _, done := store.CommitSubmitted(time.Nanosecond); done {
+		t.Error("appended within a nanosecond")
+	}
+	<-answers
+	if _, done := store.CommitSubmitted(-1); done {
+		t.Error("nothing was submitted")
+	}
 }

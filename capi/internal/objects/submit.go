@@ -279,6 +279,22 @@ func (s *Store) Cancel(tag uint64) {
 	}
 }
 
+// CarryOut appends what was submitted alone and nobody has begun to append, on the caller's thread,
+// which is about to wait for answers for that long: see factstr.Store.CommitSubmitted. A panic is
+// one of the store.
+func (s *Store) CarryOut(within time.Duration) (woken int, done bool) {
+	_ = guard.Call(&s.Poison, func() error {
+		woken, done = s.core.CommitSubmitted(within)
+		return nil
+	})
+	return woken, done
+}
+
+// CarryOut is CarryOut of the request's store.
+func (r *Request) CarryOut(within time.Duration) (woken int, done bool) {
+	return r.store.CarryOut(within)
+}
+
 // Wait waits for the answer. The first caller that gets it releases the request. ErrNotYet means
 // that the request is not answered.
 func (r *Request) Wait(timeout time.Duration) (*Answer, error) {

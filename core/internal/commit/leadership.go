@@ -13,7 +13,10 @@ import (
 //
 // A goroutine becomes the leader in one of three ways:
 //
-//   - Its ticket finds the queue idle (enter, Submit) and sets running.
+//   - Its ticket finds the queue idle (enter, Submit) and sets running. Submit starts a goroutine
+//     that leads. Until that has begun, whoever waits for the answer may lead instead (CarryOut):
+//     begins is true as long as one of the two may, and who sets it to false leads. A goroutine
+//     that comes too late leads for a later ticket that begins, or not at all.
 //   - Its ticket is first in line when the leader is done, and handOn sends true to its turn. The
 //     ticket is then leading: it is still in line, and its goroutine takes it with the next group.
 //   - The first in line was submitted, so no goroutine waits for it: handOn starts one.
@@ -68,10 +71,24 @@ func (q *Queue[T]) leadAtOnce() {
 		q.settle(group)
 		return
 	}
-	go func() {
-		q.runAndSettle(group)
-		finish(group, Answered)
-	}()
+	go q.goOn(group)
+}
+
+// goOn carries out a group that was taken and could not be carried out at once.
+func (q *Queue[T]) goOn(group []*Ticket[T]) {
+	q.runAndSettle(group)
+	finish(group, Answered)
+}
+
+// begin is the goroutine that Submit starts.
+func (q *Queue[T]) begin() {
+	q.mu.Lock()
+	lead := q.begins
+	q.begins = false
+	q.mu.Unlock()
+	if lead {
+		q.lead()
+	}
 }
 
 // carryOut takes a group, runs it, wakes its callers and names the next leader, in this order.

@@ -60,9 +60,9 @@ type Queue[T any] struct {
 	run    func(group []*Ticket[T])
 	answer func(together []*Ticket[T], outcome Outcome)
 
-	// AtOnce, unless nil, carries out a group of one ticket of SubmitTogether on the goroutine that
-	// submits it, if that takes no wait. Else it returns false, and run carries it out. It is set
-	// before the queue is used, and must not panic.
+	// AtOnce, unless nil, carries out a group of one ticket on the goroutine of SubmitTogether,
+	// TryAtOnce or CarryOut, if that takes no wait. Else it returns false, and run carries it out.
+	// It is set before the queue is used, and must not panic.
 	AtOnce func(ticket *Ticket[T]) (done bool)
 
 	countMax, sizeMax           int // of the queue
@@ -73,6 +73,7 @@ type Queue[T any] struct {
 	count   int          // tickets in line that are not gone
 	size    int          // of those
 	running bool         // there is a leader: a group runs, or a ticket was told to lead
+	begins  bool         // the leader is a goroutine of Submit that has not begun
 	closed  bool
 	room    chan struct{} // closed when tickets leave a full queue; nil if nobody waits for room
 	idle    chan struct{} // closed when nothing runs any more; nil if nobody waits for that
@@ -187,10 +188,10 @@ func (q *Queue[T]) Submit(request T, size int, done func(*Ticket[T], Outcome)) (
 	}
 	q.push(ticket)
 	lead := !q.running
-	q.running = true
+	q.running, q.begins = true, q.begins || lead
 	q.mu.Unlock()
 	if lead {
-		go q.lead()
+		go q.begin()
 	}
 	return func() {
 		q.mu.Lock()
@@ -252,6 +253,28 @@ func (q *Queue[T]) TryAtOnce(request T) (done bool) {
 	done = q.AtOnce(group[0])
 	q.settle(group)
 	return done
+}
+
+// CarryOut carries out the group of a lone ticket of Submit on the caller's goroutine, as AtOnce
+// does, if nobody has begun to. It reports whether it did; the ticket's done function has returned
+// then. It is for whoever submits a request and waits for it at once: the goroutine that Submit has
+// started, and the way back from it, would cost two switches of threads.
+func (q *Queue[T]) CarryOut() (done bool) {
+	q.mu.Lock()
+	if q.AtOnce == nil || !q.begins || q.count != 1 {
+		q.mu.Unlock()
+		return false
+	}
+	q.begins = false
+	group := q.take()
+	q.mu.Unlock()
+	if !q.AtOnce(group[0]) {
+		go q.goOn(group)
+		return false
+	}
+	q.settle(group)
+	finish(group, Answered)
+	return true
 }
 
 // Close lets nothing in any more and ends all waiting tickets with QueueClosed. idle is closed when

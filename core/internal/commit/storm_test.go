@@ -33,6 +33,18 @@ func TestEveryRequestOfAStormIsAnsweredOnceAndTruly(t *testing.T) {
 		}
 		running.Add(-1)
 	}, nil)
+	q.AtOnce = func(ticket *Ticket[*asked]) (done bool) {
+		if running.Add(1) != 1 {
+			t.Error("a submission is carried out beside a group")
+		}
+		defer running.Add(-1)
+		if ticket.size%4 == 0 {
+			return false
+		}
+		shared++
+		ticket.Request.runs.Add(1)
+		return true
+	}
 	requests := make([]asked, callers*each)
 	var callersDone sync.WaitGroup
 	var submitted sync.WaitGroup
@@ -70,6 +82,8 @@ func TestEveryRequestOfAStormIsAnsweredOnceAndTruly(t *testing.T) {
 						submitted.Done()
 					} else if random.IntN(2) == 0 {
 						go stop()
+					} else {
+						q.CarryOut()
 					}
 				}
 				cancel()

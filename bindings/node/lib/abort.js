@@ -1,5 +1,7 @@
 'use strict';
 
+const { setTimeout } = require('node:timers');
+
 const encode = require('./encode.js');
 const { AbortError, FactstrError, invalidArgument } = require('./errors.js');
 
@@ -72,6 +74,14 @@ function begin(start, signal, callback) {
   return ignoreAbort;
 }
 
+// A longer one would end at once.
+const TIMEOUT_MAX_MS = 2 ** 31 - 1;
+
+/** Calls `callback` after this time. Returns the timer, undefined if there is no limit. */
+function afterTimeout(timeoutMs, callback) {
+  return timeoutMs <= TIMEOUT_MAX_MS ? setTimeout(callback, timeoutMs) : undefined;
+}
+
 /** The error of a wait that was given up: by the signal, or by the program in another way. */
 function cancelled(signal, message) {
   return signal.aborted
@@ -79,4 +89,4 @@ function cancelled(signal, message) {
     : new FactstrError('Cancelled', message);
 }
 
-module.exports = { begin, cancelled, limitsOf, signalOf };
+module.exports = { afterTimeout, begin, cancelled, limitsOf, signalOf };

@@ -19,8 +19,8 @@ import type {
   FactstrPostgresBootstrapOptions,
   OpenOptions,
   PostgresStoreOptions,
+  ReadOptions,
   RequestOptions,
-  SignalOptions,
   SqliteStoreOptions,
   StoreOptions,
   WaitOptions,
@@ -257,7 +257,7 @@ export interface Store<Events = AnyEvents> {
    */
   read(
     query?: QueryInput<Events> | null,
-    options?: SignalOptions | null,
+    options?: ReadOptions | null,
   ): AsyncIterable<EventRecordOf<Events>>;
 
   /** Runs a query, and tells how it was answered instead of what it found. */

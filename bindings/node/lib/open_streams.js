@@ -1,5 +1,6 @@
 'use strict';
 
+const { limitsOf } = require('./abort.js');
 const { Batches } = require('./batches.js');
 const encode = require('./encode.js');
 const { invalidArgument, withFrames } = require('./errors.js');
@@ -56,7 +57,7 @@ receivers.isLate = (now) => {
 };
 
 const liveOptions = ['signal', 'onError'];
-const fromOptions = [...liveOptions, 'onProgress', 'retry'];
+const fromOptions = [...liveOptions, 'onProgress', 'retry', 'timeoutMs'];
 const durableOptions = [...fromOptions, 'cursorEvery'];
 
 /**
@@ -92,10 +93,9 @@ async function openReplaying(source, origin, query, handler, given) {
   if (!encode.isAbsent(onProgress) && typeof onProgress !== 'function') {
     throw invalidArgument('options.onProgress must be a function');
   }
+  const { timeoutMs } = limitsOf(given);
   const stream = open(source, origin, query, handler, given);
-  if (onProgress) {
-    stream.watchReplay(onProgress);
-  }
+  stream.watchReplay(onProgress, timeoutMs);
   await withFrames(stream.ready);
   return subscriptionOf(stream);
 }

@@ -1,13 +1,10 @@
 'use strict';
 
-const { clearTimeout, setTimeout } = require('node:timers');
+const { clearTimeout } = require('node:timers');
 
-const { begin, cancelled } = require('./abort.js');
+const { afterTimeout, begin, cancelled } = require('./abort.js');
 const { FactstrError } = require('./errors.js');
 const { OK, holdLoop, makeError, native, receivers, releaseLoop } = require('./native.js');
-
-// A longer one would end at once.
-const TIMEOUT_MAX_MS = 2 ** 31 - 1;
 
 // What was submitted to the library and has no answer yet, by tag: requests to a store, and
 // openings of stores.
@@ -36,12 +33,10 @@ function submit({ keep, limits: { signal, timeoutMs }, abortedEarly, send, abort
       signal,
       () => abort(tag, sent),
     );
-    if (timeoutMs <= TIMEOUT_MAX_MS) {
-      request.timer = setTimeout(() => {
-        request.isLate = true;
-        abort(tag, sent);
-      }, timeoutMs);
-    }
+    request.timer = afterTimeout(timeoutMs, () => {
+      request.isLate = true;
+      abort(tag, sent);
+    });
     pending.set(tag, request);
     holdLoop();
   });

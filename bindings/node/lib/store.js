@@ -264,10 +264,10 @@ class Store {
 
   read(query, options) {
     const text = encode.query(query);
-    const signal = signalOf(encode.options(options, ['signal']));
+    const limits = requestLimits(options);
     const source = { store: this, open: () => this.#open, reads: this.#reads };
     source.open(); // a closed store is told at once
-    return { [Symbol.asyncIterator]: () => readRows(source, text, signal) };
+    return { [Symbol.asyncIterator]: () => readRows(source, text, limits) };
   }
 
   async explain(query, options) {

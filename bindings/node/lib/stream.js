@@ -39,7 +39,7 @@ class Stream {
   #retries; // a failed batch is delivered again
   #signal;
   #ignoreAbort;
-  #stopWatching; // while onProgress is called
+  #stopWatching; // during the replay
   #ready = settlement();
   #closed = settlement();
   #isReady = false;
@@ -115,9 +115,15 @@ class Stream {
     this.ref();
   }
 
-  /** Calls onProgress until the replay is done or given up. */
-  watchReplay(onProgress) {
-    this.#stopWatching = watch(this, onProgress);
+  /**
+   * Calls onProgress until the replay is done or given up. It is given up after a time, also while
+   * the handler has not settled, which it may never do.
+   */
+  watchReplay(onProgress, timeoutMs) {
+    this.#stopWatching = watch(this, onProgress, timeoutMs, (late) => {
+      this.#ready.reject(late);
+      this.unsubscribe();
+    });
   }
 
   progress() {

@@ -1,8 +1,8 @@
 'use strict';
 
-const { clearTimeout, setTimeout } = require('node:timers');
+const { clearTimeout } = require('node:timers');
 
-const { begin, cancelled } = require('./abort.js');
+const { afterTimeout, begin, cancelled } = require('./abort.js');
 const { FactstrError } = require('./errors.js');
 
 /** Those who wait for a condition that only this thread can make true, and then calls look(). */
@@ -22,7 +22,6 @@ class Waiters {
   until(isTrue, timeoutMs, signal, late) {
     return new Promise((resolve, reject) => {
       const waiter = { isTrue };
-      let timer;
       waiter.end = (error) => {
         this.#waiting.delete(waiter);
         clearTimeout(timer);
@@ -38,9 +37,8 @@ class Waiters {
         signal,
         () => waiter.end(cancelled(signal, 'aborted while it waited')),
       );
-      if (timeoutMs !== undefined) {
-        timer = setTimeout(() => waiter.end(new FactstrError('Timeout', late)), timeoutMs);
-      }
+      const end = () => waiter.end(new FactstrError('Timeout', late));
+      const timer = afterTimeout(timeoutMs, end);
     });
   }
 }

@@ -5,8 +5,10 @@ const assert = require('node:assert/strict');
 const { createServer } = require('node:net');
 const { once } = require('node:events');
 const { test } = require('node:test');
+const { setTimeout: pause } = require('node:timers/promises');
 
 const { FactstrPostgresStore } = require('../lib/index.js');
+const { Deliveries, signal } = require('./deliveries.js');
 const { lockedByAnother } = require('./locked.js');
 const { relay } = require('./relay.js');
 const {
@@ -85,6 +87,7 @@ test('every question to a server that does not answer ends at its timeout or sig
     parked: (limits) => store.parked('model', limits),
     verify: (limits) => store.verify(limits),
     waitForCursor: (limits) => store.waitForCursor('model', 1n, limits),
+    read: (limits) => store.read(ofType('b'), limits)[Symbol.asyncIterator]().next(),
   };
   for (const [name, ask] of Object.entries(questions)) {
     await assert.rejects(ask({ timeoutMs: 20 }), withCode('Timeout'), name);
@@ -108,6 +111,85 @@ test('what says how a query went and what a store counts takes the same limits',
     controller.abort();
     await assert.rejects(asked, { code: 'Cancelled', name: 'AbortError' });
   }
+});
+
+eachStore('timeouts of streams and loops', (open) => {
+  test('a replay that takes too long rejects with Timeout and frees the name, whatever its handler does', async (t) => {
+    // G20 G22
+    const store = open(t);
+    store.append(facts('a'));
+    store.append(facts('b'));
+    const never = () => new Promise(() => {});
+    const registrations = {
+      streamAllDurable: (options) => store.streamAllDurable({ name: 'model' }, never, options),
+      streamToDurable: (options) => store.streamToDurable({ name: 'model' }, {}, never, options),
+      streamFrom: (options) => store.streamFrom(0n, null, never, options),
+    };
+    for (const [name, register] of Object.entries(registrations)) {
+      await assert.rejects(
+        register({ timeoutMs: 20 }),
+        withCode('Timeout', ({ message }) => message.includes('20 ms')),
+        name,
+      );
+      await assert.rejects(register({ timeoutMs: -1 }), withCode('InvalidArgument'), name);
+    }
+    const handled = [];
+    const late = store.streamAllDurable(
+      { name: 'model' },
+      async ([{ event_type }]) => {
+        handled.push(event_type);
+        await (event_type === 'b' && never());
+      },
+      { timeoutMs: 500 },
+    );
+    await assert.rejects(late, withCode('Timeout'));
+    const again = new Deliveries();
+    await store.streamAllDurable({ name: 'model' }, again.handler);
+    assert.deepEqual([handled, await again.types(1)], [['a', 'b'], ['b']]); // 'a' is behind its cursor
+  });
+
+  test('a stream whose replay was done in time goes on', async (t) => {
+    // G19
+    const store = open(t);
+    store.append(facts('a'));
+    const seen = new Deliveries();
+    for (const timeoutMs of [5_000, 2 ** 40, null]) {
+      await store.streamFrom(0n, null, seen.handler, { timeoutMs });
+    }
+    const subscription = await store.streamFrom(1n, null, seen.handler, { timeoutMs: 5_000 });
+    await seen.types(3);
+    store.append(facts('b'));
+    assert.deepEqual(await seen.types(4), ['b', 'b', 'b', 'b']);
+    await subscription.waitFor(2n, { timeoutMs: 2 ** 40 });
+  });
+
+  test('a wait for a live handler may have any timeout', async (t) => {
+    const store = open(t);
+    const gate = signal();
+    const seen = new Deliveries(() => gate.promise);
+    const subscription = store.streamAll(seen.handler);
+    store.append(facts('a'));
+    await seen.next();
+    await assert.rejects(subscription.waitFor(1n, { timeoutMs: 20 }), withCode('Timeout'));
+    const waits = subscription.waitFor(1n, { timeoutMs: 2 ** 40 });
+    await pause(20); // a timer that is too long ends at once
+    gate.resolve();
+    await waits;
+  });
+
+  test('a loop over records has its timeout for each wait, not for its body', async (t) => {
+    const store = open(t);
+    store.append(facts(...Array.from({ length: 1200 }, () => 'a')));
+    let count = 0;
+    for await (const { sequence_number } of store.read(null, { timeoutMs: 2_000 })) {
+      if (sequence_number === 1n) {
+        await pause(2_100);
+      }
+      count++;
+    }
+    assert.equal(count, 1200);
+    assert.throws(() => store.read(null, { timeoutMs: 0.5 }), withCode('InvalidArgument'));
+  });
 });
 
 test('a timeout that is long enough does not matter', async (t) => {

@@ -35,6 +35,15 @@ export interface RequestOptions extends SignalOptions {
   timeoutMs?: number | null | undefined;
 }
 
+/** Of `read`. */
+export interface ReadOptions extends SignalOptions {
+  /**
+   * How long the loop waits for the next records at most, before `Timeout`; what its body takes
+   * does not count. Default: without limit.
+   */
+  timeoutMs?: number | null | undefined;
+}
+
 export interface WaitOptions {
   /** How long to wait at most, before `Timeout`. Default: without limit. */
   timeoutMs?: number | null | undefined;

@@ -94,6 +94,11 @@ export interface StreamFromOptions extends StreamOptions {
    */
   onProgress?: ((progress: StreamProgress) => void) | null | undefined;
   /**
+   * After this time a replay that is not done is given up: the registration rejects with `Timeout`
+   * and the stream ends, whose name is free then. Default: without limit.
+   */
+  timeoutMs?: number | null | undefined;
+  /**
    * Redelivers a failed batch instead of ending the stream. Default: no attempt; delays from 100 ms
    * doubling to 10 s.
    */

@@ -235,8 +235,11 @@ FactstrSqliteStore.open('facts.sqlite').query();
 FactstrPostgresStore.open('postgres://localhost/facts', { busyTimeoutMs: 100 });
 // @ts-expect-error a URL of a server is text
 new FactstrPostgresStore(new URL('postgres://localhost/facts'));
-// @ts-expect-error the rows of a loop have no common end
+// @ts-expect-error a live stream has no replay that could take too long
+memory.streamAll(() => {}, { timeoutMs: 5 });
 memory.read({}, { timeoutMs: 5 });
+void memory.streamFrom(0n, null, () => {}, { timeoutMs: 5 });
+void memory.streamAllDurable({ name: 'model' }, () => {}, { timeoutMs: 5 });
 // @ts-expect-error nothing is known of a payload
 memory.query().event_records[0]?.payload.account;
 // @ts-expect-error a log is a function

@@ -26,13 +26,7 @@ var cancellingTests = tests{
 	}},
 	{"cancelling before the group took the request writes nothing", func(t *testing.T, log Log) { // G5
 		store, c := openChaos(t, log, factstr.Options{})
-		held := c.holdCommits()
-		first := make(chan error, 1)
-		go func() {
-			_, err := store.Append(context.Background(), facttest.BatchOf("first"))
-			first <- err
-		}()
-		within(t, "the first commit", held.arrived)
+		held, first := c.holdFirst(t, store)
 		ctx, cancel := context.WithCancel(t.Context())
 		answers := make(chan error, 3)
 		done := func(_ factstr.AppendResult, err error) { answers <- err }
@@ -58,13 +52,7 @@ var cancellingTests = tests{
 	}},
 	{"a caller that stops waiting after the group took the request gets CommitUnknown", func(t *testing.T, log Log) { // G5
 		store, c := openChaos(t, log, factstr.Options{})
-		held := c.holdCommits()
-		first := make(chan error, 1)
-		go func() {
-			_, err := store.Append(context.Background(), facttest.BatchOf("first"))
-			first <- err
-		}()
-		within(t, "the first commit", held.arrived)
+		held, first := c.holdFirst(t, store)
 		// The next two queue together; the first in line leads their group, so that the other one's
 		// caller only waits.
 		second := make(chan error, 1)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/facttest"
 )
 
 // chaos wraps a backend and gets in the way of its calls where a test wants it to fail, to wait or
@@ -182,3 +183,16 @@ func (c *chaos) holdCommits() *gate {
 }
 
 func (g *gate) open() { close(g.release) }
+
+// holdFirst makes every commit wait, and begins the append of a fact of the type "first", whose
+// commit has come to the gate: what is appended now queues behind it.
+func (c *chaos) holdFirst(t testing.TB, store *factstr.Store) (held *gate, first chan error) {
+	t.Helper()
+	held, first = c.holdCommits(), make(chan error, 1)
+	go func() {
+		_, err := store.Append(context.Background(), facttest.BatchOf("first"))
+		first <- err
+	}()
+	within(t, "the first commit", held.arrived)
+	return held, first
+}

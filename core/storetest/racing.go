@@ -182,13 +182,7 @@ func heldGroup(t *testing.T, store *factstr.Store, c *chaos, appends ...conditio
 // in place for the group.
 func heldGroupThen(t *testing.T, store *factstr.Store, c *chaos, afterwards func(), appends ...conditional) []answer {
 	t.Helper()
-	held := c.holdCommits()
-	first := make(chan error, 1)
-	go func() {
-		_, err := store.Append(t.Context(), facttest.BatchOf("first"))
-		first <- err
-	}()
-	within(t, "the first commit", held.arrived)
+	held, first := c.holdFirst(t, store)
 	type numbered struct {
 		at int
 		answer

@@ -189,25 +189,7 @@ var sharingTests = tests{
 		if other == nil {
 			return
 		}
-		late := newRecorder()
-		release := make(chan struct{})
-		late.handle = func(context.Context, []factstr.EventRecord) error {
-			<-release
-			return nil
-		}
-		stream := durable(t, one, "model", late)
-		appendTypes(t, one, "a")
-		late.want(t, []uint64{1})
-		stream.Unsubscribe()
-		failing := newRecorder()
-		failing.handle = failAt(1)
-		_, err := register(t, other, "model", factstr.AllEvents(), failing)
-		facttest.WantError(t, err, factstr.CodeHandlerFailed)
-		close(release)
-		late.wantEnd(t, "")
-		if cursor := cursorOf(t, other, "model", factstr.AllEvents()); cursor != 0 {
-			t.Fatalf("the cursor is %d, want 0", cursor)
-		}
+		wantLateSuccessIgnored(t, one, other)
 	}},
 	{"closing one store leaves the other one's streams and appends alone", func(t *testing.T, log Log) { // G17
 		one, other := twice(t, log)

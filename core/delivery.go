@@ -1,6 +1,9 @@
 package factstr
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // How a stream delivers
 //
@@ -57,6 +60,7 @@ import "time"
 const (
 	readPause    = 20 * time.Millisecond // before a failed read is tried again, doubled each time
 	readPauseMax = 2 * time.Second
+	endReasonMax = 2 * time.Second // for a look at the log before a lost name ends a stream
 )
 
 // run is the goroutine of a stream.
@@ -77,6 +81,11 @@ func (st *EventStream) follow() (err error) {
 			err = st.store.panicked(TaskStream, reason)
 		}
 	}()
+	return st.endReason(st.keepUp())
+}
+
+// keepUp is follow, without what comes of a panic and of a lost name.
+func (st *EventStream) keepUp() error {
 	pause := readPause
 	for {
 		err := st.redeliver()
@@ -120,6 +129,22 @@ func (st *EventStream) follow() (err error) {
 			return err
 		}
 	}
+}
+
+// endReason returns what ends the stream. A registration that is gone may have gone along with
+// facts, as in a failover that lost commits: then it is said that facts are missing.
+func (st *EventStream) endReason(err error) error {
+	if CodeOf(err) != CodeDurableStreamLost {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(st.context, endReasonMax)
+	defer cancel()
+	if known, unread := st.store.log.refresh(ctx, st.store.backend); unread == nil {
+		if truncated := st.truncated(known); truncated != nil {
+			return truncated
+		}
+	}
+	return err
 }
 
 // wait waits for a change of the log, for the begin of draining, or for the end of the stream.

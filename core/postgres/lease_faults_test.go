@@ -149,6 +149,34 @@ func TestManyDurableNamesAreTakenAgainTogether(t *testing.T) {
 	proxy.Delay(pgtest.FromServer, 0)
 }
 
+// G24: a failover that lost commits has lost the registration along with the facts, and the lease
+// may be the first to notice.
+func TestAStreamWhoseFactsWentWithItsRegistrationIsToldThatFactsAreGone(t *testing.T) {
+	t.Parallel()
+	url := faulttest.ServerOfItsOwn(t)
+	store := openStoreWith(t, url, Options{PollInterval: time.Hour})
+	raw := faulttest.OpenSQL(t, url)
+	for _, each := range []struct {
+		name, lost string
+		code       factstr.Code
+	}{
+		{"registration", "DELETE FROM factstr_durable_streams", factstr.CodeDurableStreamLost},
+		{"both", "DELETE FROM factstr_durable_streams; DELETE FROM append_batches WHERE first_sequence_number > 1; DELETE FROM events WHERE sequence_number > 1", factstr.CodeLogTruncated},
+	} {
+		durable, stream := faulttest.FollowDurably(t, store, each.name, 0)
+		facttest.Append(t, store, facttest.Batch(2, "handled")...)
+		head := faulttest.HeadOfLog(t, store)
+		durable.Reach(t, head)
+		faulttest.Eventually(t, "the cursor", func() bool { return stream.Progress().StoredCursor == head })
+		holder := namesBackend(t, raw)
+		raw.Run("BEGIN; " + each.lost + "; COMMIT; SELECT pg_terminate_backend(" + holder + ", 10000)")
+		faulttest.Eventually(t, "the end", func() bool { return stream.Progress().Ended })
+		if code := factstr.CodeOf(stream.Err()); code != each.code {
+			t.Errorf("without its %s the stream ended with %v, want %s", each.name, stream.Err(), each.code)
+		}
+	}
+}
+
 // A lease that can't be reclaimed yet does not hold up the others.
 func TestADurableNameThatIsStuckLeavesTheOthersAlone(t *testing.T) {
 	t.Parallel()

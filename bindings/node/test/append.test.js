@@ -15,6 +15,7 @@ const {
   folder,
   withCode,
 } = require('./stores.js');
+const { patience } = require('./until.js');
 
 noHandleIsLeftOpen();
 
@@ -167,7 +168,7 @@ test('occurred_at is one UTC reading per batch with microseconds', (t) => {
 
 test(
   'a request that still waits is cancelled and writes nothing',
-  { timeout: 60_000 },
+  { timeout: 60_000 * patience },
   async (t) => {
     // G5
     const file = path.join(folder(t), 'facts.sqlite');

@@ -16,6 +16,7 @@ const {
   openPostgres,
   withCode,
 } = require('./stores.js');
+const { patience } = require('./until.js');
 
 noHandleIsLeftOpen();
 
@@ -122,7 +123,7 @@ test('a port where nobody listens is a BackendFailure with the reason connection
 
 test(
   'a server that accepts and never answers is given up after connectTimeoutMs',
-  { timeout: 30_000 },
+  { timeout: 30_000 * patience },
   async (t) => {
     const url = `postgres://clerk:${SECRET}@127.0.0.1:${await silent(t)}/facts`;
     const started = performance.now();

@@ -10,6 +10,7 @@ const { native } = require('../lib/native.js');
 const { collectGarbage, collectUntil } = require('./garbage.js');
 const { openPlace } = require('./open_place.js');
 const { eachStore, facts, noHandleIsLeftOpen, places } = require('./stores.js');
+const { patience } = require('./until.js');
 
 noHandleIsLeftOpen();
 
@@ -102,7 +103,7 @@ test('a handler that never settles holds no handle once its store is closed', as
 
 test(
   'calls and deliveries do not grow the memory of the process',
-  { timeout: 120_000 },
+  { timeout: 120_000 * patience },
   async (t) => {
     const payload = 'x'.repeat(2000);
     const round = async () => {

@@ -11,6 +11,7 @@ const { check, explain, supported } = require('../lib/loader.js');
 const { native } = require('../lib/native.js');
 const { Deliveries } = require('./deliveries.js');
 const { databaseUrl, facts, folder, noHandleIsLeftOpen } = require('./stores.js');
+const { patience } = require('./until.js');
 
 noHandleIsLeftOpen();
 
@@ -243,7 +244,7 @@ test('the examples of the README run as they are printed', (t) => {
       cwd: made,
       env,
       encoding: 'utf8',
-      timeout: 30_000,
+      timeout: 30_000 * patience,
     });
     assert.equal(status, 0, stderr);
     const printed = [...example.matchAll(/\/\/ prints (.*)/g)].map((match) => match[1]);

@@ -24,12 +24,13 @@ const {
   openAt,
   withCode,
 } = require('./stores.js');
+const { patience } = require('./until.js');
 
 const { FactstrPostgresStore, FactstrSqliteStore } = factstr;
 
 noHandleIsLeftOpen();
 
-const limit = { timeout: 60_000 };
+const limit = { timeout: 60_000 * patience };
 const lib = JSON.stringify(require.resolve('../lib/index.js'));
 
 eachSharedPlace('opening', (newPlace) => {

@@ -27,11 +27,12 @@ const {
   openMemory,
   withCode,
 } = require('./stores.js');
+const { patience } = require('./until.js');
 
 noHandleIsLeftOpen();
 
-const limit = { timeout: 60_000 };
-const soon = { timeout: 10_000 }; // shorter than the openings of `ways` wait by themselves
+const limit = { timeout: 60_000 * patience };
+const soon = { timeout: 10_000 * patience }; // shorter than the openings of `ways` wait by themselves
 const lib = JSON.stringify(require.resolve('../lib/index.js'));
 
 eachSharedPlace('opening', (newPlace) => {

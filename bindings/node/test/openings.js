@@ -6,6 +6,7 @@ const { inspect } = require('node:util');
 
 const { FactstrPostgresStore } = require('../lib/index.js');
 const { atEnd } = require('./stores.js');
+const { patience } = require('./until.js');
 
 const SECRET = 's3cr3t';
 
@@ -30,7 +31,7 @@ async function silentServer(t) {
 
 // How long an opening of `ways` waits by itself; a test that gives one up must be done before. No
 // longer: an opening that blocks the thread cannot be interrupted, not even by the test runner.
-const patient = { connectTimeoutMs: 20_000 };
+const patient = { connectTimeoutMs: 20_000 * patience };
 
 /** What opens a PostgreSQL store without blocking. */
 const ways = {

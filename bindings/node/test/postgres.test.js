@@ -21,10 +21,11 @@ const {
   openPostgres,
   withCode,
 } = require('./stores.js');
+const { patience } = require('./until.js');
 
 noHandleIsLeftOpen();
 
-const limit = { timeout: 60_000 };
+const limit = { timeout: 60_000 * patience };
 
 function withDatabase(url, name) {
   const changed = new URL(url);

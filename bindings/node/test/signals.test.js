@@ -7,6 +7,7 @@ const path = require('node:path');
 const { test } = require('node:test');
 
 const { atEnd, places } = require('./stores.js');
+const { patience } = require('./until.js');
 
 const torture = process.env.FACTSTR_TORTURE !== undefined;
 const count = torture ? 3_000_000 : 150_000;
@@ -27,7 +28,7 @@ function start(t, name, ...args) {
 for (const kind of ['memory', 'sqlite']) {
   test(
     `a process with handlers for all signals lives on while they come and a store is in use, ${kind}`,
-    { timeout: torture ? 900_000 : 90_000 },
+    { timeout: (torture ? 900_000 : 90_000) * patience },
     async (t) => {
       const host = start(t, 'under_signals.js', JSON.stringify(places[kind](t)));
       const ended = once(host, 'close');

@@ -17,10 +17,11 @@ const {
   openMemory,
   withCode,
 } = require('./stores.js');
+const { patience } = require('./until.js');
 
 noHandleIsLeftOpen();
 
-const limit = { timeout: 60_000 };
+const limit = { timeout: 60_000 * patience };
 
 /** Stands in for the timer of onProgress: it fires when the test says so. */
 function watching(t) {

@@ -16,11 +16,11 @@ const {
   noHandleIsLeftOpen,
   withCode,
 } = require('./stores.js');
-const { until } = require('./until.js');
+const { patience, until } = require('./until.js');
 
 noHandleIsLeftOpen();
 
-const limit = { timeout: 60_000 };
+const limit = { timeout: 60_000 * patience };
 const seldom = { batches: 1_000_000, ms: 3_600_000 };
 
 eachStore('progress of streams', (open) => {

@@ -15,12 +15,13 @@ const {
   ofType,
   openAt,
 } = require('./stores.js');
+const { patience } = require('./until.js');
 
 noHandleIsLeftOpen();
 
 const lib = JSON.stringify(require.resolve('../lib/index.js'));
 const placeModule = JSON.stringify(require.resolve('./open_place.js'));
-const limit = { timeout: 60_000 };
+const limit = { timeout: 60_000 * patience };
 
 /** A worker that runs `body` with the package and a store at the place at hand. */
 function worker(t, body, place) {

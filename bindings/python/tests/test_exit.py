@@ -16,7 +16,7 @@ class InterpreterExit(ProgramCase):
             """
 import sys, threading
 import factstr
-from support import opened
+from support import WAIT_S, opened
 store = opened(*sys.argv[1:])
 handled = threading.Event()
 def handle(batch):
@@ -27,7 +27,7 @@ streams = [store.stream_all(lambda batch: batch) for _ in range(20)]
 memory = factstr.MemoryStore()
 memory.stream_all(print)
 store.append([factstr.NewEvent("a", 1)])
-assert handled.wait(10)
+assert handled.wait(WAIT_S)
 """,
             self.kind,
             self.place,
@@ -39,7 +39,7 @@ assert handled.wait(10)
         code = """
 import sys, threading
 import factstr
-from support import opened
+from support import WAIT_S, opened
 store = opened(*sys.argv[1:3])
 entered = threading.Event()
 def handle(batch):
@@ -48,7 +48,7 @@ def handle(batch):
     print([record.event_type for record in batch], flush=True)
 store.stream_all_durable("model", handle)
 store.append([factstr.NewEvent(sys.argv[3], 1)])
-assert entered.wait(10)
+assert entered.wait(WAIT_S)
 """
         self.prints("['a']", code, self.kind, self.place, "a")
         self.prints("['b']", code, self.kind, self.place, "b")

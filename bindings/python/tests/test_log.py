@@ -183,7 +183,7 @@ class LogOfPrograms(ProgramCase):
     FAILING = """
 import logging, sys
 import factstr
-from support import fact
+from support import WAIT_S, fact
 def fail(batch):
     raise RuntimeError("no")
 """
@@ -237,7 +237,7 @@ logging.getLogger("factstr").setLevel(logging.INFO)
 store = factstr.MemoryStore()
 for name in range(3000):
     store.stream_all_durable(str(name), print).close()
-assert stuck.wait(10)
+assert stuck.wait(WAIT_S)
 store.close()
 print("end")
 """
@@ -268,7 +268,7 @@ logged = threading.Event()
 logging.getLogger("factstr").addHandler(Logged())
 logging.getLogger("factstr").setLevel(logging.INFO)
 store.stream_all_durable("model", print)
-assert logged.wait(10)
+assert logged.wait(WAIT_S)
 """,
         )
 

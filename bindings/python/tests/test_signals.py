@@ -123,7 +123,7 @@ class Children(ProgramCase):
             """
 import subprocess, sys, threading
 import factstr
-from support import opened
+from support import WAIT_S, opened
 
 store = opened(*sys.argv[1:3])
 done = threading.Event()
@@ -134,7 +134,7 @@ def start(batch):
 
 store.stream_all(start)
 store.append([factstr.NewEvent("a", 1)])
-done.wait(30)
+done.wait(WAIT_S)
 store.close()
 """,
             self.kind,

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from unittest import mock
 
 import factstr
-from programs import environment
+from programs import PROGRAM_S, environment
 from support import Deliveries, StoreCase, fact, on_every_store
 
 INSIDE = """
@@ -76,7 +76,7 @@ class SubInterpreters(unittest.TestCase):
             env=environment(),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PROGRAM_S,
             check=False,
         )
         self.assertEqual((done.stdout, done.returncode), (expected, 0), done.stderr)

@@ -1,5 +1,5 @@
 """Reads `go test -json` from standard input. Prints a line for each package, the output of what
-failed, and the closing count.
+failed, what took long, and the closing count.
 """
 
 from __future__ import annotations
@@ -7,6 +7,8 @@ from __future__ import annotations
 import json
 import sys
 from collections import defaultdict
+
+LONG = 30.0  # seconds from which on a test is told of, so that a lane of hours shows where it is
 
 
 def main() -> int:
@@ -29,6 +31,8 @@ def main() -> int:
             results[package, test] = action
             if "/" in test:
                 parents.add((package, test.rsplit("/", 1)[0]))
+            if (elapsed := event.get("Elapsed", 0)) >= LONG:
+                print(f"long    {package} {test}: {elapsed:.0f} s", flush=True)
             if action == "pass":
                 output.pop((package, test), None)
             elif action == "skip":

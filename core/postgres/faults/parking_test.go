@@ -95,20 +95,24 @@ func changeParkedUntilKilled(side *proctest.Side, arguments []string) error {
 // poisonEvery is how often a fact fails that comes for the first time.
 const poisonEvery = 3
 
+// killed names the sessions of processes that are killed.
+const killed = "killed"
+
 // parkedLives are the lives of processes that park, one after the other, and what is known of the
 // facts of their log.
 type parkedLives struct {
-	t      *testing.T
-	url    string
-	store  *factstr.Store
-	proxy  *pgtest.Proxy
-	cursor uint64            // between two lives
-	parked []uint64          // between two lives, too
-	marked []uint64          // of them, to be redelivered
-	failed map[uint64]bool   // when they came for the first time
-	gone   map[uint64]string // certainly not parked any more, and why
-	maybe  map[uint64]bool   // perhaps not parked any more
-	asked  map[string]int    // how many deliveries of a kind there were
+	t        *testing.T
+	url      string
+	store    *factstr.Store
+	proxy    *pgtest.Proxy
+	sessions faulttest.SQL     // tells which sessions the server still has
+	cursor   uint64            // between two lives
+	parked   []uint64          // between two lives, too
+	marked   []uint64          // of them, to be redelivered
+	failed   map[uint64]bool   // when they came for the first time
+	gone     map[uint64]string // certainly not parked any more, and why
+	maybe    map[uint64]bool   // perhaps not parked any more
+	asked    map[string]int    // how many deliveries of a kind there were
 }
 
 // killing says when the holder dies: after it was told to answer so many deliveries, or, unless at
@@ -144,7 +148,8 @@ func (p *parkedLives) live(k killing) {
 			t.Fatalf("%d of %d are marked", found, len(p.parked))
 		}
 	}
-	parker := proctest.Start(t, "parker", faulttest.Through(p.proxy, p.url))
+	url := pgtest.WithParam(p.url, "application_name", killed)
+	parker := proctest.Start(t, "parker", faulttest.Through(p.proxy, url))
 	var meddler *proctest.Child
 	front, answered, first := p.cursor, uint64(0), p.marked
 	var skipped []uint64 // of the first ones
@@ -160,7 +165,7 @@ func (p *parkedLives) live(k killing) {
 		}
 		p.settled(answered)
 		if meddler == nil {
-			meddler = proctest.Start(t, "meddler", p.url)
+			meddler = proctest.Start(t, "meddler", url)
 			meddler.Expect("ready")
 		}
 		answer := "ok"
@@ -272,10 +277,10 @@ func (p *parkedLives) model() factstr.DurableCursor {
 func (p *parkedLives) look(k killing, front uint64) {
 	t := p.t
 	t.Helper()
-	faulttest.Eventually(t, "nobody holds the name of a killed process", func() bool {
-		return p.model().HeldBy == ""
+	// What the server got of them last, it may still be doing.
+	faulttest.Eventually(t, "the sessions of killed processes end", func() bool {
+		return p.sessions.One("SELECT count(*) FROM pg_stat_activity WHERE application_name = $1", killed) == "0"
 	})
-	// Cursors were read before holders: what the holder's session did last is read now.
 	model := p.model()
 	parked, err := p.store.Parked(t.Context(), "model")
 	faulttest.Must(t, err)
@@ -333,7 +338,8 @@ func TestKilledProcessesLoseNoParkedBatch(t *testing.T) {
 	}
 	url := pgtest.Database(t)
 	p := &parkedLives{t: t, url: url, store: openStore(t, url), proxy: pgtest.NewProxy(t, faulttest.AddressOf(t, url)),
-		failed: map[uint64]bool{}, gone: map[uint64]string{}, maybe: map[uint64]bool{}, asked: map[string]int{}}
+		sessions: faulttest.OpenSQL(t, url),
+		failed:   map[uint64]bool{}, gone: map[uint64]string{}, maybe: map[uint64]bool{}, asked: map[string]int{}}
 	for _, k := range kills {
 		p.live(k)
 	}

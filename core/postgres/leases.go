@@ -232,8 +232,7 @@ func (l *leases) use(ctx context.Context, use func(ctx context.Context, s *sessi
 		inFullView(config)
 		s, err := connect(ctx, config, false)
 		if err != nil {
-			l.backend.away(&l.trouble, factstr.TaskLeases,
-				"the connection that holds durable names cannot be made: their streams wait", err)
+			l.away("the connection that holds durable names cannot be made: their streams wait", err)
 			return err
 		}
 		limited, cancel := context.WithTimeout(ctx, l.backend.options.ConnectTimeout)
@@ -247,12 +246,21 @@ func (l *leases) use(ctx context.Context, use func(ctx context.Context, s *sessi
 	}
 	err := use(ctx, l.session)
 	if lost(err) || state(err) == readOnlyTransaction || errors.Is(err, errSwallowed) {
-		l.backend.away(&l.trouble, factstr.TaskLeases,
-			"the connection that holds durable names was lost: their streams wait until they are proven to be held again", err)
+		l.away("the connection that holds durable names was lost: their streams wait until they are proven to be held again", err)
 		l.session.drop()
 		l.useSession(nil)
 	}
 	return err
+}
+
+// away logs an outage if names are held. Who only wants one, as on a standby, is told by the error.
+func (l *leases) away(what string, err error) {
+	l.mu.Lock()
+	held := len(l.held)
+	l.mu.Unlock()
+	if held > 0 {
+		l.backend.away(&l.trouble, factstr.TaskLeases, what, err)
+	}
 }
 
 // useSession replaces the session. The caller has the token.

@@ -62,6 +62,20 @@ func TestListeningThatPanicsStartsAgain(t *testing.T) {
 	}
 }
 
+// G24: nobody is affected but the caller, who is told.
+func TestARegistrationThatAReadOnlyServerRefusesIsNoLostConnection(t *testing.T) {
+	url := faulttest.ServerOfItsOwn(t)
+	options, records := telling()
+	store := openStoreWith(t, url, options)
+	faulttest.SetDatabase(t, url, "default_transaction_read_only", "on")
+	_, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "refused"}, faulttest.NewFollower(0))
+	faulttest.WantFailure(t, err, factstr.CodeReadOnly, "")
+	faulttest.WantStillWorks(t, store)
+	if lost := records.Of(factstr.LogConnectionLost); len(lost) != 0 {
+		t.Errorf("told %v", lost)
+	}
+}
+
 // G22 G24: a panic of the keeper of leases is logged, and the next try takes the lease.
 func TestAPanicWhileNamesAreLookedAfterIsTold(t *testing.T) {
 	options, records := telling()

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import time
 import unittest
+from types import FrameType
 
 import factstr
 from aio_case import AioCase, started
 from support import WAIT_S, fact, on_every_store
+
+
+def _is_off_loop(frame: FrameType | None) -> bool:
+    """Reports whether a thread makes a call for a loop."""
+    while frame is not None and not frame.f_code.co_filename.endswith("_off_loop.py"):
+        frame = frame.f_back
+    return frame is not None
 
 
 @on_every_store
@@ -108,6 +118,47 @@ class Handlers(AioCase):
         await again.close()
         self.assertEqual(seen, [1])
 
+    async def test_a_registration_and_a_stream_end_with_their_loop(self) -> None:  # G22
+        await self.store.append([fact("a")])
+        loop = asyncio.new_event_loop()
+        loop.set_exception_handler(lambda *_: None)  # for the tasks that it leaves behind
+
+        async def never(batch: factstr.Batch) -> None:
+            await asyncio.Event().wait()
+
+        async def stop(progress: factstr.StreamProgress) -> None:
+            loop.stop()
+            await asyncio.Event().wait()
+
+        def register_and_leave() -> None:
+            registering = self.store.stream_all_durable("model", never, on_progress=stop)
+            task = loop.create_task(registering)
+            loop.run_until_complete(self.store.stream_all_durable("idle", lambda _: None))
+            self.assertFalse(task.done())
+            loop.run_forever()
+            loop.close()
+
+        await asyncio.to_thread(register_and_leave)
+        for name in ("model", "idle"):
+            await self.eventually_free(name)
+        until = time.monotonic() + WAIT_S
+        while any(map(_is_off_loop, sys._current_frames().values())):
+            self.assertLess(time.monotonic(), until, "a thread still waits for the loop")
+            await asyncio.sleep(0.01)
+
+    async def eventually_free(self, name: str) -> None:
+        until = time.monotonic() + WAIT_S
+        while True:
+            try:
+                subscription = await self.store.stream_all_durable(name, lambda _: None)
+                break
+            except factstr.DurableStreamActive:
+                self.assertLess(
+                    time.monotonic(), until, f"{name} is held although its loop is gone"
+                )
+                await asyncio.sleep(0.01)
+        await subscription.close()
+
     async def test_a_handler_that_awaits_what_is_cancelled_has_failed(self) -> None:
         async def handle(batch: factstr.Batch) -> None:
             gone = started(asyncio.sleep(WAIT_S))
@@ -155,6 +206,27 @@ class Loop(AioCase):
                 self.assertEqual(batch.position, n)
         self.assertTrue(batches.closed)
         self.assertEqual([batch async for batch in batches], [])
+
+    async def test_a_loop_that_is_closed_while_it_opens_or_waits_has_ended(self) -> None:  # G22
+        for begin in ("__anext__", "__aenter__"):
+            batches = self.store.stream(durable="model")
+            opening = started(getattr(batches, begin)())
+            await asyncio.sleep(0)  # the thread that opens it has begun; this one has no answer yet
+            await batches.close()
+            if begin == "__anext__":
+                with self.assertRaises(StopAsyncIteration):
+                    await asyncio.wait_for(opening, WAIT_S)
+            else:
+                self.assertIs(await asyncio.wait_for(opening, WAIT_S), batches)
+            self.assertTrue(batches.closed)
+            self.assertEqual([batch async for batch in batches], [])
+            async with self.store.stream(durable="model") as again:  # the name is free
+                waiting = started(again.__anext__())
+                await asyncio.sleep(0.01)
+                self.assertFalse(waiting.done())
+                await again.close()
+                with self.assertRaises(StopAsyncIteration):
+                    await asyncio.wait_for(waiting, WAIT_S)
 
     async def test_the_end_of_its_store_ends_a_loop_with_the_reason(self) -> None:
         async def take() -> list[int]:

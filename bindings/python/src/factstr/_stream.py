@@ -226,8 +226,14 @@ class Stream(OpenStream):
                     return None
             elif status != TIMEOUT or text:
                 return self._reason(status, text)
-            elif self._stopping:
-                return None  # Ctrl-C came before the library was informed
+            elif self._stopping or self._is_given_up():
+                return (
+                    None  # Ctrl-C came before the library was informed, or nobody handles any more
+                )
+
+    def _is_given_up(self) -> bool:
+        """Reports whether the place where the handler runs is gone."""
+        return False
 
     def _handle_all(self, stream: int, first: int, count: int, text: bytes) -> bool:
         """Handles batches one after the other; returns False if the program ended the stream."""

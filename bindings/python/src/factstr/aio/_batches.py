@@ -45,12 +45,17 @@ class Batches(AsyncCloseable):
         self._batch: OpenBatch | None = None
         self._closed = False
 
-    async def _open(self) -> _Batches:
+    async def _open(self) -> _Batches | None:
+        """Returns the stream; None if close() was called meanwhile."""
         if self._stream is None:
             owner, registration = self._owner, self._registration
-            self._stream = await off_loop(
+            opened = await off_loop(
                 lambda: _Batches(owner, *registration), lambda opened: opened.close()
             )
+            if self._closed:
+                opened.close()
+                return None
+            self._stream = opened
         return self._stream
 
     def __aiter__(self) -> AsyncIterator[OpenBatch]:
@@ -67,6 +72,8 @@ class Batches(AsyncCloseable):
         if self._closed:
             return None
         stream = await self._open()
+        if stream is None:
+            return None
         if self._batch is not None:
             batch, self._batch = self._batch, None
             batch.ack()

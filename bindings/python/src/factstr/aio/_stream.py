@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 _handling: ContextVar[Stream | None] = ContextVar("factstr_handling", default=None)
 _LOOP_HELD_S = 0.005
-_LOOK_S = 0.5
+LOOK_S = 0.5  # between two looks whether the loop is closed
+LOOP_CLOSED = "the event loop of the handler is closed"
 
 
 class LoopStream(Stream):
@@ -84,6 +85,11 @@ class LoopStream(Stream):
     def _deliver(self) -> FactstrError | None:
         return super()._deliver() or self._loop_left
 
+    def _is_given_up(self) -> bool:
+        if self._loop.is_closed():
+            self._loop_left = Cancelled(LOOP_CLOSED)
+        return self._loop_left is not None
+
     def _handle_all(self, stream: int, first: int, count: int, text: bytes) -> bool:
         done, went_on = _threads.Flag(), False
 
@@ -106,11 +112,10 @@ class LoopStream(Stream):
         try:
             self._loop.call_soon_threadsafe(begin)
         except RuntimeError:
-            self._loop_left = Cancelled("the event loop of the handler is closed")
+            self._loop_left = Cancelled(LOOP_CLOSED)
             return False
-        while not done.wait(_LOOK_S):
-            if self._loop.is_closed():
-                self._loop_left = Cancelled("the event loop of the handler is closed")
+        while not done.wait(LOOK_S):
+            if self._is_given_up():
                 return False
         if self._failure_on_loop is not None:
             raise self._failure_on_loop

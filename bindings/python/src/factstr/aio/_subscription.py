@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import wait
 from typing import TYPE_CHECKING, Any
 
 from .._capi import in_forked_child
@@ -23,7 +24,7 @@ from ..errors import (
 )
 from ._closeable import AsyncCloseable
 from ._off_loop import off_loop
-from ._stream import LoopStream
+from ._stream import LOOK_S, LOOP_CLOSED, LoopStream
 
 if TYPE_CHECKING:
     from ._store import Store
@@ -122,6 +123,20 @@ class Subscription(AsyncCloseable):
         return f"<aio.Subscription {self._stream.described()}>"
 
 
+def _await_on(loop: asyncio.AbstractEventLoop, call: Coroutine[Any, Any, None]) -> None:
+    """Waits on another thread for a coroutine that runs on the loop, until the loop is closed."""
+    try:
+        done = asyncio.run_coroutine_threadsafe(call, loop)
+    except RuntimeError:
+        call.close()
+        raise Cancelled(LOOP_CLOSED) from None
+    while not done.done():
+        if loop.is_closed():
+            raise Cancelled(LOOP_CLOSED)
+        wait([done], LOOK_S)
+    done.result()
+
+
 async def subscribe(
     store: Store,
     query: Any,
@@ -152,9 +167,8 @@ async def subscribe(
             if inspect.isawaitable(result):
                 await result
 
-        if cancelled:
-            return
-        asyncio.run_coroutine_threadsafe(call(), loop).result()
+        if not cancelled:
+            _await_on(loop, call())
 
     def run() -> None:
         register(

@@ -33,6 +33,8 @@ type backend struct {
 	room      logRoom
 	appended  factstr.Head // by the transaction that is being written, if it appends
 
+	commits atomic.Uint32 // of this store
+
 	head         knownHead
 	connections  connections
 	readers      readerPool

@@ -158,6 +158,7 @@ func (b *backend) transact(doing string, transaction func(*conn) (changed bool, 
 		return commitFailure(doing, err)
 	}
 	committed = true
+	b.commits.Add(1)
 	// In a log that is no longer the database's, the commit is lost now or with its last user.
 	if err := b.intact(); err != nil {
 		return factstr.NewError(factstr.CodeCommitUnknown, "sqlite: %s: %w", doing, err)

@@ -8,7 +8,7 @@ import json
 import sys
 from collections import defaultdict
 
-LONG = 30.0  # seconds from which on a line tells of a test, so that a lane of hours shows where it is
+LONG = 30.0  # seconds from which on a test gets a line, to show where a long lane is
 
 
 def main() -> int:

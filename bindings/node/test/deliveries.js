@@ -22,6 +22,11 @@ class Deliveries {
     };
   }
 
+  /** How many batches came that nobody has asked for yet. */
+  get unread() {
+    return this.#batches.length;
+  }
+
   next() {
     if (this.#batches.length > 0) {
       return Promise.resolve(this.#batches.shift());

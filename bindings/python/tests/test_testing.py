@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 import unittest
@@ -74,6 +75,9 @@ class Scenarios(unittest.TestCase):
 
 
 class Pytest(PlaceCase):
+    @unittest.skipIf(
+        "FACTSTR_TEST_EMULATOR" in os.environ, "pytest is not installed beside an emulated Python"
+    )
     def test_its_fixtures_begin_a_scenario_in_a_store_that_is_closed(self) -> None:
         Path(self.folder, "conftest.py").write_text(
             'pytest_plugins = ["factstr.testing.fixtures"]\n', encoding="utf-8"

@@ -6,6 +6,7 @@ on one machine. It is not part of this repository, since it builds what others m
 """
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -71,6 +72,12 @@ def figures(row: dict[str, Any]) -> Iterator[Figure]:
             )
 
 
+def machine() -> str:
+    """The machine that this runs on, which is to be the harness's."""
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
+    return f"{os.cpu_count()} processors, {model[1] if model else 'unknown'}"
+
+
 def record(lines: list[str], note: str) -> dict[str, Any]:
     results: dict[tuple[str, str, str], dict[str, Any]] = {}
     for line in lines:
@@ -98,7 +105,7 @@ def main() -> int:
     measured = datetime.fromtimestamp(source.stat().st_mtime, timezone.utc)
     found = {
         "date": measured.strftime("%Y-%m-%d %H:%MZ"),
-        "machine": "the machine of the first table",
+        "machine": machine(),
         "command": "a harness beside this repository",
         **record(source.read_text(encoding="utf-8").splitlines(), "".join(sys.argv[3:])),
     }

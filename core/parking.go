@@ -266,7 +266,7 @@ func (s *Store) Parked(ctx context.Context, name string) ([]ParkedBatch, error) 
 // RedeliverParked lets the parked batches of a name at these positions be delivered again. Whoever
 // holds the name delivers them between two other batches, within a second or so, or else its next
 // registration does, before its replay. It returns how many there are, 0 without positions. A batch
-// that fails again stays parked.
+// that fails again stays parked, also if it was asked for while its handler already ran.
 func (s *Store) RedeliverParked(ctx context.Context, name string, positions []uint64) (int, error) {
 	if len(positions) == 0 {
 		return 0, validateNameIn("name", name)

@@ -124,6 +124,12 @@ var parkingTests = tests{
 		wantFound(t, 0)(store.RedeliverParked(t.Context(), "model", nil))
 		wantFound(t, 1)(store.RedeliverParked(t.Context(), "model", []uint64{2, 9}))
 		r.want(t, []uint64{2})
+		// It has failed again, and is not cured in the midst of it.
+		facttest.Eventually(t, "the new failure of fact 2 is stored", func() bool {
+			parked, err := store.Parked(t.Context(), "model")
+			wantChanged(t, err)
+			return len(parked) == 3 && parked[1].Attempts == 3 && !parked[1].Redelivering
+		})
 		wantFound(t, 0)(store.RedeliverParked(t.Context(), "model", []uint64{4}))
 		r.cured.Store(true)
 		wantFound(t, 3)(elsewhere(t, log, store).RedeliverAllParked(t.Context(), "model"))

@@ -6,7 +6,6 @@ import (
 	"math"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/facttest"
@@ -101,11 +100,9 @@ var readFaultTests = tests{
 		facttest.WantError(t, stream.Progress().Failure, factstr.CodeBackendFailure)
 		c.clear()
 		r.want(t, []uint64{2})
-		for begun := time.Now(); stream.Progress().Failure != nil; time.Sleep(time.Millisecond) {
-			if time.Since(begun) > facttest.WaitMax {
-				t.Fatalf("a stream that reads again says %v", stream.Progress().Failure)
-			}
-		}
+		facttest.Eventually(t, "a stream that reads again tells no failure", func() bool {
+			return stream.Progress().Failure == nil
+		})
 	}},
 	{"progress reports no failed read once a later one succeeded", func(t *testing.T, log Log) { // G20 G21
 		store, c := openChaos(t, log, noTail)

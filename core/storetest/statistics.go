@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -214,9 +215,7 @@ func withoutTail(t testing.TB, log Log) factstr.Statistics {
 // at waits until a stream's position is there.
 func at(t testing.TB, stream *factstr.EventStream, position uint64) {
 	t.Helper()
-	for limit := time.Now().Add(facttest.WaitMax); stream.Progress().Position < position; time.Sleep(time.Millisecond) {
-		if time.Now().After(limit) {
-			t.Fatalf("the stream is at %d, not %d", stream.Progress().Position, position)
-		}
-	}
+	facttest.Eventually(t, fmt.Sprintf("the stream is at %d", position), func() bool {
+		return stream.Progress().Position >= position
+	})
 }

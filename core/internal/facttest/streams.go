@@ -69,6 +69,16 @@ func WaitReady(t testing.TB, stream *factstr.EventStream) {
 	}
 }
 
+// Eventually waits until something holds that nothing tells of.
+func Eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	for limit := time.Now().Add(WaitMax); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatalf("waited %v for this to hold: %s", WaitMax, what)
+		}
+	}
+}
+
 // WaitEnd waits for a stream's end and returns its reason.
 func WaitEnd(t testing.TB, stream *factstr.EventStream) error {
 	t.Helper()

@@ -255,7 +255,8 @@ private:
       return FACTSTR_HANDLED;
     } catch (const std::exception &e) {
       // Refused by itself, the batch fails with the message.
-      const std::string_view why = e.what();
+      const char *const what = e.what();
+      const std::string_view why = what ? what : "an exception without a message";
       if (factstr_stream_refuse(stream, number, why.data(), why.size()) == FACTSTR_OK)
         return FACTSTR_PENDING;
     } catch (...) {

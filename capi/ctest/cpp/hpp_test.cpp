@@ -85,6 +85,10 @@ void readings(factstr::store store) {
   expect(!reading.next(), "nothing comes after the last page");
 }
 
+struct wordless : std::exception {
+  const char *what() const noexcept override { return nullptr; }
+};
+
 void streams_with_handlers(factstr::store store) {
   std::mutex mutex;
   std::condition_variable changed;
@@ -131,6 +135,17 @@ void streams_with_handlers(factstr::store store) {
     factstr::stream stream = store.open_stream(R"({"after":0})", [](std::string_view) { throw 7; });
     expect(status_of([&] { stream.wait_ready(30000); }) == FACTSTR_HANDLER_FAILED,
            "a handler may throw anything");
+  }
+  {
+    factstr::stream stream =
+        store.open_stream(R"({"after":0})", [](std::string_view) { throw wordless(); });
+    std::string ended;
+    try {
+      stream.wait_ready(30000);
+    } catch (const factstr::error &e) {
+      ended = e.json();
+    }
+    expect(has(ended, "without a message"), "a handler may throw what has no message");
   }
   {
     std::promise<std::string> told;

@@ -145,12 +145,7 @@ var closingTests = tests{
 	}},
 	{"a handler that does not return makes close answer Timeout, and the release follow", func(t *testing.T, log Log) {
 		store := openWith(t, log, factstr.Options{CloseTimeout: time.Millisecond}, nil)
-		r := newRecorder()
-		release := make(chan struct{})
-		r.handle = func(context.Context, []factstr.EventRecord) error {
-			<-release
-			return nil
-		}
+		r, release := held()
 		live(t, store, factstr.AllEvents(), r)
 		appendTypes(t, store, "a")
 		r.want(t, []uint64{1})

@@ -34,12 +34,8 @@ var isolationTests = tests{
 	}},
 	{"a handler that does not return delays neither appends nor other streams", func(t *testing.T, log Log) { // G16 G18
 		store := open(t, log)
-		stuck, healthy := newRecorder(), newRecorder()
-		release := make(chan struct{})
-		stuck.handle = func(context.Context, []factstr.EventRecord) error {
-			<-release
-			return nil
-		}
+		stuck, release := held()
+		healthy := newRecorder()
 		stream := live(t, store, factstr.AllEvents(), stuck)
 		live(t, store, factstr.AllEvents(), healthy)
 		const batches = 300

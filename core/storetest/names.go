@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"context"
 	"errors"
 	"sync"
 	"testing"
@@ -14,11 +13,7 @@ import (
 // another one, which failed, had the name in the other store, which may be the same.
 func wantLateSuccessIgnored(t *testing.T, one, other *factstr.Store) {
 	t.Helper()
-	late, release := newRecorder(), make(chan struct{})
-	late.handle = func(context.Context, []factstr.EventRecord) error {
-		<-release
-		return nil
-	}
+	late, release := held()
 	stream := durable(t, one, "model", late)
 	appendTypes(t, one, "a")
 	late.want(t, []uint64{1})
@@ -136,12 +131,7 @@ var nameTests = tests{
 	}},
 	{"unsubscribe frees the name at once while a delivery is in flight", func(t *testing.T, log Log) { // G22
 		store := open(t, log)
-		inFlight := newRecorder()
-		release := make(chan struct{})
-		inFlight.handle = func(context.Context, []factstr.EventRecord) error {
-			<-release
-			return nil
-		}
+		inFlight, release := held()
 		stream := durable(t, store, "model", inFlight)
 		appendTypes(t, store, "a")
 		inFlight.want(t, []uint64{1})
@@ -161,12 +151,7 @@ var nameTests = tests{
 	}},
 	{"a delivery in flight at unsubscribe moves the cursor while nobody registered again", func(t *testing.T, log Log) { // G22
 		store := open(t, log)
-		r := newRecorder()
-		release := make(chan struct{})
-		r.handle = func(context.Context, []factstr.EventRecord) error {
-			<-release
-			return nil
-		}
+		r, release := held()
 		stream := durable(t, store, "model", r)
 		appendTypes(t, store, "a", "a")
 		appendTypes(t, store, "a")

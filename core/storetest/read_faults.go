@@ -110,11 +110,7 @@ var readFaultTests = tests{
 			appendTypes(t, store, "a")
 		}
 		failed := c.failScans(1, factstr.BackendFailure(factstr.ReasonConnection, "on purpose"))
-		r, release := newRecorder(), make(chan struct{})
-		r.handle = func(context.Context, []factstr.EventRecord) error {
-			<-release
-			return nil
-		}
+		r, release := held()
 		stream, err := store.StreamToDurable(t.Context(), factstr.DurableStream{Name: "model"}, factstr.AllEvents(), r)
 		if err != nil {
 			t.Fatal(err)

@@ -26,6 +26,16 @@ func newRecorder() *recorder {
 	return &recorder{deliveries: make(chan []factstr.EventRecord, deliveriesMax), ended: make(chan error, endsMax)}
 }
 
+// held returns a recorder whose handler does not return before release is closed.
+func held() (r *recorder, release chan struct{}) {
+	r, release = newRecorder(), make(chan struct{})
+	r.handle = func(context.Context, []factstr.EventRecord) error {
+		<-release
+		return nil
+	}
+	return r, release
+}
+
 func (r *recorder) HandleStream(ctx context.Context, batch []factstr.EventRecord) error {
 	r.deliveries <- batch
 	if r.handle != nil {

@@ -31,12 +31,7 @@ func over(t testing.TB) context.Context {
 var waitingTests = tests{
 	{"a wait for a number ends when the stream has handled everything up to it", func(t *testing.T, log Log) { // G21
 		store := open(t, log)
-		release := make(chan struct{})
-		r := newRecorder()
-		r.handle = func(context.Context, []factstr.EventRecord) error {
-			<-release
-			return nil
-		}
+		r, release := held()
 		stream := live(t, store, factstr.AllEvents(), r)
 		appended := appendTypes(t, store, "a", "a")
 		r.want(t, []uint64{1, 2}) // its handler is running

@@ -13,6 +13,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	. "github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
 	"github.com/factstr/factstr-go/core/internal/terms"
 	"github.com/factstr/factstr-go/core/storetest"
 )
@@ -280,17 +281,19 @@ func TestAFactWithMoreTermsThanAreKeptIsFound(t *testing.T) { // G12
 
 func TestAFolderThatCannotHoldTheIndexIsReportedAndQueriesReadTheLog(t *testing.T) { // G8
 	indexAlways(t, 5)
-	for name, prepare := range map[string]func(folder string) error{
-		"a file":  func(folder string) error { return os.WriteFile(folder, nil, 0o600) },
-		"a link":  func(folder string) error { return os.Symlink(t.TempDir(), folder) },
-		"no room": func(folder string) error { return os.Symlink("/dev/full", folder) },
+	for name, prepare := range map[string]func(t *testing.T, folder string){
+		"a file": func(t *testing.T, folder string) {
+			if err := os.WriteFile(folder, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"a link":  func(t *testing.T, folder string) { proctest.Symlink(t, t.TempDir(), folder) },
+		"no room": func(t *testing.T, folder string) { proctest.Symlink(t, "/dev/full", folder) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			records, logger := NewRecords()
 			path := newPath(t)
-			if err := prepare(path + indexSuffix); err != nil {
-				t.Fatal(err)
-			}
+			prepare(t, path+indexSuffix)
 			store := openStoreWith(t, path, Options{Options: factstr.Options{TailEvents: -1, Logger: logger}})
 			AppendCourses(t, store, 0, 50)
 			if found := Query(t, store, PayloadQuery(`{"course":"c3"}`)).EventRecords; len(found) != 7 {

@@ -35,6 +35,15 @@ func NotUnder(t testing.TB, emulator, why string) {
 	}
 }
 
+// Symlink makes a symbolic link. Under Wine it skips the test.
+func Symlink(t testing.TB, target, link string) {
+	t.Helper()
+	NotUnder(t, Wine, "it says that it makes symbolic links, and makes none")
+	if err := os.Symlink(target, link); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Rounds returns how often to do again what is done many times on a real system. A commit takes
 // tenths of a second under Wine on a busy machine.
 func Rounds(many int) int {

@@ -49,7 +49,7 @@ type state int
 
 const (
 	waiting state = iota
-	leading       // first in line, told to lead the next group
+	leading       // first in line, and its caller leads the next group
 	taken         // by a group, which runs or ran
 	gone          // removed before a group took it
 )
@@ -278,7 +278,7 @@ func (q *Queue[T]) CarryOut() (done bool) {
 }
 
 // Close lets nothing in any more and ends all waiting tickets with QueueClosed. idle is closed when
-// the running group is done. A ticket that was told to lead still leads its group.
+// the running group is done. A caller that is to lead still leads its group.
 func (q *Queue[T]) Close() (idle <-chan struct{}) {
 	q.mu.Lock()
 	q.closed = true
@@ -359,7 +359,9 @@ func (q *Queue[T]) enter(ctx context.Context, ticket *Ticket[T], roomTimeout tim
 	q.push(ticket)
 	lead = !q.running
 	q.running = true
-	if !lead || ctx.Done() != nil {
+	if lead && ctx.Done() == nil {
+		ticket.state = leading // nothing ends its wait, so Close leaves it to its caller
+	} else {
 		ticket.turn = make(chan bool, 1)
 	}
 	return lead, Answered

@@ -209,3 +209,21 @@ func TestCloseRefusesWhatWaitsAndLetsTheRunningGroupFinish(t *testing.T) {
 	}
 	receive(t, q.Close())
 }
+
+// G5 G11: the queue may be closed between the moment that a caller becomes the leader and the one
+// that it takes its group. Its request is run, since the caller takes it for answered.
+func TestACallerThatLeadsAtOnceIsRunAlsoIfTheQueueIsClosedBeforeThat(t *testing.T) {
+	g := newGate(t)
+	q := New(roomy, g.run, nil)
+	ticket := &Ticket[int]{Request: 1, size: 1}
+	if lead, outcome := q.enter(context.Background(), ticket, 0); !lead || outcome != Answered {
+		t.Fatal(lead, outcome)
+	}
+	closed := make(chan (<-chan struct{}), 1)
+	go func() { closed <- q.Close() }()
+	idle := receive(t, closed)
+	go q.leadAsCaller()
+	g.expect(1)
+	g.end()
+	receive(t, idle)
+}

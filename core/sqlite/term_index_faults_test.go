@@ -61,7 +61,7 @@ func awaitReplaced(t *testing.T, store *factstr.Store, query factstr.EventQuery,
 
 // Both indexes have one seed and cover as many facts, but other ones.
 func TestTheIndexOfACopyOfTheDatabaseIsNotTakenForItsOwn(t *testing.T) { // G8 G12
-	proctest.NotUnder(t, proctest.Wine, "a removed file keeps its name until it is closed, as on Windows before 10")
+	proctest.NotUnder(t, proctest.Wine, proctest.KeepsNames)
 	indexAlways(t, 10)
 	path, other := newPath(t), newPath(t)
 	store := openWithoutTail(t, path)

@@ -17,6 +17,9 @@ const (
 	Qemu = "qemu"
 )
 
+// KeepsNames is why tests that remove open files are not run under Wine.
+const KeepsNames = "a removed file keeps its name until it is closed, as on Windows before 10"
+
 // Itself returns a command that runs this program again, under the emulator that runs it, if any.
 func Itself(arguments ...string) *exec.Cmd {
 	// Windows programs start each other under Wine without more ado.

@@ -65,7 +65,7 @@ func TestACacheOfBlocksIsBoundedAndKeepsWhatIsUsed(t *testing.T) {
 
 // G12: what a folder keeps in memory is of the segments that it has open now.
 func TestABlockThatIsKeptIsOfItsOwnSegment(t *testing.T) {
-	proctest.NotUnder(t, proctest.Wine, "a removed file keeps its name until it is closed, as on Windows before 10")
+	proctest.NotUnder(t, proctest.Wine, proctest.KeepsNames)
 	rng := rand.New(rand.NewPCG(7, 8))
 	path := t.TempDir()
 	reader := openPath(t, path, false)

@@ -183,7 +183,7 @@ func TestASegmentOfTheSameFactsAndSizeIsNotMistaken(t *testing.T) { // G12 G24
 }
 
 func TestAFolderMayBeDeletedWhileItIsOpen(t *testing.T) { // G12
-	proctest.NotUnder(t, proctest.Wine, "a removed file keeps its name until it is closed, as on Windows before 10")
+	proctest.NotUnder(t, proctest.Wine, proctest.KeepsNames)
 	r := folderLog()
 	path := filepath.Join(t.TempDir(), "index")
 	builder := openPath(t, path, true)

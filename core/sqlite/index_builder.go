@@ -82,10 +82,11 @@ type indexBuilder struct {
 
 	progress indexProgress
 
-	folder  indexFolder
-	begun   time.Time // when the store was opened
-	merging atomic.Bool
-	closing bool // the store is closing: see index_rest.go
+	folder   indexFolder
+	begun    time.Time // when the store was opened
+	merging  atomic.Bool
+	unmerged time.Time // when a merge failed last; of the merge while merging is set
+	closing  bool      // the store is closing: see index_rest.go
 
 	seed terms.Seed
 	base termindex.Fact // up to here the folder has the facts; chunks have those above
@@ -352,19 +353,30 @@ func (x *indexBuilder) flush() error {
 	return nil
 }
 
+// mayMerge reports whether no merge runs, and none has failed just now.
+func (x *indexBuilder) mayMerge() bool {
+	return !x.closing && !x.merging.Load() && time.Since(x.unmerged) >= x.index.sizes.again
+}
+
 // merge merges segments on a goroutine of its own, so that the newest facts need not wait for it.
 func (x *indexBuilder) merge() {
-	if x.closing || !x.merging.CompareAndSwap(false, true) {
+	if !x.mayMerge() {
 		return
 	}
+	x.merging.Store(true)
 	folder, ctx := x.folder.folder, x.ctx
 	x.stopped.Go(func() {
+		err := errors.New("a panic")
 		defer func() {
+			if err != nil {
+				x.unmerged = time.Now()
+			}
 			x.merging.Store(false)
 			x.index.ask() // to leave the folder to others
 		}()
 		x.backend.observer.Once(factstr.TaskIndex, func() {
-			x.merged(ctx, mergeSegments(ctx, folder, x.index.ask))
+			err = mergeSegments(ctx, folder, x.index.ask)
+			x.merged(ctx, err)
 		})
 	})
 }

@@ -196,14 +196,19 @@ func (f *indexFolder) openToWrite() (*termindex.Folder, error) {
 // mergeSegments merges segments until none are due. It may run beside write.
 func mergeSegments(ctx context.Context, folder *termindex.Folder, merged func()) error {
 	for {
-		did, err := folder.Merge(ctx)
-		var damage *termindex.Damage
-		if errors.As(err, &damage) {
-			err = folder.Drop(damage.First)
-		}
+		did, err := mergeOnce(ctx, folder)
 		if !did || err != nil {
 			return err
 		}
 		merged()
 	}
+}
+
+// mergeOnce merges segments if some are due. One that is damaged it drops.
+func mergeOnce(ctx context.Context, folder *termindex.Folder) (merged bool, err error) {
+	merged, err = folder.Merge(ctx)
+	if damage := (*termindex.Damage)(nil); errors.As(err, &damage) {
+		err = folder.Drop(damage.First)
+	}
+	return merged, err
 }

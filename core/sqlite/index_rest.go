@@ -82,22 +82,23 @@ func (x *indexBuilder) mergeRest() {
 	defer cancel()
 	count, due := x.folder.segments()
 	if 0 < due && (due <= restMerge || count >= restMany && due <= 8*restMerge) {
-		_, err := x.folder.folder.Merge(ctx)
+		_, err := mergeOnce(ctx, x.folder.folder)
 		x.merged(ctx, err)
 	}
 }
 
 // mergeLeft merges what closing stores have left, if this one has lived for longer than that takes.
 func (x *indexBuilder) mergeLeft() {
-	if x.closing || x.merging.Load() || x.backend.guard.ReadOnly() {
+	if !x.mayMerge() || x.backend.guard.ReadOnly() {
 		return
 	}
 	if _, due := x.folder.segments(); due == 0 || time.Since(x.begun) < time.Duration(due)*mergeTime {
 		return
 	}
-	failure := x.folder.failure
+	failed, failure := x.folder.failed, x.folder.failure
 	if err := x.folder.become(); err != nil {
-		x.folder.failure = failure // there is nothing to write that would be missed
+		x.folder.failed, x.folder.failure = failed, failure // there is nothing to write that would be missed
+		x.unmerged = time.Now()
 		return
 	}
 	x.merge()

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -128,6 +129,34 @@ func TestAFolderThatCannotBeWrittenAtClosingIsTold(t *testing.T) {
 	told := records.Of(factstr.LogTaskFailed)
 	if len(told) != 1 || told[0].Attributes["task"] != string(factstr.TaskIndex) {
 		t.Errorf("told %v", told)
+	}
+}
+
+// G8: a closing store drops a damaged segment like every other one, so the next ones index its facts
+// again.
+func TestAClosingStoreThatMergesDropsADamagedSegment(t *testing.T) {
+	indexRest(t, 100)
+	path := newPath(t)
+	records, logger := NewRecords()
+	for round := range 10 {
+		store := openStoreWith(t, path, Options{Options: factstr.Options{TailEvents: -1, Logger: logger, CloseTimeout: time.Minute}})
+		AppendCourses(t, store, 100*round, 100*round+100)
+		Close(t, store)
+		if round == 6 {
+			damageSegment(t, must(filepath.Glob(filepath.Join(path+indexSuffix, "1-*.segment")))(t)[0])
+		}
+	}
+	if told := records.Of(factstr.LogTaskFailed); len(told) > 0 {
+		t.Errorf("it told %v", told)
+	}
+	if reached := atOpening(t, path); reached != 1000 {
+		t.Errorf("the index that is left reaches %d of 1000 facts", reached)
+	}
+	store := openWithoutTail(t, path)
+	for n := range 1000 {
+		if found := Numbers(Query(t, store, PayloadQuery(Course(n))).EventRecords); !slices.Contains(found, uint64(n+1)) {
+			t.Fatalf("the index finds %v, want %d", found, n+1)
+		}
 	}
 }
 

@@ -90,6 +90,18 @@ func TestTheIndexOfACopyOfTheDatabaseIsNotTakenForItsOwn(t *testing.T) { // G8 G
 	}
 }
 
+// damageSegment leaves the end of a segment, which tells what it has.
+func damageSegment(t testing.TB, file string) {
+	t.Helper()
+	data := must(os.ReadFile(file))(t)
+	for i := 20; i < len(data)/2; i++ {
+		data[i] ^= 0xff
+	}
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestASegmentThatTurnsOutToBeDamagedIsBuiltAgain(t *testing.T) { // G8
 	indexAlways(t, 400)
 	path := newPath(t)
@@ -101,13 +113,7 @@ func TestASegmentThatTurnsOutToBeDamagedIsBuiltAgain(t *testing.T) { // G8
 	if len(segments) != 1 {
 		t.Fatalf("segments %q, want one", segments)
 	}
-	data := must(os.ReadFile(segments[0]))(t)
-	for i := 20; i < len(data)/2; i++ { // the end tells what the segment has
-		data[i] ^= 0xff
-	}
-	if err := os.WriteFile(segments[0], data, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	damageSegment(t, segments[0])
 	store = openWithoutTail(t, path)
 	query := factstr.EventQuery{Filters: []factstr.EventFilter{{}}}
 	for n := range 300 { // terms all over the segment

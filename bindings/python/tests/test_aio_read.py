@@ -57,6 +57,18 @@ class Reading(AioCase):
         del reading, step
         self.assertEqual(complaints, [])
 
+    async def test_a_reading_that_is_closed_during_a_step_ends(self) -> None:
+        await self.store.append([fact("a")])
+        for turns in range(4):
+            reading = self.store.read()
+            step = started(anext(reading, None))
+            for _ in range(turns):
+                await asyncio.sleep(0.001)
+            answered = step.done()
+            await reading.close()
+            record = await asyncio.wait_for(step, WAIT_S)
+            self.assertEqual(record is not None, answered)
+
 
 class CancelledReads(unittest.IsolatedAsyncioTestCase):
     async def test_the_answer_to_a_cancelled_query_is_not_decoded(self) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import gc
 import sys
+import threading
 import time
 import unittest
 from types import FrameType
+from unittest import mock
 
 import factstr
 from aio_case import AioCase, started
+from factstr._batches import Pulled, pull
 from support import WAIT_S, fact, on_every_store
 
 
@@ -120,6 +125,18 @@ class Handlers(AioCase):
 
     async def test_a_registration_and_a_stream_end_with_their_loop(self) -> None:  # G22
         await self.store.append([fact("a")])
+        # A handler that is dropped with its loop has not failed.
+        with self.assertNoLogs("factstr", "WARNING"):
+            await asyncio.to_thread(self.register_on_a_loop_that_ends)
+            gc.collect()
+        for name in ("model", "idle"):
+            await self.eventually_free(name)
+        until = time.monotonic() + WAIT_S
+        while any(map(_is_off_loop, sys._current_frames().values())):
+            self.assertLess(time.monotonic(), until, "a thread still waits for the loop")
+            await asyncio.sleep(0.01)
+
+    def register_on_a_loop_that_ends(self) -> None:
         loop = asyncio.new_event_loop()
         loop.set_exception_handler(lambda *_: None)  # for the tasks that it leaves behind
 
@@ -130,21 +147,12 @@ class Handlers(AioCase):
             loop.stop()
             await asyncio.Event().wait()
 
-        def register_and_leave() -> None:
-            registering = self.store.stream_all_durable("model", never, on_progress=stop)
-            task = loop.create_task(registering)
-            loop.run_until_complete(self.store.stream_all_durable("idle", lambda _: None))
-            self.assertFalse(task.done())
-            loop.run_forever()
-            loop.close()
-
-        await asyncio.to_thread(register_and_leave)
-        for name in ("model", "idle"):
-            await self.eventually_free(name)
-        until = time.monotonic() + WAIT_S
-        while any(map(_is_off_loop, sys._current_frames().values())):
-            self.assertLess(time.monotonic(), until, "a thread still waits for the loop")
-            await asyncio.sleep(0.01)
+        registering = self.store.stream_all_durable("model", never, on_progress=stop)
+        task = loop.create_task(registering)
+        loop.run_until_complete(self.store.stream_all_durable("idle", lambda _: None))
+        self.assertFalse(task.done())
+        loop.run_forever()
+        loop.close()
 
     async def eventually_free(self, name: str) -> None:
         until = time.monotonic() + WAIT_S
@@ -227,6 +235,24 @@ class Loop(AioCase):
                 await again.close()
                 with self.assertRaises(StopAsyncIteration):
                     await asyncio.wait_for(waiting, WAIT_S)
+
+    async def test_a_loop_that_is_closed_before_its_thread_waits_ends(self) -> None:
+        closed = threading.Event()
+
+        def pull_late(library: ctypes.CDLL, stream: int, wait_ms: int) -> Pulled | None:
+            if wait_ms > 0:
+                closed.wait(WAIT_S)
+            return pull(library, stream, wait_ms)
+
+        batches = self.store.stream()
+        with mock.patch("factstr.aio._batches.pull", pull_late):
+            waiting = started(batches.__anext__())
+            while batches._pulling is None:
+                await asyncio.sleep(0)
+            await batches.close()
+            closed.set()
+            with self.assertRaises(StopAsyncIteration):
+                await asyncio.wait_for(waiting, WAIT_S)
 
     async def test_the_end_of_its_store_ends_a_loop_with_the_reason(self) -> None:
         async def take() -> list[int]:

@@ -3,9 +3,12 @@ from __future__ import annotations
 import gc
 import threading
 import unittest
+from typing import Any
+from unittest import mock
 
 import factstr
 from factstr import _capi
+from factstr._batches import Pulled, pull
 from support import WAIT_S, StoreCase, fact, on_every_store
 
 
@@ -99,6 +102,16 @@ class Batches(StoreCase):
         threading.Thread(target=loop).start()
         self.store.close()
         self.assertTrue(ended.wait(WAIT_S))
+
+    def test_a_loop_whose_stream_is_closed_between_two_waits_ends(self) -> None:
+        batches = self.store.stream()
+
+        def close_first(*asked: Any) -> Pulled | None:
+            batches.close()
+            return pull(*asked)
+
+        with mock.patch("factstr._batches.pull", close_first):
+            self.assertEqual(list(batches), [])
 
     def test_bad_beginnings_are_refused(self) -> None:
         with self.assertRaisesRegex(factstr.InvalidArgument, "either"):

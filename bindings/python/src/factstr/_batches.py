@@ -145,13 +145,15 @@ class Batches(Closeable):
         return self._taken(pulled)
 
     def _taken(self, pulled: Pulled) -> bool:
+        # Whoever closes the stream during the wait may do so between two calls, the later of which
+        # finds no stream any more.
+        if self.closed or pulled.status == ENDED:
+            return False
         if pulled.status == OK:
             self._rest = self._owner.decoder.batches(pulled.text)
             self._next, self._last = pulled.first, pulled.first + pulled.batches - 1
             self._gives_back = False
             return True
-        if pulled.status == ENDED:
-            return False
         self._owner.handle.check(pulled.status, pulled.text)
         raise AssertionError(f"status {pulled.status}")
 

@@ -49,6 +49,8 @@ class Handling:
             result = self._handler(batch)
             if inspect.isawaitable(result):
                 result = await result
+        except GeneratorExit:  # the handler has not failed: its loop is gone
+            raise
         except asyncio.CancelledError as error:
             if _is_cancelled():
                 raise

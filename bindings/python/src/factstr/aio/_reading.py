@@ -50,6 +50,8 @@ class Reading(AsyncCloseable, AsyncIterator[EventRecord]):
             return record
         while self._more and self._number:
             records, self._more = await self._page()
+            if self.closed:  # during the wait
+                break
             self._records = iter(records)
             for record in self._records:
                 return record

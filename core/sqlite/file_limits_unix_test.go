@@ -111,7 +111,7 @@ func TestABackupThatMeetsALimitOnFilesSaysWhatToDo(t *testing.T) {
 }
 
 // indexWhileNoMergeFits indexes facts while a segment fits on the disk, and eight of them as one do
-// not, and says what it was told of merges.
+// not, and says what the store logged of merges.
 func indexWhileNoMergeFits(side *proctest.Side, arguments []string) error {
 	signal.Ignore(syscall.SIGXFSZ)
 	sizesOfIndex = indexSizes{segmentFacts: 400, again: time.Hour}
@@ -150,7 +150,7 @@ func indexWhileNoMergeFits(side *proctest.Side, arguments []string) error {
 	return nil
 }
 
-// A merge that fails is told, and tried again later, not at once.
+// A merge that fails is logged, and tried again later, not at once.
 func TestAMergeThatDoesNotFitOnTheDiskIsNotTriedAgainAtOnce(t *testing.T) {
 	indexRest(t, 0)
 	path := newPath(t)
@@ -165,7 +165,7 @@ func TestAMergeThatDoesNotFitOnTheDiskIsNotTriedAgainAtOnce(t *testing.T) {
 	facttest.Close(t, store)
 	told := proctest.Start(t, "merging", path).Finish()
 	if len(told) != 1 || !strings.Contains(told[0], "could not be merged") {
-		t.Errorf("it was told %d times: %.1q", len(told), told)
+		t.Errorf("it was logged %d times: %.1q", len(told), told)
 	}
 }
 

@@ -97,7 +97,8 @@ func (x *indexBuilder) mergeLeft() {
 	}
 	failed, failure := x.folder.failed, x.folder.failure
 	if err := x.folder.become(); err != nil {
-		x.folder.failed, x.folder.failure = failed, failure // there is nothing to write that would be missed
+		// There is nothing to write that would be missed.
+		x.folder.failed, x.folder.failure = failed, failure
 		x.unmerged = time.Now()
 		return
 	}

@@ -132,14 +132,15 @@ func TestAFolderThatCannotBeWrittenAtClosingIsTold(t *testing.T) {
 	}
 }
 
-// G8: a closing store drops a damaged segment like every other one, so the next ones index its facts
-// again.
+// G8: a closing store that merges drops a damaged segment, so the next ones index its facts again.
 func TestAClosingStoreThatMergesDropsADamagedSegment(t *testing.T) {
 	indexRest(t, 100)
 	path := newPath(t)
 	records, logger := NewRecords()
 	for round := range 10 {
-		store := openStoreWith(t, path, Options{Options: factstr.Options{TailEvents: -1, Logger: logger, CloseTimeout: time.Minute}})
+		store := openStoreWith(t, path, Options{
+			Options: factstr.Options{TailEvents: -1, Logger: logger, CloseTimeout: time.Minute},
+		})
 		AppendCourses(t, store, 100*round, 100*round+100)
 		Close(t, store)
 		if round == 6 {
@@ -154,7 +155,8 @@ func TestAClosingStoreThatMergesDropsADamagedSegment(t *testing.T) {
 	}
 	store := openWithoutTail(t, path)
 	for n := range 1000 {
-		if found := Numbers(Query(t, store, PayloadQuery(Course(n))).EventRecords); !slices.Contains(found, uint64(n+1)) {
+		found := Numbers(Query(t, store, PayloadQuery(Course(n))).EventRecords)
+		if !slices.Contains(found, uint64(n+1)) {
 			t.Fatalf("the index finds %v, want %d", found, n+1)
 		}
 	}

@@ -236,14 +236,15 @@ func holdANameAndSayWhatIsDelivered(side *proctest.Side, arguments []string) err
 	return store.Close(ctx)
 }
 
-// G22: a server whose clock is set forward shows everybody silent for long.
+// G22: a server whose clock is set forward shows everybody silent for long, and one whose clock is
+// set back shows nothing for a moment.
 func TestAHolderThatProvesItselfKeepsItsNameWhenTheClockOfTheServerIsSet(t *testing.T) {
 	t.Parallel()
 	url := faulttest.ServerOfItsOwn(t)
 	durable, stream := faulttest.FollowDurably(t, openStore(t, url), "kept", 0)
 	store, b := openBackendStore(t, url, Options{})
-	for _, shown := range []string{"-1 hour", "0 s"} {
-		b.leases.silentShown = shown
+	for _, set := range []string{"1 hour", "-1 hour"} {
+		b.leases.clockSet = set
 		_, err := store.StreamAllDurable(t.Context(), factstr.DurableStream{Name: "kept"}, faulttest.NewFollower(0))
 		faulttest.WantFailure(t, err, factstr.CodeDurableStreamActive, "")
 	}
@@ -256,8 +257,19 @@ func TestAHolderThatProvesItselfKeepsItsNameWhenTheClockOfTheServerIsSet(t *test
 // G22: a holder that stopped loses its name to another store, and finds out when it goes on.
 func TestAHolderThatStoppedIsTakenOverAndEndsWhenItGoesOn(t *testing.T) {
 	t.Parallel()
+	takeOverFromOneThatStopped(t, "0 s")
+}
+
+// G22: so does one that stopped before the clock of the server was set back.
+func TestAHolderThatStoppedIsTakenOverThoughTheClockOfTheServerIsSetBack(t *testing.T) {
+	t.Parallel()
+	takeOverFromOneThatStopped(t, "-1 hour")
+}
+
+func takeOverFromOneThatStopped(t *testing.T, clockSet string) {
 	url := faulttest.ServerOfItsOwn(t)
-	store := openStore(t, url)
+	store, b := openBackendStore(t, url, Options{})
+	b.leases.clockSet = clockSet
 	facttest.Append(t, store, facttest.Batch(1, "before")...)
 	child := proctest.Start(t, "name holder", url, "frozen")
 	child.Expect("delivered 1")

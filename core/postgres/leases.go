@@ -119,7 +119,7 @@ type leases struct {
 	closed  bool          // guarded by the token
 	trouble factstr.Trouble
 
-	silentShown string // an interval of SQL; for tests
+	clockSet string // how far the server's clock was set, an interval of SQL; for tests
 
 	mu      sync.Mutex
 	held    map[string]*lease
@@ -143,7 +143,7 @@ func (l *leases) init(b *backend) {
 	l.using = make(chan struct{}, 1)
 	l.using <- struct{}{}
 	l.held = map[string]*lease{}
-	l.silentShown = silentShown
+	l.clockSet = "0 s"
 }
 
 // close releases all names: the server frees the locks of a connection that ends.

@@ -17,22 +17,26 @@ type holder int
 
 const (
 	holderProves  holder = iota // it proves itself, nobody holds the name, or it may not be ended
-	holderWatched               // the server shows it idle for long; whether that is so, time tells
+	holderWatched               // the server shows it idle for long, or cannot tell; whether it is, time tells
 	holderEnded
 )
 
-var silentHolders = spelled("SELECT a.pid::BIGINT, a.state_change" + lockHolders + " AND a.state {=} 'idle' " +
-	"AND pg_catalog.clock_timestamp() {-} a.state_change {>} $3::pg_catalog.text::pg_catalog.interval")
+// silentHolders finds the session to watch. If its state changed in the future, the clock was set
+// back since then, and how long it has been silent is not known.
+var silentHolders = spelled("SELECT h.pid, h.state_change FROM (SELECT a.pid::BIGINT, a.state_change, " +
+	"pg_catalog.clock_timestamp() {+} $3::pg_catalog.text::pg_catalog.interval {-} a.state_change AS silent" +
+	lockHolders + " AND a.state {=} 'idle') h " +
+	"WHERE h.silent {>} INTERVAL '" + silentShown + "' OR h.silent {<} INTERVAL '0 s'")
 
 var endHolder = spelled("SELECT pg_catalog.count(*) FROM " +
 	"(SELECT pg_catalog.pg_terminate_backend(a.pid, 1000) AS ended" + lockHolders + " AND a.state {=} 'idle' " +
 	"AND a.pid {=} $3 AND a.state_change {=} $4) e WHERE ended")
 
 // endSilent ends the session of a store that holds a name and has proven nothing for long. The
-// server's clock, which may have been set forward a moment ago, only tells which session to watch:
-// it is ended if the server hears nothing of it for provenFor by this process's clock, so its store
-// has no proof by then with which a delivery could start. The caller calls again while the session
-// is watched.
+// server's clock, which may have been set a moment ago, only tells which session to watch: it is
+// ended if the server hears nothing of it for provenFor by this process's clock, so its store has
+// no proof by then with which a delivery could start. The caller calls again while the session is
+// watched.
 func (b *backend) endSilent(ctx context.Context, s *session, name string, watched *silence) (holder, error) {
 	key := lockKey("name", b.schema, name)
 	high, low := int64(uint64(key)>>32), int64(uint32(key))
@@ -40,7 +44,7 @@ func (b *backend) endSilent(ctx context.Context, s *session, name string, watche
 	err := s.asLogin(ctx, silentHolders, func(row [][]byte) bool {
 		now = silence{pid: int64Of(row[0]), changed: timeOf(row[1]), since: time.Now()}
 		return false
-	}, high, low, b.leases.silentShown)
+	}, high, low, b.leases.clockSet)
 	switch {
 	case err != nil || now.pid == 0:
 		return holderProves, err

@@ -49,7 +49,7 @@ func (b *backend) commit(ctx context.Context, group *factstr.Group,
 		group.EnterCommit()
 		return true, nil
 	})
-	if err == nil {
+	if err == nil && last > 0 {
 		b.index.reached(last)
 	}
 	return err

@@ -58,6 +58,11 @@ func TestAStoreThatClosesLeavesAnIndexOfWhatItHasAppended(t *testing.T) { // G8 
 		AppendCourses(t, store, facts, facts+step.appended)
 		AppendCourses(t, plain, facts, facts+step.appended)
 		facts += step.appended
+		// A conflict, which writes nothing, does not make it forget what it has appended.
+		_, err := store.AppendIf(t.Context(), []factstr.NewEvent{Fact("a", `{}`)}, factstr.AllEvents(), nil)
+		if !errors.Is(err, factstr.CodeConditionalAppendConflict) {
+			t.Fatal(err)
+		}
 		Close(t, store)
 		if reached := atOpening(t, path); reached != uint64(step.left) {
 			t.Fatalf("the index that is left reaches %d of %d facts, want %d", reached, facts, step.left)

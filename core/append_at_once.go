@@ -41,7 +41,8 @@ func (s *Store) CommitSubmitted(within time.Duration) (woken int, done bool) {
 	return int(s.log.waker.woken.Load() - before), true
 }
 
-// timed notes how long a commit took: the longest lately, which fades by an eighth a commit.
+// timed notes how long a commit took that wrote something: the longest lately, which fades by an
+// eighth a commit.
 func (s *Store) timed(took time.Duration) {
 	s.commitTime.Store(max(int64(took), s.commitTime.Load()*7/8))
 }

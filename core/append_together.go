@@ -26,7 +26,8 @@ type AppendAnswer struct {
 // AnswerTaker takes the answers of [Store.AppendTogether].
 type AnswerTaker interface {
 	// GroupTaken is called before a group with one or more of its batches is committed: batches
-	// that are queued from now on are answered later. It must be as quick as TakeAnswers.
+	// that are queued from now on are answered later. It must be as quick as TakeAnswers. A lone
+	// batch that is committed at once is not announced.
 	GroupTaken()
 
 	// TakeAnswers takes answers, usually all of a group at once. It is called on the goroutine that

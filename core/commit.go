@@ -157,7 +157,7 @@ func (s *Store) commitGuarded(group *Group, commit func(context.Context, *Group)
 	}()
 	begun := time.Now()
 	err = commit(s.context, group)
-	if err == nil {
+	if err == nil && group.committing {
 		s.timed(time.Since(begun))
 	}
 	return err

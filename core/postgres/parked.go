@@ -19,9 +19,6 @@ func (b *backend) ParkBatch(ctx context.Context, move factstr.CursorWrite, batch
 			if err != nil {
 				return err
 			}
-			if count >= factstr.ParkedMax {
-				return factstr.ErrParkedFull(move.Name)
-			}
 			_, ours, err := s.one(ctx, b.statements.insertParked, move.Name, int64(batch.Position), int64(batch.First),
 				batch.Error, int64(batch.Attempts), batch.ParkedAt, int64(move.Generation))
 			if err != nil {
@@ -46,6 +43,8 @@ func (b *backend) ParkBatch(ctx context.Context, move factstr.CursorWrite, batch
 			case !there:
 				return factstr.NewError(factstr.CodeLogTruncated,
 					"postgres: the log went backwards or was replaced: fact %d of %s is not in it any more, so no batch was parked", move.Head.SequenceNumber, move.Head.OccurredAt)
+			case count >= factstr.ParkedMax:
+				return factstr.ErrParkedFull(move.Name)
 			}
 			return wantMoved([]factstr.CursorWrite{move}, map[string]cursorNow{move.Name: now})
 		})

@@ -122,8 +122,14 @@ func (s *Store) lookAhead(ctx context.Context, conditions []condition) error {
 }
 
 // lookAheadAtOnce is lookAhead for a thread that must not wait for others, as far as a few facts
-// tell, see query_at_once.go. It reports false if they do not.
+// tell, see query_at_once.go. It reports false if they do not, and after a panic: lookAhead meets
+// its cause again.
 func (s *Store) lookAheadAtOnce(conditions []condition) (done bool) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			_ = s.panicked(TaskCondition, reason)
+		}
+	}()
 	known, work := s.log.current(), match.WorkUntil(nil, aheadWork)
 	log, _ := s.scannerAtOnce(&known)
 	for i := range conditions {

@@ -169,6 +169,40 @@ func TestALoneAppendDoesNotWaitForAnotherWriteOnTheThreadThatBroughtIt(t *testin
 	facttest.WantGapless(t, store, 3)
 }
 
+// scanPanics is a backend that panics when facts are looked up at once.
+type scanPanics struct{ *backend }
+
+func (scanPanics) ScanAtOnce(context.Context, factstr.Scan, func(factstr.EventRecord) (more bool)) (factstr.Head, error) {
+	panic("on purpose")
+}
+
+// G5: a panic there does not end the program, whose thread it would be. The append is looked ahead
+// for elsewhere.
+func TestAPanicWhileALoneAppendLooksAheadIsKeptInside(t *testing.T) {
+	b, err := openBackend(t.Context(), newPath(t), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := factstr.OpenStore(t.Context(), scanPanics{b}, factstr.Options{TailEvents: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { facttest.Close(t, store) })
+	for _, eventType := range []string{"old", "a", "b"} {
+		facttest.Append(t, store, facttest.Fact(eventType, `{}`))
+	}
+	old := factstr.OfTypes("old")
+	prepared, err := store.PrepareAppendIf([]factstr.NewEvent{facttest.Fact("c", `{}`)}, old, factstr.Version(1), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result, _, done, err := store.AppendAtOnce(prepared); done {
+		t.Errorf("%+v, %v, though it could not be looked ahead for at once", result, err)
+	}
+	answers, _ := atOnce(t, store, &old, factstr.Version(1), facttest.Fact("c", `{}`))
+	wantAppended(t, answers, 4)
+}
+
 // G10 G11: callers of two stores, some of whom are carried out at once, race for each context.
 func TestOfAppendsAtOnceOnOneContextExactlyOneWins(t *testing.T) {
 	const racers, rounds = 6, 25

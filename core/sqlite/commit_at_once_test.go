@@ -172,7 +172,9 @@ func TestALoneAppendDoesNotWaitForAnotherWriteOnTheThreadThatBroughtIt(t *testin
 // scanPanics is a backend that panics when facts are looked up at once.
 type scanPanics struct{ *backend }
 
-func (scanPanics) ScanAtOnce(context.Context, factstr.Scan, func(factstr.EventRecord) (more bool)) (factstr.Head, error) {
+func (scanPanics) ScanAtOnce(
+	context.Context, factstr.Scan, func(factstr.EventRecord) (more bool),
+) (factstr.Head, error) {
 	panic("on purpose")
 }
 
@@ -191,15 +193,15 @@ func TestAPanicWhileALoneAppendLooksAheadIsKeptInside(t *testing.T) {
 	for _, eventType := range []string{"old", "a", "b"} {
 		facttest.Append(t, store, facttest.Fact(eventType, `{}`))
 	}
-	old := factstr.OfTypes("old")
-	prepared, err := store.PrepareAppendIf([]factstr.NewEvent{facttest.Fact("c", `{}`)}, old, factstr.Version(1), nil, nil)
+	old, next := factstr.OfTypes("old"), []factstr.NewEvent{facttest.Fact("c", `{}`)}
+	prepared, err := store.PrepareAppendIf(next, old, factstr.Version(1), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if result, _, done, err := store.AppendAtOnce(prepared); done {
 		t.Errorf("%+v, %v, though it could not be looked ahead for at once", result, err)
 	}
-	answers, _ := atOnce(t, store, &old, factstr.Version(1), facttest.Fact("c", `{}`))
+	answers, _ := atOnce(t, store, &old, factstr.Version(1), next...)
 	wantAppended(t, answers, 4)
 }
 

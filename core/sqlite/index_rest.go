@@ -53,7 +53,7 @@ func (x *indexBuilder) keepRest() {
 	}
 	if err != nil {
 		x.backend.observer.Tell(factstr.LogTaskFailed,
-			fmt.Sprintf("the index of %s was not brought up to date at closing: %v; the next store does that",
+			fmt.Sprintf("the index of %s was not brought up to date at closing, which the next store tries: %v",
 				x.backend.path, err),
 			"task", string(factstr.TaskIndex), "error", err.Error())
 		return

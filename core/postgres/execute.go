@@ -185,6 +185,6 @@ func (s *session) send(pipeline *pgconn.Pipeline, name, text string, values ...a
 	}
 }
 
-// guard sets for one transaction what a session that reads needs, and settings and forReading set.
+// guard sets for one transaction what settings and forReading set for a session that reads.
 const guard = "SELECT pg_catalog.set_config('search_path', '" + safePath +
 	"', true), pg_catalog.set_config('row_security', 'off', true), pg_catalog.set_config('gin_fuzzy_search_limit', '0', true)"

@@ -13,10 +13,12 @@ import (
 //
 // A goroutine becomes the leader in one of three ways:
 //
-//   - Its ticket finds the queue idle (enter, Submit) and sets running. Submit starts a goroutine
-//     that leads. Until that has begun, whoever waits for the answer may lead instead (CarryOut):
-//     begins is true as long as one of the two may, and who sets it to false leads. A goroutine
-//     that comes too late leads for a later ticket that begins, or not at all.
+//   - Its ticket finds the queue idle (enter, Submit) and sets running. The ticket of a caller that
+//     leads itself is leading at once, so that no Close takes it out of the line before its group.
+//     Submit starts a goroutine that leads, and its ticket waits. Until that goroutine has begun,
+//     whoever waits for the answer may lead instead (CarryOut): begins is true as long as one of
+//     the two may, and who sets it to false leads. A goroutine that comes too late leads for a
+//     later ticket that begins, or not at all.
 //   - Its ticket is first in line when the leader is done, and handOn sends true to its turn. The
 //     ticket is then leading: it is still in line, and its goroutine takes it with the next group.
 //   - The first in line was submitted, so no goroutine waits for it: handOn starts one.

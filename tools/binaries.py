@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import struct
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from pathlib import Path
 class Binary:
     def __init__(self, path: Path) -> None:
         self.name = path.name
-        self.data = path.read_bytes()
+        self.data = bytearray(path.read_bytes())
 
     def numbers(self, layout: str, at: int) -> tuple[int, ...]:
         return struct.unpack_from("<" + layout, self.data, at)
@@ -204,7 +206,7 @@ class MachO(Binary):
         self.needed: set[str] = set()
         self.run_paths: list[str] = []
         self.minimum: tuple[int, int] | None = None
-        self.signed = False
+        self.signature: int | None = None  # where it begins
         self.trie = (0, 0)
         at = 32
         for _ in range(count):
@@ -224,14 +226,41 @@ class MachO(Binary):
             if system == 1:
                 self.minimum = (version >> 16, version >> 8 & 0xFF)
         elif command == 0x1D:
-            place, size = self.numbers("II", at + 8)
-            self.signed = size > 0 and self.data[place : place + 4] == b"\xfa\xde\x0c\xc0"
+            (self.signature,) = self.numbers("I", at + 8)
         elif command == 0x22:  # LC_DYLD_INFO
             place, size = self.numbers("II", at + 40)
             self.trie = (place, size)
         elif command == 0x33:  # LC_DYLD_EXPORTS_TRIE
             place, size = self.numbers("II", at + 8)
             self.trie = (place, size)
+
+    @property
+    def signed(self) -> bool:
+        """Reports whether it has a signature that holds; macOS on arm64 ends whoever loads another."""
+        if self.signature is None:
+            return False
+        return all(self.data[at : at + 32] == digest for at, digest in self.page_hashes())
+
+    def page_hashes(self) -> Iterator[tuple[int, bytes]]:
+        """Where the signature has the hash of each page, and what it is to be."""
+        assert self.signature is not None
+        magic, _, parts = struct.unpack_from(">III", self.data, self.signature)
+        places = struct.unpack_from(f">{2 * parts}I", self.data, self.signature + 12)[1::2]
+        for at in (self.signature + place for place in places):
+            if self.data[at : at + 4] == b"\xfa\xde\x0c\x02":  # the code directory
+                hashes, _, _, pages, limit = struct.unpack_from(">IIIII", self.data, at + 16)
+                size, kind, _, bits = struct.unpack_from(">BBBB", self.data, at + 36)
+                break
+        else:
+            raise SystemExit(f"{self.name}: its signature has no code directory")
+        if (magic, size, kind, limit) != (0xFADE0CC0, 32, 2, self.signature):
+            raise SystemExit(
+                f"{self.name}: its signature is not by SHA-256 of all that is before it"
+            )
+        for page in range(pages):
+            begin = page << bits
+            content = self.data[begin : min(begin + (1 << bits), limit)]
+            yield at + hashes + size * page, hashlib.sha256(content).digest()
 
     def argument(self, at: int) -> str:
         return self.text(at + self.numbers("I", at + 8)[0])

@@ -96,6 +96,7 @@ case $GOOS in
     ;;
 esac
 
+python3 tools/settle_library.py "$new/$library" "$new/factstr_node.node"
 python3 tools/check_platform.py "$platform" "$new/$library" "$new/factstr_node.node"
 
 # Only what has changed is put in place, so that it keeps its date.

@@ -36,7 +36,8 @@ import (
 // walk is long for stopped streams only.
 //
 // The age is the caller's clock minus the fact's occurred_at, which is the clock of the process
-// that appended it. Where clocks disagree, so does the age; it is never below 0.
+// that appended it. Where clocks disagree, so does the age; it is never below a microsecond, so
+// that 0 always means that nothing waits.
 
 // DurableCursor is the state of a durable name.
 type DurableCursor struct {
@@ -50,8 +51,8 @@ type DurableCursor struct {
 	Cursor uint64
 	// LagEvents is the number of facts above the cursor, matching or not.
 	LagEvents uint64
-	// LagSeconds is the age of the oldest fact above the cursor that matches, 0 if none does; nil
-	// if Query is.
+	// LagSeconds is the age of the oldest fact above the cursor that matches, by this machine's
+	// clock: 0 only if none does; nil if Query is.
 	LagSeconds *float64
 	// HeldBy says for people who has the name, as far as is known: HeldHere for this store. ""
 	// means that nobody has it, so that it can be changed.
@@ -128,7 +129,10 @@ func sameRegistrations(before, after []CursorState) bool {
 	})
 }
 
-// lagOf returns the age of the oldest match above a cursor.
+// lagMin is the least age of a fact that waits.
+const lagMin = time.Microsecond
+
+// lagOf returns the age of the oldest match above a cursor, 0 if there is none.
 func (s *Store) lagOf(ctx context.Context, query EventQuery, cursor uint64, now time.Time) (*float64, error) {
 	lag := new(float64)
 	query.MinSequenceNumber = &cursor
@@ -137,8 +141,9 @@ func (s *Store) lagOf(ctx context.Context, query EventQuery, cursor uint64, now 
 		if err != nil {
 			return nil, err
 		}
+		*lag = lagMin.Seconds()
 		if occurred, err := time.Parse(time.RFC3339Nano, record.OccurredAt); err == nil {
-			*lag = max(now.Sub(occurred).Seconds(), 0)
+			*lag = max(now.Sub(occurred), lagMin).Seconds()
 		}
 	}
 	return lag, nil

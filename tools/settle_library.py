@@ -57,7 +57,7 @@ class MachO(binaries.MachO):
         offsets, _ = self.sections[OFFSETS]
         lazy, length = self.sections[LAZY]
         stubs, _ = self.sections[STUBS]
-        # Each stub has a pointer, in the same order. The pointers were written behind the offsets of
+        # Each stub has a pointer, in the same order. They were written behind the offsets of
         # other libraries' symbols, which are fewer than the section of offsets has.
         pointers = entries[stubs : stubs + length]
         places = range(offsets, lazy + 1)

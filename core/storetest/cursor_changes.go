@@ -66,6 +66,16 @@ func (l *listing) ListCursors(ctx context.Context) ([]factstr.CursorState, error
 	return cursors, err
 }
 
+// aheadOfTime is a backend of a log that another host's clock has dated.
+type aheadOfTime struct{ factstr.Backend }
+
+func (a aheadOfTime) Scan(ctx context.Context, scan factstr.Scan, visit func(factstr.EventRecord) bool) error {
+	return a.Backend.Scan(ctx, scan, func(record factstr.EventRecord) bool {
+		record.OccurredAt = "2999-12-31T23:59:59.000000Z"
+		return visit(record)
+	})
+}
+
 var cursorChangeTests = tests{
 	{"a name that is registered while cursors are listed is not listed as free", func(t *testing.T, log Log) { // G22
 		l := &listing{}
@@ -133,6 +143,14 @@ var cursorChangeTests = tests{
 			t.Fatalf("the age was %v and then %v: it is that of the oldest", first, second)
 		}
 		wantCursors(t, store, "model 0+3")
+	}},
+	{"a fact that waits has an age above 0, also one from a clock that is ahead", func(t *testing.T, log Log) {
+		store := openWith(t, log, noTail, func(inner factstr.Backend) factstr.Backend { return aheadOfTime{inner} })
+		end(t, durable(t, store, "model", newRecorder()))
+		appendTypes(t, store, "a")
+		if age := *cursors(t, store)[0].LagSeconds; age <= 0 {
+			t.Fatalf("a fact waits, and its age is %v", age)
+		}
 	}},
 	{"a reset lets a name be replayed, or skip", func(t *testing.T, log Log) { // G19 G22
 		store := open(t, log)

@@ -22,11 +22,15 @@ const KeepsNames = "a removed file keeps its name until it is closed, as on Wind
 
 // Itself returns a command that runs this program again, under the emulator that runs it, if any.
 func Itself(arguments ...string) *exec.Cmd {
+	program, err := os.Executable()
+	if err != nil {
+		program = os.Args[0]
+	}
 	// Windows programs start each other under Wine without more ado.
 	if emulator := os.Getenv(emulatorVariable); emulator != "" && emulator != Wine {
-		return exec.Command(emulator, append([]string{os.Args[0]}, arguments...)...)
+		return exec.Command(emulator, append([]string{program}, arguments...)...)
 	}
-	return exec.Command(os.Args[0], arguments...)
+	return exec.Command(program, arguments...)
 }
 
 // NotUnder skips a test that shows a fault or a gap of an emulator, Wine or Qemu, and says which.

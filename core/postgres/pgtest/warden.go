@@ -15,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
 // folderPrefix begins the names of all folders. The names tell the servers' processes from all
@@ -59,11 +61,7 @@ func (w *warden) watch(folder string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.command == nil {
-		program, err := os.Executable()
-		if err != nil {
-			return err
-		}
-		command := exec.Command(program)
+		command := proctest.Itself()
 		command.Env = append(os.Environ(), wardenVariable+"=1")
 		command.Dir = "/"
 		command.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // a signal to the group of the tests must not reach it

@@ -125,7 +125,7 @@ class DurableCursor:
     cursor       the stored cursor: everything up to it was handled or does not match
     lag_events   facts above the cursor, matching or not
     lag_seconds  the age of the oldest fact above the cursor that matches, by this machine's clock;
-                 0 if none does, None if query is
+                 0 only if none does, None if query is
     held_by      who has the name, for people to read: "this store", or what is known of another
                  holder; None means that nobody has it, so that it can be changed
     parked       batches that were put aside

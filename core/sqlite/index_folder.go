@@ -181,15 +181,15 @@ func (f *indexFolder) leaveToOthers() {
 	}
 }
 
-// openToWrite opens the folder with the rights of the database: whoever may read one may read the
-// other.
+// openToWrite opens the folder with the rights of the database, and as root with its owner: whoever
+// may read or write one may do so with the other.
 func (f *indexFolder) openToWrite() (*termindex.Folder, error) {
 	database, err := os.Stat(f.backend.path)
 	if err != nil {
 		return nil, err
 	}
 	return termindex.OpenFolder(f.path(), termindex.FolderOptions{
-		Builder: true, Seed: f.seed(), Mode: database.Mode() & (fs.ModePerm &^ 0o111),
+		Builder: true, Seed: f.seed(), Mode: database.Mode() & (fs.ModePerm &^ 0o111), Owner: ownerOf(database),
 	})
 }
 

@@ -279,11 +279,13 @@ func TestTheIndexIsInUseAlsoAfterTheProcessHasReadIt(t *testing.T) {
 	facttest.WantGapless(t, store, 2)
 }
 
-// SQLite gives its side files the database's mode and, as root, its owner; there are no others.
+// SQLite gives its side files the database's mode and, as root, its owner. The store gives them to
+// the index, too, which a short-lived program of root may be the first to make.
 func TestSideFilesBelongToTheOwnerOfTheDatabase(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root to give files away")
 	}
+	indexRest(t, 100)
 	path := newPath(t)
 	filled(t, path, 1)
 	const owner, group = 60001, 60010
@@ -293,20 +295,30 @@ func TestSideFilesBelongToTheOwnerOfTheDatabase(t *testing.T) {
 	if err := os.Chmod(path, 0o660); err != nil {
 		t.Fatal(err)
 	}
+	want := func(files ...string) {
+		t.Helper()
+		found, _ := filepath.Glob(path + "*")
+		inside, _ := filepath.Glob(path + indexSuffix + "/*")
+		found = append(found, inside...)
+		for _, file := range found {
+			info, err := os.Stat(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			mode := map[bool]string{false: "660", true: "770"}[info.IsDir()]
+			stat := info.Sys().(*syscall.Stat_t)
+			if got := fmt.Sprintf("%d:%d %o", stat.Uid, stat.Gid, info.Mode().Perm()); got != "60001:60010 "+mode {
+				t.Errorf("%s: %s", file, got)
+			}
+		}
+		if len(found) != len(files) {
+			t.Errorf("%v, want %v", found, files)
+		}
+	}
 	store := openStore(t, path)
 	facttest.DurableStream(t, store, "projection", factstr.AllEvents(), facttest.NewDeliveries(t))
-	found, _ := filepath.Glob(path + "*")
-	for _, file := range found {
-		info, err := os.Stat(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		stat := info.Sys().(*syscall.Stat_t)
-		if got := fmt.Sprintf("%d:%d %o", stat.Uid, stat.Gid, info.Mode().Perm()); got != "60001:60010 660" {
-			t.Errorf("%s: %s", file, got)
-		}
-	}
-	if len(found) != 3 {
-		t.Errorf("%v", found)
-	}
+	want("the database", "-wal", "-shm")
+	facttest.AppendCourses(t, store, 0, 200)
+	facttest.Close(t, store)
+	want("the database", "-index", "the manifest", "a segment")
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/factstr/factstr-go/core/internal/oslock"
+	"github.com/factstr/factstr-go/core/internal/termindex"
 )
 
 // The store does not open on these systems; what follows lets programs that use other stores be
@@ -44,6 +45,8 @@ func uriPath(path string) string { return path }
 func readIndexHeader(*oslock.File, []byte) (int, error) { return 0, errors.ErrUnsupported }
 
 func checkOwned(string, string) error { return errors.ErrUnsupported }
+
+func ownerOf(os.FileInfo) *termindex.Owner { return nil }
 
 func bornAt(int) int64 { return 0 }
 

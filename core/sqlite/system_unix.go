@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/factstr/factstr-go/core/internal/oslock"
+	"github.com/factstr/factstr-go/core/internal/termindex"
 )
 
 type fileKind uint32
@@ -77,6 +78,16 @@ func checkOwned(folder, database string) error {
 		return fmt.Errorf("%s can be written by others than the database; remove it, or take their rights away", folder)
 	}
 	return nil
+}
+
+// ownerOf returns whose the files beside the database are to be, if this process may give files
+// away: as root it gives them to the database's owner, as SQLite does.
+func ownerOf(database os.FileInfo) *termindex.Owner {
+	stat, known := database.Sys().(*syscall.Stat_t)
+	if !known || os.Geteuid() != 0 {
+		return nil
+	}
+	return &termindex.Owner{User: int(stat.Uid), Group: int(stat.Gid)}
 }
 
 // localPath returns the path as it is: any path may be tried.

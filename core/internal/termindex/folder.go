@@ -61,9 +61,15 @@ type FolderOptions struct {
 	Builder bool
 	// Mode is that of new files; the folder may be entered by whoever may read them. 0600 if zero.
 	Mode fs.FileMode
+	// Owner is whose new files and a new folder are, as far as this process may give them away. nil
+	// is whoever runs it.
+	Owner *Owner
 	// Files is for tests.
 	Files Files
 }
+
+// Owner is a user and a group by their numbers.
+type Owner struct{ User, Group int }
 
 // Snapshot is a list of segments that stays as it is until it is released.
 type Snapshot struct {
@@ -88,7 +94,7 @@ type openSegment struct {
 func OpenFolder(path string, options FolderOptions) (*Folder, error) {
 	f := &Folder{path: path, options: options, files: options.Files, blocks: newBlockCache()}
 	if f.files == nil {
-		f.files = systemFiles{}
+		f.files = systemFiles{options.Owner}
 	}
 	if f.options.Mode == 0 {
 		f.options.Mode = 0o600

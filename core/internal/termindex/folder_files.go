@@ -38,9 +38,9 @@ type ReadableFile interface {
 //
 // Whoever may write the database may write the folder, so its files may be anybody's: a link to a
 // file that this process may write and they may not, or a pipe that nobody writes. Neither harms.
-type systemFiles struct{}
+type systemFiles struct{ owner *Owner }
 
-func (systemFiles) MakeFolder(path string, mode fs.FileMode) error {
+func (s systemFiles) MakeFolder(path string, mode fs.FileMode) error {
 	if mode&0o400 != 0 {
 		mode |= 0o100
 	}
@@ -50,17 +50,26 @@ func (systemFiles) MakeFolder(path string, mode fs.FileMode) error {
 	if mode&0o004 != 0 {
 		mode |= 0o001
 	}
-	if err := os.Mkdir(path, mode); err != nil && !os.IsExist(err) {
-		return err
+	err := os.Mkdir(path, mode)
+	if os.IsExist(err) {
+		return nil
 	}
-	return nil
+	if err == nil {
+		handOverFolder(path, mode, s.owner)
+	}
+	return err
 }
 
-func (systemFiles) Create(path string, mode fs.FileMode) (WritableFile, error) {
+func (s systemFiles) Create(path string, mode fs.FileMode) (WritableFile, error) {
 	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
 		return nil, err
 	}
-	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return nil, err
+	}
+	handOver(file, mode, s.owner)
+	return file, nil
 }
 
 func (systemFiles) Open(path string) (ReadableFile, int64, error) {

@@ -64,6 +64,7 @@ func TestAnIndexOfTermsIsBuiltOnAStandbyAndOutlivesItsPromotion(t *testing.T) { 
 		Options{Options: factstr.Options{TailEvents: -1}})
 	b.index.sizes = smallIndex
 	b.index.sizes.chunkMin, b.index.sizes.chunkMax = 1<<14, 1<<14 // one chunk for all
+	b.index.sizes.renewMin = time.Hour                            // a standby counts no changes
 	awaitTermIndex(t, reader)
 	chunk := b.index.view.Load().parts[0]
 	facttest.AppendCourses(t, writer, 60, 120)

@@ -5,7 +5,7 @@ const assert = require('node:assert/strict');
 const { createServer } = require('node:net');
 const { once } = require('node:events');
 const { test } = require('node:test');
-const { setTimeout: pause } = require('node:timers/promises');
+const { setImmediate, setTimeout: pause } = require('node:timers/promises');
 
 const { FactstrPostgresStore } = require('../lib/index.js');
 const { Deliveries, signal } = require('./deliveries.js');
@@ -32,7 +32,10 @@ test('an append that waits too long in the queue rejects with Timeout, and wrote
   const file = `${folder(t)}/facts.sqlite`;
   const store = openSqlite(t, { busyTimeoutMs: 60_000 }, file);
   const unlock = await lockedByAnother(t, file);
-  const first = store.appendAsync(facts('first')); // its group is taken and waits for the lock
+  const first = store.appendAsync(facts('first'));
+  do {
+    await setImmediate(); // until its group is taken, which then waits for the lock
+  } while ((await store.statistics()).queue_appends > 0);
   const late = [
     store.appendAsync(facts('late'), { timeoutMs: 50 }),
     store.appendIfAsync(facts('late'), {}, null, { timeoutMs: 50 }),

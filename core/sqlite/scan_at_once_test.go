@@ -163,7 +163,10 @@ func TestNothingIsAnsweredAtOnceThatTakesManyRowsOrAWait(t *testing.T) {
 	if _, err := b.Head(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	b.head.keepAnchor(b.head.state, b.index.view.anchor)
+	b.index.mu.Lock()
+	anchor := b.index.view.anchor
+	b.index.mu.Unlock()
+	b.head.keepAnchor(b.head.state, anchor)
 	if result, ok, err := store.QueryAtOnce(few); ok || err != nil {
 		t.Errorf("%+v of a log that is longer: %v", result, err)
 	}

@@ -215,21 +215,23 @@ var queryTests = tests{
 			}
 			var last uint64
 			var failure error
-			enough, ended := make(chan struct{}), make(chan struct{})
+			// Queries of everything that appends without a limit would make each other slower.
+			const appendsPerQuery = 20
+			turns, ended := make(chan struct{}, appendsPerQuery), make(chan struct{})
 			go func() {
 				defer close(ended)
-				for running := true; running && failure == nil; {
+				for range turns {
 					var result factstr.AppendResult
-					result, failure = appender.Append(t.Context(), facttest.BatchOf("a", "b"))
-					last = result.LastSequenceNumber
-					select {
-					case <-enough:
-						running = false
-					default:
+					if result, failure = appender.Append(t.Context(), facttest.BatchOf("a", "b")); failure != nil {
+						return
 					}
+					last = result.LastSequenceNumber
 				}
 			}()
 			for range 100 {
+				for len(turns) < cap(turns) {
+					turns <- struct{}{}
+				}
 				all := facttest.Query(t, store, factstr.OfTypes("a"))
 				if n := len(all.EventRecords); n > 0 && (*all.CurrentContextVersion != *all.LastReturnedSequenceNumber || *all.CurrentContextVersion != uint64(2*n-1)) {
 					t.Fatalf("%d rows, last %d, version %d", n, *all.LastReturnedSequenceNumber,
@@ -242,7 +244,7 @@ var queryTests = tests{
 					t.Fatalf("%d rows with version %s", n, facttest.VersionText(cut.CurrentContextVersion))
 				}
 			}
-			close(enough)
+			close(turns)
 			within(t, "the last append", ended)
 			if failure != nil || last <= head {
 				t.Fatalf("appended from %d to %d, %v", head, last, failure)

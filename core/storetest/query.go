@@ -205,6 +205,21 @@ var queryTests = tests{
 			}
 		}
 	}},
+	{"a fact that is appended while rows are read is neither among them nor the version", func(t *testing.T, log Log) { // G8
+		store, c := openChaos(t, log, noTail)
+		appendTypes(t, store, "a")
+		c.set(hooks{scan: func(_ context.Context, next func() error) error {
+			err := next()
+			appendTypes(t, store, "a")
+			return err
+		}})
+		for range 3 {
+			result := facttest.Query(t, store, factstr.OfTypes("a"))
+			if n := uint64(len(result.EventRecords)); n == 0 || *result.CurrentContextVersion != n {
+				t.Fatalf("%d rows with version %s", n, facttest.VersionText(result.CurrentContextVersion))
+			}
+		}
+	}},
 	{"rows and version come from one snapshot while others append", func(t *testing.T, log Log) { // G8
 		head := uint64(0)
 		for at, options := range []factstr.Options{{}, {TailEvents: 5}, noTail} {

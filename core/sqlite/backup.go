@@ -147,6 +147,7 @@ func (e *engine) copyFrom(ctx context.Context, source *engine, progress func(cop
 	}
 	code := int32(lib.SQLITE_OK)
 	var failure error
+	passed := 0
 	for code == lib.SQLITE_OK && ctx.Err() == nil && failure == nil {
 		code = lib.Xsqlite3_backup_step(e.tls, backup, stepPages)
 		of := int64(lib.Xsqlite3_backup_pagecount(e.tls, backup))
@@ -154,6 +155,9 @@ func (e *engine) copyFrom(ctx context.Context, source *engine, progress func(cop
 		if code == lib.SQLITE_BUSY || code == lib.SQLITE_LOCKED {
 			code = lib.SQLITE_OK // the source is in recovery by another process
 			time.Sleep(time.Millisecond)
+		}
+		if passes(code) && passed < triesMax {
+			code, passed = lib.SQLITE_OK, passed+1
 		}
 	}
 	ended := lib.Xsqlite3_backup_finish(e.tls, backup)

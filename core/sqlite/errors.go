@@ -29,6 +29,10 @@ func failure(doing string, err error) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return factstr.ContextEnded(context.DeadlineExceeded, "sqlite: %s did not end within the caller's time limit", doing)
 	}
+	var failed *engineError
+	if errors.As(err, &failed) && passes(int32(failed.code)) {
+		return factstr.NewError(factstr.CodeReadOnly, "sqlite: %s: a writer ended while it changed the index of the log (-shm), which cannot be written here: open the store once where it can be written: %w", doing, err)
+	}
 	switch resultCode(err) {
 	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED, lib.SQLITE_PROTOCOL:
 		return factstr.NewError(factstr.CodeBusy, "sqlite: %s: another process holds the database's lock; nothing was written, try again: %w", doing, err)

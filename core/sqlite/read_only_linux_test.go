@@ -1,10 +1,12 @@
 package sqlite
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/facttest"
@@ -61,6 +63,50 @@ func TestAStoreReadsFromAFileSystemThatIsReadOnlyHere(t *testing.T) {
 	again := openToRead(t, place)
 	if report, err := again.Verify(t.Context()); err != nil || len(report.Findings) > 0 || report.Facts <= 100 {
 		t.Errorf("%v %+v", err, report)
+	}
+}
+
+func init() { roles["commits"] = commitWithoutEnd }
+
+// commitWithoutEnd commits as often as SQLite can, as no program that syncs would.
+func commitWithoutEnd(side *proctest.Side, arguments []string) error {
+	c, err := openConn(context.Background(), arguments[0], time.Minute, "synchronous = OFF", "wal_autocheckpoint = 100")
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	err = c.run("CREATE TABLE of_another_program (n INTEGER)")
+	side.Say("begun")
+	for err == nil {
+		err = c.run("INSERT INTO of_another_program VALUES (1)")
+	}
+	return err
+}
+
+// G1: a reader that cannot write the index of the log is not refused because a writer was changing
+// the index at that moment. New connections read it too, as they compile statements, and so does a
+// backup.
+func TestAReaderIsNotRefusedWhileAWriterChangesTheIndexOfTheLog(t *testing.T) {
+	path := batched(t, 100)
+	place := filepath.Join(mountedToRead(t, filepath.Dir(path)), filepath.Base(path))
+	child := proctest.Start(t, "commits", path)
+	child.Hear()
+	reader := openToRead(t, place)
+	for began := time.Now(); time.Since(began) < 2*time.Second; {
+		c, err := openConnAs(t.Context(), place, "ro", time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 1000 {
+			if _, err := readHead(c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.close()
+		facttest.Query(t, reader, factstr.AllEvents().AtMost(1))
+	}
+	if _, err := reader.Backup(t.Context(), filepath.Join(t.TempDir(), "copy")); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -24,6 +24,9 @@ func (e *engine) compile(text uintptr, flags uint32) (s *statement, next uintptr
 	}
 	second := e.out + unsafe.Sizeof(e.out)
 	code := lib.Xsqlite3_prepare_v3(e.tls, e.handle, text, -1, flags, e.out, second)
+	for tries := 0; passes(code) && tries < triesMax; tries++ {
+		code = lib.Xsqlite3_prepare_v3(e.tls, e.handle, text, -1, flags, e.out, second)
+	}
 	if code != lib.SQLITE_OK {
 		return nil, 0, e.failed(code)
 	}
@@ -109,7 +112,7 @@ func (s *statement) run() error {
 	defer s.reset()
 	code := int32(lib.SQLITE_ROW)
 	for code == lib.SQLITE_ROW {
-		code = lib.Xsqlite3_step(s.engine.tls, s.handle)
+		code = s.advance()
 	}
 	if code != lib.SQLITE_DONE {
 		return s.engine.failed(code)
@@ -117,12 +120,34 @@ func (s *statement) run() error {
 	return nil
 }
 
+// advance goes to the next row, and returns SQLite's code.
+func (s *statement) advance() int32 {
+	code := lib.Xsqlite3_step(s.engine.tls, s.handle)
+	for tries := 0; passes(code) && tries < triesMax; tries++ {
+		s.reset()
+		code = lib.Xsqlite3_step(s.engine.tls, s.handle)
+	}
+	return code
+}
+
+// passes reports whether an error may be gone at the next try. A reader that cannot write the index
+// of the log (-shm) cannot lock out writers either. So it fails if a writer changed the index's head
+// just while it was read (READONLY_RECOVERY), or if other readers have marked a newer state since
+// then (READONLY_CANTINIT). A statement fails so before its first row, and can begin again. After a
+// writer that was killed there, the error stays.
+func passes(code int32) bool {
+	return code == lib.SQLITE_READONLY_RECOVERY || code == lib.SQLITE_READONLY_CANTINIT
+}
+
+// triesMax is how often a statement begins again. Each time another commit must have been in its way.
+const triesMax = 100
+
 // changed returns how many rows the last statement changed, without those of triggers.
 func (s *statement) changed() int { return int(lib.Xsqlite3_changes(s.engine.tls, s.engine.handle)) }
 
 // step goes to the next row. After io.EOF it would begin again.
 func (s *statement) step() error {
-	switch code := lib.Xsqlite3_step(s.engine.tls, s.handle); code {
+	switch code := s.advance(); code {
 	case lib.SQLITE_ROW:
 		return nil
 	case lib.SQLITE_DONE:

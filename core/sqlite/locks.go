@@ -91,6 +91,11 @@ func shareAlone(file *oslock.File, from, offset int64) (alone bool, err error) {
 	if err := file.TryShared(from+offset, 1); err != nil {
 		return false, err
 	}
+	return noOther(file, from, offset)
+}
+
+// noOther reports whether no other byte of the range is locked by anybody else.
+func noOther(file *oslock.File, from, offset int64) (alone bool, err error) {
 	below, err := file.Held(from, offset)
 	if err != nil || below {
 		return false, err

@@ -69,11 +69,17 @@ func Prepare(path string, options Options) (open func(context.Context) (*factstr
 			return nil, err
 		}
 		processSettings()
-		b, err := openBackend(ctx, path, options)
-		if err != nil {
-			return nil, err
+		for tries := 1; ; tries++ {
+			b, err := openBackend(ctx, path, options)
+			if err != nil {
+				return nil, err
+			}
+			store, err := factstr.OpenStore(ctx, b, options.Options)
+			begun := options.ReadOnly && factstr.CodeOf(err) == factstr.CodeLogTruncated // somebody began to write
+			if !begun || tries == triesToRead {
+				return store, err
+			}
 		}
-		return factstr.OpenStore(ctx, b, options.Options)
 	}, nil
 }
 
@@ -101,7 +107,7 @@ var processSettings = sync.OnceFunc(func() {
 //  3. checkNames, checkHeader: a single name, and nothing but a database.
 //  4. enterInstance: SQLite is in this process once. Stores on one file share an instance.
 //  5. The turnstile: nobody of this library writes, opens or closes from here on. A file that
-//     allows no exclusive lock, since it may only be read, is opened without it.
+//     allows no exclusive lock, since it may only be read, is opened without it (openAgain).
 //  6. takePlace, checkMark, checkSides: no running store uses another log, and no crashed one left
 //     facts in another. All three come before SQLite opens the file, since SQLite would begin to
 //     recover the wrong log.
@@ -172,6 +178,14 @@ func (b *backend) prepare(ctx context.Context) error {
 	if err := checkMark(b.path, b.guard, b.instance.id); err != nil {
 		return err
 	}
+	if !b.guard.TakesExclusive() {
+		return b.openAgain(ctx)
+	}
+	return b.openFiles(ctx)
+}
+
+// openFiles does steps 6 to 9, but for what concerns the database file alone.
+func (b *backend) openFiles(ctx context.Context) error {
 	if err := checkSides(b.path, b.guard); err != nil {
 		return err
 	}

@@ -1,7 +1,9 @@
 package sqlite
 
 import (
+	"context"
 	"path/filepath"
+	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/oslock"
@@ -34,8 +36,43 @@ import (
 // make it trust the index, see indexInUse); opening everything as immutable (a reader beside
 // writers must see their commits).
 
-// chooseMode decides how a database that is only read is opened.
+// openAgain opens the files without the turnstile, which takes an exclusive lock. So others open
+// and close the database meanwhile: the log that was found is gone when SQLite opens it, or a log
+// is there that was not. Such a failure is gone at the next try. If nobody was in the way the same
+// error comes again, a moment later.
+func (b *backend) openAgain(ctx context.Context) error {
+	pause := time.Millisecond
+	for try := 1; ; try++ {
+		err := b.openFiles(ctx)
+		code := factstr.CodeOf(err)
+		if err == nil || code == factstr.CodeBusy || ctx.Err() != nil || try == triesToRead {
+			return err
+		}
+		b.forgetFiles()
+		time.Sleep(pause)
+		pause *= 2
+	}
+}
+
+const triesToRead = 8
+
+// forgetFiles goes back to where openFiles began.
+func (b *backend) forgetFiles() {
+	freeLog(b.guard) // who opens for reading removes none
+	if b.opened && b.stands == nil {
+		b.instance.sides.giveBack(b.guard)
+	}
+	b.dropWriter()
+	b.opened, b.stands = false, nil
+}
+
+// chooseMode decides how a database that is only read is opened. Its state is that before the look
+// for a log: whoever writes after that, until the log was looked for, is noticed.
 func (b *backend) chooseMode() error {
+	state, err := stateOf(b.path)
+	if err != nil {
+		return pathFailure(b.path, err)
+	}
 	log, err := stateOf(b.path + "-wal")
 	if err != nil && !isGone(err) {
 		return pathFailure(b.path+"-wal", err)
@@ -46,10 +83,6 @@ func (b *backend) chooseMode() error {
 	if log.size > 0 {
 		return factstr.NewError(factstr.CodeReadOnly,
 			"sqlite: the log %s-wal holds facts that no running store brings in, and its folder cannot be written: open the store once where it can be written, or copy database and log to such a folder", b.path)
-	}
-	state, err := stateOf(b.path)
-	if err != nil {
-		return pathFailure(b.path, err)
 	}
 	b.stands = &state
 	return nil

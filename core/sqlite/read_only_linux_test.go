@@ -66,6 +66,67 @@ func TestAStoreReadsFromAFileSystemThatIsReadOnlyHere(t *testing.T) {
 	}
 }
 
+// lookedAt is a context that does something when it is looked at, as by a statement that begins.
+type lookedAt struct {
+	context.Context
+	looks int
+	do    func(look int)
+}
+
+func (c *lookedAt) Err() error {
+	c.looks++
+	c.do(c.looks)
+	return c.Context.Err()
+}
+
+// G1 G6: an opening to read waits for nobody, so others open and close the database meanwhile. It
+// reads what they leave.
+func TestAnOpeningToReadGoesOnIfAWriterComesOrGoesMeanwhile(t *testing.T) {
+	const first, last = true, false // how it is opened is chosen; the end of the log is to be read
+	for name, c := range map[string]struct {
+		moment            bool
+		before, meanwhile []string
+	}{
+		"the last writer closes":  {first, []string{"open", "append"}, []string{"close"}},
+		"a writer comes":          {first, nil, []string{"open", "append"}},
+		"a writer comes and goes": {first, nil, []string{"open", "append", "close"}},
+		"a writer comes late":     {last, nil, []string{"open", "append"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := batched(t, 10)
+			place := filepath.Join(mountedToRead(t, filepath.Dir(path)), filepath.Base(path))
+			child := proctest.Start(t, "told", path)
+			tell := func(commands []string) {
+				for _, command := range commands {
+					child.Tell(command)
+					child.Expect(command + " <nil>")
+				}
+			}
+			tell(c.before)
+			moment := 1
+			if c.moment == last {
+				counting := &lookedAt{Context: t.Context(), do: func(look int) { moment = look }}
+				alone, err := Open(counting, place, Options{ReadOnly: true})
+				if err != nil {
+					t.Fatal(err)
+				}
+				facttest.Close(t, alone)
+			}
+			meanwhile := &lookedAt{Context: t.Context(), do: func(look int) {
+				if look == moment {
+					tell(c.meanwhile)
+				}
+			}}
+			reader, err := Open(meanwhile, place, Options{ReadOnly: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer facttest.Close(t, reader)
+			wantReads(t, reader, 11)
+		})
+	}
+}
+
 func init() { roles["commits"] = commitWithoutEnd }
 
 // commitWithoutEnd commits as often as SQLite can, as no program that syncs would.

@@ -9,7 +9,32 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/oslock"
+	"github.com/factstr/factstr-go/core/internal/proctest"
 )
+
+func init() { roles["told"] = doAsTold }
+
+// doAsTold opens a store, appends a fact to it and closes it when it is told to.
+func doAsTold(side *proctest.Side, arguments []string) error {
+	var store *factstr.Store
+	for ctx := context.Background(); ; {
+		command, more := side.Await()
+		var err error
+		switch command {
+		case "open":
+			store, err = Open(ctx, arguments[0], Options{})
+		case "append":
+			_, err = store.Append(ctx, facttest.Batch(1, "told"))
+		case "close":
+			err = store.Close(ctx)
+		}
+		if !more {
+			return nil
+		}
+		side.Say("%s %v", command, err)
+	}
+}
 
 func openToRead(t *testing.T, path string) *factstr.Store {
 	t.Helper()
@@ -103,6 +128,24 @@ func TestAStoreThatOnlyReadsStandsBesideAWriter(t *testing.T) {
 	wantReads(t, reader, 101)
 	facttest.Append(t, openStore(t, path), facttest.BatchOf("again")...)
 	wantReads(t, reader, 102)
+}
+
+// G1: until a reader that opens has the log open, too, the last one who closes the database removes
+// the log. The reader has no lock that stands for the removed one, which would keep out whoever
+// comes next.
+func TestAnOpeningToReadBesideAClosingStoreKeepsNobodyOut(t *testing.T) {
+	path := newPath(t)
+	closing := openStore(t, path)
+	guard, err := oslock.OpenToRead(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = guard.Close() }()
+	if err := checkSides(path, guard); err != nil {
+		t.Fatal(err)
+	}
+	facttest.Close(t, closing)
+	facttest.Append(t, openStore(t, path), facttest.BatchOf("after it")...)
 }
 
 func TestAStoreThatOnlyReadsMakesNothing(t *testing.T) { // G1

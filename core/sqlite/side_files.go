@@ -76,7 +76,8 @@ func errInUse(path string) error {
 
 // checkSides refuses an opening while others have the database open with side files that are not
 // those at the path. It comes before the first connection, on which SQLite may fail in many ways
-// then.
+// then. It takes no lock: until a connection is open, the last one who closes the database may
+// remove these files, and a lock that stands for removed files keeps others out.
 func checkSides(path string, guard *oslock.File) error {
 	used, err := guard.Held(sidesOffset, hashMask+1)
 	if err != nil {
@@ -90,12 +91,17 @@ func checkSides(path string, guard *oslock.File) error {
 	if logErr != nil || indexErr != nil {
 		return errInUse(path)
 	}
-	return takeSides(path, guard, log.fileID, index.fileID)
+	alone, err := noOther(guard, sidesOffset, sidesHash(log.fileID, index.fileID))
+	return whetherAlone(path, alone, err)
 }
 
 // takeSides locks the byte of these side files, and refuses if somebody uses others.
 func takeSides(path string, guard *oslock.File, log, index fileID) error {
 	alone, err := shareAlone(guard, sidesOffset, sidesHash(log, index))
+	return whetherAlone(path, alone, err)
+}
+
+func whetherAlone(path string, alone bool, err error) error {
 	if err != nil {
 		return pathFailure(path, err)
 	}

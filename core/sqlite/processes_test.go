@@ -75,6 +75,32 @@ func TestProcessesThatCreateOneDatabaseAtOnceAllSucceed(t *testing.T) {
 	}
 }
 
+// G2: each looks at the journal of the one that makes the database, which is removed meanwhile.
+func TestGoroutinesThatCreateOneDatabaseAtOnceAllSucceed(t *testing.T) {
+	const openers, rounds = 10, 10
+	for round := range rounds {
+		path := filepath.Join(t.TempDir(), fmt.Sprintf("new-%d", round), "facts.db")
+		var wait sync.WaitGroup
+		for range openers {
+			wait.Go(func() {
+				store, err := Open(context.Background(), path, Options{BusyTimeout: proctest.Patience(5 * time.Second)})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if _, err := store.Append(context.Background(), facttest.Batch(1, "opened")); err != nil {
+					t.Error(err)
+				}
+				if err := store.Close(context.Background()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wait.Wait()
+		facttest.WantGapless(t, openStore(t, path), openers)
+	}
+}
+
 // appendWithoutPause appends batches of one, two and three facts until its input ends, and then
 // says how long a call took on average.
 func appendWithoutPause(side *proctest.Side, arguments []string) error {

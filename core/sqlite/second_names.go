@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"os"
 	"path/filepath"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -45,10 +46,11 @@ func takePlace(path string, file *oslock.File) error {
 }
 
 // checkLeftLog refuses to make a new database beside a log that was left: SQLite would remove the
-// log, and with it acknowledged facts.
+// log, and with it acknowledged facts. It opens no handle of the log, which whoever closes the
+// database may be about to remove.
 func checkLeftLog(path string) error {
-	log, err := stateOf(path + "-wal")
-	if err != nil || log.size == 0 {
+	log, err := os.Stat(path + "-wal")
+	if err != nil || log.Size() == 0 {
 		return nil
 	}
 	// The database is looked at after the log: an opener makes the database first.

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -48,14 +49,16 @@ func databaseOf(path string) (database string, there bool) {
 }
 
 // isDatabase reports whether a file begins as a database does, which no log, index or journal does.
+// SQLite may remove the file meanwhile: whoever opens a database looks here without a lock, while
+// another one makes it and ends its first journal.
 func isDatabase(path string) bool {
 	if closingDropsLocks && !sqlite.OFDLockingEnabled() && strings.HasSuffix(path, "-shm") {
 		return false // closing it would drop SQLite's locks
 	}
-	if state, err := stateOf(path); err != nil || state.kind != regularFile || state.size < int64(len(databaseMagic)) {
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Size() < int64(len(databaseMagic)) {
 		return false
 	}
-	file, err := oslock.OpenToRead(path)
+	file, err := oslock.OpenToGlance(path)
 	if err != nil {
 		return false
 	}

@@ -76,7 +76,7 @@ func control(file *os.File, command int, lock *unix.Flock_t) error {
 // more for it. Without O_NONBLOCK, opening a pipe would wait for its other end.
 func openDescriptor(path string, use use) (*os.File, error) {
 	flags := unix.O_RDONLY
-	if use != onlyRead {
+	if use.mayWrite() {
 		flags = unix.O_RDWR | unix.O_CREAT
 	}
 	for {

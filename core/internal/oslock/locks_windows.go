@@ -191,7 +191,7 @@ func from(offset int64) *windows.Overlapped {
 }
 
 // openDescriptor lets others read and write the file. Nobody may remove or rename one that stays in
-// its place; one that is open to read must not keep SQLite from removing it.
+// its place; one that is open to read must not keep SQLite from removing it, but for a glance.
 func openDescriptor(path string, use use) (*os.File, error) {
 	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {
@@ -199,10 +199,10 @@ func openDescriptor(path string, use use) (*os.File, error) {
 	}
 	var access, create uint32 = windows.GENERIC_READ, windows.OPEN_EXISTING
 	var share uint32 = windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE
-	if use != onlyRead {
+	if use.mayWrite() {
 		access, create = access|windows.GENERIC_WRITE, windows.OPEN_ALWAYS
 	}
-	if use != staysInPlace {
+	if use == onlyRead || use == movable {
 		share |= windows.FILE_SHARE_DELETE
 	}
 	handle, err := windows.CreateFile(name, access, share, nil, create, windows.FILE_ATTRIBUTE_NORMAL, 0)

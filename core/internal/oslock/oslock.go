@@ -34,6 +34,7 @@ type use int
 
 const (
 	onlyRead use = iota
+	glance
 	staysInPlace
 	movable
 )
@@ -46,12 +47,15 @@ func Open(path string) (*File, error) { return openToWrite(path, staysInPlace) }
 // forbids both unless everybody who has it open said so.
 func OpenMovable(path string) (*File, error) { return openToWrite(path, movable) }
 
+// mayWrite reports whether a file is opened for writing, and created if it does not exist.
+func (u use) mayWrite() bool { return u == staysInPlace || u == movable }
+
 func openToWrite(path string, use use) (*File, error) {
 	file, err := apart(func() (*os.File, error) { return openDescriptor(path, use) })
 	readOnly := errors.Is(err, fs.ErrPermission)
 	if readOnly {
 		var readable error
-		if file, readable = openToRead(path); readable != nil {
+		if file, readable = openToRead(path, onlyRead); readable != nil {
 			return nil, err
 		}
 	} else if err != nil {
@@ -68,16 +72,24 @@ func openToWrite(path string, use use) (*File, error) {
 }
 
 // OpenToRead opens an existing file, for shared locks only. It does not follow a symbolic link.
-func OpenToRead(path string) (*File, error) {
-	file, err := openToRead(path)
+func OpenToRead(path string) (*File, error) { return openFileToRead(path, onlyRead) }
+
+// OpenToGlance is OpenToRead for a file that is closed again at once, and that its owner may remove
+// meanwhile. On Windows the removal fails then, and who expects that tries again, as SQLite does.
+// Under a handle that allows it, the removal would seem to succeed, but not everywhere take the
+// name away at once, and a journal that still has its name is taken for one of a crash.
+func OpenToGlance(path string) (*File, error) { return openFileToRead(path, glance) }
+
+func openFileToRead(path string, use use) (*File, error) {
+	file, err := openToRead(path, use)
 	if err != nil {
 		return nil, err
 	}
 	return &File{locks: locks{file: file}, readOnly: true, uses: 1}, nil
 }
 
-func openToRead(path string) (*os.File, error) {
-	return apart(func() (*os.File, error) { return openDescriptor(path, onlyRead) })
+func openToRead(path string, use use) (*os.File, error) {
+	return apart(func() (*os.File, error) { return openDescriptor(path, use) })
 }
 
 // ReadOnly reports whether the file could be opened for reading only.

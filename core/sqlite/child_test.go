@@ -9,4 +9,9 @@ import (
 // roles are the programs that the children of these tests can run.
 var roles = proctest.Roles{}
 
-func TestMain(m *testing.M) { roles.Main(m.Run) }
+func TestMain(m *testing.M) {
+	roles.Main(func() int {
+		processSettings() // before a test opens a file in another way than stores do
+		return m.Run()
+	})
+}

@@ -74,6 +74,20 @@ func enterInstance(b *backend, id fileID) (*instance, error) {
 	return i, nil
 }
 
+// unlessOpen returns a question about the index of a database, which is not asked while a store of
+// this process has the database open: closing the index drops the locks that SQLite has on it. No
+// store opens the database meanwhile. The first one that does so has asked.
+func unlessOpen(path string, question func() bool) func() bool {
+	return func() bool {
+		instances.mu.Lock()
+		defer instances.mu.Unlock()
+		if state, err := stateOf(path); err == nil && instances.held[state.fileID] != nil {
+			return false
+		}
+		return question()
+	}
+}
+
 // takeForProcess takes the byte of this process. A file that allows no exclusive lock, since it is
 // open for reading only, gets a shared one, and the store checks that it is alone.
 func takeForProcess(file *oslock.File) error {

@@ -84,7 +84,8 @@ func Prepare(path string, options Options) (open func(context.Context) (*factstr
 }
 
 // processSettings configures the driver once, before the first file is opened. With OFD locks, an
-// unrelated open and close of the database elsewhere in the process does not drop SQLite's locks.
+// unrelated open and close of the database elsewhere in the process does not drop SQLite's locks on
+// it. Those on the index (-shm) stay locks of the process: whoever closes it drops them all.
 // fdatasync is as durable as fsync for a commit.
 var processSettings = sync.OnceFunc(func() {
 	_, _ = sqlite.OFDLocking(true)

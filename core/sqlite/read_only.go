@@ -6,7 +6,6 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
-	"github.com/factstr/factstr-go/core/internal/oslock"
 )
 
 // Stores that only read
@@ -77,7 +76,7 @@ func (b *backend) chooseMode() error {
 	if err != nil && !isGone(err) {
 		return pathFailure(b.path+"-wal", err)
 	}
-	if b.instance.sides.inUse() || mayWriteIn(filepath.Dir(b.path)) || b.logIsUsed() {
+	if mayWriteIn(filepath.Dir(b.path)) || b.instance.sides.inUse(b.path) {
 		return nil
 	}
 	if log.size > 0 {
@@ -88,22 +87,19 @@ func (b *backend) chooseMode() error {
 	return nil
 }
 
-// logIsUsed reports whether a connection, of any process, uses the index of the log.
-func (b *backend) logIsUsed() bool {
-	file, err := oslock.OpenToRead(b.path + "-shm")
-	if err != nil {
-		return false
-	}
-	defer func() { _ = file.Close() }()
-	used, err := file.Held(indexInUse, 1)
-	return used && err == nil
-}
-
-// inUse reports whether a store of this process has side files open.
-func (s *sides) inUse() bool {
+// inUse reports whether a connection, of any process, uses the index of the log.
+func (s *sides) inUse(path string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.users > 0
+	if s.users > 0 {
+		return true
+	}
+	index, err := stateOf(path + "-shm")
+	if err != nil || s.openIndex(path, index.fileID) != nil { // it stays open for whoever opens next
+		return false
+	}
+	used, err := s.file.Held(indexInUse, 1)
+	return used && err == nil
 }
 
 // mode returns how connections open the database.

@@ -7,7 +7,6 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/oslock"
-	"modernc.org/sqlite"
 )
 
 // SQLite takes three names in the folder of a database for its own, and removes or writes over what
@@ -27,7 +26,11 @@ func checkSideNames(path string) error {
 		return factstr.NewError(factstr.CodeInvalidState, "sqlite: %s is beside %s: %s", path, database, sideNameInstead)
 	}
 	for _, suffix := range sideSuffixes {
-		if isDatabase(path + suffix) {
+		taken := func() bool { return isDatabase(path + suffix) }
+		if suffix == "-shm" {
+			taken = unlessOpen(path, taken)
+		}
+		if taken() {
 			return factstr.NewError(factstr.CodeInvalidState,
 				"sqlite: the database %s%s is beside %s: %s", path, suffix, path, sideNameInstead)
 		}
@@ -52,9 +55,6 @@ func databaseOf(path string) (database string, there bool) {
 // SQLite may remove the file meanwhile: whoever opens a database looks here without a lock, while
 // another one makes it and ends its first journal.
 func isDatabase(path string) bool {
-	if closingDropsLocks && !sqlite.OFDLockingEnabled() && strings.HasSuffix(path, "-shm") {
-		return false // closing it would drop SQLite's locks
-	}
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Size() < int64(len(databaseMagic)) {
 		return false
 	}

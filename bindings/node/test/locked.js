@@ -18,12 +18,13 @@ sys.stdin.readline()
  * that ends the lock.
  */
 async function lockedByAnother(t, file) {
-  const process = spawn('python3', ['-c', program, file], { stdio: ['pipe', 'pipe', 'inherit'] });
-  atEnd(t, () => process.kill());
-  await once(process.stdout, 'data');
+  const locker = spawn('python3', ['-c', program, file]);
+  locker.stderr.pipe(process.stderr);
+  atEnd(t, () => locker.kill());
+  await once(locker.stdout, 'data');
   return async () => {
-    process.stdin.end('\n');
-    await once(process, 'close');
+    locker.stdin.end('\n');
+    await once(locker, 'close');
   };
 }
 

@@ -26,9 +26,11 @@ noHandleIsLeftOpen();
 test('a store shows where it is and whether it is open, and never a URL', async (t) => {
   const file = path.join(folder(t), 'facts.sqlite');
   const sqlite = openSqlite(t, {}, file);
-  assert.equal(inspect(sqlite), `FactstrSqliteStore { path: '${file}', state: 'open' }`);
+  const shown = (store) => inspect(store, { breakLength: Infinity });
+  const place = inspect(file); // with the backslashes of Windows escaped
+  assert.equal(shown(sqlite), `FactstrSqliteStore { path: ${place}, state: 'open' }`);
   sqlite.close();
-  assert.equal(inspect(sqlite), `FactstrSqliteStore { path: '${file}', state: 'closed' }`);
+  assert.equal(shown(sqlite), `FactstrSqliteStore { path: ${place}, state: 'closed' }`);
   assert.equal(inspect(openMemory(t)), "FactstrMemoryStore { state: 'open' }");
   const schema = newName();
   const postgres = closedAfter(t, await FactstrPostgresStore.open(databaseUrl(), { schema }));

@@ -16,6 +16,7 @@ const { collectUntil } = require('./garbage.js');
 const { lockedByAnother } = require('./locked.js');
 const { patient, quiet, silentServer, ways } = require('./openings.js');
 const { openPlaceAsync } = require('./open_place.js');
+const { without } = require('./skips.js');
 const {
   atEnd,
   closedAfter,
@@ -163,7 +164,8 @@ function inWorker(t, body, workerData) {
   return worker;
 }
 
-test('the event loop goes on while another program has the file locked', soon, async (t) => {
+const lockable = { ...soon, skip: without('python3') };
+test('the event loop goes on while another program has the file locked', lockable, async (t) => {
   const file = path.join(folder(t), 'facts.sqlite');
   const unlock = await lockedByAnother(t, file);
   const controller = new AbortController();

@@ -30,10 +30,10 @@ class ScenarioPlace {
   runSql(sql) {
     const [place, options] = this.#place.args;
     const script = this.kind === 'postgres' ? `SET search_path TO ${options.schema}; ${sql}` : sql;
-    const { status } = spawnSync('python3', [program, this.kind, place, script], {
-      stdio: 'inherit',
+    const { status, stderr } = spawnSync('python3', [program, this.kind, place, script], {
+      encoding: 'utf8',
     });
-    assert.equal(status, 0, `${program} failed`);
+    assert.equal(status, 0, `${program} failed: ${stderr}`);
   }
 }
 

@@ -7,12 +7,19 @@ const { describe, test } = require('node:test');
 
 const { ScenarioPlayer } = require('./scenario_player.js');
 const { ScenarioPlace } = require('./scenario_place.js');
+const { without } = require('./skips.js');
 const { noHandleIsLeftOpen, places } = require('./stores.js');
 
 const scenarios = path.join(__dirname, '../../../interop/testdata/scenarios');
 const files = fs.readdirSync(scenarios).filter((name) => name.endsWith('.json'));
 
 noHandleIsLeftOpen();
+
+const withoutSql = {
+  memory: false,
+  sqlite: without('python3'),
+  postgres: without('python3') || without('psql'),
+};
 
 test('there are scenarios to play', () => {
   assert.ok(files.length > 0, scenarios);
@@ -26,8 +33,10 @@ for (const [kind, newPlace] of Object.entries(places)) {
           fs.readFileSync(path.join(scenarios, file), 'utf8'),
         );
         if (stores === undefined || stores.includes(kind)) {
-          test(`${file}: ${name}`, (t) =>
-            new ScenarioPlayer(new ScenarioPlace(t, kind, newPlace), form).play(steps));
+          const skip = steps.some(({ sql }) => sql !== undefined) && withoutSql[kind];
+          test(`${file}: ${name}`, { skip }, (t) =>
+            new ScenarioPlayer(new ScenarioPlace(t, kind, newPlace), form).play(steps),
+          );
         }
       }
     });

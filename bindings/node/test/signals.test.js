@@ -6,6 +6,7 @@ const { once } = require('node:events');
 const path = require('node:path');
 const { test } = require('node:test');
 
+const { onWindows } = require('./skips.js');
 const { atEnd, places } = require('./stores.js');
 const { patience } = require('./until.js');
 
@@ -28,7 +29,10 @@ function start(t, name, ...args) {
 for (const kind of ['memory', 'sqlite']) {
   test(
     `a process with handlers for all signals lives on while they come and a store is in use, ${kind}`,
-    { timeout: (torture ? 900_000 : 90_000) * patience },
+    {
+      timeout: (torture ? 900_000 : 90_000) * patience,
+      skip: onWindows('sends no signals to a process that handles them'),
+    },
     async (t) => {
       const host = start(t, 'under_signals.js', JSON.stringify(places[kind](t)));
       const ended = once(host, 'close');

@@ -12,6 +12,7 @@ const { FactstrError } = require('../lib/index.js');
 const { native } = require('../lib/native.js');
 const { allClosed } = require('../lib/open_streams.js');
 const { openPlace } = require('./open_place.js');
+const { patience } = require('./until.js');
 
 const endings = new WeakMap();
 
@@ -32,10 +33,14 @@ function atEnd(t, end) {
   endings.get(t).push(end);
 }
 
-/** An empty folder that goes away with the test. */
+/**
+ * An empty folder that goes away with the test. Windows removes no file that is open, and a close
+ * that gave up on a handler goes on after its Timeout.
+ */
 function folder(t) {
   const made = fs.mkdtempSync(path.join(os.tmpdir(), 'factstr-node-'));
-  atEnd(t, () => fs.rmSync(made, { recursive: true, force: true }));
+  const removal = { recursive: true, force: true, maxRetries: 10, retryDelay: 50 * patience };
+  atEnd(t, () => fs.promises.rm(made, removal));
   return made;
 }
 

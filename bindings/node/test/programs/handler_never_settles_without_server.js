@@ -1,9 +1,9 @@
 // A handler that never settles, with batches waiting behind it, keeps no process running after
-// close(), also if the server has stopped to answer. The signal says that it has.
+// close(), also if the server has stopped to answer. The end of standard input says that it has.
 const { openPlace } = require('../open_place.js');
 
 const store = openPlace(JSON.parse(process.argv[2]));
-process.once('SIGUSR2', () => {
+process.stdin.resume().once('end', () => {
   process.on('exit', () => console.log('done'));
   store.close();
 });

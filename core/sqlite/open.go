@@ -190,10 +190,8 @@ func (b *backend) openFiles(ctx context.Context) error {
 	if err := checkSides(b.path, b.guard); err != nil {
 		return err
 	}
-	if b.readOnly {
-		if err := b.chooseMode(); err != nil {
-			return err
-		}
+	if err := b.chooseMode(); err != nil {
+		return err
 	}
 	err := b.makeReady(ctx, b.busyTimeout)
 	if mayBeHeldByNobody(err) {
@@ -242,7 +240,7 @@ func (b *backend) makeReady(ctx context.Context, wait time.Duration) (err error)
 		if err != nil {
 			return err
 		}
-		if b.readOnly {
+		if b.readOnly || b.stands != nil {
 			b.writer.engine.busyTimeout = b.busyTimeout
 			return b.checkReadable(complete)
 		}

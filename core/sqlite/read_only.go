@@ -2,7 +2,9 @@ package sqlite
 
 import (
 	"context"
+	"io/fs"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -16,20 +18,23 @@ import (
 // its index of terms grows in memory.
 //
 // In write-ahead logging even a reader needs the index of the log (-shm), to say there what it
-// reads. What is possible depends on the folder:
+// reads. What is possible depends on the log and its index:
 //
-//	folder               log (-wal)           what is done
-//	can be written       any                  SQLite makes log and index where they are missing
-//	cannot be written    somebody uses it     its index is opened for reading, which SQLite can
-//	cannot be written    missing or empty     the database stands for itself (stands)
-//	cannot be written    holds facts, unused  refused: only a writer can bring them in
+//	may be written or made  log (-wal)           what is done
+//	yes                     any                  SQLite makes log and index where they are missing
+//	no                      somebody uses it     its index is opened for reading, which SQLite can
+//	no                      missing or empty     the database stands for itself (stands)
+//	no                      holds facts, unused  refused: only a writer can bring them in
+//
+// They may be made by somebody who may write the folder and the database. A store that is opened as
+// usual, but may not write the database, is opened so, too.
 //
 // A database that stands for itself is opened without a log and without SQLite's locks
-// (immutable=1), which is right only while nobody writes. In a folder that is read-only here
-// somebody may write all the same, as a container's host. So each look (intact) compares the
-// database's identity, size and time of change with those of the opening, and looks for a log. A
-// writer makes a log before anything else, and copies it into the database later. What was read
-// before such a look is not returned: it is LogTruncated, and opening again uses the log.
+// (immutable=1), which is right only while nobody writes. Somebody may write all the same, as
+// another user or a container's host. So each look (intact) compares the database's identity, size
+// and time of change with those of the opening, and looks for a log. A writer makes a log before
+// anything else, and copies it into the database later. What was read before such a look is not
+// returned: it is LogTruncated, and opening again uses the log.
 //
 // Rejected: reading the log from a copy in memory (SQLite can, but our locks on a dead index would
 // make it trust the index, see indexInUse); opening everything as immutable (a reader beside
@@ -65,8 +70,9 @@ func (b *backend) forgetFiles() {
 	b.opened, b.stands = false, nil
 }
 
-// chooseMode decides how a database that is only read is opened. Its state is that before the look
-// for a log: whoever writes after that, until the log was looked for, is noticed.
+// chooseMode decides how the database is opened by somebody who may not write all of it. Its state
+// is that before the look for a log: whoever writes after that, until the log was looked for, is
+// noticed.
 func (b *backend) chooseMode() error {
 	state, err := stateOf(b.path)
 	if err != nil {
@@ -76,15 +82,46 @@ func (b *backend) chooseMode() error {
 	if err != nil && !isGone(err) {
 		return pathFailure(b.path+"-wal", err)
 	}
-	if mayWriteIn(filepath.Dir(b.path)) || b.instance.sides.inUse(b.path) {
+	unwritable := b.unwritable()
+	if unwritable == "" || b.instance.sides.inUse(b.path) {
 		return nil
 	}
-	if log.size > 0 {
-		return factstr.NewError(factstr.CodeReadOnly,
-			"sqlite: the log %s-wal holds facts that no running store brings in, and its folder cannot be written: open the store once where it can be written, or copy database and log to such a folder", b.path)
+	folder := filepath.Dir(b.path)
+	switch {
+	case !b.readOnly && isReadOnly(folder):
+		return pathFailure(b.path, syscall.EROFS)
+	case !b.readOnly && unwritable == folder:
+		return pathFailure(b.path, fs.ErrPermission)
+	case !b.guard.ReadOnly():
+		return pathFailure(unwritable, fs.ErrPermission)
+	case log.size > 0:
+		return errLogUnused(b.path, unwritable)
 	}
 	b.stands = &state
 	return nil
+}
+
+func errLogUnused(path, unwritable string) error {
+	return factstr.NewError(factstr.CodeReadOnly,
+		"sqlite: the log %s-wal holds facts that no running store brings in, and %s cannot be written: open the store once where and as whom it can be written, or copy database and log to such a folder", path, unwritable)
+}
+
+// unwritable returns what keeps this process from using the log as somebody who writes: "" if
+// nothing. SQLite makes a missing file with the rights of the database. Made by somebody who may
+// not write the database, it could not be written by those who may.
+func (b *backend) unwritable() string {
+	for _, side := range []string{b.path + "-wal", b.path + "-shm"} {
+		needed := []string{side}
+		if _, err := stateOf(side); isGone(err) {
+			needed = []string{filepath.Dir(b.path), b.path}
+		}
+		for _, path := range needed {
+			if !mayWrite(path) {
+				return path
+			}
+		}
+	}
+	return ""
 }
 
 // inUse reports whether a connection, of any process, uses the index of the log.
@@ -115,11 +152,14 @@ func (b *backend) mode() string {
 
 // checkReadable refuses what only a writing store could use.
 func (b *backend) checkReadable(complete bool) error {
-	if !complete {
+	switch {
+	case !complete && !b.readOnly:
+		return factstr.NewError(factstr.CodeReadOnly,
+			"sqlite: %s holds no store, or one of an old format, and cannot be written: check its permissions", b.path)
+	case !complete:
 		return factstr.NewError(factstr.CodeUnsupportedFormat,
 			"sqlite: %s holds no store, or one of an old format, and read_only changes nothing: open it once without read_only", b.path)
-	}
-	if b.stands != nil {
+	case b.stands != nil:
 		return nil
 	}
 	mode, err := b.writer.one("PRAGMA journal_mode")
@@ -137,6 +177,7 @@ func (b *backend) stillStands() error {
 		return pathFailure(b.path, err)
 	}
 	log, logErr := stateOf(b.path + "-wal")
+	now.links = b.stands.links // more names change nothing
 	if err != nil || now != *b.stands || logErr == nil && log.size > 0 {
 		return factstr.NewError(factstr.CodeLogTruncated,
 			"sqlite: somebody writes to %s, which was read without a log since nobody did when it was opened: open it again", b.path)

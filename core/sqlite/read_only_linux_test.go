@@ -58,7 +58,7 @@ func TestAStoreReadsFromAFileSystemThatIsReadOnlyHere(t *testing.T) {
 	writer.Kill()
 	// What the killed writer has left in the log only a writer can bring in.
 	_, err = Open(t.Context(), place, Options{ReadOnly: true})
-	facttest.WantError(t, err, factstr.CodeReadOnly, "open the store once where it can be written")
+	facttest.WantError(t, err, factstr.CodeReadOnly, "open the store once where")
 	facttest.Close(t, openStore(t, path))
 	again := openToRead(t, place)
 	if report, err := again.Verify(t.Context()); err != nil || len(report.Findings) > 0 || report.Facts <= 100 {

@@ -29,6 +29,20 @@ func becomeOther() error {
 	return setOtherUser()
 }
 
+// folderForOthers makes a folder whose rights can be changed. Others cannot reach the test's own.
+func folderForOthers(t *testing.T) (path string) {
+	t.Helper()
+	path, err := os.MkdirTemp("", "factstr-rights")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = os.Chmod(path, 0o777)
+		_ = os.RemoveAll(path)
+	})
+	return path
+}
+
 // appendAndDeliver appends a fact for each line that it reads, and says the results and what a
 // durable stream gets.
 func appendAndDeliver(side *proctest.Side, arguments []string) error {
@@ -111,15 +125,7 @@ func TestAFileOrFolderWithoutRightsIsToldAsSuch(t *testing.T) { // G5
 		"folder not accessible": {rights{0o000, 0o666}, []string{"open BackendFailure permission"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			// Not in the test's own folder, which others cannot reach.
-			folder, err := os.MkdirTemp("", "factstr-rights")
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				_ = os.Chmod(folder, 0o777)
-				_ = os.RemoveAll(folder)
-			})
+			folder := folderForOthers(t)
 			path := filepath.Join(folder, "facts.sqlite")
 			copyFile(t, fixture, path)
 			if err := os.Chmod(path, c.file); err != nil {
@@ -139,14 +145,7 @@ func TestAFileOrFolderWithoutRightsIsToldAsSuch(t *testing.T) { // G5
 // G5 G21: a folder that may not be searched for some time does not mean that the database was taken
 // away.
 func TestAFolderWithoutRightsForAWhileEndsNoStream(t *testing.T) {
-	folder, err := os.MkdirTemp("", "factstr-rights")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = os.Chmod(folder, 0o777)
-		_ = os.RemoveAll(folder)
-	})
+	folder := folderForOthers(t)
 	allow := func(mode os.FileMode) {
 		t.Helper()
 		if err := os.Chmod(folder, mode); err != nil {

@@ -41,6 +41,14 @@ func (s *sides) identify(path string, database fileID) error {
 		if err := s.openIndex(path, index.fileID); err != nil {
 			return pathFailure(path+"-shm", err)
 		}
+		// A connection that may not write an index which nobody uses reads the log into memory
+		// instead, and holds no lock. The lock that is taken below would tell everybody, this
+		// process among them, that the index has been looked after. It may be older than the log,
+		// as after a loss of power: who relies on it overwrites facts.
+		used, err := s.file.Held(indexInUse, 1)
+		if err == nil && !used && !mayWrite(path+"-shm") {
+			return errLogUnused(path, path+"-shm")
+		}
 		s.database, s.log, s.timesAreKept = database, log.fileID, isLocal(path)
 		s.changed, s.progress = 0, progress{}
 	case s.log != log.fileID || s.index != index.fileID:

@@ -131,15 +131,15 @@ func (s *statement) advance() int32 {
 }
 
 // passes reports whether an error may be gone at the next try. A reader that cannot write the index
-// of the log (-shm) cannot lock out writers either. So it fails if a writer changed the index's head
-// just while it was read (READONLY_RECOVERY), or if other readers have marked a newer state since
-// then (READONLY_CANTINIT). A statement fails so before its first row, and can begin again. After a
-// writer that was killed there, the error stays.
+// of the log (-shm) cannot lock out writers either. So it fails if a writer changed the index's
+// head just while it was read (READONLY_RECOVERY), or if other readers have marked a newer state
+// since then (READONLY_CANTINIT). A statement fails so before its first row, and can begin again.
+// After a writer that was killed there, the error stays.
 func passes(code int32) bool {
 	return code == lib.SQLITE_READONLY_RECOVERY || code == lib.SQLITE_READONLY_CANTINIT
 }
 
-// triesMax is how often a statement begins again. Each time another commit must have been in its way.
+// triesMax is how often a statement begins again. Each time another commit must have come.
 const triesMax = 100
 
 // changed returns how many rows the last statement changed, without those of triggers.

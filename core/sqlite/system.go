@@ -13,7 +13,7 @@ package sqlite
 //	readIndexHeader              read the index beside SQLite's locks on it
 //	closingDropsLocks            whether a guard is kept (lock_descriptor.go)
 //	checkOwned                   refuse a folder into which others can write
-//	mayWriteIn                   whether files may be made in a folder
+//	mayWrite                     whether a file may be written, or files be made in a folder
 //	isMountPoint, isReadOnly, isLocal, isLayered   what is known of the file system
 //	nameNow                      where an open file is by now
 //	processKey, makeNote, notesOfOthers, findLibrary   two copies of the library in a process

@@ -92,4 +92,4 @@ func renameNew(string, string) error { return errors.ErrUnsupported }
 
 func syncFolder(string) error { return errors.ErrUnsupported }
 
-func mayWriteIn(string) bool { return false }
+func mayWrite(string) bool { return false }

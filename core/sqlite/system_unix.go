@@ -161,5 +161,8 @@ func syncFolder(path string) error {
 	return folder.Sync()
 }
 
-// mayWriteIn reports whether files may be made in a folder.
-func mayWriteIn(folder string) bool { return unix.Access(folder, unix.W_OK) == nil }
+// mayWrite reports whether a file may be written, or files be made in a folder. What is missing may.
+func mayWrite(path string) bool {
+	err := unix.Access(path, unix.W_OK)
+	return err == nil || isGone(err)
+}

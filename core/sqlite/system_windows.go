@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -299,4 +300,10 @@ func renameNew(from, to string) error {
 
 func syncFolder(string) error { return nil }
 
-func mayWriteIn(folder string) bool { return !isReadOnly(folder) }
+func mayWrite(path string) bool {
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err == nil {
+		_ = file.Close()
+	}
+	return !isReadOnly(path) && !errors.Is(err, fs.ErrPermission) // nor is it one to open a folder so
+}

@@ -49,9 +49,9 @@ func TestStoresDoNotRemoveEachOtherByTheirNames(t *testing.T) {
 	}
 }
 
-// G1 G6: SQLite's locks on the index are those of the process, and closing any descriptor of it drops
-// all of them. A further store on a file does not: without them, other processes write the log over
-// that is being read, or written.
+// G1 G6: SQLite's locks on the index are those of the process, and closing any descriptor of it
+// drops all of them. A further store on a file does not: without them, other processes write the
+// log over that is being read, or written.
 func TestAFurtherStoreInTheProcessDropsNoLockOfSQLite(t *testing.T) {
 	path := newPath(t)
 	store := openStore(t, path)

@@ -161,7 +161,8 @@ func syncFolder(path string) error {
 	return folder.Sync()
 }
 
-// mayWrite reports whether a file may be written, or files be made in a folder. What is missing may.
+// mayWrite reports whether a file may be written, or files be made in a folder. What is missing
+// may be.
 func mayWrite(path string) bool {
 	err := unix.Access(path, unix.W_OK)
 	return err == nil || isGone(err)

@@ -45,7 +45,11 @@ func (b *backend) connect(ctx context.Context, wait time.Duration, pragmas ...st
 	}
 	c, err := openConnAs(ctx, b.path, b.mode(), wait, slices.Concat(b.pragmas, pragmas)...)
 	if err != nil {
-		return nil, b.explained(failure("opening "+b.path, err))
+		err = b.explained(failure("opening "+b.path, err))
+		if b.opened {
+			err = b.unlessReplaced(err)
+		}
+		return nil, err
 	}
 	if b.opened {
 		if err := b.intact(); err != nil {

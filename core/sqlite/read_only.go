@@ -2,12 +2,14 @@ package sqlite
 
 import (
 	"context"
+	"io"
 	"io/fs"
 	"path/filepath"
 	"syscall"
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/oslock"
 )
 
 // Stores that only read
@@ -96,9 +98,26 @@ func (b *backend) chooseMode() error {
 		return pathFailure(unwritable, fs.ErrPermission)
 	case log.size > 0:
 		return errLogUnused(b.path, unwritable)
+	case mustRollBack(b.path + "-journal"):
+		return factstr.NewError(factstr.CodeReadOnly,
+			"sqlite: another program has not ended a transaction in %s, which %s-journal undoes, but not where nothing can be written: open the store once where and as whom it can be written", b.path, b.path)
 	}
 	b.stands = &state
 	return nil
+}
+
+// mustRollBack reports whether a journal, of a program that does not use write-ahead logging, is
+// that of a transaction that has not ended. Whoever ends one removes the journal, cuts it, or
+// writes zeros over its beginning.
+func mustRollBack(journal string) bool {
+	file, err := oslock.OpenToGlance(journal)
+	if err != nil {
+		return !isGone(err)
+	}
+	defer func() { _ = file.Close() }()
+	var first [1]byte
+	n, err := file.ReadAt(first[:], 0)
+	return n == 1 && first[0] != 0 || err != nil && err != io.EOF
 }
 
 func errLogUnused(path, unwritable string) error {

@@ -127,6 +127,49 @@ func TestAnOpeningToReadGoesOnIfAWriterComesOrGoesMeanwhile(t *testing.T) {
 	}
 }
 
+// G6: a transaction that another program has not ended, and rolls back at its next opening, may be
+// in the database in part.
+func TestAnUnfinishedTransactionOfAnotherProgramIsNotRead(t *testing.T) {
+	path := batched(t, 100)
+	raw := openRaw(t, path)
+	raw.exec("PRAGMA journal_mode = DELETE")
+	raw.exec("PRAGMA cache_size = 1")
+	raw.exec("BEGIN")
+	raw.exec("UPDATE events SET payload = '{\"changed\":true}'") // more than the cache holds
+	folder := t.TempDir()
+	crashed := filepath.Join(folder, filepath.Base(path))
+	copyFile(t, path, crashed)
+	copyFile(t, path+"-journal", crashed+"-journal")
+	raw.exec("ROLLBACK")
+	place := filepath.Join(mountedToRead(t, folder), filepath.Base(path))
+	_, err := Open(t.Context(), place, Options{ReadOnly: true})
+	facttest.WantError(t, err, factstr.CodeReadOnly, "-journal", "open the store once where")
+	if err := os.Truncate(crashed+"-journal", 0); err != nil { // how some programs end one
+		t.Fatal(err)
+	}
+	facttest.Close(t, openToRead(t, place))
+}
+
+// G5 G6: whatever SQLite says of a file in which somebody writes, somebody writes.
+func TestAFurtherConnectionToAFileThatChangesDoesNotCallItDamaged(t *testing.T) {
+	path := batched(t, 10)
+	place := filepath.Join(mountedToRead(t, filepath.Dir(path)), filepath.Base(path))
+	b, err := openBackend(t.Context(), place, Options{ReadOnly: true, BusyTimeout: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = b.Close() }()
+	changed := &lookedAt{Context: t.Context(), do: func(look int) {
+		if look == 1 {
+			if err := os.WriteFile(path, make([]byte, 1<<16), 0o600); err != nil {
+				t.Error(err)
+			}
+		}
+	}}
+	_, err = b.connect(changed, 0)
+	facttest.WantError(t, err, factstr.CodeLogTruncated, "open it again")
+}
+
 func init() { roles["commits"] = commitWithoutEnd }
 
 // commitWithoutEnd commits as often as SQLite can, as no program that syncs would.

@@ -42,7 +42,8 @@ func (t admittedTypes) admit(r *row) bool {
 	return ok && !r.typeless
 }
 
-func (r *reader) openRange(scan factstr.Scan) (*rangeSource, error) {
+// openRange opens what reads a range without the index of terms.
+func (r *reader) openRange(scan factstr.Scan) (source, error) {
 	types, constrained := scan.Plan.Types()
 	if constrained && r.merges(len(types)) {
 		s, err := r.openTypes(scan, types)
@@ -59,11 +60,19 @@ func (r *reader) openRange(scan factstr.Scan) (*rangeSource, error) {
 	if constrained {
 		s.types = admittedTypesOf(types)
 	}
-	text := r.statements().all
 	if scan.Descending {
-		text = r.statements().allDown
+		return s, s.add(r.conn, r.statements().allDown, 0, int64(scan.After), int64(scan.UpTo))
 	}
-	return s, s.add(r.conn, text, 0, int64(scan.After), int64(scan.UpTo))
+	if err := s.walk(r, scan.After, scan.UpTo); err != nil || !r.mayAssist(scan) {
+		return s, err
+	}
+	return &assistedWalk{rangeSource: s, reader: r, scan: scan, sizes: r.backend.readers.walk, ownUpTo: scan.UpTo}, nil
+}
+
+// walk begins to read every row of a range in ascending order.
+func (s *rangeSource) walk(r *reader, after, upTo uint64) error {
+	s.results, s.merged = s.results[:0], merge.New(false, s.advance)
+	return s.add(r.conn, r.statements().all, 0, int64(after), int64(upTo))
 }
 
 // openTypes opens a statement for each type.

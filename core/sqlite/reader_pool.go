@@ -16,6 +16,7 @@ const readersMax = 4
 type readerPool struct {
 	backend *backend
 	permits chan struct{}
+	walk    walkSizes
 
 	mu     sync.Mutex
 	idle   []idleConn  // in the order of their last use
@@ -32,7 +33,7 @@ type idleConn struct {
 const idleMax = 10 * time.Second
 
 func (p *readerPool) init(b *backend) {
-	p.backend = b
+	p.backend, p.walk = b, sizesOfWalk
 	p.permits = make(chan struct{}, readersMax)
 }
 

@@ -15,6 +15,7 @@ import (
 type row struct {
 	factstr.EventRecord
 	typeless bool   // no query can ask for this type
+	sound    bool   // damage was looked for, and there is none
 	problem  string // why the row is not a fact, if that does not show in the record
 }
 
@@ -23,7 +24,7 @@ type row struct {
 // the statement is stepped or reset.
 func (s *statement) fact(known *texts, r *row) {
 	const number, occurredAt, eventType, payload, stored = 0, 1, 2, 3, 4
-	r.typeless, r.problem = false, ""
+	r.typeless, r.sound, r.problem = false, false, ""
 	r.SequenceNumber = uint64(s.number(number))
 	at, kind, content := s.kind(occurredAt), s.kind(eventType), s.kind(payload)
 	r.OccurredAt = known.time(s.bytes(occurredAt, at))
@@ -125,6 +126,8 @@ func (t *texts) eventType(stored []byte) string {
 // damage returns why a row cannot be returned, or "". Only other programs store such rows.
 func damage(r *row) string {
 	switch {
+	case r.sound:
+		return ""
 	case r.problem != "":
 		return r.problem
 	case !jsonvalue.Valid(r.Payload):

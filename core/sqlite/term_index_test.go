@@ -27,6 +27,9 @@ func indexAlways(t testing.TB, segmentFacts int) {
 
 func TestTheSQLiteStoreKeepsTheContractWithAnIndexOfEveryFact(t *testing.T) {
 	indexAlways(t, 3)
+	usual := sizesOfWalk
+	sizesOfWalk = walkSizes{alone: 1, block: 16, bytes: 4000}
+	t.Cleanup(func() { sizesOfWalk = usual })
 	sizesOfIndex.restFacts, sizesOfIndex.restTime = 1, time.Second
 	storetest.Run(t, newLog)
 }

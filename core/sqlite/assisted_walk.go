@@ -1,0 +1,263 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"io"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	factstr "github.com/factstr/factstr-go/core"
+)
+
+// How two connections walk through one range
+//
+// To read a row takes the processor longer than what is done with it. So a scan that walks through
+// many rows has an assistant, another connection of the pool in a goroutine of its own. They take
+// turns by blocks of numbers: while the scan reads a block and visits its rows, the assistant reads
+// the block behind it into memory. Who visits, and in which order, stays as it is.
+//
+// What the assistant reads belongs to the same answer. Facts never change. The assistant's
+// transaction begins later than the scan's, so it sees what the scan sees; and it reads no number
+// above the head that the scan saw when it asked for an assistant. The scan waits for it before its
+// page ends, and the files are looked at after the page, so nothing counts that was read while
+// files were exchanged (readerPool.lend).
+//
+// The assistant is never needed. A block that it could not read, or not to its end, is read by the
+// scan: also a damaged row, which the scan reports. It waits for nobody's lock or permit, and
+// leaves a permit to short reads. A scan for a page of rows (Wanted) has none: where the page is
+// full, much of what an assistant read would be thrown away.
+//
+// The scan's goroutine owns an assistedWalk. From begin until its channel done is closed a block is
+// the assistant's.
+
+// walkSizes say when a scan has an assistant. Tests choose small ones.
+type walkSizes struct {
+	alone uint64 // rows that a page reads before it asks for an assistant
+	block uint64 // numbers of a block
+	bytes int    // of payloads, about, that an assistant reads of one
+}
+
+// sizesOfWalk is copied when a store opens.
+var sizesOfWalk = walkSizes{alone: 512, block: 2048, bytes: 1 << 20}
+
+// assistedWalk is a source of all rows of a range in ascending order.
+type assistedWalk struct {
+	*rangeSource // the scan's own block, at first the whole range
+	reader       *reader
+	scan         factstr.Scan
+	sizes        walkSizes
+	passed       uint64     // rows of the own blocks
+	last         uint64     // the number of the last of them
+	ownUpTo      uint64     // the end of the own block
+	upTo         uint64     // the end of all blocks, 0 before there are any
+	served       *walkBlock // whose rows come before those of the own block
+	coming       *walkBlock // behind the own block; nil for the last one
+	spare        *walkBlock
+}
+
+// walkBlock is what an assistant reads.
+type walkBlock struct {
+	after, upTo uint64
+	types       admittedTypes
+	borrow      bool
+	bytesMax    int
+	stop        atomic.Bool
+	done        chan struct{} // closed when the fields below are set
+
+	through  uint64 // every row up to there was read
+	rows     []row
+	next     int    // of rows
+	payloads []byte // those of all rows, if the scan borrows them
+}
+
+// walkBlocks keeps the memory of blocks, which is large beside what else a page needs.
+var walkBlocks = sync.Pool{New: func() any { return &walkBlock{} }}
+
+// mayAssist reports whether an assistant could be worth it for an ascending scan.
+func (r *reader) mayAssist(scan factstr.Scan) bool {
+	if r.backend == nil || r.few || runtime.NumCPU() == 1 {
+		return false
+	}
+	sizes := &r.backend.readers.walk
+	const blocks = 8 // that are worth it, if few facts are wanted
+	many := scan.Wanted == 0 || uint64(scan.Wanted) > blocks*sizes.block
+	return many && scan.UpTo-scan.After > sizes.alone+2*sizes.block
+}
+
+func (w *assistedWalk) next(into *row) error {
+	for {
+		if block := w.served; block != nil {
+			if block.next < len(block.rows) {
+				*into = block.rows[block.next]
+				block.next++
+				return nil
+			}
+			w.served, w.spare = nil, block
+		}
+		if w.passed == w.sizes.alone && w.upTo == 0 {
+			if err := w.divide(); err != nil {
+				return err
+			}
+		}
+		err := w.rangeSource.next(into)
+		if err == nil {
+			w.passed++
+			w.last = into.SequenceNumber
+		}
+		if err != io.EOF || w.ownUpTo == w.scan.UpTo {
+			return err
+		}
+		if err := w.goOn(); err != nil {
+			return err
+		}
+	}
+}
+
+// divide begins to read what is behind the last row in blocks. It comes when the next row is asked
+// for: before that the payload of the last one may be memory of its statement.
+func (w *assistedWalk) divide() error {
+	head, err := readHead(w.reader.conn)
+	if err != nil {
+		return err
+	}
+	w.upTo = min(w.scan.UpTo, head.SequenceNumber)
+	if w.begin(w.last + w.sizes.block) {
+		return w.readOwn(w.last, w.last+w.sizes.block)
+	}
+	return nil
+}
+
+// goOn takes what the assistant has read, and begins the next block of each.
+func (w *assistedWalk) goOn() error {
+	block := w.coming
+	w.coming = nil
+	<-block.done
+	w.served = block
+	helped := block.through > block.after
+	upTo := block.upTo + w.sizes.block
+	if !helped || !w.begin(upTo) {
+		upTo = w.scan.UpTo
+	}
+	return w.readOwn(block.through, upTo)
+}
+
+func (w *assistedWalk) readOwn(after, upTo uint64) error {
+	w.rangeSource.close()
+	w.ownUpTo = upTo
+	return w.walk(w.reader, after, upTo)
+}
+
+// begin lets an assistant read the block above a number. ok is false if there is none, or nothing
+// to read.
+func (w *assistedWalk) begin(after uint64) (ok bool) {
+	pool := &w.reader.backend.readers
+	if after >= w.upTo || !pool.permitAssistant() {
+		return false
+	}
+	block := w.spare
+	if w.spare = nil; block == nil {
+		block = walkBlocks.Get().(*walkBlock)
+	}
+	*block = walkBlock{
+		after: after, upTo: min(after+w.sizes.block, w.upTo), through: after, types: w.types, borrow: w.scan.Borrow,
+		bytesMax: w.sizes.bytes, done: make(chan struct{}), rows: block.rows[:0], payloads: block.payloads[:0],
+	}
+	w.coming = block
+	go func() {
+		defer close(block.done)
+		defer func() {
+			if recover() != nil {
+				block.rows, block.through = block.rows[:0], after // the scan comes to the same row
+			}
+		}()
+		pool.assist(block.read)
+	}()
+	return true
+}
+
+// errDamagedRow ends a block before a row that the scan has to report.
+var errDamagedRow = errors.New("a damaged row")
+
+// read reads the block as far as it can.
+func (b *walkBlock) read(r *reader) error {
+	r.conn.names.begin(b.borrow)
+	defer r.conn.names.begin(false)
+	source := &rangeSource{known: &r.conn.names, types: b.types}
+	defer source.close()
+	if err := source.walk(r, b.after, b.upTo); err != nil {
+		return err
+	}
+	for bytes := 0; bytes <= b.bytesMax && !b.stop.Load(); {
+		var record row
+		err := source.next(&record)
+		if err == io.EOF {
+			b.through = b.upTo
+			return nil
+		}
+		if err == nil && b.types.admit(&record) && damage(&record) != "" {
+			err = errDamagedRow
+		}
+		if err != nil {
+			return err
+		}
+		if b.borrow {
+			from := len(b.payloads)
+			b.payloads = append(b.payloads, record.Payload...)
+			record.Payload = b.payloads[from:len(b.payloads):len(b.payloads)]
+		}
+		record.sound = true
+		bytes += len(record.Payload)
+		b.rows = append(b.rows, record)
+		b.through = record.SequenceNumber
+	}
+	return nil
+}
+
+func (w *assistedWalk) close() {
+	w.rangeSource.close()
+	if w.coming != nil {
+		w.coming.stop.Store(true)
+		<-w.coming.done
+	}
+	for _, block := range []*walkBlock{w.served, w.coming, w.spare} {
+		if block != nil {
+			clear(block.rows[:cap(block.rows)]) // which keep payloads and names
+			walkBlocks.Put(block)
+		}
+	}
+	w.served, w.coming, w.spare = nil, nil, nil
+}
+
+// permitAssistant takes a permit for an assistant. One is left for whoever reads next.
+func (p *readerPool) permitAssistant() bool {
+	if len(p.permits) >= readersMax-1 {
+		return false
+	}
+	select {
+	case p.permits <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+// assist lends a connection to an assistant, whose permit it gives back. The reader whom it assists
+// holds the connections' lock: to wait for it behind somebody who wants it for himself would be for
+// ever. Nobody hears of an error; the reader meets it, too.
+func (p *readerPool) assist(read func(*reader) error) {
+	defer func() { <-p.permits }()
+	if !p.backend.connections.using.TryRLock() {
+		return
+	}
+	defer p.backend.connections.using.RUnlock()
+	c, err := p.take(context.Background())
+	if err != nil {
+		return
+	}
+	whole := false
+	defer func() { p.giveBack(c, whole) }()
+	_ = read(&reader{conn: c})
+	whole = true // not after a panic
+}

@@ -1,0 +1,187 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"runtime"
+	"testing"
+
+	factstr "github.com/factstr/factstr-go/core"
+	. "github.com/factstr/factstr-go/core/internal/facttest"
+)
+
+// assistAlways lets scans of a few rows have an assistant. No test runs beside one that calls it.
+func assistAlways(t testing.TB) {
+	if runtime.NumCPU() == 1 {
+		t.Skip("needs two processors: on one no scan has an assistant")
+	}
+	usual := sizesOfWalk
+	sizesOfWalk = walkSizes{alone: 1, block: 3, bytes: 600}
+	t.Cleanup(func() { sizesOfWalk = usual })
+}
+
+// assistedStore opens a store without a tail, so that each query reads the database.
+func assistedStore(t *testing.T, path string) (*factstr.Store, *readerPool) {
+	t.Helper()
+	assistAlways(t)
+	b, err := openBackend(t.Context(), path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := factstr.OpenStore(t.Context(), b, factstr.Options{TailEvents: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		Close(t, store)
+		if n := len(b.readers.permits); n > 0 {
+			t.Errorf("%d permits are not given back", n)
+		}
+	})
+	return store, &b.readers
+}
+
+// idleConnections returns how many connections have read.
+func (p *readerPool) idleConnections() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.idle)
+}
+
+// G1 G8: rows come complete and in order, whatever range and types are asked for, across holes, and
+// also where rows are longer than an assistant reads.
+func TestAWalkByTwoConnectionsIsThatOfOne(t *testing.T) {
+	path := batched(t, 400)
+	alone := openWithoutTail(t, path)
+	err := testBackend(t, path).writer.script(
+		"DELETE FROM events WHERE sequence_number BETWEEN 70 AND 95 OR sequence_number IN (3, 200, 202)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, pool := assistedStore(t, path)
+	random := rand.New(rand.NewPCG(3, 4))
+	for range 300 {
+		query := factstr.AllEvents()
+		if random.IntN(2) == 0 {
+			query = factstr.OfTypes("type 1", fmt.Sprint("type ", random.IntN(9)))
+		}
+		if random.IntN(4) > 0 {
+			query = query.After(random.Uint64N(400))
+		}
+		if random.IntN(4) == 0 {
+			query = query.AtMost(1 + random.Uint64N(400))
+		}
+		read := Query
+		if random.IntN(2) == 0 {
+			read = QueryInto
+		}
+		if want, got := read(t, alone, query), read(t, store, query); !reflect.DeepEqual(got, want) {
+			t.Fatalf("%+v: %d rows in place of %d, or others", query, len(got.EventRecords), len(want.EventRecords))
+		}
+	}
+	if pool.idleConnections() < 2 {
+		t.Error("no scan had an assistant")
+	}
+}
+
+// G8: the rows of a query are those up to its version while others append.
+func TestAWalkByTwoConnectionsEndsAtTheHead(t *testing.T) {
+	path := batched(t, 100)
+	store, _ := assistedStore(t, path)
+	other := openStore(t, path)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for range 200 {
+			_, _ = other.Append(t.Context(), BatchOf("a", "b", "c", "d", "e"))
+		}
+	}()
+	for more := true; more; {
+		select {
+		case <-ended:
+			more = false
+		default:
+		}
+		found := Query(t, store, factstr.AllEvents())
+		n := len(found.EventRecords)
+		if uint64(n) != *found.CurrentContextVersion || found.EventRecords[n-1].SequenceNumber != uint64(n) {
+			t.Fatalf("%d rows up to %d", n, *found.CurrentContextVersion)
+		}
+	}
+}
+
+// A damaged row is reported by its number, and hidden from nobody who asks for its type, also if an
+// assistant comes to it.
+func TestADamagedRowOfAnAssistantIsReported(t *testing.T) {
+	path := batched(t, 100)
+	err := testBackend(t, path).writer.script("UPDATE events SET payload = '{' WHERE sequence_number = 6")
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, _ := assistedStore(t, path) // a block begins at 5
+	_, err = store.Query(t.Context(), factstr.AllEvents())
+	WantError(t, err, factstr.CodeCorrupt, "event 6")
+	_, err = store.Query(t.Context(), factstr.OfTypes("type 5"))
+	WantError(t, err, factstr.CodeCorrupt, "event 6")
+	if found := Query(t, store, factstr.OfTypes("type 4")); len(found.EventRecords) != 14 {
+		t.Errorf("%d rows of another type", len(found.EventRecords))
+	}
+}
+
+// An assistant is never needed: not where nobody may help, and not after a panic.
+func TestAScanReadsWhatItsAssistantDoesNot(t *testing.T) {
+	store, pool := assistedStore(t, batched(t, 100))
+	wantAll := func() {
+		t.Helper()
+		if n := len(Query(t, store, factstr.AllEvents()).EventRecords); n != 100 {
+			t.Errorf("%d rows", n)
+		}
+	}
+	for range readersMax - 2 {
+		pool.permits <- struct{}{}
+	}
+	wantAll()
+	if n := pool.idleConnections(); n != 1 {
+		t.Errorf("%d connections read, though one permit is for others", n)
+	}
+	for range readersMax - 2 {
+		<-pool.permits
+	}
+	wantAll()
+	if n := pool.idleConnections(); n != 2 {
+		t.Fatalf("%d connections read", n)
+	}
+	pool.mu.Lock()
+	assistant := pool.idle[0].conn // the scan takes the last one
+	clear(assistant.statements)    // leaks them, until the connection is closed
+	assistant.beforeParse = func(string) { panic("from a test") }
+	pool.mu.Unlock()
+	wantAll()
+	if n := pool.idleConnections(); n != 1 || pool.idle[0].conn == assistant {
+		t.Errorf("%d connections are left; the one that was used in a panic is not to be used again", n)
+	}
+}
+
+// Whoever wants all connections for himself waits for a scan, and the scan not for him.
+func TestAnAssistantDoesNotWaitForTheConnectionsLock(t *testing.T) {
+	store, pool := assistedStore(t, batched(t, 100))
+	ctx, end := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for ctx.Err() == nil {
+			pool.backend.connections.using.Lock()
+			runtime.Gosched()
+			pool.backend.connections.using.Unlock()
+		}
+	}()
+	for range 300 {
+		if n := len(Query(t, store, factstr.AllEvents()).EventRecords); n != 100 {
+			t.Fatalf("%d rows", n)
+		}
+	}
+	end()
+	<-ended
+}

@@ -34,7 +34,8 @@ import (
 // made one: a statement a type, merged by number (merged_rows.go). Every other scan reads what the
 // term index proposes (term_index.go), and the whole range where that does not reach, which two
 // connections read by turns if it is long (assisted_walk.go). Rows are checked when they are read,
-// not when the store opens (rows.go): a row that cannot be returned concerns only those who read it.
+// not when the store opens (rows.go): a row that cannot be returned concerns only those who read
+// it.
 //
 // A read is Busy only because of a program that locks the database exclusively, of an opener that
 // recovers the log after a crash, or of a lock that SQLite forgot to free. The connection waits for

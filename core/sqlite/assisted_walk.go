@@ -18,16 +18,19 @@ import (
 // turns by blocks of numbers: while the scan reads a block and visits its rows, the assistant reads
 // the block behind it into memory. Who visits, and in which order, stays as it is.
 //
-// What the assistant reads belongs to the same answer. Facts never change. The assistant's
-// transaction begins later than the scan's, so it sees what the scan sees; and it reads no number
-// above the head that the scan saw when it asked for an assistant. The scan waits for it before its
-// page ends, and the files are looked at after the page, so nothing counts that was read while
+// What the assistant reads belongs to the same answer. The scan is in a transaction, which holds one
+// state for all of its blocks. The assistant's transaction sees a later state, so it first looks the
+// scan's head up there: a log that holds it holds the same facts below it (term_index.go has the
+// same reason), and the assistant reads no number above it. The scan waits for the assistant before
+// its page ends, and the files are looked at after the page, so nothing counts that was read while
 // files were exchanged (readerPool.lend).
 //
 // The assistant is never needed. A block that it could not read, or not to its end, is read by the
 // scan: also a damaged row, which the scan reports. It waits for nobody's lock or permit, and
 // leaves a permit to short reads. A scan for a page of rows (Wanted) has none: where the page is
-// full, much of what an assistant read would be thrown away.
+// full, much of what an assistant read would be thrown away. Numbers may have large holes, which a
+// statement passes over at once and blocks of numbers would not: where few rows are, the scan goes
+// on alone.
 //
 // The scan's goroutine owns an assistedWalk. From begin until its channel done is closed a block is
 // the assistant's.
@@ -48,18 +51,20 @@ type assistedWalk struct {
 	reader       *reader
 	scan         factstr.Scan
 	sizes        walkSizes
-	passed       uint64     // rows of the own blocks
-	last         uint64     // the number of the last of them
-	ownUpTo      uint64     // the end of the own block
-	upTo         uint64     // the end of all blocks, 0 before there are any
-	served       *walkBlock // whose rows come before those of the own block
-	coming       *walkBlock // behind the own block; nil for the last one
+	passed       uint64       // rows that were read alone
+	last         uint64       // the number of the last one
+	ownUpTo      uint64       // the end of the own block
+	head         factstr.Head // of the scan's state, if it was divided
+	upTo         uint64       // the end of all blocks
+	served       *walkBlock   // whose rows come before those of the own block
+	coming       *walkBlock   // behind the own block; nil for the last one
 	spare        *walkBlock
 }
 
 // walkBlock is what an assistant reads.
 type walkBlock struct {
 	after, upTo uint64
+	head        factstr.Head // which the log must hold
 	types       admittedTypes
 	borrow      bool
 	bytesMax    int
@@ -77,7 +82,7 @@ var walkBlocks = sync.Pool{New: func() any { return &walkBlock{} }}
 
 // mayAssist reports whether an assistant could be worth it for an ascending scan.
 func (r *reader) mayAssist(scan factstr.Scan) bool {
-	if r.backend == nil || r.few || runtime.NumCPU() == 1 {
+	if r.backend == nil || !r.inTransaction || runtime.NumCPU() == 1 {
 		return false
 	}
 	sizes := &r.backend.readers.walk
@@ -96,7 +101,7 @@ func (w *assistedWalk) next(into *row) error {
 			}
 			w.served, w.spare = nil, block
 		}
-		if w.passed == w.sizes.alone && w.upTo == 0 {
+		if w.passed == w.sizes.alone {
 			if err := w.divide(); err != nil {
 				return err
 			}
@@ -117,28 +122,33 @@ func (w *assistedWalk) next(into *row) error {
 
 // divide begins to read what is behind the last row in blocks. It comes when the next row is asked
 // for: before that the payload of the last one may be memory of its statement.
-func (w *assistedWalk) divide() error {
-	head, err := readHead(w.reader.conn)
-	if err != nil {
+func (w *assistedWalk) divide() (err error) {
+	w.passed++ // once
+	if w.head, err = readHead(w.reader.conn); err != nil {
 		return err
 	}
-	w.upTo = min(w.scan.UpTo, head.SequenceNumber)
+	w.upTo = min(w.scan.UpTo, w.head.SequenceNumber)
 	if w.begin(w.last + w.sizes.block) {
 		return w.readOwn(w.last, w.last+w.sizes.block)
 	}
 	return nil
 }
 
-// goOn takes what the assistant has read, and begins the next block of each.
+// goOn takes what the assistant has read, and begins the next block of each, or goes on alone.
 func (w *assistedWalk) goOn() error {
 	block := w.coming
 	w.coming = nil
 	<-block.done
 	w.served = block
-	helped := block.through > block.after
 	upTo := block.upTo + w.sizes.block
-	if !helped || !w.begin(upTo) {
+	const share = 4
+	read := block.through - block.after // numbers
+	switch sparse := share*uint64(len(block.rows)) < read; {
+	case read == 0: // nor will the assistant read more of this page
 		upTo = w.scan.UpTo
+	case sparse || !w.begin(upTo):
+		upTo = w.scan.UpTo
+		w.passed = 0 // and asks again
 	}
 	return w.readOwn(block.through, upTo)
 }
@@ -161,8 +171,9 @@ func (w *assistedWalk) begin(after uint64) (ok bool) {
 		block = walkBlocks.Get().(*walkBlock)
 	}
 	*block = walkBlock{
-		after: after, upTo: min(after+w.sizes.block, w.upTo), through: after, types: w.types, borrow: w.scan.Borrow,
-		bytesMax: w.sizes.bytes, done: make(chan struct{}), rows: block.rows[:0], payloads: block.payloads[:0],
+		after: after, upTo: min(after+w.sizes.block, w.upTo), through: after, head: w.head,
+		types: w.types, borrow: w.scan.Borrow, bytesMax: w.sizes.bytes,
+		done: make(chan struct{}), rows: block.rows[:0], payloads: block.payloads[:0],
 	}
 	w.coming = block
 	go func() {
@@ -172,7 +183,7 @@ func (w *assistedWalk) begin(after uint64) (ok bool) {
 				block.rows, block.through = block.rows[:0], after // the scan comes to the same row
 			}
 		}()
-		pool.assist(block.read)
+		pool.assist(func(r *reader) error { return r.conn.snapshot(func() error { return block.read(r) }) })
 	}()
 	return true
 }
@@ -180,8 +191,15 @@ func (w *assistedWalk) begin(after uint64) (ok bool) {
 // errDamagedRow ends a block before a row that the scan has to report.
 var errDamagedRow = errors.New("a damaged row")
 
+// errOtherLog ends a block of a log that is not the scan's.
+var errOtherLog = errors.New("another log")
+
 // read reads the block as far as it can.
 func (b *walkBlock) read(r *reader) error {
+	fact, found, err := r.factAt(b.head.SequenceNumber)
+	if err != nil || !found || fact.OccurredAt != b.head.OccurredAt {
+		return errors.Join(errOtherLog, err)
+	}
 	r.conn.names.begin(b.borrow)
 	defer r.conn.names.begin(false)
 	source := &rangeSource{known: &r.conn.names, types: b.types}

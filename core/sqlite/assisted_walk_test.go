@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"runtime"
+	"strings"
 	"testing"
 
 	factstr "github.com/factstr/factstr-go/core"
@@ -50,13 +51,14 @@ func (p *readerPool) idleConnections() int {
 	return len(p.idle)
 }
 
-// G1 G8: rows come complete and in order, whatever range and types are asked for, across holes, and
-// also where rows are longer than an assistant reads.
+// G1 G8: rows come complete and in order, whatever range and types are asked for, also across large
+// holes, and where rows are longer than an assistant reads.
 func TestAWalkByTwoConnectionsIsThatOfOne(t *testing.T) {
 	path := batched(t, 400)
 	alone := openWithoutTail(t, path)
 	err := testBackend(t, path).writer.script(
-		"DELETE FROM events WHERE sequence_number BETWEEN 70 AND 95 OR sequence_number IN (3, 200, 202)")
+		`DELETE FROM events WHERE sequence_number BETWEEN 70 AND 95 OR sequence_number IN (3, 200, 202);
+		INSERT INTO events SELECT sequence_number + (1 << 40), occurred_at, event_type, payload FROM events WHERE sequence_number > 350`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +70,7 @@ func TestAWalkByTwoConnectionsIsThatOfOne(t *testing.T) {
 			query = factstr.OfTypes("type 1", fmt.Sprint("type ", random.IntN(9)))
 		}
 		if random.IntN(4) > 0 {
-			query = query.After(random.Uint64N(400))
+			query = query.After(random.Uint64N(400) + random.Uint64N(2)<<40)
 		}
 		if random.IntN(4) == 0 {
 			query = query.AtMost(1 + random.Uint64N(400))
@@ -110,6 +112,59 @@ func TestAWalkByTwoConnectionsEndsAtTheHead(t *testing.T) {
 			t.Fatalf("%d rows up to %d", n, *found.CurrentContextVersion)
 		}
 	}
+}
+
+// G8 G14: an assistant reads nothing of another log, though its transaction begins after the log was
+// replaced in its file.
+func TestAnAssistantReadsNoOtherLog(t *testing.T) {
+	for name, change := range map[string]string{
+		"shorter":             "DELETE FROM events WHERE sequence_number > 20",
+		"another one":         "UPDATE events SET occurred_at = '2020-01-01T00:00:00.000000Z', event_type = 'of another log'",
+		"another, longer one": "UPDATE events SET sequence_number = 1000 + sequence_number; " +
+			"INSERT INTO events SELECT sequence_number - 900, occurred_at, 'of another log', payload FROM events",
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := newPath(t)
+			filled(t, path, 100)
+			store, _ := assistedStore(t, path)
+			raw := openRaw(t, path)
+			taker := &changingTaker{change: func() {
+				for statement := range strings.SplitSeq(change, "; ") {
+					raw.exec(statement)
+				}
+			}}
+			found, err := store.QueryInto(t.Context(), factstr.AllEvents(), taker)
+			if err != nil {
+				t.Fatal(err)
+			}
+			first, last := taker.rows[0], taker.rows[len(taker.rows)-1]
+			if first.EventType != last.EventType || last.SequenceNumber != *found.CurrentContextVersion {
+				t.Errorf("%d rows from %+v to %+v, version %d", len(taker.rows), first, last, *found.CurrentContextVersion)
+			}
+			for i, row := range taker.rows {
+				if row.SequenceNumber != first.SequenceNumber+uint64(i) || row.EventType != first.EventType {
+					t.Fatalf("row %d is %+v", i, row)
+				}
+			}
+		})
+	}
+}
+
+// changingTaker keeps rows without their payloads, and replaces the log at the third one.
+type changingTaker struct {
+	change func()
+	rows   []factstr.EventRecord
+}
+
+func (c *changingTaker) Begin() { c.rows = nil }
+
+func (c *changingTaker) Take(record *factstr.EventRecord) error {
+	c.rows = append(c.rows, *record)
+	if len(c.rows) == 3 && c.change != nil {
+		c.change()
+		c.change = nil
+	}
+	return nil
 }
 
 // A damaged row is reported by its number, and hidden from nobody who asks for its type, also if an

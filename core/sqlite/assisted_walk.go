@@ -18,12 +18,12 @@ import (
 // turns by blocks of numbers: while the scan reads a block and visits its rows, the assistant reads
 // the block behind it into memory. Who visits, and in which order, stays as it is.
 //
-// What the assistant reads belongs to the same answer. The scan is in a transaction, which holds one
-// state for all of its blocks. The assistant's transaction sees a later state, so it first looks the
-// scan's head up there: a log that holds it holds the same facts below it (term_index.go has the
-// same reason), and the assistant reads no number above it. The scan waits for the assistant before
-// its page ends, and the files are looked at after the page, so nothing counts that was read while
-// files were exchanged (readerPool.lend).
+// What the assistant reads belongs to the same answer. The scan is in a transaction, which holds
+// one state for all of its blocks. The assistant's transaction sees a later state, so it first
+// looks the scan's head up there: a log that holds it holds the same facts below it (term_index.go
+// has the same reason), and the assistant reads no number above it. The scan waits for the
+// assistant before its page ends, and the files are looked at after the page, so nothing counts
+// that was read while files were exchanged (readerPool.lend).
 //
 // The assistant is never needed. A block that it could not read, or not to its end, is read by the
 // scan: also a damaged row, which the scan reports. It waits for nobody's lock or permit, and

@@ -58,7 +58,8 @@ func TestAWalkByTwoConnectionsIsThatOfOne(t *testing.T) {
 	alone := openWithoutTail(t, path)
 	err := testBackend(t, path).writer.script(
 		`DELETE FROM events WHERE sequence_number BETWEEN 70 AND 95 OR sequence_number IN (3, 200, 202);
-		INSERT INTO events SELECT sequence_number + (1 << 40), occurred_at, event_type, payload FROM events WHERE sequence_number > 350`)
+		INSERT INTO events SELECT sequence_number + (1 << 40), occurred_at, event_type, payload
+		FROM events WHERE sequence_number > 350`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,12 +115,12 @@ func TestAWalkByTwoConnectionsEndsAtTheHead(t *testing.T) {
 	}
 }
 
-// G8 G14: an assistant reads nothing of another log, though its transaction begins after the log was
-// replaced in its file.
+// G8 G14: an assistant reads nothing of another log, though its transaction begins after the log
+// was replaced in its file.
 func TestAnAssistantReadsNoOtherLog(t *testing.T) {
 	for name, change := range map[string]string{
-		"shorter":             "DELETE FROM events WHERE sequence_number > 20",
-		"another one":         "UPDATE events SET occurred_at = '2020-01-01T00:00:00.000000Z', event_type = 'of another log'",
+		"shorter":     "DELETE FROM events WHERE sequence_number > 20",
+		"another one": "UPDATE events SET occurred_at = '2020-01-01T00:00:00.000000Z', event_type = 'of another log'",
 		"another, longer one": "UPDATE events SET sequence_number = 1000 + sequence_number; " +
 			"INSERT INTO events SELECT sequence_number - 900, occurred_at, 'of another log', payload FROM events",
 	} {
@@ -139,7 +140,7 @@ func TestAnAssistantReadsNoOtherLog(t *testing.T) {
 			}
 			first, last := taker.rows[0], taker.rows[len(taker.rows)-1]
 			if first.EventType != last.EventType || last.SequenceNumber != *found.CurrentContextVersion {
-				t.Errorf("%d rows from %+v to %+v, version %d", len(taker.rows), first, last, *found.CurrentContextVersion)
+				t.Errorf("rows from %+v to %+v, version %d", first, last, *found.CurrentContextVersion)
 			}
 			for i, row := range taker.rows {
 				if row.SequenceNumber != first.SequenceNumber+uint64(i) || row.EventType != first.EventType {

@@ -23,10 +23,9 @@ func (e *engine) compile(text uintptr, flags uint32) (s *statement, next uintptr
 		return nil, 0, err
 	}
 	second := e.out + unsafe.Sizeof(e.out)
-	code := lib.Xsqlite3_prepare_v3(e.tls, e.handle, text, -1, flags, e.out, second)
-	for tries := 0; passes(code) && tries < triesMax; tries++ {
-		code = lib.Xsqlite3_prepare_v3(e.tls, e.handle, text, -1, flags, e.out, second)
-	}
+	code := untilItPassed(func() int32 {
+		return lib.Xsqlite3_prepare_v3(e.tls, e.handle, text, -1, flags, e.out, second)
+	})
 	if code != lib.SQLITE_OK {
 		return nil, 0, e.failed(code)
 	}
@@ -123,9 +122,20 @@ func (s *statement) run() error {
 // advance goes to the next row, and returns SQLite's code.
 func (s *statement) advance() int32 {
 	code := lib.Xsqlite3_step(s.engine.tls, s.handle)
+	if passes(code) {
+		code = untilItPassed(func() int32 {
+			s.reset()
+			return lib.Xsqlite3_step(s.engine.tls, s.handle)
+		})
+	}
+	return code
+}
+
+// untilItPassed calls again while the code passes.
+func untilItPassed(call func() int32) (code int32) {
+	code = call()
 	for tries := 0; passes(code) && tries < triesMax; tries++ {
-		s.reset()
-		code = lib.Xsqlite3_step(s.engine.tls, s.handle)
+		code = call()
 	}
 	return code
 }

@@ -1,19 +1,16 @@
 package commit
 
 import (
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 )
 
-// idleQueue is a queue on a single processor, so that the goroutine of a submission begins when the
-// test waits, and not before.
+// idleQueue is a queue whose submissions start no goroutine: the test calls begin in its place, when
+// it likes.
 func idleQueue(t *testing.T) (q *Queue[int], g *gate, carried *[]int, submit func(request int) (cancel func()),
 	answered chan int) {
-	before := runtime.GOMAXPROCS(1)
-	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
 	g, carried, answered = newGate(t), new([]int), make(chan int, 10)
 	q = New(roomy, g.run, nil)
 	q.AtOnce = func(ticket *Ticket[int]) (done bool) {
@@ -21,7 +18,7 @@ func idleQueue(t *testing.T) (q *Queue[int], g *gate, carried *[]int, submit fun
 		return ticket.Request < 100
 	}
 	return q, g, carried, func(request int) (cancel func()) {
-		cancel, outcome := q.Submit(request, 1, func(ticket *Ticket[int], outcome Outcome) {
+		cancel, _, outcome := q.submit(request, 1, func(ticket *Ticket[int], outcome Outcome) {
 			if outcome == Answered {
 				answered <- ticket.Request
 			}
@@ -39,46 +36,36 @@ func TestWhoWaitsForALoneSubmissionMayCarryItOut(t *testing.T) {
 	if q.CarryOut() {
 		t.Fatal("nothing was submitted")
 	}
-	var wanted []int
-	next := 0
-	for ; len(wanted) < 3; next++ {
-		submit(next)
-		if !q.CarryOut() { // the test was interrupted here, and the goroutine began
-			if next > 20 {
-				t.Fatal("nothing is ever carried out")
-			}
-			g.expect(next)
-			g.end()
-			receive(t, answered)
-			continue
-		}
-		if len(answered) != 1 || <-answered != next {
-			t.Fatalf("%d was not answered when the call returned", next)
+	for request := range 3 { // whose goroutines have not begun
+		submit(request)
+		if !q.CarryOut() || len(answered) != 1 || <-answered != request {
+			t.Fatalf("%d was not answered when the call returned", request)
 		}
 		if q.CarryOut() {
 			t.Fatal("carried out again")
 		}
-		wanted = append(wanted, next)
 	}
-	submit(next)
-	g.expect(next) // by one of the goroutines
-	if q.CarryOut() {
+	submit(3)
+	go q.begin() // an earlier one's: it comes late, and leads for this one
+	g.expect(3)
+	if q.begin(); q.CarryOut() {
 		t.Fatal("carried out beside a group that runs")
 	}
-	submit(next + 1)
-	if q.CarryOut() {
+	submit(4)
+	if q.begin(); q.CarryOut() {
 		t.Fatal("carried out beside a group that runs")
 	}
 	g.end()
-	g.expect(next + 1)
-	g.end()
-	for _, want := range []int{next, next + 1} {
-		if got := receive(t, answered); got != want {
-			t.Fatalf("%d is answered, want %d", got, want)
-		}
+	if got := receive(t, answered); got != 3 {
+		t.Fatalf("%d is answered, want 3", got)
 	}
-	if !slices.Equal(*carried, wanted) {
-		t.Errorf("carried out %v, not %v", *carried, wanted)
+	g.expect(4)
+	g.end()
+	if got := receive(t, answered); got != 4 {
+		t.Fatalf("%d is answered, want 4", got)
+	}
+	if !slices.Equal(*carried, []int{0, 1, 2}) {
+		t.Errorf("carried out %v", *carried)
 	}
 	receive(t, q.Close())
 }
@@ -90,6 +77,7 @@ func TestWhatIsNotAloneOrWouldWaitIsLeftToTheGoroutineOfTheSubmission(t *testing
 	if q.CarryOut() {
 		t.Fatal("two are one group")
 	}
+	go q.begin()
 	g.expect(1, 2)
 	g.end()
 	receive(t, answered)
@@ -100,6 +88,14 @@ func TestWhatIsNotAloneOrWouldWaitIsLeftToTheGoroutineOfTheSubmission(t *testing
 		t.Fatal("carried out what would wait")
 	}
 	g.expect(100)
+	q.begin() // too late
+	submit(6)
+	if q.CarryOut() {
+		t.Fatal("carried out beside a group that runs")
+	}
+	g.end()
+	receive(t, answered)
+	g.expect(6)
 	g.end()
 	receive(t, answered)
 	awaitIdle(q)
@@ -116,6 +112,7 @@ func TestWhatIsNotAloneOrWouldWaitIsLeftToTheGoroutineOfTheSubmission(t *testing
 	if q.CarryOut() {
 		t.Fatal("carried out in a closed queue")
 	}
+	go q.begin()
 	receive(t, closed)
 	if !slices.Equal(*carried, []int{100, 4}) {
 		t.Errorf("tried %v", *carried)

@@ -175,24 +175,28 @@ func (q *Queue[T]) giveUp(ticket *Ticket[T]) Outcome {
 // and done will be called once; otherwise (NoRoom, QueueClosed) it is not called. cancel removes
 // the ticket if no group has taken it, and calls done with Removed.
 func (q *Queue[T]) Submit(request T, size int, done func(*Ticket[T], Outcome)) (cancel func(), outcome Outcome) {
-	ticket := &Ticket[T]{Request: request, size: size}
-	ticket.done = func(o Outcome) { done(ticket, o) }
-	q.mu.Lock()
-	if q.closed {
-		q.mu.Unlock()
-		return nil, QueueClosed
-	}
-	if q.full(size) {
-		q.mu.Unlock()
-		return nil, NoRoom
-	}
-	q.push(ticket)
-	lead := !q.running
-	q.running, q.begins = true, q.begins || lead
-	q.mu.Unlock()
+	cancel, lead, outcome := q.submit(request, size, done)
 	if lead {
 		go q.begin()
 	}
+	return cancel, outcome
+}
+
+// submit is Submit without the goroutine, which its caller starts if lead is true.
+func (q *Queue[T]) submit(request T, size int, done func(*Ticket[T], Outcome)) (cancel func(), lead bool, outcome Outcome) {
+	ticket := &Ticket[T]{Request: request, size: size}
+	ticket.done = func(o Outcome) { done(ticket, o) }
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return nil, false, QueueClosed
+	}
+	if q.full(size) {
+		return nil, false, NoRoom
+	}
+	q.push(ticket)
+	lead = !q.running
+	q.running, q.begins = true, q.begins || lead
 	return func() {
 		q.mu.Lock()
 		removed := ticket.state == waiting
@@ -203,7 +207,7 @@ func (q *Queue[T]) Submit(request T, size int, done func(*Ticket[T], Outcome)) (
 		if removed {
 			ticket.done(Removed)
 		}
-	}, Answered
+	}, lead, Answered
 }
 
 // SubmitTogether queues requests, as far as there is room for all before them, and returns at once.

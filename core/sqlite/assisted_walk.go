@@ -2,13 +2,13 @@ package sqlite
 
 import (
 	"context"
-	"errors"
 	"io"
 	"runtime"
 	"sync"
 	"sync/atomic"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/termindex"
 )
 
 // How two connections walk through one range
@@ -20,10 +20,10 @@ import (
 //
 // What the assistant reads belongs to the same answer. The scan is in a transaction, which holds
 // one state for all of its blocks. The assistant's transaction sees a later state, so it first
-// looks the scan's head up there: a log that holds it holds the same facts below it (term_index.go
-// has the same reason), and the assistant reads no number above it. The scan waits for the
-// assistant before its page ends, and the files are looked at after the page, so nothing counts
-// that was read while files were exchanged (readerPool.lend).
+// looks the scan's newest fact up there: a log that holds it holds the same facts below it
+// (term_index.go has the same reason), and the assistant reads no number above it. The scan waits
+// for the assistant before its page ends, and the files are looked at after the page, so nothing
+// counts that was read while files were exchanged (readerPool.lend).
 //
 // The assistant is never needed. A block that it could not read, or not to its end, is read by the
 // scan: also a damaged row, which the scan reports. It waits for nobody's lock or permit, and
@@ -51,20 +51,20 @@ type assistedWalk struct {
 	reader       *reader
 	scan         factstr.Scan
 	sizes        walkSizes
-	passed       uint64       // rows that were read alone
-	last         uint64       // the number of the last one
-	ownUpTo      uint64       // the end of the own block
-	head         factstr.Head // of the scan's state, if it was divided
-	upTo         uint64       // the end of all blocks
-	served       *walkBlock   // whose rows come before those of the own block
-	coming       *walkBlock   // behind the own block; nil for the last one
+	passed       uint64         // rows that were read alone
+	last         uint64         // the number of the last one
+	ownUpTo      uint64         // the end of the own block
+	newest       termindex.Fact // of the scan's state, if it was divided
+	upTo         uint64         // the end of all blocks
+	served       *walkBlock     // whose rows come before those of the own block
+	coming       *walkBlock     // behind the own block; nil for the last one
 	spare        *walkBlock
 }
 
 // walkBlock is what an assistant reads.
 type walkBlock struct {
 	after, upTo uint64
-	head        factstr.Head // which the log must hold
+	newest      termindex.Fact // which the log must hold
 	types       admittedTypes
 	borrow      bool
 	bytesMax    int
@@ -82,7 +82,7 @@ var walkBlocks = sync.Pool{New: func() any { return &walkBlock{} }}
 
 // mayAssist reports whether an assistant could be worth it for an ascending scan.
 func (r *reader) mayAssist(scan factstr.Scan) bool {
-	if r.backend == nil || !r.inTransaction || runtime.NumCPU() == 1 {
+	if r.backend == nil || !r.inTransaction || runtime.GOMAXPROCS(0) == 1 {
 		return false
 	}
 	sizes := &r.backend.readers.walk
@@ -122,12 +122,21 @@ func (w *assistedWalk) next(into *row) error {
 
 // divide begins to read what is behind the last row in blocks. It comes when the next row is asked
 // for: before that the payload of the last one may be memory of its statement.
-func (w *assistedWalk) divide() (err error) {
+func (w *assistedWalk) divide() error {
 	w.passed++ // once
-	if w.head, err = readHead(w.reader.conn); err != nil {
+	head, err := readHead(w.reader.conn)
+	if err != nil {
 		return err
 	}
-	w.upTo = min(w.scan.UpTo, w.head.SequenceNumber)
+	newest, _, err := w.reader.factAt(head.SequenceNumber)
+	if factstr.CodeOf(err) == factstr.CodeCorrupt {
+		return nil // of that fact hears who reads it
+	}
+	if err != nil {
+		return err
+	}
+	w.newest = factOf(&newest)
+	w.upTo = min(w.scan.UpTo, head.SequenceNumber)
 	if w.begin(w.last + w.sizes.block) {
 		return w.readOwn(w.last, w.last+w.sizes.block)
 	}
@@ -171,7 +180,7 @@ func (w *assistedWalk) begin(after uint64) (ok bool) {
 		block = walkBlocks.Get().(*walkBlock)
 	}
 	*block = walkBlock{
-		after: after, upTo: min(after+w.sizes.block, w.upTo), through: after, head: w.head,
+		after: after, upTo: min(after+w.sizes.block, w.upTo), through: after, newest: w.newest,
 		types: w.types, borrow: w.scan.Borrow, bytesMax: w.sizes.bytes,
 		done: make(chan struct{}), rows: block.rows[:0], payloads: block.payloads[:0],
 	}
@@ -188,17 +197,11 @@ func (w *assistedWalk) begin(after uint64) (ok bool) {
 	return true
 }
 
-// errDamagedRow ends a block before a row that the scan has to report.
-var errDamagedRow = errors.New("a damaged row")
-
-// errOtherLog ends a block of a log that is not the scan's.
-var errOtherLog = errors.New("another log")
-
-// read reads the block as far as it can.
+// read reads the block as far as it can: nothing of another log, and up to a damaged row, which the
+// scan has to report.
 func (b *walkBlock) read(r *reader) error {
-	fact, found, err := r.factAt(b.head.SequenceNumber)
-	if err != nil || !found || fact.OccurredAt != b.head.OccurredAt {
-		return errors.Join(errOtherLog, err)
+	if same, err := r.holds(b.newest); err != nil || !same {
+		return err
 	}
 	r.conn.names.begin(b.borrow)
 	defer r.conn.names.begin(false)
@@ -214,10 +217,7 @@ func (b *walkBlock) read(r *reader) error {
 			b.through = b.upTo
 			return nil
 		}
-		if err == nil && b.types.admit(&record) && damage(&record) != "" {
-			err = errDamagedRow
-		}
-		if err != nil {
+		if err != nil || b.types.admit(&record) && damage(&record) != "" {
 			return err
 		}
 		if b.borrow {
@@ -250,15 +250,16 @@ func (w *assistedWalk) close() {
 
 // permitAssistant takes a permit for an assistant. One is left for whoever reads next.
 func (p *readerPool) permitAssistant() bool {
-	if len(p.permits) >= readersMax-1 {
-		return false
-	}
 	select {
 	case p.permits <- struct{}{}:
-		return true
 	default:
 		return false
 	}
+	last := len(p.permits) == readersMax
+	if last {
+		<-p.permits
+	}
+	return !last
 }
 
 // assist lends a connection to an assistant, whose permit it gives back. The reader whom it assists

@@ -1,11 +1,14 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,7 +18,7 @@ import (
 
 // assistAlways lets scans of a few rows have an assistant. No test runs beside one that calls it.
 func assistAlways(t testing.TB) {
-	if runtime.NumCPU() == 1 {
+	if runtime.GOMAXPROCS(0) == 1 {
 		t.Skip("needs two processors: on one no scan has an assistant")
 	}
 	usual := sizesOfWalk
@@ -119,8 +122,9 @@ func TestAWalkByTwoConnectionsEndsAtTheHead(t *testing.T) {
 // was replaced in its file.
 func TestAnAssistantReadsNoOtherLog(t *testing.T) {
 	for name, change := range map[string]string{
-		"shorter":     "DELETE FROM events WHERE sequence_number > 20",
-		"another one": "UPDATE events SET occurred_at = '2020-01-01T00:00:00.000000Z', event_type = 'of another log'",
+		"shorter":               "DELETE FROM events WHERE sequence_number > 20",
+		"one of the same times": "UPDATE events SET event_type = 'of another log'",
+		"another one":           "UPDATE events SET occurred_at = '2020-01-01T00:00:00.000000Z', event_type = 'of another log'",
 		"another, longer one": "UPDATE events SET sequence_number = 1000 + sequence_number; " +
 			"INSERT INTO events SELECT sequence_number - 900, occurred_at, 'of another log', payload FROM events",
 	} {
@@ -184,6 +188,33 @@ func TestADamagedRowOfAnAssistantIsReported(t *testing.T) {
 	if found := Query(t, store, factstr.OfTypes("type 4")); len(found.EventRecords) != 14 {
 		t.Errorf("%d rows of another type", len(found.EventRecords))
 	}
+}
+
+// What cannot be read of the newest fact concerns nobody who asks for others.
+func TestAnUnreadableNewestFactHidesNoOther(t *testing.T) {
+	path := batched(t, 100)
+	writer := openStore(t, path)
+	Append(t, writer, Fact("last", `"`+strings.Repeat("z", 50_000)+`"`))
+	Close(t, writer)
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	filler := bytes.Repeat([]byte("z"), 4000)
+	for page := range slices.Chunk(content, 4096) {
+		if bytes.HasPrefix(page[4:], filler) {
+			copy(page, "\x7f\xff\xff\xff") // the number of the page with the rest
+		}
+	}
+	if err := os.WriteFile(path, content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	store, _ := assistedStore(t, path)
+	if n := len(Query(t, store, factstr.AllEvents().AtMost(50)).EventRecords); n != 50 {
+		t.Errorf("%d rows", n)
+	}
+	_, err = store.Query(t.Context(), factstr.AllEvents())
+	WantError(t, err, factstr.CodeCorrupt, "malformed")
 }
 
 // An assistant is never needed: not where nobody may help, and not after a panic.

@@ -25,6 +25,11 @@ import (
 // for the assistant before its page ends, and the files are looked at after the page, so nothing
 // counts that was read while files were exchanged (readerPool.lend).
 //
+// In a damaged file the way to a row may lead elsewhere than the walk that comes to it, and rows
+// between two blocks would be lost without an error. So each block is read to the first row behind
+// it, and the next block must begin with that row: then the blocks are one walk. Where they do not
+// meet, the scan's own statement, which stands before the assistant's block, goes on alone.
+//
 // The assistant is never needed. A block that it could not read, or not to its end, is read by the
 // scan: also a damaged row, which the scan reports. It waits for nobody's lock or permit, and
 // leaves a permit to short reads. A scan for a page of rows (Wanted) has none: where the page is
@@ -47,13 +52,15 @@ var sizesOfWalk = walkSizes{alone: 512, block: 2048, bytes: 1 << 20}
 
 // assistedWalk is a source of all rows of a range in ascending order.
 type assistedWalk struct {
-	*rangeSource // the scan's own block, at first the whole range
+	*rangeSource // what the scan itself reads: the rest of the range, in which it stops at ownUpTo
 	reader       *reader
 	scan         factstr.Scan
 	sizes        walkSizes
+	slot         int            // of its statement
+	ahead        *aheadRow      // which it has read already, if any
 	passed       uint64         // rows that were read alone
 	last         uint64         // the number of the last one
-	ownUpTo      uint64         // the end of the own block
+	ownUpTo      uint64         // the end of the own block, if one is coming
 	newest       termindex.Fact // of the scan's state, if it was divided
 	upTo         uint64         // the end of all blocks
 	served       *walkBlock     // whose rows come before those of the own block
@@ -61,9 +68,21 @@ type assistedWalk struct {
 	spare        *walkBlock
 }
 
+// aheadRow is what a source returned for its next row.
+type aheadRow struct {
+	row
+	err error
+}
+
+// number is that of the row, 0 at the end, and none if there is an error.
+func (a *aheadRow) number() (number uint64, ok bool) {
+	return a.SequenceNumber, a.err == nil || a.err == io.EOF
+}
+
 // walkBlock is what an assistant reads.
 type walkBlock struct {
 	after, upTo uint64
+	end         uint64         // of all blocks
 	newest      termindex.Fact // which the log must hold
 	types       admittedTypes
 	borrow      bool
@@ -72,6 +91,8 @@ type walkBlock struct {
 	done        chan struct{} // closed when the fields below are set
 
 	through  uint64 // every row up to there was read
+	whole    bool   // beyond is known
+	beyond   uint64 // the number of the row behind the last one; 0 if there is none
 	rows     []row
 	next     int    // of rows
 	payloads []byte // those of all rows, if the scan borrows them
@@ -92,35 +113,46 @@ func (r *reader) mayAssist(scan factstr.Scan) bool {
 }
 
 func (w *assistedWalk) next(into *row) error {
-	for {
-		if block := w.served; block != nil {
-			if block.next < len(block.rows) {
-				*into = block.rows[block.next]
-				block.next++
-				return nil
-			}
-			w.served, w.spare = nil, block
+	if block := w.served; block != nil {
+		if block.next < len(block.rows) {
+			*into = block.rows[block.next]
+			block.next++
+			return nil
 		}
-		if w.passed == w.sizes.alone {
-			if err := w.divide(); err != nil {
-				return err
-			}
-		}
-		err := w.rangeSource.next(into)
-		if err == nil {
-			w.passed++
-			w.last = into.SequenceNumber
-		}
-		if err != io.EOF || w.ownUpTo == w.scan.UpTo {
-			return err
-		}
-		if err := w.goOn(); err != nil {
+		w.served, w.spare = nil, block
+	}
+	if w.passed == w.sizes.alone {
+		if err := w.divide(); err != nil {
 			return err
 		}
 	}
+	err := w.readOwn(into)
+	if w.coming != nil && (err == io.EOF || err == nil && into.SequenceNumber > w.ownUpTo) {
+		beyond := uint64(0)
+		if err == nil {
+			beyond = into.SequenceNumber
+		}
+		if w.goOn(beyond) {
+			return w.next(into)
+		}
+	}
+	if err == nil {
+		w.passed++
+		w.last = into.SequenceNumber
+	}
+	return err
 }
 
-// divide begins to read what is behind the last row in blocks. It comes when the next row is asked
+func (w *assistedWalk) readOwn(into *row) error {
+	if ahead := w.ahead; ahead != nil {
+		w.ahead = nil
+		*into = ahead.row
+		return ahead.err
+	}
+	return w.rangeSource.next(into)
+}
+
+// divide lets an assistant begin behind the scan's next block. It comes when the next row is asked
 // for: before that the payload of the last one may be memory of its statement.
 func (w *assistedWalk) divide() error {
 	w.passed++ // once
@@ -137,35 +169,44 @@ func (w *assistedWalk) divide() error {
 	}
 	w.newest = factOf(&newest)
 	w.upTo = min(w.scan.UpTo, head.SequenceNumber)
-	if w.begin(w.last + w.sizes.block) {
-		return w.readOwn(w.last, w.last+w.sizes.block)
-	}
+	w.begin(w.last + w.sizes.block)
 	return nil
 }
 
-// goOn takes what the assistant has read, and begins the next block of each, or goes on alone.
-func (w *assistedWalk) goOn() error {
+// goOn takes what the assistant has read, if the own block ends before it, and begins the next
+// block of each. Otherwise ok is false, and the scan goes on where it stands, alone.
+func (w *assistedWalk) goOn(beyond uint64) (ok bool) {
 	block := w.coming
 	w.coming = nil
 	<-block.done
+	if !block.whole || block.first() != beyond || !w.passOver(block) {
+		w.spare = block
+		return false
+	}
 	w.served = block
-	upTo := block.upTo + w.sizes.block
 	const share = 4
-	read := block.through - block.after // numbers
-	switch sparse := share*uint64(len(block.rows)) < read; {
-	case read == 0: // nor will the assistant read more of this page
-		upTo = w.scan.UpTo
-	case sparse || !w.begin(upTo):
-		upTo = w.scan.UpTo
+	sparse := share*uint64(len(block.rows)) < block.through-block.after
+	if sparse || !w.begin(block.upTo+w.sizes.block) {
 		w.passed = 0 // and asks again
 	}
-	return w.readOwn(block.through, upTo)
+	return true
 }
 
-func (w *assistedWalk) readOwn(after, upTo uint64) error {
+// passOver lets the scan go on behind a block, if the next row there is the one that the assistant
+// found.
+func (w *assistedWalk) passOver(block *walkBlock) (ok bool) {
+	behind := &rangeSource{known: w.known, types: w.types}
+	ahead := &aheadRow{err: behind.walk(w.reader, 1-w.slot, block.through, w.scan.UpTo)}
+	if ahead.err == nil {
+		ahead.err = behind.next(&ahead.row)
+	}
+	if number, ok := ahead.number(); !ok || number != block.beyond {
+		behind.close()
+		return false
+	}
 	w.rangeSource.close()
-	w.ownUpTo = upTo
-	return w.walk(w.reader, after, upTo)
+	w.rangeSource, w.slot, w.ahead = behind, 1-w.slot, ahead
+	return true
 }
 
 // begin lets an assistant read the block above a number. ok is false if there is none, or nothing
@@ -180,16 +221,16 @@ func (w *assistedWalk) begin(after uint64) (ok bool) {
 		block = walkBlocks.Get().(*walkBlock)
 	}
 	*block = walkBlock{
-		after: after, upTo: min(after+w.sizes.block, w.upTo), through: after, newest: w.newest,
-		types: w.types, borrow: w.scan.Borrow, bytesMax: w.sizes.bytes,
+		after: after, upTo: min(after+w.sizes.block, w.upTo), end: w.upTo, through: after,
+		newest: w.newest, types: w.types, borrow: w.scan.Borrow, bytesMax: w.sizes.bytes,
 		done: make(chan struct{}), rows: block.rows[:0], payloads: block.payloads[:0],
 	}
-	w.coming = block
+	w.coming, w.ownUpTo = block, after
 	go func() {
 		defer close(block.done)
 		defer func() {
 			if recover() != nil {
-				block.rows, block.through = block.rows[:0], after // the scan comes to the same row
+				block.whole = false // the scan comes to the same row
 			}
 		}()
 		pool.assist(func(r *reader) error { return r.conn.snapshot(func() error { return block.read(r) }) })
@@ -207,18 +248,22 @@ func (b *walkBlock) read(r *reader) error {
 	defer r.conn.names.begin(false)
 	source := &rangeSource{known: &r.conn.names, types: b.types}
 	defer source.close()
-	if err := source.walk(r, b.after, b.upTo); err != nil {
+	if err := source.walk(r, 0, b.after, b.end); err != nil {
 		return err
 	}
-	for bytes := 0; bytes <= b.bytesMax && !b.stop.Load(); {
+	for bytes := 0; !b.stop.Load(); {
 		var record row
 		err := source.next(&record)
-		if err == io.EOF {
-			b.through = b.upTo
-			return nil
-		}
-		if err != nil || b.types.admit(&record) && damage(&record) != "" {
+		if err != nil && err != io.EOF {
 			return err
+		}
+		ended := err == io.EOF || record.SequenceNumber > b.upTo
+		if ended {
+			b.through = b.upTo
+		}
+		if ended || bytes > b.bytesMax || b.types.admit(&record) && damage(&record) != "" {
+			b.whole, b.beyond = true, record.SequenceNumber
+			return nil
 		}
 		if b.borrow {
 			from := len(b.payloads)
@@ -231,6 +276,14 @@ func (b *walkBlock) read(r *reader) error {
 		b.through = record.SequenceNumber
 	}
 	return nil
+}
+
+// first returns the number of the first row behind after, 0 if there is none.
+func (b *walkBlock) first() uint64 {
+	if len(b.rows) > 0 {
+		return b.rows[0].SequenceNumber
+	}
+	return b.beyond
 }
 
 func (w *assistedWalk) close() {

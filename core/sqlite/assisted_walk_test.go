@@ -14,6 +14,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	. "github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
 // assistAlways lets scans of a few rows have an assistant. No test runs beside one that calls it.
@@ -187,6 +188,64 @@ func TestADamagedRowOfAnAssistantIsReported(t *testing.T) {
 	WantError(t, err, factstr.CodeCorrupt, "event 6")
 	if found := Query(t, store, factstr.OfTypes("type 4")); len(found.EventRecords) != 14 {
 		t.Errorf("%d rows of another type", len(found.EventRecords))
+	}
+}
+
+// G1: a damaged file is read as if there were no assistant: as many rows, or the same error.
+func TestADamagedFileIsReadAsWithoutAnAssistant(t *testing.T) {
+	whole, err := os.ReadFile(batched(t, 240)) // too few for an index of terms
+	if err != nil {
+		t.Fatal(err)
+	}
+	random := rand.New(rand.NewPCG(5, 6))
+	var paths []string
+	for range proctest.Rounds(60) {
+		damaged := bytes.Clone(whole)
+		for range 1 + random.IntN(4) {
+			page := damaged[4096*(1+random.IntN(len(damaged)/4096-1)):][:4096]
+			switch random.IntN(3) {
+			case 0:
+				page[random.IntN(4096)] = byte(random.Uint32())
+			case 1: // where a page tells what it is, and where its rows are
+				page[random.IntN(16)] = byte(random.Uint32())
+			case 2: // its rows in another order
+				a, b := page[8+2*random.IntN(6):][:2], page[8+2*random.IntN(6):][:2]
+				a[0], a[1], b[0], b[1] = b[0], b[1], a[0], a[1]
+			}
+		}
+		paths = append(paths, newPath(t))
+		if err := os.WriteFile(paths[len(paths)-1], damaged, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	answers := func(path string) (answers []string) {
+		store, err := Open(t.Context(), path, Options{Options: factstr.Options{TailEvents: -1}})
+		if err != nil {
+			return nil
+		}
+		defer Close(t, store)
+		for _, query := range []factstr.EventQuery{
+			factstr.AllEvents(), factstr.OfTypes("type 4", "type 2"), factstr.AllEvents().AtMost(77), factstr.AllEvents().After(100),
+		} {
+			found, err := store.Query(t.Context(), query)
+			if err != nil {
+				found = &factstr.QueryResult{}
+			}
+			answers = append(answers, fmt.Sprint(err, found.EventRecords))
+		}
+		return answers
+	}
+	var alone [][]string
+	for _, path := range paths {
+		alone = append(alone, answers(path))
+	}
+	assistAlways(t)
+	for i, path := range paths {
+		for k, answer := range answers(path) {
+			if want := alone[i][k]; answer != want {
+				t.Errorf("file %d, query %d: %.150s\nwithout an assistant: %.150s", i, k, answer, want)
+			}
+		}
 	}
 }
 

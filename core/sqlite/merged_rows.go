@@ -63,16 +63,16 @@ func (r *reader) openRange(scan factstr.Scan) (source, error) {
 	if scan.Descending {
 		return s, s.add(r.conn, r.statements().allDown, 0, int64(scan.After), int64(scan.UpTo))
 	}
-	if err := s.walk(r, scan.After, scan.UpTo); err != nil || !r.mayAssist(scan) {
+	if err := s.walk(r, 0, scan.After, scan.UpTo); err != nil || !r.mayAssist(scan) {
 		return s, err
 	}
-	return &assistedWalk{rangeSource: s, reader: r, scan: scan, sizes: r.backend.readers.walk, ownUpTo: scan.UpTo}, nil
+	return &assistedWalk{rangeSource: s, reader: r, scan: scan, sizes: r.backend.readers.walk}, nil
 }
 
-// walk begins to read every row of a range in ascending order.
-func (s *rangeSource) walk(r *reader, after, upTo uint64) error {
+// walk begins to read every row of a range in ascending order. Two may do so with other slots.
+func (s *rangeSource) walk(r *reader, slot int, after, upTo uint64) error {
 	s.results, s.merged = s.results[:0], merge.New(false, s.advance)
-	return s.add(r.conn, r.statements().all, 0, int64(after), int64(upTo))
+	return s.add(r.conn, r.statements().all, slot, int64(after), int64(upTo))
 }
 
 // openTypes opens a statement for each type.

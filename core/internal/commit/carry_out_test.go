@@ -7,8 +7,7 @@ import (
 	"testing"
 )
 
-// idleQueue is a queue whose submissions start no goroutine: the test calls begin in its place, when
-// it likes.
+// idleQueue is a queue whose submissions start no goroutine: the test calls begin when it likes.
 func idleQueue(t *testing.T) (q *Queue[int], g *gate, carried *[]int, submit func(request int) (cancel func()),
 	answered chan int) {
 	g, carried, answered = newGate(t), new([]int), make(chan int, 10)

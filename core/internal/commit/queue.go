@@ -183,7 +183,9 @@ func (q *Queue[T]) Submit(request T, size int, done func(*Ticket[T], Outcome)) (
 }
 
 // submit is Submit without the goroutine, which its caller starts if lead is true.
-func (q *Queue[T]) submit(request T, size int, done func(*Ticket[T], Outcome)) (cancel func(), lead bool, outcome Outcome) {
+func (q *Queue[T]) submit(request T, size int, done func(*Ticket[T], Outcome)) (
+	cancel func(), lead bool, outcome Outcome,
+) {
 	ticket := &Ticket[T]{Request: request, size: size}
 	ticket.done = func(o Outcome) { done(ticket, o) }
 	q.mu.Lock()

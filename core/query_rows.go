@@ -14,7 +14,8 @@ type RowTaker interface {
 	// the log was replaced meanwhile.
 	Begin()
 	// Take takes the next row, in the order of the query. The bytes of its payload may change when
-	// Take has returned. An error ends the query with it.
+	// Take has returned. An error ends the query with it. It is called in the middle of a read, so
+	// it must not call the store: that call may wait for this read to end.
 	Take(record *EventRecord) error
 }
 

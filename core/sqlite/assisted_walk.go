@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"context"
 	"io"
 	"runtime"
 	"sync"
@@ -299,37 +298,4 @@ func (w *assistedWalk) close() {
 		}
 	}
 	w.served, w.coming, w.spare = nil, nil, nil
-}
-
-// permitAssistant takes a permit for an assistant. One is left for whoever reads next.
-func (p *readerPool) permitAssistant() bool {
-	select {
-	case p.permits <- struct{}{}:
-	default:
-		return false
-	}
-	last := len(p.permits) == readersMax
-	if last {
-		<-p.permits
-	}
-	return !last
-}
-
-// assist lends a connection to an assistant, whose permit it gives back. The reader whom it assists
-// holds the connections' lock: to wait for it behind somebody who wants it for himself would be for
-// ever. Nobody hears of an error; the reader meets it, too.
-func (p *readerPool) assist(read func(*reader) error) {
-	defer func() { <-p.permits }()
-	if !p.backend.connections.using.TryRLock() {
-		return
-	}
-	defer p.backend.connections.using.RUnlock()
-	c, err := p.take(context.Background())
-	if err != nil {
-		return
-	}
-	whole := false
-	defer func() { p.giveBack(c, whole) }()
-	_ = read(&reader{conn: c})
-	whole = true // not after a panic
 }

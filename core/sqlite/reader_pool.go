@@ -88,12 +88,18 @@ func (p *readerPool) lend(ctx context.Context, read func(*reader) error) error {
 	if err != nil {
 		return err
 	}
-	whole := false
-	defer func() { p.giveBack(c, whole) }()
-	err = read(&reader{conn: c, index: &p.backend.index, typeIndex: &p.backend.typeIndex, backend: p.backend})
-	whole = true // not after a panic
+	err = p.use(c, read)
 	// After the read: what was read while files were exchanged may be of two logs.
 	return p.backend.unlessReplaced(err)
+}
+
+// use reads on a connection that was taken, and gives it back.
+func (p *readerPool) use(c *conn, read func(*reader) error) error {
+	whole := false
+	defer func() { p.giveBack(c, whole) }()
+	err := read(&reader{conn: c, index: &p.backend.index, typeIndex: &p.backend.typeIndex, backend: p.backend})
+	whole = true // not after a panic
+	return err
 }
 
 // lendAtOnce is with for a caller that must not wait for anybody. It returns ErrWouldWait if it
@@ -113,17 +119,46 @@ func (p *readerPool) lendAtOnce(read func(*reader) error) error {
 	if c == nil || err != nil {
 		return factstr.ErrWouldWait
 	}
-	whole := false
-	defer func() { p.giveBack(c, whole) }()
-	patience := c.engine.busyTimeout
-	c.engine.busyTimeout = 0
-	err = read(&reader{conn: c, index: &p.backend.index, typeIndex: &p.backend.typeIndex, backend: p.backend})
-	c.engine.busyTimeout = patience
-	whole = true // not after a panic
+	err = p.use(c, func(r *reader) error {
+		patience := c.engine.busyTimeout
+		c.engine.busyTimeout = 0
+		defer func() { c.engine.busyTimeout = patience }()
+		return read(r)
+	})
 	if err != nil || p.backend.intact() != nil {
 		return factstr.ErrWouldWait
 	}
 	return nil
+}
+
+// permitAssistant takes a permit for an assistant. One is left for whoever reads next.
+func (p *readerPool) permitAssistant() bool {
+	select {
+	case p.permits <- struct{}{}:
+	default:
+		return false
+	}
+	last := len(p.permits) == readersMax
+	if last {
+		<-p.permits
+	}
+	return !last
+}
+
+// assist lends a connection to an assistant, whose permit it gives back. The reader whom it assists
+// holds the connections' lock: to wait for it behind somebody who wants it for himself would be for
+// ever. Nobody hears of an error; the reader meets it, too.
+func (p *readerPool) assist(read func(*reader) error) {
+	defer func() { <-p.permits }()
+	if !p.backend.connections.using.TryRLock() {
+		return
+	}
+	defer p.backend.connections.using.RUnlock()
+	c, err := p.take(context.Background())
+	if err != nil {
+		return
+	}
+	_ = p.use(c, read)
 }
 
 func (p *readerPool) take(ctx context.Context) (*conn, error) {

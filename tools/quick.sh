@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The quick lane, for each save: checks the format of what changed since the last commit and vets
-# it, runs the unit tests without the race detector, most of the contract on SQLite, and some tests
-# of C, Node and Python against a freshly built library. Go's cache skips what did not change. All
-# parts run, whatever fails; a failed part prints its output.
+# it, runs the unit tests without the race detector, most of the contract on SQLite, the checks of
+# prose and docs, and some tests of C, Node and Python against a freshly built library. Go's cache
+# skips what did not change. All parts run, whatever fails; a failed part prints its output.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 log=build/test/quick.log failed=() total=$SECONDS
@@ -49,6 +49,14 @@ if [ ${#changed[@]} -gt 0 ]; then
 fi
 part "Go unit tests" go test ./core ./core/memory ./core/internal/... ./core/jsonvalue ./interop/... ./capi/...
 part "SQLite: the contract" sqlite
+part "prose" python3 tools/check_prose.py
+# Pages are made from the comments of the sources. Python in them is formatted by ruff, which
+# ./build.sh lint installs.
+if command -v ruff >/dev/null; then
+  part "docs" python3 tools/check_docs.py
+else
+  echo "not run: docs, since there is no ruff; ./build.sh lint puts it into .tools/"
+fi
 part "library, Node, Python" bindings
 if [[ " ${failed[*]} " == *" library, Node, Python "* ]]; then
   echo "not run: C, Node and Python, since there is no library of this state"

@@ -77,3 +77,30 @@ func TestAnOpenThatFailsHoldsNothing(t *testing.T) {
 
 // G17: a group that waits for a lock of another program does not keep streams from their end: a
 // caller that pulls gets it within the close timeout.
+
+// A store whose index somebody else still uses leaves a descriptor, which the next one takes: there
+// is one, however often stores open and close.
+func TestOneDescriptorOfAnIndexIsLeftOpen(t *testing.T) {
+	path := newPath(t)
+	store := openStore(t, path)
+	facttest.Append(t, store, facttest.BatchOf("a")...)
+	host, err := openConn(t.Context(), path, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := host.run("BEGIN"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := host.one("SELECT count(*) FROM events"); err != nil {
+		t.Fatal(err)
+	}
+	facttest.Close(t, store)
+	before := openDescriptors(t, path)
+	for range 20 {
+		facttest.Close(t, openStore(t, path))
+	}
+	if after := openDescriptors(t, path); len(after) > len(before) {
+		t.Errorf("%v are open before twenty stores, %v after them", before, after)
+	}
+	host.close()
+}

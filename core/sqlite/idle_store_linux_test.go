@@ -11,7 +11,7 @@ import (
 
 // asSeen is what another process, which looks next at a later time, has seen by now.
 func (s *sides) asSeen() *sides {
-	return &sides{database: s.database, log: s.log, index: s.index, file: s.file, changed: s.changed,
+	return &sides{database: s.database, log: s.log, indexDescriptor: s.indexDescriptor, changed: s.changed,
 		progress: s.progress, timesAreKept: s.timesAreKept}
 }
 

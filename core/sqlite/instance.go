@@ -20,7 +20,8 @@ const noteName = "factstr "
 var instances struct {
 	mu   sync.Mutex
 	held map[fileID]*instance
-	note *os.File // open while held is not empty
+	left map[fileID]indexDescriptor // by the database, of which no store is open here
+	note *os.File                   // open while held is not empty
 }
 
 // instance is this copy's hold on one database file. Its stores on the file share it.
@@ -70,22 +71,9 @@ func enterInstance(b *backend, id fileID) (*instance, error) {
 		instances.held = map[fileID]*instance{}
 	}
 	i := &instance{id: id, file: file, stores: map[*backend]struct{}{b: {}}}
+	i.sides.indexDescriptor = takeIndex(id)
 	instances.held[id] = i
 	return i, nil
-}
-
-// unlessOpen returns a question about the index of a database, which is not asked while a store of
-// this process has the database open: closing the index drops the locks that SQLite has on it. No
-// store opens the database meanwhile. The first one that does so has asked.
-func unlessOpen(path string, question func() bool) func() bool {
-	return func() bool {
-		instances.mu.Lock()
-		defer instances.mu.Unlock()
-		if state, err := stateOf(path); err == nil && instances.held[state.fileID] != nil {
-			return false
-		}
-		return question()
-	}
 }
 
 // takeForProcess takes the byte of this process. A file that allows no exclusive lock, since it is
@@ -112,7 +100,7 @@ func (i *instance) leave(b *backend) {
 	delete(i.stores, b)
 	if len(i.stores) == 0 {
 		delete(instances.held, i.id)
-		i.sides.close()
+		leaveIndex(i.id, i.sides.indexDescriptor)
 		closeGuard(i.file)
 		if len(instances.held) == 0 && instances.note != nil {
 			_ = instances.note.Close()

@@ -151,11 +151,10 @@ func (s *sides) inUse(path string) bool {
 		return true
 	}
 	index, err := stateOf(path + "-shm")
-	if err != nil || s.openIndex(path, index.fileID) != nil { // it stays open for whoever opens next
+	if err != nil || s.open(path, index.fileID) != nil { // it stays open for whoever opens next
 		return false
 	}
-	used, err := s.file.Held(indexInUse, 1)
-	return used && err == nil
+	return s.used()
 }
 
 // mode returns how connections open the database.

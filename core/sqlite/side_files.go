@@ -14,8 +14,7 @@ type sides struct {
 	users    int // stores that have the side files open; SQLite may remove them while there is none
 	database fileID
 	log      fileID
-	index    fileID
-	file     *oslock.File // of the index
+	indexDescriptor
 	// The database's time of change as it was last seen, and how far checkpoints had come then; see
 	// checkContent.
 	changed      int64
@@ -38,7 +37,7 @@ func (s *sides) identify(path string, database fileID) error {
 	}
 	switch {
 	case s.users == 0:
-		if err := s.openIndex(path, index.fileID); err != nil {
+		if err := s.open(path, index.fileID); err != nil {
 			return pathFailure(path+"-shm", err)
 		}
 		// A connection that may not write an index which nobody uses reads the log into memory
@@ -59,21 +58,6 @@ func (s *sides) identify(path string, database fileID) error {
 		// the process closes the file. This one is not.
 		_ = s.file.TryShared(indexInUse, 1)
 	}
-	return nil
-}
-
-// openIndex opens the index for looks, unless it is open already: closing a descriptor of the index
-// could drop SQLite's locks on it.
-func (s *sides) openIndex(path string, index fileID) error {
-	if s.file != nil && s.index == index {
-		return nil
-	}
-	file, err := oslock.OpenToRead(path + "-shm")
-	if err != nil {
-		return err
-	}
-	s.close()
-	s.file, s.index = file, index
 	return nil
 }
 
@@ -141,12 +125,6 @@ func (s *sides) giveBack(file *oslock.File) {
 func keepLog(file *oslock.File) { _ = file.TryShared(sharedFirst, sharedLength) }
 
 func freeLog(file *oslock.File) { _ = file.FreeRange(sharedFirst, sharedLength) }
-
-func (s *sides) close() {
-	if s.file != nil {
-		_ = s.file.Close()
-	}
-}
 
 func errSidesReplaced(path string) error {
 	return factstr.NewError(factstr.CodeLogTruncated, "sqlite: the log %s-wal or its index %s-shm was removed, replaced or cut while it was open; what is appended now would be lost: close every store on the database, check what it holds, and open it again", path, path)

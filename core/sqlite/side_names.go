@@ -26,11 +26,11 @@ func checkSideNames(path string) error {
 		return factstr.NewError(factstr.CodeInvalidState, "sqlite: %s is beside %s: %s", path, database, sideNameInstead)
 	}
 	for _, suffix := range sideSuffixes {
-		taken := func() bool { return isDatabase(path + suffix) }
+		taken := isDatabase
 		if suffix == "-shm" {
-			taken = unlessOpen(path, taken)
+			taken = indexIsDatabase
 		}
-		if taken() {
+		if taken(path + suffix) {
 			return factstr.NewError(factstr.CodeInvalidState,
 				"sqlite: the database %s%s is beside %s: %s", path, suffix, path, sideNameInstead)
 		}
@@ -52,18 +52,26 @@ func databaseOf(path string) (database string, there bool) {
 }
 
 // isDatabase reports whether a file begins as a database does, which no log, index or journal does.
-// SQLite may remove the file meanwhile: whoever opens a database looks here without a lock, while
-// another one makes it and ends its first journal.
 func isDatabase(path string) bool {
+	file, is := beginsAsDatabase(path)
+	if file != nil {
+		_ = file.Close()
+	}
+	return is
+}
+
+// beginsAsDatabase returns also the file, if it opened it. SQLite may remove the file meanwhile:
+// whoever opens a database looks here without a lock, while another one makes it and ends its first
+// journal.
+func beginsAsDatabase(path string) (file *oslock.File, is bool) {
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Size() < int64(len(databaseMagic)) {
-		return false
+		return nil, false
 	}
 	file, err := oslock.OpenToGlance(path)
 	if err != nil {
-		return false
+		return nil, false
 	}
-	defer func() { _ = file.Close() }()
 	header := make([]byte, len(databaseMagic))
 	n, _ := file.ReadAt(header, 0)
-	return string(header[:n]) == databaseMagic
+	return file, string(header[:n]) == databaseMagic
 }

@@ -50,43 +50,63 @@ func TestStoresDoNotRemoveEachOtherByTheirNames(t *testing.T) {
 }
 
 // G1 G6: SQLite's locks on the index are those of the process, and closing any descriptor of it
-// drops all of them. A further store on a file does not: without them, other processes write the
-// log over that is being read, or written.
-func TestAFurtherStoreInTheProcessDropsNoLockOfSQLite(t *testing.T) {
+// drops all of them. Stores that open and close beside a connection of the host do not: without the
+// locks, other processes write the log over that is being read, or written.
+func TestStoresDropNoLockThatTheHostsConnectionHasOnTheIndex(t *testing.T) {
 	path := newPath(t)
 	store := openStore(t, path)
 	facttest.Append(t, store, facttest.BatchOf("a")...)
-	c, err := openConn(t.Context(), path, 0)
+	host, err := openConn(t.Context(), path, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.close()
 	index, err := oslock.OpenToRead(path + "-shm")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = index.Close() }()
-	const write, readers = 120, 123
-	held := func(first, bytes int64) bool {
+	wantLocks := func(after string) {
 		t.Helper()
-		held, err := index.Held(first, bytes)
-		if err != nil {
-			t.Fatal(err)
+		const write, readers = 120, 123
+		for what, held := range map[string]func() (bool, error){
+			"writes":  func() (bool, error) { return index.Held(write, 1) },
+			"reads":   func() (bool, error) { return index.Held(readers, 5) },
+			"is here": func() (bool, error) { return index.Held(indexInUse, 1) },
+		} {
+			if held, err := held(); err != nil || !held {
+				t.Errorf("after %s: nothing says that a connection %s (%v)", after, what, err)
+			}
 		}
-		return held
 	}
-	if err := c.run("BEGIN IMMEDIATE"); err != nil {
+	if err := host.run("BEGIN IMMEDIATE"); err != nil {
 		t.Fatal(err)
 	}
-	if !held(write, 1) || !held(readers, 5) {
-		t.Fatal("SQLite has its locks elsewhere")
+	wantLocks("its own begin")
+	other := openToRead(t, path)
+	wantLocks("a further store opened")
+	facttest.Close(t, other)
+	wantLocks("a further store closed")
+	facttest.Close(t, store)
+	wantLocks("the last store closed")
+	for range 2 {
+		store = openToRead(t, path)
+		wantLocks("a store opened again")
+		facttest.Close(t, store)
+		wantLocks("it closed")
 	}
-	openToRead(t, path)
-	if !held(write, 1) || !held(readers, 5) {
-		t.Error("the locks of a connection that writes are gone")
-	}
-	if err := c.run("ROLLBACK"); err != nil {
+	if err := host.run("ROLLBACK"); err != nil {
 		t.Fatal(err)
+	}
+	store = openStore(t, path)
+	facttest.Append(t, store, facttest.BatchOf("b")...)
+	facttest.WantGapless(t, store, 2)
+	facttest.Close(t, store)
+	host.close()
+	facttest.Close(t, openStore(t, path))
+	instances.mu.Lock()
+	defer instances.mu.Unlock()
+	if n := len(instances.left); n > 0 {
+		t.Errorf("%d indexes are left open that nobody uses", n)
 	}
 }
 

@@ -1,0 +1,107 @@
+package sqlite
+
+import (
+	"strings"
+
+	"github.com/factstr/factstr-go/core/internal/oslock"
+)
+
+// The index of the log (-shm), as this process has it open
+//
+// Stores look at the index without SQLite (known_head.go, replaced_files.go). SQLite's locks on it
+// belong to the process: whoever closes a descriptor of it drops them all, those of this library's
+// connections and those of connections that the host has made itself. Without them another process
+// may begin the log anew, or copy pages into the database, under a read or a commit. So a
+// descriptor stays open while a store of this process has the database open, and after that while
+// anybody uses the index: the next store on the database takes it, or whichever store of the
+// process opens or closes when nobody uses it any more closes it.
+//
+// A host that makes its first connection to a database in the moment in which an index that nobody
+// uses is closed can still lose a lock. SQLite tells nobody that it opens a file.
+
+type indexDescriptor struct {
+	index fileID
+	file  *oslock.File // nil if the index is not open
+}
+
+// open opens the index of a database, unless it is open already.
+func (d *indexDescriptor) open(path string, index fileID) error {
+	if d.file != nil && d.index == index {
+		return nil
+	}
+	file, err := oslock.OpenToRead(path + "-shm")
+	if err != nil {
+		return err
+	}
+	d.close()
+	d.file, d.index = file, index
+	return nil
+}
+
+func (d *indexDescriptor) close() {
+	if d.file != nil {
+		_ = d.file.Close()
+		d.file = nil
+	}
+}
+
+// used reports whether a connection, of any process, uses the index. The lock of this descriptor
+// does not count.
+func (d *indexDescriptor) used() bool {
+	used, err := d.file.Held(indexInUse, 1)
+	return used && err == nil
+}
+
+// takeIndex returns what was left open of a database's index, for the first store that opens the
+// database. The caller holds instances.mu.
+func takeIndex(database fileID) indexDescriptor {
+	d := instances.left[database]
+	delete(instances.left, database)
+	closeUnusedIndexes()
+	return d
+}
+
+// leaveIndex closes the index of a database that no store has open any more, or leaves it open. The
+// caller holds instances.mu.
+func leaveIndex(database fileID, d indexDescriptor) {
+	if closingDropsLocks && d.file != nil {
+		if instances.left == nil {
+			instances.left = map[fileID]indexDescriptor{}
+		}
+		instances.left[database] = d
+	} else {
+		d.close()
+	}
+	closeUnusedIndexes()
+}
+
+func closeUnusedIndexes() {
+	for database, d := range instances.left {
+		if !d.used() {
+			d.close()
+			delete(instances.left, database)
+		}
+	}
+}
+
+// indexIsDatabase reports whether what is at the path of an index is a database itself. It is not
+// looked at while it is open here: then it is an index. No store opens its database meanwhile; the
+// first one that does so has asked.
+func indexIsDatabase(path string) bool {
+	instances.mu.Lock()
+	defer instances.mu.Unlock()
+	database, err := stateOf(strings.TrimSuffix(path, "-shm"))
+	if err != nil {
+		return isDatabase(path)
+	}
+	if _, left := instances.left[database.fileID]; left || instances.held[database.fileID] != nil {
+		return false
+	}
+	index, err := stateOf(path)
+	if err != nil {
+		return false
+	}
+	file, is := beginsAsDatabase(path)
+	leaveIndex(database.fileID, indexDescriptor{index.fileID, file})
+	return is
+}

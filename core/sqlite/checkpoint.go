@@ -7,6 +7,7 @@ import (
 	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
+	"github.com/factstr/factstr-go/core/internal/oslock"
 )
 
 // Checkpoints
@@ -27,6 +28,10 @@ import (
 // starting again, is it cut (TRUNCATE). A reader that stays longer is reported
 // (checkpoint_starved), and after checkpointRenew tries the store closes its connections: the
 // reader may be a lock that SQLite forgot to free (connections.go).
+//
+// A store that closes leaves the log to SQLite, which copies and removes it if nobody else has the
+// database open, and to others who write. If others only read, it cuts the log: they could not use
+// it later if they may not write it, since they rely on somebody who looks after its index.
 //
 // Losing a checkpoint loses nothing. Facts are durable in the log, and whoever opens the database
 // next reads them there.
@@ -86,7 +91,25 @@ func (k *checkpointer) close() {
 		close(k.stop)
 		k.leave()
 		k.stopped.Wait()
+		if k.backend.leftToReaders() {
+			_, _ = k.finish(true)
+			k.conn.rest()
+		}
 	}
+}
+
+// leftToReaders reports whether the other stores on the database, which are all in other processes,
+// only read. On Windows that question would be in the way of others.
+func (b *backend) leftToReaders() bool {
+	if oslock.AskingTakes || b.guard.ReadOnly() || len(b.instance.others(b)) > 0 {
+		return false
+	}
+	used, err := b.guard.Held(sidesOffset, hashMask+1)
+	if err != nil || !used {
+		return false
+	}
+	written, err := b.instance.file.HeldAlone(instancesOffset, hashMask+1)
+	return err == nil && !written
 }
 
 // run checkpoints after commits, and again while a reader is in the way, until it is stopped.

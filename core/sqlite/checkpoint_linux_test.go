@@ -5,6 +5,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
 // A reader that stays long leaves a large log, which is cut afterwards. The observer hears of both.
@@ -36,4 +37,25 @@ func TestALargeLogFileBecomesShortWhenTheReaderHasLeft(t *testing.T) {
 		t.Errorf("%d bytes", size())
 	}
 	facttest.Append(t, store, facttest.Batch(1, "a")...)
+}
+
+// Where others write the log is theirs: a store of a short-lived program does not cut it, which
+// takes long and makes their next commits slower.
+func TestAStoreThatClosesBesideAWriterLeavesTheLogToIt(t *testing.T) {
+	path := newPath(t)
+	writer := proctest.Start(t, "told", path)
+	for _, command := range []string{"open", "append"} {
+		writer.Tell(command)
+		writer.Expect(command + " <nil>")
+	}
+	store := openStore(t, path)
+	facttest.Append(t, store, facttest.BatchOf("b")...)
+	before, err := stateOf(path + "-wal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	facttest.Close(t, store)
+	if after, err := stateOf(path + "-wal"); err != nil || after.size < before.size {
+		t.Errorf("a log of %d bytes has %d now (%v)", before.size, after.size, err)
+	}
 }

@@ -72,6 +72,27 @@ func TestAReaderWhoMayNotWriteTheDatabaseMakesNoLog(t *testing.T) {
 	}
 }
 
+// G1: a writer that closes beside a reader leaves no log that later readers, who may not write it,
+// could not use.
+func TestReadersGoOnAfterTheLastWriterHasClosedBesideOne(t *testing.T) {
+	path := ofOneUser(t)
+	store := openStore(t, path)
+	facttest.Append(t, store, facttest.BatchOf("a")...)
+	reader := proctest.Start(t, "reader", path, "read_only")
+	reader.Expect("query 1")
+	facttest.Append(t, store, facttest.BatchOf("b")...)
+	facttest.Close(t, store)
+	reader.Tell("again")
+	reader.Expect("query 2")
+	reader.Finish()
+	later := proctest.Start(t, "reader", path, "read_only")
+	later.Expect("query 2")
+	later.Finish()
+	store = openStore(t, path)
+	facttest.Append(t, store, facttest.BatchOf("c")...)
+	facttest.WantGapless(t, store, 3)
+}
+
 // G1 G6: after a loss of power the index may be older than the log. A reader that may not write it
 // does not rely on it, nor make others rely on it: they would overwrite facts.
 func TestAReaderBringsNoIndexOfBeforeALossOfPowerBackIntoUse(t *testing.T) {

@@ -21,7 +21,7 @@ type locks struct{ file *os.File }
 
 func (l *locks) lock(int16, int64, int64, bool) error { return errors.ErrUnsupported }
 
-func (l *locks) held(int64, int64) (bool, error) { return false, errors.ErrUnsupported }
+func (l *locks) held(int16, int64, int64) (bool, error) { return false, errors.ErrUnsupported }
 
 func (l *locks) unlock(int64, int64) error { return errors.ErrUnsupported }
 

@@ -40,8 +40,9 @@ func (l *locks) lock(kind int16, offset, length int64, wait bool) error {
 	return err
 }
 
-func (l *locks) held(offset, length int64) (bool, error) {
-	lock := unix.Flock_t{Type: unix.F_WRLCK, Whence: 0, Start: offset, Len: length}
+// held reports whether others have a lock that keeps one of this kind out.
+func (l *locks) held(kind int16, offset, length int64) (bool, error) {
+	lock := unix.Flock_t{Type: kind, Whence: 0, Start: offset, Len: length}
 	err := control(l.file, ofdGet, &lock)
 	return lock.Type != unix.F_UNLCK, err
 }

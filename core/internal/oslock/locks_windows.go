@@ -90,14 +90,15 @@ func (l *locks) take(asked byteRange) error {
 	return nil
 }
 
-func (l *locks) held(offset, length int64) (bool, error) {
+// held reports whether others have a lock that keeps one of this kind out.
+func (l *locks) held(kind int16, offset, length int64) (bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	end := offset + length
 	for at := offset; at < end; {
 		own, next := l.at(at, end)
 		if own != nil {
-			if own.kind == shared {
+			if own.kind == shared && kind == exclusive {
 				held, err := l.sharedByOthers(*own)
 				if held || err != nil {
 					return held, err
@@ -106,7 +107,7 @@ func (l *locks) held(offset, length int64) (bool, error) {
 			at = own.end()
 			continue
 		}
-		if held, err := l.ask(byteRange{exclusive, at, next - at}); held || err != nil {
+		if held, err := l.ask(byteRange{kind, at, next - at}); held || err != nil {
 			return held, err
 		}
 		at = next

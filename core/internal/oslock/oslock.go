@@ -135,8 +135,12 @@ func (f *File) Held(offset, length int64) (bool, error) {
 	if length == 0 {
 		return false, nil // the system takes a length of 0 for the rest of the file
 	}
-	return f.held(offset, length)
+	return f.held(exclusive, offset, length)
 }
+
+// HeldAlone reports whether another open file has one of the bytes for itself alone. Whoever takes
+// one of them so is refused meanwhile on Windows (AskingTakes).
+func (f *File) HeldAlone(offset, length int64) (bool, error) { return f.held(shared, offset, length) }
 
 // Free frees the byte.
 func (f *File) Free(offset int64) error { return f.unlock(offset, 1) }

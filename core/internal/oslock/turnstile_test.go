@@ -93,6 +93,47 @@ func TestTwoOpensOfOneFileExcludeEachOtherByteByByte(t *testing.T) { // G22
 	}
 }
 
+func TestAQuestionTellsSharedBytesFromThoseThatOneHasAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	a, b := openFile(t, path), openFile(t, path)
+	defer func() { _ = a.Close() }()
+	defer func() { _ = b.Close() }()
+	want := func(what string, held, alone bool) {
+		t.Helper()
+		gotHeld, err := b.Held(1<<61, 8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gotAlone, err := b.HeldAlone(1<<61, 8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if gotHeld != held || gotAlone != alone {
+			t.Errorf("%s: held %t, alone %t", what, gotHeld, gotAlone)
+		}
+	}
+	want("free", false, false)
+	if err := a.TryShared(1<<61+3, 1); err != nil {
+		t.Fatal(err)
+	}
+	want("shared", true, false)
+	if err := b.TryShared(1<<61+3, 1); err != nil {
+		t.Fatal(err)
+	}
+	want("shared by both", true, false)
+	if err := a.Try(1<<61 + 5); err != nil {
+		t.Fatal(err)
+	}
+	want("another one alone", true, true)
+	if err := a.FreeAll(); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Try(1 << 61); err != nil {
+		t.Fatal(err)
+	}
+	want("one's own", false, false)
+}
+
 func TestClosingAFileFreesItsLocks(t *testing.T) { // G22
 	path := filepath.Join(t.TempDir(), "lock")
 	a, b := openFile(t, path), openFile(t, path)

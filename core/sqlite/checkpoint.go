@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -98,10 +99,11 @@ func (k *checkpointer) close() {
 	}
 }
 
-// leftToReaders reports whether the other stores on the database, which are all in other processes,
-// only read. On Windows that question would be in the way of others.
+// leftToReaders reports whether others have the database open, and all of them only read. On
+// Windows that question would be in the way of others.
 func (b *backend) leftToReaders() bool {
-	if oslock.AskingTakes || b.guard.ReadOnly() || len(b.instance.others(b)) > 0 {
+	writes := func(other *backend) bool { return !other.guard.ReadOnly() }
+	if oslock.AskingTakes || !writes(b) || slices.ContainsFunc(b.instance.others(b), writes) {
 		return false
 	}
 	used, err := b.guard.Held(sidesOffset, hashMask+1)

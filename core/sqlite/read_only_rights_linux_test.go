@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -72,25 +73,34 @@ func TestAReaderWhoMayNotWriteTheDatabaseMakesNoLog(t *testing.T) {
 	}
 }
 
-// G1: a writer that closes beside a reader leaves no log that later readers, who may not write it,
+// G1: a writer that closes beside readers leaves no log that later readers, who may not write it,
 // could not use.
-func TestReadersGoOnAfterTheLastWriterHasClosedBesideOne(t *testing.T) {
-	path := ofOneUser(t)
-	store := openStore(t, path)
-	facttest.Append(t, store, facttest.BatchOf("a")...)
-	reader := proctest.Start(t, "reader", path, "read_only")
-	reader.Expect("query 1")
-	facttest.Append(t, store, facttest.BatchOf("b")...)
-	facttest.Close(t, store)
-	reader.Tell("again")
-	reader.Expect("query 2")
-	reader.Finish()
-	later := proctest.Start(t, "reader", path, "read_only")
-	later.Expect("query 2")
-	later.Finish()
-	store = openStore(t, path)
-	facttest.Append(t, store, facttest.BatchOf("c")...)
-	facttest.WantGapless(t, store, 3)
+func TestReadersGoOnAfterTheLastWriterHasClosedBesideThem(t *testing.T) {
+	for _, here := range []bool{false, true} {
+		t.Run(fmt.Sprintf("one of them in the writer's process: %t", here), func(t *testing.T) {
+			path := ofOneUser(t)
+			store := openStore(t, path)
+			facttest.Append(t, store, facttest.BatchOf("a")...)
+			reader := proctest.Start(t, "reader", path, "read_only")
+			reader.Expect("query 1")
+			inside := store
+			if here {
+				inside = openToRead(t, path)
+			}
+			facttest.Append(t, store, facttest.BatchOf("b")...)
+			facttest.Close(t, store)
+			facttest.Close(t, inside)
+			reader.Tell("again")
+			reader.Expect("query 2")
+			reader.Finish()
+			later := proctest.Start(t, "reader", path, "read_only")
+			later.Expect("query 2")
+			later.Finish()
+			store = openStore(t, path)
+			facttest.Append(t, store, facttest.BatchOf("c")...)
+			facttest.WantGapless(t, store, 3)
+		})
+	}
 }
 
 // G1 G6: after a loss of power the index may be older than the log. A reader that may not write it

@@ -94,13 +94,17 @@ func indexIsDatabase(path string) bool {
 	if err != nil {
 		return isDatabase(path)
 	}
-	if _, left := instances.left[database.fileID]; left || instances.held[database.fileID] != nil {
-		return false
-	}
 	index, err := stateOf(path)
-	if err != nil {
+	if err != nil || instances.held[database.fileID] != nil {
 		return false
 	}
+	// What was left may be of an index that is not at the path any more.
+	left := takeIndex(database.fileID)
+	if left.file != nil && left.index == index.fileID {
+		leaveIndex(database.fileID, left)
+		return false
+	}
+	left.close()
 	file, is := beginsAsDatabase(path)
 	leaveIndex(database.fileID, indexDescriptor{index.fileID, file})
 	return is

@@ -110,6 +110,32 @@ func TestStoresDropNoLockThatTheHostsConnectionHasOnTheIndex(t *testing.T) {
 	}
 }
 
+// G1: what a store has left open of an index says nothing about a file that has the index's name
+// later.
+func TestADatabaseAtTheNameOfAnIndexThatIsLeftOpenIsNotRemoved(t *testing.T) {
+	path := batched(t, 10)
+	backup := filepath.Join(t.TempDir(), "backup")
+	copyFile(t, path, backup)
+	store := openStore(t, path)
+	facttest.Append(t, store, facttest.BatchOf("a")...)
+	host, err := openConn(t.Context(), path, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := host.one("SELECT count(*) FROM events"); err != nil {
+		t.Fatal(err)
+	}
+	facttest.Close(t, store)
+	host.close() // the last one removes the index
+	copyFile(t, backup, path+"-shm")
+	refusedOpen(t, path, factstr.CodeInvalidState, "is beside")
+	if err := os.Rename(path+"-shm", backup); err != nil {
+		t.Fatal(err)
+	}
+	facttest.WantGapless(t, openStore(t, backup), 10)
+	facttest.WantGapless(t, openStore(t, path), 11)
+}
+
 func TestANameThatEndsLikeAJournalIsAGoodName(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "orders-journal")
 	for n := range 2 {

@@ -9,6 +9,7 @@ import (
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
 // openDescriptors returns this process's descriptors of the database and its side files.
@@ -78,7 +79,7 @@ func TestAnOpenThatFailsHoldsNothing(t *testing.T) {
 // G17: a group that waits for a lock of another program does not keep streams from their end: a
 // caller that pulls gets it within the close timeout.
 
-// A store whose index somebody else still uses leaves a descriptor, which the next one takes: there
+// A store whose index the host still uses leaves a descriptor, which the next one takes: there
 // is one, however often stores open and close.
 func TestOneDescriptorOfAnIndexIsLeftOpen(t *testing.T) {
 	path := newPath(t)
@@ -103,4 +104,20 @@ func TestOneDescriptorOfAnIndexIsLeftOpen(t *testing.T) {
 		t.Errorf("%v are open before twenty stores, %v after them", before, after)
 	}
 	host.close()
+}
+
+// A program that opens the databases of another one in turn keeps none of them open.
+func TestNoIndexIsLeftOpenBesideAnotherProcess(t *testing.T) {
+	for range 3 {
+		path := newPath(t)
+		other := proctest.Start(t, "told", path)
+		for _, command := range []string{"open", "append"} {
+			other.Tell(command)
+			other.Expect(command + " <nil>")
+		}
+		facttest.Close(t, openStore(t, path))
+		if open := openDescriptors(t, path); len(open) > 0 {
+			t.Errorf("open after close: %v", open)
+		}
+	}
 }

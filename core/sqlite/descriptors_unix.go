@@ -7,6 +7,11 @@ import (
 	"strconv"
 )
 
+// descriptorsOfFile returns the descriptors of the process that are of a file.
+func descriptorsOfFile(file fileID) (map[int]fileID, error) {
+	return descriptorsThat(descriptorsFolder, nil, func(_ int, id fileID) bool { return id == file })
+}
+
 // descriptorsThat returns the descriptors of the process that isOurs accepts, and those of known
 // that are still of the same file: a file's name changes when it is moved or removed, its identity
 // does not. folder is where the system lists the descriptors.

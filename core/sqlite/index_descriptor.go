@@ -13,11 +13,13 @@ import (
 // connections and those of connections that the host has made itself. Without them another process
 // may begin the log anew, or copy pages into the database, under a read or a commit. So a
 // descriptor stays open while a store of this process has the database open, and after that while
-// anybody uses the index: the next store on the database takes it, or whichever store of the
-// process opens or closes when nobody uses it any more closes it.
+// the host has the index open and anybody uses it: the next store on the database takes it, or
+// whichever store of the process opens or closes when that is over closes it. Beside other
+// processes alone nothing stays open: a program that opens a thousand databases of a server in turn
+// would end with a descriptor of each, and no file system of theirs could be unmounted.
 //
-// A host that makes its first connection to a database in the moment in which an index that nobody
-// uses is closed can still lose a lock. SQLite tells nobody that it opens a file.
+// A host that makes its first connection to a database in the moment in which an index that it had
+// not open is closed can still lose a lock. SQLite tells nobody that it opens a file.
 
 type indexDescriptor struct {
 	index fileID
@@ -52,6 +54,16 @@ func (d *indexDescriptor) used() bool {
 	return used && err == nil
 }
 
+// holdsLocks reports whether closing the descriptor may drop a lock: somebody uses the index, and
+// this process has it open once more. It is so if the system does not tell.
+func (d *indexDescriptor) holdsLocks() bool {
+	if used, err := d.file.Held(indexInUse, 1); err == nil && !used {
+		return false
+	}
+	open, err := descriptorsOfFile(d.index)
+	return err != nil || len(open) > 1
+}
+
 // takeIndex returns what was left open of a database's index, for the first store that opens the
 // database. The caller holds instances.mu.
 func takeIndex(database fileID) indexDescriptor {
@@ -77,7 +89,7 @@ func leaveIndex(database fileID, d indexDescriptor) {
 
 func closeUnusedIndexes() {
 	for database, d := range instances.left {
-		if !d.used() {
+		if !d.holdsLocks() {
 			d.close()
 			delete(instances.left, database)
 		}

@@ -56,6 +56,8 @@ func notesOfOthers(*os.File) []string { return nil }
 
 func findLibrary() string { return "" }
 
+const descriptorsFolder = "/dev/fd"
+
 // descriptorsOf returns the descriptors of the process that are of a database or its side files.
 // known are those of the last time, by which a file that was moved or removed since is found. The
 // host's own descriptors, such as for a backup, are only read.
@@ -66,7 +68,7 @@ func descriptorsOf(path string, known map[int]fileID) (map[int]fileID, error) {
 			files[state.fileID] = true
 		}
 	}
-	return descriptorsThat("/dev/fd", known, func(descriptor int, id fileID) bool {
+	return descriptorsThat(descriptorsFolder, known, func(descriptor int, id fileID) bool {
 		flags, err := unix.FcntlInt(uintptr(descriptor), unix.F_GETFL, 0)
 		return err == nil && flags&unix.O_ACCMODE == unix.O_RDWR && files[id]
 	})

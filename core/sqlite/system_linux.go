@@ -165,12 +165,13 @@ func findLibrary() string {
 	return ""
 }
 
+const descriptorsFolder = "/proc/self/fd"
+
 // descriptorsOf returns the descriptors of the process that are of a database or its side files.
 // known are those of the last time, by which a file that was moved or removed since is found.
 func descriptorsOf(path string, known map[int]fileID) (map[int]fileID, error) {
-	const folder = "/proc/self/fd"
-	return descriptorsThat(folder, known, func(descriptor int, _ fileID) bool {
-		target, _ := os.Readlink(filepath.Join(folder, strconv.Itoa(descriptor)))
+	return descriptorsThat(descriptorsFolder, known, func(descriptor int, _ fileID) bool {
+		target, _ := os.Readlink(filepath.Join(descriptorsFolder, strconv.Itoa(descriptor)))
 		return target == path || target == path+"-wal" || target == path+"-shm"
 	})
 }

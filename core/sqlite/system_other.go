@@ -72,6 +72,8 @@ func descriptorsOf(string, map[int]fileID) (map[int]fileID, error) {
 	return nil, errors.ErrUnsupported
 }
 
+func descriptorsOfFile(fileID) (map[int]fileID, error) { return nil, errors.ErrUnsupported }
+
 func startTimers() error { return errors.ErrUnsupported }
 
 func mark(int, string) string { return "" }

@@ -63,3 +63,24 @@ func TestADescriptorIsToldBeforeItsConnectionWaits(t *testing.T) {
 		t.Errorf("%d descriptors are told, %v are open", holders(), open)
 	}
 }
+
+// G22: a descriptor of an index that was left open and is closed later is not told any more: the
+// child would close whatever has its number then.
+func TestADescriptorThatWasLeftOpenIsToldWhenItIsClosed(t *testing.T) {
+	holders := lockHolders(t)
+	path := newPath(t)
+	store, another := openStore(t, path), openStore(t, newPath(t))
+	host, err := openConn(t.Context(), path, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := host.one("SELECT count(*) FROM events"); err != nil {
+		t.Fatal(err)
+	}
+	facttest.Close(t, store)
+	host.close()
+	facttest.Close(t, another)
+	if open := openDescriptors(t, path); len(open) > 0 || holders() > 0 {
+		t.Errorf("%d descriptors are told, %v are open", holders(), open)
+	}
+}

@@ -22,6 +22,7 @@ import (
 // not open is closed can still lose a lock. SQLite tells nobody that it opens a file.
 
 type indexDescriptor struct {
+	path  string // of the database
 	index fileID
 	file  *oslock.File // nil if the index is not open
 }
@@ -36,7 +37,7 @@ func (d *indexDescriptor) open(path string, index fileID) error {
 		return err
 	}
 	d.close()
-	d.file, d.index = file, index
+	d.path, d.file, d.index = path, file, index
 	return nil
 }
 
@@ -92,6 +93,7 @@ func closeUnusedIndexes() {
 		if !d.holdsLocks() {
 			d.close()
 			delete(instances.left, database)
+			noteDescriptors(d.path)
 		}
 	}
 }
@@ -102,7 +104,8 @@ func closeUnusedIndexes() {
 func indexIsDatabase(path string) bool {
 	instances.mu.Lock()
 	defer instances.mu.Unlock()
-	database, err := stateOf(strings.TrimSuffix(path, "-shm"))
+	databasePath := strings.TrimSuffix(path, "-shm")
+	database, err := stateOf(databasePath)
 	if err != nil {
 		return isDatabase(path)
 	}
@@ -118,6 +121,6 @@ func indexIsDatabase(path string) bool {
 	}
 	left.close()
 	file, is := beginsAsDatabase(path)
-	leaveIndex(database.fileID, indexDescriptor{index.fileID, file})
+	leaveIndex(database.fileID, indexDescriptor{databasePath, index.fileID, file})
 	return is
 }

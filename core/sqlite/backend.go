@@ -21,6 +21,7 @@ type backend struct {
 	typeIndex    atomic.Bool  // whether SQLite has an index on types then
 	guard        *oslock.File
 	instance     *instance
+	done         bool       // it closes, and writes no more; guarded by instances.mu
 	readOnly     bool       // the option
 	stands       *fileState // of a database that is read without a log; see read_only.go
 	opened       bool       // completely, so that the side files are known

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -100,10 +99,10 @@ func (k *checkpointer) close() {
 }
 
 // leftToReaders reports whether others have the database open, and all of them only read. On
-// Windows that question would be in the way of others.
+// Windows that question would be in the way of others. Stores that close at once say that they
+// write no more before they ask, so one of them finds that nobody else writes.
 func (b *backend) leftToReaders() bool {
-	writes := func(other *backend) bool { return !other.guard.ReadOnly() }
-	if oslock.AskingTakes || !writes(b) || slices.ContainsFunc(b.instance.others(b), writes) {
+	if written := b.instance.endWriting(b); written || oslock.AskingTakes || b.guard.ReadOnly() {
 		return false
 	}
 	used, err := b.guard.Held(sidesOffset, hashMask+1)

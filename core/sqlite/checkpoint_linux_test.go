@@ -1,10 +1,14 @@
 package sqlite
 
 import (
+	"context"
+	"fmt"
 	"testing"
+	"time"
 
 	factstr "github.com/factstr/factstr-go/core"
 	"github.com/factstr/factstr-go/core/internal/facttest"
+	"github.com/factstr/factstr-go/core/internal/oslock"
 	"github.com/factstr/factstr-go/core/internal/proctest"
 )
 
@@ -58,4 +62,109 @@ func TestAStoreThatClosesBesideAWriterLeavesTheLogToIt(t *testing.T) {
 	if after, err := stateOf(path + "-wal"); err != nil || after.size < before.size {
 		t.Errorf("a log of %d bytes has %d now (%v)", before.size, after.size, err)
 	}
+}
+
+func init() {
+	roles["half-closed"] = func(side *proctest.Side, arguments []string) error {
+		b, err := openBackend(context.Background(), arguments[0], Options{})
+		if err != nil {
+			return err
+		}
+		side.Say("open")
+		side.Await()
+		end := halfClosed(b)
+		side.Say("closing")
+		side.Await()
+		end()
+		return nil
+	}
+}
+
+// halfClosed closes a store, up to where it gives back what it holds.
+func halfClosed(b *backend) (end func()) {
+	b.writing.Lock()
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		_ = b.Close()
+	}()
+	<-b.checkpointer.stop
+	for done := false; !done; time.Sleep(time.Millisecond) {
+		instances.mu.Lock()
+		done = b.done
+		instances.mu.Unlock()
+	}
+	return func() {
+		b.writing.Unlock()
+		<-closed
+	}
+}
+
+func wantEmptyLog(t *testing.T, path string) {
+	t.Helper()
+	if log, err := stateOf(path + "-wal"); err != nil || log.size > 0 {
+		t.Errorf("a log of %d bytes is left to readers (%v)", log.size, err)
+	}
+}
+
+// G1: of stores that close at once beside a reader one cuts the log.
+func TestStoresThatCloseAtOnceLeaveNoLogToReaders(t *testing.T) {
+	for _, here := range []bool{true, false} {
+		t.Run(fmt.Sprintf("in one process: %t", here), func(t *testing.T) {
+			path := batched(t, 10)
+			store := openStore(t, path)
+			var end func()
+			if here {
+				b, err := openBackend(t.Context(), path, Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				end = halfClosed(b)
+			} else {
+				other := proctest.Start(t, "half-closed", path)
+				other.Expect("open")
+				other.Tell("close")
+				other.Expect("closing")
+				end = func() { other.Finish() }
+			}
+			facttest.Append(t, store, facttest.BatchOf("a")...)
+			reader := openToRead(t, path)
+			facttest.Close(t, store)
+			end()
+			wantEmptyLog(t, path)
+			facttest.WantGapless(t, reader, 11)
+		})
+	}
+}
+
+// A store that only reads, in the process of one that closes or before it, does not pass for one
+// that writes, nor one that writes and comes later for one that only reads.
+func TestTheByteOfAProcessTellsWhetherItWrites(t *testing.T) {
+	path := batched(t, 10)
+	other, err := oslock.OpenToRead(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close() }()
+	want := func(when string, held, alone bool) {
+		t.Helper()
+		isHeld, err := other.Held(instancesOffset, hashMask+1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		isAlone, err := other.HeldAlone(instancesOffset, hashMask+1)
+		if err != nil || isHeld != held || isAlone != alone {
+			t.Errorf("%s: held %t, alone %t (%v)", when, isHeld, isAlone, err)
+		}
+	}
+	writer, reader := openStore(t, path), openToRead(t, path)
+	want("a writer and a reader", true, true)
+	facttest.Close(t, writer)
+	want("the reader", true, false)
+	writer = openStore(t, path)
+	want("another writer", true, true)
+	facttest.Close(t, reader)
+	want("without the reader", true, true)
+	facttest.Close(t, writer)
+	want("closed", false, false)
 }

@@ -54,6 +54,7 @@ func enterInstance(b *backend, id fileID) (*instance, error) {
 	defer instances.mu.Unlock()
 	if held := instances.held[id]; held != nil {
 		held.stores[b] = struct{}{}
+		held.tellWhetherItWrites()
 		return held, nil
 	}
 	err := takeForProcess(file)
@@ -79,7 +80,7 @@ func enterInstance(b *backend, id fileID) (*instance, error) {
 // takeForProcess takes the byte of this process. A file that allows no exclusive lock, since it is
 // open for reading only, gets a shared one, and the store checks that it is alone.
 func takeForProcess(file *oslock.File) error {
-	offset := instancesOffset + hashOf("%s", processKey())
+	offset := byteOfProcess()
 	if file.TakesExclusive() {
 		return file.Try(offset)
 	}
@@ -94,10 +95,46 @@ func takeForProcess(file *oslock.File) error {
 	return err
 }
 
+func byteOfProcess() int64 { return instancesOffset + hashOf("%s", processKey()) }
+
+// tellWhetherItWrites makes the byte of this process exclusive if a store of it may write, else
+// shared. The kernel does that at once, so the byte is never free. A process whose first store may
+// only read always shares it. The caller holds instances.mu.
+func (i *instance) tellWhetherItWrites() {
+	switch {
+	case oslock.AskingTakes || i.file.ReadOnly():
+	case i.writes():
+		_ = i.file.Try(byteOfProcess())
+	default:
+		_ = i.file.TryShared(byteOfProcess(), 1)
+	}
+}
+
+// writes reports whether a store of this process may still write. The caller holds instances.mu.
+func (i *instance) writes() bool {
+	for store := range i.stores {
+		if !store.done && !store.guard.ReadOnly() {
+			return true
+		}
+	}
+	return false
+}
+
+// endWriting says of a store that closes, in all processes, that it writes no more, and reports
+// whether a store of this process still does.
+func (i *instance) endWriting(b *backend) (written bool) {
+	instances.mu.Lock()
+	defer instances.mu.Unlock()
+	b.done = true
+	i.tellWhetherItWrites()
+	return i.writes()
+}
+
 func (i *instance) leave(b *backend) {
 	instances.mu.Lock()
 	defer instances.mu.Unlock()
 	delete(i.stores, b)
+	i.tellWhetherItWrites()
 	if len(i.stores) == 0 {
 		delete(instances.held, i.id)
 		leaveIndex(i.id, i.sides.indexDescriptor)

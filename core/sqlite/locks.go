@@ -18,7 +18,8 @@ import (
 //	2^60 and 2^60 + 1               exclusive   the store that writes, opens or closes: turnstile
 //	2^60 + 2                        exclusive   the store that writes the index of terms: builder
 //	2^61 + slot                     exclusive   the store that has the durable name: lease
-//	2^62 + hash of the process      exclusive   the copy of this library in a process: instance
+//	2^62 + hash of the process      exclusive   the copy of this library in a process: instance;
+//	                                            shared while it only reads
 //	2^62 + 2^60 + hash of a place   shared      each store: the folder and name that it uses
 //	2^62 + 2^61 + hash of files     shared      each store: the -wal and -shm that it uses
 //	2^30 + 2, for 510 bytes         shared      each store: SQLite's readers, keeps the log (keepLog)

@@ -43,6 +43,8 @@ const (
 	checkpointPagesMax = 4 * checkpointPages
 	checkpointWait     = 100 * time.Millisecond // for other processes' writers
 	pageBytes          = 4096
+	cutWait            = 100 * time.Millisecond // for readers, when a store closes
+	cutAgain           = 5 * time.Millisecond
 	// This many pages that cannot be copied are reported. A log file that is larger is cut as soon
 	// as its reader has left.
 	starvedPages    = 12 * checkpointPages
@@ -92,8 +94,20 @@ func (k *checkpointer) close() {
 		k.leave()
 		k.stopped.Wait()
 		if k.backend.leftToReaders() {
-			_, _ = k.finish(true)
+			k.cut()
 			k.conn.rest()
+		}
+	}
+}
+
+// cut copies the log and cuts it to nothing. A reader in the log is in the way. Whoever begins to
+// read once everything is copied reads the database alone, so also among many short reads there is
+// soon none in the log.
+func (k *checkpointer) cut() {
+	for began := time.Now(); ; time.Sleep(cutAgain) {
+		_, err := k.finish(true)
+		if err != nil || k.backend.logFileBytes() == 0 || time.Since(began) > cutWait {
+			return
 		}
 	}
 }

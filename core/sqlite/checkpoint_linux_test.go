@@ -168,3 +168,31 @@ func TestTheByteOfAProcessTellsWhetherItWrites(t *testing.T) {
 	facttest.Close(t, writer)
 	want("closed", false, false)
 }
+
+// G1: a reader who is in the log in the moment in which the last writer closes is waited for.
+func TestAStoreThatClosesWaitsForAReadThatEndsSoon(t *testing.T) {
+	path := batched(t, 10)
+	b, err := openBackend(t.Context(), path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := openStore(t, path)
+	facttest.Append(t, store, facttest.BatchOf("a")...)
+	reader := openToRead(t, path)
+	facttest.Close(t, store)
+	raw := openRaw(t, path)
+	raw.exec("BEGIN")
+	raw.rows("SELECT count(*) FROM events")
+	reading := true
+	b.checkpointer.pages = func(c *conn, mode string) (walState, error) {
+		state, err := checkpoint(c, mode)
+		if mode == "TRUNCATE" && reading {
+			raw.exec("COMMIT")
+			reading = false
+		}
+		return state, err
+	}
+	_ = b.Close()
+	wantEmptyLog(t, path)
+	facttest.WantGapless(t, reader, 11)
+}

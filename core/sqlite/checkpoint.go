@@ -93,17 +93,18 @@ func (k *checkpointer) close() {
 		close(k.stop)
 		k.leave()
 		k.stopped.Wait()
-		if k.backend.leftToReaders() {
-			k.cut()
-			k.conn.rest()
-		}
 	}
 }
 
-// cut copies the log and cuts it to nothing. A reader in the log is in the way. Whoever begins to
-// read once everything is copied reads the database alone, so also among many short reads there is
-// soon none in the log.
-func (k *checkpointer) cut() {
+// cutForReaders copies the log and cuts it to nothing, if it is left to readers. It comes right
+// before the store closes its connections, since it does not know who opens the database later. A
+// reader in the log is in the way. Whoever begins to read once everything is copied reads the
+// database alone, so also among many short reads there is soon none in the log.
+func (k *checkpointer) cutForReaders() {
+	if k.stop == nil || !k.backend.leftToReaders() {
+		return
+	}
+	defer k.conn.rest()
 	for began := time.Now(); ; time.Sleep(cutAgain) {
 		_, err := k.finish(true)
 		if err != nil || k.backend.logFileBytes() == 0 || time.Since(began) > cutWait {
@@ -112,14 +113,16 @@ func (k *checkpointer) cut() {
 	}
 }
 
-// leftToReaders reports whether others have the database open, and all of them only read. On
-// Windows that question would be in the way of others. Stores that close at once say that they
-// write no more before they ask, so one of them finds that nobody else writes.
+// leftToReaders reports whether others have the database open, or open it just now, and all of them
+// only read. The connection of one who opens it keeps SQLite from removing the log, too, and the
+// byte of the place is there before it. On Windows the question would be in the way of others.
+// Stores that close at once say that they write no more before they ask, so one of them finds that
+// nobody else writes.
 func (b *backend) leftToReaders() bool {
 	if written := b.instance.endWriting(b); written || oslock.AskingTakes || b.guard.ReadOnly() {
 		return false
 	}
-	used, err := b.guard.Held(sidesOffset, hashMask+1)
+	used, err := b.guard.Held(placesOffset, hashMask+1)
 	if err != nil || !used {
 		return false
 	}

@@ -8,6 +8,7 @@ import (
 func (b *backend) Close() error {
 	b.checkpointer.close()
 	b.builder.close()
+	b.checkpointer.cutForReaders()
 	b.writing.Lock()
 	defer b.writing.Unlock()
 	defer noteDescriptors(b.path)

@@ -127,6 +127,35 @@ func TestAnOpeningToReadGoesOnIfAWriterComesOrGoesMeanwhile(t *testing.T) {
 	}
 }
 
+// G1: whenever the last writer closes while somebody opens the database to read, he leaves no log
+// that later readers could not use.
+func TestAWriterThatClosesWhileAReaderOpensLeavesNoLog(t *testing.T) {
+	for moment, met := 1, true; met; moment++ {
+		met = false
+		path := batched(t, 10)
+		place := filepath.Join(mountedToRead(t, filepath.Dir(path)), filepath.Base(path))
+		writer := proctest.Start(t, "told", path)
+		tell := func(command string) {
+			writer.Tell(command)
+			writer.Expect(command + " <nil>")
+		}
+		tell("open")
+		tell("append")
+		meanwhile := &lookedAt{Context: t.Context(), do: func(look int) {
+			if look == moment {
+				met = true
+				tell("close")
+			}
+		}}
+		reader, err := Open(meanwhile, place, Options{ReadOnly: true})
+		if err != nil {
+			t.Fatalf("moment %d: %v", moment, err)
+		}
+		facttest.Close(t, reader)
+		facttest.WantGapless(t, openToRead(t, place), 11)
+	}
+}
+
 // G6: a transaction that another program has not ended, and rolls back at its next opening, may be
 // in the database in part.
 func TestAnUnfinishedTransactionOfAnotherProgramIsNotRead(t *testing.T) {

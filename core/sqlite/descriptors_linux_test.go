@@ -121,3 +121,23 @@ func TestNoIndexIsLeftOpenBesideAnotherProcess(t *testing.T) {
 		}
 	}
 }
+
+// G1: an index that another process has made between the look at it and its opening is known at the
+// next opening, which comes after the first connection: closing it then would drop SQLite's locks.
+func TestAnIndexIsKnownByWhatWasOpened(t *testing.T) {
+	path := newPath(t)
+	facttest.Append(t, openStore(t, path), facttest.BatchOf("a")...)
+	index, err := stateOf(path + "-shm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d indexDescriptor
+	defer func() { d.close() }()
+	if err := d.open(path, fileID{}); err != nil { // of the one before
+		t.Fatal(err)
+	}
+	opened := d.file
+	if err := d.open(path, index.fileID); err != nil || d.file != opened {
+		t.Errorf("the same index was opened once more (%v)", err)
+	}
+}

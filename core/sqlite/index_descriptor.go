@@ -27,7 +27,9 @@ type indexDescriptor struct {
 	file  *oslock.File // nil if the index is not open
 }
 
-// open opens the index of a database, unless it is open already.
+// open opens the index of a database, unless it is open already. The descriptor tells which index
+// that is: another process may have made it after the look at the path. By the identity of the
+// former one the next opening would not know it, and close it under the connection that uses it.
 func (d *indexDescriptor) open(path string, index fileID) error {
 	if d.file != nil && d.index == index {
 		return nil
@@ -37,8 +39,18 @@ func (d *indexDescriptor) open(path string, index fileID) error {
 		return err
 	}
 	d.close()
-	d.path, d.file, d.index = path, file, index
+	*d = descriptorOfIndex(path, file)
 	return nil
+}
+
+// descriptorOfIndex takes a file that was opened, or none.
+func descriptorOfIndex(path string, file *oslock.File) indexDescriptor {
+	d := indexDescriptor{path: path, file: file}
+	if file != nil {
+		state, _ := stateOfDescriptor(file.Descriptor())
+		d.index = state.fileID
+	}
+	return d
 }
 
 func (d *indexDescriptor) close() {
@@ -121,6 +133,6 @@ func indexIsDatabase(path string) bool {
 	}
 	left.close()
 	file, is := beginsAsDatabase(path)
-	leaveIndex(database.fileID, indexDescriptor{databasePath, index.fileID, file})
+	leaveIndex(database.fileID, descriptorOfIndex(databasePath, file))
 	return is
 }

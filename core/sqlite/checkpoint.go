@@ -105,6 +105,9 @@ func (k *checkpointer) cutForReaders() {
 		return
 	}
 	defer k.conn.rest()
+	if _, err := k.copy("PASSIVE"); err != nil { // all but what comes now, beside those who open it
+		return
+	}
 	for began := time.Now(); ; time.Sleep(cutAgain) {
 		_, err := k.finish(true)
 		if err != nil || k.backend.logFileBytes() == 0 || time.Since(began) > cutWait {

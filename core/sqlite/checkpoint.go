@@ -105,9 +105,13 @@ func (k *checkpointer) cutForReaders() {
 		return
 	}
 	defer k.conn.rest()
-	for began := time.Now(); ; time.Sleep(cutAgain) {
+	if _, err := k.copy("PASSIVE"); err != nil { // all but what comes now, beside those who open it
+		return
+	}
+	for until := time.Now().Add(cutWait); ; time.Sleep(cutAgain) {
+		last := time.Now().After(until) // on a slow machine the first try may take that long
 		_, err := k.finish(true)
-		if err != nil || k.backend.logFileBytes() == 0 || time.Since(began) > cutWait {
+		if err != nil || last || k.backend.logFileBytes() == 0 {
 			return
 		}
 	}

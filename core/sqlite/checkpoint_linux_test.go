@@ -196,3 +196,39 @@ func TestAStoreThatClosesWaitsForAReadThatEndsSoon(t *testing.T) {
 	wantEmptyLog(t, path)
 	facttest.WantGapless(t, reader, 11)
 }
+
+// A log that a reader has made long is copied beside those who open the database, which may take
+// longer than they wait.
+func TestALongLogThatIsLeftToReadersKeepsNoWriterOut(t *testing.T) {
+	path := batched(t, 10)
+	b, err := openBackend(t.Context(), path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := openStore(t, path)
+	facttest.Append(t, store, facttest.BatchOf("a")...)
+	reader := openToRead(t, path)
+	facttest.Close(t, store)
+	other, err := oslock.OpenToRead(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close() }()
+	var copied bool
+	b.checkpointer.pages = func(c *conn, mode string) (walState, error) {
+		state, err := checkpoint(c, mode)
+		if !copied && state.copied > 0 {
+			copied = true
+			if held, err := other.Held(turnstileOffset, 2); err != nil || held {
+				t.Errorf("writers are kept out (%v)", err)
+			}
+		}
+		return state, err
+	}
+	_ = b.Close()
+	if !copied {
+		t.Error("nothing was copied")
+	}
+	wantEmptyLog(t, path)
+	facttest.WantGapless(t, reader, 11)
+}

@@ -7,9 +7,9 @@ import (
 	"strconv"
 )
 
-// descriptorsOfFile returns the descriptors of the process that are of a file.
-func descriptorsOfFile(file fileID) (map[int]fileID, error) {
-	return descriptorsThat(descriptorsFolder, nil, func(_ int, id fileID) bool { return id == file })
+// allDescriptors returns the descriptors of the process.
+func allDescriptors() (map[int]fileID, error) {
+	return descriptorsThat(descriptorsFolder, nil, func(int, fileID) bool { return true })
 }
 
 // descriptorsThat returns the descriptors of the process that isOurs accepts, and those of known

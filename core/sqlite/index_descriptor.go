@@ -13,13 +13,17 @@ import (
 // connections and those of connections that the host has made itself. Without them another process
 // may begin the log anew, or copy pages into the database, under a read or a commit. So a
 // descriptor stays open while a store of this process has the database open, and after that while
-// the host has the index open and anybody uses it: the next store on the database takes it, or
-// whichever store of the process opens or closes when that is over closes it. Beside other
-// processes alone nothing stays open: a program that opens a thousand databases of a server in turn
-// would end with a descriptor of each, and no file system of theirs could be unmounted.
+// anybody uses the index: the next store on the database takes it, or whichever store of the
+// process opens or closes when nobody uses it any more closes it. A program that opens a thousand
+// databases of a server in turn would end with a descriptor of each. So of more than leftMax those
+// are closed of which this process has no other descriptor, and so no lock either.
 //
-// A host that makes its first connection to a database in the moment in which an index that it had
-// not open is closed can still lose a lock. SQLite tells nobody that it opens a file.
+// A host that makes its first connection to a database in the moment in which an index that nobody
+// uses is closed, or one of more than leftMax, can still lose a lock. SQLite tells nobody that it
+// opens a file.
+
+// leftMax is how many indexes stay open that only other processes may use.
+const leftMax = 16
 
 type indexDescriptor struct {
 	path  string // of the database
@@ -27,7 +31,9 @@ type indexDescriptor struct {
 	file  *oslock.File // nil if the index is not open
 }
 
-// open opens the index of a database, unless it is open already.
+// open opens the index of a database, unless it is open already. The descriptor tells which index
+// that is: another process may have made it after the look at the path. By the identity of the
+// former one the next opening would not know it, and close it under the connection that uses it.
 func (d *indexDescriptor) open(path string, index fileID) error {
 	if d.file != nil && d.index == index {
 		return nil
@@ -37,8 +43,18 @@ func (d *indexDescriptor) open(path string, index fileID) error {
 		return err
 	}
 	d.close()
-	d.path, d.file, d.index = path, file, index
+	*d = descriptorOfIndex(path, file)
 	return nil
+}
+
+// descriptorOfIndex takes a file that was opened, or none.
+func descriptorOfIndex(path string, file *oslock.File) indexDescriptor {
+	d := indexDescriptor{path: path, file: file}
+	if file != nil {
+		state, _ := stateOfDescriptor(file.Descriptor())
+		d.index = state.fileID
+	}
+	return d
 }
 
 func (d *indexDescriptor) close() {
@@ -53,16 +69,6 @@ func (d *indexDescriptor) close() {
 func (d *indexDescriptor) used() bool {
 	used, err := d.file.Held(indexInUse, 1)
 	return used && err == nil
-}
-
-// holdsLocks reports whether closing the descriptor may drop a lock: somebody uses the index, and
-// this process has it open once more. It is so if the system does not tell.
-func (d *indexDescriptor) holdsLocks() bool {
-	if used, err := d.file.Held(indexInUse, 1); err == nil && !used {
-		return false
-	}
-	open, err := descriptorsOfFile(d.index)
-	return err != nil || len(open) > 1
 }
 
 // takeIndex returns what was left open of a database's index, for the first store that opens the
@@ -89,8 +95,27 @@ func leaveIndex(database fileID, d indexDescriptor) {
 }
 
 func closeUnusedIndexes() {
+	closeLeft(func(d *indexDescriptor) bool {
+		used, err := d.file.Held(indexInUse, 1)
+		return err == nil && !used
+	})
+	if len(instances.left) <= leftMax {
+		return
+	}
+	open, err := allDescriptors()
+	if err != nil {
+		return
+	}
+	times := map[fileID]int{}
+	for _, id := range open {
+		times[id]++
+	}
+	closeLeft(func(d *indexDescriptor) bool { return times[d.index] == 1 })
+}
+
+func closeLeft(whether func(*indexDescriptor) bool) {
 	for database, d := range instances.left {
-		if !d.holdsLocks() {
+		if whether(&d) {
 			d.close()
 			delete(instances.left, database)
 			noteDescriptors(d.path)
@@ -121,6 +146,6 @@ func indexIsDatabase(path string) bool {
 	}
 	left.close()
 	file, is := beginsAsDatabase(path)
-	leaveIndex(database.fileID, indexDescriptor{databasePath, index.fileID, file})
+	leaveIndex(database.fileID, descriptorOfIndex(databasePath, file))
 	return is
 }

@@ -40,6 +40,9 @@ func (s *sides) identify(path string, database fileID) error {
 		if err := s.open(path, index.fileID); err != nil {
 			return pathFailure(path+"-shm", err)
 		}
+		if s.index != index.fileID {
+			return errSidesReplaced(path)
+		}
 		// A connection that may not write an index which nobody uses reads the log into memory
 		// instead, and holds no lock. The lock that is taken below would tell everybody, this
 		// process among them, that the index has been looked after. It may be older than the log,

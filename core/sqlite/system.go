@@ -18,7 +18,7 @@ package sqlite
 //	nameNow                      where an open file is by now
 //	processKey, makeNote, notesOfOthers, findLibrary   two copies of the library in a process
 //	descriptorsOf              what a forked child must close
-//	descriptorsOfFile            whether closing one drops the locks of another (index_descriptor.go)
+//	allDescriptors               whether closing one may drop the locks of another (index_descriptor.go)
 //	renameNew, syncFolder        give a file a name that nothing has; make that durable
 //	startTimers                  descriptors that Go's runtime opens later (timers_unix.go)
 //	mark, setMark and so on      texts beside a file's content (xattr_marks_unix.go)

@@ -72,7 +72,7 @@ func descriptorsOf(string, map[int]fileID) (map[int]fileID, error) {
 	return nil, errors.ErrUnsupported
 }
 
-func descriptorsOfFile(fileID) (map[int]fileID, error) { return nil, errors.ErrUnsupported }
+func allDescriptors() (map[int]fileID, error) { return nil, errors.ErrUnsupported }
 
 func startTimers() error { return errors.ErrUnsupported }
 

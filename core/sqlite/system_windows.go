@@ -250,8 +250,8 @@ func descriptorsOf(string, map[int]fileID) (map[int]fileID, error) {
 	return nil, errors.ErrUnsupported
 }
 
-// descriptorsOfFile is not asked where closing drops no locks.
-func descriptorsOfFile(fileID) (map[int]fileID, error) { return nil, errors.ErrUnsupported }
+// allDescriptors is not asked where closing drops no locks.
+func allDescriptors() (map[int]fileID, error) { return nil, errors.ErrUnsupported }
 
 // startTimers has nothing to do: the runtime's timers need no descriptors here.
 func startTimers() error { return nil }

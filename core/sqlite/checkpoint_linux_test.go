@@ -100,6 +100,21 @@ func halfClosed(b *backend) (end func()) {
 	}
 }
 
+// besideReader opens a log of eleven facts twice, to write and to read. It is not empty.
+func besideReader(t *testing.T) (path string, b *backend, reader *factstr.Store) {
+	t.Helper()
+	path = batched(t, 10)
+	b, err := openBackend(t.Context(), path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := openStore(t, path)
+	facttest.Append(t, store, facttest.BatchOf("a")...)
+	reader = openToRead(t, path)
+	facttest.Close(t, store)
+	return path, b, reader
+}
+
 func wantEmptyLog(t *testing.T, path string) {
 	t.Helper()
 	if log, err := stateOf(path + "-wal"); err != nil || log.size > 0 {
@@ -171,15 +186,7 @@ func TestTheByteOfAProcessTellsWhetherItWrites(t *testing.T) {
 
 // G1: a reader who is in the log in the moment in which the last writer closes is waited for.
 func TestAStoreThatClosesWaitsForAReadThatEndsSoon(t *testing.T) {
-	path := batched(t, 10)
-	b, err := openBackend(t.Context(), path, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	store := openStore(t, path)
-	facttest.Append(t, store, facttest.BatchOf("a")...)
-	reader := openToRead(t, path)
-	facttest.Close(t, store)
+	path, b, reader := besideReader(t)
 	raw := openRaw(t, path)
 	raw.exec("BEGIN")
 	raw.rows("SELECT count(*) FROM events")
@@ -200,15 +207,7 @@ func TestAStoreThatClosesWaitsForAReadThatEndsSoon(t *testing.T) {
 // A log that a reader has made long is copied beside those who open the database, which may take
 // longer than they wait.
 func TestALongLogThatIsLeftToReadersKeepsNoWriterOut(t *testing.T) {
-	path := batched(t, 10)
-	b, err := openBackend(t.Context(), path, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	store := openStore(t, path)
-	facttest.Append(t, store, facttest.BatchOf("a")...)
-	reader := openToRead(t, path)
-	facttest.Close(t, store)
+	path, b, reader := besideReader(t)
 	other, err := oslock.OpenToRead(path)
 	if err != nil {
 		t.Fatal(err)

@@ -90,16 +90,7 @@ func TestOneDescriptorOfAnIndexIsLeftOpen(t *testing.T) {
 	path := newPath(t)
 	store := openStore(t, path)
 	facttest.Append(t, store, facttest.BatchOf("a")...)
-	host, err := openConn(t.Context(), path, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := host.run("BEGIN"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := host.one("SELECT count(*) FROM events"); err != nil {
-		t.Fatal(err)
-	}
+	host := openAsHost(t, path)
 	facttest.Close(t, store)
 	before := openDescriptors(t, path)
 	for range 20 {

@@ -70,13 +70,7 @@ func TestADescriptorThatWasLeftOpenIsToldWhenItIsClosed(t *testing.T) {
 	holders := lockHolders(t)
 	path := newPath(t)
 	store, another := openStore(t, path), openStore(t, newPath(t))
-	host, err := openConn(t.Context(), path, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := host.one("SELECT count(*) FROM events"); err != nil {
-		t.Fatal(err)
-	}
+	host := openAsHost(t, path)
 	facttest.Close(t, store)
 	host.close()
 	facttest.Close(t, another)

@@ -49,6 +49,19 @@ func TestStoresDoNotRemoveEachOtherByTheirNames(t *testing.T) {
 	}
 }
 
+// openAsHost opens a connection that is no store's, and reads on it.
+func openAsHost(t *testing.T, path string) *conn {
+	t.Helper()
+	host, err := openConn(t.Context(), path, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := host.one("SELECT count(*) FROM events"); err != nil {
+		t.Fatal(err)
+	}
+	return host
+}
+
 // G1 G6: SQLite's locks on the index are those of the process, and closing any descriptor of it
 // drops all of them. Stores that open and close beside a connection of the host do not: without the
 // locks, other processes write the log over that is being read, or written.
@@ -56,10 +69,7 @@ func TestStoresDropNoLockThatTheHostsConnectionHasOnTheIndex(t *testing.T) {
 	path := newPath(t)
 	store := openStore(t, path)
 	facttest.Append(t, store, facttest.BatchOf("a")...)
-	host, err := openConn(t.Context(), path, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	host := openAsHost(t, path)
 	index, err := oslock.OpenToRead(path + "-shm")
 	if err != nil {
 		t.Fatal(err)
@@ -118,13 +128,7 @@ func TestADatabaseAtTheNameOfAnIndexThatIsLeftOpenIsNotRemoved(t *testing.T) {
 	copyFile(t, path, backup)
 	store := openStore(t, path)
 	facttest.Append(t, store, facttest.BatchOf("a")...)
-	host, err := openConn(t.Context(), path, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := host.one("SELECT count(*) FROM events"); err != nil {
-		t.Fatal(err)
-	}
+	host := openAsHost(t, path)
 	facttest.Close(t, store)
 	host.close() // the last one removes the index
 	copyFile(t, backup, path+"-shm")
